@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small test runner for end-to-end suites: cases, checks, counted skips.
+
+A suite is a Python file that declares functions with @case("name") and ends with main().
+Command line of a suite: [--long] [--list] [NAME-SUBSTRING...].
+The build under test is found through LAZARET_BIN (a directory), default build/release/bin.
+"""
+import os
+import pathlib
+import sys
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("LAZARET_BIN", ROOT / "build" / "release" / "bin"))
+LONG = "--long" in sys.argv
+
+_cases = []
+
+
+class Skip(Exception):
+    """Raised by skip(): counted and printed, never silent."""
+
+
+class Failed(AssertionError):
+    """Raised by check()."""
+
+
+def case(name):
+    """Register a test case. The name is a claim: 'exit code 7 stays 7'."""
+
+    def register(function):
+        _cases.append((name, function))
+        return function
+
+    return register
+
+
+def check(condition, message):
+    """Fail the running case with a message that says what was seen."""
+    if not condition:
+        raise Failed(message)
+
+
+def check_equal(seen, expected, what):
+    """Fail unless seen == expected, showing both."""
+    if seen != expected:
+        raise Failed(f"{what}: saw {seen!r}, expected {expected!r}")
+
+
+def skip(reason):
+    """Leave the running case; the summary counts it and the run fails unless allowed."""
+    raise Skip(reason)
+
+
+def main():
+    """Run the cases of the calling suite and exit 0 only if none failed or skipped.
+
+    LAZARET_ALLOW_SKIPS=1 lets skips pass (a laptop without Docker); CI never sets it.
+    """
+    suite = pathlib.Path(sys.argv[0]).stem
+    wanted = [a for a in sys.argv[1:] if not a.startswith("-")]
+    if "--list" in sys.argv:
+        for name, _ in _cases:
+            print(name)
+        sys.exit(0)
+    passed = failed = skipped = 0
+    for name, function in _cases:
+        if wanted and not any(w in name for w in wanted):
+            continue
+        began = time.monotonic()
+        try:
+            function()
+        except Skip as reason:
+            skipped += 1
+            print(f"skip {suite}: {name}: {reason}", flush=True)
+        except Failed as why:
+            failed += 1
+            print(f"FAIL {suite}: {name}: {why}", flush=True)
+        except Exception:
+            failed += 1
+            print(f"FAIL {suite}: {name}:\n{traceback.format_exc()}", flush=True)
+        else:
+            passed += 1
+            print(f"ok   {suite}: {name} ({time.monotonic() - began:.2f} s)", flush=True)
+    print(f"{suite}: {passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    allowed = os.environ.get("LAZARET_ALLOW_SKIPS") == "1"
+    sys.exit(1 if failed or passed + skipped == 0 or (skipped and not allowed) else 0)

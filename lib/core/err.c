@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Errors as values. libc only: linked into PID 1.
+ */
+#include "core/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int laz_err_set(struct laz_err *err, enum laz_err_kind kind, int sys_errno, const char *format, ...)
+{
+    if (err->kind != LAZ_E_NONE) {
+        return -1;
+    }
+    err->kind = kind;
+    err->sys_errno = sys_errno;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(err->message, sizeof(err->message), format, args); /* a long message is cut */
+    va_end(args);
+    return -1;
+}
+
+int laz_err_context(struct laz_err *err, const char *format, ...)
+{
+    char old[sizeof(err->message)];
+    (void)memcpy(old, err->message, sizeof(old));
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(err->message, sizeof(err->message), format, args);
+    va_end(args);
+    if (length >= 0 && (size_t)length < sizeof(err->message)) {
+        size_t room = sizeof(err->message) - (size_t)length;
+        (void)snprintf(err->message + length, room, ": %.*s", (int)sizeof(old), old);
+    }
+    return -1;
+}
+
+struct entry {
+    const char *name;
+    const char *cause;
+    const char *remedy;
+    int exit_code;
+};
+
+static const struct entry catalogue[LAZ_E_COUNT] = {
+        [LAZ_E_NONE] = {"none", "", "", 0},
+#define LAZ_ERROR(id, name, exit_code, cause, remedy)                                              \
+    [LAZ_E_##id] = {name, cause, remedy, exit_code},
+#include "core/err.def"
+#undef LAZ_ERROR
+};
+
+static const struct entry *entry_of(enum laz_err_kind kind)
+{
+    return &catalogue[kind < LAZ_E_COUNT ? kind : LAZ_E_INTERNAL];
+}
+
+const char *laz_err_name(enum laz_err_kind kind)
+{
+    return entry_of(kind)->name;
+}
+
+const char *laz_err_cause(enum laz_err_kind kind)
+{
+    return entry_of(kind)->cause;
+}
+
+const char *laz_err_remedy(enum laz_err_kind kind)
+{
+    return entry_of(kind)->remedy;
+}
+
+int laz_err_exit_code(enum laz_err_kind kind)
+{
+    return entry_of(kind)->exit_code;
+}
+
+const char *laz_errno_name(int sys_errno)
+{
+    switch (sys_errno) {
+#define LAZ_ERRNO(name)                                                                            \
+    case name:                                                                                     \
+        return #name;
+#include "core/errno.def"
+#undef LAZ_ERRNO
+    default:
+        return "E?";
+    }
+}

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/buf.h"
+
 int laz_err_set(struct laz_err *err, enum laz_err_kind kind, int sys_errno, const char *format, ...)
 {
     if (err->kind != LAZ_E_NONE) {
@@ -27,14 +29,16 @@ int laz_err_context(struct laz_err *err, const char *format, ...)
 {
     char old[sizeof(err->message)];
     (void)memcpy(old, err->message, sizeof(old));
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, err->message, sizeof(err->message));
     va_list args;
     va_start(args, format);
     int length = vsnprintf(err->message, sizeof(err->message), format, args);
     va_end(args);
-    if (length >= 0 && (size_t)length < sizeof(err->message)) {
-        size_t room = sizeof(err->message) - (size_t)length;
-        (void)snprintf(err->message + length, room, ": %.*s", (int)sizeof(old), old);
-    }
+    buf.len = length < 0 ? 0 : strlen(err->message);
+    laz_buf_str(&buf, ": ");
+    size_t room = buf.cap - buf.len - 1;
+    laz_buf_put(&buf, old, strnlen(old, room)); /* a long message is cut */
     return -1;
 }
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The compiled policy: one bounded, self-describing block of bytes that lazaret-setup or `lazaret policy
+ * compile` writes and PID 1 reads. Decoding copies nothing and allocates nothing: the decoded form points
+ * into the block, which must outlive it. Format: docs/reference/policy-image.md.
+ */
+#ifndef LAZ_POLICY_IMAGE_H
+#define LAZ_POLICY_IMAGE_H
+
+#include "core/buf.h"
+#include "core/sha256.h"
+#include "policy/vocabulary.h"
+
+#include <linux/filter.h>
+
+#define LAZ_IMAGE_VERSION 1
+#define LAZ_IMAGE_MAX (128 * 1024) /* bytes; a large policy is a tenth of it */
+#define LAZ_IMAGE_BPF_MAX 2048     /* instructions; the kernel's own limit is 4096 */
+#define LAZ_IMAGE_GROUPS_MAX 64
+#define LAZ_IMAGE_PORTS_MAX 1024
+#define LAZ_IMAGE_EXIT_MAP_MAX 256
+#define LAZ_IMAGE_STRINGS_MAX 4096 /* entries of one list */
+
+/* `n` strings, each ended by NUL, back to back. */
+struct laz_strings {
+    uint32_t n;
+    const char *first; /* borrowed from the block */
+};
+
+struct laz_image_path {
+    enum laz_path_class class;
+    bool optional;
+    const char *path;
+};
+
+struct laz_image_limit {
+    uint32_t resource; /* RLIMIT_* */
+    uint64_t value;
+};
+
+struct laz_image_exit {
+    uint8_t from;
+    uint8_t to;
+    bool only_if_stop_requested;
+};
+
+struct laz_image_bpf {
+    uint32_t n;
+    const struct sock_filter *insns; /* borrowed, 8-byte aligned */
+};
+
+struct laz_image {
+    uint32_t audit_arch;
+    uint8_t source_digest[LAZ_SHA256_SIZE];
+    const char *name;
+    enum laz_mode mode;
+    enum laz_level require[LAZ_REQUIRE_COUNT];
+    uint32_t landlock_min_abi;
+
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t n_groups;
+    uint32_t groups[LAZ_IMAGE_GROUPS_MAX];
+    const char *cwd;
+    uint32_t umask;
+    struct laz_strings env_pass;
+    struct laz_strings env_set;
+    int32_t exec_budget; /* attempts of execve, the workload's own start included; -1 = no budget */
+
+    uint64_t keep_capabilities;
+    uint32_t n_limits;
+    struct laz_image_limit limits[LAZ_LIMIT_COUNT];
+
+    uint32_t n_paths;
+    const uint8_t *paths; /* walk with laz_image_path_next */
+    bool isolate_signals;
+    bool isolate_abstract_sockets;
+    bool tcp_bind_any;
+    bool tcp_connect_any;
+    uint32_t n_tcp_bind;
+    uint32_t n_tcp_connect;
+    const uint16_t *tcp_bind;    /* borrowed, aligned */
+    const uint16_t *tcp_connect; /* borrowed, aligned */
+
+    /* with_events refuses by notification. plain refuses by errno; it is loaded where notifications are not
+     * to be had, and it is what PID 1 evaluates to learn which errno a notified call gets. */
+    struct laz_image_bpf with_events;
+    struct laz_image_bpf plain;
+
+    uint32_t flood_burst;
+    uint32_t flood_per_second;
+    uint32_t flood_hold_ms;
+    uint32_t flood_kill_after;
+
+    uint8_t signal_map[LAZ_SIGNAL_MAX + 1];
+    uint64_t signal_guard;
+    uint64_t signal_group;
+    uint64_t signal_stop;
+    uint32_t n_exit_map;
+    struct laz_image_exit exit_map[LAZ_IMAGE_EXIT_MAP_MAX];
+
+    uint32_t stop_timeout_ms;
+    uint32_t lb_grace_ms;
+    uint32_t grace_ms;
+    uint32_t drain_ms;
+
+    struct laz_strings relaxations;
+};
+
+/* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */
+LAZ_MUST_CHECK int laz_image_encode(
+        const struct laz_image *image, struct laz_buf *ret, struct laz_err *err);
+
+/* Decode a block of `length` bytes at an 8-byte aligned address. LAZ_E_IMAGE_CORRUPT, with what is wrong,
+ * unless every field is in range, every string ends inside the block, no byte is left over, the digest in
+ * the header matches and every filter is one that the kernel's checker would take. */
+LAZ_MUST_CHECK int laz_image_decode(
+        const void *block, size_t length, struct laz_image *ret, struct laz_err *err);
+
+/* Walk the path rules: *cursor starts at image->paths; call n_paths times. */
+void laz_image_path_next(const uint8_t **cursor, struct laz_image_path *ret);
+
+/* Walk strings: *cursor starts at list->first; returns the current one and moves on. */
+const char *laz_strings_next(const char **cursor);
+
+/* SHA-256 over both filters: what init.start reports as the filter's digest. */
+void laz_image_filter_digest(const struct laz_image *image, uint8_t ret[LAZ_SHA256_SIZE]);
+
+#endif

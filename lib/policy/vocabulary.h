@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The closed vocabularies of the policy language, shared by the resolved policy, its binary form and PID 1.
+ * Each list is the one place where its words are written.
+ */
+#ifndef LAZ_POLICY_VOCABULARY_H
+#define LAZ_POLICY_VOCABULARY_H
+
+#include <stdint.h>
+
+#define LAZ_SIGNAL_MAX 64
+#define LAZ_LIMIT_COUNT 16 /* RLIMIT_NLIMITS */
+
+/* What happens to a system call. */
+#define LAZ_ACTIONS(X)                                                                             \
+    X(ALLOW, "allow")                                                                              \
+    X(ERRNO, "errno")   /* refused, silently */                                                    \
+    X(NOTIFY, "notify") /* refused, and an event is raised */                                      \
+    X(KILL, "kill")     /* the process dies of SIGSYS */                                           \
+    X(LOG, "log")       /* allowed, and the host's audit log has it */
+
+#define LAZ_MODES(X)                                                                               \
+    X(ENFORCE, "enforce")                                                                          \
+    X(OBSERVE, "observe") /* nothing is refused by seccomp; what would have been raises an event */
+
+#define LAZ_LEVELS(X)                                                                              \
+    X(REQUIRED, "required")   /* refuse to start without it */                                     \
+    X(PREFERRED, "preferred") /* degrade, and say so */                                            \
+    X(DISABLED, "disabled")
+
+/* The features of `requires:`. seccomp and no-new-privileges are always required. */
+#define LAZ_REQUIRES(X)                                                                            \
+    X(EVENTS, "events")                                                                            \
+    X(LANDLOCK, "landlock")                                                                        \
+    X(BOUNDING_SET, "bounding-set")                                                                \
+    X(SEPARATE_USER, "separate-user")                                                              \
+    X(EXEC_BUDGET, "exec-budget")                                                                  \
+    X(WRITE_XOR_EXECUTE, "write-xor-execute")
+
+/* What a filesystem rule grants below its path. */
+#define LAZ_PATH_CLASSES(X)                                                                        \
+    X(READ, "read")                                                                                \
+    X(READ_EXEC, "read-exec")                                                                      \
+    X(WRITE, "write")           /* read, write, create, remove, rename; no device nodes, no exec */ \
+    X(WRITE_EXEC, "write-exec") /* a relaxation */                                                 \
+    X(DEVICES, "devices")       /* read, write and ioctl of existing device nodes */
+
+enum laz_action {
+#define X(id, name) LAZ_ACTION_##id,
+    LAZ_ACTIONS(X)
+#undef X
+            LAZ_ACTION_COUNT
+};
+
+enum laz_mode {
+#define X(id, name) LAZ_MODE_##id,
+    LAZ_MODES(X)
+#undef X
+            LAZ_MODE_COUNT
+};
+
+enum laz_level {
+#define X(id, name) LAZ_LEVEL_##id,
+    LAZ_LEVELS(X)
+#undef X
+            LAZ_LEVEL_COUNT
+};
+
+enum laz_require {
+#define X(id, name) LAZ_REQUIRE_##id,
+    LAZ_REQUIRES(X)
+#undef X
+            LAZ_REQUIRE_COUNT
+};
+
+enum laz_path_class {
+#define X(id, name) LAZ_PATH_##id,
+    LAZ_PATH_CLASSES(X)
+#undef X
+            LAZ_PATH_COUNT
+};
+
+/* Which system-call ABI a test of the policy means. */
+enum laz_abi { LAZ_ABI_NATIVE, LAZ_ABI_I386, LAZ_ABI_X32, LAZ_ABI_ARM };
+
+/* The word of a value; static; "?" beyond the list. */
+const char *laz_action_name(enum laz_action action);
+const char *laz_mode_name(enum laz_mode mode);
+const char *laz_level_name(enum laz_level level);
+const char *laz_require_name(enum laz_require require);
+const char *laz_path_class_name(enum laz_path_class class);
+
+#endif

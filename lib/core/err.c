@@ -82,7 +82,7 @@ int laz_err_exit_code(enum laz_err_kind kind)
     return entry_of(kind)->exit_code;
 }
 
-const char *laz_errno_name(int sys_errno)
+const char *laz_err_errno_name(int sys_errno)
 {
     switch (sys_errno) {
 #define LAZ_ERRNO(name)                                                                            \

@@ -42,6 +42,6 @@ const char *laz_err_remedy(enum laz_err_kind kind);
 int laz_err_exit_code(enum laz_err_kind kind);
 
 /* "EPERM" for 1; static; "E?" for a number that nobody knows. libc's strerrorname_np is glibc's alone. */
-const char *laz_errno_name(int sys_errno);
+const char *laz_err_errno_name(int sys_errno);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A resolved policy: what the YAML files say after inheritance, names and defaults, with the position of
- * whatever decided. This is what a policy *means*; the BPF compiler, the proof, `explain`, `test` and the
- * binary form all read it. Language: docs/reference/policy.md, lazaret-policy(5).
+ * A resolved policy: what the YAML files say after inheritance, names and defaults, with the
+ * position of whatever decided. This is what a policy *means*; the BPF compiler, the proof,
+ * `explain`, `test` and the binary form all read it. Language: docs/reference/policy.md,
+ * lazaret-policy(5).
  *
  * Only lazaret-setup, lazaret and the host programs use this header. PID 1 reads policy/image.h.
  */
@@ -11,31 +12,23 @@
 
 #include "core/buf.h"
 #include "core/sha256.h"
+#include "policy/diagnostic.h"
 #include "policy/tables/tables.h"
 #include "policy/vocabulary.h"
 
-#include <stdio.h>
-
 /* Ceilings. Each bounds work on hostile input; lazaret-policy(5) lists them. */
-#define LAZ_POLICY_FILE_MAX (256 * 1024)   /* bytes of one YAML file */
-#define LAZ_POLICY_TOTAL_MAX (1024 * 1024) /* bytes of all files together */
-#define LAZ_POLICY_FILES_MAX 16            /* files, built-ins included */
+#define LAZ_POLICY_FILE_MAX      (256 * 1024)  /* bytes of one YAML file */
+#define LAZ_POLICY_TOTAL_MAX     (1024 * 1024) /* bytes of all files together */
+#define LAZ_POLICY_FILES_MAX     16            /* files, built-ins included */
 #define LAZ_POLICY_EXTENDS_DEPTH 4
-#define LAZ_POLICY_DEPTH_MAX 16    /* nesting of YAML; beyond it libyaml turns quadratic */
-#define LAZ_POLICY_NODES_MAX 20000 /* YAML nodes of one file */
-#define LAZ_POLICY_SCALAR_MAX 4096
-#define LAZ_POLICY_LIST_MAX 4096
-#define LAZ_POLICY_RULES_MAX 512
-#define LAZ_POLICY_PATHS_MAX 1000 /* Landlock rules: 3 ms of set-up */
-#define LAZ_POLICY_VALUES_MAX 64  /* values of one condition */
-#define LAZ_POLICY_CONDS_MAX 6    /* conditions of one rule: one per argument */
-
-/* Where something was said. file is an index into laz_policy.files; line 0 = nowhere, a default. */
-struct laz_pos {
-    uint16_t file;
-    uint32_t line; /* 1-based */
-    uint32_t col;  /* 1-based, in characters */
-};
+#define LAZ_POLICY_DEPTH_MAX     16    /* nesting of YAML; beyond it libyaml turns quadratic */
+#define LAZ_POLICY_NODES_MAX     20000 /* YAML nodes of one file */
+#define LAZ_POLICY_SCALAR_MAX    4096
+#define LAZ_POLICY_LIST_MAX      4096
+#define LAZ_POLICY_RULES_MAX     512
+#define LAZ_POLICY_PATHS_MAX     1000 /* Landlock rules: 3 ms of set-up */
+#define LAZ_POLICY_VALUES_MAX    64   /* values of one condition */
+#define LAZ_POLICY_CONDS_MAX     6 /* conditions of one rule; several may be about one argument */
 
 /* One answer to a system call. */
 struct laz_verdict {
@@ -44,8 +37,9 @@ struct laz_verdict {
     struct laz_pos pos;   /* the rule, group entry, allow entry or default that says so */
 };
 
-/* (argument & mask) is one of the values, or, if negate, none of them. Every operator of the language is
- * this form: any-flags F is mask F, negate, {0}; flags-subset-of S is mask ~S, {0}; and so on. */
+/* (argument & mask) is one of the values, or, if negate, none of them. Every operator of the
+ * language is this form: any-flags F is mask F, negate, {0}; flags-subset-of S is mask ~S, {0}; and
+ * so on. */
 struct laz_cond {
     uint8_t arg;        /* 0-5 */
     uint8_t width_bits; /* 32 or 64: how much of the register the kernel looks at */
@@ -69,19 +63,21 @@ struct laz_clauses {
 
 /* The whole decision about one system call, in this order:
  *   1. the first clause of `refuse` that holds decides;
- *   2. if `guard` is not empty and none of it holds, the policy's default decides (network families);
- *   3. if `allow` is not empty, the first clause that holds decides, and the default if none does;
- *   4. otherwise `base` decides. */
+ *   2. if `guard` is not empty and none of it holds, `otherwise` decides (network families);
+ *   3. if `allow` is not empty, the first clause that holds decides, and `otherwise` if none does;
+ *   4. else `base` decides. */
 struct laz_decision {
     struct laz_verdict base;
+    struct laz_verdict
+            otherwise; /* the policy's default, made silent where `events.quiet` says so */
     struct laz_clauses refuse;
     struct laz_clauses guard;
     struct laz_clauses allow;
 };
 
 struct laz_file {
-    char *name;      /* owned; as the user wrote it, or "builtin/web-api" */
-    char *text;      /* owned */
+    char *name; /* owned; as the user wrote it, or "builtin/web-api" */
+    char *text; /* owned */
     size_t length;
     bool is_builtin;
 };
@@ -149,7 +145,7 @@ struct laz_shutdown {
 struct laz_policy {
     size_t n_files;
     struct laz_file files[LAZ_POLICY_FILES_MAX]; /* in load order; the named file is files[0] */
-    uint8_t source_digest[LAZ_SHA256_SIZE];      /* over all files in load order, each with its length */
+    uint8_t source_digest[LAZ_SHA256_SIZE]; /* over all files in load order, each with its length */
 
     char *name; /* owned */
     bool sealed;
@@ -163,13 +159,14 @@ struct laz_policy {
     size_t n_groups;
     uint32_t *groups; /* owned, supplementary, sorted */
     bool allow_root;
-    char *cwd;   /* owned; "/" by default */
+    char *cwd; /* owned; "/" by default */
     uint32_t umask;
     struct laz_string_list env_pass;
     struct laz_string_list env_set; /* "NAME=value" */
     int32_t exec_budget;            /* -1 = no budget */
 
-    uint64_t keep_capabilities; /* bit n = capability n */
+    uint64_t keep_capabilities;                     /* bit n = capability n */
+    struct laz_pos capability_pos[64];              /* of each bit that is set */
     struct laz_limit_value limits[LAZ_LIMIT_COUNT]; /* indexed by RLIMIT_* */
 
     size_t n_paths;
@@ -183,14 +180,15 @@ struct laz_policy {
     struct laz_verdict default_verdict;
     struct laz_verdict unknown_verdict;     /* numbers that the table does not know */
     struct laz_verdict foreign_abi_verdict; /* i386, x32, arm */
-    struct laz_decision *decisions;         /* owned; laz_syscall_count() of them, by laz_syscall_index */
+    struct laz_decision *decisions; /* owned; laz_syscall_count() of them, by laz_syscall_index */
 
     struct laz_flood flood;
 
-    uint8_t signal_map[LAZ_SIGNAL_MAX + 1]; /* n = deliver n instead; 0 = drop; identity by default */
-    uint64_t signal_guard;                  /* bit n: deliver only if the workload handles n */
-    uint64_t signal_group;                  /* bit n: to the workload's process group */
-    uint64_t signal_stop;                   /* bit n: a stop request; TERM and INT by default */
+    uint8_t signal_map[LAZ_SIGNAL_MAX +
+            1];            /* n = deliver n instead; 0 = drop; identity by default */
+    uint64_t signal_guard; /* bit n: deliver only if the workload handles n */
+    uint64_t signal_group; /* bit n: to the workload's process group */
+    uint64_t signal_stop;  /* bit n: a stop request; TERM and INT by default */
 
     size_t n_exit_map;
     struct laz_exit_map *exit_map; /* owned */
@@ -200,57 +198,46 @@ struct laz_policy {
     struct laz_policy_test *tests; /* owned */
 
     struct laz_string_list relaxations; /* names, such as "allow-root" or "syscalls: ptrace" */
-};
-
-/* One message about the YAML. */
-struct laz_diagnostic {
-    bool is_warning;
-    enum laz_err_kind kind; /* POLICY_SYNTAX, POLICY_INVALID, ... */
-    char file[256];
-    uint32_t line; /* 0 = about the whole file */
-    uint32_t col;
-    char message[512];    /* "key.path: what is wrong (did you mean ...?)" */
-    char source[256];     /* the source line, cut; "" if none */
-    uint32_t caret;       /* 1-based column in `source`; 0 = none */
-};
-
-#define LAZ_DIAGNOSTICS_MAX 32
-
-/* Diagnostics in source order. `dropped` counts what did not fit. */
-struct laz_diagnostics {
-    size_t n;
-    size_t n_errors;
-    size_t dropped;
-    struct laz_diagnostic items[LAZ_DIAGNOSTICS_MAX];
+    struct laz_pos *key_pos;            /* owned; by field of the language, for laz_policy_pos_of */
 };
 
 /* Where laz_policy_load reads from. */
 struct laz_policy_source {
-    const char *path;        /* the policy file; `extends` files come from its directory alone */
-    const char *text;        /* instead of reading `path` (then only a name), if not NULL */
+    const char *path; /* the policy file; `extends` files come from its directory alone */
+    const char *text; /* instead of reading `path` (then only a name), if not NULL */
     size_t text_length;
     bool check_ownership;    /* refuse links, foreign owners, group- or world-writable files */
     const char *passwd_path; /* "/etc/passwd" of the image; NULL = names of users are an error */
     const char *group_path;  /* "/etc/group" */
 };
 
-/* Load, merge, resolve and validate. 0 and a policy (owned; free with laz_policy_free) if there is no error
- * diagnostic; -1 with err set to the first error otherwise. Warnings may be there in both cases. */
+/* Load, merge, resolve and validate. 0 and a policy (owned; free with laz_policy_free) if there is
+ * no error diagnostic; -1 with err set to the first error otherwise. Warnings may be there in both
+ * cases. */
 LAZ_MUST_CHECK int laz_policy_load(const struct laz_policy_source *source,
-        struct laz_diagnostics *ret_diagnostics, struct laz_policy **ret_policy, struct laz_err *err);
+        struct laz_diagnostics *ret_diagnostics, struct laz_policy **ret_policy,
+        struct laz_err *err);
 void laz_policy_free(struct laz_policy *policy);
 
 /* What the policy says about one call: THE meaning of the syscall section, read straight off the
- * structure. The proof compares the emitted BPF with it. `nr` is the raw number as the kernel sees it. */
-struct laz_verdict laz_policy_decide(
-        const struct laz_policy *policy, uint32_t audit_arch, uint32_t nr, const uint64_t args[6]);
+ * structure. The proof compares the emitted BPF with it. `nr` is the raw number as the kernel sees
+ * it; what is not the native architecture's own ABI (x32 included) is foreign. */
+struct laz_verdict laz_policy_decide(const struct laz_policy *policy, enum laz_arch native,
+        uint32_t audit_arch, uint32_t nr, const uint64_t args[6]);
 
-/* Render one diagnostic: "file:line:col: error: message", then the source line and a caret. */
-void laz_diagnostic_print(const struct laz_diagnostic *diagnostic, FILE *stream);
+/* Does the child allow nothing that the parent refuses? If not, ret_what says the first thing that
+ * it adds: key, value and both positions. Environment, cwd, name, signals, exit map, shutdown and
+ * tests are no permissions and are not compared. Clauses are compared by form: "wider" may be said
+ * of two policies that are equal for a reason that only arithmetic shows, never the reverse. */
+LAZ_MUST_CHECK bool laz_policy_is_narrower(const struct laz_policy *child,
+        const struct laz_policy *parent, char *ret_what, size_t size);
 
 /* "web.yaml:14:9" or "default" into a caller's buffer. */
 void laz_policy_pos_format(
         const struct laz_policy *policy, struct laz_pos pos, char *ret, size_t size);
+
+/* Where a key that is not inside a list was said last ("workload.user"); line 0 if nowhere. */
+struct laz_pos laz_policy_pos_of(const struct laz_policy *policy, const char *key);
 
 /* The JSON Schema, and the reference page, from the field table. */
 void laz_policy_schema(struct laz_buf *ret);

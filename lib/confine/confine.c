@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The child's way from fork to execve. Raw system calls, no allocation, no formatting. The order is the
+ * table LAZ_CONFINE_STEPS; docs/explanation/start-up.md follows the same numbers.
+ */
+#include "confine/confine.h"
+
+#include "confine/landlock.h"
+#include "confine/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define SIBLING_SPINS 200        /* sched_yield first: loading takes 50-100 µs */
+#define SIBLING_NAPS 40000       /* then 50 µs each: two seconds in all */
+#define JIT_RETRIES 3            /* errno 524: the host is out of memory for compiled filters, for now */
+#define DESCRIPTORS_MAX 1048576U /* where close_range is missing: no more are looked at */
+
+static const char *const step_names[LAZ_STEP_COUNT] = {
+#define X(id, name, why) name,
+        LAZ_CONFINE_STEPS(X)
+#undef X
+};
+
+const char *laz_confine_step_name(enum laz_confine_step step)
+{
+    return step < LAZ_STEP_COUNT ? step_names[step] : "?";
+}
+
+/* A filter may refuse exit_group with an errno: then die of an illegal instruction. */
+static _Noreturn void die_in_child(void)
+{
+    for (;;) {
+        (void)syscall(SYS_exit_group, 109);
+        __builtin_trap();
+    }
+}
+
+static _Noreturn void fail_in_child(struct laz_confine_page *page, const char *detail)
+{
+    page->sys_errno = errno;
+    if (detail != NULL) {
+        size_t length = strnlen(detail, sizeof(page->detail) - 1);
+        (void)memcpy(page->detail, detail, length);
+    }
+    page->failed = 1;
+    page->listener = -2;
+    die_in_child();
+}
+
+/* The kernel's own struct sigaction; libc's refuses signals 32-34. */
+struct kernel_sigaction {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+};
+
+static int reset_signals_in_child(void)
+{
+    const struct kernel_sigaction defaults = {0};
+    for (int s = 1; s <= LAZ_SIGNAL_MAX; s++) {
+        if (s == SIGKILL || s == SIGSTOP) {
+            continue;
+        }
+        if (syscall(SYS_rt_sigaction, s, &defaults, NULL, sizeof(uint64_t)) < 0) {
+            return -1;
+        }
+    }
+    return setpgid(0, 0); /* init does the same: whoever comes first */
+}
+
+static int mark_descriptors_in_child(void)
+{
+    if (laz_sys_close_range(3, ~0U, LAZ_CLOSE_RANGE_CLOEXEC) == 0) {
+        return 0;
+    }
+    /* ENOSYS before 5.9, EINVAL before 5.11 */
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return -1;
+    }
+    unsigned end = limit.rlim_cur < DESCRIPTORS_MAX ? (unsigned)limit.rlim_cur : DESCRIPTORS_MAX;
+    for (unsigned fd = 3; fd < end; fd++) {
+        if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0 && errno != EBADF) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int set_limits_in_child(const struct laz_image *image)
+{
+    for (uint32_t i = 0; i < image->n_limits; i++) {
+        struct rlimit limit = {.rlim_cur = image->limits[i].value,
+                .rlim_max = image->limits[i].value};
+        if (setrlimit((int)image->limits[i].resource, &limit) < 0) {
+            return -1;
+        }
+    }
+    (void)umask(image->umask); /* cannot fail */
+    return 0;
+}
+
+static int drop_bounding_in_child(uint64_t keep)
+{
+    for (int capability = 0; capability < 64; capability++) {
+        if ((keep >> capability & 1) != 0) {
+            continue;
+        }
+        if (prctl(PR_CAPBSET_DROP, (unsigned long)capability, 0UL, 0UL, 0UL) < 0) {
+            /* EINVAL: beyond the kernel's last capability; there are always at least 37 */
+            return errno == EINVAL && capability > CAP_AUDIT_READ ? 0 : -1;
+        }
+    }
+    return 0;
+}
+
+/* With NO_SETUID_FIXUP the change of user below leaves the capability sets alone, so that the final capset is
+ * the only thing that decides them. */
+static int lock_securebits_in_child(bool keeps_any)
+{
+    unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+            SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
+    if (!keeps_any) {
+        bits |= SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+    }
+    return prctl(PR_SET_SECUREBITS, bits, 0UL, 0UL, 0UL);
+}
+
+static int set_capabilities_in_child(uint64_t permitted, uint64_t inheritable)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {
+            {.effective = (uint32_t)permitted,
+                    .permitted = (uint32_t)permitted,
+                    .inheritable = (uint32_t)inheritable},
+            {.effective = (uint32_t)(permitted >> 32),
+                    .permitted = (uint32_t)(permitted >> 32),
+                    .inheritable = (uint32_t)(inheritable >> 32)},
+    };
+    return (int)syscall(SYS_capset, &header, data);
+}
+
+/* Ambient capabilities, and then no further ones: locking needs CAP_SETPCAP once more, so the caller has kept
+ * it in the permitted set until here. */
+static int raise_ambient_in_child(uint64_t keep, bool lock)
+{
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0UL, 0UL, 0UL) < 0) {
+        return -1;
+    }
+    for (int capability = 0; capability < 64; capability++) {
+        if ((keep >> capability & 1) != 0 &&
+                prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)capability, 0UL, 0UL) <
+                        0) {
+            return -1;
+        }
+    }
+    if (!lock) {
+        return 0;
+    }
+    int bits = prctl(PR_GET_SECUREBITS, 0UL, 0UL, 0UL, 0UL);
+    if (bits < 0) {
+        return -1;
+    }
+    return prctl(PR_SET_SECUREBITS,
+            (unsigned long)bits | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+            0UL, 0UL, 0UL);
+}
+
+static int final_capabilities_in_child(const struct laz_image *image, bool has_setpcap)
+{
+    uint64_t keep = image->keep_capabilities;
+    if (keep != 0) {
+        uint64_t setpcap = has_setpcap ? UINT64_C(1) << CAP_SETPCAP : 0;
+        if (set_capabilities_in_child(keep | setpcap, keep) < 0 ||
+                raise_ambient_in_child(keep, has_setpcap) < 0) {
+            return -1;
+        }
+    } else if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0UL, 0UL, 0UL) < 0) {
+        return -1;
+    }
+    return set_capabilities_in_child(keep, keep);
+}
+
+static int set_death_signal_in_child(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL) < 0) {
+        return -1;
+    }
+    if (getppid() != parent) { /* it died before the call above */
+        errno = ESRCH;
+        return -1;
+    }
+    return 0;
+}
+
+/* The sibling shares the child's descriptor table but not its filter. It waits until the child has written
+ * the listener's number into the page, sends it to init, and is gone. It is init's child, not the
+ * workload's: an exec'd program must not find a process that it never forked. */
+static _Noreturn void sibling_in_child(const struct laz_confine *confine)
+{
+    for (int i = 0; i < SIBLING_SPINS + SIBLING_NAPS && confine->page->listener == -1; i++) {
+        if (i < SIBLING_SPINS) {
+            (void)sched_yield();
+        } else {
+            const struct timespec nap = {.tv_nsec = 50000};
+            (void)nanosleep(&nap, NULL);
+        }
+    }
+    int listener = confine->page->listener;
+    if (listener < 0) {
+        _exit(0);
+    }
+    char byte = 'L';
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {.msg_iov = &part,
+            .msg_iovlen = 1,
+            .msg_control = control.bytes,
+            .msg_controllen = sizeof(control.bytes)};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    (void)memcpy(CMSG_DATA(header), &listener, sizeof(int));
+    while (sendmsg(confine->sock, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
+    _exit(0); /* if it could not be sent, init runs into its deadline and refuses */
+}
+
+static int fork_sibling_in_child(const struct laz_confine *confine)
+{
+    long pid = syscall(SYS_clone, (unsigned long)(CLONE_FILES | CLONE_PARENT | SIGCHLD), 0UL, 0UL,
+            0UL, 0UL);
+    if (pid == 0) {
+        sibling_in_child(confine);
+    }
+    return pid < 0 ? -1 : 0;
+}
+
+static int load_filter_in_child(const struct laz_image_bpf *bpf, unsigned flags)
+{
+    struct sock_fprog program = {
+            .len = (unsigned short)bpf->n,
+            .filter = (struct sock_filter *)(uintptr_t)bpf->insns, /* the kernel only reads it */
+    };
+    int result = -1;
+    for (int i = 0; i <= JIT_RETRIES; i++) {
+        result = laz_sys_seccomp(SECCOMP_SET_MODE_FILTER, flags, &program);
+        if (result >= 0 || errno != LAZ_ENOTSUPP) {
+            break;
+        }
+    }
+    return result;
+}
+
+/* With a listener if there is one to be had; returns whether there is. */
+static int load_filters_in_child(const struct laz_confine *confine)
+{
+    struct laz_confine_page *page = confine->page;
+    if (confine->decided->events) {
+        const struct laz_image_bpf *bpf = &confine->image->with_events;
+        unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | LAZ_SECCOMP_WAIT_KILLABLE_RECV;
+        int listener = load_filter_in_child(bpf, flags);
+        page->wait_killable = listener >= 0;
+        if (listener < 0 && errno == EINVAL) {
+            listener = load_filter_in_child(bpf, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+        }
+        if (listener >= 0) {
+            page->listener = listener;
+            return 1;
+        }
+        /* EBUSY: the platform listens already. EINVAL, ENOSYS: not in this kernel or sandbox. */
+        bool absent = errno == EBUSY || errno == EINVAL || errno == ENOSYS;
+        if (!absent || confine->decided->events_required) {
+            return -1;
+        }
+    }
+    page->listener = -2;
+    return load_filter_in_child(&confine->image->plain, 0) < 0 ? -1 : 0;
+}
+
+/* Without a listener: init lets us through by a byte; end of file means that it refuses. */
+static int wait_at_gate_in_child(int gate)
+{
+    char byte = 0;
+    ssize_t n = 0;
+    do {
+        n = read(gate, &byte, 1);
+    } while (n < 0 && errno == EINTR);
+    if (n == 0) {
+        errno = ECANCELED;
+    }
+    return n == 1 ? 0 : -1;
+}
+
+static void step_in_child(const struct laz_confine *confine, enum laz_confine_step step, int result)
+{
+    if (result < 0) {
+        confine->page->step = step;
+        fail_in_child(confine->page, NULL);
+    }
+    confine->page->step = step;
+}
+
+static void become_user_in_child(const struct laz_confine *confine)
+{
+    const struct laz_image *image = confine->image;
+    const struct laz_decided *decided = confine->decided;
+    bool keeps_any = image->keep_capabilities != 0;
+    if (decided->drop_bounding) {
+        step_in_child(confine, LAZ_STEP_BOUNDING, drop_bounding_in_child(image->keep_capabilities));
+        step_in_child(confine, LAZ_STEP_SECUREBITS, lock_securebits_in_child(keeps_any));
+    }
+    if (decided->change_user) {
+        step_in_child(confine, LAZ_STEP_GROUPS,
+                (int)syscall(SYS_setgroups, (size_t)image->n_groups, image->groups));
+        step_in_child(confine, LAZ_STEP_GID,
+                (int)syscall(SYS_setresgid, image->gid, image->gid, image->gid));
+        step_in_child(confine, LAZ_STEP_UID,
+                (int)syscall(SYS_setresuid, image->uid, image->uid, image->uid));
+    }
+    step_in_child(confine, LAZ_STEP_CAPABILITIES,
+            final_capabilities_in_child(image, decided->drop_bounding));
+    confine->page->securebits = prctl(PR_GET_SECUREBITS, 0UL, 0UL, 0UL, 0UL);
+}
+
+static void restrict_in_child(const struct laz_confine *confine, int ruleset)
+{
+    struct laz_confine_page *page = confine->page;
+    step_in_child(confine, LAZ_STEP_NO_NEW_PRIVS, prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL));
+    if (ruleset >= 0) {
+        step_in_child(confine, LAZ_STEP_LANDLOCK_RESTRICT, laz_sys_landlock_restrict(ruleset));
+        page->landlock_probe = laz_landlock_probe_in_child(confine->image);
+        errno = ENOTRECOVERABLE;
+        step_in_child(confine, LAZ_STEP_LANDLOCK_PROBE, page->landlock_probe == 0 ? -1 : 0);
+    }
+    if (confine->decided->write_xor_execute) {
+        step_in_child(confine, LAZ_STEP_WRITE_XOR_EXECUTE,
+                prctl(LAZ_PR_SET_MDWE, LAZ_PR_MDWE_REFUSE_EXEC_GAIN, 0UL, 0UL, 0UL));
+        page->mdwe = prctl(LAZ_PR_GET_MDWE, 0UL, 0UL, 0UL, 0UL);
+    }
+}
+
+_Noreturn void laz_confine_in_child(const struct laz_confine *confine)
+{
+    const struct laz_image *image = confine->image;
+    step_in_child(confine, LAZ_STEP_SIGNALS, reset_signals_in_child());
+    step_in_child(confine, LAZ_STEP_DESCRIPTORS, mark_descriptors_in_child());
+    step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image));
+    if (chdir(image->cwd) < 0) {
+        confine->page->step = LAZ_STEP_CWD;
+        fail_in_child(confine->page, image->cwd);
+    }
+    int ruleset = -1;
+    if (confine->decided->landlock_abi > 0) {
+        const char *path = NULL;
+        ruleset = laz_landlock_build(image, confine->decided->landlock_abi, &path);
+        if (ruleset < 0) {
+            confine->page->step = LAZ_STEP_LANDLOCK_BUILD;
+            fail_in_child(confine->page, path);
+        }
+    }
+    become_user_in_child(confine);
+    if (confine->set_death_signal) {
+        step_in_child(confine, LAZ_STEP_DEATH_SIGNAL, set_death_signal_in_child(confine->parent));
+    }
+    restrict_in_child(confine, ruleset);
+    if (confine->decided->events) {
+        step_in_child(confine, LAZ_STEP_SIBLING, fork_sibling_in_child(confine));
+    }
+    const uint64_t no_signals = 0;
+    step_in_child(confine, LAZ_STEP_MASK,
+            (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals)));
+    int listening = load_filters_in_child(confine);
+    step_in_child(confine, LAZ_STEP_SECCOMP, listening);
+    confine->page->step = LAZ_STEP_GATE;
+    if (listening == 0) {
+        step_in_child(confine, LAZ_STEP_GATE, wait_at_gate_in_child(confine->gate));
+    }
+    (void)execve(confine->path, confine->argv, confine->envp);
+    confine->page->step = LAZ_STEP_EXEC;
+    fail_in_child(confine->page, confine->path);
+}
+
+int laz_confine_take_listener(int sock)
+{
+    char byte = 0;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {.msg_iov = &part,
+            .msg_iovlen = 1,
+            .msg_control = control.bytes,
+            .msg_controllen = sizeof(control.bytes)};
+    ssize_t n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (n < 0) {
+        return -1;
+    }
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (n != 1 || header == NULL || header->cmsg_level != SOL_SOCKET ||
+            header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int))) {
+        errno = EPROTO;
+        return -1;
+    }
+    int listener = -1;
+    (void)memcpy(&listener, CMSG_DATA(header), sizeof(int));
+    return listener;
+}

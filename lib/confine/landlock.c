@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Landlock rules. libc only: linked into PID 1. Kernel documentation: userspace-api/landlock.rst.
+ */
+#include "confine/landlock.h"
+
+#include "confine/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define READ_RIGHTS (LAZ_LL_READ_FILE | LAZ_LL_READ_DIR)
+#define WRITE_RIGHTS                                                                               \
+    (READ_RIGHTS | LAZ_LL_WRITE_FILE | LAZ_LL_REMOVE_DIR | LAZ_LL_REMOVE_FILE | LAZ_LL_MAKE_DIR |   \
+            LAZ_LL_MAKE_REG | LAZ_LL_MAKE_SOCK | LAZ_LL_MAKE_FIFO | LAZ_LL_MAKE_SYM |               \
+            LAZ_LL_REFER | LAZ_LL_TRUNCATE)
+#define FILE_RIGHTS                                                                                \
+    (LAZ_LL_EXECUTE | LAZ_LL_WRITE_FILE | LAZ_LL_READ_FILE | LAZ_LL_TRUNCATE | LAZ_LL_IOCTL_DEV)
+
+/* Everything that an ABI can control; all of it is handled, so that what no rule grants is refused. */
+static uint64_t all_rights(int abi)
+{
+    uint64_t rights = LAZ_LL_REFER - 1; /* ABI 1: the first thirteen */
+    rights |= abi >= 2 ? LAZ_LL_REFER : 0;
+    rights |= abi >= 3 ? LAZ_LL_TRUNCATE : 0;
+    rights |= abi >= 5 ? LAZ_LL_IOCTL_DEV : 0;
+    return rights;
+}
+
+uint64_t laz_landlock_rights(enum laz_path_class class, int abi, bool is_directory)
+{
+    uint64_t rights = 0;
+    switch (class) {
+    case LAZ_PATH_READ:
+        rights = READ_RIGHTS;
+        break;
+    case LAZ_PATH_READ_EXEC:
+        rights = READ_RIGHTS | LAZ_LL_EXECUTE;
+        break;
+    case LAZ_PATH_WRITE:
+        rights = WRITE_RIGHTS;
+        break;
+    case LAZ_PATH_WRITE_EXEC:
+        rights = WRITE_RIGHTS | LAZ_LL_EXECUTE;
+        break;
+    case LAZ_PATH_DEVICES:
+        rights = READ_RIGHTS | LAZ_LL_WRITE_FILE | LAZ_LL_TRUNCATE | LAZ_LL_IOCTL_DEV;
+        break;
+    case LAZ_PATH_COUNT:
+        break;
+    }
+    return rights & all_rights(abi) & (is_directory ? UINT64_MAX : FILE_RIGHTS);
+}
+
+static bool controls_ports(const struct laz_image *image)
+{
+    return !image->tcp_bind_any || !image->tcp_connect_any;
+}
+
+laz_degraded laz_landlock_missing(const struct laz_image *image, int abi)
+{
+    laz_degraded missing = 0;
+    missing |= abi < 2 ? LAZ_DEGRADED_BIT(LANDLOCK_REFER) : 0;
+    missing |= abi < 3 ? LAZ_DEGRADED_BIT(LANDLOCK_TRUNCATE) : 0;
+    missing |= abi < 4 && controls_ports(image) ? LAZ_DEGRADED_BIT(LANDLOCK_NETWORK) : 0;
+    missing |= abi < 5 ? LAZ_DEGRADED_BIT(LANDLOCK_IOCTL) : 0;
+    bool isolates = image->isolate_signals || image->isolate_abstract_sockets;
+    missing |= abi < 6 && isolates ? LAZ_DEGRADED_BIT(LANDLOCK_SCOPE) : 0;
+    return missing;
+}
+
+static int add_path(int ruleset, int abi, const struct laz_image_path *rule)
+{
+    int fd = open(rule->path, O_PATH | O_CLOEXEC);
+    if (fd < 0) {
+        return rule->optional && (errno == ENOENT || errno == ENOTDIR) ? 0 : -1;
+    }
+    struct stat status;
+    int result = fstat(fd, &status);
+    if (result == 0) {
+        struct laz_ll_path attr = {
+                .allowed = laz_landlock_rights(rule->class, abi, S_ISDIR(status.st_mode)),
+                .parent_fd = fd,
+        };
+        result = laz_sys_landlock_add(ruleset, LAZ_LL_RULE_PATH, &attr);
+    }
+    int saved = errno;
+    (void)close(fd);
+    errno = saved;
+    return result;
+}
+
+static int add_ports(int ruleset, uint64_t right, const uint16_t *ports, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct laz_ll_port attr = {.allowed = right, .port = ports[i]};
+        if (laz_sys_landlock_add(ruleset, LAZ_LL_RULE_PORT, &attr) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int add_rules(int ruleset, const struct laz_image *image, int abi, const char **ret_path)
+{
+    const uint8_t *cursor = image->paths;
+    for (uint32_t i = 0; i < image->n_paths; i++) {
+        struct laz_image_path rule;
+        laz_image_path_next(&cursor, &rule);
+        if (add_path(ruleset, abi, &rule) < 0) {
+            *ret_path = rule.path;
+            return -1;
+        }
+    }
+    if (abi < 4) {
+        return 0;
+    }
+    if (!image->tcp_bind_any &&
+            add_ports(ruleset, LAZ_LL_BIND_TCP, image->tcp_bind, image->n_tcp_bind) < 0) {
+        return -1;
+    }
+    if (!image->tcp_connect_any && add_ports(ruleset, LAZ_LL_CONNECT_TCP, image->tcp_connect,
+                                           image->n_tcp_connect) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+int laz_landlock_build(const struct laz_image *image, int abi, const char **ret_path)
+{
+    *ret_path = NULL;
+    struct laz_ll_ruleset attr = {.handled_fs = all_rights(abi)};
+    size_t size = sizeof(attr.handled_fs); /* an older kernel refuses a longer struct that is not zero */
+    if (abi >= 4) {
+        attr.handled_net = (image->tcp_bind_any ? 0 : LAZ_LL_BIND_TCP) |
+                (image->tcp_connect_any ? 0 : LAZ_LL_CONNECT_TCP);
+        size = offsetof(struct laz_ll_ruleset, scoped);
+    }
+    if (abi >= 6) {
+        attr.scoped = (image->isolate_signals ? LAZ_LL_SCOPE_SIGNAL : 0) |
+                (image->isolate_abstract_sockets ? LAZ_LL_SCOPE_ABSTRACT_UNIX : 0);
+        size = sizeof(attr);
+    }
+    int ruleset = laz_sys_landlock_create(&attr, size, 0); /* close-on-exec by birth */
+    if (ruleset >= 0 && add_rules(ruleset, image, abi, ret_path) < 0) {
+        int saved = errno;
+        (void)close(ruleset);
+        errno = saved;
+        return -1;
+    }
+    return ruleset;
+}
+
+int laz_landlock_probe_in_child(const struct laz_image *image)
+{
+    const uint8_t *cursor = image->paths;
+    for (uint32_t i = 0; i < image->n_paths; i++) {
+        struct laz_image_path rule;
+        laz_image_path_next(&cursor, &rule);
+        if (strcmp(rule.path, "/") == 0) {
+            return -1;
+        }
+    }
+    int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)close(fd);
+        return 0;
+    }
+    return errno;
+}

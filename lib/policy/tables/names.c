@@ -40,16 +40,12 @@ static const struct laz_socket_family families[] = {
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define NAMES(t, skip)                                                                             \
-    {                                                                                              \
-        t, COUNT(t), skip                                                                          \
-    }
 
 static const struct laz_name_table tables[] = {
-        [LAZ_NAMES_CAPABILITY] = NAMES(capabilities, sizeof("CAP_") - 1),
-        [LAZ_NAMES_ERRNO] = NAMES(errnos, 0),
-        [LAZ_NAMES_SIGNAL] = NAMES(signals, sizeof("SIG") - 1),
-        [LAZ_NAMES_RLIMIT] = NAMES(rlimits, 0),
+        [LAZ_NAMES_CAPABILITY] = {capabilities, COUNT(capabilities), sizeof("CAP_") - 1},
+        [LAZ_NAMES_ERRNO] = {errnos, COUNT(errnos), 0},
+        [LAZ_NAMES_SIGNAL] = {signals, COUNT(signals), sizeof("SIG") - 1},
+        [LAZ_NAMES_RLIMIT] = {rlimits, COUNT(rlimits), 0},
 };
 
 const struct laz_name_table *laz_name_table(enum laz_names which)

@@ -3,17 +3,17 @@
  * System calls and architectures: lookups over syscalls.def. Pure functions over constant data; the
  * name of a call in an event is sysname.c's business, because PID 1 must not carry this table.
  */
-#include "policy/tables/tables.h"
-
 #include <assert.h>
 #include <string.h>
 
-#define V(major, minor) LAZ_KERNEL_VERSION(major, minor)
-#define U16(name)       {#name, LAZ_ARG_INT16}
-#define U32(name)       {#name, LAZ_ARG_INT32}
-#define U64(name)       {#name, LAZ_ARG_INT64}
-#define PTR(name)       {#name, LAZ_ARG_POINTER}
+#include "policy/tables/tables.h"
+
 /* clang-format off */
+#define V(major, minor) LAZ_KERNEL_VERSION(major, minor)
+#define U16(name) {#name, LAZ_ARG_INT16}
+#define U32(name) {#name, LAZ_ARG_INT32}
+#define U64(name) {#name, LAZ_ARG_INT64}
+#define PTR(name) {#name, LAZ_ARG_POINTER}
 #define ARGS0                   0, {{NULL, LAZ_ARG_NONE}}
 #define ARGS1(a)                1, {a}
 #define ARGS2(a, b)             2, {a, b}

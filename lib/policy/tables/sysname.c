@@ -3,6 +3,10 @@
  * From the number of a system call to its name, for the architecture it is compiled for. Linked
  * into PID 1: no pointers that need relocation, no allocation, none of the other tables.
  */
+#include "policy/tables/sysname.h"
+
+#include <stddef.h>
+
 #include "policy/tables/tables.h"
 
 #if defined(__x86_64__) && !defined(__ILP32__)

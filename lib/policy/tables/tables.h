@@ -4,7 +4,7 @@
  * constants for their arguments, capabilities, errnos, signals, limits and socket families.
  * Read-only data and lookups over it: nothing here allocates, reads a file, keeps state or fails
  * other than by "not found". The data is in the .def files beside this header, one line an entry.
- * PID 1 links sysname.c only, which has laz_sysname() and needs none of the other objects.
+ * PID 1 must not carry these tables: from number to name it has sysname.h.
  */
 #ifndef LAZ_POLICY_TABLES_H
 #define LAZ_POLICY_TABLES_H
@@ -80,9 +80,6 @@ size_t laz_syscall_index(const struct laz_syscall *call);
 /* Position of the named argument, or -1. Also accepts "arg0" to "arg5" where the call has that
  * many. */
 int laz_syscall_arg_by_name(const struct laz_syscall *call, const char *name, size_t len);
-
-/* Name of a system call of the native architecture, or NULL. In sysname.c, alone, for PID 1. */
-const char *laz_sysname(uint32_t nr);
 
 /* ---- Groups ---- */
 

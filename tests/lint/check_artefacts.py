@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What is shipped is what was promised, read from the files in bin/ of a release build: static-pie, no
+interpreter, RELRO, BIND_NOW, no executable stack, stripped, no path of the build machine. PID 1 is small
+and holds no parser, no TLS and no second opinion."""
+import re
+
+from tree import Tree
+
+EXPECTED = ("lazaret", "lazaret-init", "lazaret-setup")
+INIT_MAX_BYTES = 160 * 1024
+INIT_NEVER = re.compile(r"\b(SSL_|EVP_|yaml_|seccomp_|cap_(get|set)_proc|getaddrinfo|dlopen)\w*")
+
+tree = Tree("artefacts")
+if not tree.build:
+    raise SystemExit("artefacts: needs --build")
+programs = sorted(p for p in (tree.build / "bin").iterdir() if p.is_file())
+
+
+def judge(path):
+    """Yield what is wrong with one program."""
+    _, header = tree.run(["readelf", "-hlW", str(path)])
+    _, dynamic = tree.run(["readelf", "-dW", str(path)])
+    _, sections = tree.run(["readelf", "-SW", str(path)])
+    if not re.search(r"Type:\s+DYN", header):
+        yield "not position independent"
+    if "INTERP" in header:
+        yield "has an interpreter: not static"
+    if "(NEEDED)" in dynamic or "RPATH" in dynamic or "RUNPATH" in dynamic:
+        yield "needs a shared library"
+    if "GNU_RELRO" not in header:
+        yield "no RELRO"
+    if "BIND_NOW" not in dynamic and not re.search(r"FLAGS_1.*\bNOW\b", dynamic):
+        yield "no BIND_NOW"
+    if "TEXTREL" in dynamic:
+        yield "has text relocations"
+    if not re.search(r"GNU_STACK.* RW +0x", header):
+        yield "the stack may be executable"
+    if re.search(r"LOAD.* RWE ", header):
+        yield "has a segment that is both writable and executable"
+    if ".symtab" in sections:
+        yield "not stripped"
+    if str(tree.root).encode() in path.read_bytes():
+        yield f"names the build machine's {tree.root}"
+    _, symbols = tree.run(["nm", str(tree.build / "debug" / f"{path.name}.debug")])
+    if "__stack_chk_fail" not in symbols:
+        yield "no symbols in debug/, or no stack protector"
+    if path.name == "lazaret-init":
+        size = path.stat().st_size
+        print(f"lazaret-init: {size} bytes of at most {INIT_MAX_BYTES}")
+        if size > INIT_MAX_BYTES:
+            yield f"{size} bytes, at most {INIT_MAX_BYTES}"
+        for match in INIT_NEVER.finditer(symbols):
+            yield f"PID 1 must not hold {match.group()}"
+
+
+for missing in sorted(set(EXPECTED) - {p.name for p in programs}):
+    tree.complain(f"bin/{missing}", 0, "not built")
+for program in programs:
+    for wrong in judge(program):
+        tree.complain(f"bin/{program.name}", 0, wrong)
+tree.finish(programs)

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# tests/run.sh [--long]: install what is missing (as root, with apt-get), build, run every test, and end with
+# one line "N passed, N failed, N skipped". Exit 0 only if nothing failed and nothing was skipped;
+# LAZARET_ALLOW_SKIPS=1 lets skips pass (a laptop without Docker). --long runs full counts in place of
+# samples, fuzzes, and reads everything with gcc's analyzer.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# package, and the command that shows that it is there, however it came; "-" asks dpkg.
+packages() {
+    cat <<'END'
+build-essential gcc
+cmake cmake
+ninja-build ninja
+pkg-config pkg-config
+git git
+python3 python3
+libseccomp-dev -
+libcap-dev -
+libyaml-dev -
+libcriterion-dev -
+musl-tools musl-gcc
+clang clang
+clang-format clang-format
+clang-tidy clang-tidy
+shellcheck shellcheck
+codespell codespell
+mandoc mandoc
+strace strace
+runc runc
+docker.io dockerd
+busybox-static busybox
+tini tini
+dumb-init dumb-init
+catatonit catatonit
+openjdk-17-jre-headless java
+nodejs node
+END
+}
+
+install_missing() {
+    local missing=() package command
+    while read -r package command; do
+        if [ "$command" = - ]; then
+            dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue
+        else
+            command -v "$command" >/dev/null && continue
+        fi
+        missing+=("$package")
+    done < <(packages)
+    [ ${#missing[@]} -eq 0 ] && return
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "missing packages (not root, so not installed): ${missing[*]}" >&2
+        exit 2
+    fi
+    echo "== installing ${missing[*]}"
+    apt-get update -q >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null
+}
+
+# build PRESET: configure and build; on failure show why, and remember it as one failed test.
+build() {
+    local log="build/$1.log"
+    mkdir -p build
+    echo "== build $1"
+    if ! { cmake --preset "$1" -DLAZARET_LONG="${LAZARET_LONG:+ON}" && cmake --build --preset "$1"; } >"$log" 2>&1 </dev/null; then
+        tail -n 60 "$log"
+        echo "FAIL build $1"
+        broken+=("build-$1")
+        return 1
+    fi
+}
+
+# run PRESET LABELS: the tests of a build that carry one of the labels.
+run() {
+    local results="build/$1/results-$2.xml"
+    echo "== test $1: ${2//|/, }"
+    rm -f "$results"
+    ctest --test-dir "build/$1" -L "^($2)$" -j "$(nproc)" --output-on-failure --no-tests=error \
+        --test-output-size-passed 4000000 --test-output-size-failed 4000000 \
+        --output-junit "$PWD/$results" </dev/null || true
+    results_files+=("$results")
+}
+
+long=""
+case "${1:-}" in
+"") ;;
+--long) long=1 ;;
+*)
+    echo "usage: tests/run.sh [--long]" >&2
+    exit 2
+    ;;
+esac
+[ -z "$long" ] || export LAZARET_LONG=1
+# The clone may belong to somebody else than root.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+
+install_missing
+broken=()
+results_files=()
+! build release || run release 'unit|e2e|artefact'
+! build asan || run asan unit
+! build dev || run dev lint
+if [ -n "$long" ]; then
+    export LAZARET_FUZZ_SECONDS=60
+    ! build fuzz || run fuzz fuzz
+    build analyzer || true
+fi
+exec tests/tally.py "${results_files[@]}" "${broken[@]/#/broken:}"

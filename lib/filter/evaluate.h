@@ -17,8 +17,14 @@
  * end of every path. Anything else is refused: the evaluator runs only checked programs. */
 LAZ_MUST_CHECK bool laz_bpf_is_valid(const struct sock_filter *insns, size_t n);
 
-/* The 32-bit SECCOMP_RET_* value of a valid program. ret_steps (may be NULL): instructions executed. */
-uint32_t laz_bpf_evaluate(
-        const struct sock_filter *insns, size_t n, const struct seccomp_data *data, uint32_t *ret_steps);
+/* What one run did. */
+struct laz_bpf_trace {
+    uint32_t steps; /* instructions */
+    uint32_t words; /* bit n: the answer may depend on the 32-bit word at 4 * n; no other word was read */
+};
+
+/* The 32-bit SECCOMP_RET_* value of a valid program. ret_trace may be NULL. */
+uint32_t laz_bpf_evaluate(const struct sock_filter *insns, size_t n,
+        const struct seccomp_data *data, struct laz_bpf_trace *ret_trace);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state machine of PID 1: the contract of docs/reference/pid1-contract.md, as code without side effects.
+ * The state machine of PID 1: the contract of docs/reference/pid1-contract.md, as code without side
+ * effects.
  */
 #include "init/step.h"
 
@@ -38,15 +39,9 @@ static void set_deadline(struct laz_state *state, uint64_t now_ns, uint32_t afte
     state->deadline_ns = now_ns + after_ms * NS_PER_MS;
 }
 
-static uint64_t bit_of(int signal_number)
-{
-    return UINT64_C(1) << (signal_number & 63);
-}
-
-/* Signal n is bit n, as in the image; signal 64, which has no bit 64, is bit 0. */
 static bool has_signal(uint64_t set, int signal_number)
 {
-    return (set & bit_of(signal_number)) != 0;
+    return (set & LAZ_SIGNAL_BIT(signal_number)) != 0;
 }
 
 static bool is_stop(const struct laz_image *image, int signal_number)
@@ -57,8 +52,8 @@ static bool is_stop(const struct laz_image *image, int signal_number)
     return has_signal(image->signal_stop, signal_number);
 }
 
-static void deliver(const struct laz_image *image, struct laz_actions *actions,
-        const struct laz_signal *signal)
+static void deliver(
+        const struct laz_image *image, struct laz_actions *actions, const struct laz_signal *signal)
 {
     int mapped = image->signal_map[signal->number];
     if (mapped == 0) {
@@ -167,8 +162,24 @@ static void on_other_signal(struct laz_state *state, const struct laz_image *ima
     deliver(image, actions, signal);
 }
 
-static void on_started(struct laz_state *state, const struct laz_image *image,
+/* Now that the policy is known, a held signal may turn out to be a stop request: then nothing
+ * starts. */
+static void on_forked(struct laz_state *state, const struct laz_image *image, uint64_t now_ns,
         struct laz_actions *actions)
+{
+    if (state->phase != LAZ_PHASE_SETUP) {
+        return;
+    }
+    state->phase = LAZ_PHASE_STARTING;
+    for (unsigned i = 0; i < state->n_held && state->phase == LAZ_PHASE_STARTING; i++) {
+        if (is_stop(image, state->held[i].number) && state->held[i].is_trusted) {
+            on_stop_signal(state, image, &state->held[i], now_ns, actions);
+        }
+    }
+}
+
+static void on_started(
+        struct laz_state *state, const struct laz_image *image, struct laz_actions *actions)
 {
     if (state->phase != LAZ_PHASE_STARTING) {
         return;
@@ -277,9 +288,7 @@ void laz_step(struct laz_state *state, const struct laz_image *image, const stru
         }
         break;
     case LAZ_EVENT_FORKED:
-        if (state->phase == LAZ_PHASE_SETUP) {
-            state->phase = LAZ_PHASE_STARTING;
-        }
+        on_forked(state, image, now_ns, ret);
         break;
     case LAZ_EVENT_STARTED:
         on_started(state, image, ret);

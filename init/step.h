@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What PID 1 does about an event, as a pure function: no system call, no clock, no memory but its
- * arguments. The driver (pid1.c) turns the world into events and actions into system calls, so that every
- * state and event can be enumerated by a test.
+ * arguments. The driver (pid1.c) turns the world into events and actions into system calls, so that
+ * every state and event can be enumerated by a test.
  */
 #ifndef LAZ_INIT_STEP_H
 #define LAZ_INIT_STEP_H
 
-#include "policy/image.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LAZ_HELD_MAX 64      /* signals held until the workload has exec'd */
+#include "policy/image.h"
+
+#define LAZ_HELD_MAX      64 /* signals held until the workload has exec'd */
 #define LAZ_STOPS_TO_KILL 3  /* so many stop signals within the grace mean "now" */
-#define LAZ_ACTIONS_MAX 72   /* all held signals and what goes with them */
-#define LAZ_KILL_WAIT_MS 2000 /* after SIGKILL: a process in uninterruptible sleep does not hold us for ever */
+#define LAZ_ACTIONS_MAX   72 /* all held signals and what goes with them */
+#define LAZ_KILL_WAIT_MS                                                                           \
+    2000 /* after SIGKILL: a process in uninterruptible sleep does not hold us for ever */
 #define LAZ_STRAY_WAIT_MS 1000
 
 enum laz_phase {
@@ -34,10 +35,10 @@ enum laz_phase {
 /* A signal as it came in, kept whole so that it can be passed on whole. */
 struct laz_signal {
     int number;
-    int code;       /* si_code */
-    int32_t pid;    /* si_pid */
-    uint32_t uid;   /* si_uid */
-    int64_t value;  /* si_value */
+    int code;        /* si_code */
+    int32_t pid;     /* si_pid */
+    uint32_t uid;    /* si_uid */
+    int64_t value;   /* si_value */
     bool is_trusted; /* may stop us: see pid1.c */
 };
 
@@ -67,9 +68,9 @@ enum laz_action_type {
     LAZ_DO_TERM_OTHERS, /* SIGTERM and SIGCONT to every other process that is ours */
     LAZ_DO_KILL_OTHERS,
     LAZ_DO_REAP_MAIN,
-    LAZ_DO_RELEASE,     /* answer every held notification: a held thread cannot handle a stop signal */
-    LAZ_DO_NOTE,        /* an event record: `note` about `signal` */
-    LAZ_DO_EXIT,        /* code */
+    LAZ_DO_RELEASE, /* answer every held notification: a held thread cannot handle a stop signal */
+    LAZ_DO_NOTE,    /* an event record: `note` about `signal` */
+    LAZ_DO_EXIT,    /* code */
 };
 
 enum laz_note {
@@ -77,7 +78,7 @@ enum laz_note {
     LAZ_NOTE_STOP_REFUSED, /* a stop signal from somebody who may not stop us */
     LAZ_NOTE_DROPPED,      /* mapped to nothing, or the workload is gone */
     LAZ_NOTE_HELD_OVERFLOW,
-    LAZ_NOTE_FORCED,       /* SIGKILL after the grace, or at the third request */
+    LAZ_NOTE_FORCED, /* SIGKILL after the grace, or at the third request */
 };
 
 struct laz_do {
@@ -94,8 +95,8 @@ struct laz_actions {
     struct laz_do items[LAZ_ACTIONS_MAX];
 };
 
-/* Invariants: phase only grows, but for LB_GRACE and STOPPING being skipped; exit_code is final once phase is
- * DRAINING; n_held is 0 from RUNNING on. */
+/* Invariants: phase only grows, but for LB_GRACE and STOPPING being skipped; exit_code is final
+ * once phase is DRAINING; n_held is 0 from RUNNING on. */
 struct laz_state {
     enum laz_phase phase;
     uint64_t deadline_ns; /* CLOCK_BOOTTIME; 0 = none */
@@ -109,7 +110,8 @@ struct laz_state {
     int forced_code; /* if not 0, wins over the workload's */
 };
 
-/* One transition. `image` may be NULL only in SETUP (no policy yet: TERM and INT stop, nothing is mapped). */
+/* One transition. `image` may be NULL only in SETUP (no policy yet: TERM and INT stop, nothing is
+ * mapped). */
 void laz_step(struct laz_state *state, const struct laz_image *image, const struct laz_event *event,
         uint64_t now_ns, struct laz_actions *ret);
 

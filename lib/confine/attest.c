@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads a process's state back from /proc and compares it with the policy. libc only: linked into PID 1.
- * The text comes from the kernel, proc(5), yet every number in it is parsed with bounds.
+ * Reads a process's state back from /proc and compares it with the policy. libc only: linked into
+ * PID 1. The text comes from the kernel, proc(5), yet every number in it is parsed with bounds.
  */
 #include "confine/attest.h"
-
-#include "core/fd.h"
-#include "core/num.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#include "core/fd.h"
+#include "core/num.h"
 
 #define STATUS_MAX 4096 /* a status file is about 1.5 KiB; 64 groups add 700 bytes */
 
@@ -107,7 +107,7 @@ static bool parse_groups(struct line line, struct laz_process_state *state)
 static bool parse_int(struct line line, int *ret)
 {
     uint64_t value = 0;
-    if (!next_number(&line, 1000000, &value)) {
+    if (!next_number(&line, INT32_MAX, &value)) {
         return false;
     }
     *ret = (int)value;
@@ -115,8 +115,20 @@ static bool parse_int(struct line line, int *ret)
 }
 
 /* The lines that are wanted; one bit each, so that a missing one is noticed. */
-enum { SEEN_UID, SEEN_GID, SEEN_GROUPS, SEEN_INH, SEEN_PRM, SEEN_EFF, SEEN_BND, SEEN_AMB, SEEN_NNP,
-       SEEN_SECCOMP, SEEN_CATCH, SEEN_ALL };
+enum {
+    SEEN_UID,
+    SEEN_GID,
+    SEEN_GROUPS,
+    SEEN_INH,
+    SEEN_PRM,
+    SEEN_EFF,
+    SEEN_BND,
+    SEEN_AMB,
+    SEEN_NNP,
+    SEEN_SECCOMP,
+    SEEN_CATCH,
+    SEEN_ALL
+};
 
 static bool key_is(const char *key, size_t length, const char *wanted)
 {
@@ -143,6 +155,19 @@ static bool parse_line(const char *key, size_t length, struct line value,
             *seen |= 1U << masks[i].bit;
             return parse_mask(value, masks[i].mask);
         }
+    }
+    if (key_is(key, length, "Name")) {
+        const char *word = NULL;
+        size_t n = 0;
+        bool some = next_word(&value, &word, &n);
+        (void)snprintf(state->name, sizeof(state->name), "%.*s", (int)n, some ? word : "");
+        return true;
+    }
+    if (key_is(key, length, "Tgid")) {
+        int tgid = 0;
+        bool read = parse_int(value, &tgid);
+        state->tgid = tgid;
+        return read;
     }
     if (key_is(key, length, "Uid")) {
         *seen |= 1U << SEEN_UID;
@@ -308,8 +333,8 @@ static int check_limit(const char *text, const struct laz_image_limit *limit, st
         return laz_err_set(err, LAZ_E_ATTEST, 0, "limits: no line \"%s\"", name);
     }
     const char *newline = strchr(found, '\n');
-    struct line line = {.at = found + strlen(name),
-            .end = newline == NULL ? found + strlen(found) : newline};
+    struct line line = {
+            .at = found + strlen(name), .end = newline == NULL ? found + strlen(found) : newline};
     uint64_t soft = 0;
     uint64_t hard = 0;
     if (!next_number(&line, UINT64_MAX, &soft) || !next_number(&line, UINT64_MAX, &hard)) {

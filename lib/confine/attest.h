@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is so: a process's credentials, capabilities, filters and limits as the kernel shows them in /proc,
- * and whether they equal the policy. Read-only; runs in PID 1 while the child hangs in its gate.
+ * What is so: a process's credentials, capabilities, filters and limits as the kernel shows them in
+ * /proc, and whether they equal the policy. Read-only; runs in PID 1 while the child hangs in its
+ * gate.
  */
 #ifndef LAZ_CONFINE_ATTEST_H
 #define LAZ_CONFINE_ATTEST_H
@@ -12,6 +13,8 @@
 
 /* What /proc/PID/status showed. */
 struct laz_process_state {
+    pid_t tgid;      /* the process that a thread belongs to; 0: not shown */
+    char name[20];   /* comm: the process chooses it, so untrusted */
     uint32_t uid[4]; /* real, effective, saved, filesystem */
     uint32_t gid[4];
     uint32_t n_groups; /* LAZ_ATTEST_GROUPS_MAX + 1 if there are more */
@@ -34,14 +37,14 @@ LAZ_MUST_CHECK int laz_attest_read(pid_t pid, struct laz_process_state *ret, str
 LAZ_MUST_CHECK int laz_attest_parse(
         const char *text, size_t length, struct laz_process_state *ret, struct laz_err *err);
 
-/* Compare with the policy and what was decided. LAZ_E_ATTEST names the first field that differs, what was
- * read and what was wanted. */
+/* Compare with the policy and what was decided. LAZ_E_ATTEST names the first field that differs,
+ * what was read and what was wanted. */
 LAZ_MUST_CHECK int laz_attest_check(const struct laz_process_state *state,
         const struct laz_image *image, const struct laz_probe *probe,
         const struct laz_decided *decided, struct laz_err *err);
 
-/* Read the limits back from /proc/PID/limits (prlimit(2) would need CAP_SYS_RESOURCE for another user's
- * process) and compare. */
+/* Read the limits back from /proc/PID/limits (prlimit(2) would need CAP_SYS_RESOURCE for another
+ * user's process) and compare. */
 LAZ_MUST_CHECK int laz_attest_limits(pid_t pid, const struct laz_image *image, struct laz_err *err);
 
 #endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The child's way from fork to execve. Raw system calls, no allocation, no formatting. The order is the
- * table LAZ_CONFINE_STEPS; docs/explanation/start-up.md follows the same numbers.
+ * The child's way from fork to execve. Raw system calls, no allocation, no formatting. The order is
+ * the table LAZ_CONFINE_STEPS; docs/explanation/start-up.md follows the same numbers.
  */
 #include "confine/confine.h"
-
-#include "confine/landlock.h"
-#include "confine/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +19,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SIBLING_SPINS 200        /* sched_yield first: loading takes 50-100 µs */
-#define SIBLING_NAPS 40000       /* then 50 µs each: two seconds in all */
-#define JIT_RETRIES 3            /* errno 524: the host is out of memory for compiled filters, for now */
+#include "confine/landlock.h"
+#include "confine/sys.h"
+
+#define SIBLING_SPINS   200   /* sched_yield first: loading takes 50-100 µs */
+#define SIBLING_NAPS    40000 /* then 50 µs each: two seconds in all */
+#define JIT_RETRIES     3 /* errno 524: the host is out of memory for compiled filters, for now */
 #define DESCRIPTORS_MAX 1048576U /* where close_range is missing: no more are looked at */
 
 static const char *const step_names[LAZ_STEP_COUNT] = {
@@ -103,8 +103,8 @@ static int mark_descriptors_in_child(void)
 static int set_limits_in_child(const struct laz_image *image)
 {
     for (uint32_t i = 0; i < image->n_limits; i++) {
-        struct rlimit limit = {.rlim_cur = image->limits[i].value,
-                .rlim_max = image->limits[i].value};
+        struct rlimit limit = {
+                .rlim_cur = image->limits[i].value, .rlim_max = image->limits[i].value};
         if (setrlimit((int)image->limits[i].resource, &limit) < 0) {
             return -1;
         }
@@ -127,8 +127,8 @@ static int drop_bounding_in_child(uint64_t keep)
     return 0;
 }
 
-/* With NO_SETUID_FIXUP the change of user below leaves the capability sets alone, so that the final capset is
- * the only thing that decides them. */
+/* With NO_SETUID_FIXUP the change of user below leaves the capability sets alone, so that the final
+ * capset is the only thing that decides them. */
 static int lock_securebits_in_child(bool keeps_any)
 {
     unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
@@ -153,8 +153,8 @@ static int set_capabilities_in_child(uint64_t permitted, uint64_t inheritable)
     return (int)syscall(SYS_capset, &header, data);
 }
 
-/* Ambient capabilities, and then no further ones: locking needs CAP_SETPCAP once more, so the caller has kept
- * it in the permitted set until here. */
+/* Ambient capabilities, and then no further ones: locking needs CAP_SETPCAP once more, so the
+ * caller has kept it in the permitted set until here. */
 static int raise_ambient_in_child(uint64_t keep, bool lock)
 {
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0UL, 0UL, 0UL) < 0) {
@@ -206,9 +206,9 @@ static int set_death_signal_in_child(pid_t parent)
     return 0;
 }
 
-/* The sibling shares the child's descriptor table but not its filter. It waits until the child has written
- * the listener's number into the page, sends it to init, and is gone. It is init's child, not the
- * workload's: an exec'd program must not find a process that it never forked. */
+/* The sibling shares the child's descriptor table but not its filter. It waits until the child has
+ * written the listener's number into the page, sends it to init, and is gone. It is init's child,
+ * not the workload's: an exec'd program must not find a process that it never forked. */
 static _Noreturn void sibling_in_child(const struct laz_confine *confine)
 {
     for (int i = 0; i < SIBLING_SPINS + SIBLING_NAPS && confine->page->listener == -1; i++) {
@@ -245,8 +245,8 @@ static _Noreturn void sibling_in_child(const struct laz_confine *confine)
 
 static int fork_sibling_in_child(const struct laz_confine *confine)
 {
-    long pid = syscall(SYS_clone, (unsigned long)(CLONE_FILES | CLONE_PARENT | SIGCHLD), 0UL, 0UL,
-            0UL, 0UL);
+    long pid = syscall(
+            SYS_clone, (unsigned long)(CLONE_FILES | CLONE_PARENT | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
     if (pid == 0) {
         sibling_in_child(confine);
     }

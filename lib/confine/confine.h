@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The order of operations that confines the workload, exactly once, from the first instruction after fork to
- * execve. The child executes a fixed list of system calls; it parses nothing, allocates nothing, and tells
- * what failed through a shared page, because its own filter may forbid write(2) by then.
+ * The order of operations that confines the workload, exactly once, from the first instruction
+ * after fork to execve. The child executes a fixed list of system calls; it parses nothing,
+ * allocates nothing, and tells what failed through a shared page, because its own filter may forbid
+ * write(2) by then.
  */
 #ifndef LAZ_CONFINE_CONFINE_H
 #define LAZ_CONFINE_CONFINE_H
@@ -26,7 +27,8 @@
     X(DEATH_SIGNAL, "set the death signal", "every change of credentials clears it")               \
     X(NO_NEW_PRIVS, "set no_new_privs", "Landlock and seccomp need it without CAP_SYS_ADMIN")      \
     X(LANDLOCK_RESTRICT, "enforce the Landlock rules", "late, but before seccomp could forbid it") \
-    X(LANDLOCK_PROBE, "see a forbidden path refused", "the kernel does not show Landlock in /proc") \
+    X(LANDLOCK_PROBE, "see a forbidden path refused",                                              \
+            "the kernel does not show Landlock in /proc")                                          \
     X(WRITE_XOR_EXECUTE, "forbid writable code", "irrevocable and inherited")                      \
     X(SIBLING, "fork the sibling", "it hands the listener over, which the filter may forbid")      \
     X(MASK, "unblock all signals", "rt_sigprocmask may be forbidden below")                        \
@@ -38,17 +40,18 @@ enum laz_confine_step {
 #define X(id, name, why) LAZ_STEP_##id,
     LAZ_CONFINE_STEPS(X)
 #undef X
-            LAZ_STEP_COUNT
+    LAZ_STEP_COUNT
 };
 
 const char *laz_confine_step_name(enum laz_confine_step step);
 
-/* One page, shared between init, the child and the sibling (MAP_SHARED). The child writes, init reads. */
+/* One page, shared between init, the child and the sibling (MAP_SHARED). The child writes, init
+ * reads. */
 struct laz_confine_page {
-    volatile int32_t step;      /* enum laz_confine_step: the one that runs, or failed */
-    volatile int32_t failed;    /* 1: `step` failed with `sys_errno`, and the child exits */
+    volatile int32_t step;   /* enum laz_confine_step: the one that runs, or failed */
+    volatile int32_t failed; /* 1: `step` failed with `sys_errno`, and the child exits */
     volatile int32_t sys_errno;
-    volatile int32_t listener;  /* child's descriptor of the listener; -1 not yet, -2 none */
+    volatile int32_t listener; /* child's descriptor of the listener; -1 not yet, -2 none */
     volatile int32_t wait_killable;
     volatile int32_t securebits;     /* read back; -1 not read */
     volatile int32_t landlock_probe; /* errno seen, or -1 where nothing could be learnt */
@@ -61,11 +64,11 @@ struct laz_confine {
     const struct laz_image *image;
     const struct laz_decided *decided;
     struct laz_confine_page *page;
-    pid_t parent;       /* init, for the check after PR_SET_PDEATHSIG */
+    pid_t parent; /* init, for the check after PR_SET_PDEATHSIG */
     bool set_death_signal;
-    int sock;           /* the sibling sends the listener here */
-    int gate;           /* read end; used where there is no listener */
-    const char *path;   /* absolute */
+    int sock;         /* the sibling sends the listener here */
+    int gate;         /* read end; used where there is no listener */
+    const char *path; /* absolute */
     char *const *argv;
     char *const *envp;
 };
@@ -73,7 +76,8 @@ struct laz_confine {
 /* In the forked child, and nowhere else. Ends in execve or _exit. */
 _Noreturn void laz_confine_in_child(const struct laz_confine *confine);
 
-/* Receive the listener that the sibling sends: the descriptor, or -1 with errno (EAGAIN: not yet). */
+/* Receive the listener that the sibling sends: the descriptor, or -1 with errno (EAGAIN: not yet).
+ */
 int laz_confine_take_listener(int sock);
 
 #endif

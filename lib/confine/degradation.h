@@ -10,7 +10,8 @@
 
 /* X(ENUM, "name", "what it means") */
 #define LAZ_DEGRADATIONS(X)                                                                        \
-    X(EVENTS, "events-absent", "refused system calls raise no events: notifications cannot be had") \
+    X(EVENTS, "events-absent",                                                                     \
+            "refused system calls raise no events: notifications cannot be had")                   \
     X(WAIT_KILLABLE, "wait-killable-absent",                                                       \
             "a signal can interrupt a refused call before its answer (kernel before 5.19)")        \
     X(EXEC_BUDGET, "exec-budget-unenforced", "the workload may execute as often as it likes")      \
@@ -20,26 +21,26 @@
     X(LANDLOCK_NETWORK, "landlock-no-network", "TCP ports are not controlled")                     \
     X(LANDLOCK_IOCTL, "landlock-no-ioctl-dev", "ioctl on devices is not controlled")               \
     X(LANDLOCK_SCOPE, "landlock-no-scope", "signals and abstract sockets are not isolated")        \
-    X(BOUNDING_SET, "bounding-set-kept", "started without CAP_SETPCAP: the bounding set stays")     \
+    X(BOUNDING_SET, "bounding-set-kept", "started without CAP_SETPCAP: the bounding set stays")    \
     X(SECUREBITS, "securebits-unset", "started without CAP_SETPCAP: securebits stay")              \
     X(SHARED_USER, "shared-user", "lazaret-init and the workload run as the same user")            \
     X(GROUPS, "groups-inherited", "started without CAP_SETGID: supplementary groups stay")         \
     X(WRITE_XOR_EXECUTE, "write-xor-execute-absent", "memory may be writable and executable")      \
-    X(FILTER_COUNT, "filter-count-unreadable", "the kernel does not show how many filters are on")  \
+    X(FILTER_COUNT, "filter-count-unreadable", "the kernel does not show how many filters are on") \
     X(SIGNALFD, "signalfd-absent", "signals are polled 50 times a second")                         \
     X(SUBREAPER, "subreaper-absent", "orphans of the workload go to another process")              \
     X(CHILDREN, "children-unreadable", "strays outside the workload's group are not found")        \
     X(WAITID, "waitid-absent", "the workload's pid is free again before its strays are signalled") \
     X(CLOSE_RANGE, "close-range-absent", "descriptors were closed one by one")                     \
     X(OWN_FILTER, "own-filter-absent", "lazaret-init runs without a filter of its own")            \
-    X(SHARED_STREAM, "events-stream-shared", "events go to a stream that the workload can write")   \
+    X(SHARED_STREAM, "events-stream-shared", "events go to a stream that the workload can write")  \
     X(TERMINAL, "terminal-kept", "the terminal could not be handed to the workload")
 
 enum laz_degradation {
 #define X(id, name, meaning) LAZ_DEGRADED_##id,
     LAZ_DEGRADATIONS(X)
 #undef X
-            LAZ_DEGRADATION_COUNT
+    LAZ_DEGRADATION_COUNT
 };
 
 /* A set of them: bit n is enum value n. */

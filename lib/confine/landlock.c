@@ -4,22 +4,23 @@
  */
 #include "confine/landlock.h"
 
-#include "confine/sys.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "confine/sys.h"
+
 #define READ_RIGHTS (LAZ_LL_READ_FILE | LAZ_LL_READ_DIR)
 #define WRITE_RIGHTS                                                                               \
-    (READ_RIGHTS | LAZ_LL_WRITE_FILE | LAZ_LL_REMOVE_DIR | LAZ_LL_REMOVE_FILE | LAZ_LL_MAKE_DIR |   \
-            LAZ_LL_MAKE_REG | LAZ_LL_MAKE_SOCK | LAZ_LL_MAKE_FIFO | LAZ_LL_MAKE_SYM |               \
+    (READ_RIGHTS | LAZ_LL_WRITE_FILE | LAZ_LL_REMOVE_DIR | LAZ_LL_REMOVE_FILE | LAZ_LL_MAKE_DIR |  \
+            LAZ_LL_MAKE_REG | LAZ_LL_MAKE_SOCK | LAZ_LL_MAKE_FIFO | LAZ_LL_MAKE_SYM |              \
             LAZ_LL_REFER | LAZ_LL_TRUNCATE)
 #define FILE_RIGHTS                                                                                \
     (LAZ_LL_EXECUTE | LAZ_LL_WRITE_FILE | LAZ_LL_READ_FILE | LAZ_LL_TRUNCATE | LAZ_LL_IOCTL_DEV)
 
-/* Everything that an ABI can control; all of it is handled, so that what no rule grants is refused. */
+/* Everything that an ABI can control; all of it is handled, so that what no rule grants is refused.
+ */
 static uint64_t all_rights(int abi)
 {
     uint64_t rights = LAZ_LL_REFER - 1; /* ABI 1: the first thirteen */
@@ -121,8 +122,8 @@ static int add_rules(int ruleset, const struct laz_image *image, int abi, const 
             add_ports(ruleset, LAZ_LL_BIND_TCP, image->tcp_bind, image->n_tcp_bind) < 0) {
         return -1;
     }
-    if (!image->tcp_connect_any && add_ports(ruleset, LAZ_LL_CONNECT_TCP, image->tcp_connect,
-                                           image->n_tcp_connect) < 0) {
+    if (!image->tcp_connect_any &&
+            add_ports(ruleset, LAZ_LL_CONNECT_TCP, image->tcp_connect, image->n_tcp_connect) < 0) {
         return -1;
     }
     return 0;
@@ -132,7 +133,8 @@ int laz_landlock_build(const struct laz_image *image, int abi, const char **ret_
 {
     *ret_path = NULL;
     struct laz_ll_ruleset attr = {.handled_fs = all_rights(abi)};
-    size_t size = sizeof(attr.handled_fs); /* an older kernel refuses a longer struct that is not zero */
+    size_t size =
+            sizeof(attr.handled_fs); /* an older kernel refuses a longer struct that is not zero */
     if (abi >= 4) {
         attr.handled_net = (image->tcp_bind_any ? 0 : LAZ_LL_BIND_TCP) |
                 (image->tcp_connect_any ? 0 : LAZ_LL_CONNECT_TCP);

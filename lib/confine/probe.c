@@ -4,16 +4,16 @@
  */
 #include "confine/probe.h"
 
-#include "confine/attest.h"
-#include "confine/landlock.h"
-#include "confine/sys.h"
-
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+
+#include "confine/attest.h"
+#include "confine/landlock.h"
+#include "confine/sys.h"
 
 #define OPEN_FILES_MIN 16
 
@@ -90,9 +90,10 @@ static int decide_user(const struct laz_probe *probe, const struct laz_image *im
     if (!can_set) {
         decided->degraded |= LAZ_DEGRADED_BIT(GROUPS);
     }
-    if (probe->uid == image->uid && image->require[LAZ_REQUIRE_SEPARATE_USER] != LAZ_LEVEL_DISABLED) {
-        return absent(image, LAZ_REQUIRE_SEPARATE_USER, LAZ_DEGRADED_BIT(SHARED_USER), decided, 0,
-                err);
+    if (probe->uid == image->uid &&
+            image->require[LAZ_REQUIRE_SEPARATE_USER] != LAZ_LEVEL_DISABLED) {
+        return absent(
+                image, LAZ_REQUIRE_SEPARATE_USER, LAZ_DEGRADED_BIT(SHARED_USER), decided, 0, err);
     }
     return 0;
 }
@@ -111,7 +112,8 @@ static int decide_capabilities(const struct laz_probe *probe, const struct laz_i
     uint64_t missing = image->keep_capabilities & ~probe->effective;
     if (missing != 0) {
         return laz_err_set(err, LAZ_E_PRIVILEGE, 0,
-                "privileges.capabilities.keep names capability %d, which lazaret-init does not have",
+                "privileges.capabilities.keep names capability %d, which lazaret-init does not "
+                "have",
                 __builtin_ctzll(missing));
     }
     return 0;
@@ -167,9 +169,9 @@ int laz_probe_decide(const struct laz_probe *probe, const struct laz_image *imag
     }
     if (image->require[LAZ_REQUIRE_WRITE_XOR_EXECUTE] != LAZ_LEVEL_DISABLED) {
         decided.write_xor_execute = probe->mdwe_errno == 0;
-        if (!decided.write_xor_execute && absent(image, LAZ_REQUIRE_WRITE_XOR_EXECUTE,
-                                                  LAZ_DEGRADED_BIT(WRITE_XOR_EXECUTE), &decided,
-                                                  probe->mdwe_errno, err) < 0) {
+        if (!decided.write_xor_execute &&
+                absent(image, LAZ_REQUIRE_WRITE_XOR_EXECUTE, LAZ_DEGRADED_BIT(WRITE_XOR_EXECUTE),
+                        &decided, probe->mdwe_errno, err) < 0) {
             return -1;
         }
     }

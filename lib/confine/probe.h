@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What this kernel and the outer sandbox offer, and what the policy makes of it: the one home of feature
- * tests. Reads /proc/self/status and asks the kernel; changes nothing.
+ * What this kernel and the outer sandbox offer, and what the policy makes of it: the one home of
+ * feature tests. Reads /proc/self/status and asks the kernel; changes nothing.
  */
 #ifndef LAZ_CONFINE_PROBE_H
 #define LAZ_CONFINE_PROBE_H
+
+#include <sys/types.h>
 
 #include "confine/degradation.h"
 #include "core/err.h"
 #include "policy/image.h"
 
-#include <sys/types.h>
-
 struct laz_probe {
     pid_t pid;
     uid_t uid;
     gid_t gid;
-    uint64_t effective;   /* capabilities, bit n = capability n */
-    int landlock_abi;     /* 0 = none */
-    int landlock_errno;   /* why none: ENOSYS not built, EOPNOTSUPP not enabled, EPERM outer filter */
-    int notify_errno;     /* 0 = notifications exist; EBUSY is only seen when the filter is loaded */
-    int mdwe_errno;       /* 0 = write-xor-execute exists */
-    int outer_seccomp;    /* Seccomp: of /proc/self/status */
-    int outer_filters;    /* Seccomp_filters:, or -1 where the kernel does not show it (before 5.9) */
-    uint64_t open_files;  /* soft RLIMIT_NOFILE */
+    uint64_t effective; /* capabilities, bit n = capability n */
+    int landlock_abi;   /* 0 = none */
+    int landlock_errno; /* why none: ENOSYS not built, EOPNOTSUPP not enabled, EPERM outer filter */
+    int notify_errno;   /* 0 = notifications exist; EBUSY is only seen when the filter is loaded */
+    int mdwe_errno;     /* 0 = write-xor-execute exists */
+    int outer_seccomp;  /* Seccomp: of /proc/self/status */
+    int outer_filters;  /* Seccomp_filters:, or -1 where the kernel does not show it (before 5.9) */
+    uint64_t open_files; /* soft RLIMIT_NOFILE */
 };
 
 /* LAZ_E_ENVIRONMENT if /proc is absent or fewer than 16 descriptors may be open. */
@@ -31,7 +31,7 @@ LAZ_MUST_CHECK int laz_probe_run(struct laz_probe *ret, struct laz_err *err);
 
 /* What will be done, decided in one place before anything is forked. */
 struct laz_decided {
-    bool events;        /* try to load with a listener; `events_required` if that may not fail */
+    bool events; /* try to load with a listener; `events_required` if that may not fail */
     bool events_required;
     bool change_user;   /* have SETUID and SETGID and are not yet that user */
     bool drop_bounding; /* have SETPCAP; securebits too */

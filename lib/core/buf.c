@@ -4,12 +4,12 @@
  */
 #include "core/buf.h"
 
-#include "core/num.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/num.h"
 
 void laz_buf_init_fixed(struct laz_buf *buf, char *memory, size_t size)
 {

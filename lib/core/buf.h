@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A byte buffer that is either over memory of the caller's (PID 1: no heap) or grows on the heap up to a
- * ceiling. Writing past the end sets `overflow` and drops the bytes; the caller checks once, at the end.
+ * A byte buffer that is either over memory of the caller's (PID 1: no heap) or grows on the heap up
+ * to a ceiling. Writing past the end sets `overflow` and drops the bytes; the caller checks once,
+ * at the end.
  */
 #ifndef LAZ_CORE_BUF_H
 #define LAZ_CORE_BUF_H
 
-#include "core/err.h"
-
 #include <stddef.h>
 
-/* Invariant: len <= cap; data is NUL-terminated at data[len] whenever cap > 0 and the last writer was
- * one of ours (one byte of the capacity is kept for it). */
+#include "core/err.h"
+
+/* Invariant: len <= cap; data is NUL-terminated at data[len] whenever cap > 0 and the last writer
+ * was one of ours (one byte of the capacity is kept for it). */
 struct laz_buf {
     char *data;
     size_t len;

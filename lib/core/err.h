@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one error type: caller-owned, fixed size, no heap. First cause wins; a caller adds context only when
- * it says something new. Used in every process, PID 1 included. Never prints.
+ * The one error type: caller-owned, fixed size, no heap. First cause wins; a caller adds context
+ * only when it says something new. Used in every process, PID 1 included. Never prints.
  */
 #ifndef LAZ_CORE_ERR_H
 #define LAZ_CORE_ERR_H
@@ -10,6 +10,12 @@
 #include <stdint.h>
 
 #define LAZ_MUST_CHECK __attribute__((warn_unused_result))
+/* An ignored result, said aloud: gcc does not take a cast to void for an answer. */
+static inline void laz_ignore(int result)
+{
+    (void)result;
+}
+
 #define LAZ_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Which error: see err.def. LAZ_E_NONE is zero. */
@@ -41,7 +47,8 @@ const char *laz_err_cause(enum laz_err_kind kind);
 const char *laz_err_remedy(enum laz_err_kind kind);
 int laz_err_exit_code(enum laz_err_kind kind);
 
-/* "EPERM" for 1; static; "E?" for a number that nobody knows. libc's strerrorname_np is glibc's alone. */
+/* "EPERM" for 1; static; "E?" for a number that nobody knows. libc's strerrorname_np is glibc's
+ * alone. */
 const char *laz_err_errno_name(int sys_errno);
 
 #endif

@@ -5,9 +5,9 @@
 #ifndef LAZ_CORE_FD_H
 #define LAZ_CORE_FD_H
 
-#include "core/err.h"
-
 #include <stddef.h>
+
+#include "core/err.h"
 
 /* Close *fd if it is open and set it to -1. */
 void laz_fd_close(int *fd);

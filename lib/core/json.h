@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes one JSON value into a laz_buf: commas and escapes are right by construction. Bytes that are not
- * UTF-8 become U+FFFD; control characters are escaped, so that a value is always one line.
+ * Writes one JSON value into a laz_buf: commas and escapes are right by construction. Bytes that
+ * are not UTF-8 become U+FFFD; control characters are escaped, so that a value is always one line.
  */
 #ifndef LAZ_CORE_JSON_H
 #define LAZ_CORE_JSON_H

@@ -5,11 +5,12 @@
 #ifndef LAZ_CORE_NUM_H
 #define LAZ_CORE_NUM_H
 
-#include "core/err.h"
-
 #include <stddef.h>
 
-/* Decimal digits only: no sign, no blanks, no leading zero, no empty text. false leaves *ret alone. */
+#include "core/err.h"
+
+/* Decimal digits only: no sign, no blanks, no leading zero, no empty text. false leaves *ret alone.
+ */
 LAZ_MUST_CHECK bool laz_parse_u64(const char *text, size_t length, uint64_t max, uint64_t *ret);
 
 /* Exactly 2 * size hexadecimal digits of either case into size bytes. */

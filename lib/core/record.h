@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The frozen shape of an event: one JSON object a line, keys always in this order, because the rules of an
- * IDS depend on it. Without the chain fields: those are added by the process that ships.
+ * The frozen shape of an event: one JSON object a line, keys always in this order, because the
+ * rules of an IDS depend on it. Without the chain fields: those are added by the process that
+ * ships.
  */
 #ifndef LAZ_CORE_RECORD_H
 #define LAZ_CORE_RECORD_H
 
-#include "core/json.h"
-
 #include <sys/types.h>
 #include <time.h>
+
+#include "core/json.h"
 
 /* The longest line that laz_record_end lets through, newline included. */
 #define LAZ_RECORD_MAX 4096
 
 struct laz_record {
-    const char *ev;  /* "seccomp.deny" */
-    int severity;    /* 0 (nothing) to 10, as in docs/reference/events.md */
-    uint64_t seq;    /* gapless within one run of init */
-    const char *task; /* "" if unknown */
-    const char *ctr;  /* the policy's name */
-    pid_t pid;        /* whom it is about, in init's PID namespace; 0 if nobody */
-    const char *exe;  /* "" if unknown */
-    const char *obj;  /* what was acted on */
-    const char *act;  /* what was done */
+    const char *ev;       /* "seccomp.deny" */
+    int severity;         /* 0 (nothing) to 10, as in docs/reference/events.md */
+    uint64_t seq;         /* gapless within one run of init */
+    const char *task;     /* "" if unknown */
+    const char *ctr;      /* the policy's name */
+    pid_t pid;            /* whom it is about, in init's PID namespace; 0 if nobody */
+    const char *exe;      /* "" if unknown */
+    const char *obj;      /* what was acted on */
+    const char *act;      /* what was done */
     struct timespec when; /* CLOCK_REALTIME */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256 (FIPS 180-4) for digests of policies, filters and records. Not for passwords, not constant-time
- * about lengths. PID 1 needs it without a crypto library.
+ * SHA-256 (FIPS 180-4) for digests of policies, filters and records. Not for passwords, not
+ * constant-time about lengths. PID 1 needs it without a crypto library.
  */
 #ifndef LAZ_CORE_SHA256_H
 #define LAZ_CORE_SHA256_H

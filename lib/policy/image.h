@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The compiled policy: one bounded, self-describing block of bytes that lazaret-setup or `lazaret policy
- * compile` writes and PID 1 reads. Decoding copies nothing and allocates nothing: the decoded form points
- * into the block, which must outlive it. Format: docs/reference/policy-image.md.
+ * The compiled policy: one bounded, self-describing block of bytes that lazaret-setup or `lazaret
+ * policy compile` writes and PID 1 reads. Decoding copies nothing and allocates nothing: the
+ * decoded form points into the block, which must outlive it. Format:
+ * docs/reference/policy-image.md.
  */
 #ifndef LAZ_POLICY_IMAGE_H
 #define LAZ_POLICY_IMAGE_H
+
+#include <linux/filter.h>
 
 #include "core/buf.h"
 #include "core/sha256.h"
 #include "policy/vocabulary.h"
 
-#include <linux/filter.h>
-
-#define LAZ_IMAGE_VERSION 1
-#define LAZ_IMAGE_MAX (128 * 1024) /* bytes; a large policy is a tenth of it */
-#define LAZ_IMAGE_BPF_MAX 2048     /* instructions; the kernel's own limit is 4096 */
-#define LAZ_IMAGE_GROUPS_MAX 64
-#define LAZ_IMAGE_PORTS_MAX 1024
+#define LAZ_IMAGE_MAGIC        "LAZPOLIC" /* the first eight bytes */
+#define LAZ_IMAGE_VERSION      1
+#define LAZ_IMAGE_MAX          (128 * 1024) /* bytes; a large policy is a tenth of it */
+#define LAZ_IMAGE_BPF_MAX      2048         /* instructions; the kernel's own limit is 4096 */
+#define LAZ_IMAGE_GROUPS_MAX   64
+#define LAZ_IMAGE_PORTS_MAX    1024
 #define LAZ_IMAGE_EXIT_MAP_MAX 256
-#define LAZ_IMAGE_STRINGS_MAX 4096 /* entries of one list */
+#define LAZ_IMAGE_STRINGS_MAX  4096 /* entries of one list */
 
 /* `n` strings, each ended by NUL, back to back. */
 struct laz_strings {
@@ -82,8 +84,9 @@ struct laz_image {
     const uint16_t *tcp_bind;    /* borrowed, aligned */
     const uint16_t *tcp_connect; /* borrowed, aligned */
 
-    /* with_events refuses by notification. plain refuses by errno; it is loaded where notifications are not
-     * to be had, and it is what PID 1 evaluates to learn which errno a notified call gets. */
+    /* with_events refuses by notification. plain refuses by errno; it is loaded where notifications
+     * are not to be had, and it is what PID 1 evaluates to learn which errno a notified call gets.
+     */
     struct laz_image_bpf with_events;
     struct laz_image_bpf plain;
 
@@ -93,7 +96,7 @@ struct laz_image {
     uint32_t flood_kill_after;
 
     uint8_t signal_map[LAZ_SIGNAL_MAX + 1];
-    uint64_t signal_guard;
+    uint64_t signal_guard; /* sets by LAZ_SIGNAL_BIT */
     uint64_t signal_group;
     uint64_t signal_stop;
     uint32_t n_exit_map;
@@ -111,9 +114,9 @@ struct laz_image {
 LAZ_MUST_CHECK int laz_image_encode(
         const struct laz_image *image, struct laz_buf *ret, struct laz_err *err);
 
-/* Decode a block of `length` bytes at an 8-byte aligned address. LAZ_E_IMAGE_CORRUPT, with what is wrong,
- * unless every field is in range, every string ends inside the block, no byte is left over, the digest in
- * the header matches and every filter is one that the kernel's checker would take. */
+/* Decode a block of `length` bytes at an 8-byte aligned address. LAZ_E_IMAGE_CORRUPT, with what is
+ * wrong, unless every field is in range, every string ends inside the block, no byte is left over,
+ * the digest in the header matches and every filter is one that the kernel's checker would take. */
 LAZ_MUST_CHECK int laz_image_decode(
         const void *block, size_t length, struct laz_image *ret, struct laz_err *err);
 

@@ -186,7 +186,7 @@ struct laz_policy {
 
     uint8_t signal_map[LAZ_SIGNAL_MAX +
             1];            /* n = deliver n instead; 0 = drop; identity by default */
-    uint64_t signal_guard; /* bit n: deliver only if the workload handles n */
+    uint64_t signal_guard; /* LAZ_SIGNAL_BIT(n): deliver only if the workload handles n */
     uint64_t signal_group; /* bit n: to the workload's process group */
     uint64_t signal_stop;  /* bit n: a stop request; TERM and INT by default */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The closed vocabularies of the policy language, shared by the resolved policy, its binary form and PID 1.
- * Each list is the one place where its words are written.
+ * The closed vocabularies of the policy language, shared by the resolved policy, its binary form
+ * and PID 1. Each list is the one place where its words are written.
  */
 #ifndef LAZ_POLICY_VOCABULARY_H
 #define LAZ_POLICY_VOCABULARY_H
@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 #define LAZ_SIGNAL_MAX 64
-#define LAZ_LIMIT_COUNT 16 /* RLIMIT_NLIMITS */
+/* Sets of signals: signal n is bit n, and 64, for which there is no bit 64, is bit 0. */
+#define LAZ_SIGNAL_BIT(n) (UINT64_C(1) << ((unsigned)(n) % 64U))
+#define LAZ_LIMIT_COUNT   16 /* RLIMIT_NLIMITS */
 
 /* What happens to a system call. */
 #define LAZ_ACTIONS(X)                                                                             \
@@ -21,7 +23,8 @@
 
 #define LAZ_MODES(X)                                                                               \
     X(ENFORCE, "enforce")                                                                          \
-    X(OBSERVE, "observe") /* nothing is refused by seccomp; what would have been raises an event */
+    X(OBSERVE, "observe") /* nothing is refused by seccomp; what would have been raises an event   \
+                           */
 
 #define LAZ_LEVELS(X)                                                                              \
     X(REQUIRED, "required")   /* refuse to start without it */                                     \
@@ -41,7 +44,7 @@
 #define LAZ_PATH_CLASSES(X)                                                                        \
     X(READ, "read")                                                                                \
     X(READ_EXEC, "read-exec")                                                                      \
-    X(WRITE, "write")           /* read, write, create, remove, rename; no device nodes, no exec */ \
+    X(WRITE, "write") /* read, write, create, remove, rename; no device nodes, no exec */          \
     X(WRITE_EXEC, "write-exec") /* a relaxation */                                                 \
     X(DEVICES, "devices")       /* read, write and ioctl of existing device nodes */
 
@@ -49,39 +52,44 @@ enum laz_action {
 #define X(id, name) LAZ_ACTION_##id,
     LAZ_ACTIONS(X)
 #undef X
-            LAZ_ACTION_COUNT
+    LAZ_ACTION_COUNT
 };
 
 enum laz_mode {
 #define X(id, name) LAZ_MODE_##id,
     LAZ_MODES(X)
 #undef X
-            LAZ_MODE_COUNT
+    LAZ_MODE_COUNT
 };
 
 enum laz_level {
 #define X(id, name) LAZ_LEVEL_##id,
     LAZ_LEVELS(X)
 #undef X
-            LAZ_LEVEL_COUNT
+    LAZ_LEVEL_COUNT
 };
 
 enum laz_require {
 #define X(id, name) LAZ_REQUIRE_##id,
     LAZ_REQUIRES(X)
 #undef X
-            LAZ_REQUIRE_COUNT
+    LAZ_REQUIRE_COUNT
 };
 
 enum laz_path_class {
 #define X(id, name) LAZ_PATH_##id,
     LAZ_PATH_CLASSES(X)
 #undef X
-            LAZ_PATH_COUNT
+    LAZ_PATH_COUNT
 };
 
 /* Which system-call ABI a test of the policy means. */
-enum laz_abi { LAZ_ABI_NATIVE, LAZ_ABI_I386, LAZ_ABI_X32, LAZ_ABI_ARM };
+enum laz_abi {
+    LAZ_ABI_NATIVE,
+    LAZ_ABI_I386,
+    LAZ_ABI_X32,
+    LAZ_ABI_ARM
+};
 
 /* The word of a value; static; "?" beyond the list. */
 const char *laz_action_name(enum laz_action action);

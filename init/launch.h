@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Starting the workload, as far as PID 1 does it: find the file, pick the environment, fork, and
+ * what was learnt on the way. What the child does is confine/confine.h.
+ */
+#ifndef LAZ_INIT_LAUNCH_H
+#define LAZ_INIT_LAUNCH_H
+
+#include "confine/attest.h"
+#include "confine/confine.h"
+
+/* Owned descriptors are -1 when closed. Everything in `arena` is for the child alone and unmapped
+ * in PID 1 right after the fork: PID 1 keeps no value of the environment. */
+struct laz_launch {
+    struct laz_probe probe;
+    struct laz_decided decided;
+    struct laz_confine_page *page; /* shared mapping */
+    char path[4096];               /* the one absolute file */
+    pid_t pid;
+    int sock;                      /* the listener arrives here */
+    int gate;                      /* write end; a byte lets the child through */
+    int exec_pipe;                 /* read end; end of file: exec'd, or failed (see page) */
+    int listener;                  /* -1 until it arrived, and where there is none */
+    int status_fd;                 /* /proc/PID/status of the workload, for `guard` */
+    struct laz_process_state seen; /* what was read back at the gate */
+};
+
+void laz_launch_init(struct laz_launch *launch);
+void laz_launch_done(struct laz_launch *launch);
+
+/* Resolve command[0] in the workload's PATH, build its argv and environment, fork. `environment` is
+ * this process's own and is wiped in place afterwards. */
+LAZ_MUST_CHECK int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image,
+        char *const *command, char **environment, struct laz_err *err);
+
+/* At the gate: read the child back and compare. LAZ_E_ATTEST, LAZ_E_ENFORCE. */
+LAZ_MUST_CHECK int laz_launch_attest(
+        struct laz_launch *launch, const struct laz_image *image, struct laz_err *err);
+
+/* What the page says about a child that ended before its exec. Sets err; returns the exit code. */
+int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct laz_err *err);
+
+/* Degradations that only show while the child confines itself. */
+laz_degraded laz_launch_degraded(const struct laz_launch *launch);
+
+/* Overwrite the strings of an environment, so that /proc/1/environ shows nothing. */
+void laz_launch_wipe(char **environment);
+
+#endif

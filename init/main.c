@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lazaret-init: arms itself before anything else, puts its descriptors in order, reads its options,
+ * and hands over to the loop. Manual: lazaret-init(8).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "confine/sys.h"
+#include "core/fd.h"
+#include "init/pid1.h"
+#include "init/version.h"
+
+/* The first thing of all: a PID 1 with default dispositions loses every signal that comes before
+ * this. An inherited SIGCHLD that is ignored would make the kernel reap for us and lose the exit
+ * code. */
+static void arm(void)
+{
+    const uint64_t all = UINT64_MAX;
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
+    struct sigaction defaults = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
+    (void)sigaction(SIGCHLD, &defaults, NULL); /* neither call can fail with these arguments */
+}
+
+/* No memory of ours in a core, and nobody of our uid may look into us. coredump_filter first: it is
+ * inherited by everything that we start, and after dumpable 0 the file is root's. */
+static void hide(void)
+{
+    laz_cleanup_fd int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    struct laz_err ignored = {0};
+    if (fd >= 0) {
+        laz_ignore(laz_fd_write_all(
+                fd, "0", 1, &ignored)); /* absent without CONFIG_ELF_CORE: no cores */
+    }
+    (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+}
+
+/* A closed 0, 1 or 2 would be the next descriptor that we open, and then the workload's. */
+static void fill_standard(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            int opened = open("/dev/null", O_RDWR); /* meant to be inherited */
+            if (opened < 0) {
+                opened = open("/", O_PATH); /* without /dev: useless, but taken */
+            }
+            (void)opened; /* the lowest free number is fd itself */
+        }
+    }
+}
+
+/* Close everything from 3 on but `keep`. */
+static bool close_strays(int keep)
+{
+    unsigned kept = keep < 3 ? 2U : (unsigned)keep;
+    bool below = kept <= 3 || laz_sys_close_range(3, kept - 1, 0) == 0;
+    if (below && laz_sys_close_range(kept + 1, ~0U, 0) == 0) {
+        return true;
+    }
+    struct rlimit limit = {.rlim_cur = 1024};
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    int end = limit.rlim_cur < 1048576 ? (int)limit.rlim_cur : 1048576;
+    for (int fd = 3; fd < end; fd++) {
+        if (fd != keep) {
+            (void)close(fd);
+        }
+    }
+    return false;
+}
+
+static int print_version(void)
+{
+    static const char text[] = "lazaret-init " LAZ_VERSION "\n";
+    struct laz_err ignored = {0};
+    return laz_fd_write_all(STDOUT_FILENO, text, sizeof(text) - 1, &ignored) < 0 ? 109 : 0;
+}
+
+/* Zero-initialised and never on the heap; most of its pages are never touched. */
+static struct laz_pid1 pid1;
+
+int main(int argc, char **argv, char **environment)
+{
+    arm();
+    (void)argc;
+    hide();
+    fill_standard();
+    pid1.is_pid1 = getpid() == 1;
+    pid1.parent = getppid();
+    pid1.environment = environment;
+    pid1.signal_fd = -1;
+    pid1.children_fd = -1;
+    pid1.oom_fd = -1;
+    pid1.setup_fd = -1;
+    pid1.report.fd = -1;
+    pid1.report.ctr = "";
+    pid1.listener.fd = -1;
+    laz_launch_init(&pid1.launch);
+    bool shared = true;
+    if (laz_options_parse(argv, environment, &pid1.options, &pid1.refusal) == 0) {
+        if (pid1.options.version) {
+            return print_version();
+        }
+        laz_ignore(laz_report_open(
+                pid1.options.events, &pid1.report, &shared, &pid1.refusal)); /* refusal tells */
+    }
+    if (!close_strays(pid1.report.fd)) {
+        pid1.degraded |= LAZ_DEGRADED_BIT(CLOSE_RANGE);
+    }
+    pid1.degraded |= shared ? LAZ_DEGRADED_BIT(SHARED_STREAM) : 0;
+    laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
+    (void)umask(077);
+    if (pid1.refusal.kind != LAZ_E_NONE) {
+        laz_pid1_refuse(&pid1, 0);
+        return pid1.exit_code;
+    }
+    return laz_pid1_run(&pid1);
+}

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * PID 1's loop. It turns signals, children, refused calls and deadlines into events for step.c and
+ * carries out what comes back. It may not exit but by LAZ_DO_EXIT, block but in ppoll, or allocate.
+ * libc only.
+ */
+#include "init/pid1.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "confine/sys.h"
+#include "core/fd.h"
+
+#define NS_PER_MS      UINT64_C(1000000)
+#define SIGNAL_POLL_MS 20     /* where signalfd is missing */
+#define GATE_POLL_NS   100000 /* without a listener: how often the child's state is looked at */
+
+static void say(const struct laz_err *err)
+{
+    char text[1536];
+    int n = snprintf(text, sizeof(text),
+            "lazaret-init: error: %s: %s\nlazaret-init: remedy: %s (exit %d)\n",
+            laz_err_name(err->kind), err->message, laz_err_remedy(err->kind),
+            laz_err_exit_code(err->kind));
+    struct laz_err ignored = {0};
+    if (n > 0) {
+        size_t length = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+        laz_ignore(laz_fd_write_all(
+                STDERR_FILENO, text, length, &ignored)); /* nowhere else to say it */
+    }
+}
+
+/* ---- actions ---- */
+
+/* Does the workload handle this signal? Unreadable: assume so. */
+static bool is_handled(const struct laz_pid1 *pid1, int signal_number)
+{
+    struct laz_process_state state;
+    struct laz_err ignored = {0};
+    if (laz_attest_read(pid1->launch.pid, &state, &ignored) < 0) {
+        return true;
+    }
+    return (state.sig_catch >> (signal_number - 1) & 1) != 0;
+}
+
+static int send_signal(pid_t pid, const struct laz_signal *signal)
+{
+    if (signal->code >= 0 || signal->code == SI_TKILL || pid < 0) {
+        return kill(pid, signal->number);
+    }
+    siginfo_t info = {0};
+    info.si_signo = signal->number;
+    info.si_code = signal->code; /* SI_QUEUE: the payload belongs to it */
+    info.si_pid = signal->pid;
+    info.si_uid = signal->uid;
+    info.si_value.sival_ptr =
+            (void *)(intptr_t)signal->value; /* NOLINT(performance-no-int-to-ptr) */
+    return (int)syscall(SYS_rt_sigqueueinfo, pid, signal->number, &info);
+}
+
+static void do_deliver(struct laz_pid1 *pid1, const struct laz_do *action)
+{
+    const struct laz_signal *signal = &action->signal;
+    if (pid1->main_exited || pid1->launch.pid <= 0) {
+        return;
+    }
+    if (action->guard && !is_handled(pid1, signal->number)) {
+        laz_report_signal(&pid1->report, "signal.drop", 2, signal->number, "guarded", signal->pid,
+                signal->uid);
+        return;
+    }
+    pid_t target = action->group ? -pid1->launch.pid : pid1->launch.pid;
+    if (send_signal(target, signal) < 0) {
+        laz_report_signal(&pid1->report, "signal.undelivered", 6, signal->number,
+                laz_err_errno_name(errno), signal->pid, signal->uid);
+    }
+}
+
+static void do_note(struct laz_pid1 *pid1, const struct laz_do *action)
+{
+    static const struct {
+        const char *ev;
+        int severity;
+        const char *act;
+    } notes[] = {
+            [LAZ_NOTE_STOP_REQUESTED] = {"stop.request", 1, "accepted"},
+            [LAZ_NOTE_STOP_REFUSED] = {"stop.request", 5, "refused"},
+            [LAZ_NOTE_DROPPED] = {"signal.drop", 1, "dropped"},
+            [LAZ_NOTE_HELD_OVERFLOW] = {"signal.drop", 4, "overflow"},
+            [LAZ_NOTE_FORCED] = {"stop.forced", 4, "SIGKILL"},
+    };
+    laz_report_signal(&pid1->report, notes[action->note].ev, notes[action->note].severity,
+            action->signal.number, notes[action->note].act, action->signal.pid, action->signal.uid);
+}
+
+static void do_abort_start(struct laz_pid1 *pid1)
+{
+    pid_t pids[] = {pid1->setup_pid, pid1->main_exited ? 0 : pid1->launch.pid};
+    for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+        if (pids[i] > 0) {
+            (void)kill(pids[i], SIGKILL);
+            (void)wait4(pids[i], NULL, 0, NULL); /* killable even while it waits for an answer */
+        }
+    }
+}
+
+static void do_exit(struct laz_pid1 *pid1, int code)
+{
+    pid1->done = true;
+    pid1->exit_code = code;
+    if (pid1->refusal.kind != LAZ_E_NONE) {
+        say(&pid1->refusal);
+        laz_report_refusal(&pid1->report, &pid1->refusal, code);
+        return;
+    }
+    pid1->totals.denied = pid1->listener.denied;
+    pid1->totals.held = pid1->listener.held_ever;
+    laz_listener_finish(&pid1->listener, &pid1->report);
+    laz_report_stop(&pid1->report, code,
+            pid1->state.forced_code != 0         ? "flood.kill-after"
+                    : pid1->state.forced         ? "forced"
+                    : pid1->state.stop_requested ? "stop-request"
+                                                 : "workload-exit",
+            &pid1->totals);
+}
+
+static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
+{
+    switch (action->type) {
+    case LAZ_DO_DELIVER:
+        do_deliver(pid1, action);
+        break;
+    case LAZ_DO_ABORT_START:
+        do_abort_start(pid1);
+        break;
+    case LAZ_DO_KILL_MAIN:
+        if (!pid1->main_exited) {
+            (void)kill(-pid1->launch.pid, SIGKILL);
+            if (kill(pid1->launch.pid, SIGKILL) < 0) {
+                laz_report_signal(&pid1->report, "signal.undelivered", 8, SIGKILL,
+                        laz_err_errno_name(errno), 0, 0);
+            }
+        }
+        break;
+    case LAZ_DO_TERM_OTHERS:
+        laz_pid1_signal_others(pid1, SIGTERM);
+        laz_pid1_signal_others(pid1, SIGCONT);
+        break;
+    case LAZ_DO_KILL_OTHERS:
+        laz_pid1_signal_others(pid1, SIGKILL);
+        break;
+    case LAZ_DO_REAP_MAIN:
+        laz_pid1_reap_main(pid1);
+        break;
+    case LAZ_DO_RELEASE:
+        laz_listener_release(&pid1->listener);
+        break;
+    case LAZ_DO_NOTE:
+        do_note(pid1, action);
+        break;
+    case LAZ_DO_EXIT:
+        do_exit(pid1, action->code);
+        break;
+    }
+}
+
+void laz_pid1_event(struct laz_pid1 *pid1, const struct laz_event *event, uint64_t now_ns)
+{
+    struct laz_actions actions;
+    laz_step(&pid1->state, pid1->has_image ? &pid1->image : NULL, event, now_ns, &actions);
+    for (unsigned i = 0; i < actions.n; i++) {
+        do_action(pid1, &actions.items[i]);
+    }
+}
+
+/* ---- start ---- */
+
+void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    const struct laz_event failed = {
+            .type = LAZ_EVENT_START_FAILED, .code = laz_err_exit_code(pid1->refusal.kind)};
+    laz_pid1_event(pid1, &failed, now_ns);
+}
+
+/* If the terminal is ours, it becomes the workload's: ^C then reaches it once, and from the kernel.
+ * All signals are blocked, so SIGTTOU cannot stop us. */
+static void hand_terminal(struct laz_pid1 *pid1, pid_t group)
+{
+    pid_t foreground = -1;
+    if (ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) < 0) {
+        return; /* not a terminal, or not our controlling one */
+    }
+    bool ours = foreground == getpgrp() || foreground == pid1->launch.pid;
+    if (ours && ioctl(STDIN_FILENO, TIOCSPGRP, &group) < 0) {
+        pid1->degraded |= LAZ_DEGRADED_BIT(TERMINAL);
+    }
+}
+
+void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_launch *launch = &pid1->launch;
+    if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
+            laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
+            laz_launch_fork(launch, &pid1->image, pid1->options.command, pid1->environment,
+                    &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    hand_terminal(pid1, launch->pid);
+    pid1->started_ns = now_ns;
+    const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
+    laz_pid1_event(pid1, &forked, now_ns);
+    if (!pid1->done) {
+        laz_pid1_narrow(pid1); /* while the child confines itself on the other processor */
+    }
+}
+
+/* The child waits. Read it back; only what equals the policy may go on. */
+static bool attest(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_launch *launch = &pid1->launch;
+    if (laz_launch_attest(launch, &pid1->image, &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+        return false;
+    }
+    pid1->degraded |= laz_launch_degraded(launch);
+    pid1->report.main_pid = launch->pid;
+    pid1->report.main_exe = launch->path;
+    laz_report_start(&pid1->report, &pid1->image, launch, pid1->degraded, pid1->image_digest);
+    pid1->gate_open = true;
+    return true;
+}
+
+/* With a listener, the gate is the notification of the first execve. */
+static void turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct seccomp_notif notif;
+    if (laz_listener_receive(&pid1->listener, &notif) <= 0) {
+        return; /* its death, if that is it, comes as SIGCHLD */
+    }
+    if ((pid_t)notif.pid != pid1->launch.pid || notif.data.nr != SYS_execve ||
+            notif.data.arch != pid1->image.audit_arch) {
+        (void)laz_err_set(&pid1->refusal, LAZ_E_ATTEST, 0,
+                "the first notification is call %d of process %u, not the execve of %d",
+                notif.data.nr, notif.pid, (int)pid1->launch.pid);
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    if (attest(pid1, now_ns)) {
+        pid1->listener.exec_attempts = 1;
+        laz_listener_let_through(&pid1->listener, notif.id);
+    }
+}
+
+/* Without one, it is a read on a pipe: the child says in the page that it goes there, and the
+ * kernel shows the filter. */
+static void turn_plain_gate(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    const struct laz_launch *launch = &pid1->launch;
+    if (launch->page->step != LAZ_STEP_GATE || launch->page->listener != -2) {
+        return;
+    }
+    if (attest(pid1, now_ns)) {
+        const char go = 'G';
+        ssize_t n = 0;
+        do {
+            n = write(launch->gate, &go, 1);
+        } while (n < 0 && errno == EINTR); /* EPIPE: it died; SIGCHLD tells */
+    }
+}
+
+static void turn_sock(struct laz_pid1 *pid1)
+{
+    int fd = laz_confine_take_listener(pid1->launch.sock);
+    if (fd >= 0) {
+        pid1->launch.listener = fd;
+        laz_listener_init(&pid1->listener, fd);
+    }
+    laz_fd_close(&pid1->launch.sock); /* one message, or the end of the sibling */
+}
+
+/* End of file on the exec pipe: exec'd, if the gate was open and the page says nothing else. */
+static void turn_exec_pipe(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    laz_fd_close(&pid1->launch.exec_pipe);
+    if (!pid1->gate_open || pid1->launch.page->failed != 0) {
+        return; /* the child's end follows */
+    }
+    laz_launch_done(&pid1->launch);
+    const struct laz_event started = {.type = LAZ_EVENT_STARTED};
+    laz_pid1_event(pid1, &started, now_ns);
+}
+
+static void check_start_time(struct laz_pid1 *pid1, uint64_t start_deadline_ns, uint64_t now_ns)
+{
+    if (pid1->done || pid1->state.phase >= LAZ_PHASE_RUNNING || now_ns < start_deadline_ns) {
+        return;
+    }
+    const char *where = pid1->setup_pid > 0 ? "lazaret-setup"
+            : pid1->launch.page != NULL
+            ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
+            : "start";
+    (void)laz_err_set(&pid1->refusal, LAZ_E_START_TIMEOUT, 0,
+            "start-up took longer than %d ms; the last step was \"%s\"", LAZ_START_TIMEOUT_MS,
+            where);
+    laz_pid1_refuse(pid1, now_ns);
+}
+
+/* ---- signals ---- */
+
+/* Who may stop us: somebody outside the PID namespace, whose pid shows as 0, the kernel, and, where
+ * we are not PID 1, our parent. Only senders that the kernel filled in count: rt_sigqueueinfo lets
+ * anybody write any si_pid under a negative code. */
+static bool may_stop(const struct laz_pid1 *pid1, const struct laz_signal *signal)
+{
+    bool filled_in = signal->code >= 0 || signal->code == SI_TKILL;
+    return filled_in && (signal->pid == 0 || (!pid1->is_pid1 && signal->pid == pid1->parent));
+}
+
+static void on_signal(struct laz_pid1 *pid1, const struct laz_signal *received, uint64_t now_ns)
+{
+    bool about_child = received->number == SIGCHLD && received->code > 0;
+    bool own_pipe = received->number == SIGPIPE && received->pid == pid1->launch.probe.pid;
+    if (about_child || own_pipe || pid1->done) {
+        return;
+    }
+    struct laz_event event = {.type = LAZ_EVENT_SIGNAL, .signal = *received};
+    event.signal.is_trusted = may_stop(pid1, received);
+    laz_pid1_event(pid1, &event, now_ns);
+}
+
+static void turn_signalfd(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct signalfd_siginfo infos[16];
+    ssize_t n = 0;
+    do {
+        n = read(pid1->signal_fd, infos, sizeof(infos));
+        for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(infos[0]); i++) {
+            const struct laz_signal received = {
+                    .number = (int)infos[i].ssi_signo,
+                    .code = infos[i].ssi_code,
+                    .pid = (int32_t)infos[i].ssi_pid,
+                    .uid = infos[i].ssi_uid,
+                    .value = (int64_t)infos[i].ssi_ptr,
+            };
+            on_signal(pid1, &received, now_ns);
+        }
+    } while (n == (ssize_t)sizeof(infos));
+}
+
+/* rt_sigtimedwait with no time: the kernel's own set, 64 bits wide, because libc keeps some for
+ * itself. */
+static void poll_signals(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    const uint64_t all = UINT64_MAX;
+    const struct timespec none = {0};
+    for (int i = 0; i < LAZ_HELD_MAX; i++) {
+        siginfo_t info;
+        if (syscall(SYS_rt_sigtimedwait, &all, &info, &none, sizeof(all)) < 0) {
+            return;
+        }
+        const struct laz_signal received = {
+                .number = info.si_signo,
+                .code = info.si_code,
+                .pid = info.si_pid,
+                .uid = info.si_uid,
+                .value = (int64_t)(intptr_t)info.si_value.sival_ptr,
+        };
+        on_signal(pid1, &received, now_ns);
+    }
+}
+
+/* ---- the loop ---- */
+
+enum {
+    POLL_SIGNALS,
+    POLL_SOCK,
+    POLL_EXEC,
+    POLL_LISTENER,
+    POLL_COUNT
+};
+
+static void sooner(uint64_t *due_ns, uint64_t other_ns)
+{
+    if (other_ns != 0 && (*due_ns == 0 || other_ns < *due_ns)) {
+        *due_ns = other_ns;
+    }
+}
+
+static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t start_deadline_ns, uint64_t now_ns)
+{
+    uint64_t due_ns = 0;
+    sooner(&due_ns, pid1->state.deadline_ns);
+    sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
+    if (pid1->state.phase < LAZ_PHASE_RUNNING) {
+        sooner(&due_ns, start_deadline_ns);
+        bool plain = pid1->launch.page != NULL && pid1->launch.listener < 0 && !pid1->gate_open &&
+                pid1->launch.sock < 0;
+        bool undecided = pid1->launch.page != NULL && !pid1->launch.decided.events;
+        if ((plain || undecided) && !pid1->gate_open) {
+            sooner(&due_ns, now_ns + GATE_POLL_NS);
+        }
+    }
+    if (pid1->signal_fd < 0) {
+        sooner(&due_ns, now_ns + SIGNAL_POLL_MS * NS_PER_MS);
+    }
+    return due_ns;
+}
+
+static void wait_for_world(struct laz_pid1 *pid1, struct pollfd fds[POLL_COUNT],
+        uint64_t start_deadline_ns, bool busy, uint64_t now_ns)
+{
+    fds[POLL_SIGNALS] = (struct pollfd){.fd = pid1->signal_fd, .events = POLLIN};
+    fds[POLL_SOCK] = (struct pollfd){.fd = pid1->launch.sock, .events = POLLIN};
+    fds[POLL_EXEC] = (struct pollfd){.fd = pid1->launch.exec_pipe, .events = POLLIN};
+    fds[POLL_LISTENER] = (struct pollfd){.fd = pid1->launch.listener, .events = POLLIN};
+    uint64_t due_ns = next_due(pid1, start_deadline_ns, now_ns);
+    uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
+    struct timespec timeout = {
+            .tv_sec = (time_t)(wait_ns / 1000000000), .tv_nsec = (long)(wait_ns % 1000000000)};
+    if (ppoll(fds, POLL_COUNT, due_ns == 0 && !busy ? NULL : &timeout, NULL) < 0) {
+        for (size_t i = 0; i < POLL_COUNT; i++) {
+            fds[i].revents = 0; /* EINTR, or ENOMEM: look at everything at the next turn */
+        }
+    }
+}
+
+static void turn_listener(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    if (!pid1->gate_open) {
+        turn_gate(pid1, now_ns);
+        return;
+    }
+    bool too_many = false;
+    if (laz_listener_turn(&pid1->listener, &pid1->image, &pid1->report, now_ns, &too_many) < 0) {
+        laz_fd_close(&pid1->launch.listener); /* nobody is under the filter any more */
+    }
+    if (too_many) {
+        const struct laz_event event = {.type = LAZ_EVENT_KILL_AFTER};
+        laz_pid1_event(pid1, &event, now_ns);
+    }
+}
+
+/* What start-up still waits for. */
+static void turn_start(struct laz_pid1 *pid1, const struct pollfd fds[POLL_COUNT], uint64_t now_ns)
+{
+    if (fds[POLL_SOCK].revents != 0) {
+        turn_sock(pid1);
+    }
+    bool has_child = pid1->launch.page != NULL && pid1->launch.pid > 0;
+    if (!pid1->gate_open && has_child && pid1->launch.listener < 0) {
+        turn_plain_gate(pid1, now_ns);
+    }
+    if (fds[POLL_EXEC].revents != 0 && !pid1->done) {
+        turn_exec_pipe(pid1, now_ns);
+    }
+}
+
+static void loop(struct laz_pid1 *pid1)
+{
+    uint64_t now_ns = laz_pid1_now_ns();
+    uint64_t start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * NS_PER_MS;
+    bool busy = false;
+    while (!pid1->done) {
+        struct pollfd fds[POLL_COUNT];
+        wait_for_world(pid1, fds, start_deadline_ns, busy, now_ns);
+        now_ns = laz_pid1_now_ns();
+        if (fds[POLL_SIGNALS].revents != 0) {
+            turn_signalfd(pid1, now_ns);
+        } else if (pid1->signal_fd < 0) {
+            poll_signals(pid1, now_ns);
+        }
+        if (!pid1->done && fds[POLL_LISTENER].revents != 0) {
+            turn_listener(pid1, now_ns);
+        }
+        if (!pid1->done && pid1->state.phase < LAZ_PHASE_RUNNING) {
+            turn_start(pid1, fds, now_ns);
+        }
+        busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
+        laz_listener_expire(&pid1->listener, &pid1->report, now_ns);
+        if (!pid1->done && pid1->state.deadline_ns != 0 && pid1->state.deadline_ns <= now_ns) {
+            const struct laz_event timeout = {.type = LAZ_EVENT_TIMEOUT};
+            laz_pid1_event(pid1, &timeout, now_ns);
+        }
+        check_start_time(pid1, start_deadline_ns, now_ns);
+    }
+}
+
+static void open_extras(struct laz_pid1 *pid1)
+{
+    const uint64_t all = UINT64_MAX;
+    pid1->signal_fd =
+            (int)syscall(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC | SFD_NONBLOCK);
+    if (pid1->signal_fd < 0) {
+        pid1->degraded |= LAZ_DEGRADED_BIT(SIGNALFD);
+    }
+    if (!pid1->is_pid1) {
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL) < 0) {
+            pid1->degraded |= LAZ_DEGRADED_BIT(SUBREAPER);
+        }
+        char path[64];
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+        pid1->children_fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (pid1->children_fd < 0) {
+            pid1->degraded |= LAZ_DEGRADED_BIT(CHILDREN);
+        }
+    }
+    pid1->oom_fd = open("/sys/fs/cgroup/memory.events", O_RDONLY | O_CLOEXEC); /* often not there */
+    char text[512];
+    ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
+    if (n > 0) {
+        text[n] = '\0';
+        pid1->oom_kills_before = laz_pid1_oom_kills(text);
+    }
+}
+
+int laz_pid1_run(struct laz_pid1 *pid1)
+{
+    open_extras(pid1);
+    uint64_t now_ns = laz_pid1_now_ns();
+    if (laz_pid1_open_policy(pid1, &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+    } else if (pid1->has_image) {
+        laz_pid1_start(pid1, now_ns);
+    }
+    loop(pid1);
+    if (pid1->launch.pid > 0) {
+        hand_terminal(pid1, getpgrp());
+    }
+    return pid1->exit_code;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Children of PID 1: reaping without losing a status, and signals to everybody but us. libc only.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/num.h"
+#include "init/pid1.h"
+
+uint64_t laz_pid1_now_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* Where we are not PID 1, kill(-1) would reach strangers: signal the workload's group, and whatever
+ * was reparented to us, one by one, as /proc lists them. A process that forks while this runs is
+ * found at the next turn, because its child is reparented to us when it dies. */
+static void signal_children(struct laz_pid1 *pid1, int signal_number)
+{
+    if (pid1->launch.pid > 0 && pid1->main_exited) {
+        (void)kill(-pid1->launch.pid,
+                signal_number); /* the leader is not reaped yet: the id is ours */
+    }
+    char text[4096];
+    ssize_t n = pid1->children_fd < 0 ? -1 : pread(pid1->children_fd, text, sizeof(text) - 1, 0);
+    char *at = text;
+    char *end = text + (n > 0 ? n : 0);
+    while (at < end) {
+        char *space = memchr(at, ' ', (size_t)(end - at));
+        uint64_t pid = 0;
+        if (space == NULL || !laz_parse_u64(at, (size_t)(space - at), INT32_MAX, &pid)) {
+            break; /* a number cut by the end of the buffer: next turn */
+        }
+        if ((pid_t)pid != pid1->launch.pid) {
+            (void)kill((pid_t)pid, signal_number);
+        }
+        at = space + 1;
+    }
+}
+
+void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number)
+{
+    if (pid1->is_pid1) {
+        (void)kill(-1, signal_number); /* everybody in the namespace but PID 1 */
+    } else {
+        signal_children(pid1, signal_number);
+    }
+}
+
+void laz_pid1_reap_main(struct laz_pid1 *pid1)
+{
+    struct rusage usage = {0};
+    int status = 0;
+    while (wait4(pid1->launch.pid, &status, 0, &usage) < 0 && errno == EINTR) {
+    }
+    uint64_t ran_ns = laz_pid1_now_ns() - pid1->started_ns;
+    char text[512];
+    int64_t oom_kills = -1;
+    ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
+    if (n > 0) {
+        text[n] = '\0';
+        oom_kills = laz_pid1_oom_kills(text) - pid1->oom_kills_before;
+    }
+    laz_report_exit(&pid1->report, pid1->launch.pid, pid1->main_status, &usage, pid1->state.forced,
+            ran_ns / 1000000, oom_kills);
+    pid1->totals.reaped++;
+}
+
+int64_t laz_pid1_oom_kills(const char *text)
+{
+    static const char key[] = "oom_kill ";
+    for (const char *at = text; at != NULL && *at != '\0';) {
+        if (strncmp(at, key, sizeof(key) - 1) == 0) {
+            const char *digits = at + sizeof(key) - 1;
+            uint64_t value = 0;
+            return laz_parse_u64(digits, strspn(digits, "0123456789"), INT64_MAX, &value)
+                    ? (int64_t)value
+                    : 0;
+        }
+        at = strchr(at, '\n');
+        at = at == NULL ? NULL : at + 1;
+    }
+    return 0;
+}
+
+/* The workload has ended, or, before its exec, the child that was to become it. */
+static void main_ended(struct laz_pid1 *pid1, int status, uint64_t now_ns)
+{
+    pid1->main_exited = true;
+    pid1->main_status = status;
+    struct laz_event event = {.type = LAZ_EVENT_MAIN_EXITED, .status = status};
+    if (pid1->state.phase < LAZ_PHASE_RUNNING) {
+        event.type = LAZ_EVENT_START_FAILED;
+        event.code = laz_launch_failure(&pid1->launch, status, &pid1->refusal);
+        (void)wait4(pid1->launch.pid, NULL, 0, NULL);
+    }
+    laz_pid1_event(pid1, &event, now_ns);
+}
+
+static void setup_ended(struct laz_pid1 *pid1, int status, uint64_t now_ns)
+{
+    if (laz_pid1_take_setup(pid1, status, &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+    } else {
+        laz_pid1_start(pid1, now_ns);
+    }
+}
+
+static void child_ended(struct laz_pid1 *pid1, pid_t pid, int status, uint64_t now_ns)
+{
+    if (pid == pid1->setup_pid) {
+        setup_ended(pid1, status, now_ns);
+    } else {
+        pid1->totals.reaped++;
+    }
+}
+
+static int status_of(const siginfo_t *info)
+{
+    return info->si_code == CLD_EXITED ? (info->si_status & 0xff) << 8
+                                       : info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
+}
+
+/* One child. 1 handled, 0 none has ended, -1 there is none at all. The workload is only looked at
+ * (WNOWAIT), so that its pid and group stay its own until LAZ_DO_REAP_MAIN. */
+static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    int status = 0;
+    siginfo_t info = {0};
+    int result = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+    if (result < 0 && errno == ENOSYS) {
+        pid1->degraded |= LAZ_DEGRADED_BIT(WAITID);
+        pid_t pid = wait4(-1, &status, WNOHANG, NULL);
+        if (pid > 0 && pid == pid1->launch.pid) {
+            main_ended(pid1, status, now_ns);
+        } else if (pid > 0) {
+            child_ended(pid1, pid, status, now_ns);
+        }
+        return pid > 0 ? 1 : pid;
+    }
+    if (result < 0) {
+        return errno == ECHILD ? -1 : 0;
+    }
+    if (info.si_pid == 0) {
+        return 0;
+    }
+    if (info.si_pid == pid1->launch.pid && !pid1->main_exited) {
+        main_ended(pid1, status_of(&info), now_ns);
+        return 1;
+    }
+    pid_t pid = wait4(info.si_pid, &status, WNOHANG, NULL);
+    if (pid > 0) {
+        child_ended(pid1, pid, status, now_ns);
+    }
+    return 1;
+}
+
+bool laz_pid1_reap(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < LAZ_REAP_TURN_MAX && !pid1->done; i++) {
+        int handled = reap_one(pid1, now_ns);
+        if (handled < 0) {
+            const struct laz_event empty = {.type = LAZ_EVENT_EMPTY};
+            laz_pid1_event(pid1, &empty, now_ns);
+        }
+        if (handled <= 0) {
+            return false;
+        }
+    }
+    return !pid1->done;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Event records that PID 1 writes itself, while there is no helper that ships them. Never blocks: a
+ * stream that cannot take a whole record costs that record, and the next one that fits is preceded
+ * by a gap record with the count.
+ */
+#ifndef LAZ_INIT_REPORT_H
+#define LAZ_INIT_REPORT_H
+
+#include <sys/resource.h>
+
+#include "core/record.h"
+#include "init/launch.h"
+
+struct laz_report {
+    int fd; /* owned; -1 = no stream */
+    uint64_t seq;
+    uint64_t lost; /* since the last record that was written */
+    uint64_t lost_ever;
+    const char *ctr; /* the policy's name; borrowed */
+    pid_t main_pid;  /* for it `exe` is known */
+    const char *main_exe;
+};
+
+/* Open the stream that --events names: a descriptor number (a close-on-exec duplicate is taken), a
+ * path (appended to, created 0600, links refused), or NULL for stderr. LAZ_E_USAGE if it cannot be
+ * used. *ret_shared: the workload will hold the same stream. */
+LAZ_MUST_CHECK int laz_report_open(
+        const char *where, struct laz_report *ret, bool *ret_shared, struct laz_err *err);
+
+/* Each writes one record. */
+void laz_report_start(struct laz_report *report, const struct laz_image *image,
+        const struct laz_launch *launch, laz_degraded degraded, const uint8_t digest[32]);
+void laz_report_refusal(struct laz_report *report, const struct laz_err *err, int exit_code);
+void laz_report_signal(struct laz_report *report, const char *ev, int severity, int signal_number,
+        const char *act, pid_t sender, uint32_t sender_uid);
+
+struct laz_refused {
+    pid_t pid;
+    uint32_t audit_arch;
+    bool native; /* audit_arch is this machine's own */
+    uint32_t nr;
+    uint64_t args[6];
+    uint64_t ip;
+    int errno_value; /* 0: let through (observe) */
+    uint64_t count;  /* 1, or how many since the last record about this number */
+};
+
+void laz_report_denied(struct laz_report *report, const struct laz_refused *refused);
+void laz_report_exec_budget(
+        struct laz_report *report, pid_t pid, uint64_t attempts, int32_t budget);
+void laz_report_exit(struct laz_report *report, pid_t pid, int status, const struct rusage *usage,
+        bool forced, uint64_t ran_ms, int64_t oom_kills);
+
+struct laz_totals {
+    uint64_t denied;
+    uint64_t held;
+    uint64_t reaped;
+};
+
+void laz_report_stop(struct laz_report *report, int exit_code, const char *cause,
+        const struct laz_totals *totals);
+
+#endif

@@ -57,8 +57,12 @@ install_missing() {
         exit 2
     fi
     echo "== installing ${missing[*]}"
-    apt-get update -q >/dev/null
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null
+    mkdir -p build
+    if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+        --no-install-recommends "${missing[@]}"; } >build/apt.log 2>&1 </dev/null; then
+        tail -n 40 build/apt.log
+        exit 2
+    fi
 }
 
 # build PRESET: configure and build; on failure show why, and remember it as one failed test.

@@ -45,12 +45,14 @@ def main(arguments):
             totals = (totals[0], totals[1] + 1, totals[2])
             continue
         try:
-            suite = xml.etree.ElementTree.parse(argument).getroot()
-        except (OSError, xml.etree.ElementTree.ParseError) as problem:
-            print(f"failed: no results: {problem}")
+            tests = list(xml.etree.ElementTree.parse(argument).getroot().iter("testcase"))
+        except (OSError, xml.etree.ElementTree.ParseError):
+            tests = []
+        if not tests:
+            print(f"failed: no results in {argument}")
             totals = (totals[0], totals[1] + 1, totals[2])
             continue
-        for test in suite.iter("testcase"):
+        for test in tests:
             counts = count(test.get("status"), test.findtext("system-out") or "")
             totals = tuple(a + b for a, b in zip(totals, counts))
             if counts[1] or counts[2]:

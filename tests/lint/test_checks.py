@@ -205,6 +205,18 @@ for status, output, expected in TALLY:
     seen = tally.count(status, output)
     claim(f"tally: {status} {output.strip()!r} is {expected}", seen == expected, f"saw {seen}")
 
+with tempfile.TemporaryDirectory() as folder:
+    empty = pathlib.Path(folder, "empty.xml")
+    empty.write_text("<testsuite></testsuite>", encoding="utf-8")
+    one = pathlib.Path(folder, "one.xml")
+    one.write_text('<testsuite><testcase name="a" status="run"/></testsuite>', encoding="utf-8")
+    for arguments, expected in [([one], 0), ([one, empty], 1), ([one, "broken:dev"], 1), ([empty], 1),
+                                ([one, pathlib.Path(folder, "absent.xml")], 1)]:
+        done = subprocess.run(
+            [sys.executable, ROOT / "tests/tally.py", *arguments], text=True, stdout=subprocess.PIPE, check=False)
+        names = [pathlib.PurePath(a).name for a in arguments]
+        claim(f"tally: {names} exits {expected}", done.returncode == expected, done.stdout)
+
 covered = {row[0] for row in BAD} | {"artefacts"}
 unproved = {p.stem.removeprefix("check_") for p in LINT.glob("check_*.py")} - covered
 unproved -= {"syscall_table"}  # has a test of its own

@@ -109,7 +109,7 @@ results_files=()
 ! build asan || run asan unit
 ! build dev || run dev lint
 if [ -n "$long" ]; then
-    export LAZARET_FUZZ_SECONDS=60
+    export LAZARET_FUZZ_SECONDS="${LAZARET_FUZZ_SECONDS:-60}"
     ! build fuzz || run fuzz fuzz
     build analyzer || true
 fi

@@ -18,7 +18,10 @@ static size_t smaller(size_t a, size_t b)
 /* ASCII only: the locale must not decide what is offered. */
 static char fold(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    return c;
 }
 
 /* Damerau-Levenshtein distance in its restricted form (no letter is moved twice): three rows of the

@@ -151,7 +151,7 @@ Test(policy_names, suggests_the_nearest_name)
             {LAZ_NAMES_SYSCALL, "", NULL},
             {LAZ_NAMES_GROUP, "web_service", "web-service"},
             {LAZ_NAMES_GROUP, "@web-service", "web-service"},
-            {LAZ_NAMES_GROUP, "modul", NULL}, /* module is never granted */
+            {LAZ_NAMES_GROUP, "swop", NULL}, /* swap is never granted */
             {LAZ_NAMES_CAPABILITY, "NET_BIND_SERVISE", "NET_BIND_SERVICE"},
             {LAZ_NAMES_CAPABILITY, "CAP_NET_BIND", NULL},
             {LAZ_NAMES_CAPABILITY, "cap_chown", "CAP_CHOWN"},

@@ -132,18 +132,18 @@ static bool count_window(
 }
 
 static void record_one(struct laz_listener *listener, const struct laz_image *image,
-        struct laz_report *report, const struct laz_refused *refused, bool over_budget)
+        struct laz_trail *trail, const struct laz_refused *refused, bool over_budget)
 {
     if (over_budget) {
-        laz_report_exec_budget(report, refused->pid, listener->exec_attempts, image->exec_budget);
+        laz_trail_exec_budget(trail, refused->pid, listener->exec_attempts, image->exec_budget);
     } else {
-        laz_report_denied(report, refused);
+        laz_trail_denied(trail, refused);
     }
 }
 
 /* Returns whether there have been too many. */
 static bool refuse(struct laz_listener *listener, const struct laz_image *image,
-        struct laz_report *report, const struct seccomp_notif *notif, uint64_t now_ns)
+        struct laz_trail *trail, const struct seccomp_notif *notif, uint64_t now_ns)
 {
     uint32_t plain = laz_bpf_evaluate(image->plain.insns, image->plain.n, &notif->data, NULL);
     bool over_budget = false;
@@ -176,7 +176,7 @@ static bool refuse(struct laz_listener *listener, const struct laz_image *image,
             .count = 1};
     (void)memcpy(refused.args, notif->data.args, sizeof(refused.args));
     if (take_token(listener, image, bucket, now_ns)) {
-        record_one(listener, image, report, &refused, over_budget);
+        record_one(listener, image, trail, &refused, over_budget);
         send_answer(listener, notif->id, errno_value);
     } else {
         bucket->suppressed++;
@@ -190,7 +190,7 @@ static bool refuse(struct laz_listener *listener, const struct laz_image *image,
 }
 
 int laz_listener_turn(struct laz_listener *listener, const struct laz_image *image,
-        struct laz_report *report, uint64_t now_ns, bool *ret_too_many)
+        struct laz_trail *trail, uint64_t now_ns, bool *ret_too_many)
 {
     int taken = 0;
     for (unsigned i = 0; i < LAZ_LISTENER_TURN_MAX; i++) {
@@ -199,7 +199,7 @@ int laz_listener_turn(struct laz_listener *listener, const struct laz_image *ima
         if (taken <= 0) {
             break;
         }
-        if (refuse(listener, image, report, &notif, now_ns)) {
+        if (refuse(listener, image, trail, &notif, now_ns)) {
             *ret_too_many = true;
         }
     }
@@ -224,25 +224,25 @@ static void answer_first(struct laz_listener *listener)
     listener->n_held--;
 }
 
-static void summarise(struct laz_listener *listener, struct laz_report *report)
+static void summarise(struct laz_listener *listener, struct laz_trail *trail)
 {
     for (size_t i = 0; i <= LAZ_LISTENER_NUMBERS; i++) {
         if (listener->numbers[i].suppressed > 0) {
             listener->last[i].count = listener->numbers[i].suppressed;
             listener->numbers[i].suppressed = 0;
-            laz_report_denied(report, &listener->last[i]);
+            laz_trail_denied(trail, &listener->last[i]);
         }
     }
     listener->summary_ns = 0;
 }
 
-void laz_listener_expire(struct laz_listener *listener, struct laz_report *report, uint64_t now_ns)
+void laz_listener_expire(struct laz_listener *listener, struct laz_trail *trail, uint64_t now_ns)
 {
     while (listener->n_held > 0 && listener->held[listener->held_first].due_ns <= now_ns) {
         answer_first(listener);
     }
     if (listener->summary_ns != 0 && listener->summary_ns <= now_ns) {
-        summarise(listener, report);
+        summarise(listener, trail);
     }
 }
 
@@ -254,7 +254,7 @@ void laz_listener_release(struct laz_listener *listener)
     }
 }
 
-void laz_listener_finish(struct laz_listener *listener, struct laz_report *report)
+void laz_listener_finish(struct laz_listener *listener, struct laz_trail *trail)
 {
-    summarise(listener, report);
+    summarise(listener, trail);
 }

@@ -9,7 +9,7 @@
 
 #include <linux/seccomp.h>
 
-#include "init/report.h"
+#include "init/trail.h"
 
 #define LAZ_LISTENER_HELD_MAX                                                                      \
     256 /* held answers; beyond it, answers go out at once and are only counted */
@@ -60,18 +60,18 @@ void laz_listener_let_through(struct laz_listener *listener, uint64_t id);
 /* Answer what is waiting, at most LAZ_LISTENER_TURN_MAX calls. Returns as laz_listener_receive, for
  * the last one; *ret_too_many is set once flood.kill-after is passed. */
 int laz_listener_turn(struct laz_listener *listener, const struct laz_image *image,
-        struct laz_report *report, uint64_t now_ns, bool *ret_too_many);
+        struct laz_trail *trail, uint64_t now_ns, bool *ret_too_many);
 
 /* The next time at which laz_listener_expire has something to do; 0 = never. */
 uint64_t laz_listener_due_ns(const struct laz_listener *listener);
 
 /* Answer what has been held long enough and write due summaries. */
-void laz_listener_expire(struct laz_listener *listener, struct laz_report *report, uint64_t now_ns);
+void laz_listener_expire(struct laz_listener *listener, struct laz_trail *trail, uint64_t now_ns);
 
 /* Answer everything that is held and hold nothing from now on. */
 void laz_listener_release(struct laz_listener *listener);
 
 /* Write the summaries that are left. */
-void laz_listener_finish(struct laz_listener *listener, struct laz_report *report);
+void laz_listener_finish(struct laz_listener *listener, struct laz_trail *trail);
 
 #endif

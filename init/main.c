@@ -15,7 +15,6 @@
 #include "confine/sys.h"
 #include "core/fd.h"
 #include "init/pid1.h"
-#include "init/version.h"
 
 /* The first thing of all: a PID 1 with default dispositions loses every signal that comes before
  * this. An inherited SIGCHLD that is ignored would make the kernel reap for us and lose the exit
@@ -76,7 +75,7 @@ static bool close_strays(int keep)
 
 static int print_version(void)
 {
-    static const char text[] = "lazaret-init " LAZ_VERSION "\n";
+    static const char text[] = "lazaret-init " LAZARET_VERSION "\n";
     struct laz_err ignored = {0};
     return laz_fd_write_all(STDOUT_FILENO, text, sizeof(text) - 1, &ignored) < 0 ? 109 : 0;
 }
@@ -97,8 +96,8 @@ int main(int argc, char **argv, char **environment)
     pid1.children_fd = -1;
     pid1.oom_fd = -1;
     pid1.setup_fd = -1;
-    pid1.report.fd = -1;
-    pid1.report.ctr = "";
+    pid1.trail.fd = -1;
+    pid1.trail.ctr = "";
     pid1.listener.fd = -1;
     laz_launch_init(&pid1.launch);
     bool shared = true;
@@ -106,10 +105,10 @@ int main(int argc, char **argv, char **environment)
         if (pid1.options.version) {
             return print_version();
         }
-        laz_ignore(laz_report_open(
-                pid1.options.events, &pid1.report, &shared, &pid1.refusal)); /* refusal tells */
+        laz_ignore(laz_trail_open(
+                pid1.options.events, &pid1.trail, &shared, &pid1.refusal)); /* refusal tells */
     }
-    if (!close_strays(pid1.report.fd)) {
+    if (!close_strays(pid1.trail.fd)) {
         pid1.degraded |= LAZ_DEGRADED_BIT(CLOSE_RANGE);
     }
     pid1.degraded |= shared ? LAZ_DEGRADED_BIT(SHARED_STREAM) : 0;

@@ -76,13 +76,13 @@ static void do_deliver(struct laz_pid1 *pid1, const struct laz_do *action)
         return;
     }
     if (action->guard && !is_handled(pid1, signal->number)) {
-        laz_report_signal(&pid1->report, "signal.drop", 2, signal->number, "guarded", signal->pid,
+        laz_trail_signal(&pid1->trail, "signal.drop", 2, signal->number, "guarded", signal->pid,
                 signal->uid);
         return;
     }
     pid_t target = action->group ? -pid1->launch.pid : pid1->launch.pid;
     if (send_signal(target, signal) < 0) {
-        laz_report_signal(&pid1->report, "signal.undelivered", 6, signal->number,
+        laz_trail_signal(&pid1->trail, "signal.undelivered", 6, signal->number,
                 laz_err_errno_name(errno), signal->pid, signal->uid);
     }
 }
@@ -100,7 +100,7 @@ static void do_note(struct laz_pid1 *pid1, const struct laz_do *action)
             [LAZ_NOTE_HELD_OVERFLOW] = {"signal.drop", 4, "overflow"},
             [LAZ_NOTE_FORCED] = {"stop.forced", 4, "SIGKILL"},
     };
-    laz_report_signal(&pid1->report, notes[action->note].ev, notes[action->note].severity,
+    laz_trail_signal(&pid1->trail, notes[action->note].ev, notes[action->note].severity,
             action->signal.number, notes[action->note].act, action->signal.pid, action->signal.uid);
 }
 
@@ -121,13 +121,13 @@ static void do_exit(struct laz_pid1 *pid1, int code)
     pid1->exit_code = code;
     if (pid1->refusal.kind != LAZ_E_NONE) {
         say(&pid1->refusal);
-        laz_report_refusal(&pid1->report, &pid1->refusal, code);
+        laz_trail_refusal(&pid1->trail, &pid1->refusal, code);
         return;
     }
     pid1->totals.denied = pid1->listener.denied;
     pid1->totals.held = pid1->listener.held_ever;
-    laz_listener_finish(&pid1->listener, &pid1->report);
-    laz_report_stop(&pid1->report, code,
+    laz_listener_finish(&pid1->listener, &pid1->trail);
+    laz_trail_stop(&pid1->trail, code,
             pid1->state.forced_code != 0         ? "flood.kill-after"
                     : pid1->state.forced         ? "forced"
                     : pid1->state.stop_requested ? "stop-request"
@@ -148,7 +148,7 @@ static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
         if (!pid1->main_exited) {
             (void)kill(-pid1->launch.pid, SIGKILL);
             if (kill(pid1->launch.pid, SIGKILL) < 0) {
-                laz_report_signal(&pid1->report, "signal.undelivered", 8, SIGKILL,
+                laz_trail_signal(&pid1->trail, "signal.undelivered", 8, SIGKILL,
                         laz_err_errno_name(errno), 0, 0);
             }
         }
@@ -235,9 +235,9 @@ static bool attest(struct laz_pid1 *pid1, uint64_t now_ns)
         return false;
     }
     pid1->degraded |= laz_launch_degraded(launch);
-    pid1->report.main_pid = launch->pid;
-    pid1->report.main_exe = launch->path;
-    laz_report_start(&pid1->report, &pid1->image, launch, pid1->degraded, pid1->image_digest);
+    pid1->trail.main_pid = launch->pid;
+    pid1->trail.main_exe = launch->path;
+    laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->image_digest);
     pid1->gate_open = true;
     return true;
 }
@@ -443,7 +443,7 @@ static void turn_listener(struct laz_pid1 *pid1, uint64_t now_ns)
         return;
     }
     bool too_many = false;
-    if (laz_listener_turn(&pid1->listener, &pid1->image, &pid1->report, now_ns, &too_many) < 0) {
+    if (laz_listener_turn(&pid1->listener, &pid1->image, &pid1->trail, now_ns, &too_many) < 0) {
         laz_fd_close(&pid1->launch.listener); /* nobody is under the filter any more */
     }
     if (too_many) {
@@ -488,7 +488,7 @@ static void loop(struct laz_pid1 *pid1)
             turn_start(pid1, fds, now_ns);
         }
         busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
-        laz_listener_expire(&pid1->listener, &pid1->report, now_ns);
+        laz_listener_expire(&pid1->listener, &pid1->trail, now_ns);
         if (!pid1->done && pid1->state.deadline_ns != 0 && pid1->state.deadline_ns <= now_ns) {
             const struct laz_event timeout = {.type = LAZ_EVENT_TIMEOUT};
             laz_pid1_event(pid1, &timeout, now_ns);

@@ -9,8 +9,8 @@
 #include "init/launch.h"
 #include "init/listener.h"
 #include "init/options.h"
-#include "init/report.h"
 #include "init/step.h"
+#include "init/trail.h"
 
 #define LAZ_START_TIMEOUT_MS 10000 /* lazaret-setup and the child's own steps, each */
 #define LAZ_REAP_TURN_MAX    64    /* zombies collected between two looks at the signals */
@@ -24,7 +24,7 @@ struct laz_pid1 {
     char **environment; /* until the fork */
     struct laz_launch launch;
     struct laz_listener listener;
-    struct laz_report report;
+    struct laz_trail trail;
     laz_degraded degraded;
     bool is_pid1;
     pid_t parent;    /* may stop us where we are not PID 1 */

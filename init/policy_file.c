@@ -90,7 +90,7 @@ static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, s
                 "the pin names another policy; this one's source digest is %s", text);
     }
     pid1->has_image = true;
-    pid1->report.ctr = pid1->image.name;
+    pid1->trail.ctr = pid1->image.name;
     return 0;
 }
 
@@ -193,8 +193,9 @@ int laz_pid1_take_setup(struct laz_pid1 *pid1, int status, struct laz_err *err)
                 "lazaret-setup is neither beside lazaret-init nor at " SETUP_ELSEWHERE
                 ", or cannot be executed");
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 1) { /* it has said why, with positions */
-        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "lazaret-setup refused the policy");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == laz_err_exit_code(LAZ_E_POLICY_INVALID)) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
+                "lazaret-setup refused the policy; it has said why on stderr");
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         return laz_err_set(err, LAZ_E_SETUP_FAILED, 0, "lazaret-setup ended with %s %d",

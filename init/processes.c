@@ -68,7 +68,7 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1)
         text[n] = '\0';
         oom_kills = laz_pid1_oom_kills(text) - pid1->oom_kills_before;
     }
-    laz_report_exit(&pid1->report, pid1->launch.pid, pid1->main_status, &usage, pid1->state.forced,
+    laz_trail_exit(&pid1->trail, pid1->launch.pid, pid1->main_status, &usage, pid1->state.forced,
             ran_ns / 1000000, oom_kills);
     pid1->totals.reaped++;
 }

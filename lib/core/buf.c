@@ -52,6 +52,7 @@ static bool reserve(struct laz_buf *buf, size_t extra)
     while (cap < needed) {
         cap *= 2;
     }
+    cap = cap < buf->max ? cap : buf->max;
     char *data = realloc(buf->data, cap);
     if (data == NULL) {
         buf->overflow = true;

@@ -3,7 +3,7 @@
  * Event records of PID 1, built in a buffer on the stack and written whole or not at all. libc
  * only.
  */
-#include "init/report.h"
+#include "init/trail.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,28 +16,26 @@
 #include "confine/sys.h"
 #include "core/fd.h"
 #include "core/num.h"
-#include "init/version.h"
 #include "policy/tables/sysname.h"
 
 #define LISTS_END 3600 /* lists stop here, so that a start record always fits */
 
-int laz_report_open(
-        const char *where, struct laz_report *ret, bool *ret_shared, struct laz_err *err)
+int laz_trail_open(const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err)
 {
-    struct laz_report report = {.fd = -1, .ctr = ""};
+    struct laz_trail trail = {.fd = -1, .ctr = ""};
     uint64_t number = STDERR_FILENO;
     bool is_number = where == NULL || laz_parse_u64(where, strlen(where), INT32_MAX, &number);
     if (is_number) {
-        report.fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
+        trail.fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
     } else {
-        report.fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        trail.fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     }
-    if (report.fd < 0) {
+    if (trail.fd < 0) {
         return laz_err_set(err, LAZ_E_USAGE, errno, "events: %.128s: %s",
                 where == NULL ? "stderr" : where, strerror(errno));
     }
     *ret_shared = is_number && number <= STDERR_FILENO;
-    *ret = report;
+    *ret = trail;
     return 0;
 }
 
@@ -57,56 +55,56 @@ static bool write_line(int fd, const struct laz_buf *line)
     return n == (ssize_t)line->len;
 }
 
-static void begin(struct laz_report *report, struct laz_json *json, struct laz_buf *line,
+static void begin(struct laz_trail *trail, struct laz_json *json, struct laz_buf *line,
         char *memory, struct laz_record *record)
 {
     laz_buf_init_fixed(line, memory, LAZ_RECORD_MAX);
     (void)clock_gettime(CLOCK_REALTIME, &record->when);
-    record->seq = report->seq++;
+    record->seq = trail->seq++;
     record->task = "";
-    record->ctr = report->ctr;
+    record->ctr = trail->ctr;
     laz_record_begin(json, line, record);
 }
 
-static void write_or_count(struct laz_report *report, struct laz_json *json)
+static void write_or_count(struct laz_trail *trail, struct laz_json *json)
 {
     bool fits = laz_record_end(json);
-    if (!fits || !write_line(report->fd, json->buf)) {
-        report->lost++;
-        report->lost_ever++;
+    if (!fits || !write_line(trail->fd, json->buf)) {
+        trail->lost++;
+        trail->lost_ever++;
     }
 }
 
 /* Records that were lost before: said in the stream as soon as it can take something again. */
-static void report_gap(struct laz_report *report)
+static void tell_gap(struct laz_trail *trail)
 {
-    if (report->lost == 0) {
+    if (trail->lost == 0) {
         return;
     }
     char memory[LAZ_RECORD_MAX];
     struct laz_buf line;
     struct laz_json json;
-    uint64_t lost = report->lost;
+    uint64_t lost = trail->lost;
     struct laz_record record = {
             .ev = "events.gap", .severity = 6, .exe = "", .obj = "records", .act = "lost"};
-    begin(report, &json, &line, memory, &record);
+    begin(trail, &json, &line, memory, &record);
     laz_json_u64(&json, "lost", lost);
-    laz_json_u64(&json, "lost_ever", report->lost_ever);
-    if (laz_record_end(&json) && write_line(report->fd, &line)) {
-        report->lost = 0;
+    laz_json_u64(&json, "lost_ever", trail->lost_ever);
+    if (laz_record_end(&json) && write_line(trail->fd, &line)) {
+        trail->lost = 0;
     } else {
-        report->seq--; /* the gap itself is not a loss: it is said again later */
+        trail->seq--; /* the gap itself is not a loss: it is said again later */
     }
 }
 
 /* Write one record: WITH { members of d; } */
-#define LAZ_REPORT(report, json, ...)                                                              \
-    report_gap(report);                                                                            \
+#define LAZ_TRAIL_BEGIN(trail, json, ...)                                                          \
+    tell_gap(trail);                                                                               \
     char memory[LAZ_RECORD_MAX];                                                                   \
     struct laz_buf line;                                                                           \
     struct laz_json json;                                                                          \
     struct laz_record record = {__VA_ARGS__};                                                      \
-    begin(report, &json, &line, memory, &record)
+    begin(trail, &json, &line, memory, &record)
 
 static const char *const degradation_names[LAZ_DEGRADATION_COUNT] = {
 #define X(id, name, meaning) name,
@@ -177,17 +175,17 @@ static void attested_member(
     laz_json_object_end(json);
 }
 
-void laz_report_start(struct laz_report *report, const struct laz_image *image,
+void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
         const struct laz_launch *launch, laz_degraded degraded, const uint8_t digest[32])
 {
     struct utsname name = {0};
     (void)uname(&name); /* an empty release says that it is unknown */
     uint8_t filter_digest[LAZ_SHA256_SIZE];
     laz_image_filter_digest(image, filter_digest);
-    LAZ_REPORT(report, json, .ev = "init.start", .severity = degraded == 0 ? 1 : 3,
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.start", .severity = degraded == 0 ? 1 : 3,
             .pid = launch->pid, .exe = launch->path, .obj = image->name,
             .act = laz_mode_name(image->mode));
-    laz_json_string(&json, "version", LAZ_VERSION);
+    laz_json_string(&json, "version", LAZARET_VERSION);
     laz_json_string(&json, "kernel", name.release);
     laz_json_bool(&json, "pid1", launch->probe.pid == 1);
     digest_member(&json, "policy_sha256", image->source_digest);
@@ -205,29 +203,29 @@ void laz_report_start(struct laz_report *report, const struct laz_image *image,
     }
     laz_json_array_end(&json);
     strings_member(&json, "relaxations", image->relaxations);
-    write_or_count(report, &json);
+    write_or_count(trail, &json);
 }
 
-void laz_report_refusal(struct laz_report *report, const struct laz_err *err, int exit_code)
+void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code)
 {
-    LAZ_REPORT(report, json, .ev = "init.stop", .severity = 8, .exe = "",
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.stop", .severity = 8, .exe = "",
             .obj = laz_err_name(err->kind), .act = "refused");
     laz_json_i64(&json, "exit", exit_code);
     laz_json_string(&json, "message", err->message);
     laz_json_string(&json, "errno", err->sys_errno == 0 ? "" : laz_err_errno_name(err->sys_errno));
-    write_or_count(report, &json);
+    write_or_count(trail, &json);
 }
 
-void laz_report_signal(struct laz_report *report, const char *ev, int severity, int signal_number,
+void laz_trail_signal(struct laz_trail *trail, const char *ev, int severity, int signal_number,
         const char *act, pid_t sender, uint32_t sender_uid)
 {
     char name[24];
     (void)snprintf(name, sizeof(name), "signal %d", signal_number);
-    LAZ_REPORT(report, json, .ev = ev, .severity = severity, .pid = sender, .exe = "", .obj = name,
-            .act = act);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = ev, .severity = severity, .pid = sender, .exe = "",
+            .obj = name, .act = act);
     laz_json_i64(&json, "sender_pid", sender);
     laz_json_u64(&json, "sender_uid", sender_uid);
-    write_or_count(report, &json);
+    write_or_count(trail, &json);
 }
 
 /* Who it is about: the path that we launched for the main process, otherwise its own word for
@@ -239,7 +237,7 @@ struct subject {
     struct laz_process_state state;
 };
 
-static void identify(const struct laz_report *report, pid_t thread, struct subject *ret)
+static void identify(const struct laz_trail *trail, pid_t thread, struct subject *ret)
 {
     struct laz_err ignored = {0};
     *ret = (struct subject){.pid = thread, .exe = ""};
@@ -248,22 +246,22 @@ static void identify(const struct laz_report *report, pid_t thread, struct subje
         ret->exe = ret->state.name;
         ret->untrusted = true;
     }
-    if (ret->pid == report->main_pid) {
-        ret->exe = report->main_exe;
+    if (ret->pid == trail->main_pid) {
+        ret->exe = trail->main_exe;
         ret->untrusted = false;
     }
 }
 
-void laz_report_denied(struct laz_report *report, const struct laz_refused *refused)
+void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused)
 {
     struct subject subject;
-    identify(report, refused->pid, &subject);
+    identify(trail, refused->pid, &subject);
     bool native = refused->native;
     const char *known = native ? laz_sysname(refused->nr) : NULL;
     char number[32];
     (void)snprintf(number, sizeof(number), "%s%u", native ? "syscall_" : "foreign_", refused->nr);
-    LAZ_REPORT(report, json, .ev = "seccomp.deny", .severity = native ? 6 : 7, .pid = subject.pid,
-            .exe = subject.exe, .obj = known != NULL ? known : number,
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "seccomp.deny", .severity = native ? 6 : 7,
+            .pid = subject.pid, .exe = subject.exe, .obj = known != NULL ? known : number,
             .act = refused->errno_value == 0 ? "observed"
                                              : laz_err_errno_name(refused->errno_value));
     laz_json_i64(&json, "tid", refused->pid);
@@ -277,28 +275,28 @@ void laz_report_denied(struct laz_report *report, const struct laz_refused *refu
     laz_json_array_end(&json);
     hex_member(&json, "ip", refused->ip);
     laz_json_u64(&json, "count", refused->count);
-    write_or_count(report, &json);
+    write_or_count(trail, &json);
 }
 
-void laz_report_exec_budget(struct laz_report *report, pid_t pid, uint64_t attempts, int32_t budget)
+void laz_trail_exec_budget(struct laz_trail *trail, pid_t pid, uint64_t attempts, int32_t budget)
 {
     struct subject subject;
-    identify(report, pid, &subject);
-    LAZ_REPORT(report, json, .ev = "exec.budget", .severity = 7, .pid = subject.pid,
+    identify(trail, pid, &subject);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "exec.budget", .severity = 7, .pid = subject.pid,
             .exe = subject.exe, .obj = "execve", .act = "EPERM");
     laz_json_i64(&json, "tid", pid);
     laz_json_bool(&json, "exe_untrusted", subject.untrusted);
     laz_json_u64(&json, "attempts", attempts);
     laz_json_i64(&json, "budget", budget);
-    write_or_count(report, &json);
+    write_or_count(trail, &json);
 }
 
-void laz_report_exit(struct laz_report *report, pid_t pid, int status, const struct rusage *usage,
+void laz_trail_exit(struct laz_trail *trail, pid_t pid, int status, const struct rusage *usage,
         bool forced, uint64_t ran_ms, int64_t oom_kills)
 {
     bool by_signal = WIFSIGNALED(status);
-    LAZ_REPORT(report, json, .ev = "proc.exit", .severity = by_signal ? 5 : 1, .pid = pid,
-            .exe = report->main_exe, .obj = "workload", .act = by_signal ? "killed" : "exited");
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "proc.exit", .severity = by_signal ? 5 : 1, .pid = pid,
+            .exe = trail->main_exe, .obj = "workload", .act = by_signal ? "killed" : "exited");
     laz_json_i64(&json, by_signal ? "signal" : "status",
             by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
     laz_json_bool(&json, "core", by_signal && WCOREDUMP(status));
@@ -309,18 +307,18 @@ void laz_report_exit(struct laz_report *report, pid_t pid, int status, const str
             &json, "system_ms", usage->ru_stime.tv_sec * 1000 + usage->ru_stime.tv_usec / 1000);
     laz_json_i64(&json, "max_rss_kib", usage->ru_maxrss);
     laz_json_i64(&json, "oom_kills", oom_kills);
-    write_or_count(report, &json);
+    write_or_count(trail, &json);
 }
 
-void laz_report_stop(struct laz_report *report, int exit_code, const char *cause,
-        const struct laz_totals *totals)
+void laz_trail_stop(
+        struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals)
 {
-    LAZ_REPORT(report, json, .ev = "init.stop", .severity = 1, .exe = "", .obj = cause,
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.stop", .severity = 1, .exe = "", .obj = cause,
             .act = "stopped");
     laz_json_i64(&json, "exit", exit_code);
     laz_json_u64(&json, "denied", totals->denied);
     laz_json_u64(&json, "held", totals->held);
     laz_json_u64(&json, "reaped", totals->reaped);
-    laz_json_u64(&json, "lost", report->lost_ever);
-    write_or_count(report, &json);
+    laz_json_u64(&json, "lost", trail->lost_ever);
+    write_or_count(trail, &json);
 }

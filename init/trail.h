@@ -4,15 +4,15 @@
  * stream that cannot take a whole record costs that record, and the next one that fits is preceded
  * by a gap record with the count.
  */
-#ifndef LAZ_INIT_REPORT_H
-#define LAZ_INIT_REPORT_H
+#ifndef LAZ_INIT_TRAIL_H
+#define LAZ_INIT_TRAIL_H
 
 #include <sys/resource.h>
 
 #include "core/record.h"
 #include "init/launch.h"
 
-struct laz_report {
+struct laz_trail {
     int fd; /* owned; -1 = no stream */
     uint64_t seq;
     uint64_t lost; /* since the last record that was written */
@@ -25,14 +25,14 @@ struct laz_report {
 /* Open the stream that --events names: a descriptor number (a close-on-exec duplicate is taken), a
  * path (appended to, created 0600, links refused), or NULL for stderr. LAZ_E_USAGE if it cannot be
  * used. *ret_shared: the workload will hold the same stream. */
-LAZ_MUST_CHECK int laz_report_open(
-        const char *where, struct laz_report *ret, bool *ret_shared, struct laz_err *err);
+LAZ_MUST_CHECK int laz_trail_open(
+        const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err);
 
 /* Each writes one record. */
-void laz_report_start(struct laz_report *report, const struct laz_image *image,
+void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
         const struct laz_launch *launch, laz_degraded degraded, const uint8_t digest[32]);
-void laz_report_refusal(struct laz_report *report, const struct laz_err *err, int exit_code);
-void laz_report_signal(struct laz_report *report, const char *ev, int severity, int signal_number,
+void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code);
+void laz_trail_signal(struct laz_trail *trail, const char *ev, int severity, int signal_number,
         const char *act, pid_t sender, uint32_t sender_uid);
 
 struct laz_refused {
@@ -46,10 +46,9 @@ struct laz_refused {
     uint64_t count;  /* 1, or how many since the last record about this number */
 };
 
-void laz_report_denied(struct laz_report *report, const struct laz_refused *refused);
-void laz_report_exec_budget(
-        struct laz_report *report, pid_t pid, uint64_t attempts, int32_t budget);
-void laz_report_exit(struct laz_report *report, pid_t pid, int status, const struct rusage *usage,
+void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused);
+void laz_trail_exec_budget(struct laz_trail *trail, pid_t pid, uint64_t attempts, int32_t budget);
+void laz_trail_exit(struct laz_trail *trail, pid_t pid, int status, const struct rusage *usage,
         bool forced, uint64_t ran_ms, int64_t oom_kills);
 
 struct laz_totals {
@@ -58,7 +57,7 @@ struct laz_totals {
     uint64_t reaped;
 };
 
-void laz_report_stop(struct laz_report *report, int exit_code, const char *cause,
-        const struct laz_totals *totals);
+void laz_trail_stop(
+        struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals);
 
 #endif

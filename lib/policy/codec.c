@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The binary form of a compiled policy. Encoder and decoder are the same list of fields in the same
+ * order, each field written by itself in little-endian. The decoder trusts nothing: PID 1 links it.
+ * libc only. Layout: docs/reference/policy-image.md.
+ */
+#include <string.h>
+
+#include "core/num.h"
+#include "filter/evaluate.h"
+#include "policy/image.h"
+
+/* magic, version, length, SHA-256 of everything behind the header */
+#define HEADER_SIZE (8 + 4 + 4 + LAZ_SHA256_SIZE)
+#define ALIGNMENT   8
+
+_Static_assert(HEADER_SIZE % ALIGNMENT == 0, "offsets in the body are aligned as in the block");
+
+/* ---- encoding ---- */
+
+static void put_u8(struct laz_buf *buf, uint8_t value)
+{
+    laz_buf_put(buf, &value, 1);
+}
+
+static void put_uint(struct laz_buf *buf, uint64_t value, unsigned size)
+{
+    uint8_t bytes[8];
+    for (unsigned i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    }
+    laz_buf_put(buf, bytes, size);
+}
+
+static void put_u32(struct laz_buf *buf, uint32_t value)
+{
+    put_uint(buf, value, 4);
+}
+
+static void put_u64(struct laz_buf *buf, uint64_t value)
+{
+    put_uint(buf, value, 8);
+}
+
+static void put_string(struct laz_buf *buf, const char *text)
+{
+    laz_buf_put(buf, text, strlen(text) + 1);
+}
+
+static void put_alignment(struct laz_buf *buf, size_t start)
+{
+    while ((buf->len - start) % ALIGNMENT != 0 && !buf->overflow) {
+        put_u8(buf, 0);
+    }
+}
+
+static void put_strings(struct laz_buf *buf, struct laz_strings strings)
+{
+    const char *cursor = strings.first;
+    put_u32(buf, strings.n);
+    for (uint32_t i = 0; i < strings.n; i++) {
+        put_string(buf, laz_strings_next(&cursor));
+    }
+}
+
+static void put_bpf(struct laz_buf *buf, size_t start, struct laz_image_bpf bpf)
+{
+    put_u32(buf, bpf.n);
+    put_alignment(buf, start);
+    for (uint32_t i = 0; i < bpf.n; i++) {
+        put_uint(buf, bpf.insns[i].code, 2);
+        put_u8(buf, bpf.insns[i].jt);
+        put_u8(buf, bpf.insns[i].jf);
+        put_u32(buf, bpf.insns[i].k);
+    }
+}
+
+static void put_ports(struct laz_buf *buf, size_t start, const uint16_t *ports, uint32_t n)
+{
+    put_u32(buf, n);
+    put_alignment(buf, start);
+    for (uint32_t i = 0; i < n; i++) {
+        put_uint(buf, ports[i], 2);
+    }
+}
+
+static void put_workload(struct laz_buf *buf, const struct laz_image *image)
+{
+    put_u32(buf, image->uid);
+    put_u32(buf, image->gid);
+    put_u32(buf, image->n_groups);
+    for (uint32_t i = 0; i < image->n_groups; i++) {
+        put_u32(buf, image->groups[i]);
+    }
+    put_string(buf, image->cwd);
+    put_u32(buf, image->umask);
+    put_strings(buf, image->env_pass);
+    put_strings(buf, image->env_set);
+    put_u32(buf, (uint32_t)image->exec_budget);
+    put_u64(buf, image->keep_capabilities);
+    put_u32(buf, image->n_limits);
+    for (uint32_t i = 0; i < image->n_limits; i++) {
+        put_u32(buf, image->limits[i].resource);
+        put_u64(buf, image->limits[i].value);
+    }
+}
+
+static void put_landlock(struct laz_buf *buf, size_t start, const struct laz_image *image)
+{
+    const uint8_t *cursor = image->paths;
+    put_u32(buf, image->n_paths);
+    for (uint32_t i = 0; i < image->n_paths; i++) {
+        struct laz_image_path path;
+        laz_image_path_next(&cursor, &path);
+        put_u8(buf, (uint8_t)path.class);
+        put_u8(buf, path.optional);
+        put_string(buf, path.path);
+    }
+    put_u8(buf, image->isolate_signals);
+    put_u8(buf, image->isolate_abstract_sockets);
+    put_u8(buf, image->tcp_bind_any);
+    put_u8(buf, image->tcp_connect_any);
+    put_ports(buf, start, image->tcp_bind, image->n_tcp_bind);
+    put_ports(buf, start, image->tcp_connect, image->n_tcp_connect);
+}
+
+static void put_supervision(struct laz_buf *buf, const struct laz_image *image)
+{
+    put_u32(buf, image->flood_burst);
+    put_u32(buf, image->flood_per_second);
+    put_u32(buf, image->flood_hold_ms);
+    put_u32(buf, image->flood_kill_after);
+    laz_buf_put(buf, image->signal_map, sizeof(image->signal_map));
+    put_u64(buf, image->signal_guard);
+    put_u64(buf, image->signal_group);
+    put_u64(buf, image->signal_stop);
+    put_u32(buf, image->n_exit_map);
+    for (uint32_t i = 0; i < image->n_exit_map; i++) {
+        put_u8(buf, image->exit_map[i].from);
+        put_u8(buf, image->exit_map[i].to);
+        put_u8(buf, image->exit_map[i].only_if_stop_requested);
+    }
+    put_u32(buf, image->stop_timeout_ms);
+    put_u32(buf, image->lb_grace_ms);
+    put_u32(buf, image->grace_ms);
+    put_u32(buf, image->drain_ms);
+    put_strings(buf, image->relaxations);
+}
+
+/* Fill in what the header knows only at the end. */
+static void seal(struct laz_buf *buf, size_t start)
+{
+    uint8_t digest[LAZ_SHA256_SIZE];
+    size_t length = buf->len - start;
+    uint8_t *header = (uint8_t *)buf->data + start;
+    laz_sha256_of(header + HEADER_SIZE, length - HEADER_SIZE, digest);
+    for (unsigned i = 0; i < 4; i++) {
+        header[12 + i] = (uint8_t)(length >> (8 * i));
+    }
+    (void)memcpy(header + 16, digest, sizeof(digest));
+}
+
+int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct laz_err *err)
+{
+    static const uint8_t no_digest[LAZ_SHA256_SIZE];
+    size_t start = ret->len;
+    laz_buf_put(ret, LAZ_IMAGE_MAGIC, 8);
+    put_u32(ret, LAZ_IMAGE_VERSION);
+    put_u32(ret, 0);
+    laz_buf_put(ret, no_digest, sizeof(no_digest));
+    put_u32(ret, image->audit_arch);
+    laz_buf_put(ret, image->source_digest, sizeof(image->source_digest));
+    put_string(ret, image->name);
+    put_u8(ret, (uint8_t)image->mode);
+    for (size_t i = 0; i < LAZ_REQUIRE_COUNT; i++) {
+        put_u8(ret, (uint8_t)image->require[i]);
+    }
+    put_u32(ret, image->landlock_min_abi);
+    put_workload(ret, image);
+    put_landlock(ret, start, image);
+    put_bpf(ret, start, image->with_events);
+    put_bpf(ret, start, image->plain);
+    put_supervision(ret, image);
+    if (ret->overflow || ret->len - start > LAZ_IMAGE_MAX) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "the compiled policy is larger than %d bytes", LAZ_IMAGE_MAX);
+    }
+    seal(ret, start);
+    return 0;
+}
+
+/* ---- decoding ---- */
+
+/* A cursor that remembers its first mistake: after one, everything reads as zero. */
+struct cursor {
+    const uint8_t *start;
+    const uint8_t *at;
+    const uint8_t *end;
+    const char *wrong; /* static; NULL while all is well */
+};
+
+static void fail(struct cursor *in, const char *what)
+{
+    if (in->wrong == NULL) {
+        in->wrong = what;
+    }
+}
+
+static const uint8_t *take(struct cursor *in, size_t size)
+{
+    if (in->wrong != NULL || (size_t)(in->end - in->at) < size) {
+        fail(in, "it ends too early");
+        return NULL;
+    }
+    const uint8_t *taken = in->at;
+    in->at += size;
+    return taken;
+}
+
+static uint64_t take_uint(struct cursor *in, unsigned size)
+{
+    const uint8_t *bytes = take(in, size);
+    uint64_t value = 0;
+    for (unsigned i = 0; bytes != NULL && i < size; i++) {
+        value |= (uint64_t)bytes[i] << (8 * i);
+    }
+    return value;
+}
+
+static uint32_t take_u32(struct cursor *in)
+{
+    return (uint32_t)take_uint(in, 4);
+}
+
+static uint32_t take_below(struct cursor *in, unsigned size, uint32_t max, const char *what)
+{
+    uint32_t value = (uint32_t)take_uint(in, size);
+    if (value > max) {
+        fail(in, what);
+        return 0;
+    }
+    return value;
+}
+
+static bool take_bool(struct cursor *in)
+{
+    return take_below(in, 1, 1, "a boolean is neither 0 nor 1") == 1;
+}
+
+static const char *take_string(struct cursor *in)
+{
+    const uint8_t *nul = in->wrong != NULL || in->at == in->end
+            ? NULL
+            : memchr(in->at, 0, (size_t)(in->end - in->at));
+    if (nul == NULL) {
+        fail(in, "a string does not end");
+        return "";
+    }
+    const char *text = (const char *)in->at;
+    in->at = nul + 1;
+    return text;
+}
+
+static void take_alignment(struct cursor *in)
+{
+    while (in->wrong == NULL && (size_t)(in->at - in->start) % ALIGNMENT != 0) {
+        if (take_uint(in, 1) != 0) {
+            fail(in, "padding is not zero");
+        }
+    }
+}
+
+static struct laz_strings take_strings(struct cursor *in)
+{
+    struct laz_strings strings = {
+            .n = take_below(in, 4, LAZ_IMAGE_STRINGS_MAX, "a list is too long")};
+    strings.first = (const char *)in->at;
+    for (uint32_t i = 0; i < strings.n && in->wrong == NULL; i++) {
+        (void)take_string(in);
+    }
+    return strings;
+}
+
+static struct laz_image_bpf take_bpf(struct cursor *in)
+{
+    struct laz_image_bpf bpf = {.n = take_below(in, 4, LAZ_IMAGE_BPF_MAX, "a filter is too long")};
+    take_alignment(in);
+    /* Both supported architectures are little-endian: the bytes are the kernel's struct already. */
+    bpf.insns = (const void *)take(in, bpf.n * sizeof(struct sock_filter));
+    if (in->wrong == NULL && !laz_bpf_is_valid(bpf.insns, bpf.n)) {
+        fail(in, "a filter is not one that the kernel takes");
+    }
+    return bpf;
+}
+
+static const uint16_t *take_ports(struct cursor *in, uint32_t *ret_n)
+{
+    *ret_n = take_below(in, 4, LAZ_IMAGE_PORTS_MAX, "too many ports");
+    take_alignment(in);
+    return (const void *)take(in, *ret_n * sizeof(uint16_t));
+}
+
+static void take_workload(struct cursor *in, struct laz_image *image)
+{
+    image->uid = take_u32(in);
+    image->gid = take_u32(in);
+    image->n_groups = take_below(in, 4, LAZ_IMAGE_GROUPS_MAX, "too many groups");
+    for (uint32_t i = 0; i < image->n_groups; i++) {
+        image->groups[i] = take_u32(in);
+    }
+    image->cwd = take_string(in);
+    image->umask = take_below(in, 4, 0777, "the umask is out of range");
+    image->env_pass = take_strings(in);
+    image->env_set = take_strings(in);
+    image->exec_budget = (int32_t)take_u32(in);
+    image->keep_capabilities = take_uint(in, 8);
+    image->n_limits = take_below(in, 4, LAZ_LIMIT_COUNT, "too many limits");
+    for (uint32_t i = 0; i < image->n_limits; i++) {
+        image->limits[i].resource = take_below(in, 4, LAZ_LIMIT_COUNT - 1, "an unknown limit");
+        image->limits[i].value = take_uint(in, 8);
+    }
+    if (image->cwd[0] != '/' || image->exec_budget < -1 || image->exec_budget == 0) {
+        fail(in, "the directory or the exec budget is out of range");
+    }
+}
+
+static void take_landlock(struct cursor *in, struct laz_image *image)
+{
+    image->n_paths = take_below(in, 4, LAZ_IMAGE_STRINGS_MAX, "too many paths");
+    image->paths = in->at;
+    for (uint32_t i = 0; i < image->n_paths && in->wrong == NULL; i++) {
+        (void)take_below(in, 1, LAZ_PATH_COUNT - 1, "an unknown class of path");
+        (void)take_bool(in);
+        if (take_string(in)[0] != '/') {
+            fail(in, "a path is not absolute");
+        }
+    }
+    image->isolate_signals = take_bool(in);
+    image->isolate_abstract_sockets = take_bool(in);
+    image->tcp_bind_any = take_bool(in);
+    image->tcp_connect_any = take_bool(in);
+    image->tcp_bind = take_ports(in, &image->n_tcp_bind);
+    image->tcp_connect = take_ports(in, &image->n_tcp_connect);
+}
+
+static void take_signals(struct cursor *in, struct laz_image *image)
+{
+    for (size_t i = 0; i < sizeof(image->signal_map); i++) {
+        image->signal_map[i] = (uint8_t)take_below(in, 1, LAZ_SIGNAL_MAX, "an unknown signal");
+    }
+    image->signal_guard = take_uint(in, 8);
+    image->signal_group = take_uint(in, 8);
+    image->signal_stop = take_uint(in, 8);
+    image->n_exit_map = take_below(in, 4, LAZ_IMAGE_EXIT_MAP_MAX, "too many exit codes");
+    for (uint32_t i = 0; i < image->n_exit_map; i++) {
+        image->exit_map[i].from = (uint8_t)take_uint(in, 1);
+        image->exit_map[i].to = (uint8_t)take_uint(in, 1);
+        image->exit_map[i].only_if_stop_requested = take_bool(in);
+    }
+}
+
+static void take_body(struct cursor *in, struct laz_image *image)
+{
+    image->audit_arch = take_u32(in);
+    const uint8_t *digest = take(in, LAZ_SHA256_SIZE);
+    if (digest != NULL) {
+        (void)memcpy(image->source_digest, digest, LAZ_SHA256_SIZE);
+    }
+    image->name = take_string(in);
+    image->mode = (enum laz_mode)take_below(in, 1, LAZ_MODE_COUNT - 1, "an unknown mode");
+    for (size_t i = 0; i < LAZ_REQUIRE_COUNT; i++) {
+        image->require[i] =
+                (enum laz_level)take_below(in, 1, LAZ_LEVEL_COUNT - 1, "an unknown level");
+    }
+    image->landlock_min_abi = take_u32(in);
+    take_workload(in, image);
+    take_landlock(in, image);
+    image->with_events = take_bpf(in);
+    image->plain = take_bpf(in);
+    image->flood_burst = take_u32(in);
+    image->flood_per_second = take_u32(in);
+    image->flood_hold_ms = take_u32(in);
+    image->flood_kill_after = take_u32(in);
+    take_signals(in, image);
+    image->stop_timeout_ms = take_u32(in);
+    image->lb_grace_ms = take_u32(in);
+    image->grace_ms = take_u32(in);
+    image->drain_ms = take_u32(in);
+    image->relaxations = take_strings(in);
+    if (in->at != in->end) {
+        fail(in, "bytes are left over");
+    }
+}
+
+static int corrupt(struct laz_err *err, const char *what)
+{
+    return laz_err_set(err, LAZ_E_IMAGE_CORRUPT, 0, "compiled policy: %s", what);
+}
+
+int laz_image_decode(const void *block, size_t length, struct laz_image *ret, struct laz_err *err)
+{
+    struct cursor in = {.start = block, .at = block, .end = (const uint8_t *)block + length};
+    const uint8_t *magic = take(&in, 8);
+    if (magic == NULL || memcmp(magic, LAZ_IMAGE_MAGIC, 8) != 0) {
+        return corrupt(err, "this is not one");
+    }
+    uint32_t version = take_u32(&in);
+    if (in.wrong == NULL && version != LAZ_IMAGE_VERSION) {
+        return laz_err_set(err, LAZ_E_IMAGE_CORRUPT, 0,
+                "compiled policy: format %u, this program reads format %d", version,
+                LAZ_IMAGE_VERSION);
+    }
+    uint32_t stated = take_u32(&in);
+    const uint8_t *digest = take(&in, LAZ_SHA256_SIZE);
+    if (digest == NULL || stated != length || length > LAZ_IMAGE_MAX) {
+        return corrupt(err, "its length is not what it says");
+    }
+    uint8_t seen[LAZ_SHA256_SIZE];
+    laz_sha256_of(in.at, (size_t)(in.end - in.at), seen);
+    if (memcmp(seen, digest, sizeof(seen)) != 0) {
+        return corrupt(err, "its digest does not match its content");
+    }
+    (void)memset(ret, 0, sizeof(*ret));
+    take_body(&in, ret);
+    return in.wrong == NULL ? 0 : corrupt(err, in.wrong);
+}
+
+void laz_image_path_next(const uint8_t **cursor, struct laz_image_path *ret)
+{
+    ret->class = (enum laz_path_class)(*cursor)[0];
+    ret->optional = (*cursor)[1] != 0;
+    ret->path = (const char *)*cursor + 2;
+    *cursor += 2 + strlen(ret->path) + 1;
+}
+
+const char *laz_strings_next(const char **cursor)
+{
+    const char *text = *cursor;
+    *cursor += strlen(text) + 1;
+    return text;
+}
+
+void laz_image_filter_digest(const struct laz_image *image, uint8_t ret[LAZ_SHA256_SIZE])
+{
+    struct laz_sha256 hash;
+    laz_sha256_init(&hash);
+    laz_sha256_add(
+            &hash, image->with_events.insns, image->with_events.n * sizeof(struct sock_filter));
+    laz_sha256_add(&hash, image->plain.insns, image->plain.n * sizeof(struct sock_filter));
+    laz_sha256_end(&hash, ret);
+}

@@ -92,6 +92,7 @@ Test(policy_tables, lookups_return_where_they_came_from)
     for (size_t i = 0; i < laz_syscall_count(); i++) {
         const struct laz_syscall *call = laz_syscall_at(i);
         cr_expect_eq(laz_syscall_index(call), i);
+        cr_expect_leq(strlen(call->name), LAZ_NAME_LENGTH_MAX, "%s", call->name);
         cr_expect_eq(laz_syscall_by_name(call->name, strlen(call->name)), call, "%s", call->name);
         cr_expect(i == 0 || strcmp(laz_syscall_at(i - 1)->name, call->name) < 0,
                 "%s is out of order", call->name);
@@ -414,6 +415,32 @@ Test(policy_tables, constants_have_one_meaning)
         cr_expect_eq(value, constant->value, "%s is there twice", constant->name);
         cr_expect_leq(strlen(constant->name), LAZ_NAME_LENGTH_MAX, "%s", constant->name);
     }
+}
+
+/* A value that means two things in one family would be printed by the wrong name. */
+Test(policy_tables, families_hold_no_value_twice_but_for_synonyms)
+{
+    static const struct {
+        const char *family;
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+#define LAZ_CONSTANT(family, name, value) {#family, #name, UINT64_C(value)},
+#include "policy/tables/constants.def"
+    };
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        bool is_synonym = strcmp(rows[i].name, "AF_LOCAL") == 0 ||
+                strcmp(rows[i].name, "NETLINK_INET_DIAG") == 0;
+        /* What prctl's second argument means depends on the first: it is never printed by name. */
+        bool is_open = strcmp(rows[i].family, "PRCTL_VALUE") == 0;
+        for (size_t j = 0; !is_synonym && !is_open && j < i; j++) {
+            cr_expect(rows[i].value != rows[j].value || strcmp(rows[i].family, rows[j].family) != 0,
+                    "%s and %s", rows[i].name, rows[j].name);
+        }
+    }
+    cr_assert_null(laz_constant_name(call_named("prctl"), 1, 1));
+    cr_assert_str_eq(laz_constant_name(call_named("unlinkat"), 2, 0x200), "AT_REMOVEDIR");
+    cr_assert_str_eq(laz_constant_name(call_named("faccessat2"), 3, 0x200), "AT_EACCESS");
 }
 
 Test(policy_tables, constants_belong_to_arguments_that_exist)

@@ -30,10 +30,10 @@ class Init:
     enforces = False
 
     def __init__(self, name, command):
-        self.name, self.base = name, command
+        self.name, self.base = name, [shutil.which(command[0]) or command[0], *command[1:]] if command else []
 
     def installed(self):
-        return shutil.which(self.base[0]) is not None
+        return os.access(self.base[0], os.X_OK)
 
     def command(self, app, folder, policy=None, separator=True):
         """The whole argv that runs app; folder is for files that this run needs."""
@@ -48,9 +48,9 @@ class Init:
         argv = app if app is not None else [fence.tool("probe"), f"log={log}", *words]
         command = self.command(argv, folder, policy, separator)
         if mode == "under-tini":
-            command = ["tini", "-s", "--", *command]
+            command = [*PEERS["tini"].base, "-s", "--", *command]
         elif mode == "under-catatonit":
-            command = ["catatonit", "--", *command]
+            command = [*PEERS["catatonit"].base, "--", *command]
         elif mode == "under-self":
             command = self.nested_command(command, folder)
         conditions = [*conditions, f"writable={fence.scratch()}"] if "read-only" in conditions else conditions
@@ -71,9 +71,6 @@ class Lazaret(Init):
 
     def __init__(self):
         super().__init__("lazaret", [str(laz.BIN / "lazaret-init")])
-
-    def installed(self):
-        return os.access(self.base[0], os.X_OK)
 
     @staticmethod
     def policy(changes=None):
@@ -166,3 +163,24 @@ def control(name):
     if not init.installed():
         laz.skip(f"{name} is not installed (Debian package {init.base[0]})")
     return init
+
+
+def both(name):
+    """Register a case twice: the init as PID 1, and as an ordinary process beside bystanders."""
+
+    def register(function):
+        for mode in MODES:
+            label = "PID 1" if mode == "pid1" else "not PID 1"
+            laz.case(f"{name} [{label}]")(lambda mode=mode: function(mode))
+        return function
+
+    return register
+
+
+def sample(everything, count):
+    """All of it with --long; otherwise count of it, spread evenly, first and last included."""
+    everything = list(everything)
+    if laz.LONG or len(everything) <= count:
+        return everything
+    step = (len(everything) - 1) / (count - 1)
+    return [everything[round(i * step)] for i in range(count)]

@@ -114,7 +114,7 @@ class Run:
         self.mode = mode
         self.folder = scratch() / f"run-{Run._count}"
         self.folder.mkdir(mode=0o755)
-        self.lines, self.messages, self.bystander, self.terminal = [], [], [], None
+        self.lines, self.messages, self.bystander, self.terminal, self.tracer = [], [], [], None, None
         self._taken, self._partial, self.ended, self.pidfd, self.pid = set(), b"", None, None, None
         self._all_errors = ""
         self._fifo = open_log(log) if log else None
@@ -254,6 +254,26 @@ class Run:
         """Send from the init's own parent (the fence); in nested mode it is in the same namespace."""
         self.control.send(f"send {int(number)}".encode())
 
+    def go(self):
+        """Let an init that was started with the condition "hold" exec."""
+        self.control.send(b"go")
+
+    def trace(self, *options):
+        """Attach strace to an init that is held, from outside of all namespaces, and let it go.
+
+        Its log is run.folder/"trace". Of the calls that it counts, the first read and the first execve are
+        the fence's own.
+        """
+        self.tracer = subprocess.Popen(["strace", "-f", "-ttt", "-o", str(self.folder / "trace"), *options,
+                                        "-p", str(self.pid)], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        line = self.tracer.stderr.readline().decode()
+        laz.check("attached" in line, f"strace says: {line}")
+        self.go()
+
+    def traced(self):
+        """The lines of the trace so far."""
+        return (self.folder / "trace").read_text().splitlines()
+
     def inject(self, words, uid=None, wait=True):
         """Run the probe beside the init, in its namespaces, as `docker exec` would; returns its log lines."""
         argv = ["nsenter", "-t", str(self.pid), "-p", "-m"]
@@ -335,6 +355,9 @@ class Run:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.tracer is not None:
+            self.tracer.wait(5)
+            self.tracer.stderr.close()
         for fd in (self.pidfd, self._fifo, self.terminal):
             if fd is not None:
                 os.close(fd)

@@ -88,6 +88,8 @@ static bool flag_parse(struct conditions *to, const char *name)
         to->no_new_privs = true;
     } else if (strcmp(name, "cwd-deleted") == 0) {
         to->cwd_deleted = true;
+    } else if (strcmp(name, "hold") == 0) {
+        to->hold = true;
     } else if (strcmp(name, "tty") == 0) {
         to->terminal = TERMINAL_FOREGROUND;
     } else if (strcmp(name, "tty-background") == 0) {
@@ -137,18 +139,18 @@ static void file_systems_apply(const struct conditions *c)
             die(c->writable[i]);
         }
     }
-    if (c->no_proc) {
-        if (mount("none", "/proc", "tmpfs", MS_RDONLY, NULL) != 0) {
-            die("mount over /proc");
-        }
-    } else if (c->new_proc && mount("proc", "/proc", "proc", 0, NULL) != 0) {
-        die("mount /proc");
-    }
     if (c->read_only && mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) != 0) {
         die("mount / read-only");
     }
     if (c->root != NULL && (chroot(c->root) != 0 || chdir("/") != 0)) {
         die(c->root);
+    }
+    if (c->no_proc) {
+        if (mount("none", "/proc", "tmpfs", MS_RDONLY, NULL) != 0) {
+            die("mount over /proc");
+        }
+    } else if ((c->new_proc || c->root != NULL) && mount("proc", "/proc", "proc", 0, NULL) != 0) {
+        die("mount /proc");
     }
     if (c->cwd != NULL && chdir(c->cwd) != 0) {
         die(c->cwd);

@@ -44,7 +44,7 @@ struct conditions {
     int writable_count, extra_fd_count, refusal_count, limit_count;
     int children_exited, children_living;
     unsigned closed; /* bit per descriptor 0, 1, 2 */
-    bool no_proc, read_only, no_new_privs, new_proc, cwd_deleted;
+    bool no_proc, read_only, no_new_privs, new_proc, cwd_deleted, hold;
     enum terminal_kind terminal;
 };
 

@@ -8,7 +8,8 @@
  *
  * fence --control FD --mode pid1|nested [--net] [--uts] [CONDITION[=VALUE]]... -- COMMAND...
  * Messages, one JSON object a packet: started (with a pidfd, and the terminal's master), exec'd,
- * ended, bystander, done. Commands: "finish", "send SIGNAL", "queue SIGNAL VALUE".
+ * ended, bystander, done. Commands: "finish", "send SIGNAL", "queue SIGNAL VALUE", and "go", which a child
+ * that was started with --hold awaits before its exec: the moment to attach a tracer.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -46,7 +47,7 @@ struct warden {
     const struct plan *plan;
     pid_t bystanders[BYSTANDERS];
     pid_t init;
-    int init_pidfd, init_exec, bystander_log, children, terminal;
+    int init_pidfd, init_exec, bystander_log, children, terminal, hold;
     bool ended;
 };
 
@@ -125,9 +126,10 @@ static void message_send_fds(int control, const char *text, const int *fds, size
     }
 }
 
-static void init_exec_in_child(struct warden *w, const char *terminal_name, int exec_pipe)
+static void init_exec_in_child(struct warden *w, const char *terminal_name, int exec_pipe, int hold)
 {
     int terminal = -1;
+    char go = 0;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (w->plan->pid1 && setsid() < 0) {
         die("setsid"); /* container runtimes make their init a session leader */
@@ -141,7 +143,10 @@ static void init_exec_in_child(struct warden *w, const char *terminal_name, int 
     conditions_apply_in_child(&w->plan->conditions, terminal);
     /* Kept out of the init's sight: a death signal is a condition of its own in the tests. */
     (void)prctl(PR_SET_PDEATHSIG, 0);
-    execvp(w->plan->command[0], w->plan->command);
+    if (w->plan->conditions.hold && read(hold, &go, 1) != 1) {
+        die("hold");
+    }
+    (void)execvp(w->plan->command[0], w->plan->command);
     line_write(exec_pipe, "%d", errno);
     _exit(125);
 }
@@ -151,6 +156,7 @@ static void init_start(struct warden *w)
     char name[64] = {0};
     char text[160];
     int exec_pipe[2];
+    int hold[2];
     bool has_terminal = w->plan->conditions.terminal != TERMINAL_NONE;
     if (has_terminal) {
         w->terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -159,7 +165,7 @@ static void init_start(struct warden *w)
             die("terminal");
         }
     }
-    if (pipe2(exec_pipe, O_CLOEXEC) != 0) {
+    if (pipe2(exec_pipe, O_CLOEXEC) != 0 || pipe2(hold, O_CLOEXEC) != 0) {
         die("pipe2");
     }
     /* High numbers, so that a limit of three descriptors is not used up by this pipe. */
@@ -168,9 +174,11 @@ static void init_start(struct warden *w)
     uint64_t namespaces = CLONE_NEWNS | w->plan->extra_namespaces;
     w->init = fork_with(namespaces | (w->plan->pid1 ? CLONE_NEWPID : 0), &w->init_pidfd);
     if (w->init == 0) {
-        init_exec_in_child(w, has_terminal ? name : NULL, high);
+        init_exec_in_child(w, has_terminal ? name : NULL, high, hold[0]);
     }
     (void)close(high);
+    (void)close(hold[0]);
+    w->hold = hold[1];
     w->init_exec = exec_pipe[0];
     (void)snprintf(text, sizeof text, "{\"ev\":\"started\",\"pid\":%d,\"t\":%lld}", w->init,
                    (long long)now_ns());
@@ -268,6 +276,9 @@ static bool command_read(struct warden *w)
         command_send(w, text + 5, false);
     } else if (strncmp(text, "queue ", 6) == 0) {
         command_send(w, text + 6, true);
+    } else if (strcmp(text, "go") == 0) {
+        ssize_t written = write(w->hold, "g", 1);
+        (void)written;
     }
     return true;
 }

@@ -6,7 +6,7 @@
  *   until=SIGNALS          log every signal until one of these comes
  *   on=SIGNAL:CODE         from then on, "until" ends the process with CODE at SIGNAL
  *   for=MS                 log every signal for so long
- *   stray=KIND:MANNER orphans=COUNT zombies=COUNT storm=COUNT (zombies, not waited for) setuid=UID
+ *   stray=KIND:MANNER orphans=COUNT zombies=COUNT storm=COUNT (zombies, not waited for) vfork=MS setuid=UID
  *   kill=PID,SIGNAL queue=PID,SIGNAL,VALUE,COUNT   PID may be "parent" or "self"
  *   pry=PID close=FD line (read one from stdin) exec=PATH
  */
@@ -223,6 +223,12 @@ static bool word_about_processes(const struct probe *probe, const char *word, co
         _exit((int)number_or_die(value, "exit code"));
     } else if (strcmp(word, "die") == 0) {
         die_by(probe, (int)number_or_die(value, "signal"));
+    } else if (strcmp(word, "vfork") == 0) {
+        if (vfork() == 0) {
+            struct timespec time = {.tv_sec = number_or_die(value, "milliseconds") / 1000};
+            (void)nanosleep(&time, NULL);
+            _exit(0);
+        }
     } else if (strcmp(word, "stop") == 0) {
         (void)kill(getpid(), SIGSTOP);
     } else if (strcmp(word, "pause") == 0) {

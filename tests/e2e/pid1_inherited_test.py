@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever init is started with, the workload gets what the policy declares and the status is right.
+
+Items 8, 9, 18 and 19 of the conformance list: inherited masks, ignored signals, children, descriptors,
+limits and missing system calls. The workload reports about itself by system calls.
+"""
+import itertools
+import os
+import subprocess
+
+import adapters
+import fence
+import laz
+import scenarios
+from adapters import both, sample
+from fence import CHLD, TERM, mask
+
+INIT = adapters.subject()
+# System calls by number, for the fence's refusals; those of x86-64 and aarch64 differ.
+X86 = os.uname().machine == "x86_64"
+CALLS = {
+    "close_range": [436], "signalfd4": [289, 282] if X86 else [74], "pidfd_open": [434],
+    "waitid": [247] if X86 else [95], "pidfd_send_signal": [424],
+    "memfd_create": [319] if X86 else [279], "openat2": [437], "clone3": [435], "statx": [332] if X86 else [291],
+    "landlock_create_ruleset": [444], "ppoll": [271] if X86 else [73],
+    "timerfd_create": [283] if X86 else [85], "getrandom": [318] if X86 else [278],
+}
+PRCTL = 157 if X86 else 167
+PR_SET_CHILD_SUBREAPER = 36
+# Each of these missing may cost a feature, never the workload (contract C28).
+OPTIONAL = ["close_range", "signalfd4", "pidfd_open", "waitid", "pidfd_send_signal"]
+
+
+def refuse(*names, errno=38):
+    """Conditions of the fence that make these calls answer ENOSYS, or errno."""
+    return [f"refuse={number}={errno}" for name in names for number in CALLS[name]]
+
+
+def works(mode, what, conditions, policy=None):
+    laz.check_equal(scenarios.simple_condition(INIT, mode, conditions, policy), "works", what)
+
+
+@both("SIGCHLD ignored on entry: exit 7 stays 7")
+def child_ignored(mode):
+    laz.check_equal(scenarios.child_signal_ignored(INIT, mode), "exit 7", "SIGCHLD ignored")
+
+
+def child_ignored_control():
+    for name in ("tini", "catatonit"):
+        word = scenarios.child_signal_ignored(adapters.control(name), "pid1")
+        laz.check_equal(word, "hangs", f"{name} with SIGCHLD ignored")
+
+
+laz.case("control: tini and catatonit hang when SIGCHLD is ignored")(child_ignored_control)
+
+
+@both("SIGCHLD, or everything, blocked on entry: nothing changes")
+def child_blocked(mode):
+    laz.check_equal(scenarios.child_signal_blocked(INIT, mode), "exit 7", "SIGCHLD blocked")
+    laz.check_equal(scenarios.everything_blocked(INIT, mode), "exit 7", "all blocked")
+    works(mode, "all blocked and all ignored", ["block=all", "ignore=all"])
+
+
+@both("each signal ignored or blocked on entry is at default in the workload")
+def each_ignored(mode):
+    for number in sample(fence.FORWARDABLE + [int(CHLD), 32, 33], 10):
+        with INIT.start(["state", "exit=7"], mode, conditions=[f"ignore={number}", f"block={number}"]) as run:
+            state = run.expect("state")
+            seen = scenarios.bits(state["blocked"]) | scenarios.bits(state["ignored"])
+            laz.check_equal(seen, set(), f"signal {number}: blocked or ignored")
+            laz.check_equal(str(run.wait()), "exit 7", f"signal {number}")
+
+
+@both("a mask of init's own never reaches the workload")
+def own_mask(mode):
+    laz.check_equal(scenarios.clean_mask_stays_clean(INIT, mode), "clean", "mask")
+
+
+def own_mask_control():
+    word = scenarios.clean_mask_stays_clean(adapters.control("catatonit"), "pid1")
+    laz.check(word != "clean", f"catatonit: {word}")
+
+
+laz.case("control: catatonit's workload starts with TSTP, TTIN and TTOU blocked")(own_mask_control)
+
+
+@both("children from before init's exec change nothing")
+def children(mode):
+    for conditions in (["children-exited=1"], ["children-living=2"], ["children-exited=3", "children-living=1"]):
+        with INIT.start(["sleep=30", "exit=7"], mode, conditions=conditions,
+                        policy={"shutdown": {"drain": "300ms"}}) as run:
+            laz.check_equal(str(run.wait()), "exit 7", f"{conditions}")
+
+
+@both("standard descriptors closed in any combination: the workload still runs")
+def closed_descriptors(mode):
+    for closed in range(8):
+        with INIT.start(["until=15", "exit=7"], mode, conditions=[f"closed={closed}"]) as run:
+            run.expect("listening", timeout=3)
+            run.kill(TERM)
+            laz.check_equal(str(run.wait()), "exit 7", f"closed descriptors {closed:03b}")
+
+
+@both("a descriptor that the workload opens never lands on 0, 1 or 2 of somebody else's file")
+def closed_descriptors_filled(mode):
+    if not INIT.enforces:
+        laz.skip("a peer passes on what it was given")
+    with INIT.start(["state", "exit=7"], mode, conditions=["closed=7"]) as run:
+        fds = run.expect("state")["fds"]
+        laz.check({0, 1, 2} <= set(fds), f"descriptors {fds}")
+
+
+@both("stray descriptors, also with huge numbers, do not reach the workload")
+def stray_descriptors(mode):
+    conditions = ["extra-fd=3", "extra-fd=5", "extra-fd=100", "extra-fd=19999"]
+    with INIT.start(["state", "exit=7"], mode, conditions=conditions) as run:
+        fds = run.expect("state")["fds"]
+        # 10 and above belong to the probe: its log.
+        laz.check_equal([fd for fd in fds if fd not in (0, 1, 2, 10)], [], "descriptors beside 0-2")
+
+
+@both("a stray descriptor is not kept by init either")
+def stray_descriptor_held(mode):
+    with INIT.start(["until=15"], mode, conditions=["extra-fd=100"]) as run:
+        run.expect("listening")
+        held = os.listdir(f"/proc/{run.pid}/fd")
+        laz.check("100" not in held, f"init holds {held}")
+
+
+@both("a pipe that the workload closes has ended for its reader")
+def pipe_end(mode):
+    laz.check_equal(scenarios.init_holds_descriptors(INIT, mode), "end seen", "reader of the workload's stdout")
+
+
+@both("init leaves the directory it was started in, so that it can be unmounted")
+def directory(mode):
+    laz.check_equal(scenarios.init_keeps_directory(INIT, mode), "leaves it", "init")
+
+
+@both("the workload's state is what the policy declares")
+def declared(mode):
+    if not INIT.enforces:
+        laz.skip("a peer declares nothing")
+    policy = {
+        "workload": {"cwd": "/usr", "umask": "0027", "env": {"pass": ["LANG"], "set": {"TZ": "UTC"}},
+                     "groups": ["10002"]},
+        "limits": {"open-files": 64, "core-size": 0},
+    }
+    env = {**fence.ENVIRONMENT, "LANG": "C.UTF-8", "SECRET": "marker", "LAZARET_EVENTS": "/dev/null"}
+    with INIT.start(["state", "exit=0"], mode, policy=policy, env=env) as run:
+        state = run.expect("state")
+    uid = adapters.WORKLOAD_UID
+    empty = "0" * 16
+    laz.check_equal(state["uids"], [uid] * 3, "uids")
+    laz.check_equal(state["gids"], [uid] * 3, "gids")
+    laz.check_equal(state["groups"], [10002], "groups")
+    laz.check_equal(state["cwd"], "/usr", "cwd")
+    laz.check_equal(state["umask"], "0027", "umask")
+    laz.check_equal(sorted(state["env"]), ["LANG=C.UTF-8", "TZ=UTC"], "environment")
+    laz.check_equal(set(state["caps"].values()), {empty}, f"capabilities {state['caps']}")
+    laz.check_equal(state["nnp"], 1, "no_new_privs")
+    laz.check_equal(state["limits"]["nofile"], [64, 64], "open files")
+    laz.check_equal(state["limits"]["core"], [0, 0], "core size")
+    laz.check_equal((state["blocked"], state["ignored"]), (empty, empty), "signals")
+    laz.check_equal([fd for fd in state["fds"] if fd != 10], [0, 1, 2], "descriptors")
+    laz.check_equal(state["pgid"], state["pid"], "leads a process group")
+    laz.check_equal(state["subreaper"], 0, "subreaper")
+    laz.check_equal(state["pdeathsig"], 0 if mode == "pid1" else 9, "death signal")
+
+
+@both("the kernel confirms the workload's confinement from outside")
+def confirmed(mode):
+    if not INIT.enforces:
+        laz.skip("a peer confines nothing")
+    with INIT.start(["until=15"], mode) as run:
+        run.expect("listening")
+        status = run.status(run.children()[0])
+        laz.check_equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "NoNewPrivs, Seccomp")
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            laz.check_equal(int(status[name], 16), 0, name)
+
+
+@both("without /proc: the workload runs, or the refusal says so")
+def no_proc(mode):
+    if not INIT.enforces:
+        works(mode, "no /proc", ["no-proc"])
+        return
+    refuses(mode, ["no-proc"])
+
+
+@both("with fewer than 16 descriptors: the workload runs, or the refusal says so")
+def few_descriptors(mode):
+    if not INIT.enforces:
+        works(mode, "RLIMIT_NOFILE 3", ["limit=7=3"])
+        return
+    for count in (3, 8, 15):
+        refuses(mode, [f"limit=7={count}"])
+    works(mode, "RLIMIT_NOFILE 16", ["limit=7=16"])
+
+
+def refuses(mode, conditions):
+    """DESIGN section 10: these two refuse with 108, in words, and nothing of the workload ever runs."""
+    with INIT.start(["say=ran", "exit=7"], mode, conditions=conditions) as run:
+        laz.check_equal(str(run.wait()), f"exit {adapters.KERNEL}", f"{conditions}")
+        laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")
+        laz.check(run.stderr().strip() or adapters.events(run), "nothing was said")
+
+
+@both("a read-only root changes nothing")
+def read_only(mode):
+    works(mode, "read-only root", ["read-only"])
+
+
+@both("each optional system call missing costs a feature at most")
+def refused_calls(mode):
+    for name in OPTIONAL:
+        works(mode, f"{name} answers ENOSYS", refuse(name))
+    works(mode, "no subreaper", [f"refuse={PRCTL}:{PR_SET_CHILD_SUBREAPER}=38"])
+
+
+@both("so does each pair of them")
+def refused_pairs(mode):
+    for pair in sample(itertools.combinations(OPTIONAL, 2), 4):
+        works(mode, f"{pair} answer ENOSYS", refuse(*pair))
+        if laz.LONG:
+            works(mode, f"{pair} answer EPERM", refuse(*pair, errno=1))
+
+
+@both("so do all of them at once, as in a sandbox that emulates an old kernel")
+def refused_all(mode):
+    works(mode, "old kernel", refuse(*OPTIONAL, "clone3", "openat2", "statx", "landlock_create_ruleset"))
+
+
+@both("what is degraded is named in the start record")
+def degraded(mode):
+    if not INIT.enforces:
+        laz.skip("only Lazaret writes records")
+    with INIT.start(["exit=0"], mode, conditions=refuse("signalfd4", "close_range")) as run:
+        laz.check_equal(str(run.wait()), "exit 0", "status")
+        named = adapters.events(run, "init.start")[0]["d"]["degraded"]
+        for word in ("signalfd-absent", "close-range-absent"):
+            laz.check(word in named, f"{word} is not in {named}")
+
+
+def refused_control():
+    word = scenarios.no_signalfd(adapters.control("catatonit"), "pid1")
+    laz.check(word.startswith("does not start"), f"catatonit without signalfd: {word}")
+
+
+laz.case("control: catatonit does not start without signalfd")(refused_control)
+
+
+@both("started as an ordinary user, the workload still runs and init serves it")
+def as_user(mode):
+    works(mode, "started as the workload's uid", [f"uid={adapters.WORKLOAD_UID}"])
+
+
+@both("with no_new_privs already set, the same")
+def as_no_new_privs(mode):
+    works(mode, "no_new_privs on entry", ["no-new-privs"])
+
+
+@both("in an empty root file system with nothing but init and the workload, the same")
+def empty_root(mode):
+    if not INIT.enforces:
+        laz.skip("the peers of Debian are dynamic programs")
+    root = fence.scratch() / f"root-{mode}"
+    for folder in ("", "proc", "dev", "log"):
+        (root / folder).mkdir(mode=0o777, exist_ok=True)
+    for source, name in ((INIT.base[0], "init"), (fence.tool("probe"), "probe")):
+        subprocess.run(["cp", source, str(root / name)], check=True)
+    image = INIT.image(INIT.policy())
+    subprocess.run(["cp", image, str(root / "policy.img")], check=True)
+    app = ["/init", "--policy", "/policy.img", "--", "/probe", "exit=7"]
+    run = fence.Run(app, "pid1" if mode == "pid1" else "nested", [f"root={root}"])
+    with run:
+        laz.check_equal(str(run.wait()), "exit 7", f"FROM scratch ({run.stderr()[-300:]!r})")
+
+
+@both("options: unknown or incomplete ones refuse and never start the workload")
+def options(mode):
+    if not INIT.enforces:
+        laz.skip("every init has options of its own")
+    probe = [fence.tool("probe"), "exit=0"]
+    image = INIT.image(INIT.policy())
+    for extra in (["--no-such-option"], ["--policy"], ["--policy", "/no/such/policy"],
+                  ["--policy", image, "--policy-sha256", "zz"], ["--policy", image, "--policy-sha256", "0" * 64]):
+        with fence.Run([*INIT.base, *extra, *([] if extra[-1] == "--policy" else ["--", *probe])], mode) as run:
+            laz.check_equal(str(run.wait()), f"exit {adapters.POLICY}", f"{extra} ({run.stderr()[-200:]!r})")
+    with fence.Run([*INIT.base, "--policy", image], mode) as run:
+        laz.check_equal(str(run.wait()), f"exit {adapters.POLICY}", "no command")
+
+
+@both("options of the workload are left alone, with and without --")
+def workload_options(mode):
+    laz.check_equal(scenarios.options_of_the_workload(INIT, mode), "works", "sh -c without --")
+
+
+if __name__ == "__main__":
+    laz.main()

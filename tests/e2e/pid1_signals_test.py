@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forwarding: every signal, once, in order, with its payload; stop signals only from who may stop.
+
+Items 2 and 15 of the conformance list. Default set of stop signals: adapters.STOP_SIGNALS.
+"""
+import time
+
+import adapters
+import fence
+import laz
+import scenarios
+from adapters import STOP_SIGNALS, both, sample
+from fence import CONT, HUP, INT, KILL, QUIT, TERM, TSTP, USR1, USR2, WINCH, mask
+
+INIT = adapters.subject()
+OTHERS = [n for n in fence.FORWARDABLE if n not in STOP_SIGNALS]
+
+
+def only_lazaret(what):
+    if not INIT.enforces:
+        laz.skip(f"only Lazaret {what}")
+
+
+@both("each signal, number 32 and 33 included, reaches a ready workload exactly once")
+def each_signal(mode):
+    for number in sample(sorted([*fence.FORWARDABLE, 32, 33]), 32):
+        with INIT.start([f"until={number}"], mode) as run:
+            run.expect("listening")
+            run.kill(number)
+            run.expect("signal", sig=number, timeout=3)
+            laz.check_equal(len(run.seen("signal", sig=number)), 1, f"deliveries of {number}")
+            laz.check(run.has_ended(3) and run.ended.code == 0, f"signal {number}: {run.ended}")
+
+
+@both("signals of all kinds sent together all arrive, and none twice")
+def together(mode):
+    wanted = [n for n in OTHERS if n not in (TSTP, 21, 22, CONT)]
+    with INIT.start(["for=5000"], mode) as run:
+        run.expect("listening")
+        for number in wanted:
+            run.kill(number)
+        for number in wanted:
+            run.expect("signal", sig=number, timeout=3)
+        seen = [x["sig"] for x in run.seen("signal", settle=0.05)]
+        laz.check_equal(sorted(seen), sorted(wanted), "signals")
+
+
+@both("TSTP, TTIN and TTOU are forwarded and init itself does not stop")
+def job_control(mode):
+    laz.check_equal(scenarios.forwards_job_control(INIT, mode), "all", "job control signals")
+
+
+def job_control_control():
+    swallowed = scenarios.forwards_job_control(adapters.control("catatonit"), "pid1")
+    laz.check(swallowed != "all", "catatonit no longer swallows TSTP: the control shows nothing")
+
+
+laz.case("control: the same test catches catatonit, which swallows TSTP")(job_control_control)
+
+
+@both("a queued payload arrives with its code and value")
+def payload(mode):
+    for number in (40, int(USR1)):
+        with INIT.start([f"until={number}"], mode) as run:
+            run.expect("listening")
+            run.queue(number, 0x7766554433221100)
+            seen = run.expect("signal", sig=number, timeout=3)
+            laz.check_equal((seen["code"], seen["value"]), (-1, 0x7766554433221100), f"signal {number}")
+
+
+@both("queued real-time signals all arrive, in order, none merged")
+def queue_count(mode):
+    count = 1000 if laz.LONG else 200
+    with INIT.start(["for=20000"], mode) as run:
+        run.expect("listening")
+        for i in range(count):
+            run.queue(40, i)
+        end = time.monotonic() + 10
+        while len([x for x in run.lines if x["ev"] == "signal"]) < count and time.monotonic() < end:
+            run.pump(0.1)
+        laz.check_equal([x["value"] for x in run.seen("signal", sig=40)], list(range(count)), "values")
+
+
+def queue_count_control():
+    laz.check_equal(scenarios.keeps_payload(adapters.control("tini"), "pid1"), "lost", "tini and a payload")
+
+
+laz.case("control: the same test catches tini, which loses payloads")(queue_count_control)
+
+
+@both("when the workload's queue of pending signals is full, init goes on")
+def queue_full(mode):
+    """RLIMIT_SIGPENDING counts per user; the workload does not take its signals."""
+    with INIT.start(["block=all", "say=deaf", "sleep=600", "exit=7"], mode, conditions=["limit=11=20"]) as run:
+        run.expect("say")
+        for i in range(60):
+            try:
+                run.queue(40, i)
+            except OSError:
+                pass
+        laz.check_equal(str(run.wait()), "exit 7", "after a full queue")
+
+
+@both("signals that come before the workload runs are held and then delivered in order of arrival")
+def held(mode):
+    """Init is traced to see what it sends; the workload, all at default, dies of the first."""
+    if not INIT.enforces:
+        laz.skip("a peer has no phase in which it holds")
+    with INIT.start(["pause"], mode, conditions=["hold"]) as run:
+        run.trace("-e", "trace=kill,tgkill,rt_sigqueueinfo,pidfd_send_signal,execve",
+                  "-e", "inject=execve:delay_enter=300000:when=2+")
+        run.wait_exec()
+        time.sleep(0.1)
+        for number in (WINCH, HUP, USR1, 50, 49):
+            run.kill(number)
+        laz.check_equal(str(run.wait()), f"exit {128 + HUP}", "WINCH is harmless, HUP is first of the rest")
+        sent = [line for line in run.traced() if "SIG" in line and "send_signal" in line or " kill(" in line]
+        order = [name for line in sent for name in ("SIGWINCH", "SIGHUP", "SIGUSR1") if name in line]
+        laz.check_equal(order[:3], ["SIGWINCH", "SIGHUP", "SIGUSR1"], f"order in {sent}")
+
+
+@both("a stop signal before the workload runs means that it never does")
+def stop_before_start(mode):
+    only_lazaret("promises it")
+    with INIT.start(["say=started", "pause"], mode, conditions=["hold"]) as run:
+        run.trace("-e", "trace=execve", "-e", "inject=execve:delay_enter=300000:when=2+")
+        run.wait_exec()
+        time.sleep(0.1)
+        run.kill(TERM)
+        laz.check_equal(str(run.wait()), "exit 143", "stop while starting")
+        laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")
+
+
+@both("the second stop signal is forwarded too, the third ends the grace")
+def repeated_stop(mode):
+    policy = {"shutdown": {"grace": "6s", "drain": "200ms"}}
+    with INIT.start(["for=8000"], mode, policy=policy) as run:
+        run.expect("listening")
+        for _ in range(2):
+            run.kill(TERM)
+            run.expect("signal", sig=15)
+        if not INIT.enforces:
+            laz.skip("no peer has a third step")
+        run.kill(TERM)
+        ended = run.wait(4)
+        laz.check_equal(str(ended), "exit 137", "third TERM")
+
+
+@both("a deaf workload is killed when the grace is over")
+def grace(mode):
+    policy = {"shutdown": {"grace": "300ms", "drain": "100ms"}}
+    with INIT.start([f"ignore={mask(TERM)}", "say=up", "pause"], mode, policy=policy) as run:
+        run.expect("say")
+        sent = time.monotonic_ns()
+        run.kill(TERM)
+        laz.check(run.has_ended(3), "a deaf workload still runs 3 s after the stop")
+        laz.check_equal(str(run.ended), "exit 137", "forced stop")
+        took = (run.ended.t - sent) / 1e9
+        laz.check(0.25 <= took < 2.0, f"a grace of 0.3 s took {took:.2f} s")
+
+
+def grace_control():
+    word = scenarios.deaf_workload(adapters.control("tini"), "pid1")
+    laz.check_equal(word, "lives on", "tini with a deaf workload")
+
+
+laz.case("control: under tini a deaf workload lives on")(grace_control)
+
+
+@both("stop signals from inside are an event, not a stop, and are not forwarded")
+def stop_from_inside(mode):
+    only_lazaret("tells senders apart")
+    for number in STOP_SIGNALS:
+        with INIT.start(["until=10"], mode) as run:
+            run.expect("listening")
+            target = 1 if mode == "pid1" else int(run.status()["NSpid"].split()[-1])
+            run.inject([f"kill={target},{int(number)}"])
+            run.seen("signal", settle=0.2)
+            laz.check(run.ended is None, f"signal {number} from inside ended it: {run.ended}")
+            laz.check_equal(run.seen("signal", sig=int(number)), [], "what the workload got")
+            run.kill(USR1)
+            laz.check_equal(str(run.wait()), "exit 0", "after a later harmless signal")
+            refused = [e for e in adapters.events(run) if e["ev"] not in ("init.start", "init.stop", "proc.exit")]
+            laz.check(any(e["obj"] == f"signal {int(number)}" for e in refused), f"no event: {refused}")
+
+
+@both("the workload cannot stop its own init")
+def stop_from_workload(mode):
+    only_lazaret("tells senders apart")
+    laz.check_equal(scenarios.signal_from_workload(INIT, mode), "not a stop", "TERM from the workload")
+
+
+def stop_from_parent():
+    only_lazaret("tells senders apart")
+    with INIT.start(["until=15", "exit=7"], "nested") as run:
+        run.expect("listening")
+        run.parent_kill(TERM)
+        laz.check_equal(str(run.wait()), "exit 7", "TERM from the parent")
+
+
+laz.case("a stop signal from the parent counts where init is not PID 1")(stop_from_parent)
+
+
+@both("other signals from inside are forwarded")
+def other_from_inside(mode):
+    with INIT.start([f"until={mask(USR2)}"], mode) as run:
+        run.expect("listening")
+        target = 1 if mode == "pid1" else int(run.status()["NSpid"].split()[-1])
+        run.inject([f"kill={target},{int(USR2)}"])
+        run.expect("signal", sig=12, timeout=3)
+
+
+@both("signals.stop replaces the default set")
+def stop_set(mode):
+    only_lazaret("has a policy")
+    policy = {"signals": {"stop": ["QUIT"]}, "shutdown": {"grace": "200ms", "drain": "100ms"}}
+    with INIT.start(["for=5000"], mode, policy=policy) as run:
+        run.expect("listening")
+        run.kill(INT)
+        run.expect("signal", sig=int(INT))
+        laz.check(not run.has_ended(0.5), "INT stopped it")
+        run.kill(QUIT)
+        laz.check_equal(str(run.wait()), "exit 137", "QUIT, unheeded")
+
+
+@both("signals are mapped and dropped as the policy says")
+def mapped(mode):
+    only_lazaret("has a policy")
+    policy = {"signals": {"map": {"TERM": "QUIT", "USR1": "RTMIN+6"}, "drop": ["HUP"]}}
+    with INIT.start([f"until={mask(QUIT)}"], mode, policy=policy) as run:
+        run.expect("listening")
+        run.kill(HUP)
+        run.kill(USR1)
+        run.kill(TERM)
+        run.expect("signal", sig=int(QUIT), timeout=3)
+        laz.check_equal(sorted(x["sig"] for x in run.seen("signal")), [int(QUIT), 40], "what arrived")
+
+
+@both("a guarded signal is delivered only to a workload that handles it")
+def guarded(mode):
+    only_lazaret("has a policy")
+    policy = {"signals": {"guard": ["HUP", "USR1"]}}
+    with INIT.start([f"handle={mask(USR1)}", "say=up", "sleep=500", "exit=7"], mode, policy=policy) as run:
+        run.expect("say")
+        run.kill(HUP)
+        run.kill(USR1)
+        run.expect("signal", sig=int(USR1), timeout=3)
+        laz.check_equal(str(run.wait()), "exit 7", "HUP without a handler")
+
+
+@both("signals.group reaches the workload's group, the default only its main process")
+def grouped(mode):
+    only_lazaret("has a policy")
+    for policy, expected in (({}, 1), ({"signals": {"group": ["USR1"]}}, 2)):
+        with INIT.start(["stray=group:0", "for=2000", "exit=7"], mode, policy=policy) as run:
+            run.expect("stray")
+            run.expect("listening")
+            run.kill(USR1)
+            run.expect("signal", sig=int(USR1), name="app")
+            laz.check_equal(len(run.seen("signal", settle=0.15, sig=int(USR1))), expected, f"under {policy}")
+
+
+@both("a fault signal that is sent to init is forwarded, not suffered")
+def faults(mode):
+    laz.check_equal(scenarios.forwards_standard(INIT, mode), "all", "standard signals")
+
+
+@both("a signal that init may not deliver does not end it")
+def not_permitted(mode):
+    laz.check_equal(scenarios.forward_not_permitted(INIT, mode), "survives", "EPERM")
+
+
+def not_permitted_control():
+    word = scenarios.forward_not_permitted(adapters.control("tini"), "pid1")
+    laz.check(word.startswith("ends"), f"tini {word}: the control shows nothing")
+
+
+laz.case("control: the same test catches tini, which ends on EPERM")(not_permitted_control)
+
+
+@both("a signal that cannot be delivered after the grace is reported, and init leaves")
+def not_permitted_stop(mode):
+    only_lazaret("has a grace")
+    policy = {"shutdown": {"grace": "200ms", "drain": "100ms"}}
+    with INIT.start(["for=20000"], mode, policy=policy, conditions=[f"drop-caps={1 << 5}"]) as run:
+        run.expect("listening")
+        run.kill(TERM)
+        laz.check(run.has_ended(6), "init waits for ever for a workload that it cannot kill")
+
+
+@both("stopping and continuing init from outside loses nothing")
+def init_stopped(mode):
+    with INIT.start(["for=5000"], mode) as run:
+        run.expect("listening")
+        run.kill(fence.STOP)
+        for number in (HUP, USR1, 41):
+            run.kill(number)
+        run.kill(CONT)
+        for number in (HUP, USR1, 41):
+            run.expect("signal", sig=int(number), timeout=3)
+
+
+@both("init ends the way PID 1 ends: SIGKILL from outside")
+def killed(mode):
+    with INIT.start(["say=up", "pause"], mode) as run:
+        run.expect("say")
+        run.kill(KILL)
+        laz.check_equal(str(run.wait()), "signal 9", "SIGKILL")
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""With a terminal: the workload is in the foreground, a key press reaches it once, the terminal comes back.
+
+Item 16 of the conformance list and contract C23. The terminal is a pseudo terminal whose other end is here.
+"""
+import fcntl
+import os
+import select
+import struct
+import termios
+import time
+
+import adapters
+import fence
+import laz
+from adapters import both
+from fence import CONT, HUP, INT, QUIT, TSTP, USR1, WINCH, mask
+
+INIT = adapters.subject()
+
+
+def keys(run, text):
+    os.write(run.terminal, text)
+
+
+def screen_until(run, text, seen="", seconds=5.0):
+    """What the terminal has shown, up to and including text; fails if that does not come."""
+    end = time.monotonic() + seconds
+    while text not in seen:
+        ready, _, _ = select.select([run.terminal], [], [], max(0.0, end - time.monotonic()))
+        laz.check(ready, f"no {text!r} on the terminal: {seen!r}")
+        seen += os.read(run.terminal, 4096).decode(errors="replace")
+    return seen
+
+
+@both("the workload is in the terminal's foreground")
+def foreground(mode):
+    with INIT.start(["state", "exit=0"], mode, conditions=["tty"]) as run:
+        state = run.expect("state")
+        laz.check_equal(state["tty_group"], state["pgid"], "foreground group")
+        laz.check_equal(str(run.wait()), "exit 0", "status")
+
+
+@both("a line that is typed reaches the workload")
+def typed(mode):
+    with INIT.start(["say=ready", "line", "exit=0"], mode, conditions=["tty"]) as run:
+        run.expect("say")
+        keys(run, b"hello\n")
+        line = run.expect("line", timeout=3)
+        laz.check_equal((line["text"], line["errno"]), ("hello", 0), "line")
+
+
+@both("^C, ^\\ and ^Z each reach the workload exactly once")
+def key_signals(mode):
+    for key, number in ((b"\x03", INT), (b"\x1c", QUIT), (b"\x1a", TSTP)):
+        with INIT.start([f"until={mask(USR1)}"], mode, conditions=["tty"]) as run:
+            run.expect("listening")
+            keys(run, key)
+            run.expect("signal", sig=int(number), timeout=3)
+            laz.check_equal(len(run.seen("signal", settle=0.15, sig=int(number))), 1, f"deliveries of {number}")
+            laz.check(run.ended is None, f"{number} ended init: {run.ended}")
+
+
+@both("a stopped workload resumes at CONT")
+def stop_and_resume(mode):
+    with INIT.start(["say=up", "sleep=200", "say=resumed", "exit=7"], mode, conditions=["tty"]) as run:
+        run.expect("say")
+        keys(run, b"\x1a")
+        time.sleep(0.1)
+        run.kill(CONT)
+        run.expect("say", text="resumed", timeout=5)
+        laz.check_equal(str(run.wait()), "exit 7", "status")
+
+
+@both("a change of the window's size reaches the workload once")
+def window(mode):
+    with INIT.start([f"until={mask(USR1)}"], mode, conditions=["tty"]) as run:
+        run.expect("listening")
+        fcntl.ioctl(run.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        run.expect("signal", sig=int(WINCH), timeout=3)
+        laz.check_equal(len(run.seen("signal", settle=0.15, sig=int(WINCH))), 1, "deliveries of WINCH")
+
+
+@both("when the terminal hangs up the workload is told")
+def hang_up(mode):
+    with INIT.start([f"until={mask(HUP)}", "exit=7"], mode, conditions=["tty"]) as run:
+        run.expect("listening")
+        os.close(run.terminal)
+        run.terminal = None
+        run.expect("signal", sig=int(HUP), timeout=3)
+        laz.check_equal(str(run.wait()), "exit 7", "status")
+
+
+@both("started in the background, it does not take the terminal")
+def background(mode):
+    with INIT.start(["state", f"until={mask(USR1)}"], mode, conditions=["tty-background"]) as run:
+        state = run.expect("state")
+        laz.check(state["tty_group"] != state["pgid"], "the workload took the terminal")
+        run.expect("listening")
+        laz.check(fence.state(run.pid) != "T", "init was stopped by the terminal")
+
+
+@both("a stop signal works with a terminal too")
+def stop(mode):
+    with INIT.start(["until=15", "exit=7"], mode, conditions=["tty"]) as run:
+        run.expect("listening")
+        run.kill(15)
+        laz.check_equal(str(run.wait()), "exit 7", "status")
+
+
+@both("when the workload is gone, the terminal is init's again while strays drain")
+def handed_back(mode):
+    if not INIT.enforces:
+        laz.skip("no peer outlives the workload")
+    with INIT.start(["stray=session:300", "sleep=60", "exit=0"], mode, conditions=["tty"]) as run:
+        run.expect("signal", name="stray-session", sig=15)
+        group = struct.unpack("i", fcntl.ioctl(run.terminal, termios.TIOCGPGRP, b"\0" * 4))[0]
+        own = os.getpgid(run.pid)
+        laz.check(group in (own, 0, int(run.status()["NSpgid"].split()[-1])),
+                  f"foreground group {group}, init's {own}")
+        laz.check_equal(str(run.wait()), "exit 0", "status")
+
+
+@both("an interactive shell has job control and complains of nothing")
+def shell(mode):
+    policy = {"workload": {"env": {"pass": ["PATH", "TERM"]}, "exec-budget": -1}}
+    env = {**fence.ENVIRONMENT, "TERM": "dumb", "PS1": "$ ", "HOME": "/"}
+    with INIT.start(app=["/bin/bash", "--norc", "--noprofile", "-i"], mode=mode, conditions=["tty"],
+                    policy=policy, env=env) as run:
+        seen = screen_until(run, "$ ")
+        keys(run, b"cat\n")
+        end = time.monotonic() + 5
+        # Typed before cat reads, a line would still be the shell's editor's.
+        while not [p for p in run.inhabitants() if fence.comm(p) == "cat"] and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.1)
+        keys(run, b"echoed\n")
+        seen = screen_until(run, "echoed\r\nechoed", seen)
+        keys(run, b"\x1a")
+        seen = screen_until(run, "$ ", screen_until(run, "Stopped", seen).replace("$ ", "> "))
+        keys(run, b"kill -9 %1; wait; exit 6\n")
+        laz.check_equal(str(run.wait()), "exit 6", f"status after {seen!r}")
+        for complaint in ("no job control", "cannot set terminal"):
+            laz.check(complaint not in seen, f"bash says: {seen!r}")
+
+
+if __name__ == "__main__":
+    laz.main()

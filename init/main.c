@@ -112,7 +112,6 @@ int main(int argc, char **argv, char **environment)
         pid1.degraded |= LAZ_DEGRADED_BIT(CLOSE_RANGE);
     }
     pid1.degraded |= shared ? LAZ_DEGRADED_BIT(SHARED_STREAM) : 0;
-    laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
     (void)umask(077);
     if (pid1.refusal.kind != LAZ_E_NONE) {
         laz_pid1_refuse(&pid1, 0);

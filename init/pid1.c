@@ -210,6 +210,7 @@ static void hand_terminal(struct laz_pid1 *pid1, pid_t group)
 void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_launch *launch = &pid1->launch;
+    laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
     if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
             laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
             laz_launch_fork(launch, &pid1->image, pid1->options.command, pid1->environment,

@@ -6,11 +6,19 @@
 #ifndef LAZ_INIT_PID1_H
 #define LAZ_INIT_PID1_H
 
+#include <linux/audit.h>
+
 #include "init/launch.h"
 #include "init/listener.h"
 #include "init/options.h"
 #include "init/step.h"
 #include "init/trail.h"
+
+#if defined(__x86_64__)
+#define LAZ_NATIVE_AUDIT_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define LAZ_NATIVE_AUDIT_ARCH AUDIT_ARCH_AARCH64
+#endif
 
 #define LAZ_START_TIMEOUT_MS 10000 /* lazaret-setup and the child's own steps, each */
 #define LAZ_REAP_TURN_MAX    64    /* zombies collected between two looks at the signals */

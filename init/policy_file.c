@@ -81,6 +81,10 @@ static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, s
     if (laz_image_decode(block, length, &pid1->image, err) < 0) {
         return -1;
     }
+    if (pid1->image.audit_arch != LAZ_NATIVE_AUDIT_ARCH) {
+        return laz_err_set(err, LAZ_E_IMAGE_CORRUPT, 0,
+                "compiled policy: for another architecture (%#x)", pid1->image.audit_arch);
+    }
     const struct laz_options *options = &pid1->options;
     if (options->has_pin && memcmp(options->pin, pid1->image_digest, LAZ_SHA256_SIZE) != 0 &&
             memcmp(options->pin, pid1->image.source_digest, LAZ_SHA256_SIZE) != 0) {

@@ -12,7 +12,6 @@
 
 #include "confine/sys.h"
 #include "filter/evaluate.h"
-#include "policy/tables/tables.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define NS_PER_MS     UINT64_C(1000000)

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Escapes: every row of tests/attack, with and without Lazaret, in runc and docker.
+
+The table is the program's own (`attack list`): which attempts have to work without Lazaret (the control),
+what the workload has to see under Lazaret, and which event has to be raised. A control that does not work
+is a failure: then the row proves nothing.
+"""
+import json
+import os
+import pathlib
+import sys
+
+import engines
+import laz
+from laz import case, check, check_equal
+
+POLICIES = laz.ROOT / "tests" / "data" / "policies"
+POLICY = "/etc/lazaret/attack.yaml"
+ATTACK = "/bin/attack"
+BYSTANDER = [ATTACK, "bystander"]
+CANARY = "ATTACK_CANARY=1"
+
+# What the kernel says of things that it was built without.
+NOT_BUILT = ("ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT")
+
+ENVIRONMENTS = {
+    "R": "runc, as root", "r": "runc, as 10001", "D": "docker, as root", "d": "docker, as 10001",
+    "P": "runc, all capabilities", "N": "runc, as root, no Landlock",
+    "n": "runc, as 10001, no Landlock", "X": "runc, as root, no exec budget"}
+
+_made = {}
+
+
+def once(make):
+    """The result of make(), made at first use."""
+    if make not in _made:
+        _made[make] = make()
+    return _made[make]
+
+
+class Row:
+    """A line of `attack list`."""
+
+    def __init__(self, line):
+        (self.id, self.name, self.proves, self.control, self.promise, self.exceptions, self.event,
+         self.seen) = line.split("\t")
+
+    def promised(self, letter, kernel):
+        """The outcome that is promised in an environment, given what the kernel has."""
+        outcome = self.promise
+        if os.uname().machine != "x86_64" and "n/a" in outcome:
+            return "n/a"
+        for exception in self.exceptions.split(";"):
+            where, _, what = exception.partition("=")
+            letters, _, abi = where.partition("<")
+            if where == "mdwe":
+                applies = kernel["mdwe"] == 0
+            else:
+                applies = (not letters or letter in letters) and (
+                    not abi or kernel["landlock"] < int(abi))
+            if what and applies:
+                outcome = what
+        return outcome
+
+    def events(self, letter):
+        """The events that are promised in an environment."""
+        if self.event == "-" or letter not in self.seen:
+            return set()
+        return {self.event}
+
+
+def rows():
+    """The table, by id."""
+    lines = engines.run([engines.program("attack"), "list"]).out.splitlines()
+    table = [Row(line) for line in lines if not line.startswith("#")]
+    return {row.id: row for row in table}
+
+
+def kernel():
+    """What this kernel has, by the program's own probe."""
+    words = engines.run([engines.program("attack"), "kernel"]).out.split()
+    return {name: int(value) for name, _, value in (word.partition("=") for word in words)}
+
+
+# ---- The container -----------------------------------------------------------------------------------
+
+
+def attack_root(name="attack-root"):
+    """The attacked image: our programs, a secret, and a folder that everybody may write."""
+    root = engines.scratch_root(name)
+    attack = engines.program("attack")
+    engines.put_users(root)
+    engines.put(root, ATTACK, attack, 0o755)
+    engines.put(root, "/bin/attack-setuid", attack, 0o4755)
+    engines.put(root, "/secret", "secret\n")
+    engines.put(root, "/etc/app.conf", "configured\n")
+    engines.put(root, "/etc/lazaret/victim.yaml", "version: 1\n")
+    engines.put(root, "/app/data", attack)
+    engines.put_folder(root, "/data", 0o777)
+    engines.put(root, "/data/file", "data\n", 0o666, (engines.APP_UID, engines.APP_UID))
+    engines.put(root, "/data/victim", "data\n", 0o666)
+    for policy in sorted(POLICIES.glob("attack*.yaml")):
+        engines.put(root, f"/etc/lazaret/{policy.name}", policy)
+    # Without the program under test the controls still need a file to attack.
+    engines.put(root, "/lazaret-init", attack, 0o755)
+    if (laz.BIN / "lazaret-init").exists():
+        engines.put_lazaret(root)
+    return root
+
+
+def fresh_root(letter, kind):
+    """A root file system for one run: a control may destroy it."""
+    return attack_root(f"root-{kind}-{letter}")
+
+
+def image():
+    """The same for docker, where each run has a layer of its own."""
+    return once(engines.Docker).import_root(attack_root("root-docker"), "attack")
+
+
+def under_lazaret(policy, words):
+    """The command line of the init with one of the policies."""
+    engines.program("lazaret-init")
+    return ["/lazaret-init", "--policy", policy, "--", *words]
+
+
+def run_in(letter, words, kind, beside=True):
+    """Run a command line in an environment: the Result."""
+    helper = BYSTANDER if beside else None
+    if letter in "Dd":
+        options = ["--env", CANARY]
+        if letter == "d":
+            options += ["--user", engines.APP_USER]
+        return once(engines.Docker).run(once(image), words, options=options, beside=helper)
+    options = {"env": [CANARY], "beside": helper, "leak": 2}
+    if letter in "rn":
+        options["user"] = engines.APP_USER
+    if letter == "P":
+        options.update(caps=engines.all_capabilities(), open_wide=True)
+    if letter in "Nn":
+        options["seccomp"] = engines.profile_without_landlock()
+    return once(engines.Runc).run(fresh_root(letter, kind), words, **options)
+
+
+def outcomes_of(text):
+    """What `attack run` printed: id to (outcome, process id)."""
+    seen = {}
+    for line in text.splitlines():
+        words = line.split("\t")
+        if len(words) == 4:
+            seen[words[0]] = (words[2], int(words[3]))
+    return seen
+
+
+# ---- Without Lazaret ---------------------------------------------------------------------------------
+
+
+def has_worked(outcome):
+    """Whether an attempt did what it set out to do."""
+    return outcome == "ok" or outcome.startswith(("leaked:", "held:"))
+
+
+def not_built():
+    """Rows that this kernel has no code for, so that they cannot have a control here."""
+    result = run_in("P", [ATTACK, "run-beside"], "probe")
+    return {i for i, (outcome, _) in outcomes_of(result.out).items() if outcome in NOT_BUILT}
+
+
+def check_control(letter):
+    """Every attempt that the table says works in this environment has to work."""
+    result = run_in(letter, [ATTACK, "run-beside"], "control")
+    check_equal(result.code, 0, f"exit code ({result.err.strip()})")
+    seen = outcomes_of(result.out)
+    table = once(rows)
+    check_equal(set(seen), set(table), "rows")
+    absent = once(not_built)
+    wrong = []
+    for row in table.values():
+        outcome = seen[row.id][0]
+        if letter not in row.control or has_worked(outcome):
+            continue
+        if row.id in absent:
+            print(f"     control: {row.id} {row.name}: not in this kernel ({outcome})")
+            continue
+        wrong.append(f"{row.id} {row.name}: {outcome}")
+    check(not wrong, "attempts that have to work without Lazaret did not:\n  " + "\n  ".join(wrong))
+
+
+def declare_controls():
+    for letter in "RrDdP":
+        case(f"control: {ENVIRONMENTS[letter]}: what has to work without Lazaret works")(
+            lambda letter=letter: check_control(letter))
+
+
+# ---- With Lazaret ------------------------------------------------------------------------------------
+
+
+def events_by_row(events, seen):
+    """Lay each refusal beside the attempt whose process, or whose child, it came from."""
+    starts = sorted((pid, i) for i, (_, pid) in seen.items())
+    found = {i: set() for i in seen}
+    for event in events:
+        kind = {"seccomp.deny": "deny", "exec.budget": "budget"}.get(event["ev"])
+        before = [i for pid, i in starts if pid <= event["pid"]]
+        if kind is None:
+            continue
+        where = found[before[-1]] if before else found.setdefault("before the first", set())
+        where.add(f"{kind}:{event['obj']}")
+    return found
+
+
+def event_fits(promised, raised):
+    """The same set, where an object of * stands for any."""
+    if len(promised) != len(raised):
+        return False
+    return all(any(p == r or (p.endswith(":*") and r.startswith(p[:-1])) for r in raised)
+               for p in promised)
+
+
+def check_frame(events):
+    """The first and the last event, and that none is missing between them."""
+    check(events, "no events at all")
+    check_equal(events[0]["ev"], "init.start", "first event")
+    check_equal(events[-1]["ev"], "init.stop", "last event")
+    numbers = [event["seq"] for event in events]
+    check_equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "sequence numbers")
+
+
+def check_promises(letter, policy=POLICY, only=()):
+    """Every outcome and every event as the table promises. Returns the events."""
+    result = run_in(letter, under_lazaret(policy, [ATTACK, "run-beside", *only]), "lazaret")
+    events, rest = engines.events_of(result.err)
+    check_equal(result.code, 0, f"exit code ({' / '.join(rest)})")
+    seen = outcomes_of(result.out)
+    table = {i: row for i, row in once(rows).items() if not only or i in only}
+    check_equal(set(seen), set(table), "rows")
+    check_frame(events)
+    raised = events_by_row(events, seen)
+    wrong = []
+    for row in table.values():
+        outcome, promised = seen[row.id][0], row.promised(letter, once(kernel))
+        if outcome != promised and outcome != "n/a":
+            wrong.append(f"{row.id} {row.name}: saw {outcome}, promised {promised}")
+        if outcome != "n/a" and not event_fits(row.events(letter), raised[row.id]):
+            wrong.append(f"{row.id} {row.name}: raised {sorted(raised[row.id])}, "
+                         f"promised {sorted(row.events(letter))}")
+    if raised.get("before the first"):
+        wrong.append(f"before the first attempt: {sorted(raised['before the first'])}")
+    check(not wrong, "promises not kept:\n  " + "\n  ".join(wrong))
+    return events
+
+
+def declare_promises():
+    for letter in "RrDdPNn":
+        case(f"Lazaret: {ENVIRONMENTS[letter]}: every attempt ends as promised, with its event")(
+            lambda letter=letter: check_promises(letter))
+
+
+@case("Lazaret: without an exec budget, no_new_privs and Landlock still stop programs")
+def without_budget():
+    check_promises("X", "/etc/lazaret/attack-exec.yaml", ("57", "62", "63", "64", "101"))
+
+
+# ---- Landlock absent ---------------------------------------------------------------------------------
+
+
+def degradations(events):
+    """Whatever init.start says, as text."""
+    return json.dumps(events[0]["d"]).lower()
+
+
+def check_landlock_named(letter):
+    result = run_in(letter, under_lazaret(POLICY, [ATTACK, "run", "93"]), "named", beside=False)
+    events, rest = engines.events_of(result.err)
+    check_equal(result.code, 0, f"exit code ({' / '.join(rest)})")
+    check_frame(events)
+    check("landlock" in degradations(events), f"init.start does not name Landlock: {events[0]}")
+    full = run_in(letter.replace("N", "R").replace("n", "r"),
+                  under_lazaret(POLICY, [ATTACK, "run", "93"]), "full", beside=False)
+    complete, _ = engines.events_of(full.err)
+    check(degradations(complete) != degradations(events),
+          f"init.start says the same with and without Landlock: {events[0]}")
+
+
+@case("Landlock absent: preferred starts as root, and init.start says so")
+def landlock_preferred():
+    check_landlock_named("N")
+
+
+@case("Landlock absent: preferred starts as 10001, and init.start says so")
+def landlock_preferred_as_user():
+    check_landlock_named("n")
+
+
+def check_landlock_required(run):
+    """108, no row, and a sentence that names Landlock."""
+    result = run(under_lazaret("/etc/lazaret/attack-required.yaml", [ATTACK, "run", "93"]))
+    check_equal(result.code, 108, f"exit code ({result.err.strip()})")
+    check_equal(outcomes_of(result.out), {}, "what the workload did")
+    check("landlock" in result.err.lower(), f"no word about Landlock: {result.err!r}")
+
+
+@case("Landlock absent: required refuses with 108 in runc, as root and as 10001")
+def landlock_required():
+    for letter in "Nn":
+        check_landlock_required(lambda words, letter=letter: run_in(
+            letter, words, "required", beside=False))
+
+
+@case("Landlock absent: required refuses with 108 in docker")
+def landlock_required_in_docker():
+    docker = once(engines.Docker)
+    profile = engines.area() / "no-landlock.json"
+    profile.write_text(json.dumps(engines.profile_without_landlock()))
+    check_landlock_required(lambda words: docker.run(
+        once(image), words, options=["--security-opt", f"seccomp={profile}"]))
+
+
+@case("Landlock present: required starts")
+def landlock_required_present():
+    words = under_lazaret("/etc/lazaret/attack-required.yaml", [ATTACK, "run", "93"])
+    result = run_in("R", words, "present", beside=False)
+    check_equal(result.code, 0, f"exit code ({result.err.strip()})")
+    check_equal(outcomes_of(result.out)["93"][0], "ok", "row 93")
+
+
+# ---- The table itself --------------------------------------------------------------------------------
+
+
+NO_CONTROL = {
+    "02": "Debian's kernels have no x32", "35": "an honest control would set the clock",
+    "74": "this needs CAP_SYS_RESOURCE, which a machine may lack itself",
+    "78": "no device with quotas", "86": "nobody knows this number", "87": "nor this one",
+    "167": "needs a terminal: docker_test.py", "170": "no device with quotas",
+    "217": "only kernels with Yama"}
+
+
+@case("the table: 93 attempts of the facts, 20 more; who has no control has a reason")
+def table_is_complete():
+    table = once(rows)
+    facts = [i for i in table if int(i) < 100]
+    check_equal(facts, [f"{n:02}" for n in range(1, 94)], "rows of the facts")
+    check(len(table) - len(facts) >= 20, f"only {len(table) - len(facts)} rows of our own")
+    letters = set(ENVIRONMENTS) | {"-"}
+    for row in table.values():
+        check(set(row.control) <= set("RrDdP-"), f"{row.id}: control {row.control!r}")
+        check(set(row.seen) <= letters, f"{row.id}: seen {row.seen!r}")
+        check_equal(row.control == "-", row.id in NO_CONTROL, f"{row.id}: no control, but a reason")
+        check((row.event == "-") == (row.seen == "-"), f"{row.id}: event without a place")
+
+
+if __name__ == "__main__":
+    if "--table" in sys.argv:  # what was seen, for whoever edits the table
+        for env in "RrDdP":
+            print(json.dumps({env: outcomes_of(run_in(env, [ATTACK, "run-beside"], "table").out)}))
+        sys.exit(0)
+    declare_controls()
+    declare_promises()
+    laz.main()

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The checker and the interpreter of the classic BPF that our filters are made of. libc only: linked into
- * PID 1, which runs it on every refused call. Must never run a program that the checker did not take.
+ * The checker and the interpreter of the classic BPF that our filters are made of. libc only:
+ * linked into PID 1, which runs it on every refused call. Must never run a program that the checker
+ * did not take.
  */
 #include "filter/evaluate.h"
 

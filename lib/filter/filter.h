@@ -40,17 +40,44 @@ struct laz_filter_proof {
     uint32_t n_conditional;
 };
 
-/* Evaluate the program against laz_policy_decide: every number 0..1023 and the edges beyond under
- * the native ABI, x32, i386 or arm, the other 64-bit architecture and an unknown one; for calls
- * with conditions every combination of the values that can make a difference (each value, its
- * neighbours, each with the upper half set). LAZ_E_PROOF with the first disagreement: call,
- * arguments, both answers. */
+/* Points that one proof may take; a call whose conditions need more is LAZ_E_POLICY_TOO_LARGE,
+ * never a smaller proof. 4 million take about a second; the built-in policies take 20 thousand. */
+#define LAZ_PROOF_POINTS_MAX (4 * 1024 * 1024)
+
+/* Run the program against laz_policy_decide. What this proves:
+ *   architectures, numbers: for all 2^64 pairs. Tried are the numbers 0..1023, x32's, the edges of
+ * the ABIs and what lies around each constant of the program, under each architecture that Linux
+ * calls ours or foreign and around each constant; and the program is seen to test nothing but
+ * ranges; arguments: for all 2^384 combinations. Of the values that neither the conditions of the
+ * policy nor the tests of the program tell apart, one is tried, in all combinations over the
+ * arguments. A call without conditions at which the program reads no argument takes one point.
+ * Assumed are laz_policy_decide, laz_filter_return, and that the kernel runs BPF as
+ * laz_bpf_evaluate does. LAZ_E_PROOF with the first disagreement: call, arguments, both answers; or
+ * if the program tests in a way that the compiler never does and the proof does not cover. */
 LAZ_MUST_CHECK int laz_filter_prove(const struct laz_policy *policy, enum laz_arch arch,
         enum laz_filter_variant variant, const struct laz_filter *filter,
         struct laz_filter_proof *ret, struct laz_err *err);
 
-/* Compile, prove and encode a policy into a block: what lazaret-setup and `policy compile` both do.
- */
+enum laz_filter_test_result {
+    LAZ_FILTER_TEST_MET,
+    LAZ_FILTER_TEST_BROKEN,
+    LAZ_FILTER_TEST_NOT_HERE, /* the architecture has no such call or ABI */
+};
+
+/* Run a test of a policy on its two filters, compiled for mode enforce: in mode observe they would
+ * let everything through. ret_seen, unless NOT_HERE: what the workload sees. execve is always
+ * allowed here, because only init counts it. */
+enum laz_filter_test_result laz_filter_test(const struct laz_filter *with_events,
+        const struct laz_filter *plain, enum laz_arch arch, const struct laz_policy_test *test,
+        struct laz_verdict *ret_seen);
+
+/* Compile for mode enforce and run all tests of the policy. LAZ_E_TEST_FAILED with the position and
+ * both answers of the first one that is broken. */
+LAZ_MUST_CHECK int laz_filter_run_tests(
+        const struct laz_policy *policy, enum laz_arch arch, struct laz_err *err);
+
+/* Compile, prove and encode a policy into a block, if its tests pass: what lazaret-setup and
+ * `policy compile` both do. */
 LAZ_MUST_CHECK int laz_filter_build_image(const struct laz_policy *policy, enum laz_arch arch,
         struct laz_buf *ret, struct laz_err *err);
 

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a resolved policy to the block that PID 1 reads: compile, prove, run the policy's own tests,
+ * encode. Must never encode a filter that is not proved.
+ */
+#include <string.h>
+
+#include "filter/filter.h"
+#include "policy/image.h"
+
+struct pair {
+    struct laz_filter with_events;
+    struct laz_filter plain;
+};
+
+static int check_ceiling(size_t n, size_t ceiling, const char *what, struct laz_err *err)
+{
+    return n <= ceiling ? 0
+                        : laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                                  "%zu %s: no more than %zu are possible", n, what, ceiling);
+}
+
+/* `buf` keeps the strings as long as the image is used. */
+static struct laz_strings put_strings(struct laz_buf *buf, const struct laz_string_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        laz_buf_put(buf, list->items[i], strlen(list->items[i]) + 1);
+    }
+    return (struct laz_strings){.n = (uint32_t)list->n, .first = buf->data};
+}
+
+static void fill_paths(
+        struct laz_image *image, const struct laz_policy *policy, struct laz_buf *buf)
+{
+    for (size_t i = 0; i < policy->n_paths; i++) {
+        const struct laz_path_rule *rule = &policy->paths[i];
+        laz_buf_char(buf, (char)rule->class);
+        laz_buf_char(buf, rule->optional ? 1 : 0);
+        laz_buf_put(buf, rule->path, strlen(rule->path) + 1);
+    }
+    image->n_paths = (uint32_t)policy->n_paths;
+    image->paths = (const uint8_t *)buf->data;
+}
+
+static void fill_confinement(struct laz_image *image, const struct laz_policy *policy)
+{
+    for (size_t i = 0; i < LAZ_REQUIRE_COUNT; i++) {
+        image->require[i] = policy->require[i];
+    }
+    image->n_groups = (uint32_t)policy->n_groups;
+    for (size_t i = 0; i < policy->n_groups; i++) {
+        image->groups[i] = policy->groups[i];
+    }
+    for (uint32_t i = 0; i < LAZ_LIMIT_COUNT; i++) {
+        if (policy->limits[i].set) {
+            image->limits[image->n_limits++] =
+                    (struct laz_image_limit){.resource = i, .value = policy->limits[i].value};
+        }
+    }
+    image->isolate_signals = policy->isolate_signals;
+    image->isolate_abstract_sockets = policy->isolate_abstract_sockets;
+    image->tcp_bind_any = policy->tcp_bind.any;
+    image->tcp_connect_any = policy->tcp_connect.any;
+    image->n_tcp_bind = (uint32_t)policy->tcp_bind.n;
+    image->n_tcp_connect = (uint32_t)policy->tcp_connect.n;
+    image->tcp_bind = policy->tcp_bind.ports;
+    image->tcp_connect = policy->tcp_connect.ports;
+}
+
+static void fill_supervision(struct laz_image *image, const struct laz_policy *policy)
+{
+    (void)memcpy(image->signal_map, policy->signal_map, sizeof(image->signal_map));
+    image->n_exit_map = (uint32_t)policy->n_exit_map;
+    for (size_t i = 0; i < policy->n_exit_map; i++) {
+        image->exit_map[i] = (struct laz_image_exit){.from = policy->exit_map[i].from,
+                .to = policy->exit_map[i].to,
+                .only_if_stop_requested = policy->exit_map[i].only_if_stop_requested};
+    }
+}
+
+/* Everything that is one value on both sides. */
+static struct laz_image start_image(const struct laz_policy *policy, enum laz_arch arch)
+{
+    struct laz_image image = {
+            .audit_arch = laz_arch_audit(arch),
+            .name = policy->name,
+            .mode = policy->mode,
+            .landlock_min_abi = policy->landlock_min_abi,
+            .uid = policy->uid,
+            .gid = policy->gid,
+            .cwd = policy->cwd,
+            .umask = policy->umask,
+            .exec_budget = policy->exec_budget,
+            .keep_capabilities = policy->keep_capabilities,
+            .flood_burst = policy->flood.burst,
+            .flood_per_second = policy->flood.per_second,
+            .flood_hold_ms = policy->flood.hold_ms,
+            .flood_kill_after = policy->flood.kill_after,
+            .signal_guard = policy->signal_guard,
+            .signal_group = policy->signal_group,
+            .signal_stop = policy->signal_stop,
+            .stop_timeout_ms = policy->shutdown.stop_timeout_ms,
+            .lb_grace_ms = policy->shutdown.lb_grace_ms,
+            .grace_ms = policy->shutdown.grace_ms,
+            .drain_ms = policy->shutdown.drain_ms,
+    };
+    (void)memcpy(image.source_digest, policy->source_digest, sizeof(image.source_digest));
+    return image;
+}
+
+static int encode(const struct laz_policy *policy, enum laz_arch arch, const struct pair *filters,
+        struct laz_buf *ret, struct laz_err *err)
+{
+    if (check_ceiling(policy->n_groups, LAZ_IMAGE_GROUPS_MAX, "supplementary groups", err) < 0 ||
+            check_ceiling(policy->n_exit_map, LAZ_IMAGE_EXIT_MAP_MAX, "exit codes to map", err) <
+                    0) {
+        return -1;
+    }
+    struct laz_image image = start_image(policy, arch);
+    fill_confinement(&image, policy);
+    fill_supervision(&image, policy);
+    image.with_events = (struct laz_image_bpf){
+            .n = (uint32_t)filters->with_events.n, .insns = filters->with_events.insns};
+    image.plain =
+            (struct laz_image_bpf){.n = (uint32_t)filters->plain.n, .insns = filters->plain.insns};
+    laz_cleanup_buf struct laz_buf paths;
+    laz_cleanup_buf struct laz_buf env_pass;
+    laz_cleanup_buf struct laz_buf env_set;
+    laz_cleanup_buf struct laz_buf relaxations;
+    laz_buf_init_heap(&paths, LAZ_IMAGE_MAX);
+    laz_buf_init_heap(&env_pass, LAZ_IMAGE_MAX);
+    laz_buf_init_heap(&env_set, LAZ_IMAGE_MAX);
+    laz_buf_init_heap(&relaxations, LAZ_IMAGE_MAX);
+    fill_paths(&image, policy, &paths);
+    image.env_pass = put_strings(&env_pass, &policy->env_pass);
+    image.env_set = put_strings(&env_set, &policy->env_set);
+    image.relaxations = put_strings(&relaxations, &policy->relaxations);
+    if (paths.overflow || env_pass.overflow || env_set.overflow || relaxations.overflow) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "the compiled policy would be larger than %d bytes", LAZ_IMAGE_MAX);
+    }
+    return laz_image_encode(&image, ret, err);
+}
+
+static int make_proved(const struct laz_policy *policy, enum laz_arch arch,
+        enum laz_filter_variant variant, struct laz_filter *ret, struct laz_err *err)
+{
+    struct laz_filter_proof proof;
+    if (laz_filter_compile(policy, arch, variant, ret, err) < 0) {
+        return -1;
+    }
+    return laz_filter_prove(policy, arch, variant, ret, &proof, err);
+}
+
+int laz_filter_build_image(const struct laz_policy *policy, enum laz_arch arch, struct laz_buf *ret,
+        struct laz_err *err)
+{
+    struct pair filters = {{0}, {0}};
+    int result = -1;
+    if (make_proved(policy, arch, LAZ_FILTER_WITH_EVENTS, &filters.with_events, err) == 0 &&
+            make_proved(policy, arch, LAZ_FILTER_PLAIN, &filters.plain, err) == 0 &&
+            laz_filter_run_tests(policy, arch, err) == 0) {
+        result = encode(policy, arch, &filters, ret, err);
+    }
+    laz_filter_done(&filters.with_events);
+    laz_filter_done(&filters.plain);
+    return result;
+}

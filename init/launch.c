@@ -5,13 +5,14 @@
 #include "init/launch.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,15 +23,13 @@
 
 void laz_launch_init(struct laz_launch *launch)
 {
-    *launch = (struct laz_launch){
-            .sock = -1, .gate = -1, .exec_pipe = -1, .listener = -1, .status_fd = -1};
+    *launch = (struct laz_launch){.sock = -1, .child_sock = -1, .listener = -1};
 }
 
 void laz_launch_done(struct laz_launch *launch)
 {
     laz_fd_close(&launch->sock);
-    laz_fd_close(&launch->gate);
-    laz_fd_close(&launch->exec_pipe);
+    laz_fd_close(&launch->child_sock);
 }
 
 void laz_launch_wipe(char **environment)
@@ -160,66 +159,42 @@ static int resolve(struct laz_launch *launch, const struct laz_image *image, con
     return found(refused[0] == '\0' ? NULL : refused, worst, name, err);
 }
 
-static int make_channels(struct laz_launch *launch, int ret_child[3], struct laz_err *err)
+/* fork(2) with a shared descriptor table: see struct laz_confine. */
+static pid_t fork_sharing_descriptors(void)
 {
-    int sock[2] = {-1, -1};
-    int gate[2] = {-1, -1};
-    int exec_pipe[2] = {-1, -1};
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "socketpair: %s", strerror(errno));
-    }
-    launch->sock = sock[0];
-    ret_child[0] = sock[1];
-    if (pipe2(gate, O_CLOEXEC) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "pipe2: %s", strerror(errno));
-    }
-    launch->gate = gate[1];
-    ret_child[1] = gate[0];
-    if (pipe2(exec_pipe, O_CLOEXEC) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "pipe2: %s", strerror(errno));
-    }
-    launch->exec_pipe = exec_pipe[0];
-    ret_child[2] = exec_pipe[1];
-    return 0;
+    return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_FILES | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
 }
 
 static int fork_child(struct laz_launch *launch, const struct laz_image *image,
         char *const *command, char *const *environment, struct laz_err *err)
 {
-    int child_ends[3] = {-1, -1, -1};
-    int result = make_channels(launch, child_ends, err);
-    if (result == 0) {
-        const struct laz_confine confine = {
-                .image = image,
-                .decided = &launch->decided,
-                .page = launch->page,
-                .parent = launch->probe.pid,
-                .set_death_signal = launch->probe.pid != 1,
-                .sock = child_ends[0],
-                .gate = child_ends[1],
-                .path = launch->path,
-                .argv = command,
-                .envp = environment,
-        };
-        pid_t pid = fork();
-        if (pid == 0) {
-            /* init's ends: the child must not keep its own gate open */
-            (void)close(launch->gate);
-            (void)close(launch->sock);
-            (void)close(launch->exec_pipe);
-            laz_confine_in_child(&confine);
-        }
-        launch->pid = pid;
-        if (pid < 0) {
-            result = laz_err_set(err, LAZ_E_SYSTEM, errno, "fork: %s", strerror(errno));
-        } else {
-            (void)setpgid(pid, pid); /* the child does the same; EACCES once it has exec'd */
-        }
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "socketpair: %s", strerror(errno));
     }
-    for (size_t i = 0; i < 3; i++) {
-        laz_fd_close(&child_ends[i]);
+    launch->sock = pair[0];
+    launch->child_sock = pair[1];
+    const struct laz_confine confine = {
+            .image = image,
+            .decided = &launch->decided,
+            .page = launch->page,
+            .parent = launch->probe.pid,
+            .set_death_signal = launch->probe.pid != 1,
+            .sock = pair[1],
+            .path = launch->path,
+            .argv = command,
+            .envp = environment,
+    };
+    pid_t pid = fork_sharing_descriptors();
+    if (pid == 0) {
+        laz_confine_in_child(&confine);
     }
-    return result;
+    if (pid < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "fork: %s", strerror(errno));
+    }
+    launch->pid = pid;
+    (void)setpgid(pid, pid); /* the child does the same; EACCES once it has exec'd */
+    return 0;
 }
 
 int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image, char *const *command,
@@ -249,8 +224,7 @@ int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image, ch
     return result;
 }
 
-static int check_page(
-        const struct laz_launch *launch, const struct laz_image *image, struct laz_err *err)
+static int check_page(const struct laz_launch *launch, struct laz_err *err)
 {
     const struct laz_confine_page *page = launch->page;
     if (launch->decided.landlock_abi > 0 && page->landlock_probe == 0) {
@@ -265,7 +239,6 @@ static int check_page(
     if (launch->decided.write_xor_execute && page->mdwe != 1) {
         return laz_err_set(err, LAZ_E_ATTEST, 0, "write-xor-execute reads back as %d", page->mdwe);
     }
-    (void)image;
     return 0;
 }
 
@@ -273,13 +246,8 @@ int laz_launch_attest(struct laz_launch *launch, const struct laz_image *image, 
 {
     if (laz_attest_read(launch->pid, &launch->seen, err) < 0 ||
             laz_attest_check(&launch->seen, image, &launch->probe, &launch->decided, err) < 0 ||
-            laz_attest_limits(launch->pid, image, err) < 0 || check_page(launch, image, err) < 0) {
+            laz_attest_limits(launch->pid, image, err) < 0 || check_page(launch, err) < 0) {
         return -1;
-    }
-    if (image->signal_guard != 0) {
-        char path[64];
-        (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)launch->pid);
-        launch->status_fd = open(path, O_RDONLY | O_CLOEXEC); /* without it, guard delivers */
     }
     return 0;
 }

@@ -17,11 +17,11 @@ struct laz_launch {
     struct laz_confine_page *page; /* shared mapping */
     char path[4096];               /* the one absolute file */
     pid_t pid;
-    int sock;                      /* the listener arrives here */
-    int gate;                      /* write end; a byte lets the child through */
-    int exec_pipe;                 /* read end; end of file: exec'd, or failed (see page) */
-    int listener;                  /* -1 until it arrived, and where there is none */
-    int status_fd;                 /* /proc/PID/status of the workload, for `guard` */
+    int sock; /* our end: a byte comes in before the filter is loaded; one goes out to let the child
+               * through where there is no listener */
+    int child_sock;                /* its end; the descriptor table is shared until the exec */
+    bool announced;                /* the byte has come */
+    int listener;                  /* -1 until it is there, and where there is none */
     struct laz_process_state seen; /* what was read back at the gate */
 };
 

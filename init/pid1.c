@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,8 @@
 
 #define NS_PER_MS      UINT64_C(1000000)
 #define SIGNAL_POLL_MS 20     /* where signalfd is missing */
-#define GATE_POLL_NS   100000 /* without a listener: how often the child's state is looked at */
+#define GATE_SPINS     200    /* loading a filter takes 20 to 100 us */
+#define GATE_POLL_NS   100000 /* after that */
 
 static void say(const struct laz_err *err)
 {
@@ -218,13 +220,20 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
+    /* From here on the child works on the other processor. */
     hand_terminal(pid1, launch->pid);
     pid1->started_ns = now_ns;
     const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
     laz_pid1_event(pid1, &forked, now_ns);
-    if (!pid1->done) {
-        laz_pid1_narrow(pid1); /* while the child confines itself on the other processor */
+    if (pid1->done) {
+        return;
     }
+    if (laz_probe_own_filters(&launch->probe, &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    laz_image_filter_digest(&pid1->image, pid1->digests.filter);
+    laz_pid1_narrow(pid1);
 }
 
 /* The child waits. Read it back; only what equals the policy may go on. */
@@ -238,9 +247,16 @@ static bool attest(struct laz_pid1 *pid1, uint64_t now_ns)
     pid1->degraded |= laz_launch_degraded(launch);
     pid1->trail.main_pid = launch->pid;
     pid1->trail.main_exe = launch->path;
-    laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->image_digest);
+    laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, &pid1->digests);
     pid1->gate_open = true;
     return true;
+}
+
+static void let_through(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    laz_launch_done(&pid1->launch);
+    const struct laz_event started = {.type = LAZ_EVENT_STARTED};
+    laz_pid1_event(pid1, &started, now_ns);
 }
 
 /* With a listener, the gate is the notification of the first execve. */
@@ -261,46 +277,47 @@ static void turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
     if (attest(pid1, now_ns)) {
         pid1->listener.exec_attempts = 1;
         laz_listener_let_through(&pid1->listener, notif.id);
+        let_through(pid1, now_ns);
     }
 }
 
-/* Without one, it is a read on a pipe: the child says in the page that it goes there, and the
+/* Without one, it is a read on a socket: the child says in the page that it goes there, and the
  * kernel shows the filter. */
 static void turn_plain_gate(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    const struct laz_launch *launch = &pid1->launch;
-    if (launch->page->step != LAZ_STEP_GATE || launch->page->listener != -2) {
+    if (pid1->launch.page->step != LAZ_STEP_GATE || !attest(pid1, now_ns)) {
         return;
     }
-    if (attest(pid1, now_ns)) {
-        const char go = 'G';
-        ssize_t n = 0;
-        do {
-            n = write(launch->gate, &go, 1);
-        } while (n < 0 && errno == EINTR); /* EPIPE: it died; SIGCHLD tells */
-    }
+    ssize_t n = 0;
+    do {
+        n = write(pid1->launch.sock, "", 1);
+    } while (n < 0 && errno == EINTR); /* if it died, SIGCHLD tells */
+    let_through(pid1, now_ns);
 }
 
-static void turn_sock(struct laz_pid1 *pid1)
+/* The child is about to load its filter. Its listener is in our table as soon as its number is in
+ * the page; nothing can wake us for that, so look a few times before going to sleep for a moment.
+ */
+static void turn_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    int fd = laz_confine_take_listener(pid1->launch.sock);
-    if (fd >= 0) {
-        pid1->launch.listener = fd;
-        laz_listener_init(&pid1->listener, fd);
+    struct laz_launch *launch = &pid1->launch;
+    char byte = 0;
+    if (!launch->announced && read(launch->sock, &byte, 1) == 1) {
+        launch->announced = true;
     }
-    laz_fd_close(&pid1->launch.sock); /* one message, or the end of the sibling */
-}
-
-/* End of file on the exec pipe: exec'd, if the gate was open and the page says nothing else. */
-static void turn_exec_pipe(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    laz_fd_close(&pid1->launch.exec_pipe);
-    if (!pid1->gate_open || pid1->launch.page->failed != 0) {
-        return; /* the child's end follows */
+    if (!launch->announced || launch->listener >= 0) {
+        return;
     }
-    laz_launch_done(&pid1->launch);
-    const struct laz_event started = {.type = LAZ_EVENT_STARTED};
-    laz_pid1_event(pid1, &started, now_ns);
+    const volatile struct laz_confine_page *page = launch->page;
+    for (int i = 0; i < GATE_SPINS && page->listener == -1 && page->failed == 0; i++) {
+        (void)sched_yield();
+    }
+    if (page->listener >= 0) {
+        launch->listener = page->listener;
+        laz_listener_init(&pid1->listener, launch->listener);
+    } else if (page->listener == -2 && page->failed == 0) {
+        turn_plain_gate(pid1, now_ns);
+    }
 }
 
 static void check_start_time(struct laz_pid1 *pid1, uint64_t start_deadline_ns, uint64_t now_ns)
@@ -406,10 +423,7 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t start_deadline_ns
     sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
         sooner(&due_ns, start_deadline_ns);
-        bool plain = pid1->launch.page != NULL && pid1->launch.listener < 0 && !pid1->gate_open &&
-                pid1->launch.sock < 0;
-        bool undecided = pid1->launch.page != NULL && !pid1->launch.decided.events;
-        if ((plain || undecided) && !pid1->gate_open) {
+        if (pid1->launch.announced && pid1->launch.listener < 0) {
             sooner(&due_ns, now_ns + GATE_POLL_NS);
         }
     }
@@ -423,8 +437,8 @@ static void wait_for_world(struct laz_pid1 *pid1, struct pollfd fds[POLL_COUNT],
         uint64_t start_deadline_ns, bool busy, uint64_t now_ns)
 {
     fds[POLL_SIGNALS] = (struct pollfd){.fd = pid1->signal_fd, .events = POLLIN};
-    fds[POLL_SOCK] = (struct pollfd){.fd = pid1->launch.sock, .events = POLLIN};
-    fds[POLL_EXEC] = (struct pollfd){.fd = pid1->launch.exec_pipe, .events = POLLIN};
+    int sock = pid1->launch.announced ? -1 : pid1->launch.sock;
+    fds[POLL_SOCK] = (struct pollfd){.fd = sock, .events = POLLIN};
     fds[POLL_LISTENER] = (struct pollfd){.fd = pid1->launch.listener, .events = POLLIN};
     uint64_t due_ns = next_due(pid1, start_deadline_ns, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
@@ -453,21 +467,6 @@ static void turn_listener(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
-/* What start-up still waits for. */
-static void turn_start(struct laz_pid1 *pid1, const struct pollfd fds[POLL_COUNT], uint64_t now_ns)
-{
-    if (fds[POLL_SOCK].revents != 0) {
-        turn_sock(pid1);
-    }
-    bool has_child = pid1->launch.page != NULL && pid1->launch.pid > 0;
-    if (!pid1->gate_open && has_child && pid1->launch.listener < 0) {
-        turn_plain_gate(pid1, now_ns);
-    }
-    if (fds[POLL_EXEC].revents != 0 && !pid1->done) {
-        turn_exec_pipe(pid1, now_ns);
-    }
-}
-
 static void loop(struct laz_pid1 *pid1)
 {
     uint64_t now_ns = laz_pid1_now_ns();
@@ -485,8 +484,9 @@ static void loop(struct laz_pid1 *pid1)
         if (!pid1->done && fds[POLL_LISTENER].revents != 0) {
             turn_listener(pid1, now_ns);
         }
-        if (!pid1->done && pid1->state.phase < LAZ_PHASE_RUNNING) {
-            turn_start(pid1, fds, now_ns);
+        bool announces = fds[POLL_SOCK].revents != 0 || pid1->launch.announced;
+        if (!pid1->done && pid1->state.phase < LAZ_PHASE_RUNNING && announces) {
+            turn_start(pid1, now_ns);
         }
         busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
         laz_listener_expire(&pid1->listener, &pid1->trail, now_ns);

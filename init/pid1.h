@@ -27,7 +27,7 @@ struct laz_pid1 {
     struct laz_state state;
     struct laz_image image;
     bool has_image;
-    uint8_t image_digest[LAZ_SHA256_SIZE];
+    struct laz_digests digests;
     struct laz_options options;
     char **environment; /* until the fork */
     struct laz_launch launch;

@@ -75,9 +75,26 @@ static int check_file(int fd, const char *path, bool has_pin, size_t *ret_size, 
     return 0;
 }
 
+/* A pin is the source digest, or the hash of the file as sha256sum(1) prints it. */
+static int check_pin(const struct laz_image *image, const void *block, size_t length,
+        const uint8_t pin[LAZ_SHA256_SIZE], struct laz_err *err)
+{
+    uint8_t file_digest[LAZ_SHA256_SIZE];
+    if (memcmp(pin, image->source_digest, LAZ_SHA256_SIZE) == 0) {
+        return 0;
+    }
+    laz_sha256_of(block, length, file_digest);
+    if (memcmp(pin, file_digest, LAZ_SHA256_SIZE) == 0) {
+        return 0;
+    }
+    char text[2 * LAZ_SHA256_SIZE + 1];
+    laz_format_hex(image->source_digest, LAZ_SHA256_SIZE, text);
+    return laz_err_set(err, LAZ_E_POLICY_PIN, 0,
+            "the pin names another policy; this one's source digest is %s", text);
+}
+
 static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, struct laz_err *err)
 {
-    laz_sha256_of(block, length, pid1->image_digest);
     if (laz_image_decode(block, length, &pid1->image, err) < 0) {
         return -1;
     }
@@ -85,14 +102,11 @@ static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, s
         return laz_err_set(err, LAZ_E_IMAGE_CORRUPT, 0,
                 "compiled policy: for another architecture (%#x)", pid1->image.audit_arch);
     }
-    const struct laz_options *options = &pid1->options;
-    if (options->has_pin && memcmp(options->pin, pid1->image_digest, LAZ_SHA256_SIZE) != 0 &&
-            memcmp(options->pin, pid1->image.source_digest, LAZ_SHA256_SIZE) != 0) {
-        char text[2 * LAZ_SHA256_SIZE + 1];
-        laz_format_hex(pid1->image.source_digest, LAZ_SHA256_SIZE, text);
-        return laz_err_set(err, LAZ_E_POLICY_PIN, 0,
-                "the pin names another policy; this one's source digest is %s", text);
+    if (pid1->options.has_pin &&
+            check_pin(&pid1->image, block, length, pid1->options.pin, err) < 0) {
+        return -1;
     }
+    (void)memcpy(pid1->digests.image, pid1->image.digest, LAZ_SHA256_SIZE);
     pid1->has_image = true;
     pid1->trail.ctr = pid1->image.name;
     return 0;

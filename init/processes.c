@@ -96,12 +96,7 @@ static void main_ended(struct laz_pid1 *pid1, int status, uint64_t now_ns)
     pid1->main_exited = true;
     pid1->main_status = status;
     struct laz_event event = {.type = LAZ_EVENT_MAIN_EXITED, .status = status};
-    if (pid1->gate_open && pid1->launch.page->failed == 0) {
-        /* A short workload can end before we see the exec pipe close. Nothing in any other phase. */
-        const struct laz_event started = {.type = LAZ_EVENT_STARTED};
-        laz_pid1_event(pid1, &started, now_ns);
-    }
-    if (pid1->state.phase < LAZ_PHASE_RUNNING) {
+    if (!pid1->gate_open || pid1->launch.page->failed != 0) {
         event.type = LAZ_EVENT_START_FAILED;
         event.code = laz_launch_failure(&pid1->launch, status, &pid1->refusal);
         (void)wait4(pid1->launch.pid, NULL, 0, NULL);

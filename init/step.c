@@ -294,7 +294,7 @@ void laz_step(struct laz_state *state, const struct laz_image *image, const stru
         on_started(state, image, ret);
         break;
     case LAZ_EVENT_START_FAILED:
-        if (state->phase < LAZ_PHASE_RUNNING) {
+        if (state->phase < LAZ_PHASE_KILLING) { /* RUNNING and later: execve itself failed */
             add(ret, LAZ_DO_ABORT_START);
             finish(state, ret, event->code);
         }

@@ -12,7 +12,7 @@
 
 #include "policy/image.h"
 
-#define LAZ_HELD_MAX      64 /* signals held until the workload has exec'd */
+#define LAZ_HELD_MAX      64 /* signals held until the workload has passed the gate */
 #define LAZ_STOPS_TO_KILL 3  /* so many stop signals within the grace mean "now" */
 #define LAZ_ACTIONS_MAX   72 /* all held signals and what goes with them */
 #define LAZ_KILL_WAIT_MS                                                                           \
@@ -21,7 +21,7 @@
 
 enum laz_phase {
     LAZ_PHASE_SETUP,    /* lazaret-setup is working */
-    LAZ_PHASE_STARTING, /* the workload is forked and has not exec'd */
+    LAZ_PHASE_STARTING, /* the workload is forked and has not passed the gate */
     LAZ_PHASE_RUNNING,
     LAZ_PHASE_LB_GRACE, /* stop requested; the load balancer looks away first */
     LAZ_PHASE_STOPPING, /* the stop signal was forwarded; the grace runs */
@@ -45,7 +45,7 @@ struct laz_signal {
 enum laz_event_type {
     LAZ_EVENT_SIGNAL,
     LAZ_EVENT_FORKED,       /* SETUP → STARTING */
-    LAZ_EVENT_STARTED,      /* execve succeeded */
+    LAZ_EVENT_STARTED,      /* the child was let through the gate, into its execve */
     LAZ_EVENT_START_FAILED, /* code: the exit code of the refusal */
     LAZ_EVENT_MAIN_EXITED,  /* status: as wait(2) */
     LAZ_EVENT_EMPTY,        /* no child is left */

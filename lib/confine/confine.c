@@ -10,20 +10,15 @@
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "confine/landlock.h"
 #include "confine/sys.h"
 
-#define SIBLING_SPINS   200   /* sched_yield first: loading takes 50-100 µs */
-#define SIBLING_NAPS    40000 /* then 50 µs each: two seconds in all */
 #define JIT_RETRIES     3 /* errno 524: the host is out of memory for compiled filters, for now */
 #define DESCRIPTORS_MAX 1048576U /* where close_range is missing: no more are looked at */
 
@@ -206,53 +201,6 @@ static int set_death_signal_in_child(pid_t parent)
     return 0;
 }
 
-/* The sibling shares the child's descriptor table but not its filter. It waits until the child has
- * written the listener's number into the page, sends it to init, and is gone. It is init's child,
- * not the workload's: an exec'd program must not find a process that it never forked. */
-static _Noreturn void sibling_in_child(const struct laz_confine *confine)
-{
-    for (int i = 0; i < SIBLING_SPINS + SIBLING_NAPS && confine->page->listener == -1; i++) {
-        if (i < SIBLING_SPINS) {
-            (void)sched_yield();
-        } else {
-            const struct timespec nap = {.tv_nsec = 50000};
-            (void)nanosleep(&nap, NULL);
-        }
-    }
-    int listener = confine->page->listener;
-    if (listener < 0) {
-        _exit(0);
-    }
-    char byte = 'L';
-    struct iovec part = {.iov_base = &byte, .iov_len = 1};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct msghdr message = {.msg_iov = &part,
-            .msg_iovlen = 1,
-            .msg_control = control.bytes,
-            .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    (void)memcpy(CMSG_DATA(header), &listener, sizeof(int));
-    while (sendmsg(confine->sock, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-    }
-    _exit(0); /* if it could not be sent, init runs into its deadline and refuses */
-}
-
-static int fork_sibling_in_child(const struct laz_confine *confine)
-{
-    long pid = syscall(
-            SYS_clone, (unsigned long)(CLONE_FILES | CLONE_PARENT | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
-    if (pid == 0) {
-        sibling_in_child(confine);
-    }
-    return pid < 0 ? -1 : 0;
-}
-
 static int load_filter_in_child(const struct laz_image_bpf *bpf, unsigned flags)
 {
     struct sock_fprog program = {
@@ -295,13 +243,13 @@ static int load_filters_in_child(const struct laz_confine *confine)
     return load_filter_in_child(&confine->image->plain, 0) < 0 ? -1 : 0;
 }
 
-/* Without a listener: init lets us through by a byte; end of file means that it refuses. */
-static int wait_at_gate_in_child(int gate)
+/* Without a listener: init lets us through by a byte. If it refuses, it kills us. */
+static int wait_at_gate_in_child(int sock)
 {
     char byte = 0;
     ssize_t n = 0;
     do {
-        n = read(gate, &byte, 1);
+        n = read(sock, &byte, 1);
     } while (n < 0 && errno == EINTR);
     if (n == 0) {
         errno = ECANCELED;
@@ -346,6 +294,7 @@ static void restrict_in_child(const struct laz_confine *confine, int ruleset)
     step_in_child(confine, LAZ_STEP_NO_NEW_PRIVS, prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL));
     if (ruleset >= 0) {
         step_in_child(confine, LAZ_STEP_LANDLOCK_RESTRICT, laz_sys_landlock_restrict(ruleset));
+        (void)close(ruleset); /* the table is shared: it would stay in init */
         page->landlock_probe = laz_landlock_probe_in_child(confine->image);
         errno = ENOTRECOVERABLE;
         step_in_child(confine, LAZ_STEP_LANDLOCK_PROBE, page->landlock_probe == 0 ? -1 : 0);
@@ -381,9 +330,9 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
         step_in_child(confine, LAZ_STEP_DEATH_SIGNAL, set_death_signal_in_child(confine->parent));
     }
     restrict_in_child(confine, ruleset);
-    if (confine->decided->events) {
-        step_in_child(confine, LAZ_STEP_SIBLING, fork_sibling_in_child(confine));
-    }
+    /* init wakes up while the filter is loaded, and then waits for the listener's number in the
+     * page */
+    step_in_child(confine, LAZ_STEP_ANNOUNCE, write(confine->sock, "", 1) == 1 ? 0 : -1);
     const uint64_t no_signals = 0;
     step_in_child(confine, LAZ_STEP_MASK,
             (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals)));
@@ -391,36 +340,9 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
     step_in_child(confine, LAZ_STEP_SECCOMP, listening);
     confine->page->step = LAZ_STEP_GATE;
     if (listening == 0) {
-        step_in_child(confine, LAZ_STEP_GATE, wait_at_gate_in_child(confine->gate));
+        step_in_child(confine, LAZ_STEP_GATE, wait_at_gate_in_child(confine->sock));
     }
     (void)execve(confine->path, confine->argv, confine->envp);
     confine->page->step = LAZ_STEP_EXEC;
     fail_in_child(confine->page, confine->path);
-}
-
-int laz_confine_take_listener(int sock)
-{
-    char byte = 0;
-    struct iovec part = {.iov_base = &byte, .iov_len = 1};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct msghdr message = {.msg_iov = &part,
-            .msg_iovlen = 1,
-            .msg_control = control.bytes,
-            .msg_controllen = sizeof(control.bytes)};
-    ssize_t n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    if (n < 0) {
-        return -1;
-    }
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (n != 1 || header == NULL || header->cmsg_level != SOL_SOCKET ||
-            header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int))) {
-        errno = EPROTO;
-        return -1;
-    }
-    int listener = -1;
-    (void)memcpy(&listener, CMSG_DATA(header), sizeof(int));
-    return listener;
 }

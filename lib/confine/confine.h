@@ -30,7 +30,7 @@
     X(LANDLOCK_PROBE, "see a forbidden path refused",                                              \
             "the kernel does not show Landlock in /proc")                                          \
     X(WRITE_XOR_EXECUTE, "forbid writable code", "irrevocable and inherited")                      \
-    X(SIBLING, "fork the sibling", "it hands the listener over, which the filter may forbid")      \
+    X(ANNOUNCE, "tell init that the filter comes", "write(2) may be forbidden below")              \
     X(MASK, "unblock all signals", "rt_sigprocmask may be forbidden below")                        \
     X(SECCOMP, "load the filter", "last: it may forbid every call above")                          \
     X(GATE, "wait at the gate", "init reads back what was done before anything runs")              \
@@ -51,7 +51,7 @@ struct laz_confine_page {
     volatile int32_t step;   /* enum laz_confine_step: the one that runs, or failed */
     volatile int32_t failed; /* 1: `step` failed with `sys_errno`, and the child exits */
     volatile int32_t sys_errno;
-    volatile int32_t listener; /* child's descriptor of the listener; -1 not yet, -2 none */
+    volatile int32_t listener; /* the number of the listener; -1 not yet, -2 none */
     volatile int32_t wait_killable;
     volatile int32_t securebits;     /* read back; -1 not read */
     volatile int32_t landlock_probe; /* errno seen, or -1 where nothing could be learnt */
@@ -59,15 +59,20 @@ struct laz_confine_page {
     char detail[256];                /* a path to blame, or "" */
 };
 
-/* Everything that the child needs, prepared before the fork. All pointers borrowed. */
+/* Everything that the child needs, prepared before the fork. All pointers borrowed.
+ *
+ * The child shares init's descriptor table until its execve (CLONE_FILES): so the listener, which
+ * seccomp(2) creates in the child, is at once in init's table too, under the number that the page
+ * says. Nothing has to be sent, which the filter could forbid, and execve gives the workload a
+ * table of its own without anything that is close-on-exec. */
 struct laz_confine {
     const struct laz_image *image;
     const struct laz_decided *decided;
     struct laz_confine_page *page;
     pid_t parent; /* init, for the check after PR_SET_PDEATHSIG */
     bool set_death_signal;
-    int sock;         /* the sibling sends the listener here */
-    int gate;         /* read end; used where there is no listener */
+    int sock; /* a byte goes out before the filter is loaded; without a listener, one comes in
+               * when init has read the child back */
     const char *path; /* absolute */
     char *const *argv;
     char *const *envp;
@@ -75,9 +80,5 @@ struct laz_confine {
 
 /* In the forked child, and nowhere else. Ends in execve or _exit. */
 _Noreturn void laz_confine_in_child(const struct laz_confine *confine);
-
-/* Receive the listener that the sibling sends: the descriptor, or -1 with errno (EAGAIN: not yet).
- */
-int laz_confine_take_listener(int sock);
 
 #endif

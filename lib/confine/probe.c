@@ -22,6 +22,27 @@ static bool has_capability(const struct laz_probe *probe, int capability)
     return (probe->effective >> capability & 1) != 0;
 }
 
+/* capget cannot fail for the calling process; if it does, nothing is granted. */
+static uint64_t effective_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {0};
+    if (syscall(SYS_capget, &header, data) < 0) {
+        return 0;
+    }
+    return data[0].effective | (uint64_t)data[1].effective << 32;
+}
+
+int laz_probe_own_filters(struct laz_probe *probe, struct laz_err *err)
+{
+    struct laz_process_state self;
+    if (laz_attest_read(0, &self, err) < 0) {
+        return -1;
+    }
+    probe->outer_filters = self.seccomp_filters;
+    return 0;
+}
+
 int laz_probe_run(struct laz_probe *ret, struct laz_err *err)
 {
     struct laz_probe probe = {.pid = getpid(), .uid = getuid(), .gid = getgid()};
@@ -34,13 +55,11 @@ int laz_probe_run(struct laz_probe *ret, struct laz_err *err)
                     (unsigned long long)limit.rlim_cur, OPEN_FILES_MIN);
         }
     }
-    struct laz_process_state self;
-    if (laz_attest_read(0, &self, err) < 0) {
-        return laz_err_context(err, "/proc is needed to read back what was enforced");
+    if (access("/proc/self/status", R_OK) < 0) {
+        return laz_err_set(err, LAZ_E_ENVIRONMENT, errno,
+                "/proc is needed to read back what was enforced: %s", strerror(errno));
     }
-    probe.effective = self.cap_effective;
-    probe.outer_seccomp = self.seccomp;
-    probe.outer_filters = self.seccomp_filters;
+    probe.effective = effective_capabilities();
 
     int abi = laz_sys_landlock_create(NULL, 0, LAZ_LL_CREATE_VERSION);
     probe.landlock_abi = abi > 0 ? abi : 0;

@@ -21,13 +21,17 @@ struct laz_probe {
     int landlock_errno; /* why none: ENOSYS not built, EOPNOTSUPP not enabled, EPERM outer filter */
     int notify_errno;   /* 0 = notifications exist; EBUSY is only seen when the filter is loaded */
     int mdwe_errno;     /* 0 = write-xor-execute exists */
-    int outer_seccomp;  /* Seccomp: of /proc/self/status */
-    int outer_filters;  /* Seccomp_filters:, or -1 where the kernel does not show it (before 5.9) */
+    int outer_filters;  /* seccomp filters on this process, by laz_probe_own_filters; -1 where the
+                         * kernel  does not show it (before 5.9) */
     uint64_t open_files; /* soft RLIMIT_NOFILE */
 };
 
 /* LAZ_E_ENVIRONMENT if /proc is absent or fewer than 16 descriptors may be open. */
 LAZ_MUST_CHECK int laz_probe_run(struct laz_probe *ret, struct laz_err *err);
+
+/* Count the filters that are on this process already. Apart from laz_probe_run because PID 1 has
+ * the time for it only after the fork, while the child confines itself. LAZ_E_ENVIRONMENT. */
+LAZ_MUST_CHECK int laz_probe_own_filters(struct laz_probe *probe, struct laz_err *err);
 
 /* What will be done, decided in one place before anything is forked. */
 struct laz_decided {

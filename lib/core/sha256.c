@@ -93,6 +93,23 @@ static void store_be32(uint8_t *p, uint32_t x)
     p[3] = (uint8_t)x;
 }
 
+/* Round `turn` modulo 8: variable a stands at index -turn, b behind it, and so on (section 6.2.2,
+ * step 3). */
+static inline void round_once(uint32_t v[8], unsigned turn, uint32_t input)
+{
+    uint32_t a = v[(0U - turn) % 8];
+    uint32_t b = v[(1U - turn) % 8];
+    uint32_t c = v[(2U - turn) % 8];
+    uint32_t e = v[(4U - turn) % 8];
+    uint32_t f = v[(5U - turn) % 8];
+    uint32_t g = v[(6U - turn) % 8];
+    uint32_t big1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    uint32_t t1 = v[(7U - turn) % 8] + big1 + ((e & f) ^ (~e & g)) + input;
+    uint32_t big0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    v[(3U - turn) % 8] += t1;
+    v[(7U - turn) % 8] = t1 + big0 + ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void compress(uint32_t state[8], const uint8_t block[64])
 {
     uint32_t w[64];
@@ -106,15 +123,12 @@ static void compress(uint32_t state[8], const uint8_t block[64])
     }
     uint32_t v[8];
     (void)memcpy(v, state, sizeof(v));
-    for (size_t t = 0; t < 64; t++) {
-        uint32_t big1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + big1 + choose + round_constant[t] + w[t];
-        uint32_t big0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        (void)memmove(v + 1, v, 7 * sizeof(v[0]));
-        v[4] += t1;
-        v[0] = t1 + big0 + majority;
+    /* The eight working variables turn by one place a round: turn the index instead of the values.
+     */
+    for (unsigned t = 0; t < 64; t += 8) {
+        for (unsigned i = 0; i < 8; i++) {
+            round_once(v, i, round_constant[t + i] + w[t + i]);
+        }
     }
     for (size_t i = 0; i < 8; i++) {
         state[i] += v[i];

@@ -421,6 +421,7 @@ int laz_image_decode(const void *block, size_t length, struct laz_image *ret, st
         return corrupt(err, "its digest does not match its content");
     }
     (void)memset(ret, 0, sizeof(*ret));
+    (void)memcpy(ret->digest, seen, sizeof(seen));
     take_body(&in, ret);
     return in.wrong == NULL ? 0 : corrupt(err, in.wrong);
 }

@@ -122,7 +122,7 @@ static void check_actions(const struct node *before, const struct laz_event *eve
             cr_assert_eq(after->phase, LAZ_PHASE_DRAIN_KILLED);
             break;
         case LAZ_DO_ABORT_START:
-            cr_assert_lt(before->state.phase, LAZ_PHASE_RUNNING);
+            cr_assert_lt(before->state.phase, LAZ_PHASE_KILLING);
             cr_assert_eq(after->phase, LAZ_PHASE_DONE);
             break;
         case LAZ_DO_RELEASE:

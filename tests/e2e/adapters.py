@@ -35,18 +35,19 @@ class Init:
     def installed(self):
         return os.access(self.base[0], os.X_OK)
 
-    def command(self, app, folder, policy=None, separator=True):
+    def command(self, app, folder, policy=None, separator=True, source=False):
         """The whole argv that runs app; folder is for files that this run needs."""
         return [*self.base, *(["--"] if separator and self.base else []), *app]
 
-    def start(self, words=(), mode="pid1", conditions=(), app=None, policy=None, env=None, separator=True, **rest):
-        """A fence.Run with this init around the probe (or around app)."""
+    def start(self, words=(), mode="pid1", conditions=(), app=None, policy=None, env=None, separator=True, source=False,
+              **rest):
+        """A fence.Run with this init around the probe (or around app); source: start from YAML, not compiled."""
         folder = fence.scratch() / f"app-{fence.Run._count}"
         folder.mkdir()
         folder.chmod(0o777)
         log = str(folder / "log")
         argv = app if app is not None else [fence.tool("probe"), f"log={log}", *words]
-        command = self.command(argv, folder, policy, separator)
+        command = self.command(argv, folder, policy, separator, source)
         if mode == "under-tini":
             command = [*PEERS["tini"].base, "-s", "--", *command]
         elif mode == "under-catatonit":
@@ -101,8 +102,9 @@ class Lazaret(Init):
             cls._images[key] = str(image)
         return cls._images[key]
 
-    def command(self, app, folder, policy=None, separator=True):
+    def command(self, app, folder, policy=None, separator=True, source=False):
         image = self.image(self.policy(policy))
+        image = image.removesuffix(".img") + ".yaml" if source else image
         dashes = ["--"] if separator else []
         return [*self.base, "--policy", image, "--events", str(folder / "events"), *dashes, *app]
 

@@ -6,6 +6,7 @@ sees to a FIFO. Every wait here has a time-out and ends in Failed with the state
 a hanging init is a failure and never a hanging suite. Must never start an init in any other way.
 """
 import atexit
+import collections
 import ctypes
 import fcntl
 import functools
@@ -366,6 +367,29 @@ class Run:
         if not quiet:
             laz.check(done, "the fence did not report its bystanders")
             laz.check(not self.bystander, f"a bystander was signalled: {self.bystander}")
+
+
+TRACE_LINE = re.compile(r"^(\d+)\s+[\d.]+ (\w+)\(")
+
+
+def calls_of(lines, first_pid, only=None, until_exec_of=None):
+    """(name, k) of the calls in a trace after the held process's exec, k as strace's "when" counts them.
+
+    only: of this process alone. until_exec_of: up to the exec of a program whose path ends so.
+    """
+    counts, found, started = collections.defaultdict(collections.Counter), {}, False
+    for line in lines:
+        match = TRACE_LINE.match(line)
+        if match is None or (only and int(match.group(1)) != only):
+            continue
+        pid, name = match.groups()
+        counts[pid][name] += 1
+        if started:
+            found.setdefault((name, counts[pid][name]), None)
+        started = started or (name == "execve" and int(pid) == first_pid)
+        if until_exec_of and re.search(rf'execve\("[^"]*{until_exec_of}"', line):
+            break
+    return list(found)
 
 
 def open_log(path):

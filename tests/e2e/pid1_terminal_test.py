@@ -5,6 +5,7 @@ Item 16 of the conformance list and contract C23. The terminal is a pseudo termi
 """
 import fcntl
 import os
+import re
 import select
 import struct
 import termios
@@ -23,12 +24,12 @@ def keys(run, text):
     os.write(run.terminal, text)
 
 
-def screen_until(run, text, seen="", seconds=5.0):
-    """What the terminal has shown, up to and including text; fails if that does not come."""
+def screen_until(run, pattern, seen="", seconds=5.0):
+    """What the terminal has shown, as soon as pattern is in it; fails if that does not come."""
     end = time.monotonic() + seconds
-    while text not in seen:
+    while not re.search(pattern, seen):
         ready, _, _ = select.select([run.terminal], [], [], max(0.0, end - time.monotonic()))
-        laz.check(ready, f"no {text!r} on the terminal: {seen!r}")
+        laz.check(ready, f"no {pattern!r} on the terminal: {seen!r}")
         seen += os.read(run.terminal, 4096).decode(errors="replace")
     return seen
 
@@ -123,11 +124,15 @@ def handed_back(mode):
 
 @both("an interactive shell has job control and complains of nothing")
 def shell(mode):
+    shell_runs(INIT, mode)
+
+
+def shell_runs(init, mode):
     policy = {"workload": {"env": {"pass": ["PATH", "TERM"]}, "exec-budget": -1}}
     env = {**fence.ENVIRONMENT, "TERM": "dumb", "PS1": "$ ", "HOME": "/"}
-    with INIT.start(app=["/bin/bash", "--norc", "--noprofile", "-i"], mode=mode, conditions=["tty"],
+    with init.start(app=["/bin/bash", "--norc", "--noprofile", "-i"], mode=mode, conditions=["tty"],
                     policy=policy, env=env) as run:
-        seen = screen_until(run, "$ ")
+        seen = screen_until(run, r"\$ ")
         keys(run, b"cat\n")
         end = time.monotonic() + 5
         # Typed before cat reads, a line would still be the shell's editor's.
@@ -135,13 +140,27 @@ def shell(mode):
             time.sleep(0.02)
         time.sleep(0.1)
         keys(run, b"echoed\n")
-        seen = screen_until(run, "echoed\r\nechoed", seen)
+        seen = screen_until(run, r"echoed\r\nechoed", seen)
         keys(run, b"\x1a")
-        seen = screen_until(run, "$ ", screen_until(run, "Stopped", seen).replace("$ ", "> "))
-        keys(run, b"kill -9 %1; wait; exit 6\n")
+        seen = screen_until(run, r"Stopped[^$]*\$ ", seen)
+        keys(run, b"kill -9 %1; sleep 0.1; true\n")
+        seen = screen_until(run, r"Killed[^$]*\$ ", seen)
+        keys(run, b"exit 6\n")
         laz.check_equal(str(run.wait()), "exit 6", f"status after {seen!r}")
         for complaint in ("no job control", "cannot set terminal"):
             laz.check(complaint not in seen, f"bash says: {seen!r}")
+
+
+def shell_control():
+    try:
+        shell_runs(adapters.control("catatonit"), "pid1")
+    except laz.Failed as failure:
+        laz.check("Stopped" in str(failure), f"failed for another reason: {failure}")
+    else:
+        laz.check(False, "catatonit's shell has job control: the control shows nothing")
+
+
+laz.case("control: under catatonit ^Z does not stop a job")(shell_control)
 
 
 if __name__ == "__main__":

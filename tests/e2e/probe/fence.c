@@ -77,10 +77,11 @@ static void bystander_run(int index, int log)
     if (index == 1) {
         (void)setsid();
     }
+    /* The first record, without a signal, says that this one listens. */
     for (;;) {
-        (void)signal_wait(UINT64_MAX, -1, &record.seen);
         ssize_t written = write(log, &record, sizeof record);
         (void)written;
+        (void)signal_wait(UINT64_MAX, -1, &record.seen);
     }
 }
 
@@ -104,6 +105,12 @@ static void bystanders_start(struct warden *w)
     }
     (void)close(log[1]);
     w->bystander_log = log[0];
+    for (int i = 0; i < BYSTANDERS; i++) {
+        struct bystander_record ready;
+        if (read(w->bystander_log, &ready, sizeof ready) != (ssize_t)sizeof ready) {
+            die("bystander");
+        }
+    }
 }
 
 static void message_send_fds(int control, const char *text, const int *fds, size_t count)

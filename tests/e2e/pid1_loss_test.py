@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No stop signal is lost from the moment on at which init listens, and none starts a workload.
+
+Items 3 and 22 of the conformance list. probe/race.c starts the init hundreds or thousands of times and sends
+TERM at a random moment; what is lost shows as a workload that runs on. The controls are inits that do lose.
+"""
+import json
+import os
+import time
+
+import adapters
+import fence
+import laz
+from fence import TERM
+
+INIT = adapters.subject()
+COUNT = 10000 if laz.LONG else 400
+AFTER_EXEC = 2000 if laz.LONG else 150
+CONTROLS = 150
+SEED = 20240229
+
+
+def race(init, kind, count, microseconds, mode, pinning):
+    """Counts of stopped, died, lost, hung and other."""
+    folder = fence.scratch() / f"race-{time.monotonic_ns()}"
+    folder.mkdir()
+    command = init.command([fence.tool("race"), "app"], folder)
+    argv = [fence.tool("race"), kind, str(count), str(microseconds), mode, pinning, str(SEED), "--", *command]
+    reader, writer = os.pipe()
+    with fence.Run(argv, "nested", stdout=writer) as run:
+        os.close(writer)
+        laz.check_equal(str(run.wait(60 + count / 10)), "exit 0", f"race ({run.stderr()[-300:]!r})")
+    with os.fdopen(reader) as text:
+        return json.load(text)
+
+
+def none_lost(seen, count, may_die):
+    """All were stopped; where init is no PID 1 it may die of a TERM that comes before it listens."""
+    fine = seen["stopped"] + (seen["died"] if may_die else 0)
+    laz.check_equal(fine, count, f"stopped in time: {seen}")
+
+
+for place in adapters.MODES:
+    for how in ("pinned", "free"):
+        label = "PID 1" if place == "pid1" else "not PID 1"
+
+        def lost_after_armed(place=place, how=how):
+            none_lost(race(INIT, "armed", COUNT, 200, place, how), COUNT, False)
+
+        laz.case(f"{COUNT} TERMs after init listens, none lost [{label}, {how}]")(lost_after_armed)
+
+        def lost_late(place=place, how=how):
+            none_lost(race(INIT, "armed", COUNT // 4, 5000, place, how), COUNT // 4, False)
+
+        laz.case(f"{COUNT // 4} TERMs over the whole start, none lost [{label}, {how}]")(lost_late)
+
+
+def lost_after_exec():
+    """Before its first instruction no init can listen; a TERM in that window is lost for PID 1."""
+    seen = race(INIT, "exec", AFTER_EXEC, 1000, "pid1", "pinned")
+    laz.check_equal(seen["hung"] + seen["other"], 0, f"outcomes {seen}")
+    laz.check(seen["lost"] <= AFTER_EXEC * 0.15, f"deaf for more than a seventh of the first millisecond: {seen}")
+
+
+laz.case(f"{AFTER_EXEC} TERMs in the first millisecond: at most the first instants are deaf")(lost_after_exec)
+
+
+def never_hangs():
+    seen = race(INIT, "exec", AFTER_EXEC, 3000, "nested", "free")
+    none_lost(seen, AFTER_EXEC, True)
+
+
+laz.case(f"{AFTER_EXEC} TERMs after exec where init is not PID 1: it stops or dies, nothing runs on")(never_hangs)
+
+for peer in ("dumb-init", "tini -g", "catatonit -g"):
+
+    def loses(peer=peer):
+        seen = race(adapters.control(peer), "armed", CONTROLS, 200, "pid1", "pinned")
+        laz.check(seen["lost"] > 0, f"{peer} lost nothing: the test shows nothing: {seen}")
+
+    laz.case(f"control: the same test catches {peer}")(loses)
+
+
+def stop_during_start(policy_of, step_ms, last_ms):
+    """TERM every step_ms after exec. The workload may only have started before it."""
+    for delay in range(0, last_ms, step_ms):
+        with INIT.start(["say=started", "pause"], "pid1", **policy_of(delay)) as run:
+            began = run.wait_exec()
+            while time.monotonic_ns() < began + delay * 1_000_000 + 100_000:
+                pass
+            sent = time.monotonic_ns()
+            run.kill(TERM)
+            ended = run.wait(5)
+            laz.check_equal(str(ended), "exit 143", f"TERM at {delay} ms")
+            for line in run.seen("say"):
+                late = (line["t"] - sent) / 1e6
+                # What had passed the gate when the TERM came needs an exec to speak.
+                laz.check(late < 30, f"TERM at {delay} ms, and the workload spoke {late:.1f} ms later")
+
+
+def stop_compiled():
+    stop_during_start(lambda delay: {}, 1 if laz.LONG else 2, 60 if laz.LONG else 30)
+
+
+laz.case("TERM at each millisecond of a start from a compiled policy ends it")(stop_compiled)
+
+
+def stop_yaml():
+    if not INIT.enforces:
+        laz.skip("a peer has no policy")
+    stop_during_start(lambda delay: {"source": True}, 1 if laz.LONG else 5, 500 if laz.LONG else 60)
+
+
+laz.case("TERM at each millisecond of a start from YAML ends it")(stop_yaml)
+
+
+def stop_slow_setup():
+    """lazaret-setup is held in its first calls for a second; the stop does not wait for it."""
+    if not INIT.enforces:
+        laz.skip("a peer has no setup")
+    for delay in (0.05, 0.2, 0.5):
+        with INIT.start(["say=started", "pause"], "pid1", conditions=["hold"], source=True) as run:
+            run.trace("-e", "trace=execve", "-e", "inject=execve:delay_exit=1000000:when=2")
+            run.wait_exec()
+            time.sleep(delay)
+            sent = time.monotonic_ns()
+            run.kill(TERM)
+            ended = run.wait(4)
+            laz.check_equal(str(ended), "exit 143", f"TERM {delay} s into a slow setup")
+            laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")
+            laz.check((ended.t - sent) / 1e9 < 1.6, "the stop waited for the setup")
+
+
+laz.case("a stop during a slow setup ends it, and nothing starts")(stop_slow_setup)
+
+
+if __name__ == "__main__":
+    laz.main()

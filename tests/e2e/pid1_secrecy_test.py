@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PID 1 keeps nothing worth reading, and nobody of the workload's uid can read it; debuggers do not upset it.
+
+Items 20 and 21 of the conformance list and contract C27. Markers are planted in the environment and looked
+for in everything that the kernel shows of the process, as root and from outside.
+"""
+import os
+import signal
+import subprocess
+import time
+
+import adapters
+import fence
+import laz
+import scenarios
+from adapters import both
+from fence import TERM
+
+INIT = adapters.subject()
+MARKER = "laz-marker-0d9f6c1e"
+
+
+def memory(pid):
+    """All readable memory of a process, as root sees it."""
+    out = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            span, rights = line.split()[:2]
+            if "r" not in rights or "[vvar" in line or "[vsyscall]" in line:
+                continue
+            start, end = (int(x, 16) for x in span.split("-"))
+            try:
+                mem.seek(start)
+                out.append(mem.read(end - start))
+            except OSError:
+                pass
+    return b"".join(out)
+
+
+def everything(pid):
+    """Name and content of each place where a secret could stay."""
+    yield "memory", memory(pid)
+    for name in ("environ", "cmdline", "auxv"):
+        with open(f"/proc/{pid}/{name}", "rb") as text:
+            yield name, text.read()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        yield f"fd {fd}", os.readlink(f"/proc/{pid}/fd/{fd}").encode()
+
+
+def found_in(init, mode):
+    env = {**fence.ENVIRONMENT, "DATABASE_PASSWORD": MARKER, "AWS_SECRET": MARKER + "x"}
+    policy = {"workload": {"env": {"pass": ["PATH", "DATABASE_PASSWORD"]}}}
+    with init.start(["state", "until=15"], mode, env=env, policy=policy) as run:
+        state = run.expect("state")
+        laz.check(f"DATABASE_PASSWORD={MARKER}" in state["env"], "the workload lacks what was passed on")
+        run.expect("listening")
+        return [name for name, content in everything(run.pid) if MARKER.encode() in content]
+
+
+@both("a secret of the environment is nowhere in init, once the workload runs")
+def markers(mode):
+    laz.check_equal(found_in(INIT, mode), [], "places that hold the marker")
+
+
+def markers_control():
+    laz.check("memory" in found_in(adapters.control("tini"), "pid1"), "the search does not find what tini keeps")
+
+
+laz.case("control: the same search finds the secret in tini")(markers_control)
+
+
+@both("nobody of init's own uid can look into it")
+def pried(mode):
+    laz.check_equal(scenarios.pries(INIT, mode), "nothing", "what a process of the same uid can read")
+
+
+def pried_control():
+    laz.check("environ" in scenarios.pries(adapters.control("tini"), "pid1"), "tini is not readable either")
+
+
+laz.case("control: tini can be read by its own uid")(pried_control)
+
+
+@both("init cannot dump core, and after its start holds few privileges")
+def narrowed(mode):
+    if not INIT.enforces:
+        laz.skip("a peer keeps what it has")
+    with INIT.start(["until=15"], mode) as run:
+        run.expect("listening")
+        status = run.status()
+        kept = int(status["CapEff"], 16) | int(status["CapPrm"], 16)
+        laz.check_equal(kept & ~(1 << 5), 0, f"capabilities beside KILL: {status['CapEff']}")
+        laz.check_equal(status["Seccomp"], "2", "a filter of its own")
+        laz.check_equal(status["NoNewPrivs"], "1", "no_new_privs")
+        with open(f"/proc/{run.pid}/limits") as limits:
+            core = next(line for line in limits if line.startswith("Max core"))
+        with open(f"/proc/{run.pid}/coredump_filter") as dump:
+            laz.check(int(dump.read(), 16) == 0 or core.split()[4] == "0", "a core would have content")
+
+
+@both("a debugger that attaches and leaves does not upset it")
+def debugged(mode):
+    with INIT.start(["until=15", "exit=7"], mode) as run:
+        run.expect("listening")
+        for _ in range(3):
+            tracer = subprocess.Popen(["strace", "-f", "-o", "/dev/null", "-p", str(run.pid)],
+                                      stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+            tracer.stderr.readline()
+            run.kill(40)
+            time.sleep(0.05)
+            tracer.send_signal(signal.SIGINT)
+            tracer.communicate()
+        laz.check_equal(len(run.seen("signal", settle=0.1, sig=40)), 3, "signals under the debugger")
+        run.kill(TERM)
+        laz.check_equal(str(run.wait()), "exit 7", "status")
+
+
+@both("idle, init does not wake up")
+def idle(mode):
+    rate = scenarios.idle_wakeups(INIT, mode, 10.0 if laz.LONG else 2.0)
+    laz.check_equal(rate, 0.0, "wake-ups a second")
+
+
+def idle_control():
+    rate = scenarios.idle_wakeups(adapters.control("tini"), "pid1")
+    laz.check(rate > 0, "tini does not wake up either")
+
+
+laz.case("control: tini wakes up every second")(idle_control)
+
+
+def clock_step():
+    """The grace must not follow the wall clock; a time namespace has no CLOCK_REALTIME, so the clock is read."""
+    if not INIT.enforces:
+        laz.skip("no peer has a grace")
+    with INIT.start(["for=8000"], "pid1", conditions=["hold"],
+                    policy={"shutdown": {"grace": "400ms", "drain": "100ms"}}) as run:
+        run.trace("-e", "trace=clock_gettime,gettimeofday,time,timerfd_create,timer_create")
+        run.expect("listening")
+        run.kill(TERM)
+        run.wait()
+        own = [line for line in run.traced() if line.split()[0] == str(run.pid)]
+        late = [line for line in own if "CLOCK_REALTIME" in line and "timer" in line]
+        laz.check_equal(late, [], "timers on the wall clock")
+
+
+laz.case("no deadline follows the wall clock")(clock_step)
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "confine/sys.h"
@@ -24,7 +23,7 @@ void laz_listener_init(struct laz_listener *listener, int fd)
     listener->may_hold = true;
     uint64_t flags = LAZ_SECCOMP_SYNC_WAKE_UP;
     /* before 6.6 the answer takes the slow way across processors; nothing else changes */
-    (void)ioctl(fd, (int)LAZ_SECCOMP_NOTIF_SET_FLAGS, flags);
+    (void)laz_sys_ioctl(fd, LAZ_SECCOMP_NOTIF_SET_FLAGS, (void *)(uintptr_t)flags);
 }
 
 /* RECV blocks while nothing is waiting, whatever O_NONBLOCK says: so look first. If the caller dies
@@ -40,7 +39,7 @@ int laz_listener_receive(struct laz_listener *listener, struct seccomp_notif *re
         return -1; /* POLLHUP: the last process under the filter is gone */
     }
     (void)memset(ret, 0, sizeof(*ret)); /* the kernel insists */
-    if (ioctl(listener->fd, (int)SECCOMP_IOCTL_NOTIF_RECV, ret) == 0) {
+    if (laz_sys_ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_RECV, ret) == 0) {
         return 1;
     }
     return errno == ENOENT || errno == EINTR || errno == EAGAIN ? 0 : -1;
@@ -55,7 +54,7 @@ static void send_answer(const struct laz_listener *listener, uint64_t id, int er
     } else {
         response.error = -errno_value;
     }
-    while (ioctl(listener->fd, (int)SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno == EINTR) {
+    while (laz_sys_ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno == EINTR) {
     }
 }
 

@@ -45,9 +45,11 @@ static void fill_standard(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
-            int opened = open("/dev/null", O_RDWR); /* meant to be inherited */
+            /* meant to be inherited, both */
+            int opened = open("/dev/null", O_RDWR); /* NOLINT(android-cloexec-open) */
             if (opened < 0) {
-                opened = open("/", O_PATH); /* without /dev: useless, but taken */
+                /* without /dev: useless, but taken */
+                opened = open("/", O_PATH); /* NOLINT(android-cloexec-open) */
             }
             (void)opened; /* the lowest free number is fd itself */
         }

@@ -200,11 +200,11 @@ void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns)
 static void hand_terminal(struct laz_pid1 *pid1, pid_t group)
 {
     pid_t foreground = -1;
-    if (ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) < 0) {
+    if (laz_sys_ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) < 0) {
         return; /* not a terminal, or not our controlling one */
     }
     bool ours = foreground == getpgrp() || foreground == pid1->launch.pid;
-    if (ours && ioctl(STDIN_FILENO, TIOCSPGRP, &group) < 0) {
+    if (ours && laz_sys_ioctl(STDIN_FILENO, TIOCSPGRP, &group) < 0) {
         pid1->degraded |= LAZ_DEGRADED_BIT(TERMINAL);
     }
 }

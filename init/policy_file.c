@@ -148,8 +148,7 @@ static void find_setup(char *ret, size_t size)
 
 static _Noreturn void setup_in_child(const char *program, const char *policy, int fd, bool pinned)
 {
-    char *const arguments[] = {(char *)SETUP_NAME, (char *)(pinned ? "--pinned" : "--unpinned"),
-            (char *)(uintptr_t)policy, NULL};
+    const char *const arguments[] = {SETUP_NAME, pinned ? "--pinned" : "--unpinned", policy, NULL};
     char *const environment[] = {NULL};
     uint64_t none = 0;
     if (fd == SETUP_FD) {
@@ -158,7 +157,7 @@ static _Noreturn void setup_in_child(const char *program, const char *policy, in
         _exit(109);
     }
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
-    (void)execve(program, arguments, environment);
+    (void)execve(program, (char *const *)(uintptr_t)arguments, environment); /* it only reads */
     _exit(errno == ENOENT ? 127 : 126);
 }
 

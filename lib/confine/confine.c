@@ -98,9 +98,9 @@ static int mark_descriptors_in_child(void)
 static int set_limits_in_child(const struct laz_image *image)
 {
     for (uint32_t i = 0; i < image->n_limits; i++) {
-        struct rlimit limit = {
-                .rlim_cur = image->limits[i].value, .rlim_max = image->limits[i].value};
-        if (setrlimit((int)image->limits[i].resource, &limit) < 0) {
+        uint64_t value = image->limits[i].value;
+        const uint64_t limit[2] = {value, value}; /* the kernel's struct rlimit64: soft, hard */
+        if (syscall(SYS_prlimit64, 0, image->limits[i].resource, limit, NULL) < 0) {
             return -1;
         }
     }

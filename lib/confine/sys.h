@@ -79,6 +79,12 @@ static inline int laz_sys_seccomp(unsigned operation, unsigned flags, void *args
     return (int)syscall(SYS_seccomp, operation, flags, args);
 }
 
+/* libcs disagree about the type of the request */
+static inline int laz_sys_ioctl(int fd, unsigned long request, void *argument)
+{
+    return (int)syscall(SYS_ioctl, fd, request, argument);
+}
+
 static inline int laz_sys_landlock_create(
         const struct laz_ll_ruleset *attr, size_t size, uint32_t flags)
 {

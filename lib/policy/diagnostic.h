@@ -10,11 +10,11 @@
 
 #include "core/buf.h"
 
-#define LAZ_DIAGNOSTICS_MAX     32  /* more than anybody corrects in one go */
-#define LAZ_DIAGNOSTIC_FILE_MAX 256 /* bytes of the file's name; longer ones are cut on the left   \
-                                     */
+/* Ceilings, in bytes but for the first. */
+#define LAZ_DIAGNOSTICS_MAX        32  /* more than anybody corrects in one go */
+#define LAZ_DIAGNOSTIC_FILE_MAX    256 /* the file's name; longer ones are cut on the left */
 #define LAZ_DIAGNOSTIC_MESSAGE_MAX 512 /* a key's path, 64 bytes of the user's text, a sentence */
-#define LAZ_DIAGNOSTIC_SOURCE_MAX  256 /* bytes of the source line; cut around the caret */
+#define LAZ_DIAGNOSTIC_SOURCE_MAX  256 /* the source line; cut around the caret */
 
 /* Where something was said. file is an index into laz_policy.files; line 0 = nowhere, a default. */
 struct laz_pos {

@@ -12,6 +12,7 @@
 
 #include "core/buf.h"
 #include "core/sha256.h"
+#include "policy/arena.h"
 #include "policy/diagnostic.h"
 #include "policy/tables/tables.h"
 #include "policy/vocabulary.h"
@@ -140,8 +141,8 @@ struct laz_shutdown {
     uint32_t drain_ms;
 };
 
-/* A resolved, validated policy. Invariant: laz_policy_load returns one only if it produced no error
- * diagnostic. */
+/* A resolved, validated policy. All that it owns lives in `memory`. Invariant: laz_policy_load
+ * returns one only if it produced no error diagnostic. */
 struct laz_policy {
     size_t n_files;
     struct laz_file files[LAZ_POLICY_FILES_MAX]; /* in load order; the named file is files[0] */
@@ -199,6 +200,7 @@ struct laz_policy {
 
     struct laz_string_list relaxations; /* names, such as "allow-root" or "syscalls: ptrace" */
     struct laz_pos *key_pos;            /* owned; by field of the language, for laz_policy_pos_of */
+    struct laz_arena memory;
 };
 
 /* Where laz_policy_load reads from. */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Build tool: makes a C header of a list of system calls, as a BPF program. It goes the way of
+ * every policy: a struct laz_policy, our compiler, our proof; a program that is not proved stops
+ * the build. Runs as the target's program, because constants differ between architectures.
+ */
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "filter/filter.h"
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS /* 6.6 */
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+
+/* Opening for reading, whatever other flags libc adds. */
+#define READ_MASK (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
+
+struct entry {
+    const char *call;
+    const char *arg; /* NULL: in any case */
+    uint32_t mask;
+    uint32_t value;
+};
+
+#define LAZ_CALL(name, reason) {#name, NULL, 0, 0},
+#define LAZ_CALL_IF(name, arg, mask, value, reason)                                                \
+    {#name, #arg, (uint32_t)(mask), (uint32_t)(value)},
+
+static const struct entry pid1_calls[] = {
+#include "init/pid1_filter.def"
+};
+
+static const struct entry setup_calls[] = {
+#include "init/setup_filter.def"
+};
+
+static const struct {
+    const char *name;
+    const struct entry *entries;
+    size_t n;
+} lists[] = {
+        {"pid1", pid1_calls, sizeof(pid1_calls) / sizeof(pid1_calls[0])},
+        {"setup", setup_calls, sizeof(setup_calls) / sizeof(setup_calls[0])},
+};
+
+#define ENTRIES_MAX 64
+
+/* A policy that allows what a list has and kills for the rest. */
+struct listed {
+    struct laz_policy policy;
+    struct laz_decision decisions[LAZ_SYSCALL_TABLE_MAX];
+    struct laz_clause clauses[ENTRIES_MAX]; /* one for each entry that has a condition */
+    uint64_t values[ENTRIES_MAX];
+};
+
+static int fail(const char *what, const char *detail)
+{
+    (void)fprintf(stderr, "filter_gen: %s: %s\n", what, detail);
+    return EXIT_FAILURE;
+}
+
+/* Entries of one call must stand together: their clauses are one array. */
+static int add_entry(struct listed *listed, size_t i, const struct entry *entry)
+{
+    const struct laz_syscall *call = laz_syscall_by_name(entry->call, strlen(entry->call));
+    if (call == NULL) {
+        return fail("no such system call", entry->call);
+    }
+    struct laz_decision *decision = &listed->decisions[laz_syscall_index(call)];
+    if (entry->arg == NULL) {
+        decision->base.action = LAZ_ACTION_ALLOW;
+        return 0;
+    }
+    int arg = laz_syscall_arg_by_name(call, entry->arg, strlen(entry->arg));
+    struct laz_clauses *clauses = &decision->allow;
+    if (arg < 0) {
+        return fail(entry->call, "no such argument");
+    }
+    if (clauses->n > 0 && clauses->items + clauses->n != &listed->clauses[i]) {
+        return fail(entry->call, "its lines do not stand together");
+    }
+    listed->values[i] = entry->value;
+    listed->clauses[i] = (struct laz_clause){.verdict.action = LAZ_ACTION_ALLOW,
+            .n_conds = 1,
+            .conds[0] = {.arg = (uint8_t)arg,
+                    .width_bits = 32,
+                    .mask = entry->mask,
+                    .n_values = 1,
+                    .values = &listed->values[i]}};
+    clauses->items = clauses->n == 0 ? &listed->clauses[i] : clauses->items;
+    clauses->n++;
+    return 0;
+}
+
+static int make_policy(struct listed *listed, const struct entry *entries, size_t n)
+{
+    const struct laz_verdict kill = {.action = LAZ_ACTION_KILL};
+    listed->policy.unknown_verdict = kill;
+    listed->policy.foreign_abi_verdict = kill;
+    listed->policy.decisions = listed->decisions;
+    for (size_t i = 0; i < laz_syscall_count(); i++) {
+        listed->decisions[i].base = kill;
+        listed->decisions[i].otherwise = kill;
+    }
+    int result = n <= ENTRIES_MAX ? 0 : fail("too many lines", "raise ENTRIES_MAX");
+    for (size_t i = 0; i < n && result == 0; i++) {
+        result = add_entry(listed, i, &entries[i]);
+    }
+    return result;
+}
+
+static int write_header(const char *path, const char *name, const struct laz_filter *filter)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL) {
+        return fail("cannot write", path);
+    }
+    (void)fprintf(file,
+            "/* SPDX-License-Identifier: Apache-2.0\n *\n * Made by filter_gen of "
+            "init/%s_filter.def, "
+            "and proved.\n */\n#include <linux/filter.h>\n\n"
+            "static const struct sock_filter laz_%s_filter[] = {\n",
+            name, name);
+    for (size_t i = 0; i < filter->n; i++) {
+        const struct sock_filter *insn = &filter->insns[i];
+        (void)fprintf(file, "    {%#x, %u, %u, %#x},\n", insn->code, insn->jt, insn->jf, insn->k);
+    }
+    (void)fprintf(file, "};\n");
+    return fclose(file) == 0 ? 0 : fail("cannot write", path);
+}
+
+static int make_header(const char *name, const struct laz_policy *policy, const char *path)
+{
+    struct laz_err err = {0};
+    struct laz_filter filter = {0};
+    struct laz_filter_proof proof;
+    enum laz_arch arch = laz_arch_native();
+    int result = laz_filter_compile(policy, arch, LAZ_FILTER_OWN, &filter, &err);
+    if (result == 0) {
+        result = laz_filter_prove(policy, arch, LAZ_FILTER_OWN, &filter, &proof, &err);
+    }
+    result = result == 0 ? write_header(path, name, &filter) : fail(name, err.message);
+    laz_filter_done(&filter);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        return fail("usage", "filter_gen pid1|setup OUTPUT");
+    }
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (strcmp(lists[i].name, argv[1]) == 0) {
+            static struct listed listed;
+            int result = make_policy(&listed, lists[i].entries, lists[i].n);
+            return result == 0 ? make_header(argv[1], &listed.policy, argv[2]) : result;
+        }
+    }
+    return fail("no such list", argv[1]);
+}

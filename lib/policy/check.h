@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One file against the field table: known keys, right types, values in range. What passes can be
+ * merged by code that does not ask again; what does not is marked bad.
+ */
+#ifndef LAZ_POLICY_CHECK_H
+#define LAZ_POLICY_CHECK_H
+
+#include "policy/fields.h"
+#include "policy/policy.h"
+#include "policy/report.h"
+
+/* One file of the policy. */
+struct laz_document {
+    uint16_t file;
+    struct laz_node *root; /* in the load's arena; NULL if the text is no tree */
+    /* The value of each key that is not inside a list; NULL where the file does not say it. A word
+     * that stands for a mapping is found under the mapping's first key. */
+    struct laz_node *at[LAZ_FIELD_COUNT];
+    size_t n_parents;
+    uint16_t parents[LAZ_POLICY_FILES_MAX]; /* files, in the order of `extends` */
+    uint16_t depth;                         /* of `extends`, 0 for the named file */
+};
+
+/* Fill document->at from document->root; the nodes' field, number and key_number are set. */
+void laz_check(struct laz_document *document, struct laz_report *report);
+
+/* The child of a mapping that belongs to this field, if it is there and usable. */
+struct laz_node *laz_check_child(const struct laz_node *mapping, enum laz_field_id field);
+
+/* Walk the usable elements of a list or dictionary, or the single value that stands for a list of
+ * one: start with NULL. */
+struct laz_node *laz_check_item(struct laz_node *list, struct laz_node *previous);
+
+#endif

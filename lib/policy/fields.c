@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows of the field table and lookups over it.
+ */
+#include "policy/fields.h"
+
+#include <string.h>
+
+#include "core/buf.h"
+#include "policy/policy.h"
+
+/* The words of each closed list. Those of vocabulary.h come from there. */
+#define X_ACTION(id, name) {name, LAZ_ACTION_##id, false},
+#define X_MODE(id, name)   {name, LAZ_MODE_##id, false},
+#define X_LEVEL(id, name)  {name, LAZ_LEVEL_##id, false},
+static const struct laz_word words_action[] = {LAZ_ACTIONS(X_ACTION){0}};
+static const struct laz_word words_mode[] = {LAZ_MODES(X_MODE){"learn", 0, true}, {0}};
+static const struct laz_word words_level[] = {LAZ_LEVELS(X_LEVEL){0}};
+static const struct laz_word words_required[] = {{"required", LAZ_LEVEL_REQUIRED, false}, {0}};
+static const struct laz_word words_refusal[] = {{"errno", LAZ_ACTION_ERRNO, false},
+        {"notify", LAZ_ACTION_NOTIFY, false}, {"kill", LAZ_ACTION_KILL, false}, {0}};
+static const struct laz_word words_isolate[] = {
+        {"signals", 0, false}, {"abstract-sockets", 1, false}, {0}};
+static const struct laz_word words_permission[] = {{"deny", 0, false}, {"allow", 1, false}, {0}};
+static const struct laz_word words_any[] = {{"any", 0, false}, {0}};
+static const struct laz_word words_all[] = {{"all", 0, false}, {0}};
+static const struct laz_word words_only_if[] = {{"stop-requested", 1, false}, {0}};
+static const struct laz_word words_abi[] = {{"native", LAZ_ABI_NATIVE, false},
+        {"i386", LAZ_ABI_I386, false}, {"x32", LAZ_ABI_X32, false}, {"arm", LAZ_ABI_ARM, false},
+        {0}};
+
+#define STORE(member)                                                                              \
+    .offset = offsetof(struct laz_policy, member), .size = sizeof(((struct laz_policy *)0)->member)
+
+static const struct laz_field fields[LAZ_FIELD_COUNT] = {
+#define LAZ_FIELD(id, parent_id, name, ...)                                                        \
+    [LAZ_FIELD_##id] = {.key = name, .parent = LAZ_FIELD_##parent_id, __VA_ARGS__},
+#include "policy/fields.def"
+#undef LAZ_FIELD
+};
+
+const struct laz_field *laz_field_at(enum laz_field_id id)
+{
+    return &fields[id < LAZ_FIELD_COUNT ? id : LAZ_FIELD_ROOT];
+}
+
+static bool is_key(const struct laz_field *field, const char *key, size_t length)
+{
+    return strncmp(field->key, key, length) == 0 && field->key[length] == '\0';
+}
+
+enum laz_field_id laz_field_find(enum laz_field_id parent, const char *key, size_t length)
+{
+    for (enum laz_field_id id = parent + 1; id < LAZ_FIELD_COUNT; id++) {
+        if (fields[id].parent == parent && is_key(&fields[id], key, length)) {
+            return id;
+        }
+    }
+    return LAZ_FIELD_ROOT;
+}
+
+enum laz_field_id laz_field_find_elsewhere(const char *key, size_t length)
+{
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+        if (is_key(&fields[id], key, length)) {
+            return id;
+        }
+    }
+    return LAZ_FIELD_ROOT;
+}
+
+enum laz_field_id laz_field_by_path(const char *path)
+{
+    enum laz_field_id id = LAZ_FIELD_ROOT;
+    for (;;) {
+        size_t length = strcspn(path, ".");
+        id = laz_field_find(id, path, length);
+        if (id == LAZ_FIELD_ROOT || path[length] == '\0') {
+            return id;
+        }
+        path += length + 1;
+    }
+}
+
+/* Candidates for suggestions: the i-th key below the parent. */
+static const char *key_at(const void *context, size_t i)
+{
+    const enum laz_field_id *parent = context;
+    for (enum laz_field_id id = *parent + 1; id < LAZ_FIELD_COUNT; id++) {
+        if (fields[id].parent == *parent && i-- == 0) {
+            return fields[id].key;
+        }
+    }
+    return NULL;
+}
+
+const char *laz_field_suggest(enum laz_field_id parent, const char *key, size_t length)
+{
+    return laz_suggest(key, length, key_at, &parent);
+}
+
+unsigned laz_field_depth(enum laz_field_id id)
+{
+    unsigned depth = 0;
+    for (; id != LAZ_FIELD_ROOT; id = fields[id].parent) {
+        depth++;
+    }
+    return depth;
+}
+
+void laz_field_path(enum laz_field_id id, char *ret, size_t size)
+{
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, ret, size);
+    for (unsigned depth = laz_field_depth(id); depth > 0; depth--) {
+        enum laz_field_id above = id;
+        for (unsigned i = 1; i < depth; i++) {
+            above = fields[above].parent;
+        }
+        const struct laz_field *field = &fields[above];
+        bool is_list = field->shape == LAZ_SHAPE_LIST || field->shape == LAZ_SHAPE_ONE_OR_LIST;
+        laz_buf_str(&buf, field->key);
+        laz_buf_str(&buf, depth == 1 ? "" : is_list ? "[]." : ".");
+    }
+}
+
+const struct laz_word *laz_word_find(const struct laz_word *words, const char *text, size_t length)
+{
+    for (; words != NULL && words->word != NULL; words++) {
+        if (strlen(words->word) == length && memcmp(words->word, text, length) == 0) {
+            return words;
+        }
+    }
+    return NULL;
+}
+
+static const char *word_at(const void *context, size_t i)
+{
+    return ((const struct laz_word *)context)[i].word;
+}
+
+const char *laz_word_suggest(const struct laz_word *words, const char *text, size_t length)
+{
+    return laz_suggest(text, length, word_at, words);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runs the sections over the documents in order, and stores single values where the field table
+ * says.
+ */
+#include "policy/merge.h"
+
+#include <string.h>
+
+#include "policy/scalar.h"
+
+void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
+        size_t length, struct laz_pos pos)
+{
+    char *copy = laz_arena_copy(arena, text, length);
+    size_t n = list->n;
+    char **item = laz_arena_append(arena, &list->items, &list->n, sizeof(*item));
+    struct laz_pos *item_pos = laz_arena_append(arena, &list->pos, &n, sizeof(*item_pos));
+    if (copy == NULL || item == NULL || item_pos == NULL) {
+        list->n = 0; /* the load fails for want of memory */
+        return;
+    }
+    *item = copy;
+    *item_pos = pos;
+}
+
+/* A value that stands alone: not a list, a dictionary or a mapping. */
+static bool is_single(const struct laz_field *field)
+{
+    return field->shape == LAZ_SHAPE_ONE && field->type != LAZ_TYPE_MAP &&
+            field->type != LAZ_TYPE_LATER;
+}
+
+static void note_positions(struct laz_merge *merge, const struct laz_document *document)
+{
+    for (size_t id = 0; id < LAZ_FIELD_COUNT; id++) {
+        struct laz_node *node = document->at[id];
+        if (node == NULL || node->is_bad) {
+            continue;
+        }
+        merge->policy->key_pos[id] = node->pos;
+        if (is_single(laz_field_at((enum laz_field_id)id))) {
+            merge->said[id] = node;
+        }
+    }
+}
+
+/* The default of a field, by the same reader as a value of the file. */
+static uint64_t preset_number(const struct laz_field *field)
+{
+    if (field->preset == NULL) {
+        return 0;
+    }
+    char text[LAZ_NAME_LENGTH_MAX];
+    bool is_quoted = field->preset[0] == '"';
+    size_t length = strlen(field->preset) - (is_quoted ? 2 : 0);
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, text, sizeof(text));
+    laz_buf_put(&buf, field->preset + (is_quoted ? 1 : 0), length);
+    struct laz_scalar scalar = {.text = text, .length = length, .is_plain = !is_quoted};
+    uint64_t number = 0;
+    struct laz_err err = {0};
+    return laz_scalar_parse(field, &scalar, &number, &err) == 0 ? number : 0;
+}
+
+static void store(struct laz_policy *policy, const struct laz_field *field, uint64_t number)
+{
+    char *member = (char *)policy + field->offset;
+    switch (field->size) {
+    case sizeof(uint8_t):
+        *member = (char)number;
+        break;
+    case sizeof(uint16_t): {
+        uint16_t value = (uint16_t)number;
+        (void)memcpy(member, &value, sizeof(value));
+        break;
+    }
+    case sizeof(uint32_t): {
+        uint32_t value = (uint32_t)number;
+        (void)memcpy(member, &value, sizeof(value));
+        break;
+    }
+    default:
+        (void)memcpy(member, &number, sizeof(number));
+        break;
+    }
+}
+
+static void store_singles(struct laz_merge *merge)
+{
+    for (size_t id = 0; id < LAZ_FIELD_COUNT; id++) {
+        const struct laz_field *field = laz_field_at((enum laz_field_id)id);
+        if (field->size > 0) {
+            const struct laz_node *said = merge->said[id];
+            store(merge->policy, field, said != NULL ? said->number : preset_number(field));
+        }
+    }
+}
+
+/* Whether a file speaks of itself alone: what is not inherited. */
+static void forget_what_is_not_inherited(struct laz_merge *merge)
+{
+    merge->said[LAZ_FIELD_NAME] = NULL;
+    merge->said[LAZ_FIELD_SEALED] = NULL;
+}
+
+static void merge_document(struct laz_merge *merge, struct laz_document *document, bool is_last)
+{
+    if (is_last) {
+        forget_what_is_not_inherited(merge);
+    }
+    note_positions(merge, document);
+    laz_merge_workload(merge, document);
+    laz_merge_filesystem(merge, document);
+    laz_merge_network(merge, document);
+    laz_merge_calls(merge, document);
+    laz_merge_signals(merge, document);
+    if (is_last) {
+        laz_merge_tests(merge, document);
+    }
+}
+
+/* The file itself and all that it extends, as bits. Parents come before their children in `order`.
+ */
+static uint32_t closure_of(const struct laz_load *load, uint16_t file)
+{
+    uint32_t closures[LAZ_POLICY_FILES_MAX] = {0};
+    for (size_t i = 0; i < load->n_order; i++) {
+        const struct laz_document *document = &load->documents[load->order[i]];
+        uint32_t files = 1u << load->order[i];
+        for (size_t parent = 0; parent < document->n_parents; parent++) {
+            files |= closures[document->parents[parent]];
+        }
+        closures[load->order[i]] = files;
+    }
+    return closures[file];
+}
+
+static void name_policy(struct laz_merge *merge, uint16_t file)
+{
+    const struct laz_node *said = merge->said[LAZ_FIELD_NAME];
+    const char *name = merge->policy->files[file].name;
+    const char *slash = strrchr(name, '/');
+    name = slash != NULL ? slash + 1 : name;
+    const char *dot = strrchr(name, '.');
+    size_t length = dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name);
+    merge->policy->name = said != NULL ? laz_arena_copy(merge->arena, said->text, said->length)
+                                       : laz_arena_copy(merge->arena, name, length);
+}
+
+void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
+        struct laz_policy *ret_policy)
+{
+    struct laz_merge merge = {
+            .load = load, .report = report, .arena = &load->arena, .policy = ret_policy};
+    merge.calls = laz_arena_take(merge.arena, laz_syscall_count(), sizeof(*merge.calls));
+    ret_policy->key_pos =
+            laz_arena_take(merge.arena, LAZ_FIELD_COUNT, sizeof(*ret_policy->key_pos));
+    ret_policy->decisions =
+            laz_arena_take(merge.arena, laz_syscall_count(), sizeof(*ret_policy->decisions));
+    if (merge.calls == NULL || ret_policy->key_pos == NULL || ret_policy->decisions == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i <= LAZ_SIGNAL_MAX; i++) {
+        ret_policy->signal_map[i] = (uint8_t)i;
+    }
+    uint32_t files = closure_of(load, file);
+    for (size_t i = 0; i < load->n_order; i++) {
+        if ((files >> load->order[i] & 1) != 0) {
+            merge_document(&merge, &load->documents[load->order[i]], load->order[i] == file);
+        }
+    }
+    store_singles(&merge);
+    name_policy(&merge, file);
+    laz_finish_workload(&merge);
+    laz_finish_calls(&merge);
+    laz_finish_network(&merge);
+    laz_finish_quiet(&merge);
+    laz_finish_signals(&merge);
+    if (file == 0) {
+        laz_complete(&merge);
+    }
+    laz_relaxations(&merge);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Several files into one policy: lists add up, single values replace, `remove` subtracts. Each
+ * section of the language has a file; each knows how one more document changes the policy, and how
+ * the whole is finished.
+ */
+#ifndef LAZ_POLICY_MERGE_H
+#define LAZ_POLICY_MERGE_H
+
+#include "policy/load.h"
+
+#define LAZ_FAMILIES_MAX 64 /* socket families in the table; one bit each */
+
+/* What the documents so far say about one system call. */
+struct laz_call_state {
+    bool is_said; /* `base` counts; otherwise the default does */
+    struct laz_verdict base;
+    struct laz_clauses refuse;
+    struct laz_clauses allow;
+    struct laz_node *lifted; /* the `allow` entry that took a condition away; NULL if none */
+    struct laz_node *quiet;
+
+    /* In the document at hand. */
+    struct laz_node *allowed;
+    struct laz_node *removed;
+    struct laz_node *ruled; /* by a rule without conditions */
+};
+
+struct laz_merge {
+    struct laz_load *load;
+    struct laz_report *report; /* not the load's own when a parent is merged for itself */
+    struct laz_arena *arena;
+    struct laz_policy *policy;              /* what is being made */
+    struct laz_node *said[LAZ_FIELD_COUNT]; /* of single values: who said them last */
+    struct laz_call_state *calls;           /* by laz_syscall_index */
+    uint64_t families;                      /* bit n: laz_socket_family_at(n) */
+    struct laz_pos family_pos[LAZ_FAMILIES_MAX];
+    bool is_stop_said;
+    size_t n_rules;
+};
+
+/* Make the policy of one file out of it and all that it extends. What is wrong is reported. */
+void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
+        struct laz_policy *ret_policy);
+
+/* One document more. */
+void laz_merge_workload(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_filesystem(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_network(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_calls(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_signals(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
+
+/* When all documents are in. Network changes decisions, so calls come first. */
+void laz_finish_workload(struct laz_merge *merge);
+void laz_finish_calls(struct laz_merge *merge);
+void laz_finish_network(struct laz_merge *merge);
+void laz_finish_quiet(struct laz_merge *merge);
+void laz_finish_signals(struct laz_merge *merge);
+
+/* Add a copy of the text to a list of strings. */
+void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
+        size_t length, struct laz_pos pos);
+
+/* How much a verdict takes away: allow 0, log, errno, notify, kill. */
+unsigned laz_verdict_strictness(struct laz_verdict verdict);
+static inline bool laz_verdict_refuses(struct laz_verdict verdict)
+{
+    return verdict.action != LAZ_ACTION_ALLOW && verdict.action != LAZ_ACTION_LOG;
+}
+
+/* Put a clause among others: the stricter ones first, and among equals those of later documents. */
+void laz_clauses_insert(
+        struct laz_arena *arena, struct laz_clauses *clauses, const struct laz_clause *clause);
+
+/* conditions.c: the conditions of a rule for one of its calls. false: reported. */
+bool laz_conditions_check(struct laz_merge *merge, struct laz_node *when);
+bool laz_conditions_build(struct laz_merge *merge, struct laz_node *when,
+        const struct laz_syscall *call, struct laz_clause *ret_clause);
+/* One condition, from values that are already masked; the arena keeps a copy. */
+bool laz_clause_add(struct laz_arena *arena, struct laz_clause *clause,
+        const struct laz_syscall *call, const struct laz_cond *condition);
+/* The number or constant of a node for an argument. false: reported. */
+bool laz_value_resolve(struct laz_merge *merge, struct laz_node *node,
+        const struct laz_syscall *call, unsigned arg, uint64_t *ret_value);
+
+/* users.c: "uid:gid", "name", "name:group" and "gid", "group" by the image's files. */
+LAZ_MUST_CHECK int laz_user_resolve(const struct laz_policy_source *source, const char *text,
+        uint32_t *ret_uid, uint32_t *ret_gid, struct laz_err *err);
+LAZ_MUST_CHECK int laz_group_resolve(const struct laz_policy_source *source, const char *text,
+        uint32_t *ret_gid, struct laz_err *err);
+
+/* complete.c: what only the whole policy shows; and the list of relaxations. */
+void laz_complete(struct laz_merge *merge);
+void laz_relaxations(struct laz_merge *merge);
+
+/* narrow.c: the first thing that the child adds to the parent. */
+struct laz_widening {
+    char key[LAZ_NAME_LENGTH_MAX]; /* "filesystem.write" */
+    char value[LAZ_NAME_LENGTH_MAX * 2];
+    struct laz_pos child_pos;
+    struct laz_pos parent_pos; /* line 0: the parent does not mention it */
+};
+/* narrow_calls.c: the same for one system call; the key to blame, or NULL. */
+const char *laz_decision_find_widening(const struct laz_decision *child,
+        const struct laz_decision *parent, struct laz_pos *ret_child_pos,
+        struct laz_pos *ret_parent_pos);
+bool laz_policy_find_widening(
+        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Does one policy allow nothing that another refuses? The one answer for sealed parents, `policy
+ * diff` and the shim. Compares by form where arguments are concerned, so that it errs to "wider"
+ * only.
+ */
+#include <string.h>
+
+#include "policy/merge.h"
+
+/* What is compared, and where the first widening is noted. */
+struct comparison {
+    const struct laz_policy *child;
+    const struct laz_policy *parent;
+    struct laz_widening *found;
+};
+
+static bool widened(const struct comparison *comparison, const char *key, const char *value,
+        struct laz_pos child_pos, struct laz_pos parent_pos)
+{
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, comparison->found->key, sizeof(comparison->found->key));
+    laz_buf_str(&buf, key);
+    laz_buf_init_fixed(&buf, comparison->found->value, sizeof(comparison->found->value));
+    laz_buf_put(&buf, value, strnlen(value, sizeof(comparison->found->value) - 1));
+    comparison->found->child_pos = child_pos;
+    comparison->found->parent_pos = parent_pos;
+    return true;
+}
+
+/* The same, where both positions are those of the key. */
+static bool widened_key(const struct comparison *comparison, const char *key, const char *value)
+{
+    return widened(comparison, key, value, laz_policy_pos_of(comparison->child, key),
+            laz_policy_pos_of(comparison->parent, key));
+}
+
+/* ---- requires, workload, privileges, limits ---- */
+
+static bool find_in_requires(const struct comparison *comparison)
+{
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    for (unsigned i = 0; i < LAZ_REQUIRE_COUNT; i++) {
+        char key[LAZ_NAME_LENGTH_MAX];
+        struct laz_buf buf;
+        laz_buf_init_fixed(&buf, key, sizeof(key));
+        laz_buf_printf(&buf, "requires.%s", laz_require_name((enum laz_require)i));
+        if (child->require[i] > parent->require[i]) { /* required, preferred, disabled */
+            return widened_key(comparison, key, laz_level_name(child->require[i]));
+        }
+    }
+    if (child->landlock_min_abi < parent->landlock_min_abi) {
+        return widened_key(comparison, "requires.landlock.min-abi", "older");
+    }
+    if (child->mode != parent->mode && child->mode != LAZ_MODE_ENFORCE) {
+        return widened_key(comparison, "mode", laz_mode_name(child->mode));
+    }
+    return false;
+}
+
+/* -1 is above every number. */
+static uint32_t budget_rank(int32_t budget)
+{
+    return budget < 0 ? UINT32_MAX : (uint32_t)budget;
+}
+
+static bool find_in_workload(const struct comparison *comparison)
+{
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    if (child->allow_root && !parent->allow_root) {
+        return widened_key(comparison, "workload.allow-root", "true");
+    }
+    bool parent_says_user = laz_policy_pos_of(parent, "workload.user").line > 0;
+    if (parent_says_user && (child->uid != parent->uid || child->gid != parent->gid)) {
+        return widened_key(comparison, "workload.user", "another user");
+    }
+    for (size_t i = 0; i < child->n_groups; i++) {
+        bool is_known = false;
+        for (size_t k = 0; k < parent->n_groups; k++) {
+            is_known = is_known || parent->groups[k] == child->groups[i];
+        }
+        if (!is_known) {
+            return widened_key(comparison, "workload.groups", "another group");
+        }
+    }
+    if ((parent->umask & ~child->umask) != 0) {
+        return widened_key(comparison, "workload.umask", "fewer bits");
+    }
+    if (budget_rank(child->exec_budget) > budget_rank(parent->exec_budget)) {
+        return widened_key(comparison, "workload.exec-budget", "more");
+    }
+    return false;
+}
+
+static bool find_in_powers(const struct comparison *comparison)
+{
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    uint64_t added = child->keep_capabilities & ~parent->keep_capabilities;
+    if (added != 0) {
+        int capability = __builtin_ctzll(added);
+        const char *name = laz_capability_name(capability);
+        return widened(comparison, "privileges.capabilities.keep", name != NULL ? name : "?",
+                child->capability_pos[capability],
+                laz_policy_pos_of(parent, "privileges.capabilities.keep"));
+    }
+    for (int i = 0; i < LAZ_LIMIT_COUNT; i++) {
+        const struct laz_limit_value *old = &parent->limits[i];
+        const struct laz_limit_value *new = &child->limits[i];
+        if (old->set && (!new->set || new->value > old->value)) {
+            return widened(comparison, "limits", laz_rlimit_name(i), new->pos, old->pos);
+        }
+    }
+    return false;
+}
+
+/* ---- filesystem, network ---- */
+
+enum right {
+    RIGHT_READ = 1,
+    RIGHT_EXECUTE = 2,
+    RIGHT_WRITE = 4,
+    RIGHT_DEVICE = 8
+};
+
+static unsigned rights_of(enum laz_path_class class)
+{
+    switch (class) {
+    case LAZ_PATH_READ:
+        return RIGHT_READ;
+    case LAZ_PATH_READ_EXEC:
+        return RIGHT_READ | RIGHT_EXECUTE;
+    case LAZ_PATH_WRITE:
+        return RIGHT_READ | RIGHT_WRITE;
+    case LAZ_PATH_WRITE_EXEC:
+        return RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE;
+    case LAZ_PATH_DEVICES:
+    case LAZ_PATH_COUNT:
+        break;
+    }
+    return RIGHT_DEVICE;
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+    size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
+    return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/* All that a policy grants at a path: the rules of the path and of all above it. */
+static unsigned rights_at(const struct laz_policy *policy, const char *path)
+{
+    unsigned rights = 0;
+    for (size_t i = 0; i < policy->n_paths; i++) {
+        if (is_at_or_below(path, policy->paths[i].path)) {
+            rights |= rights_of(policy->paths[i].class);
+        }
+    }
+    return rights;
+}
+
+static bool find_in_filesystem(const struct comparison *comparison)
+{
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    for (size_t i = 0; i < child->n_paths; i++) {
+        const struct laz_path_rule *rule = &child->paths[i];
+        if ((rights_of(rule->class) & ~rights_at(parent, rule->path)) != 0) {
+            char key[LAZ_NAME_LENGTH_MAX];
+            struct laz_buf buf;
+            laz_buf_init_fixed(&buf, key, sizeof(key));
+            laz_buf_printf(&buf, "filesystem.%s", laz_path_class_name(rule->class));
+            return widened(comparison, key, rule->path, rule->pos, laz_policy_pos_of(parent, key));
+        }
+    }
+    if ((parent->isolate_signals && !child->isolate_signals) ||
+            (parent->isolate_abstract_sockets && !child->isolate_abstract_sockets)) {
+        return widened_key(comparison, "filesystem.isolate", "less");
+    }
+    return false;
+}
+
+static bool has_port(const struct laz_port_list *list, uint16_t port)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->ports[i] == port) {
+            return true;
+        }
+    }
+    return list->any;
+}
+
+static bool find_in_ports(const struct comparison *comparison, const char *key,
+        const struct laz_port_list *child, const struct laz_port_list *parent)
+{
+    if (child->any && !parent->any) {
+        return widened_key(comparison, key, "any");
+    }
+    for (size_t i = 0; i < child->n; i++) {
+        if (!has_port(parent, child->ports[i])) {
+            char port[LAZ_NAME_LENGTH_MAX];
+            struct laz_buf buf;
+            laz_buf_init_fixed(&buf, port, sizeof(port));
+            laz_buf_printf(&buf, "%u", child->ports[i]);
+            return widened(comparison, key, port, child->pos[i],
+                    laz_policy_pos_of(comparison->parent, key));
+        }
+    }
+    return false;
+}
+
+/* ---- syscalls ---- */
+
+static bool is_weaker(struct laz_verdict child, struct laz_verdict parent)
+{
+    return laz_verdict_strictness(child) < laz_verdict_strictness(parent);
+}
+
+static bool find_in_calls(const struct comparison *comparison)
+{
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    if (is_weaker(child->default_verdict, parent->default_verdict)) {
+        return widened_key(comparison, "syscalls.default", "weaker");
+    }
+    if (is_weaker(child->unknown_verdict, parent->unknown_verdict)) {
+        return widened_key(comparison, "syscalls.unknown", "weaker");
+    }
+    if (is_weaker(child->foreign_abi_verdict, parent->foreign_abi_verdict)) {
+        return widened_key(comparison, "syscalls.foreign-abi", "weaker");
+    }
+    for (size_t i = 0; i < laz_syscall_count(); i++) {
+        struct laz_pos child_pos = {0};
+        struct laz_pos parent_pos = {0};
+        const char *key = laz_decision_find_widening(
+                &child->decisions[i], &parent->decisions[i], &child_pos, &parent_pos);
+        if (key != NULL) {
+            return widened(comparison, key, laz_syscall_at(i)->name, child_pos, parent_pos);
+        }
+    }
+    uint32_t limit = parent->flood.kill_after;
+    if (limit > 0 && (child->flood.kill_after == 0 || child->flood.kill_after > limit)) {
+        return widened_key(comparison, "events.flood.kill-after", "later");
+    }
+    return false;
+}
+
+bool laz_policy_find_widening(
+        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret)
+{
+    const struct comparison comparison = {.child = child, .parent = parent, .found = ret};
+    return find_in_requires(&comparison) || find_in_workload(&comparison) ||
+            find_in_powers(&comparison) || find_in_filesystem(&comparison) ||
+            find_in_ports(&comparison, "network.tcp-bind", &child->tcp_bind, &parent->tcp_bind) ||
+            find_in_ports(&comparison, "network.tcp-connect", &child->tcp_connect,
+                    &parent->tcp_connect) ||
+            find_in_calls(&comparison);
+}
+
+bool laz_policy_is_narrower(const struct laz_policy *child, const struct laz_policy *parent,
+        char *ret_what, size_t size)
+{
+    struct laz_widening widening = {0};
+    if (!laz_policy_find_widening(child, parent, &widening)) {
+        return true;
+    }
+    char child_pos[LAZ_DIAGNOSTIC_FILE_MAX];
+    char parent_pos[LAZ_DIAGNOSTIC_FILE_MAX];
+    laz_policy_pos_format(child, widening.child_pos, child_pos, sizeof(child_pos));
+    laz_policy_pos_format(parent, widening.parent_pos, parent_pos, sizeof(parent_pos));
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, ret_what, size);
+    laz_buf_printf(&buf, "%s: %s (%s; the other: %s)", widening.key, widening.value, child_pos,
+            parent_pos);
+    return false;
+}

@@ -246,7 +246,8 @@ int laz_launch_attest(struct laz_launch *launch, const struct laz_image *image, 
 {
     if (laz_attest_read(launch->pid, &launch->seen, err) < 0 ||
             laz_attest_check(&launch->seen, image, &launch->probe, &launch->decided, err) < 0 ||
-            laz_attest_limits(launch->pid, image, err) < 0 || check_page(launch, err) < 0) {
+            laz_attest_limits(launch->pid, image, &launch->decided, err) < 0 ||
+            check_page(launch, err) < 0) {
         return -1;
     }
     return 0;

@@ -325,9 +325,9 @@ static const char *const limit_lines[LAZ_LIMIT_COUNT] = {
         [RLIMIT_RTTIME] = "Max realtime timeout",
 };
 
-static int check_limit(const char *text, const struct laz_image_limit *limit, struct laz_err *err)
+static int check_limit(const char *text, uint32_t resource, uint64_t wanted, struct laz_err *err)
 {
-    const char *name = limit_lines[limit->resource % LAZ_LIMIT_COUNT];
+    const char *name = limit_lines[resource % LAZ_LIMIT_COUNT];
     const char *found = strstr(text, name);
     if (found == NULL) {
         return laz_err_set(err, LAZ_E_ATTEST, 0, "limits: no line \"%s\"", name);
@@ -340,16 +340,17 @@ static int check_limit(const char *text, const struct laz_image_limit *limit, st
     if (!next_number(&line, UINT64_MAX, &soft) || !next_number(&line, UINT64_MAX, &hard)) {
         return laz_err_set(err, LAZ_E_ATTEST, 0, "limits: \"%s\" is unlimited or unreadable", name);
     }
-    if (soft != limit->value) {
-        return differs(err, name, soft, limit->value);
+    if (soft != wanted) {
+        return differs(err, name, soft, wanted);
     }
-    if (hard != limit->value) {
-        return differs(err, name, hard, limit->value);
+    if (hard != wanted) {
+        return differs(err, name, hard, wanted);
     }
     return 0;
 }
 
-int laz_attest_limits(pid_t pid, const struct laz_image *image, struct laz_err *err)
+int laz_attest_limits(pid_t pid, const struct laz_image *image, const struct laz_decided *decided,
+        struct laz_err *err)
 {
     if (image->n_limits == 0) {
         return 0;
@@ -360,7 +361,7 @@ int laz_attest_limits(pid_t pid, const struct laz_image *image, struct laz_err *
         return -1;
     }
     for (uint32_t i = 0; i < image->n_limits; i++) {
-        if (check_limit(text, &image->limits[i], err) < 0) {
+        if (check_limit(text, image->limits[i].resource, decided->limits[i], err) < 0) {
             return -1;
         }
     }

@@ -45,6 +45,7 @@ LAZ_MUST_CHECK int laz_attest_check(const struct laz_process_state *state,
 
 /* Read the limits back from /proc/PID/limits (prlimit(2) would need CAP_SYS_RESOURCE for another
  * user's process) and compare. */
-LAZ_MUST_CHECK int laz_attest_limits(pid_t pid, const struct laz_image *image, struct laz_err *err);
+LAZ_MUST_CHECK int laz_attest_limits(pid_t pid, const struct laz_image *image,
+        const struct laz_decided *decided, struct laz_err *err);
 
 #endif

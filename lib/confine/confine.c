@@ -95,10 +95,10 @@ static int mark_descriptors_in_child(void)
     return 0;
 }
 
-static int set_limits_in_child(const struct laz_image *image)
+static int set_limits_in_child(const struct laz_image *image, const struct laz_decided *decided)
 {
     for (uint32_t i = 0; i < image->n_limits; i++) {
-        uint64_t value = image->limits[i].value;
+        uint64_t value = decided->limits[i];
         const uint64_t limit[2] = {value, value}; /* the kernel's struct rlimit64: soft, hard */
         if (syscall(SYS_prlimit64, 0, image->limits[i].resource, limit, NULL) < 0) {
             return -1;
@@ -311,7 +311,7 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
     const struct laz_image *image = confine->image;
     step_in_child(confine, LAZ_STEP_SIGNALS, reset_signals_in_child());
     step_in_child(confine, LAZ_STEP_DESCRIPTORS, mark_descriptors_in_child());
-    step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image));
+    step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image, confine->decided));
     if (chdir(image->cwd) < 0) {
         confine->page->step = LAZ_STEP_CWD;
         fail_in_child(confine->page, image->cwd);

@@ -25,6 +25,8 @@
     X(SECUREBITS, "securebits-unset", "started without CAP_SETPCAP: securebits stay")              \
     X(SHARED_USER, "shared-user", "lazaret-init and the workload run as the same user")            \
     X(GROUPS, "groups-inherited", "started without CAP_SETGID: supplementary groups stay")         \
+    X(LIMITS, "limits-lower",                                                                      \
+            "the container's own limits are below some of the policy's, and hold")                 \
     X(WRITE_XOR_EXECUTE, "write-xor-execute-absent", "memory may be writable and executable")      \
     X(FILTER_COUNT, "filter-count-unreadable", "the kernel does not show how many filters are on") \
     X(SIGNALFD, "signalfd-absent", "signals are polled 50 times a second")                         \

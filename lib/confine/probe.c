@@ -159,6 +159,21 @@ static int decide_landlock(const struct laz_probe *probe, const struct laz_image
     return 0;
 }
 
+/* Raising a hard limit needs CAP_SYS_RESOURCE, which containers do not have: a policy's limit is a
+ * ceiling. */
+static void decide_limits(const struct laz_image *image, struct laz_decided *decided)
+{
+    for (uint32_t i = 0; i < image->n_limits; i++) {
+        uint64_t own[2] = {0, UINT64_MAX};
+        decided->limits[i] = image->limits[i].value;
+        if (syscall(SYS_prlimit64, 0, image->limits[i].resource, NULL, own) == 0 &&
+                own[1] < decided->limits[i]) {
+            decided->limits[i] = own[1];
+            decided->degraded |= LAZ_DEGRADED_BIT(LIMITS);
+        }
+    }
+}
+
 int laz_probe_decide(const struct laz_probe *probe, const struct laz_image *image,
         struct laz_decided *ret, struct laz_err *err)
 {
@@ -168,6 +183,7 @@ int laz_probe_decide(const struct laz_probe *probe, const struct laz_image *imag
             decide_landlock(probe, image, &decided, err) < 0) {
         return -1;
     }
+    decide_limits(image, &decided);
     bool observe = image->mode == LAZ_MODE_OBSERVE;
     bool budget_required = image->require[LAZ_REQUIRE_EXEC_BUDGET] == LAZ_LEVEL_REQUIRED;
     decided.events = image->require[LAZ_REQUIRE_EVENTS] != LAZ_LEVEL_DISABLED || observe;

@@ -41,6 +41,8 @@ struct laz_decided {
     bool drop_bounding; /* have SETPCAP; securebits too */
     int landlock_abi;   /* the one to use; 0 = none */
     bool write_xor_execute;
+    uint64_t limits[LAZ_LIMIT_COUNT]; /* by index into the image's: the policy's value, or the hard
+                                       * limit that we were started with, if that is lower */
     laz_degraded degraded;
 };
 

@@ -132,15 +132,17 @@ Test(attest, limits_are_compared_soft_and_hard)
     struct rlimit limit = {.rlim_cur = 100, .rlim_max = 100};
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     struct laz_image wanted = {.n_limits = 1, .limits = {{RLIMIT_NOFILE, 100}}};
+    struct laz_decided decision = {.limits = {100}};
     struct laz_err err = {0};
-    cr_assert_eq(laz_attest_limits(getpid(), &wanted, &err), 0, "%s", err.message);
-    wanted.limits[0].value = 101;
-    cr_assert_eq(laz_attest_limits(getpid(), &wanted, &err), -1);
+    cr_assert_eq(laz_attest_limits(getpid(), &wanted, &decision, &err), 0, "%s", err.message);
+    decision.limits[0] = 101;
+    cr_assert_eq(laz_attest_limits(getpid(), &wanted, &decision, &err), -1);
     cr_assert_eq(err.kind, LAZ_E_ATTEST);
     cr_assert_str_eq(err.message, "Max open files is 0x64, the policy wants 0x65");
     limit.rlim_cur = 50;
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    wanted.limits[0].value = 50;
+    decision.limits[0] = 50;
     err = (struct laz_err){0};
-    cr_assert_eq(laz_attest_limits(getpid(), &wanted, &err), -1, "the hard limit counts too");
+    cr_assert_eq(
+            laz_attest_limits(getpid(), &wanted, &decision, &err), -1, "the hard limit counts too");
 }

@@ -331,7 +331,7 @@ NO_CONTROL = {
     "02": "Debian's kernels have no x32", "35": "an honest control would set the clock",
     "74": "this needs CAP_SYS_RESOURCE, which a machine may lack itself",
     "78": "no device with quotas", "86": "nobody knows this number", "87": "nor this one",
-    "167": "needs a terminal: docker_test.py", "170": "no device with quotas",
+    "167": "needs a terminal: docker_test.py has it", "170": "no device with quotas",
     "217": "only kernels with Yama"}
 
 

@@ -25,10 +25,14 @@ import laz
 
 APP_UID = 10001
 APP_USER = f"{APP_UID}:{APP_UID}"
+APP_PASSWD = f"app:x:{APP_UID}:{APP_UID}::/:/bin/sh\n"
+APP_GROUP = f"app:x:{APP_UID}:\n"
 
 # Docker's default capabilities.
 DOCKER_CAPS = """CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP
 NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE""".split()
+
+PREFIX = "lazaret-e2e-"  # of everything that outlives a process: folders, control groups
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -45,12 +49,22 @@ def area():
     """The suite's temporary folder. Removed at exit, with whatever is in it."""
     global _area
     if _area is None:
-        _area = pathlib.Path(tempfile.mkdtemp(prefix="lazaret-e2e-"))
+        _sweep()
+        _area = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         _area.chmod(0o755)
         atexit.register(shutil.rmtree, _area, ignore_errors=True)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))  # so that atexit runs
     return _area
+
+
+def _sweep():
+    """Remove what runs left behind that were killed: their processes and mounts are gone already."""
+    for left in pathlib.Path(tempfile.gettempdir()).glob(PREFIX + "*-*"):
+        pid = left.name[len(PREFIX):].split("-")[0]
+        if not pathlib.Path("/proc", pid).exists():
+            shutil.rmtree(left, ignore_errors=True)
+            _remove_cgroups(PREFIX + pid)
 
 
 def folder(name):
@@ -93,7 +107,7 @@ class Fence:
 
     def __init__(self):
         require_root()
-        self.cgroup = f"lazaret-e2e-{os.getpid()}"
+        self.cgroup = f"{PREFIX}{os.getpid()}"
         self.holder = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork",
              "--kill-child", "--mount-proc", "sh", "-c", "sleep infinity & wait"],
@@ -247,8 +261,8 @@ def put_folder(root, path, mode=0o755, owner=(0, 0)):
 
 def put_users(root):
     """/etc/passwd and /etc/group with root and app (10001)."""
-    put(root, "/etc/passwd", f"root:x:0:0:root:/:/bin/sh\napp:x:{APP_UID}:{APP_UID}::/:/bin/sh\n")
-    put(root, "/etc/group", f"root:x:0:\napp:x:{APP_UID}:\n")
+    put(root, "/etc/passwd", "root:x:0:0:root:/:/bin/sh\n" + APP_PASSWD)
+    put(root, "/etc/group", "root:x:0:\n" + APP_GROUP)
 
 
 def put_lazaret(root):
@@ -301,20 +315,21 @@ def debian_root(name):
         wanted.update(word for word in line.split() if word.startswith("/") and word[-1] != ":")
     for path in sorted(wanted):
         _copy_entry(root, pathlib.Path(path))
-    put(root, "/etc/passwd", pathlib.Path("/usr/share/base-passwd/passwd.master"))
-    put(root, "/etc/group", pathlib.Path("/usr/share/base-passwd/group.master"))
+    masters = pathlib.Path("/usr/share/base-passwd")
+    put(root, "/etc/passwd", (masters / "passwd.master").read_text() + APP_PASSWD)
+    put(root, "/etc/group", (masters / "group.master").read_text() + APP_GROUP)
     return root
 
 
 def _copy_entry(root, source):
-    """Copy a file or a link at its own path; the folders come by themselves."""
+    """Copy a file at its own path, or a link and what it points to; the folders come by themselves."""
     target = root / str(source).lstrip("/")
-    if not os.path.lexists(source) or (source.is_dir() and not source.is_symlink()):
+    if os.path.lexists(target) or not source.exists() or source.is_dir():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(target):
-        return
     shutil.copy2(source, target, follow_symlinks=False)
+    if source.is_symlink():
+        _copy_entry(root, source.resolve())
 
 
 def tar_of(root):

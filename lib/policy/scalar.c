@@ -184,7 +184,7 @@ static int parse_limit(const struct laz_scalar *scalar, uint64_t *ret, struct la
     bool is_number = *unit == '\0' && scalar->is_plain;
     uint64_t number = 0;
     if ((!is_number && (!is_size || shift == 0)) ||
-            !laz_parse_u64(scalar->text, digits, INT64_MAX >> shift, &number)) {
+            !laz_parse_u64(scalar->text, digits, (uint64_t)INT64_MAX >> shift, &number)) {
         return refuse(err, scalar,
                 is_size ? "must be a number of bytes, or one with the unit KiB, MiB or GiB"
                         : "must be a decimal number without quotes and unit");

@@ -35,6 +35,10 @@ static uint64_t effective_capabilities(void)
 
 int laz_probe_own_filters(struct laz_probe *probe, struct laz_err *err)
 {
+    if (prctl(PR_GET_SECCOMP, 0UL, 0UL, 0UL, 0UL) == 0) {
+        probe->outer_filters = 0; /* none at all: spare the reading of /proc, 50 us of start-up */
+        return 0;
+    }
     struct laz_process_state self;
     if (laz_attest_read(0, &self, err) < 0) {
         return -1;

@@ -8,11 +8,6 @@
 #include "filter/filter.h"
 #include "policy/image.h"
 
-struct pair {
-    struct laz_filter with_events;
-    struct laz_filter plain;
-};
-
 static int check_ceiling(size_t n, size_t ceiling, const char *what, struct laz_err *err)
 {
     return n <= ceiling ? 0
@@ -108,21 +103,17 @@ static struct laz_image start_image(const struct laz_policy *policy, enum laz_ar
     return image;
 }
 
-static int encode(const struct laz_policy *policy, enum laz_arch arch, const struct pair *filters,
-        struct laz_buf *ret, struct laz_err *err)
+/* Fill in what is more than one value, and encode. */
+static int encode(const struct laz_policy *policy, struct laz_image *image, struct laz_buf *ret,
+        struct laz_err *err)
 {
     if (check_ceiling(policy->n_groups, LAZ_IMAGE_GROUPS_MAX, "supplementary groups", err) < 0 ||
             check_ceiling(policy->n_exit_map, LAZ_IMAGE_EXIT_MAP_MAX, "exit codes to map", err) <
                     0) {
         return -1;
     }
-    struct laz_image image = start_image(policy, arch);
-    fill_confinement(&image, policy);
-    fill_supervision(&image, policy);
-    image.with_events = (struct laz_image_bpf){
-            .n = (uint32_t)filters->with_events.n, .insns = filters->with_events.insns};
-    image.plain =
-            (struct laz_image_bpf){.n = (uint32_t)filters->plain.n, .insns = filters->plain.insns};
+    fill_confinement(image, policy);
+    fill_supervision(image, policy);
     laz_cleanup_buf struct laz_buf paths;
     laz_cleanup_buf struct laz_buf env_pass;
     laz_cleanup_buf struct laz_buf env_set;
@@ -131,15 +122,15 @@ static int encode(const struct laz_policy *policy, enum laz_arch arch, const str
     laz_buf_init_heap(&env_pass, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&env_set, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&relaxations, LAZ_IMAGE_MAX);
-    fill_paths(&image, policy, &paths);
-    image.env_pass = put_strings(&env_pass, &policy->env_pass);
-    image.env_set = put_strings(&env_set, &policy->env_set);
-    image.relaxations = put_strings(&relaxations, &policy->relaxations);
+    fill_paths(image, policy, &paths);
+    image->env_pass = put_strings(&env_pass, &policy->env_pass);
+    image->env_set = put_strings(&env_set, &policy->env_set);
+    image->relaxations = put_strings(&relaxations, &policy->relaxations);
     if (paths.overflow || env_pass.overflow || env_set.overflow || relaxations.overflow) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "the compiled policy would be larger than %d bytes", LAZ_IMAGE_MAX);
     }
-    return laz_image_encode(&image, ret, err);
+    return laz_image_encode(image, ret, err);
 }
 
 static int make_proved(const struct laz_policy *policy, enum laz_arch arch,
@@ -155,14 +146,16 @@ static int make_proved(const struct laz_policy *policy, enum laz_arch arch,
 int laz_filter_build_image(const struct laz_policy *policy, enum laz_arch arch, struct laz_buf *ret,
         struct laz_err *err)
 {
-    struct pair filters = {{0}, {0}};
-    int result = -1;
-    if (make_proved(policy, arch, LAZ_FILTER_WITH_EVENTS, &filters.with_events, err) == 0 &&
-            make_proved(policy, arch, LAZ_FILTER_PLAIN, &filters.plain, err) == 0 &&
-            laz_filter_run_tests(policy, arch, err) == 0) {
-        result = encode(policy, arch, &filters, ret, err);
+    laz_cleanup_filter struct laz_filter with_events = {0};
+    laz_cleanup_filter struct laz_filter plain = {0};
+    if (make_proved(policy, arch, LAZ_FILTER_WITH_EVENTS, &with_events, err) < 0 ||
+            make_proved(policy, arch, LAZ_FILTER_PLAIN, &plain, err) < 0 ||
+            laz_filter_run_tests(policy, arch, err) < 0) {
+        return -1;
     }
-    laz_filter_done(&filters.with_events);
-    laz_filter_done(&filters.plain);
-    return result;
+    struct laz_image image = start_image(policy, arch);
+    image.with_events =
+            (struct laz_image_bpf){.n = (uint32_t)with_events.n, .insns = with_events.insns};
+    image.plain = (struct laz_image_bpf){.n = (uint32_t)plain.n, .insns = plain.insns};
+    return encode(policy, &image, ret, err);
 }

@@ -41,7 +41,7 @@ uint32_t laz_filter_return(const struct laz_policy *policy, enum laz_filter_vari
         const struct laz_syscall *call, struct laz_verdict verdict)
 {
     bool with_events = variant == LAZ_FILTER_WITH_EVENTS;
-    if (is_named(call, "execve")) {
+    if (is_named(call, "execve") && variant != LAZ_FILTER_OWN) {
         /* Its notification is the gate at which init attests the child, and later the exec budget.
          */
         return with_events ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;

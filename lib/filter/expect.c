@@ -125,14 +125,11 @@ int laz_filter_run_tests(const struct laz_policy *policy, enum laz_arch arch, st
     }
     struct laz_policy enforced = *policy; /* borrows everything */
     enforced.mode = LAZ_MODE_ENFORCE;
-    struct laz_filter with_events = {0};
-    struct laz_filter plain = {0};
-    int result = -1;
-    if (laz_filter_compile(&enforced, arch, LAZ_FILTER_WITH_EVENTS, &with_events, err) == 0 &&
-            laz_filter_compile(&enforced, arch, LAZ_FILTER_PLAIN, &plain, err) == 0) {
-        result = run_all(policy, arch, &with_events, &plain, err);
+    laz_cleanup_filter struct laz_filter with_events = {0};
+    laz_cleanup_filter struct laz_filter plain = {0};
+    if (laz_filter_compile(&enforced, arch, LAZ_FILTER_WITH_EVENTS, &with_events, err) < 0 ||
+            laz_filter_compile(&enforced, arch, LAZ_FILTER_PLAIN, &plain, err) < 0) {
+        return -1;
     }
-    laz_filter_done(&with_events);
-    laz_filter_done(&plain);
-    return result;
+    return run_all(policy, arch, &with_events, &plain, err);
 }

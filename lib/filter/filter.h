@@ -9,11 +9,12 @@
 #include "filter/evaluate.h"
 #include "policy/policy.h"
 
-/* Which of the two programs of a policy image. */
+/* Which program: one of the two of a policy image, or that of one of our own processes. */
 enum laz_filter_variant {
     LAZ_FILTER_WITH_EVENTS, /* notify is USER_NOTIF; execve is notified (the gate and the budget);
                              * in observe mode everything that is refused is */
     LAZ_FILTER_PLAIN,       /* notify is ERRNO; execve is allowed */
+    LAZ_FILTER_OWN, /* notify is ERRNO; execve is what the policy says: nobody waits to start */
 };
 
 /* Invariant: laz_bpf_is_valid(insns, n). */
@@ -27,6 +28,7 @@ struct laz_filter {
 LAZ_MUST_CHECK int laz_filter_compile(const struct laz_policy *policy, enum laz_arch arch,
         enum laz_filter_variant variant, struct laz_filter *ret, struct laz_err *err);
 void laz_filter_done(struct laz_filter *filter);
+#define laz_cleanup_filter __attribute__((cleanup(laz_filter_done)))
 
 /* The SECCOMP_RET_* value that a verdict becomes in a variant for a call (NULL: unknown or
  * foreign). */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Byte buffers. libc only: linked into PID 1, which uses the fixed kind alone.
+ * Byte buffers. libc only: linked into PID 1.
  */
 #include "core/buf.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/num.h"
@@ -17,19 +16,6 @@ void laz_buf_init_fixed(struct laz_buf *buf, char *memory, size_t size)
     if (size > 0) {
         memory[0] = '\0';
     }
-}
-
-void laz_buf_init_heap(struct laz_buf *buf, size_t max)
-{
-    *buf = (struct laz_buf){.max = max};
-}
-
-void laz_buf_done(struct laz_buf *buf)
-{
-    if (buf->max > 0) {
-        free(buf->data);
-    }
-    *buf = (struct laz_buf){.max = buf->max};
 }
 
 /* Make room for `extra` bytes and a NUL. */
@@ -44,22 +30,10 @@ static bool reserve(struct laz_buf *buf, size_t extra)
     if (needed <= buf->cap) {
         return true;
     }
-    if (needed > buf->max) {
+    if (buf->grow == NULL || !buf->grow(buf, needed)) {
         buf->overflow = true;
         return false;
     }
-    size_t cap = buf->cap < 128 ? 256 : buf->cap * 2; /* max is far below SIZE_MAX / 2 */
-    while (cap < needed) {
-        cap *= 2;
-    }
-    cap = cap < buf->max ? cap : buf->max;
-    char *data = realloc(buf->data, cap);
-    if (data == NULL) {
-        buf->overflow = true;
-        return false;
-    }
-    buf->data = data;
-    buf->cap = cap;
     return true;
 }
 

@@ -17,14 +17,16 @@ struct laz_buf {
     char *data;
     size_t len;
     size_t cap;
-    size_t max;    /* heap buffers: the ceiling; 0 for fixed ones */
-    bool overflow; /* something did not fit, or memory ran out */
+    size_t max; /* heap buffers: the ceiling; 0 for fixed ones */
+    bool (*grow)(struct laz_buf *buf, size_t needed); /* NULL for fixed ones */
+    bool overflow;                                    /* something did not fit, or memory ran out */
 };
 
 /* Over `memory`, borrowed until the buffer is no longer used. */
 void laz_buf_init_fixed(struct laz_buf *buf, char *memory, size_t size);
 
-/* On the heap, at most max bytes. Free with laz_buf_done. */
+/* On the heap, at most max bytes. Free with laz_buf_done. Both in buf_heap.c: PID 1 links no
+ * allocator. */
 void laz_buf_init_heap(struct laz_buf *buf, size_t max);
 void laz_buf_done(struct laz_buf *buf);
 

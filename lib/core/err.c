@@ -44,15 +44,13 @@ int laz_err_context(struct laz_err *err, const char *format, ...)
 
 struct entry {
     const char *name;
-    const char *cause;
     const char *remedy;
     int exit_code;
 };
 
 static const struct entry catalogue[LAZ_E_COUNT] = {
-        [LAZ_E_NONE] = {"none", "", "", 0},
-#define LAZ_ERROR(id, name, exit_code, cause, remedy)                                              \
-    [LAZ_E_##id] = {name, cause, remedy, exit_code},
+        [LAZ_E_NONE] = {"none", "", 0},
+#define LAZ_ERROR(id, name, exit_code, cause, remedy) [LAZ_E_##id] = {name, remedy, exit_code},
 #include "core/err.def"
 #undef LAZ_ERROR
 };
@@ -65,11 +63,6 @@ static const struct entry *entry_of(enum laz_err_kind kind)
 const char *laz_err_name(enum laz_err_kind kind)
 {
     return entry_of(kind)->name;
-}
-
-const char *laz_err_cause(enum laz_err_kind kind)
-{
-    return entry_of(kind)->cause;
 }
 
 const char *laz_err_remedy(enum laz_err_kind kind)

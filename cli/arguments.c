@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From argv to a struct: no state, no printing, no exit. Meanings of operands are the commands'
+ * business.
+ */
+#include <string.h>
+
+#include "cli/command.h"
+
+struct option {
+    const char *name;
+    char letter;
+    const char *value; /* NULL: takes none */
+};
+
+static const struct option options[LAZ_OPTION_COUNT] = {
+#define X(id, name, letter, value, help) [LAZ_OPTION_##id] = {name, letter, value},
+        LAZ_CLI_OPTIONS(X)
+#undef X
+};
+
+/* What follows the option's name in a word: "" in --json, "=x" in --arch=x, "x" in -ox; NULL:
+ * another. */
+static const char *rest_of(const char *word, const struct option *option)
+{
+    size_t length = strlen(option->name);
+    if (word[1] != '-') {
+        return option->letter != 0 && word[1] == option->letter ? word + 2 : NULL;
+    }
+    if (strncmp(word + 2, option->name, length) != 0) {
+        return NULL;
+    }
+    const char *rest = word + 2 + length;
+    return rest[0] == '\0' || rest[0] == '=' ? rest : NULL;
+}
+
+static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option option,
+        const char *value, struct laz_err *err)
+{
+    switch (option) {
+    case LAZ_OPTION_JSON:
+        arguments->json = true;
+        return 0;
+    case LAZ_OPTION_HELP:
+        arguments->help = true;
+        return 0;
+    case LAZ_OPTION_OUTPUT:
+        arguments->output = value;
+        return 0;
+    case LAZ_OPTION_ROOT:
+        arguments->root = strcmp(value, "/") == 0 ? "" : value;
+        return 0;
+    case LAZ_OPTION_ARCH:
+        for (int arch = 0; arch < LAZ_ARCH_COUNT; arch++) {
+            if (strcmp(value, laz_arch_name((enum laz_arch)arch)) == 0) {
+                arguments->arch = (enum laz_arch)arch;
+                return 0;
+            }
+        }
+        return laz_err_set(err, LAZ_E_USAGE, 0,
+                "--arch: unknown architecture \"%.64s\"; known are x86-64 and aarch64", value);
+    case LAZ_OPTION_COUNT:
+        break;
+    }
+    return laz_err_set(err, LAZ_E_INTERNAL, 0, "an option that nobody knows");
+}
+
+/* argv[*i] is an option; move *i to its last word. */
+static int take_option(const struct laz_cli_command *command, char **argv, int *i,
+        struct laz_cli_arguments *arguments, struct laz_err *err)
+{
+    const char *word = argv[*i];
+    for (int id = 0; id < LAZ_OPTION_COUNT; id++) {
+        const char *value = rest_of(word, &options[id]);
+        if (value == NULL || (command->options >> id & 1) == 0) {
+            continue;
+        }
+        if (options[id].value == NULL) {
+            if (value[0] != '\0') {
+                return laz_err_set(err, LAZ_E_USAGE, 0, "--%s takes no value", options[id].name);
+            }
+            return set_option(arguments, (enum laz_cli_option)id, NULL, err);
+        }
+        if (value[0] == '=') {
+            value++;
+        } else if (value[0] == '\0' && argv[*i + 1] != NULL) {
+            value = argv[++*i];
+        }
+        if (value[0] == '\0') {
+            return laz_err_set(err, LAZ_E_USAGE, 0, "--%s needs a value", options[id].name);
+        }
+        return set_option(arguments, (enum laz_cli_option)id, value, err);
+    }
+    return laz_err_set(err, LAZ_E_USAGE, 0, "%s has no option \"%.64s\"", command->name, word);
+}
+
+int laz_cli_parse(const struct laz_cli_command *command, int argc, char **argv,
+        struct laz_cli_arguments *ret, struct laz_err *err)
+{
+    struct laz_cli_arguments arguments = {.arch = laz_arch_native(), .root = "", .operands = argv};
+    bool only_operands = false;
+    for (int i = 0; i < argc; i++) {
+        if (!only_operands && strcmp(argv[i], "--") == 0) {
+            only_operands = true;
+        } else if (!only_operands && argv[i][0] == '-' && argv[i][1] != '\0') {
+            if (take_option(command, argv, &i, &arguments, err) < 0) {
+                return -1;
+            }
+        } else {
+            argv[arguments.n_operands++] = argv[i];
+        }
+    }
+    if (!arguments.help && arguments.n_operands < command->min_operands) {
+        return laz_err_set(err, LAZ_E_USAGE, 0, "%s needs %s", command->name, command->operands);
+    }
+    if (arguments.n_operands > command->max_operands) {
+        return laz_err_set(err, LAZ_E_USAGE, 0, "%s does not know what to do with \"%.64s\"",
+                command->name, argv[command->max_operands]);
+    }
+    *ret = arguments;
+    return 0;
+}

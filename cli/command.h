@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a subcommand is: its words, its options, one function from parsed arguments to an exit code.
+ * The options are one list; each command names those that it takes. Manual: lazaret(1).
+ */
+#ifndef LAZ_CLI_COMMAND_H
+#define LAZ_CLI_COMMAND_H
+
+#include <stddef.h>
+
+#include "core/err.h"
+#include "policy/tables/tables.h"
+
+/* The exit codes of every command; the gates of later parts have more. */
+enum laz_cli_exit {
+    LAZ_EXIT_FINE = 0,
+    LAZ_EXIT_FINDINGS = 1, /* also: the operating system refused */
+    LAZ_EXIT_USAGE = 2,
+};
+
+/* X(ENUM, "name", 'letter' or 0, "VALUE" or NULL, "help") */
+#define LAZ_CLI_OPTIONS(X)                                                                         \
+    X(JSON, "json", 0, NULL, "print one JSON object")                                              \
+    X(ARCH, "arch", 0, "NAME", "x86-64 or aarch64; by default this machine's")                     \
+    X(OUTPUT, "output", 'o', "IMAGE", "write the compiled policy there")                           \
+    X(ROOT, "root", 0, "DIR", "take users and groups by name from DIR/etc; by default /")          \
+    X(HELP, "help", 'h', NULL, "print this")
+
+enum laz_cli_option {
+#define X(id, name, letter, value, help) LAZ_OPTION_##id,
+    LAZ_CLI_OPTIONS(X)
+#undef X
+    LAZ_OPTION_COUNT
+};
+
+#define LAZ_OPTION_BIT(id) (1U << LAZ_OPTION_##id)
+
+/* A parsed command line. All pointers borrowed from argv. */
+struct laz_cli_arguments {
+    bool json;
+    bool help;
+    enum laz_arch arch;
+    const char *output; /* NULL: not given */
+    const char *root;   /* "" for / */
+    size_t n_operands;
+    char *const *operands;
+};
+
+struct laz_cli_command {
+    const char *name;     /* "policy check" */
+    const char *operands; /* "FILE..." */
+    const char *summary;  /* one line */
+    const char *details;  /* lines, each ended */
+    unsigned options;     /* LAZ_OPTION_BIT */
+    size_t min_operands;
+    size_t max_operands;
+    int (*run)(const struct laz_cli_arguments *arguments);
+};
+
+/* Parse the words after the command's name. Options may stand anywhere before "--"; the operands
+ * are moved together in place. LAZ_E_USAGE, naming the word. */
+LAZ_MUST_CHECK int laz_cli_parse(const struct laz_cli_command *command, int argc, char **argv,
+        struct laz_cli_arguments *ret, struct laz_err *err);
+
+/* The commands; each returns an enum laz_cli_exit. */
+int laz_cli_policy_check(const struct laz_cli_arguments *arguments);
+int laz_cli_policy_explain(const struct laz_cli_arguments *arguments);
+int laz_cli_policy_test(const struct laz_cli_arguments *arguments);
+int laz_cli_policy_compile(const struct laz_cli_arguments *arguments);
+int laz_cli_policy_schema(const struct laz_cli_arguments *arguments);
+int laz_cli_policy_reference(const struct laz_cli_arguments *arguments);
+int laz_cli_doctor(const struct laz_cli_arguments *arguments);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What `lazaret doctor` found out: one line for each thing that lazaret-init needs or prefers.
+ * Filled by doctor_look.c (asks) and doctor_try.c (does, in a child process); doctor.c prints.
+ */
+#ifndef LAZ_CLI_DOCTOR_H
+#define LAZ_CLI_DOCTOR_H
+
+#include "confine/probe.h"
+#include "core/buf.h"
+
+#define LAZ_DOCTOR_TEXT_MAX 1024 /* a path, an errno, a sentence */
+#define LAZ_DOCTOR_LINES    24
+
+enum laz_doctor_state {
+    LAZ_DOCTOR_YES,
+    LAZ_DOCTOR_NO,
+    LAZ_DOCTOR_UNKNOWN,
+};
+
+struct laz_doctor_line {
+    const char *name; /* static */
+    enum laz_doctor_state state;
+    bool is_vital; /* where it is NO, no policy starts */
+    char seen[LAZ_DOCTOR_TEXT_MAX];
+    const char *degradation; /* its name in init.start, or NULL; static */
+    const char *means;       /* for a policy; static */
+    const char *remedy;      /* static; NULL if there is nothing to do */
+};
+
+/* Invariant: n <= LAZ_DOCTOR_LINES. */
+struct laz_doctor {
+    struct laz_probe probe;
+    struct laz_err probe_err; /* why there is no probe */
+    size_t n;
+    struct laz_doctor_line lines[LAZ_DOCTOR_LINES];
+};
+
+/* Add a line; never fails, the number of lines is fixed by the program. */
+struct laz_doctor_line *laz_doctor_add(
+        struct laz_doctor *doctor, const char *name, enum laz_doctor_state state);
+void laz_doctor_say(struct laz_doctor_line *line, const char *format, ...) LAZ_PRINTF(2, 3);
+
+/* Kernel, user, /proc, limits, cgroup. */
+void laz_doctor_look(struct laz_doctor *doctor);
+/* seccomp, notifications, Landlock and the rest, done for real in child processes. */
+void laz_doctor_try(struct laz_doctor *doctor);
+
+/* What the line tells is a degradation: it has its name and meaning. */
+void laz_doctor_degrade(struct laz_doctor_line *line, enum laz_degradation degradation);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lazaret: finds the command, parses its words, runs it. Never needed at run time. Manual:
+ * lazaret(1).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/output.h"
+
+#define JSON LAZ_OPTION_BIT(JSON)
+#define HELP LAZ_OPTION_BIT(HELP)
+#define ARCH LAZ_OPTION_BIT(ARCH)
+#define ROOT LAZ_OPTION_BIT(ROOT)
+
+static const struct laz_cli_command commands[] = {
+        {"policy check", "FILE...", "say everything that is wrong with a policy",
+                "Prints all findings with their positions, the digest of the sources, what the "
+                "filters do\n"
+                "to how many system calls, and every relaxation by name. The filters of all "
+                "architectures\n"
+                "are compiled and proved.\n",
+                JSON | ROOT | HELP, 1, SIZE_MAX, laz_cli_policy_check},
+        {"policy explain", "FILE [SYSCALL|PATH|PORT|CAPABILITY]",
+                "say what a policy decides, and why",
+                "For a system call, an absolute path, a TCP port or a capability: the decision, "
+                "the rule\n"
+                "that makes it, what each layer of the kernel says, and what the workload sees. "
+                "Without\n"
+                "one: the whole policy in words.\n",
+                JSON | ROOT | ARCH | HELP, 1, 2, laz_cli_policy_explain},
+        {"policy test", "FILE", "run the tests that a policy carries",
+                "Each entry of `tests:` is tried on the filter that the policy compiles to.\n",
+                JSON | ROOT | ARCH | HELP, 1, 1, laz_cli_policy_test},
+        {"policy compile", "FILE -o IMAGE",
+                "write a policy in the form that lazaret-init starts fastest",
+                "Compiles, proves and tests the policy, then writes IMAGE as a whole, mode 0644. "
+                "Prints the\n"
+                "digests; each of the first two can be the pin (LAZARET_POLICY_SHA256).\n",
+                JSON | ROOT | ARCH | HELP | LAZ_OPTION_BIT(OUTPUT), 1, 1, laz_cli_policy_compile},
+        {"policy schema", "", "print the JSON Schema of the policy language",
+                "For editors; generated from the table that also drives the parser.\n", JSON | HELP,
+                0, 0, laz_cli_policy_schema},
+        {"policy reference", "", "print the reference page of the policy language",
+                "Markdown, from the same table.\n", HELP, 0, 0, laz_cli_policy_reference},
+        {"doctor", "[FILE]", "say what this host or container offers",
+                "Tries, in child processes, what lazaret-init needs and what it prefers. With a "
+                "policy, also\n"
+                "whether it would start here, and which of its wishes would be degraded.\n",
+                JSON | ROOT | HELP, 0, 1, laz_cli_doctor},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void put_options(struct laz_buf *buf, unsigned options)
+{
+    static const struct {
+        const char *name;
+        char letter;
+        const char *value;
+        const char *help;
+    } rows[] = {
+#define X(id, name, letter, value, help) {name, letter, value, help},
+            LAZ_CLI_OPTIONS(X)
+#undef X
+    };
+    for (int id = 0; id < LAZ_OPTION_COUNT; id++) {
+        if ((options >> id & 1) == 0) {
+            continue;
+        }
+        size_t before = buf->len;
+        laz_buf_str(buf, "  ");
+        if (rows[id].letter != 0) {
+            laz_buf_printf(buf, "-%c, ", rows[id].letter);
+        }
+        laz_buf_printf(buf, "--%s", rows[id].name);
+        if (rows[id].value != NULL) {
+            laz_buf_printf(buf, " %s", rows[id].value);
+        }
+        size_t used = buf->len - before;
+        laz_buf_printf(buf, "%*s%s\n", used < 22 ? (int)(22 - used) : 1, "", rows[id].help);
+    }
+}
+
+static void put_command_help(struct laz_buf *buf, const struct laz_cli_command *command)
+{
+    laz_buf_printf(buf, "usage: lazaret %s [OPTION]... %s\n\n", command->name, command->operands);
+    laz_buf_printf(buf, "%s\nOptions:\n", command->details);
+    put_options(buf, command->options);
+    laz_buf_str(buf, "\nExit code: 0 fine, 1 findings, 2 usage. Manual: lazaret(1).\n");
+}
+
+/* The commands whose name begins with `group`. */
+static void put_overview(struct laz_buf *buf, const char *group)
+{
+    laz_buf_str(buf, "usage: lazaret COMMAND [OPTION]... [OPERAND]...\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strncmp(commands[i].name, group, strlen(group)) == 0) {
+            laz_buf_printf(buf, "  %-18s%s\n", commands[i].name, commands[i].summary);
+        }
+    }
+    laz_buf_str(buf,
+            "\nlazaret COMMAND --help says more; lazaret --version prints the version.\n"
+            "Exit code: 0 fine, 1 findings, 2 usage. Manual: lazaret(1).\n");
+}
+
+/* How many words of argv this command's name takes; 0 if it is another. */
+static int match(const struct laz_cli_command *command, int argc, char **argv)
+{
+    const char *second = strchr(command->name, ' ');
+    size_t length = second == NULL ? strlen(command->name) : (size_t)(second - command->name);
+    if (argc < 1 || strlen(argv[0]) != length || strncmp(argv[0], command->name, length) != 0) {
+        return 0;
+    }
+    if (second == NULL) {
+        return 1;
+    }
+    return argc >= 2 && strcmp(argv[1], second + 1) == 0 ? 2 : 0;
+}
+
+static const char *command_at(const void *context, size_t i)
+{
+    (void)context;
+    return i < N_COMMANDS ? commands[i].name : NULL;
+}
+
+static int unknown_command(int argc, char **argv)
+{
+    struct laz_err err = {0};
+    bool is_group = strcmp(argv[0], "policy") == 0;
+    if (is_group && argc < 2) {
+        (void)laz_err_set(&err, LAZ_E_USAGE, 0, "policy needs a command");
+        return laz_cli_fail(&err, false);
+    }
+    laz_cleanup_buf struct laz_buf words;
+    laz_buf_init_heap(&words, LAZ_CLI_OUTPUT_MAX);
+    laz_buf_printf(&words, "%.64s%s%.64s", argv[0], is_group ? " " : "", is_group ? argv[1] : "");
+    const char *near = words.overflow ? NULL : laz_suggest(words.data, words.len, command_at, NULL);
+    (void)laz_err_set(&err, LAZ_E_USAGE, 0, "unknown command \"%s\"%s%s%s",
+            words.overflow ? "" : words.data, near == NULL ? "" : " (did you mean \"",
+            near == NULL ? "" : near, near == NULL ? "" : "\"?)");
+    return laz_cli_fail(&err, false);
+}
+
+static int run(const struct laz_cli_command *command, int argc, char **argv)
+{
+    struct laz_err err = {0};
+    struct laz_cli_arguments arguments;
+    if (laz_cli_parse(command, argc, argv, &arguments, &err) < 0) {
+        return laz_cli_fail(&err, false);
+    }
+    if (!arguments.help) {
+        return command->run(&arguments);
+    }
+    laz_cleanup_buf struct laz_buf buf;
+    laz_buf_init_heap(&buf, LAZ_CLI_OUTPUT_MAX);
+    put_command_help(&buf, command);
+    return laz_cli_print(&buf, LAZ_EXIT_FINE);
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct laz_err err = {0};
+    if (argc < 2) {
+        (void)laz_err_set(&err, LAZ_E_USAGE, 0, "no command");
+        return laz_cli_fail(&err, false);
+    }
+    argc--;
+    argv++;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        int words = match(&commands[i], argc, argv);
+        if (words > 0) {
+            return run(&commands[i], argc - words, argv + words);
+        }
+    }
+    bool is_group = strcmp(argv[0], "policy") == 0;
+    bool is_version = strcmp(argv[0], "--version") == 0;
+    if (!is_version && !is_help(argv[0]) && !(is_group && argc > 1 && is_help(argv[1]))) {
+        return unknown_command(argc, argv);
+    }
+    laz_cleanup_buf struct laz_buf buf;
+    laz_buf_init_heap(&buf, LAZ_CLI_OUTPUT_MAX);
+    if (is_version) {
+        laz_buf_str(&buf, "lazaret " LAZARET_VERSION "\n");
+    } else {
+        put_overview(&buf, is_group ? "policy" : "");
+    }
+    return laz_cli_print(&buf, LAZ_EXIT_FINE);
+}

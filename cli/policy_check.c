@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lazaret policy check FILE...: everything that is wrong, and what a policy comes to. Compiles and
+ * proves the filters of every architecture; does not run the policy's own tests.
+ */
+#include "cli/loaded.h"
+#include "cli/output.h"
+#include "core/num.h"
+#include "filter/filter.h"
+
+/* What one filter came to. */
+struct measured {
+    uint32_t n_instructions;
+    uint32_t longest_path;
+    struct laz_filter_proof proof;
+};
+
+struct checked {
+    struct laz_loaded loaded;
+    struct laz_err err; /* of compiling and proving */
+    struct measured with_events[LAZ_ARCH_COUNT];
+};
+
+static int measure(const struct laz_policy *policy, enum laz_arch arch,
+        enum laz_filter_variant variant, struct measured *ret, struct laz_err *err)
+{
+    struct laz_filter filter = {0};
+    if (laz_filter_compile(policy, arch, variant, &filter, err) < 0) {
+        return laz_err_context(err, "%s", laz_arch_name(arch));
+    }
+    ret->n_instructions = (uint32_t)filter.n;
+    ret->longest_path = filter.longest_path;
+    int result = laz_filter_prove(policy, arch, variant, &filter, &ret->proof, err);
+    laz_filter_done(&filter);
+    return result < 0 ? laz_err_context(err, "%s", laz_arch_name(arch)) : 0;
+}
+
+static void check(struct checked *ret, const char *path, const char *root)
+{
+    laz_loaded_init(&ret->loaded, path, root);
+    const struct laz_policy *policy = ret->loaded.policy;
+    for (int i = 0; policy != NULL && i < LAZ_ARCH_COUNT; i++) {
+        enum laz_arch arch = (enum laz_arch)i;
+        struct measured plain;
+        if (measure(policy, arch, LAZ_FILTER_WITH_EVENTS, &ret->with_events[i], &ret->err) < 0 ||
+                measure(policy, arch, LAZ_FILTER_PLAIN, &plain, &ret->err) < 0) {
+            return;
+        }
+    }
+}
+
+static bool is_fine(const struct checked *checked)
+{
+    return checked->loaded.policy != NULL && checked->err.kind == LAZ_E_NONE;
+}
+
+/* ---- Text ---- */
+
+static void put_filter(struct laz_buf *buf, enum laz_arch arch, const struct measured *measured)
+{
+    const uint32_t *n = measured->proof.n_by_action;
+    laz_buf_printf(buf,
+            "  %-12s%u system calls allowed, %u of them on conditions; refused: "
+            "%u with an event, %u silently, %u by a kill; %u logged\n",
+            laz_arch_name(arch), n[LAZ_ACTION_ALLOW], measured->proof.n_conditional,
+            n[LAZ_ACTION_NOTIFY], n[LAZ_ACTION_ERRNO], n[LAZ_ACTION_KILL], n[LAZ_ACTION_LOG]);
+    laz_buf_printf(buf,
+            "  %-12sfilter of %u instructions, longest path %u, proved at %llu points\n", "",
+            measured->n_instructions, measured->longest_path,
+            (unsigned long long)measured->proof.n_checked);
+}
+
+static void put_policy(struct laz_buf *buf, const struct checked *checked)
+{
+    const struct laz_policy *policy = checked->loaded.policy;
+    char digest[2 * LAZ_SHA256_SIZE + 1];
+    laz_format_hex(policy->source_digest, LAZ_SHA256_SIZE, digest);
+    laz_buf_printf(buf, "%s: fine\n  %-12s%s, mode %s, user %u:%u\n  %-12s%s\n",
+            checked->loaded.path, "policy", policy->name, laz_mode_name(policy->mode), policy->uid,
+            policy->gid, "digest", digest);
+    for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
+        put_filter(buf, (enum laz_arch)i, &checked->with_events[i]);
+    }
+    laz_buf_printf(buf, "  %-12s%zu paths, %d capabilities kept, %zu tests (lazaret policy test)\n",
+            "", policy->n_paths, __builtin_popcountll(policy->keep_capabilities), policy->n_tests);
+    if (policy->relaxations.n == 0) {
+        laz_buf_printf(buf, "  %-12snone\n", "relaxations");
+    }
+    for (size_t i = 0; i < policy->relaxations.n; i++) {
+        char where[LAZ_CLI_WHERE_MAX];
+        laz_policy_pos_format(policy, policy->relaxations.pos[i], where, sizeof(where));
+        laz_buf_printf(buf, "  %-12s%s  (%s)\n", i == 0 ? "relaxations" : "",
+                policy->relaxations.items[i], where);
+    }
+}
+
+/* Findings on standard error as they come; the report is kept for the end. */
+static int put_text(struct laz_buf *buf, const struct checked *checked)
+{
+    int result = laz_loaded_require(&checked->loaded, false);
+    if (result != LAZ_EXIT_FINE) {
+        return result;
+    }
+    laz_loaded_print_diagnostics(&checked->loaded);
+    if (checked->err.kind != LAZ_E_NONE) {
+        return laz_cli_fail(&checked->err, false);
+    }
+    put_policy(buf, checked);
+    return LAZ_EXIT_FINE;
+}
+
+/* ---- JSON ---- */
+
+static void json_filter(struct laz_json *json, enum laz_arch arch, const struct measured *measured)
+{
+    laz_json_object(json, NULL);
+    laz_json_string(json, "arch", laz_arch_name(arch));
+    laz_json_object(json, "calls");
+    for (int i = 0; i < LAZ_ACTION_COUNT; i++) {
+        laz_json_u64(json, laz_action_name((enum laz_action)i), measured->proof.n_by_action[i]);
+    }
+    laz_json_u64(json, "conditional", measured->proof.n_conditional);
+    laz_json_object_end(json);
+    laz_json_u64(json, "instructions", measured->n_instructions);
+    laz_json_u64(json, "longest_path", measured->longest_path);
+    laz_json_u64(json, "points_proved", measured->proof.n_checked);
+    laz_json_object_end(json);
+}
+
+static void json_policy(struct laz_json *json, const struct checked *checked)
+{
+    const struct laz_policy *policy = checked->loaded.policy;
+    laz_json_string(json, "name", policy->name);
+    laz_json_string(json, "mode", laz_mode_name(policy->mode));
+    laz_cli_json_digest(json, "digest", policy->source_digest);
+    laz_json_array(json, "sources");
+    for (size_t i = 0; i < policy->n_files; i++) {
+        laz_json_string(json, NULL, policy->files[i].name);
+    }
+    laz_json_array_end(json);
+    laz_json_u64(json, "uid", policy->uid);
+    laz_json_u64(json, "gid", policy->gid);
+    laz_json_u64(json, "paths", policy->n_paths);
+    laz_json_u64(json, "capabilities", (uint64_t)__builtin_popcountll(policy->keep_capabilities));
+    laz_json_u64(json, "tests", policy->n_tests);
+    laz_json_array(json, "relaxations");
+    for (size_t i = 0; i < policy->relaxations.n; i++) {
+        char where[LAZ_CLI_WHERE_MAX];
+        laz_policy_pos_format(policy, policy->relaxations.pos[i], where, sizeof(where));
+        laz_json_object(json, NULL);
+        laz_json_string(json, "name", policy->relaxations.items[i]);
+        laz_json_string(json, "at", where);
+        laz_json_object_end(json);
+    }
+    laz_json_array_end(json);
+    laz_json_array(json, "filters");
+    for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
+        json_filter(json, (enum laz_arch)i, &checked->with_events[i]);
+    }
+    laz_json_array_end(json);
+}
+
+static void put_json(struct laz_json *json, const struct checked *checked)
+{
+    laz_json_object(json, NULL);
+    laz_json_string(json, "file", checked->loaded.path);
+    laz_json_bool(json, "ok", is_fine(checked));
+    if (!is_fine(checked)) {
+        laz_cli_error_json(
+                json, checked->loaded.policy == NULL ? &checked->loaded.err : &checked->err);
+    }
+    laz_loaded_json_diagnostics(&checked->loaded, json);
+    if (is_fine(checked)) {
+        json_policy(json, checked);
+    }
+    laz_json_object_end(json);
+}
+
+int laz_cli_policy_check(const struct laz_cli_arguments *arguments)
+{
+    laz_cleanup_buf struct laz_buf buf;
+    laz_buf_init_heap(&buf, LAZ_CLI_OUTPUT_MAX);
+    struct laz_json json;
+    laz_json_init(&json, &buf);
+    if (arguments->json) {
+        laz_json_object(&json, NULL);
+        laz_json_array(&json, "policies");
+    }
+    int result = LAZ_EXIT_FINE;
+    for (size_t i = 0; i < arguments->n_operands; i++) {
+        struct checked checked = {.loaded = {0}};
+        check(&checked, arguments->operands[i], arguments->root);
+        if (!is_fine(&checked)) {
+            result = LAZ_EXIT_FINDINGS;
+        }
+        if (arguments->json) {
+            put_json(&json, &checked);
+        } else if (put_text(&buf, &checked) != LAZ_EXIT_FINE) {
+            result = LAZ_EXIT_FINDINGS;
+        }
+        laz_loaded_done(&checked.loaded);
+    }
+    if (arguments->json) {
+        laz_json_array_end(&json);
+        laz_json_bool(&json, "ok", result == LAZ_EXIT_FINE);
+        laz_json_object_end(&json);
+        laz_buf_char(&buf, '\n');
+    }
+    return laz_cli_print(&buf, result);
+}

@@ -124,8 +124,10 @@ static void check_scalar(struct laz_report *report, struct laz_node *node)
 static bool check_mapping(struct laz_report *report, struct laz_node *node)
 {
     if (node->kind != LAZ_NODE_MAPPING) {
-        laz_report_node(
-                report, LAZ_E_POLICY_INVALID, node, "must be a mapping, not %s", kind_name(node));
+        const struct laz_word *words = laz_field_at(node->field)->words;
+        laz_report_node(report, LAZ_E_POLICY_INVALID, node, "must be a mapping%s%s, not %s",
+                words != NULL ? ", or a word such as " : "", words != NULL ? words->word : "",
+                kind_name(node));
         return false;
     }
     if (is_dictionary(node)) {
@@ -208,8 +210,10 @@ static bool check_node(
     }
     bool descend = check_shape(report, node);
     if (!node->is_below_item && !node->is_bad) {
-        bool stands_for_mapping = node->is_word && field->type == LAZ_TYPE_MAP;
-        document->at[stands_for_mapping ? id + 1 : id] = node;
+        document->at[id] = node;
+        if (node->is_word && field->type == LAZ_TYPE_MAP) {
+            document->at[id + 1] = node;
+        }
     }
     return descend;
 }

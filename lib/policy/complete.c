@@ -15,7 +15,7 @@ static bool has_bad(const struct laz_merge *merge, enum laz_field_id id)
     for (size_t i = 0; i < merge->load->n_order; i++) {
         const struct laz_document *document = &merge->load->documents[merge->load->order[i]];
         const struct laz_node *node = document->root;
-        if (id != LAZ_FIELD_ROOT && node != NULL) {
+        if (node != NULL && node->kind == LAZ_NODE_MAPPING) {
             /* By key and not by `at`: a value of the wrong kind is not in there. */
             const char *key = laz_field_at(id)->key;
             for (node = node->first; node != NULL && strcmp(node->key, key) != 0;) {

@@ -62,7 +62,12 @@ enum laz_field_id laz_field_find(enum laz_field_id parent, const char *key, size
 enum laz_field_id laz_field_find_elsewhere(const char *key, size_t length)
 {
     for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
-        if (is_key(&fields[id], key, length)) {
+        bool is_in_list = false;
+        for (enum laz_field_id up = fields[id].parent; up != LAZ_FIELD_ROOT;
+                up = fields[up].parent) {
+            is_in_list = is_in_list || fields[up].shape != LAZ_SHAPE_ONE;
+        }
+        if (is_key(&fields[id], key, length) && !is_in_list) {
             return id;
         }
     }

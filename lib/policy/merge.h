@@ -17,7 +17,8 @@ struct laz_call_state {
     struct laz_verdict base;
     struct laz_clauses refuse;
     struct laz_clauses allow;
-    struct laz_node *lifted; /* the `allow` entry that took a condition away; NULL if none */
+    struct laz_pos removed_at; /* the `remove` that this state is owed to; line 0: none */
+    struct laz_node *lifted;   /* the `allow` entry that took a condition away; NULL if none */
     struct laz_node *quiet;
 
     /* In the document at hand. */

@@ -79,6 +79,7 @@ static struct laz_call_state *state_of_node(struct laz_merge *merge, struct laz_
 static void set_base(struct laz_call_state *state, struct laz_verdict verdict, struct laz_pos pos)
 {
     state->is_said = true;
+    state->removed_at = (struct laz_pos){0};
     state->base = verdict;
     state->base.pos = pos;
 }
@@ -151,6 +152,7 @@ static void take_remove(struct laz_merge *merge, struct laz_node *list)
         state->allow = (struct laz_clauses){0};
         state->lifted = NULL;
         state->removed = node;
+        state->removed_at = node->pos;
     }
 }
 
@@ -331,6 +333,9 @@ void laz_finish_calls(struct laz_merge *merge)
         struct laz_decision *decision = &policy->decisions[i];
         decision->otherwise = policy->default_verdict;
         decision->base = state->is_said ? state->base : policy->default_verdict;
+        if (!state->is_said && state->removed_at.line > 0) {
+            decision->base.pos = state->removed_at;
+        }
         decision->refuse = state->refuse;
         decision->allow = state->allow;
         if (is_execve(laz_syscall_at(i))) {
@@ -340,11 +345,12 @@ void laz_finish_calls(struct laz_merge *merge)
     }
 }
 
-static bool silence(struct laz_verdict *verdict)
+static bool silence(struct laz_verdict *verdict, struct laz_pos pos)
 {
     bool is_loud = verdict->action == LAZ_ACTION_NOTIFY;
     if (is_loud) {
         verdict->action = LAZ_ACTION_ERRNO;
+        verdict->pos = pos;
     }
     return is_loud;
 }
@@ -358,12 +364,12 @@ void laz_finish_quiet(struct laz_merge *merge)
         if (node == NULL) {
             continue;
         }
-        bool was_loud = silence(&decision->base);
+        bool was_loud = silence(&decision->base, node->pos);
         for (size_t k = 0; k < decision->refuse.n; k++) {
-            was_loud = silence(&decision->refuse.items[k].verdict) || was_loud;
+            was_loud = silence(&decision->refuse.items[k].verdict, node->pos) || was_loud;
         }
         bool can_default = decision->guard.n > 0 || decision->allow.n > 0;
-        was_loud = (silence(&decision->otherwise) && can_default) || was_loud;
+        was_loud = (silence(&decision->otherwise, node->pos) && can_default) || was_loud;
         if (!was_loud) {
             laz_report_warning(merge->report, node, "this call never raises an event");
         }

@@ -84,11 +84,6 @@ void laz_merge_network(struct laz_merge *merge, struct laz_document *document)
 
 /* ---- Guards ---- */
 
-static bool is_allowed(const struct laz_merge *merge, enum laz_field_id field)
-{
-    return merge->said[field] != NULL && merge->said[field]->number != 0;
-}
-
 /* A guard clause that lets through what its conditions describe. */
 struct guard {
     struct laz_merge *merge;
@@ -124,7 +119,7 @@ static void end(struct guard *guard)
  * is allowed, MPTCP are streams too, and Landlock does not see them. */
 static void guard_internet(struct guard *guard, uint64_t *domains, size_t n, struct laz_pos pos)
 {
-    bool multipath = is_allowed(guard->merge, LAZ_FIELD_NETWORK_MULTIPATH_TCP);
+    bool multipath = guard->merge->policy->multipath_tcp;
     uint64_t stream[] = {SOCK_STREAM};
     uint64_t protocols[] = {0, PROTOCOL_TCP, PROTOCOL_MPTCP};
     begin(guard, pos);
@@ -135,8 +130,7 @@ static void guard_internet(struct guard *guard, uint64_t *domains, size_t n, str
     uint64_t others[] = {SOCK_DGRAM, SOCK_RAW};
     begin(guard, pos);
     add_values(guard, DOMAIN, UINT32_MAX, domains, n);
-    add_values(guard, TYPE, SOCKET_TYPE_MASK, others,
-            is_allowed(guard->merge, LAZ_FIELD_NETWORK_RAW) ? 2 : 1);
+    add_values(guard, TYPE, SOCKET_TYPE_MASK, others, guard->merge->policy->raw ? 2 : 1);
     end(guard);
 }
 
@@ -251,7 +245,7 @@ void laz_finish_network(struct laz_merge *merge)
 {
     guard_socket(merge);
     guard_socketpair(merge);
-    if (!is_allowed(merge, LAZ_FIELD_NETWORK_FAST_OPEN)) {
+    if (!merge->policy->fast_open) {
         refuse_fast_open(merge, "sendto");
         refuse_fast_open(merge, "sendmsg");
         refuse_fast_open(merge, "sendmmsg");

@@ -4,6 +4,8 @@
  * diff` and the shim. Compares by form where arguments are concerned, so that it errs to "wider"
  * only.
  */
+#include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "policy/merge.h"
@@ -35,6 +37,25 @@ static bool widened_key(const struct comparison *comparison, const char *key, co
             laz_policy_pos_of(comparison->parent, key));
 }
 
+/* Into a text of LAZ_NAME_LENGTH_MAX bytes, which is more than any key or number needs. */
+static void print(char *text, const char *format, ...) LAZ_PRINTF(2, 3);
+
+static void print(char *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, LAZ_NAME_LENGTH_MAX, format, args);
+    va_end(args);
+}
+
+/* widened_key where the value is a number. */
+static bool widened_number(const struct comparison *comparison, const char *key, int64_t number)
+{
+    char text[LAZ_NAME_LENGTH_MAX];
+    print(text, "%" PRId64, number);
+    return widened_key(comparison, key, text);
+}
+
 /* ---- requires, workload, privileges, limits ---- */
 
 static bool find_in_requires(const struct comparison *comparison)
@@ -43,15 +64,13 @@ static bool find_in_requires(const struct comparison *comparison)
     const struct laz_policy *parent = comparison->parent;
     for (unsigned i = 0; i < LAZ_REQUIRE_COUNT; i++) {
         char key[LAZ_NAME_LENGTH_MAX];
-        struct laz_buf buf;
-        laz_buf_init_fixed(&buf, key, sizeof(key));
-        laz_buf_printf(&buf, "requires.%s", laz_require_name((enum laz_require)i));
+        print(key, "requires.%s", laz_require_name((enum laz_require)i));
         if (child->require[i] > parent->require[i]) { /* required, preferred, disabled */
             return widened_key(comparison, key, laz_level_name(child->require[i]));
         }
     }
     if (child->landlock_min_abi < parent->landlock_min_abi) {
-        return widened_key(comparison, "requires.landlock.min-abi", "older");
+        return widened_number(comparison, "requires.landlock.min-abi", child->landlock_min_abi);
     }
     if (child->mode != parent->mode && child->mode != LAZ_MODE_ENFORCE) {
         return widened_key(comparison, "mode", laz_mode_name(child->mode));
@@ -74,7 +93,9 @@ static bool find_in_workload(const struct comparison *comparison)
     }
     bool parent_says_user = laz_policy_pos_of(parent, "workload.user").line > 0;
     if (parent_says_user && (child->uid != parent->uid || child->gid != parent->gid)) {
-        return widened_key(comparison, "workload.user", "another user");
+        char text[LAZ_NAME_LENGTH_MAX];
+        print(text, "%" PRIu32 ":%" PRIu32, child->uid, child->gid);
+        return widened_key(comparison, "workload.user", text);
     }
     for (size_t i = 0; i < child->n_groups; i++) {
         bool is_known = false;
@@ -82,14 +103,16 @@ static bool find_in_workload(const struct comparison *comparison)
             is_known = is_known || parent->groups[k] == child->groups[i];
         }
         if (!is_known) {
-            return widened_key(comparison, "workload.groups", "another group");
+            return widened_number(comparison, "workload.groups", child->groups[i]);
         }
     }
     if ((parent->umask & ~child->umask) != 0) {
-        return widened_key(comparison, "workload.umask", "fewer bits");
+        char text[LAZ_NAME_LENGTH_MAX];
+        print(text, "0%03o", child->umask);
+        return widened_key(comparison, "workload.umask", text);
     }
     if (budget_rank(child->exec_budget) > budget_rank(parent->exec_budget)) {
-        return widened_key(comparison, "workload.exec-budget", "more");
+        return widened_number(comparison, "workload.exec-budget", child->exec_budget);
     }
     return false;
 }
@@ -169,15 +192,15 @@ static bool find_in_filesystem(const struct comparison *comparison)
         const struct laz_path_rule *rule = &child->paths[i];
         if ((rights_of(rule->class) & ~rights_at(parent, rule->path)) != 0) {
             char key[LAZ_NAME_LENGTH_MAX];
-            struct laz_buf buf;
-            laz_buf_init_fixed(&buf, key, sizeof(key));
-            laz_buf_printf(&buf, "filesystem.%s", laz_path_class_name(rule->class));
+            print(key, "filesystem.%s", laz_path_class_name(rule->class));
             return widened(comparison, key, rule->path, rule->pos, laz_policy_pos_of(parent, key));
         }
     }
-    if ((parent->isolate_signals && !child->isolate_signals) ||
-            (parent->isolate_abstract_sockets && !child->isolate_abstract_sockets)) {
-        return widened_key(comparison, "filesystem.isolate", "less");
+    if (parent->isolate_signals && !child->isolate_signals) {
+        return widened_key(comparison, "filesystem.isolate", "without signals");
+    }
+    if (parent->isolate_abstract_sockets && !child->isolate_abstract_sockets) {
+        return widened_key(comparison, "filesystem.isolate", "without abstract-sockets");
     }
     return false;
 }
@@ -201,14 +224,31 @@ static bool find_in_ports(const struct comparison *comparison, const char *key,
     for (size_t i = 0; i < child->n; i++) {
         if (!has_port(parent, child->ports[i])) {
             char port[LAZ_NAME_LENGTH_MAX];
-            struct laz_buf buf;
-            laz_buf_init_fixed(&buf, port, sizeof(port));
-            laz_buf_printf(&buf, "%u", child->ports[i]);
+            print(port, "%u", child->ports[i]);
             return widened(comparison, key, port, child->pos[i],
                     laz_policy_pos_of(comparison->parent, key));
         }
     }
     return false;
+}
+
+static bool find_in_network(const struct comparison *comparison)
+{
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    if (find_in_ports(comparison, "network.tcp-bind", &child->tcp_bind, &parent->tcp_bind) ||
+            find_in_ports(
+                    comparison, "network.tcp-connect", &child->tcp_connect, &parent->tcp_connect)) {
+        return true;
+    }
+    if (child->raw && !parent->raw) {
+        return widened_key(comparison, "network.raw", "allow");
+    }
+    if (child->multipath_tcp && !parent->multipath_tcp) {
+        return widened_key(comparison, "network.multipath-tcp", "allow");
+    }
+    return child->fast_open && !parent->fast_open &&
+            widened_key(comparison, "network.fast-open", "allow");
 }
 
 /* ---- syscalls ---- */
@@ -223,13 +263,16 @@ static bool find_in_calls(const struct comparison *comparison)
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
     if (is_weaker(child->default_verdict, parent->default_verdict)) {
-        return widened_key(comparison, "syscalls.default", "weaker");
+        return widened_key(
+                comparison, "syscalls.default", laz_action_name(child->default_verdict.action));
     }
     if (is_weaker(child->unknown_verdict, parent->unknown_verdict)) {
-        return widened_key(comparison, "syscalls.unknown", "weaker");
+        return widened_key(
+                comparison, "syscalls.unknown", laz_action_name(child->unknown_verdict.action));
     }
     if (is_weaker(child->foreign_abi_verdict, parent->foreign_abi_verdict)) {
-        return widened_key(comparison, "syscalls.foreign-abi", "weaker");
+        return widened_key(comparison, "syscalls.foreign-abi",
+                laz_action_name(child->foreign_abi_verdict.action));
     }
     for (size_t i = 0; i < laz_syscall_count(); i++) {
         struct laz_pos child_pos = {0};
@@ -242,7 +285,7 @@ static bool find_in_calls(const struct comparison *comparison)
     }
     uint32_t limit = parent->flood.kill_after;
     if (limit > 0 && (child->flood.kill_after == 0 || child->flood.kill_after > limit)) {
-        return widened_key(comparison, "events.flood.kill-after", "later");
+        return widened_number(comparison, "events.flood.kill-after", child->flood.kill_after);
     }
     return false;
 }
@@ -253,10 +296,7 @@ bool laz_policy_find_widening(
     const struct comparison comparison = {.child = child, .parent = parent, .found = ret};
     return find_in_requires(&comparison) || find_in_workload(&comparison) ||
             find_in_powers(&comparison) || find_in_filesystem(&comparison) ||
-            find_in_ports(&comparison, "network.tcp-bind", &child->tcp_bind, &parent->tcp_bind) ||
-            find_in_ports(&comparison, "network.tcp-connect", &child->tcp_connect,
-                    &parent->tcp_connect) ||
-            find_in_calls(&comparison);
+            find_in_network(&comparison) || find_in_calls(&comparison);
 }
 
 bool laz_policy_is_narrower(const struct laz_policy *child, const struct laz_policy *parent,

@@ -174,9 +174,11 @@ struct laz_policy {
     struct laz_path_rule *paths; /* owned */
     bool isolate_signals;
     bool isolate_abstract_sockets;
-
     struct laz_port_list tcp_bind;
     struct laz_port_list tcp_connect;
+    bool raw; /* these three are in the guards of socket and send too */
+    bool multipath_tcp;
+    bool fast_open;
 
     struct laz_verdict default_verdict;
     struct laz_verdict unknown_verdict;     /* numbers that the table does not know */

@@ -54,8 +54,12 @@ static bool looks_like_number(const struct laz_scalar *scalar)
 static int parse_bool(const struct laz_scalar *scalar, uint64_t *ret, struct laz_err *err)
 {
     bool is_true = strcmp(scalar->text, "true") == 0;
-    if (!scalar->is_plain || (!is_true && strcmp(scalar->text, "false") != 0)) {
-        return refuse(err, scalar, "must be true or false, without quotes");
+    if (!is_true && strcmp(scalar->text, "false") != 0) {
+        return refuse(err, scalar, "must be true or false");
+    }
+    if (!scalar->is_plain) {
+        return laz_err_set(
+                err, LAZ_E_POLICY_INVALID, 0, "true and false are written without quotes");
     }
     *ret = is_true ? 1 : 0;
     return 0;
@@ -66,10 +70,12 @@ static int parse_int(const struct laz_field *field, const struct laz_scalar *sca
 {
     bool is_negative = field->min < 0 && scalar->text[0] == '-';
     uint64_t number = 0;
-    if (!scalar->is_plain ||
-            !laz_parse_u64(
-                    scalar->text + is_negative, scalar->length - is_negative, INT64_MAX, &number)) {
-        return refuse(err, scalar, "must be a decimal number without quotes");
+    if (!laz_parse_u64(
+                scalar->text + is_negative, scalar->length - is_negative, INT64_MAX, &number)) {
+        return refuse(err, scalar, "must be a decimal number");
+    }
+    if (!scalar->is_plain) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "numbers are written without quotes");
     }
     int64_t value = is_negative ? -(int64_t)number : (int64_t)number;
     if (value < field->min || (value > 0 && number > field->max)) {
@@ -118,7 +124,8 @@ static int parse_octal(const struct laz_field *field, const struct laz_scalar *s
         number = number * 8 + (uint64_t)(scalar->text[i] - '0');
     }
     if (!is_octal || number > field->max) {
-        return refuse(err, scalar, "must be octal, in quotes and with a leading 0, as in \"0077\"");
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
+                "must be octal, with a leading 0 and in quotes, such as \"0077\"");
     }
     *ret = number;
     return 0;
@@ -152,7 +159,7 @@ static int check_value(const struct laz_scalar *scalar, struct laz_err *err)
         return 0;
     }
     return refuse(err, scalar,
-            "must be a decimal or 0x number without quotes and sign, or the name of a constant");
+            "must be a decimal or 0x number without sign and quotes, or the name of a constant");
 }
 
 static bool limit_is_size(uint64_t resource)
@@ -226,7 +233,7 @@ static int check_path(const struct laz_scalar *scalar, struct laz_err *err)
         return refuse(err, scalar, "must be an absolute path");
     }
     if (scalar->length >= PATH_MAX) {
-        return refuse(err, scalar, "must be a shorter path");
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "longer than any path can be");
     }
     const char *part = scalar->text + 1;
     while (scalar->length > 1) {
@@ -234,7 +241,9 @@ static int check_path(const struct laz_scalar *scalar, struct laz_err *err)
         bool is_dots = (length == 1 && part[0] == '.') ||
                 (length == 2 && part[0] == '.' && part[1] == '.');
         if (length == 0 || is_dots) {
-            return refuse(err, scalar, "must be a path without //, /./, /../ and a / at its end");
+            return refuse(err, scalar,
+                    "must be a path in its plainest form, without //, . and .., and no / at its "
+                    "end");
         }
         if (part[length] == '\0') {
             break;
@@ -253,7 +262,8 @@ static int check_env_name(const struct laz_scalar *scalar, struct laz_err *err)
         return refuse(err, scalar, "must be a name of letters, digits and _");
     }
     if (strncmp(scalar->text, "LAZARET_", strlen("LAZARET_")) == 0) {
-        return refuse(err, scalar, "must not begin with LAZARET_, which the workload never sees");
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
+                "variables that begin with LAZARET_ are init's own: the workload never sees them");
     }
     return 0;
 }
@@ -285,7 +295,8 @@ static int parse_word(const struct laz_field *field, const struct laz_scalar *sc
         }
         struct laz_quoted quoted;
         struct laz_quoted mean;
-        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be one of %s, not %s%s", text,
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be %s%s, not %s%s",
+                strchr(text, ',') != NULL ? "one of " : "", text,
                 laz_quote(&quoted, scalar->text, scalar->length),
                 laz_quote_suggestion(
                         &mean, laz_word_suggest(field->words, scalar->text, scalar->length)));
@@ -387,7 +398,9 @@ static int check_text(
         enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
 {
     if (scalar->is_plain && looks_like_number(scalar)) {
-        return refuse(err, scalar, "must be text: put it in quotes");
+        struct laz_quoted quoted;
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be text: put %s in quotes",
+                laz_quote(&quoted, scalar->text, scalar->length));
     }
     if (scalar->length == 0 && (scalar->is_plain || type != LAZ_TYPE_ENV_VALUE)) {
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must not be empty");

@@ -75,6 +75,34 @@ static int refuse_size(struct reader *reader, yaml_mark_t mark, const char *what
     return -1;
 }
 
+/* The byte at a mark; NUL at the end. */
+static char byte_at(const struct reader *reader, yaml_mark_t mark)
+{
+    size_t i = 0;
+    for (size_t line = 0; line < mark.line && i < reader->length; i++) {
+        line += reader->text[i] == '\n' ? 1 : 0;
+    }
+    for (size_t col = 0; i < reader->length; i++) {
+        if (!laz_utf8_is_continuation(reader->text[i]) && col++ == mark.column) {
+            return reader->text[i];
+        }
+    }
+    return '\0';
+}
+
+/* libyaml says "found character that cannot start any token". */
+static const char *explain_character(char c)
+{
+    switch (c) {
+    case '\t':
+        return "a tab: only blanks indent";
+    case '@':
+        return "a value cannot begin with @: names of groups are written without it";
+    default:
+        return "a value cannot begin with this character: put it in quotes";
+    }
+}
+
 /* libyaml's own complaint, in words where its words say little. */
 static int refuse_parser_error(struct reader *reader)
 {
@@ -86,9 +114,7 @@ static int refuse_parser_error(struct reader *reader)
     yaml_mark_t mark = yaml->problem_mark;
     const char *problem = yaml->problem != NULL ? yaml->problem : "unreadable";
     if (strcmp(problem, "found character that cannot start any token") == 0) {
-        return refuse(reader, mark,
-                "a value cannot begin with this character: put it in quotes (names of groups are "
-                "written without @, and tabs do not indent)");
+        return refuse(reader, mark, explain_character(byte_at(reader, mark)));
     }
     laz_report_at(reader->report, LAZ_E_POLICY_SYNTAX, position(reader, mark),
             "not valid YAML: %s%s%s", yaml->context != NULL ? yaml->context : "",

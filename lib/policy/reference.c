@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The field table as the reference page (Markdown). The prose that is not about single keys is
+ * here, once.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "policy/fields.h"
+#include "policy/policy.h"
+
+#define PATH_LENGTH 96 /* of the longest dotted path; 33 today */
+
+static const char introduction[] =
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
+        "<!-- Generated from lib/policy/fields.def: change it there. -->\n"
+        "# The policy language\n\n"
+        "A policy is a YAML file. Only its keys, in kebab-case, mean anything; what is not there "
+        "is not\n"
+        "granted: an empty list means none, and no key turns everything off.\n\n"
+        "The reader is strict, so that one text has one meaning. Errors, each with file, line, "
+        "column and\n"
+        "the source line: unknown and duplicate keys, aliases, anchors, tags, merge keys, "
+        "directives, a\n"
+        "second document, block text, values on several lines, characters that are not UTF-8 or "
+        "cannot be\n"
+        "seen, and values of the wrong kind. What a value is comes from this page, not from how it "
+        "looks:\n"
+        "`no` is text where text is expected and an error where a boolean is. Numbers are decimal; "
+        "what\n"
+        "looks like a number and is text (`\"10001:10001\"`, `\"0077\"`) stands in quotes.\n\n"
+        "Several files make one policy by `extends`: they apply in order, lists add up, single "
+        "values\n"
+        "replace, `remove` subtracts.\n\n"
+        "| ceiling | |\n|---|---|\n";
+
+static void put_ceilings(struct laz_buf *ret)
+{
+    laz_buf_printf(ret, "| one file, all files | %d KiB, %d KiB |\n", LAZ_POLICY_FILE_MAX / 1024,
+            LAZ_POLICY_TOTAL_MAX / 1024);
+    laz_buf_printf(ret, "| files, depth of `extends` | %d, %d |\n", LAZ_POLICY_FILES_MAX,
+            LAZ_POLICY_EXTENDS_DEPTH);
+    laz_buf_printf(ret,
+            "| nesting, values in a file, bytes of a value, entries of a list | %d, %d, %d, %d |\n",
+            LAZ_POLICY_DEPTH_MAX, LAZ_POLICY_NODES_MAX, LAZ_POLICY_SCALAR_MAX, LAZ_POLICY_LIST_MAX);
+    laz_buf_printf(ret, "| rules, conditions of a rule, values of a condition | %d, %d, %d |\n",
+            LAZ_POLICY_RULES_MAX, LAZ_POLICY_CONDS_MAX, LAZ_POLICY_VALUES_MAX);
+    laz_buf_printf(ret, "| paths | %d |\n", LAZ_POLICY_PATHS_MAX);
+}
+
+/* ---- Types in words ---- */
+
+static void put_words(struct laz_buf *ret, const struct laz_word *words)
+{
+    bool is_first = true;
+    for (; words->word != NULL; words++) {
+        if (!words->is_later) {
+            laz_buf_printf(ret, "%s`%s`", is_first ? "" : ", ", words->word);
+            is_first = false;
+        }
+    }
+}
+
+static const char *type_name(enum laz_field_type type)
+{
+    switch (type) {
+    case LAZ_TYPE_MAP:
+        return "mapping";
+    case LAZ_TYPE_BOOL:
+        return "`true` or `false`";
+    case LAZ_TYPE_DURATION:
+        return "duration (`50ms`, `10s`)";
+    case LAZ_TYPE_OCTAL:
+        return "octal in quotes";
+    case LAZ_TYPE_NAME:
+        return "name";
+    case LAZ_TYPE_POLICY:
+        return "policy";
+    case LAZ_TYPE_USER:
+        return "user";
+    case LAZ_TYPE_GROUP:
+        return "group";
+    case LAZ_TYPE_PATH:
+        return "absolute path";
+    case LAZ_TYPE_ENV_NAME:
+        return "variable";
+    case LAZ_TYPE_ENV_VALUE:
+        return "text";
+    case LAZ_TYPE_SYSCALL:
+        return "system call";
+    case LAZ_TYPE_SYSCALL_GROUP:
+        return "group of calls";
+    case LAZ_TYPE_ARGUMENT:
+        return "argument";
+    case LAZ_TYPE_VALUE:
+        return "number or constant";
+    case LAZ_TYPE_CAPABILITY:
+        return "capability";
+    case LAZ_TYPE_ERRNO:
+        return "errno";
+    case LAZ_TYPE_SIGNAL:
+        return "signal";
+    case LAZ_TYPE_FAMILY:
+        return "socket family";
+    case LAZ_TYPE_LIMIT:
+        return "number or size";
+    case LAZ_TYPE_INT:
+    case LAZ_TYPE_WORD:
+    case LAZ_TYPE_LATER:
+        break;
+    }
+    return "";
+}
+
+static void put_type(struct laz_buf *ret, const struct laz_field *field)
+{
+    bool has_word = field->words != NULL && field->type != LAZ_TYPE_WORD;
+    if (has_word) {
+        put_words(ret, field->words);
+        laz_buf_str(ret, " or ");
+    }
+    if (field->shape == LAZ_SHAPE_LIST) {
+        laz_buf_str(ret, "list: ");
+    } else if (field->shape == LAZ_SHAPE_DICT) {
+        laz_buf_printf(
+                ret, "%s: ", field->keys == LAZ_TYPE_LIMIT ? "limit" : type_name(field->keys));
+    }
+    if (field->type == LAZ_TYPE_WORD) {
+        put_words(ret, field->words);
+    } else if (field->type == LAZ_TYPE_INT && field->min == (int64_t)field->max) {
+        laz_buf_printf(ret, "`%" PRId64 "`", field->min);
+    } else if (field->type == LAZ_TYPE_INT) {
+        laz_buf_printf(ret, "%" PRId64 " to %" PRIu64, field->min, field->max);
+    } else {
+        laz_buf_str(ret, type_name(field->type));
+    }
+    if (field->shape == LAZ_SHAPE_ONE_OR_LIST) {
+        laz_buf_str(ret, ", or a list of them");
+    }
+}
+
+/* ---- Sections ---- */
+
+static void put_row(struct laz_buf *ret, enum laz_field_id id)
+{
+    const struct laz_field *field = laz_field_at(id);
+    char path[PATH_LENGTH];
+    laz_field_path(id, path, sizeof(path));
+    laz_buf_printf(ret, "| `%s` | ", path);
+    put_type(ret, field);
+    const char *preset = field->preset != NULL                                       ? field->preset
+            : field->is_required                                                     ? "required"
+            : field->shape != LAZ_SHAPE_ONE && field->shape != LAZ_SHAPE_ONE_OR_LIST ? "none"
+                                                                                     : "";
+    bool is_literal = field->preset != NULL;
+    laz_buf_printf(ret, " | %s%s%s | %s", is_literal ? "`" : "", preset, is_literal ? "`" : "",
+            field->doc);
+    if (field->example != NULL) {
+        laz_buf_printf(ret, " Example: `%s: %s`.", field->key, field->example);
+    }
+    laz_buf_str(ret, " |\n");
+}
+
+/* The top-level key that a row stands below. */
+static enum laz_field_id section_of(enum laz_field_id id)
+{
+    while (laz_field_at(id)->parent != LAZ_FIELD_ROOT) {
+        id = laz_field_at(id)->parent;
+    }
+    return id;
+}
+
+static void put_section(struct laz_buf *ret, enum laz_field_id section)
+{
+    const struct laz_field *head = laz_field_at(section);
+    laz_buf_printf(ret, "\n## %s\n\n%s\n\n| key | value | default | meaning |\n|---|---|---|---|\n",
+            head->key, head->doc);
+    if (head->type != LAZ_TYPE_MAP) {
+        put_row(ret, section);
+    }
+    for (enum laz_field_id id = section + 1; id < LAZ_FIELD_COUNT; id++) {
+        if (section_of(id) == section && laz_field_at(id)->type != LAZ_TYPE_LATER) {
+            put_row(ret, id);
+        }
+    }
+}
+
+/* The keys that are a single value each. */
+static void put_general(struct laz_buf *ret)
+{
+    laz_buf_str(ret, "\n## General\n\n| key | value | default | meaning |\n|---|---|---|---|\n");
+    for (enum laz_field_id id = LAZ_FIELD_VERSION; id < LAZ_FIELD_REQUIRES; id++) {
+        put_row(ret, id);
+    }
+}
+
+static void put_groups(struct laz_buf *ret, enum laz_group_kind kind)
+{
+    laz_buf_str(ret, "\n| group | calls | |\n|---|---|---|\n");
+    for (size_t i = 0; i < laz_group_count(); i++) {
+        const struct laz_group *group = laz_group_at(i);
+        if (group->kind == kind) {
+            laz_buf_printf(ret, "| `%s` | %u | %s |\n", group->name, group->n_members, group->help);
+        }
+    }
+}
+
+static void put_names(struct laz_buf *ret)
+{
+    laz_buf_str(
+            ret, "\n## Groups of system calls\n\nThose that may stand under `syscalls.groups`:\n");
+    put_groups(ret, LAZ_GROUP_GRANT);
+    laz_buf_str(
+            ret, "\nThose whose calls are allowed by their own names only, and are relaxations:\n");
+    put_groups(ret, LAZ_GROUP_NEVER);
+    laz_buf_str(ret, "\n## Limits\n\n");
+    for (int i = 0; i < LAZ_LIMIT_COUNT; i++) {
+        laz_buf_printf(ret, "%s`%s`", i == 0 ? "" : ", ", laz_rlimit_name(i));
+    }
+    laz_buf_str(ret, ".\n\n## Socket families\n\n");
+    for (size_t i = 0; i < laz_socket_family_count(); i++) {
+        laz_buf_printf(ret, "%s`%s`", i == 0 ? "" : ", ", laz_socket_family_at(i)->name);
+    }
+    laz_buf_str(ret, ".\n");
+}
+
+static void put_later(struct laz_buf *ret)
+{
+    laz_buf_str(ret,
+            "\n## Not in this version\n\nThese keys are known and refused, with their position:");
+    bool is_first = true;
+    for (enum laz_field_id id = LAZ_FIELD_VERSION; id < LAZ_FIELD_COUNT; id++) {
+        if (laz_field_at(id)->type == LAZ_TYPE_LATER) {
+            char path[PATH_LENGTH];
+            laz_field_path(id, path, sizeof(path));
+            laz_buf_printf(ret, "%s `%s`", is_first ? "" : ",", path);
+            is_first = false;
+        }
+    }
+    laz_buf_str(ret, ".\n");
+}
+
+void laz_policy_reference(struct laz_buf *ret)
+{
+    laz_buf_str(ret, introduction);
+    put_ceilings(ret);
+    put_general(ret);
+    for (enum laz_field_id id = LAZ_FIELD_REQUIRES; id < LAZ_FIELD_COUNT; id++) {
+        const struct laz_field *field = laz_field_at(id);
+        if (field->parent == LAZ_FIELD_ROOT && field->type != LAZ_TYPE_LATER) {
+            put_section(ret, id);
+        }
+    }
+    put_names(ret);
+    put_later(ret);
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The field table as JSON Schema (draft 2020-12), for editors: completion, descriptions, types.
+ * Looser than the loader where a schema cannot say it (duplicates, sums, names of arguments); the
+ * loader decides.
+ */
+#include <string.h>
+
+#include "core/json.h"
+#include "policy/fields.h"
+#include "policy/policy.h"
+
+#define SCHEMA_MAX   (256 * 1024) /* bytes; four times what it has today */
+#define ERRNO_LAST   133
+#define MAPS_OPEN    8 /* nesting of mappings in the table; three today */
+#define INDENT_WIDTH 2
+#define POINTER_MAX  160 /* bytes of a JSON pointer into the schema; 58 today */
+
+static bool is_list(const struct laz_field *field)
+{
+    return field->shape == LAZ_SHAPE_LIST || field->shape == LAZ_SHAPE_ONE_OR_LIST;
+}
+
+/* ---- Values ---- */
+
+static void put_words(struct laz_json *json, const struct laz_word *words)
+{
+    laz_json_array(json, "enum");
+    for (; words->word != NULL; words++) {
+        if (!words->is_later) {
+            laz_json_string(json, NULL, words->word);
+        }
+    }
+    laz_json_array_end(json);
+}
+
+static void put_pattern(struct laz_json *json, const char *pattern)
+{
+    laz_json_string(json, "type", "string");
+    if (pattern != NULL) {
+        laz_json_string(json, "pattern", pattern);
+    }
+}
+
+static void put_limit(struct laz_json *json)
+{
+    laz_json_array(json, "anyOf");
+    laz_json_object(json, NULL);
+    laz_json_string(json, "type", "integer");
+    laz_json_u64(json, "minimum", 0);
+    laz_json_object_end(json);
+    laz_json_object(json, NULL);
+    put_pattern(json, "^[0-9]+(KiB|MiB|GiB)$");
+    laz_json_object_end(json);
+    laz_json_array_end(json);
+}
+
+static void put_value_type(struct laz_json *json)
+{
+    laz_json_array(json, "type");
+    laz_json_string(json, NULL, "integer");
+    laz_json_string(json, NULL, "string");
+    laz_json_array_end(json);
+}
+
+/* The members of the schema of one value of a type; `field` gives range and words. */
+static void put_type(struct laz_json *json, enum laz_field_type type, const struct laz_field *field)
+{
+    switch (type) {
+    case LAZ_TYPE_BOOL:
+        laz_json_string(json, "type", "boolean");
+        return;
+    case LAZ_TYPE_INT:
+        laz_json_string(json, "type", "integer");
+        laz_json_i64(json, "minimum", field->min);
+        laz_json_u64(json, "maximum", field->max);
+        return;
+    case LAZ_TYPE_DURATION:
+        put_pattern(json, "^[0-9]+(ms|s)$");
+        return;
+    case LAZ_TYPE_OCTAL:
+        put_pattern(json, "^0[0-7]{1,5}$");
+        return;
+    case LAZ_TYPE_WORD:
+        put_words(json, field->words);
+        return;
+    case LAZ_TYPE_NAME:
+        put_pattern(json, "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$");
+        return;
+    case LAZ_TYPE_PATH:
+        put_pattern(json, "^/");
+        return;
+    case LAZ_TYPE_ENV_NAME:
+        put_pattern(json, "^[A-Za-z_][A-Za-z0-9_]*$");
+        return;
+    case LAZ_TYPE_POLICY:
+    case LAZ_TYPE_USER:
+    case LAZ_TYPE_GROUP:
+    case LAZ_TYPE_ENV_VALUE:
+    case LAZ_TYPE_ARGUMENT:
+        put_pattern(json, NULL);
+        return;
+    case LAZ_TYPE_VALUE:
+        put_value_type(json);
+        return;
+    case LAZ_TYPE_LIMIT:
+        put_limit(json);
+        return;
+    case LAZ_TYPE_SYSCALL:
+        laz_json_string(json, "$ref", "#/$defs/syscall");
+        return;
+    case LAZ_TYPE_SYSCALL_GROUP:
+        laz_json_string(json, "$ref", "#/$defs/group");
+        return;
+    case LAZ_TYPE_CAPABILITY:
+        laz_json_string(json, "$ref", "#/$defs/capability");
+        return;
+    case LAZ_TYPE_ERRNO:
+        laz_json_string(json, "$ref", "#/$defs/errno");
+        return;
+    case LAZ_TYPE_SIGNAL:
+        laz_json_string(json, "$ref", "#/$defs/signal");
+        return;
+    case LAZ_TYPE_FAMILY:
+        laz_json_string(json, "$ref", "#/$defs/family");
+        return;
+    case LAZ_TYPE_MAP:
+    case LAZ_TYPE_LATER:
+        return;
+    }
+}
+
+static void put_array(struct laz_json *json, const struct laz_field *field)
+{
+    laz_json_string(json, "type", "array");
+    laz_json_bool(json, "uniqueItems", true);
+    laz_json_object(json, "items");
+    put_type(json, field->type, field);
+    laz_json_object_end(json);
+}
+
+static void put_dictionary(struct laz_json *json, const struct laz_field *field)
+{
+    laz_json_string(json, "type", "object");
+    laz_json_object(json, "propertyNames");
+    if (field->keys == LAZ_TYPE_LIMIT) {
+        laz_json_array(json, "enum");
+        for (int i = 0; i < LAZ_LIMIT_COUNT; i++) {
+            laz_json_string(json, NULL, laz_rlimit_name(i));
+        }
+        laz_json_array_end(json);
+    } else {
+        put_type(json, field->keys, field);
+    }
+    laz_json_object_end(json);
+    laz_json_object(json, "additionalProperties");
+    put_type(json, field->type, field);
+    laz_json_object_end(json);
+}
+
+/* One of two forms: `first` is a word or a single value, the other an array. */
+static void put_alternatives(struct laz_json *json, const struct laz_field *field)
+{
+    laz_json_array(json, "anyOf");
+    laz_json_object(json, NULL);
+    if (field->words != NULL) {
+        put_words(json, field->words);
+    } else {
+        put_type(json, field->type, field);
+    }
+    laz_json_object_end(json);
+    laz_json_object(json, NULL);
+    put_array(json, field);
+    laz_json_object_end(json);
+    laz_json_array_end(json);
+}
+
+static void put_default(struct laz_json *json, const struct laz_field *field)
+{
+    if (field->preset == NULL || is_list(field) || field->type == LAZ_TYPE_MAP) {
+        return;
+    }
+    if (field->type == LAZ_TYPE_BOOL) {
+        laz_json_bool(json, "default", strcmp(field->preset, "true") == 0);
+    } else if (field->type == LAZ_TYPE_INT) {
+        uint64_t number = 0;
+        for (const char *digit = field->preset; *digit != '\0'; digit++) {
+            number = number * 10 + (uint64_t)(*digit - '0');
+        }
+        laz_json_u64(json, "default", number);
+    } else {
+        bool is_quoted = field->preset[0] == '"';
+        laz_json_bytes(json, "default", field->preset + is_quoted,
+                strlen(field->preset) - (is_quoted ? 2 : 0));
+    }
+}
+
+static void put_leaf(struct laz_json *json, const struct laz_field *field)
+{
+    laz_json_object(json, field->key);
+    laz_json_string(json, "description", field->doc);
+    put_default(json, field);
+    bool has_word = field->words != NULL && field->type != LAZ_TYPE_WORD;
+    if (field->shape == LAZ_SHAPE_DICT) {
+        put_dictionary(json, field);
+    } else if (field->shape == LAZ_SHAPE_ONE_OR_LIST || (is_list(field) && has_word)) {
+        put_alternatives(json, field);
+    } else if (field->shape == LAZ_SHAPE_LIST) {
+        put_array(json, field);
+    } else {
+        put_type(json, field->type, field);
+    }
+    laz_json_object_end(json);
+}
+
+/* ---- Mappings ---- */
+
+static void put_required(struct laz_json *json, enum laz_field_id map)
+{
+    bool is_first = true;
+    for (enum laz_field_id id = map + 1; id < LAZ_FIELD_COUNT; id++) {
+        const struct laz_field *field = laz_field_at(id);
+        if (field->parent == map && field->is_required) {
+            if (is_first) {
+                laz_json_array(json, "required");
+            }
+            is_first = false;
+            laz_json_string(json, NULL, field->key);
+        }
+    }
+    if (!is_first) {
+        laz_json_array_end(json);
+    }
+}
+
+/* Elements are what the schema at hand says: a reference to it, by its place in the file. */
+static void put_own_items(struct laz_json *json, enum laz_field_id id)
+{
+    char text[POINTER_MAX];
+    struct laz_buf pointer;
+    laz_buf_init_fixed(&pointer, text, sizeof(text));
+    laz_buf_char(&pointer, '#');
+    for (unsigned depth = laz_field_depth(id); depth > 0; depth--) {
+        enum laz_field_id above = id;
+        for (unsigned i = 1; i < depth; i++) {
+            above = laz_field_at(above)->parent;
+        }
+        bool is_own = above == id;
+        laz_buf_printf(&pointer, "/properties/%s%s", laz_field_at(above)->key,
+                !is_own && laz_field_at(above)->shape == LAZ_SHAPE_LIST ? "/items" : "");
+    }
+    laz_json_object(json, "items");
+    laz_json_string(json, "$ref", text);
+    laz_json_object_end(json);
+}
+
+/* Up to and into "properties"; close_map is its mirror. */
+static void open_map(struct laz_json *json, enum laz_field_id id)
+{
+    const struct laz_field *field = laz_field_at(id);
+    if (id != LAZ_FIELD_ROOT) {
+        laz_json_object(json, field->key);
+        laz_json_string(json, "description", field->doc);
+    }
+    if (field->words != NULL) {
+        laz_json_array(json, "anyOf");
+        laz_json_object(json, NULL);
+        put_words(json, field->words);
+        laz_json_object_end(json);
+        laz_json_object(json, NULL);
+    }
+    if (field->shape == LAZ_SHAPE_LIST) {
+        laz_json_string(json, "type", "array");
+        laz_json_object(json, "items");
+    }
+    if (field->shape == LAZ_SHAPE_ONE_OR_LIST) {
+        laz_json_array(json, "type");
+        laz_json_string(json, NULL, "object");
+        laz_json_string(json, NULL, "array");
+        laz_json_array_end(json);
+        put_own_items(json, id); /* "items" is about lists, the members below about mappings */
+    } else {
+        laz_json_string(json, "type", "object");
+    }
+    laz_json_bool(json, "additionalProperties", false);
+    put_required(json, id);
+    laz_json_object(json, "properties");
+}
+
+static void close_map(struct laz_json *json, enum laz_field_id id)
+{
+    const struct laz_field *field = laz_field_at(id);
+    laz_json_object_end(json);
+    if (field->shape == LAZ_SHAPE_LIST) {
+        laz_json_object_end(json);
+    }
+    if (field->words != NULL) {
+        laz_json_object_end(json);
+        laz_json_array_end(json);
+    }
+    if (id != LAZ_FIELD_ROOT) {
+        laz_json_object_end(json);
+    }
+}
+
+static void put_fields(struct laz_json *json)
+{
+    enum laz_field_id open[MAPS_OPEN] = {LAZ_FIELD_ROOT};
+    size_t n = 1;
+    open_map(json, LAZ_FIELD_ROOT);
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+        const struct laz_field *field = laz_field_at(id);
+        if (field->type == LAZ_TYPE_LATER) {
+            continue;
+        }
+        while (open[n - 1] != field->parent) {
+            close_map(json, open[--n]);
+        }
+        if (field->type == LAZ_TYPE_MAP && n < MAPS_OPEN) {
+            open_map(json, id);
+            open[n++] = id;
+        } else {
+            put_leaf(json, field);
+        }
+    }
+    while (n > 0) {
+        close_map(json, open[--n]);
+    }
+}
+
+/* ---- Names ---- */
+
+static void begin_names(struct laz_json *json, const char *name)
+{
+    laz_json_object(json, name);
+    laz_json_array(json, "enum");
+}
+
+static void end_names(struct laz_json *json)
+{
+    laz_json_array_end(json);
+    laz_json_object_end(json);
+}
+
+/* "CAP_KILL" and "KILL" are both understood. */
+static void put_both(struct laz_json *json, const char *name, const char *prefix)
+{
+    laz_json_string(json, NULL, name);
+    laz_json_string(json, NULL, name + strlen(prefix));
+}
+
+static void put_definitions(struct laz_json *json)
+{
+    begin_names(json, "syscall");
+    for (size_t i = 0; i < laz_syscall_count(); i++) {
+        laz_json_string(json, NULL, laz_syscall_at(i)->name);
+    }
+    end_names(json);
+    begin_names(json, "group");
+    for (size_t i = 0; i < laz_group_count(); i++) {
+        if (laz_group_at(i)->kind == LAZ_GROUP_GRANT) {
+            laz_json_string(json, NULL, laz_group_at(i)->name);
+        }
+    }
+    end_names(json);
+    begin_names(json, "capability");
+    for (int i = 0; laz_capability_name(i) != NULL; i++) {
+        put_both(json, laz_capability_name(i), "CAP_");
+    }
+    end_names(json);
+    begin_names(json, "errno");
+    for (int i = 1; i <= ERRNO_LAST; i++) {
+        if (laz_errno_name(i) != NULL) {
+            laz_json_string(json, NULL, laz_errno_name(i));
+        }
+    }
+    end_names(json);
+    begin_names(json, "signal");
+    for (int i = 1; i <= LAZ_SIGNAL_MAX; i++) {
+        if (laz_signal_name(i) != NULL) {
+            put_both(json, laz_signal_name(i), "SIG");
+        }
+    }
+    end_names(json);
+    begin_names(json, "family");
+    for (size_t i = 0; i < laz_socket_family_count(); i++) {
+        laz_json_string(json, NULL, laz_socket_family_at(i)->name);
+    }
+    end_names(json);
+}
+
+/* ---- Lines ---- */
+
+static void put_line_end(struct laz_buf *ret, unsigned depth)
+{
+    laz_buf_char(ret, '\n');
+    for (unsigned i = 0; i < depth * INDENT_WIDTH; i++) {
+        laz_buf_char(ret, ' ');
+    }
+}
+
+/* One member a line, so that a change of the table is a small change of the committed file.
+ * Brackets of lists do not begin lines: lists of names stay together. */
+static void put_indented(const char *text, struct laz_buf *ret)
+{
+    unsigned depth = 0;
+    bool is_string = false;
+    char within[MAPS_OPEN * 8] = {0}; /* the bracket at each depth */
+    for (; *text != '\0'; text++) {
+        if (is_string && *text == '\\') {
+            laz_buf_char(ret, *text++); /* and what it escapes */
+        } else if (*text == '"') {
+            is_string = !is_string;
+        }
+        bool opens = !is_string && (*text == '{' || *text == '[');
+        bool closes = !is_string && (*text == '}' || *text == ']');
+        if (closes && within[depth] == '{') {
+            put_line_end(ret, depth - 1);
+        }
+        depth -= closes ? 1 : 0;
+        laz_buf_char(ret, *text);
+        if (opens && depth + 1 < sizeof(within)) {
+            within[++depth] = *text;
+        }
+        if ((opens || (!is_string && *text == ',')) && within[depth] == '{') {
+            put_line_end(ret, depth);
+        } else if (!is_string && (*text == ':' || *text == ',')) {
+            laz_buf_char(ret, ' ');
+        }
+    }
+    laz_buf_char(ret, '\n');
+}
+
+void laz_policy_schema(struct laz_buf *ret)
+{
+    laz_cleanup_buf struct laz_buf buf;
+    laz_buf_init_heap(&buf, SCHEMA_MAX);
+    struct laz_json json;
+    laz_json_init(&json, &buf);
+    laz_json_object(&json, NULL);
+    laz_json_string(&json, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    laz_json_string(&json, "$id", "policy-1.schema.json");
+    laz_json_string(&json, "title", "Lazaret policy, version 1");
+    put_fields(&json);
+    laz_json_object(&json, "$defs");
+    put_definitions(&json);
+    laz_json_object_end(&json);
+    laz_json_object_end(&json);
+    if (buf.overflow) {
+        ret->overflow = true;
+        return;
+    }
+    put_indented(buf.data, ret);
+}

@@ -24,7 +24,7 @@ jq -r 'select(.ev == "seccomp.deny" or .ev == "exec.budget" or (.ev == "stop.req
     | [.ev, .obj, .act] | @tsv' "$events" | sort | uniq -c | while read -r count ev object answer; do
     case $ev in
     seccomp.deny)
-        why=$("$lazaret" policy explain --json "$policy" "$object" | jq -r '.rule // "the default"')
+        why=$("$lazaret" policy explain --json "$policy" "$object" | jq -r '.rules[-1] | "\(.at): \(.text)"')
         printf '  %3d x  %-18s %-8s %s\n' "$count" "$object" "$answer" "$why"
         ;;
     exec.budget) printf '  %3d x  %-18s %-8s %s\n' "$count" execve "$answer" "workload.exec-budget is used up" ;;

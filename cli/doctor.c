@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/attempt.h"
 #include "cli/loaded.h"
 #include "cli/output.h"
 #include "confine/landlock.h"
@@ -220,6 +221,26 @@ static int print(const struct laz_doctor *doctor, bool as_json)
     return laz_cli_print(&buf, ok ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS);
 }
 
+/* In a child first: an outer filter may kill whoever asks. */
+static int probe_in_child(void)
+{
+    struct laz_probe probe;
+    struct laz_err err = {0};
+    return laz_probe_run(&probe, &err) < 0 ? -1 : 0;
+}
+
+static void probe(struct laz_doctor *doctor)
+{
+    struct laz_attempted tried;
+    laz_attempt(probe_in_child, &tried);
+    if (tried.signal != 0) {
+        (void)laz_err_set(&doctor->probe_err, LAZ_E_REQUIRED_ABSENT, 0,
+                "looking at what the kernel offers was answered with signal %d", tried.signal);
+    } else if (laz_probe_run(&doctor->probe, &doctor->probe_err) == 0) {
+        doctor->probe_err.kind = LAZ_E_NONE;
+    }
+}
+
 static int examine(struct laz_doctor *doctor, const struct laz_cli_arguments *arguments)
 {
     laz_cleanup_loaded struct laz_loaded loaded = {0};
@@ -230,9 +251,7 @@ static int examine(struct laz_doctor *doctor, const struct laz_cli_arguments *ar
             return result;
         }
     }
-    if (laz_probe_run(&doctor->probe, &doctor->probe_err) == 0) {
-        doctor->probe_err.kind = LAZ_E_NONE;
-    }
+    probe(doctor);
     laz_doctor_look(doctor);
     laz_doctor_try(doctor);
     if (loaded.policy != NULL) {

@@ -115,9 +115,8 @@ static void look_at_user(struct laz_doctor *doctor, const struct laz_process_sta
         line->means = "no policy can start but one whose workload.user is root: privilege-missing";
         line->remedy = "Grant SETUID and SETGID, or start the container as the policy's user.";
     } else {
-        line->means = "workload.user must be this very user; shared-user: lazaret-init and the "
-                      "workload run "
-                      "as the same user";
+        laz_doctor_degrade(line, LAZ_DEGRADED_SHARED_USER);
+        line->means = "workload.user must be this very user, as which lazaret-init runs too";
         line->remedy = "Start the container as root: lazaret-init becomes workload.user itself.";
     }
     if (!can_change) {

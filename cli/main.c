@@ -122,6 +122,9 @@ static int match(const struct laz_cli_command *command, int argc, char **argv)
 static const char *command_at(const void *context, size_t i)
 {
     (void)context;
+    if (i == N_COMMANDS) {
+        return "policy";
+    }
     return i < N_COMMANDS ? commands[i].name : NULL;
 }
 

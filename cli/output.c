@@ -17,7 +17,7 @@ static void put_error(const struct laz_err *err)
     laz_buf_printf(&text, "lazaret: error: %s: %s\n", laz_err_name(err->kind), err->message);
     const char *remedy = err->kind == LAZ_E_USAGE ? "Try lazaret --help, or read lazaret(1)."
                                                   : laz_err_remedy(err->kind);
-    laz_buf_printf(&text, "  remedy: %s\n", remedy);
+    laz_buf_printf(&text, "lazaret: remedy: %s\n", remedy);
     struct laz_err ignored = {0};
     laz_ignore(laz_fd_write_all(STDERR_FILENO, text.data, text.len, &ignored)); /* nobody to tell */
 }

@@ -1,0 +1,696 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lazaret command: what it prints, in both forms, and what it returns, against policies written here.
+
+lazaret(1) and lazaret-policy(5) are held against the program: no option without a case, no page that the
+field table does not say. What doctor says is held against doctored processes.
+"""
+import ctypes
+import hashlib
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import laz
+from laz import case, check, check_equal
+
+sys.path.insert(0, str(laz.ROOT / "docs" / "man"))
+import policy_page  # noqa: E402  the page's generator lives with the page
+
+LAZARET = (laz.BIN / "lazaret").resolve()
+MACHINE = {"x86_64": "x86-64", "aarch64": "aarch64"}[os.uname().machine]
+FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="lazaret-cli-"))
+PAGE = (laz.ROOT / "docs/man/lazaret.1").read_text(encoding="utf-8")
+
+WEB = """\
+version: 1
+name: claims-api
+extends: [builtin/web-api]
+workload:
+  user: "10001:10001"
+  cwd: /app
+privileges: {capabilities: {keep: [NET_BIND_SERVICE]}}
+limits: {open-files: 4096}
+filesystem:
+  read-exec: [/usr, /opt/java]
+  read: [/app, /etc]
+  write: [/app/cache, /tmp]
+  optional: [/opt/java]
+network: {tcp-bind: [8080, 443], tcp-connect: [443, 5432]}
+syscalls:
+  rules:
+    - {names: [bpf], action: kill}
+tests:
+  - {call: socket, args: {domain: AF_VSOCK}, expect: notify}
+  - {call: socket, args: {domain: AF_UNIX, type: SOCK_STREAM}, expect: allow}
+  - {call: bpf, expect: kill}
+  - {nr: 999, expect: errno, errno: ENOSYS}
+"""
+BAD = """\
+version: 1
+nome: oops
+workload: {user: "10001:10001"}
+filesystem: {read-exec: [/usr]}
+syscalls: {allow: [opnat]}
+"""
+
+exercised = set()  # (command, option) of every run whose exit was not a usage error
+
+
+def options_of(words):
+    return {"-o" if w.startswith("-o") else w.split("=")[0] for w in words if re.match(r"-o|--\w|-h$", w)}
+
+
+def lazaret(*words, expect=None, around=(), **more):
+    """Run the program and return the finished process; `around` is a command that runs it."""
+    done = subprocess.run([*around, LAZARET, *map(str, words)], cwd=FOLDER, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60, check=False, **more)
+    if expect is not None:
+        check_equal(done.returncode, expect, f"exit code of {words}: {done.stdout}{done.stderr}")
+    check(done.returncode in (0, 1, 2), f"{words}: exit code {done.returncode}: {done.stderr}")
+    if done.returncode != 2:
+        words = [str(w) for w in words]
+        command = " ".join(words[:1] if words[0] in ("doctor",) else words[:2])
+        exercised.update((command, option) for option in options_of(words))
+    return done
+
+
+def as_json(*words, expect=0, **more):
+    done = lazaret(*words, "--json", expect=expect, **more)
+    check_equal(done.stderr, "", f"{words}: standard error of a JSON run")
+    check_equal(done.stdout.count("\n"), 1, f"{words}: lines of JSON")
+    return json.loads(done.stdout)
+
+
+def write(name, text):
+    (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
+    (FOLDER / name).write_text(text, encoding="utf-8")
+    return name
+
+
+def web(name="web.yaml", **replace):
+    """WEB with lines replaced: web(mode=...) are (old, new) pairs by keyword."""
+    text = WEB
+    for old, new in replace.values():
+        check(old in text, f"no {old!r} in WEB")
+        text = text.replace(old, new)
+    return write(name, text)
+
+
+def where(needle, text=WEB, name="web.yaml"):
+    """The position of the only occurrence of a word in a policy."""
+    check_equal(text.count(needle), 1, f"occurrences of {needle!r}")
+    before = text[:text.index(needle)]
+    return f"{name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def no_strays(folder=FOLDER):
+    left = [p.name for p in folder.iterdir() if p.name.startswith(".")]
+    check_equal(left, [], "files left behind")
+
+
+# ---- Command line ----
+
+
+@case("--version and --help print and return 0; each command's help names exactly its options")
+def helps():
+    check(re.fullmatch(r"lazaret \d+\.\d+\.\d+\n", lazaret("--version", expect=0).stdout), "version")
+    overview = lazaret("--help", expect=0).stdout
+    check_equal(lazaret("-h", expect=0).stdout, overview, "-h")
+    commands = re.findall(r"^  ((?:policy )?\w+)  +\S", overview, re.MULTILINE)
+    check_equal(len(commands), 7, f"commands of {overview}")
+    check("doctor" not in lazaret("policy", "--help", expect=0).stdout.split("--help")[0], "policy --help")
+    for command in commands:
+        text = lazaret(*command.split(), "--help", expect=0).stdout
+        check_equal(lazaret(*command.split(), "-h", expect=0).stdout, text, f"{command} -h")
+        known = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
+        for option in ("--json", "--arch=x86-64", "--root=/", "--output=x", "--help", "--nonsense"):
+            refused = "has no option" in lazaret(*command.split(), option).stderr
+            check_equal(refused, option.split("=")[0] not in known, f"{command} {option}")
+
+
+@case("a wrong command line returns 2, says what is wrong, and prints nothing else")
+def usage():
+    web()
+    rows = [
+        ([], "no command"), (["polcy"], "did you mean"), (["policy"], "policy needs a command"),
+        (["policy", "chec"], 'did you mean "policy check"?'), (["policy", "check"], "needs FILE"),
+        (["policy", "explain", "web.yaml", "socket", "x"], 'what to do with "x"'),
+        (["policy", "schema", "x"], 'what to do with "x"'), (["doctor", "a", "b"], 'what to do with "b"'),
+        (["policy", "test", "--arch", "mips", "web.yaml"], 'unknown architecture "mips"'),
+        (["policy", "test", "web.yaml", "--arch"], "--arch needs a value"),
+        (["policy", "test", "web.yaml", "--arch="], "--arch needs a value"),
+        (["policy", "test", "web.yaml", "--json=1"], "--json takes no value"),
+        (["policy", "compile", "web.yaml"], "needs -o IMAGE"),
+        (["policy", "explain", "web.yaml", "opnat"], 'did you mean "openat"?'),
+        (["policy", "explain", "web.yaml", "CAP_CHWON"], 'did you mean "CAP_CHOWN"?'),
+        (["policy", "explain", "web.yaml", "0"], "no system call"),
+        (["policy", "explain", "web.yaml", "65536"], "no system call"),
+        (["policy", "explain", "web.yaml", "/usr/../etc"], "name the path without"),
+        (["policy", "explain", "web.yaml", "//usr"], "name the path without"),
+        (["policy", "explain", "web.yaml", "/usr/."], "name the path without"),
+    ]
+    for words, message in rows:
+        done = subprocess.run([LAZARET, *words], cwd=FOLDER, capture_output=True, text=True, check=False)
+        check_equal(done.returncode, 2, f"exit code of {words}")
+        check_equal(done.stdout, "", f"output of {words}")
+        check(done.stderr.startswith("lazaret: error: bad-option: ") and message in done.stderr,
+              f"{words}: {done.stderr}")
+        check("\nlazaret: remedy: " in done.stderr, f"{words}: no remedy")
+
+
+@case("options may stand anywhere; -- ends them")
+def order():
+    web()
+    plain = lazaret("policy", "explain", "web.yaml", "bpf", "--arch", "aarch64", expect=0).stdout
+    for words in (["--arch=aarch64", "web.yaml", "bpf"], ["web.yaml", "--arch", "aarch64", "--", "bpf"]):
+        check_equal(lazaret("policy", "explain", *words, expect=0).stdout, plain, f"{words}")
+    write("--json", WEB)
+    check("--json: fine" in lazaret("policy", "check", "--", "--json", expect=0).stdout, "a file named --json")
+
+
+@case("a full device is an error, not a silent success")
+def full():
+    with open("/dev/full", "w", encoding="ascii") as device:
+        done = subprocess.run([LAZARET, "policy", "schema"], stdout=device, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    check_equal(done.returncode, 1, "exit code")
+    check("lazaret: error: system-error: standard output: " in done.stderr, done.stderr)
+
+
+# ---- check ----
+
+
+@case("check: all findings of all files, in order, each with line, caret and suggestion; 1")
+def check_bad():
+    write("bad.yaml", BAD)
+    web()
+    done = lazaret("policy", "check", "bad.yaml", "web.yaml", expect=1)
+    lines = done.stderr.splitlines()
+    check_equal(lines[:3], ['bad.yaml:2:1: error: unknown key "nome" (did you mean "name"?)', "    nome: oops", "    ^"],
+                "first finding")
+    check('bad.yaml:5:20: error: syscalls.allow[0]: unknown system call "opnat" (did you mean "openat"?)' in lines,
+          done.stderr)
+    check("lazaret: error: policy-invalid: bad.yaml: 2 errors" in lines, done.stderr)
+    check(done.stdout.startswith("web.yaml: fine\n"), f"the good file: {done.stdout}")
+    data = as_json("policy", "check", "bad.yaml", "web.yaml", expect=1)
+    check_equal((data["ok"], [p["ok"] for p in data["policies"]]), (False, [False, True]), "ok")
+    bad = data["policies"][0]
+    check_equal([(d["severity"], d["line"], d["col"]) for d in bad["diagnostics"]],
+                [("error", 2, 1), ("error", 5, 20)], "positions")
+    check_equal(bad["error"]["name"], "policy-invalid", "error")
+    check_equal("digest" in bad, False, "a digest of a policy that is none")
+
+
+@case("check: a fine policy returns 0 with digest, counts that add up, relaxations by name, and warnings")
+def check_fine():
+    data = as_json("policy", "check", web())["policies"][0]
+    digest = hashlib.sha256()
+    for text in (WEB.encode(), (laz.ROOT / "policies/builtin/web-api.yaml").read_bytes()):
+        digest.update(len(text).to_bytes(8, "little") + text)
+    check_equal(data["digest"], digest.hexdigest(), "digest")
+    check_equal(data["sources"], ["web.yaml", "builtin/web-api"], "sources")
+    check_equal((data["name"], data["mode"], data["uid"], data["gid"], data["tests"]),
+                ("claims-api", "enforce", 10001, 10001, 4), "facts")
+    check_equal(data["relaxations"], [{"name": "capability: CAP_NET_BIND_SERVICE", "at": where("NET_BIND_SERVICE")}],
+                "relaxations")
+    table = (laz.ROOT / "lib/policy/tables/syscalls.def").read_text(encoding="utf-8")
+    numbers = re.findall(r"^LAZ_SYSCALL\(\w+, (-?\d+), (-?\d+),", table, re.MULTILINE)
+    for i, found in enumerate(data["filters"]):
+        calls = dict(found["calls"])
+        conditional = calls.pop("conditional")
+        check_equal(found["arch"], ["x86-64", "aarch64"][i], "architecture")
+        check_equal(sum(calls.values()), sum(int(row[i]) >= 0 for row in numbers), "calls of the table")
+        check(calls["kill"] == 1 and 0 < conditional < calls["allow"], f"{found}")
+        check(0 < found["longest_path"] < found["instructions"] < 260, f"{found}")
+        check(found["points_proved"] > 2048, f"{found}")
+    done = lazaret("policy", "check", "web.yaml", expect=0)
+    check(digest.hexdigest() in done.stdout and f"({where('NET_BIND_SERVICE')})" in done.stdout, done.stdout)
+    check(f"{where('NET_BIND_SERVICE')}: warning: " in done.stderr, f"the warning: {done.stderr}")
+    check_equal([d["severity"] for d in data["diagnostics"]], ["warning"], "diagnostics")
+
+
+@case("a file that is not there: 1, policy-absent, by every command")
+def absent():
+    for words in (["check"], ["explain"], ["test"], ["compile", "-o", "x.img"]):
+        done = lazaret("policy", *words, "absent.yaml", expect=1)
+        check(done.stderr.startswith("lazaret: error: policy-absent: "), f"{words}: {done.stderr}")
+        check_equal(done.stdout, "", f"{words}: output")
+    check_equal(as_json("policy", "test", "absent.yaml", expect=1)["error"]["name"], "policy-absent", "JSON")
+    check_equal(as_json("doctor", "absent.yaml", expect=1)["error"]["name"], "policy-absent", "doctor")
+
+
+@case("--root: users by name come from that root file system, by every command that loads a policy")
+def root():
+    write("image/etc/passwd", "app:x:4242:4343::/:/bin/false\n")
+    write("image/etc/group", "app:x:4343:\n")
+    web("named.yaml", user=('"10001:10001"', "app"))
+    check("uid" not in as_json("policy", "check", "named.yaml", expect=1)["policies"][0], "a user of nowhere")
+    found = as_json("policy", "check", "--root", "image", "named.yaml")["policies"][0]
+    check_equal((found["uid"], found["gid"]), (4242, 4343), "check")
+    explained = as_json("policy", "explain", "--root=image/", "named.yaml")
+    check_equal(explained["facts"]["user"][0]["text"], "4242:4343", "explain")
+    check_equal(as_json("policy", "test", "--root=image", "named.yaml")["failed"], 0, "test")
+    check_equal(as_json("policy", "compile", "--root=image", "named.yaml", "-o", "named.img")["ok"], True, "compile")
+    asked = as_json("doctor", "--root=image", "named.yaml", expect=None)
+    check_equal(asked["checks"][-1]["name"], "policy", "doctor")
+
+
+# ---- explain ----
+
+
+def explained(operand, policy="web.yaml", **more):
+    data = as_json("policy", "explain", policy, operand, **more)
+    check_equal([line["layer"] for line in data["layers"]],
+                ["platform filter", "seccomp", "Landlock", "capabilities", "no_new_privs"], "layers")
+    data["layer"] = {line["layer"]: line["text"] for line in data["layers"]}
+    return data
+
+
+@case("explain SYSCALL: decision, rule with its line, layers, errno")
+def explain_call():
+    web()
+    killed = explained("bpf")
+    check_equal((killed["decision"], killed["sees"]), ("refused", "its end by SIGSYS"), "bpf")
+    check_equal([(r["action"], r["at"]) for r in killed["rules"]], [("kill", where("bpf], action"))], "rule of bpf")
+    check("CAP_BPF is asked for by some uses; the policy does not keep it" in killed["layer"]["capabilities"], "bpf")
+    refused = explained("ptrace")
+    check_equal((refused["decision"], refused["sees"], refused["rules"][0]["errno"]), ("refused", "EPERM", "EPERM"),
+                "ptrace")
+    check("debug (never granted as a group)" in [g["text"] for g in refused["facts"]["groups"]], "groups of ptrace")
+    silent = explained("clone3")
+    check_equal((silent["rules"][0]["action"], silent["sees"]), ("errno", "ENOSYS"), "clone3")
+    allowed = explained("openat")
+    check_equal((allowed["decision"], allowed["sees"]), ("allowed", "what the kernel answers"), "openat")
+    check("the path decides" in allowed["layer"]["Landlock"], "openat")
+    socket = explained("socket")
+    check_equal(socket["decision"], "depends on the arguments", "socket")
+    check_equal([r["rule"] for r in socket["rules"]], ["guard", "otherwise"], "rules of socket")
+    check("domain is AF_UNIX (builtin/web-api:" in socket["rules"][0]["text"], socket["rules"][0]["text"])
+    clone = explained("clone")["rules"][0]
+    check_equal((clone["rule"], clone["errno"]), ("refuse", "EPERM"), "clone")
+    check("flags has one of CLONE_NEW" in clone["text"], clone["text"])
+    execve = explained("execve")
+    check("from attempt 2 on, its own start included, EPERM" in execve["sees"], execve["sees"])
+    check("setuid bits" in execve["layer"]["no_new_privs"], "execve")
+
+
+@case("explain SYSCALL: how much of the filter it takes, never more than its longest path")
+def explain_length():
+    filters = {f["arch"]: f for f in as_json("policy", "check", web())["policies"][0]["filters"]}
+    for arch, call in (("x86-64", "socket"), ("aarch64", "prctl"), ("x86-64", "getpid"), ("aarch64", "getpid")):
+        text = as_json("policy", "explain", "--arch", arch, "web.yaml", call)["layers"][1]["text"]
+        found = re.search(r"decided after (?:(\d+) to )?(\d+) of the filter's (\d+) instructions", text)
+        check(found, text)
+        shortest, longest, size = (int(n or found.group(2)) for n in found.groups())
+        check(0 < shortest <= longest <= filters[arch]["longest_path"], f"{arch} {call}: {text}")
+        check_equal(size, filters[arch]["instructions"], f"{arch} {call}: size")
+        check_equal(shortest < longest, call in ("socket", "prctl"), f"{arch} {call}: {text}")
+    gone = as_json("policy", "explain", "--arch=aarch64", "web.yaml", "open")
+    check_equal(gone["facts"]["number"][0]["text"], "does not exist on aarch64", "open on aarch64")
+
+
+@case("explain and the emitted filter agree about every call (sample: each eighth)")
+def explain_agrees():
+    table = (laz.ROOT / "lib/policy/tables/syscalls.def").read_text(encoding="utf-8")
+    names = re.findall(r"^LAZ_SYSCALL\((\w+),", table, re.MULTILINE)
+    web()
+    tests = []
+    for name in names if laz.LONG else names[::8]:
+        rules = explained(name)["rules"]
+        if len(rules) == 1:
+            errno = f", errno: {rules[0]['errno']}" if "errno" in rules[0] else ""
+            tests.append(f"  - {{call: {name}, expect: {rules[0]['action']}{errno}}}\n")
+    check(len(tests) > 30, f"only {len(tests)} calls without conditions")
+    write("agree.yaml", WEB[:WEB.index("tests:")] + "tests:\n" + "".join(tests))
+    for arch in ("x86-64", "aarch64"):
+        data = as_json("policy", "test", "--arch", arch, "agree.yaml")
+        check_equal(data["passed"] + data["skipped"], len(tests), f"{arch}: {data}")
+
+
+@case("explain: every call of the layers table has its line")
+def explain_layers():
+    rows = (laz.ROOT / "cli/layers.def").read_text(encoding="utf-8")
+    needs = dict(re.findall(r'^LAZ_NEEDS\("(\w+)", (\w+),', rows, re.MULTILINE))
+    watched = re.findall(r'^LAZ_WATCHES\("(\w+)",', rows, re.MULTILINE)
+    check(len(needs) > 50 and len(watched) > 30, "the table was not read")
+    for name in sorted({*needs, *watched} if laz.LONG else {*list(needs)[::6], *watched[::4]}):
+        layer = explained(name)["layer"]
+        check_equal(layer["capabilities"].split()[0], needs.get(name, "none"), f"{name}: capability")
+        check_equal("says nothing" not in layer["Landlock"], name in watched, f"{name}: {layer['Landlock']}")
+
+
+@case("explain PATH: the rules that cover it add up; what none covers is EACCES")
+def explain_path():
+    web()
+    rows = [
+        ("/usr/bin/env", "granted", ["read-exec under /usr"]), ("/usr", "granted", ["read-exec under /usr"]),
+        ("/usrlocal", "refused", ["no rule covers it"]), ("/root", "refused", ["no rule covers it"]),
+        ("/app/cache/x", "granted", ["read under /app", "write under /app/cache"]),
+        ("/opt/java/bin/java", "granted", ["read-exec under /opt/java, if it exists"]),
+        ("/", "refused", ["no rule covers it"]),
+    ]
+    for path, decision, rules in rows:
+        data = explained(path)
+        check_equal((data["kind"], data["decision"]), ("path", decision), path)
+        check_equal(sorted(r["text"] for r in data["rules"]), sorted(rules), path)
+        check_equal("EACCES" == data["sees"], decision == "refused", path)
+    data = explained("/app/cache/x")
+    check_equal({r["at"] for r in data["rules"]}, {where("/app, /etc"), where("/app/cache")}, "positions")
+    check("write-file" in data["layer"]["Landlock"] and "execute" not in data["layer"]["Landlock"], f"{data['layer']}")
+    check("count for uid 10001" in data["layer"]["capabilities"], "modes")
+    web("off.yaml", mode=("limits:", "requires: {landlock: disabled}\nlimits:"))
+    check_equal(explained("/root", policy="off.yaml")["decision"], "not restricted", "Landlock disabled")
+
+
+@case("explain PORT: bind and connect, by list or by any")
+def explain_port():
+    web()
+    rows = [("8080", "bind granted, connect refused"), ("443", "bind granted, connect granted"),
+            ("5432", "bind refused, connect granted"), ("22", "bind refused, connect refused")]
+    for port, decision in rows:
+        check_equal(explained(port)["decision"], decision, port)
+    check_equal([r.get("at") for r in explained("5432")["rules"]], [None, where("5432")], "positions")
+    check("which the policy keeps" in explained("443")["layer"]["capabilities"], "a low port")
+    check_equal(explained("8080")["layer"]["capabilities"], "none is asked for", "a high port")
+    web("any.yaml", ports=("tcp-connect: [443, 5432]", "tcp-connect: any"))
+    data = explained("22", policy="any.yaml")
+    check_equal(data["decision"], "bind refused, connect granted", "any")
+    check(data["rules"][1]["at"].startswith("any.yaml:14:"), f"{data['rules']}")
+
+
+@case("explain CAPABILITY: with and without CAP_, kept and dropped")
+def explain_capability():
+    web()
+    kept = explained("NET_BIND_SERVICE")
+    check_equal((kept["subject"], kept["decision"], kept["rules"][0]["at"]),
+                ("CAP_NET_BIND_SERVICE", "kept", where("NET_BIND_SERVICE")), "kept")
+    check("ambient" in kept["layer"]["capabilities"], "kept")
+    dropped = explained("CAP_SYS_CHROOT")
+    check_equal((dropped["decision"], dropped["sees"]), ("dropped", "EPERM wherever the kernel asks for it"), "dropped")
+    check_equal(dropped["layer"]["seccomp"], "chroot refused with EPERM and an event", "calls that ask for it")
+
+
+@case("explain FILE: the whole policy, each value with its line; text and JSON say the same")
+def explain_policy():
+    data = as_json("policy", "explain", web())
+    facts = data["facts"]
+    check_equal((data["kind"], data["subject"], "decision" in data), ("policy", "claims-api", False), "head")
+    check_equal(facts["user"], [{"text": "10001:10001", "at": where('"10001:10001"')}], "user")
+    check_equal([f["text"] for f in facts["tcp-connect"]], ["443", "5432"], "ports")
+    check_equal([f["text"] for f in facts["families"]], ["unix", "inet", "inet6", "netlink-route"], "families")
+    check_equal(facts["killed"], [{"text": "bpf", "at": where("bpf], action")}], "killed")
+    check({"text": "/app/cache", "at": where("/app/cache")} in facts["write"], f"{facts['write']}")
+    check({"text": "open-files 4096", "at": where("4096")} in facts["limits"], f"{facts['limits']}")
+    check("socket" in [f["text"] for f in facts["on conditions"]], "conditions")
+    text = lazaret("policy", "explain", "web.yaml", expect=0).stdout
+    flat = " ".join(text.split())
+    for key, values in facts.items():
+        for value in values:
+            check(value["text"] in flat, f"{key}: {value['text']} is not in the text")
+    check(max(map(len, text.splitlines())) <= 100, "the text is wider than 100 columns")
+
+
+# ---- test ----
+
+
+@case("test: each line with position, expected and seen; a broken one returns 1")
+def policy_test():
+    data = as_json("policy", "test", web())
+    check_equal((data["ok"], data["passed"], data["failed"], data["skipped"]), (True, 4, 0, 0), "all pass")
+    check_equal([t["seen"] for t in data["tests"]], ["notify EPERM", "allow", "kill", "errno ENOSYS"], "seen")
+    web("broken.yaml", one=("{call: bpf, expect: kill}", "{call: bpf, expect: notify, errno: EACCES}"))
+    done = lazaret("policy", "test", "broken.yaml", expect=1)
+    check("FAILED  broken.yaml:21:5: bpf(): expected notify EACCES, seen kill\n" in done.stdout, done.stdout)
+    check("ok      broken.yaml:19:5: socket(domain=AF_VSOCK): expected notify, seen notify EPERM\n" in done.stdout,
+          done.stdout)
+    check("broken.yaml: 3 passed, 1 failed, 0 skipped" in done.stdout, done.stdout)
+    web("errno.yaml", one=("errno: ENOSYS}", "errno: EPERM}"))
+    check_equal(as_json("policy", "test", "errno.yaml", expect=1)["failed"], 1, "only the errno differs")
+
+
+@case("test: --arch chooses the filter; what an architecture lacks is skipped and counted")
+def policy_test_arch():
+    extra = "  - {call: open, expect: allow}\n  - {call: getpid, abi: i386, expect: notify, errno: ENOSYS}\n" \
+            "  - {call: getpid, abi: x32, expect: notify}\n  - {call: getpid, abi: arm, expect: notify}\n"
+    write("arch.yaml", WEB + extra)
+    for arch, counts in (("x86-64", (7, 0, 1)), ("aarch64", (5, 0, 3))):
+        data = as_json("policy", "test", "--arch", arch, "arch.yaml")
+        check_equal((data["passed"], data["failed"], data["skipped"]), counts, f"{arch}: {data}")
+        check_equal(data["arch"], arch, "arch")
+
+
+@case("mode observe: the tests tell what enforcement would do, explain that nothing is refused")
+def policy_test_observe():
+    web("observe.yaml", mode=("limits:", "mode: observe\nlimits:"))
+    check_equal(as_json("policy", "test", "observe.yaml")["passed"], 4, "observe")
+    check("mode observe refuses nothing" in explained("ptrace", policy="observe.yaml")["sees"], "explain")
+
+
+# ---- compile ----
+
+
+@case("compile: the image has mode 0644 under any umask, and the three digests")
+def compile_image():
+    done = as_json("policy", "compile", web(), "-o", "web.img", umask=0o077)
+    image = FOLDER / "web.img"
+    check_equal(oct(image.stat().st_mode & 0o7777), "0o644", "mode")
+    check_equal(done["image_digest"], hashlib.sha256(image.read_bytes()).hexdigest(), "image digest")
+    check_equal(done["source_digest"], as_json("policy", "check", "web.yaml")["policies"][0]["digest"], "source digest")
+    check_equal((done["size"], done["arch"]), (image.stat().st_size, MACHINE), "size and architecture")
+    check_equal(image.read_bytes()[:8], b"LAZPOLIC", "magic")
+    text = lazaret("policy", "compile", "web.yaml", "--output=again.img", expect=0).stdout
+    check(all(done[d] in text for d in ("source_digest", "image_digest", "filter_digest")), text)
+    check_equal((FOLDER / "again.img").read_bytes(), image.read_bytes(), "a second compilation")
+    no_strays()
+
+
+@case("compile: --arch makes another image of the same source")
+def compile_arch():
+    web()
+    digests = [as_json("policy", "compile", "web.yaml", "--arch", arch, "-oarch.img")
+               for arch in ("x86-64", "aarch64")]
+    check_equal(digests[0]["source_digest"], digests[1]["source_digest"], "source")
+    check(digests[0]["filter_digest"] != digests[1]["filter_digest"], "filters are the same")
+
+
+@case("compile: a policy that is wrong, or whose tests fail, leaves the old image alone")
+def compile_refuses():
+    write("kept.img", "old")
+    write("bad.yaml", BAD)
+    check_equal(as_json("policy", "compile", "bad.yaml", "-o", "kept.img", expect=1)["error"]["name"],
+                "policy-invalid", "bad policy")
+    web("broken.yaml", one=("{call: bpf, expect: kill}", "{call: bpf, expect: allow}"))
+    done = lazaret("policy", "compile", "broken.yaml", "-o", "kept.img", expect=1)
+    check("lazaret: error: policy-test-failed: broken.yaml:21:5: " in done.stderr, done.stderr)
+    check_equal((FOLDER / "kept.img").read_text(encoding="utf-8"), "old", "the old image")
+    no_strays()
+
+
+@case("compile: written, flushed, renamed, in this order; any failure leaves the old image and nothing else")
+def compile_atomic():
+    web()
+    write("log", "")
+    trace = ["strace", "-qq", "-o", "log", "-e", "trace=write,fchmod,fsync,renameat,unlinkat"]
+    lazaret("policy", "compile", "web.yaml", "-o", "order.img", expect=0, around=trace)
+    calls = re.findall(r"^(\w+)\((\d+)", (FOLDER / "log").read_text(encoding="utf-8"), re.MULTILINE)
+    names = [name for name, fd in calls if fd not in "12"]
+    check_equal(names, ["write", "fchmod", "fsync", "renameat", "fsync"], "order")
+    faults = ["write:error=ENOSPC:when=1", "fchmod:error=EPERM", "fsync:error=EIO:when=1", "renameat:error=EIO"]
+    for fault in faults:
+        write("kept.img", "old")
+        done = lazaret("policy", "compile", "--json", "web.yaml", "-o", "kept.img", expect=1,
+                       around=["strace", "-qq", "-o", "log", "-e", f"inject={fault}"])
+        check("INJECTED" in (FOLDER / "log").read_text(encoding="utf-8"), f"{fault}: nothing injected")
+        check_equal(json.loads(done.stdout)["error"]["name"], "system-error", fault)
+        check_equal((FOLDER / "kept.img").read_text(encoding="utf-8"), "old", f"{fault}: the old image")
+        no_strays()
+
+
+@case("compile: links are replaced, not followed; directories and missing ones are errors")
+def compile_targets():
+    web()
+    write("target", "old")
+    link = FOLDER / "link.img"
+    link.unlink(missing_ok=True)
+    link.symlink_to("target")
+    lazaret("policy", "compile", "web.yaml", "-o", "link.img", expect=0)
+    check(not link.is_symlink(), "the link is still one")
+    check_equal((FOLDER / "target").read_text(encoding="utf-8"), "old", "what the link led to")
+    (FOLDER / "folder").mkdir(exist_ok=True)
+    for target in ("folder", "folder/", "absent/x.img"):
+        done = lazaret("policy", "compile", "web.yaml", "-o", target, expect=1)
+        check("lazaret: error: system-error: " in done.stderr, f"{target}: {done.stderr}")
+    no_strays()
+
+
+# ---- schema, reference, pages ----
+
+
+@case("schema and reference: the same keys; lazaret-policy(5) is made of the reference")
+def schema():
+    data = json.loads(lazaret("policy", "schema", expect=0).stdout)
+    check_equal(lazaret("policy", "schema", "--json", expect=0).stdout,
+                lazaret("policy", "schema", expect=0).stdout, "schema --json")
+    reference = lazaret("policy", "reference", expect=0).stdout
+    keys = {k.split(".")[0].split("[")[0] for k in re.findall(r"^\| `([\w.\[\]-]+)` \|", reference, re.MULTILINE)}
+    missing = [k for k in data["properties"] if k not in keys]
+    check_equal(missing, [], "keys of the schema that the reference does not have")
+    page = (laz.ROOT / "docs/man/lazaret-policy.5").read_text(encoding="utf-8")
+    check_equal(page == policy_page.page(reference), True, "docs/man/lazaret-policy.5 is current (policy_page.py)")
+    write("example.yaml", policy_page.EXAMPLE)
+    check_equal(as_json("policy", "test", "example.yaml")["passed"], 1, "the example of the page")
+
+
+# ---- doctor ----
+
+
+def doctor(*words, expect=0, **more):
+    data = as_json("doctor", *words, expect=expect, **more)
+    check_equal(data["ok"], expect == 0, "ok")
+    for line in data["checks"]:
+        check(line["seen"] and line["means"], f"{line}: says nothing")
+        if line["state"] == "no" and line["name"] != "platform-filter":
+            check("remedy" in line, f"{line}: no remedy")
+    return {line["name"]: line for line in data["checks"]}
+
+
+def need_root():
+    if os.getuid() != 0:
+        laz.skip("needs root")
+
+
+@case("doctor: tries what it tells; text and JSON say the same")
+def doctor_here():
+    need_root()
+    lines = doctor()
+    for name in ("kernel", "proc", "open-files", "change-user", "no-new-privileges", "seccomp", "events"):
+        check_equal(lines[name]["state"], "yes", f"{name}: {lines[name]['seen']}")
+    text = lazaret("doctor", expect=0).stdout
+    flat = " ".join(text.split())
+    for name, line in lines.items():
+        check(f"{line['state']} {name} {line['seen']}" in flat and line["means"] in flat, f"{name}: not in the text")
+
+
+@case("doctor: what an outer filter refuses is said with its reason")
+def doctor_injected():
+    rows = [
+        ("landlock_create_ruleset:error=EOPNOTSUPP", "landlock", "lsm=", 0),
+        ("landlock_create_ruleset:error=ENOSYS", "landlock", "CONFIG_SECURITY_LANDLOCK", 0),
+        ("landlock_create_ruleset:error=EPERM", "landlock", "outer filter", 0),
+        ("close_range:error=ENOSYS", "close-range", "5.11", 0),
+        ("signalfd4:error=ENOSYS", "signalfd", "signalfd4", 0),
+        ("seccomp:error=EPERM", "seccomp", "outer filter", 1),
+        ("seccomp:signal=SYS", "seccomp", "outer filter", 1),
+    ]
+    for fault, name, remedy, code in rows:
+        line = doctor(expect=code, around=["strace", "-f", "-qq", "-o", "log", "-e", f"inject={fault}"])[name]
+        check_equal(line["state"], "no", fault)
+        check(remedy in line["remedy"], f"{fault}: {line}")
+        wanted = re.search(r"error=(\w+)", fault)
+        check((wanted.group(1) if wanted else "SIGSYS") in line["seen"], f"{fault}: {line['seen']}")
+    check_equal(line["vital"], True, "seccomp is vital")
+
+
+def hold_listener():
+    """Load a filter with a listener and keep it: the kernel gives no second one to what runs below."""
+
+    class Insn(ctypes.Structure):
+        _fields_ = [("code", ctypes.c_uint16), ("jt", ctypes.c_uint8), ("jf", ctypes.c_uint8), ("k", ctypes.c_uint32)]
+
+    class Program(ctypes.Structure):
+        _fields_ = [("len", ctypes.c_uint16), ("insns", ctypes.POINTER(Insn))]
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    insns = (Insn * 1)(Insn(0x06, 0, 0, 0x7FFF0000))  # return ALLOW
+    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    number = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
+    fd = libc.syscall(number, 1, 8, ctypes.byref(Program(1, insns)))  # SET_MODE_FILTER, NEW_LISTENER
+    os.set_inheritable(fd, True)
+
+
+@case("doctor: a listener of the platform's takes the events away (EBUSY), and is counted as its filter")
+def doctor_listener():
+    lines = doctor(preexec_fn=hold_listener, close_fds=False)
+    check_equal((lines["events"]["state"], lines["events"]["degradation"]), ("no", "events-absent"), "events")
+    check("EBUSY" in lines["events"]["seen"] and "only one" in lines["events"]["remedy"], f"{lines['events']}")
+    check_equal(lines["platform-filter"]["state"], "yes", "platform-filter")
+    check_equal(lines["seccomp"]["state"], "yes", "seccomp")
+
+
+@case("doctor: without root it names the degradations, and which policy can start")
+def doctor_user():
+    need_root()
+    FOLDER.chmod(0o755)
+    web("here.yaml", a=("/usr, /opt/java", "/usr"), b=("[/app, /etc]", "[/etc]"), c=("[/app/cache, /tmp]", "[/tmp]"),
+        d=("  optional: [/opt/java]\n", ""), e=("cwd: /app", "cwd: /"), f=("[NET_BIND_SERVICE]", "[]"))
+    program = FOLDER / "lazaret"
+    shutil.copy(LAZARET, program)
+    user = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", "--"]
+    done = subprocess.run([*user, program, "doctor", "--json", "here.yaml"], cwd=FOLDER, capture_output=True,
+                          text=True, check=False)
+    check_equal(done.returncode, 0, f"{done.stdout}{done.stderr}")
+    lines = {line["name"]: line for line in json.loads(done.stdout)["checks"]}
+    check_equal((lines["change-user"]["state"], lines["change-user"]["degradation"]), ("no", "shared-user"), "user")
+    check_equal(lines["bounding-set"]["degradation"], "bounding-set-kept", "bounding set")
+    for name in ("shared-user", "bounding-set-kept", "groups-inherited"):
+        check(name in lines["policy"]["seen"], f"{name}: {lines['policy']}")
+    as_root = doctor("here.yaml")["policy"]
+    check_equal(as_root["state"], "yes", f"as root: {as_root}")
+    check("shared-user" not in as_root["seen"], f"as root: {as_root}")
+
+
+@case("doctor FILE: a policy that would not start is a finding, with the error that init would name")
+def doctor_policy():
+    need_root()
+    line = doctor(web(), expect=1)["policy"]
+    check("filesystem: /app: " in line["seen"], f"{line}")
+    web("newer.yaml", mode=("limits:", "requires: {landlock: {level: required, min-abi: 64}}\nlimits:"))
+    line = doctor("newer.yaml", expect=1)["policy"]
+    check("required-absent: requires.landlock: " in line["seen"] and "min-abi is 64" in line["seen"], f"{line}")
+    fault = ["strace", "-f", "-qq", "-o", "log", "-e", "inject=landlock_create_ruleset:error=ENOSYS"]
+    line = doctor("web.yaml", around=fault)["policy"]
+    check("landlock-absent" in line["seen"], f"Landlock away: {line}")
+
+
+@case("doctor: no /proc or too few descriptors keep every policy from starting")
+def doctor_vital():
+    need_root()
+    bare = ["unshare", "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "-"]
+    lines = doctor(expect=1, around=bare)
+    check_equal((lines["proc"]["state"], lines["proc"]["vital"]), ("no", True), "proc")
+    check_equal(lines["change-user"]["state"], "unknown", "capabilities cannot be read")
+    lines = doctor(expect=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12)))
+    check_equal((lines["open-files"]["state"], lines["open-files"]["vital"]), ("no", True), "open-files")
+
+
+# ---- lazaret(1) ----
+
+
+@case("every command and option of lazaret(1) was run by a case above, and no other exists")
+def page():
+    if [a for a in sys.argv[1:] if not a.startswith("-")]:
+        laz.skip("only some cases ran")
+    synopsis = PAGE[PAGE.index(".Sh SYNOPSIS"):PAGE.index(".Sh DESCRIPTION")]
+    documented = set()
+    for block in synopsis.split(".Nm\n")[1:]:
+        command = re.match(r"\.Cm ((?:policy )?\w+)", block)
+        for option in re.findall(r"Fl (-?\w+)", block) if command else []:
+            documented.add((command.group(1), f"-{option}"))
+    items = re.findall(r"^\.It Fl (.*)$", PAGE[PAGE.index("The options:"):], re.MULTILINE)
+    listed = {f"-{o}" for item in items for o in re.findall(r"(?:^|, )(-?\w+)", item)}
+    check_equal(listed, {o for _, o in exercised}, "options of the list and those that were run")
+    short = {"--output": "-o"}
+    ran = {(c, short.get(o, o)) for c, o in exercised if o not in ("-h", "--help", "--version")}
+    check_equal(ran, documented, "options of the synopsis and those that were run")
+
+
+try:
+    laz.main()
+finally:
+    shutil.rmtree(FOLDER, ignore_errors=True)

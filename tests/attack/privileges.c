@@ -109,10 +109,10 @@ int attack_set_mm(struct attack_note *note)
     return process_control(PR_SET_MM, PR_SET_MM_MAP_SIZE, (unsigned long)(uintptr_t)&size);
 }
 
-int attack_dumpable(struct attack_note *note)
+int attack_control_dumpable(struct attack_note *note)
 {
     (void)note;
-    return process_control(PR_SET_DUMPABLE, 1, 0);
+    return process_control(PR_SET_DUMPABLE, 0, 0);
 }
 
 int attack_ptracer(struct attack_note *note)
@@ -136,7 +136,7 @@ int attack_mdwe_off(struct attack_note *note)
 int attack_wide_prctl(struct attack_note *note)
 {
     (void)note;
-    return process_control(PR_SET_DUMPABLE | ATTACK_UPPER_HALF, 1, 0);
+    return process_control(PR_SET_CHILD_SUBREAPER | ATTACK_UPPER_HALF, 1, 0);
 }
 
 /* ---- Filters of its own ---- */

@@ -291,18 +291,29 @@ int attack_named_socket(struct attack_note *note)
     return connect_bystander(&address, sizeof(address));
 }
 
+/* The limit counts every process of the user on the machine, so none may be left for the next
+ * attempt. */
 int attack_fork_many(struct attack_note *note)
 {
     (void)note;
-    for (int i = 0; i < 600; i++) {
+    pid_t children[600];
+    int result = 0;
+    size_t n = 0;
+    while (n < sizeof(children) / sizeof(children[0]) && result == 0) {
         pid_t child = fork();
-        if (child < 0) {
-            return errno;
-        }
         if (child == 0) {
-            pause(); /* until the parent's process group is killed */
+            pause();
             _exit(0);
         }
+        if (child < 0) {
+            result = errno;
+        } else {
+            children[n++] = child;
+        }
     }
-    return 0;
+    while (n > 0) {
+        (void)kill(children[--n], SIGKILL); /* ours, not waited for: it exists */
+        (void)waitpid(children[n], NULL, 0);
+    }
+    return result;
 }

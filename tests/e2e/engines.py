@@ -25,8 +25,6 @@ import laz
 
 APP_UID = 10001
 APP_USER = f"{APP_UID}:{APP_UID}"
-APP_PASSWD = f"app:x:{APP_UID}:{APP_UID}::/:/bin/sh\n"
-APP_GROUP = f"app:x:{APP_UID}:\n"
 
 # Docker's default capabilities.
 DOCKER_CAPS = """CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP
@@ -110,7 +108,7 @@ class Fence:
         self.cgroup = f"{PREFIX}{os.getpid()}"
         self.holder = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork",
-             "--kill-child", "--mount-proc", "sh", "-c", "sleep infinity & wait"],
+             "--kill-child", "--mount-proc", "sh", "-c", "while :; do sleep 1000 & wait; done"],
             stdin=subprocess.DEVNULL)
         atexit.register(self.close)
         self.pid = self._first_process()
@@ -127,6 +125,8 @@ class Fence:
 
     def command(self, *words):
         """The command line that runs the words inside. Who kills it kills them."""
+        ended = self.holder.poll()
+        laz.check(ended is None, f"the fence namespace ended by itself or was killed: {ended}")
         return ["nsenter", "-t", str(self.pid), "-p", "-m", "--",
                 "setpriv", "--pdeathsig", "KILL", *map(str, words)]
 
@@ -259,10 +259,10 @@ def put_folder(root, path, mode=0o755, owner=(0, 0)):
     return target
 
 
-def put_users(root):
-    """/etc/passwd and /etc/group with root and app (10001)."""
-    put(root, "/etc/passwd", "root:x:0:0:root:/:/bin/sh\n" + APP_PASSWD)
-    put(root, "/etc/group", "root:x:0:\n" + APP_GROUP)
+def put_users(root, uid=APP_UID, passwd="root:x:0:0:root:/:/bin/sh\n", group="root:x:0:\n"):
+    """/etc/passwd and /etc/group with root, or whom else the image has, and app."""
+    put(root, "/etc/passwd", f"{passwd}app:x:{uid}:{uid}::/:/bin/sh\n")
+    put(root, "/etc/group", f"{group}app:x:{uid}:\n")
 
 
 def put_lazaret(root):
@@ -316,8 +316,8 @@ def debian_root(name):
     for path in sorted(wanted):
         _copy_entry(root, pathlib.Path(path))
     masters = pathlib.Path("/usr/share/base-passwd")
-    put(root, "/etc/passwd", (masters / "passwd.master").read_text() + APP_PASSWD)
-    put(root, "/etc/group", (masters / "group.master").read_text() + APP_GROUP)
+    put_users(root, passwd=(masters / "passwd.master").read_text(),
+              group=(masters / "group.master").read_text())
     return root
 
 
@@ -440,12 +440,12 @@ class Runc:
             words = ["sh", "-c", opened + 'exec "$@"', "sh", *words, "--preserve-fds", leak]
         return self.fence.command(*words, name), name
 
-    def run(self, rootfs, args, *, timeout=60, beside=None, **options):
-        """Run a container to its end. beside: a command to start in it as 10001, from outside."""
+    def run(self, rootfs, args, *, timeout=60, beside=None, beside_user=APP_USER, **options):
+        """Run a container to its end. beside: a command to start in it from outside."""
         words, name = self.command(rootfs, args, **options)
         helper = None
         if beside is not None:
-            helper = threading.Thread(target=self.exec_detached, args=(name, beside))
+            helper = threading.Thread(target=self.exec_detached, args=(name, beside, beside_user))
             helper.start()
         try:
             return run(words, timeout=timeout)
@@ -454,7 +454,7 @@ class Runc:
                 helper.join()
             run(self.fence.command(self.path, "--root", self.state, "delete", "--force", name))
 
-    def exec_detached(self, name, args, user=APP_USER):
+    def exec_detached(self, name, args, user):
         """`runc exec -d` as soon as the container runs; False if that never came."""
         words = self.fence.command(
             self.path, "--root", self.state, "exec", "--detach", "--user", user, name, *args)
@@ -559,12 +559,12 @@ class Docker:
         name = f"{self.fence.cgroup}-{self.count}"
         return [self.path, "run", "--name", name, "--network", "none", *options, image, *args], name
 
-    def run(self, image, args=(), *, options=(), timeout=60, beside=None):
-        """`docker run` to its end. beside: a command to start in it as 10001, by docker exec."""
+    def run(self, image, args=(), *, options=(), timeout=60, beside=None, beside_user=APP_USER):
+        """`docker run` to its end. beside: a command to start in it by docker exec."""
         words, name = self.command(image, args, options=options)
         helper = None
         if beside is not None:
-            helper = threading.Thread(target=self.exec_detached, args=(name, beside))
+            helper = threading.Thread(target=self.exec_detached, args=(name, beside, beside_user))
             helper.start()
         try:
             return run(words, env=self.env, timeout=timeout)
@@ -585,7 +585,7 @@ class Docker:
         words, _ = self.command(image, args, options=("--interactive", "--tty", "--rm", *options))
         return Terminal(words, env=self.env)
 
-    def exec_detached(self, name, args, user=APP_USER):
+    def exec_detached(self, name, args, user):
         """`docker exec -d` as soon as the container runs; False if that never came."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:

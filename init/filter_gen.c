@@ -157,9 +157,14 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (strcmp(lists[i].name, argv[1]) == 0) {
-            static struct listed listed;
-            int result = make_policy(&listed, lists[i].entries, lists[i].n);
-            return result == 0 ? make_header(argv[1], &listed.policy, argv[2]) : result;
+            struct listed *listed = calloc(1, sizeof(*listed));
+            if (listed == NULL) {
+                return fail(argv[1], "no memory");
+            }
+            int result = make_policy(listed, lists[i].entries, lists[i].n);
+            result = result == 0 ? make_header(argv[1], &listed->policy, argv[2]) : result;
+            free(listed);
+            return result;
         }
     }
     return fail("no such list", argv[1]);

@@ -4,9 +4,10 @@
  * order, each field written by itself in little-endian. The decoder trusts nothing: PID 1 links it.
  * libc only. Layout: docs/reference/policy-image.md.
  */
+#include <linux/audit.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "core/num.h"
 #include "filter/evaluate.h"
 #include "policy/image.h"
 
@@ -160,9 +161,27 @@ static void seal(struct laz_buf *buf, size_t start)
     (void)memcpy(header + 16, digest, sizeof(digest));
 }
 
+/* What the decoder would refuse must not be written; and the arrays of struct laz_image end here.
+ */
+static bool has_room(const struct laz_image *image)
+{
+    return image->n_groups <= LAZ_IMAGE_GROUPS_MAX && image->n_limits <= LAZ_LIMIT_COUNT &&
+            image->n_exit_map <= LAZ_IMAGE_EXIT_MAP_MAX &&
+            image->n_paths <= LAZ_IMAGE_STRINGS_MAX && image->n_tcp_bind <= LAZ_IMAGE_PORTS_MAX &&
+            image->n_tcp_connect <= LAZ_IMAGE_PORTS_MAX &&
+            image->env_pass.n <= LAZ_IMAGE_STRINGS_MAX &&
+            image->env_set.n <= LAZ_IMAGE_STRINGS_MAX &&
+            image->relaxations.n <= LAZ_IMAGE_STRINGS_MAX &&
+            image->with_events.n <= LAZ_IMAGE_BPF_MAX && image->plain.n <= LAZ_IMAGE_BPF_MAX;
+}
+
 int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct laz_err *err)
 {
     static const uint8_t no_digest[LAZ_SHA256_SIZE];
+    if (!has_room(image)) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "a list of the policy has more entries than a compiled policy may have");
+    }
     size_t start = ret->len;
     laz_buf_put(ret, LAZ_IMAGE_MAGIC, 8);
     put_u32(ret, LAZ_IMAGE_VERSION);
@@ -297,16 +316,28 @@ static const uint16_t *take_ports(struct cursor *in, uint32_t *ret_n)
 {
     *ret_n = take_below(in, 4, LAZ_IMAGE_PORTS_MAX, "too many ports");
     take_alignment(in);
-    return (const void *)take(in, *ret_n * sizeof(uint16_t));
+    const uint16_t *ports = (const void *)take(in, *ret_n * sizeof(uint16_t));
+    for (uint32_t i = 1; in->wrong == NULL && i < *ret_n; i++) {
+        if (ports[i] <= ports[i - 1]) {
+            fail(in, "ports are out of order");
+        }
+    }
+    return ports;
+}
+
+/* A user or group: all ones means "leave it" to the kernel. */
+static uint32_t take_id(struct cursor *in)
+{
+    return take_below(in, 4, UINT32_MAX - 1, "a user or group has no such number");
 }
 
 static void take_workload(struct cursor *in, struct laz_image *image)
 {
-    image->uid = take_u32(in);
-    image->gid = take_u32(in);
+    image->uid = take_id(in);
+    image->gid = take_id(in);
     image->n_groups = take_below(in, 4, LAZ_IMAGE_GROUPS_MAX, "too many groups");
     for (uint32_t i = 0; i < image->n_groups; i++) {
-        image->groups[i] = take_u32(in);
+        image->groups[i] = take_id(in);
     }
     image->cwd = take_string(in);
     image->umask = take_below(in, 4, 0777, "the umask is out of range");
@@ -318,6 +349,9 @@ static void take_workload(struct cursor *in, struct laz_image *image)
     for (uint32_t i = 0; i < image->n_limits; i++) {
         image->limits[i].resource = take_below(in, 4, LAZ_LIMIT_COUNT - 1, "an unknown limit");
         image->limits[i].value = take_uint(in, 8);
+        if (i > 0 && image->limits[i].resource <= image->limits[i - 1].resource) {
+            fail(in, "limits are out of order");
+        }
     }
     if (image->cwd[0] != '/' || image->exec_budget < -1 || image->exec_budget == 0) {
         fail(in, "the directory or the exec budget is out of range");
@@ -362,6 +396,9 @@ static void take_signals(struct cursor *in, struct laz_image *image)
 static void take_body(struct cursor *in, struct laz_image *image)
 {
     image->audit_arch = take_u32(in);
+    if (image->audit_arch != AUDIT_ARCH_X86_64 && image->audit_arch != AUDIT_ARCH_AARCH64) {
+        fail(in, "an unknown architecture");
+    }
     const uint8_t *digest = take(in, LAZ_SHA256_SIZE);
     if (digest != NULL) {
         (void)memcpy(image->source_digest, digest, LAZ_SHA256_SIZE);
@@ -400,6 +437,9 @@ static int corrupt(struct laz_err *err, const char *what)
 int laz_image_decode(const void *block, size_t length, struct laz_image *ret, struct laz_err *err)
 {
     struct cursor in = {.start = block, .at = block, .end = (const uint8_t *)block + length};
+    if ((uintptr_t)block % ALIGNMENT != 0) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "a compiled policy is not aligned in memory");
+    }
     const uint8_t *magic = take(&in, 8);
     if (magic == NULL || memcmp(magic, LAZ_IMAGE_MAGIC, 8) != 0) {
         return corrupt(err, "this is not one");
@@ -420,10 +460,14 @@ int laz_image_decode(const void *block, size_t length, struct laz_image *ret, st
     if (memcmp(seen, digest, sizeof(seen)) != 0) {
         return corrupt(err, "its digest does not match its content");
     }
-    (void)memset(ret, 0, sizeof(*ret));
-    (void)memcpy(ret->digest, seen, sizeof(seen));
-    take_body(&in, ret);
-    return in.wrong == NULL ? 0 : corrupt(err, in.wrong);
+    struct laz_image image = {0};
+    (void)memcpy(image.digest, seen, sizeof(seen));
+    take_body(&in, &image);
+    if (in.wrong != NULL) {
+        return corrupt(err, in.wrong);
+    }
+    *ret = image;
+    return 0;
 }
 
 void laz_image_path_next(const uint8_t **cursor, struct laz_image_path *ret)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The YAML loader on any bytes. Properties: it loads or says why, never both; what it says is in
+ * order and inside the file; the same bytes give the same answer; a policy is no wider than itself.
+ */
+#include "policy/policy.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static bool is_inside(const struct laz_diagnostic *diagnostic, const char *text, size_t length)
+{
+    const char *end = text + length;
+    bool has_mark = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
+    const char *line = has_mark ? text + 3 : text;
+    for (uint32_t number = 1; line != NULL && number < diagnostic->line; number++) {
+        line = memchr(line, '\n', (size_t)(end - line));
+        line = line != NULL ? line + 1 : NULL;
+    }
+    must(line != NULL && diagnostic->line > 0 && diagnostic->col > 0);
+    uint32_t characters = 0;
+    for (; line < end && *line != '\n'; line++) {
+        characters += ((unsigned char)*line & 0xC0) != 0x80;
+    }
+    return diagnostic->col <= characters + 1;
+}
+
+/* A file that is too large is refused as a whole. */
+static void check_diagnostics(
+        const struct laz_diagnostics *diagnostics, const char *text, size_t length)
+{
+    must(diagnostics->n <= LAZ_DIAGNOSTICS_MAX);
+    for (size_t i = 0; i < diagnostics->n; i++) {
+        const struct laz_diagnostic *item = &diagnostics->items[i];
+        must(item->message[0] != '\0' && item->file[0] != '\0');
+        must(item->is_warning == (item->kind == LAZ_E_NONE));
+        must(item->file_index > 0 || length > LAZ_POLICY_FILE_MAX || is_inside(item, text, length));
+        if (i > 0) {
+            const struct laz_diagnostic *before = &diagnostics->items[i - 1];
+            must(before->file_index < item->file_index ||
+                    (before->file_index == item->file_index &&
+                            (before->line < item->line ||
+                                    (before->line == item->line && before->col <= item->col))));
+        }
+    }
+}
+
+static struct laz_policy *load(
+        const uint8_t *data, size_t size, struct laz_diagnostics *ret_diagnostics)
+{
+    /* Files of the policy's directory cannot be: the answer depends on the bytes alone. */
+    const struct laz_policy_source source = {.path = "/proc/self/fdinfo/none/fuzz.yaml",
+            .text = (const char *)data,
+            .text_length = size};
+    struct laz_policy *policy = NULL;
+    struct laz_err err = {0};
+    int result = laz_policy_load(&source, ret_diagnostics, &policy, &err);
+    must((result == 0) == (policy != NULL) && (result == 0) == (err.kind == LAZ_E_NONE));
+    must((result == 0) == (ret_diagnostics->n_errors == 0));
+    return policy;
+}
+
+static void compare(const struct laz_policy *a, const struct laz_policy *b)
+{
+    must(memcmp(a->source_digest, b->source_digest, sizeof(a->source_digest)) == 0);
+    must(a->relaxations.n == b->relaxations.n && a->n_paths == b->n_paths);
+    char what[LAZ_DIAGNOSTIC_MESSAGE_MAX];
+    must(laz_policy_is_narrower(a, b, what, sizeof(what)));
+    must(laz_policy_is_narrower(b, a, what, sizeof(what)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct laz_diagnostics *first = calloc(1, sizeof(*first));
+    struct laz_diagnostics *second = calloc(1, sizeof(*second));
+    must(first != NULL && second != NULL);
+    struct laz_policy *a = load(data, size, first);
+    struct laz_policy *b = load(data, size, second);
+    check_diagnostics(first, (const char *)data, size);
+    must(memcmp(first, second, sizeof(*first)) == 0);
+    must((a == NULL) == (b == NULL));
+    if (a != NULL) {
+        compare(a, b);
+    }
+    laz_policy_free(a);
+    laz_policy_free(b);
+    free(first);
+    free(second);
+    return 0;
+}

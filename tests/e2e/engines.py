@@ -467,10 +467,6 @@ class Runc:
             time.sleep(0.05)
         return False
 
-    def signal(self, name, number):
-        """Send a signal to the first process of a running container."""
-        return run(self.fence.command(self.path, "--root", self.state, "kill", name, int(number)))
-
 
 # ---- Docker ------------------------------------------------------------------------------------------
 

@@ -21,6 +21,14 @@ SCRIPT = "#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\n"
 INCLUDE = '#include "core/good.h"\n\n'
 FUNCTION = "int laz_core_one(void)\n{\n    return 1;\n}\n"
 
+
+
+def generated(source, lines):
+    """A page with a table from the source."""
+    return (f"<!-- SPDX-License-Identifier: Apache-2.0 -->\n<!-- generated from {source} -->\n\n{lines}\n\n"
+            "<!-- end of what is generated -->\n")
+
+
 GOOD = {
     "LICENSE": "text\n",
     "lib/core/good.h": SPDX + "#ifndef LAZ_CORE_GOOD_H\n#define LAZ_CORE_GOOD_H\n\n"
@@ -33,7 +41,23 @@ GOOD = {
     "tests/good.sh": SCRIPT + 'echo "$1"\n',
     "docs/man/good.1":
         '.\\" SPDX-License-Identifier: Apache-2.0\n.Dd November 21, 2026\n.Dt GOOD 1\n.Os\n.Sh NAME\n'
-        ".Nm good\n.Nd is good\n.Sh DESCRIPTION\nGood.\n",
+        ".Nm good\n.Nd is good\n.Sh DESCRIPTION\nGood.\n.Sh SEE ALSO\n.Xr not-installed 1\n",
+    "lib/core/err.def": SPDX + 'LAZ_ERROR(BAD, "bad", 101, "A \\"cause\\".", "A remedy.")\n',
+    "lib/confine/degradation.h":
+        SPDX + "#ifndef LAZ_CONFINE_DEGRADATION_H\n#define LAZ_CONFINE_DEGRADATION_H\n\n"
+        '#define LAZ_DEGRADATIONS(X) X(ONE, "one", "means one")\n\n#endif\n',
+    "lib/confine/confine.h":
+        SPDX + "#ifndef LAZ_CONFINE_CONFINE_H\n#define LAZ_CONFINE_CONFINE_H\n\n"
+        '#define LAZ_CONFINE_STEPS(X) X(FORK, "start", "") X(USER, "set it", "first")\n\n#endif\n',
+    "docs/reference/errors.md": generated(
+        "lib/core/err.def", "| error | exit code | cause | remedy |\n|---|---|---|---|\n"
+                            '| `bad` | 101 | A "cause". | A remedy. |'),
+    "docs/reference/exit-codes.md": generated(
+        "lib/core/err.def", "| exit code | errors |\n|---|---|\n| 101 | `bad` |"),
+    "docs/reference/degradations.md": generated(
+        "lib/confine/degradation.h", "| name | what it means |\n|---|---|\n| `one` | means one |"),
+    "docs/explanation/start-up.md": generated(
+        "lib/confine/confine.h", "| step | what | why here |\n|---|---|---|\n| 7.1 | set it | first |"),
 }
 
 # (check, path, content to add to the good file of that path or of a new one, what the finding says)
@@ -79,6 +103,12 @@ BAD = [
     ("text", "tests/good.sh", "rm $1\n", r"SC2086"),
     ("text", "tests/good.sh", "# reci" "eve\n", r"codespell"),
     ("text", "docs/man/good.1", ".Xx what\n", r"mandoc"),
+    ("text", "docs/man/good.1", ".Pp\n.Xr lazaret-none 8\n", r"not found: Xr lazaret-none 8"),
+    ("generated", "lib/core/err.def", 'LAZ_ERROR(NEW, "new", 102, "C.", "R.")\n', r"errors\.md:7: stale"),
+    ("generated", "lib/core/err.def", 'LAZ_ERROR(NEW, "new", 102, "C.", "R.")\n', r"exit-codes\.md:7: stale"),
+    ("generated", "docs/explanation/start-up.md", "<!-- generated from lib/confine/confine.h -->\n",
+     r"start-up\.md: not exactly one"),
+    ("generated", "cli/main.c", SPDX, r"bin/lazaret is not built"),
     ("tidy", CORE, "int bare_name(void)\n{\n    return 1;\n}\n", r"identifier-naming"),
     ("tidy", CORE, "#include <fcntl.h>\nint laz_f(const char *p);\nint laz_f(const char *p)\n{\n"
                    "    return open(p, O_RDONLY);\n}\n", r"android-cloexec-open"),
@@ -102,7 +132,7 @@ PROGRAMS = [
 ]
 
 # With every tracked file of these checks taken away, an empty look is not a pass.
-NEEDS_FILES = ("format", "layers", "headers", "mistakes", "tests", "globals", "text", "tidy")
+NEEDS_FILES = ("format", "layers", "headers", "mistakes", "tests", "globals", "text", "tidy", "generated")
 
 
 def plant(folder, files):

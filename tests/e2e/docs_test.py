@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documentation is true: its blocks run or are valid, its examples have the shape of what the programs print,
+its tables name what exists. A block of a kind that nobody checks is a failure.
+
+Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh commands (README's two, which continuous
+integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
+text quickstart, text error.
+"""
+import json
+import os
+import re
+import sys
+
+import adapters
+import engines
+import fence
+import laz
+import readme
+from laz import case, check, check_equal
+
+# What ECS knows, by its API reference: ContainerDefinition and LinuxParameters.
+ECS_TASK = set("""containerDefinitions cpu ephemeralStorage executionRoleArn family ipcMode memory networkMode pidMode
+placementConstraints proxyConfiguration requiresCompatibilities runtimePlatform tags taskRoleArn volumes""".split())
+ECS_CONTAINER = {
+    "command": list, "cpu": int, "dependsOn": list, "dockerLabels": dict, "dockerSecurityOptions": list,
+    "entryPoint": list, "environment": list, "environmentFiles": list, "essential": bool, "extraHosts": list,
+    "firelensConfiguration": dict, "healthCheck": dict, "hostname": str, "image": str, "interactive": bool,
+    "linuxParameters": dict, "logConfiguration": dict, "memory": int, "memoryReservation": int, "mountPoints": list,
+    "name": str, "portMappings": list, "privileged": bool, "pseudoTerminal": bool, "readonlyRootFilesystem": bool,
+    "restartPolicy": dict, "secrets": list, "startTimeout": int, "stopTimeout": int, "systemControls": list,
+    "ulimits": list, "user": str, "volumesFrom": list, "workingDirectory": str,
+}
+ECS_LINUX = {"capabilities", "devices", "initProcessEnabled", "maxSwap", "sharedMemorySize", "swappiness", "tmpfs"}
+LAUNCH_CAPS = {"KILL", "SETGID", "SETPCAP", "SETUID"}
+
+RECORD_KEYS = ["lz", "ev", "sev", "seq", "task", "ctr", "pid", "exe", "obj", "act", "ts", "d"]
+EVENTS_PAGE = laz.ROOT / "docs" / "reference" / "events.md"
+CONTRACT_PAGE = laz.ROOT / "docs" / "reference" / "pid1-contract.md"
+ERRORS_PAGE = laz.ROOT / "docs" / "reference" / "errors.md"
+MAP = laz.ROOT / "docs" / "README.md"
+INIT_PAGE = laz.ROOT / "docs" / "man" / "lazaret-init.8"
+
+
+def of_kind(kind):
+    """All blocks of a kind; none is a failure, because then nothing is checked."""
+    found = [b for page in readme.pages() for b in readme.blocks(page) if b.kind == kind]
+    check(found, f"no block of kind {kind!r} in the documentation")
+    return found
+
+
+def place(block):
+    return f"{block.path.relative_to(laz.ROOT)}:{block.line}"
+
+
+def text_of(path):
+    return (laz.ROOT / path).read_text(encoding="utf-8")
+
+
+def sources(folder):
+    """The C text of a folder, in one piece."""
+    return "\n".join(p.read_text(encoding="utf-8") for p in sorted((laz.ROOT / folder).glob("*.[ch]")))
+
+
+def lazaret(*words, cwd=None):
+    return engines.run([engines.program("lazaret"), *words], cwd=cwd)
+
+
+KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "dockerfile", "text diagram",
+         "text quickstart", "text error"}
+
+
+@case("every block of the documentation is of a kind that is checked here")
+def kinds():
+    for page in readme.pages():
+        for block in readme.blocks(page):
+            check(block.kind in KINDS, f"{place(block)}: nobody checks blocks of kind {block.kind!r}")
+        fences = len(re.findall(r"^\s*(```|~~~)", page.read_text(encoding="utf-8"), re.MULTILINE))
+        check_equal(fences, 2 * len(readme.blocks(page)), f"fences of {page.name} that are blocks")
+
+
+# ---- Policies and commands ---------------------------------------------------------------------------
+
+
+@case("policies in the documentation are fine, without a warning, and so are their tests")
+def policies():
+    for number, block in enumerate(of_kind("yaml")):
+        path = engines.folder(f"policy-{number}") / "policy.yaml"
+        path.write_text(block.text)
+        for words in (["check", "--json"], ["test"]):
+            result = lazaret("policy", *words, path)
+            check_equal(result.code, 0, f"{place(block)}: policy {words[0]} ({result.out}{result.err})")
+            if "--json" in words:
+                check("warning" not in result.out + result.err, f"{place(block)}: {result.out}{result.err}")
+
+
+@case("commands in the documentation work, beside the README's policy")
+def commands():
+    for number, block in enumerate(of_kind("sh")):
+        folder = engines.folder(f"commands-{number}")
+        (folder / "policy.yaml").write_text(readme.block("yaml"))
+        environment = dict(os.environ, PATH=f"{laz.BIN}:{engines.PATH}")
+        result = engines.run(["sh", "-eu", "-c", block.text], cwd=folder, env=environment)
+        check_equal(result.code, 0, f"{place(block)}: {result.err}")
+        check(result.out, f"{place(block)}: prints nothing")
+
+
+@case("the README has two commands, and both can be run")
+def two_commands():
+    lines = readme.block("sh commands").splitlines()
+    check_equal(len(lines), 2, "commands")
+    for line in lines:
+        program = laz.ROOT / line.removeprefix("sudo ")
+        check(os.access(program, os.X_OK), f"{line}: {program} cannot be executed")
+        done = engines.run(["bash", "-n", program])
+        check_equal(done.code, 0, f"{line}: {done.err}")
+    check(lines[1] in text_of(".ci/run"), "continuous integration does not run the README's second command")
+
+
+# ---- The image and the task --------------------------------------------------------------------------
+
+
+def entrypoint():
+    """The Dockerfile's instructions, and the words of its ENTRYPOINT."""
+    instructions = [line.split(None, 1) for line in readme.block("dockerfile").splitlines()]
+    return instructions, json.loads(next(rest for word, rest in instructions if word == "ENTRYPOINT"))
+
+
+@case("the Dockerfile has four lines, names programs that are built, and starts what it copied")
+def dockerfile():
+    instructions, words = entrypoint()
+    check_equal([i[0] for i in instructions], ["FROM", "COPY", "COPY", "ENTRYPOINT"], "instructions")
+    *programs, target = instructions[1][1].split()
+    for name in programs:
+        engines.program(name)
+    check_equal(words[0], f"{target}{programs[0]}", "the program that the entrypoint starts")
+    check_equal(instructions[2][1], "policy.yaml /etc/lazaret/", "where the policy goes")
+    setup = re.search(r'SETUP_ELSEWHERE\s+"(\S+)/lazaret-setup"', text_of("init/policy_file.c")).group(1)
+    check_equal(target, setup + "/", "the folder in which init looks for lazaret-setup")
+    check('"/etc/lazaret/policy.yaml"' in text_of("init/options.h"), "init looks for its policy elsewhere")
+
+
+@case("the task definition has keys that ECS knows, and agrees with policy and Dockerfile")
+def task_definition():
+    task = json.loads(readme.block("json task-definition"))
+    check(set(task) <= ECS_TASK, f"keys {set(task) - ECS_TASK}")
+    container, = task["containerDefinitions"]
+    for key, value in container.items():
+        check(key in ECS_CONTAINER, f"ECS knows no {key}")
+        check(isinstance(value, ECS_CONTAINER[key]), f"{key}: {value!r}")
+    linux = container["linuxParameters"]
+    check(set(linux) <= ECS_LINUX, f"linuxParameters: {set(linux) - ECS_LINUX}")
+    drop = set(linux["capabilities"]["drop"])
+    check_equal(set(engines.DOCKER_CAPS) - drop, LAUNCH_CAPS, "what is left of the default capabilities")
+    check_equal(drop - set(engines.DOCKER_CAPS), set(), "dropped, but not there by default")
+    _, words = entrypoint()
+    check_equal(container["entryPoint"] + container["command"], words, "what is started")
+    check(container["readonlyRootFilesystem"], "the root file system can be written")
+    names = {e["name"] for e in container["environment"]}
+    check("LAZARET_EVENTS" in names, f"variables {names}")
+    policy = readme.block("yaml")
+    check(f"stop-timeout: {container['stopTimeout']}s" in policy, "stopTimeout is not the policy's stop-timeout")
+    for port in container["portMappings"]:
+        check(f"tcp-bind: [{port['containerPort']}]" in policy, f"port {port} is not the policy's")
+
+
+# ---- Output ------------------------------------------------------------------------------------------
+
+
+@case("the quickstart's output in the README is made of lines that its scripts print")
+def quickstart():
+    workload, account = text_of("examples/quickstart/workload.sh"), text_of("examples/quickstart/account.sh")
+    for line in readme.block("text quickstart").splitlines():
+        attempt = re.fullmatch(r"  (done|refused) +(.+)", line)
+        counted = re.fullmatch(r" +\d+ x +(\w+) +E\w+ +(.+)", line)
+        if attempt:
+            check(f'attempt "{attempt.group(2)}"' in workload, f"no such attempt: {line!r}")
+        elif counted:
+            known = lazaret("policy", "explain", laz.ROOT / "examples/quickstart/policy.yaml", counted.group(1))
+            check_equal(known.code, 0, f"{line!r}: {known.err}")
+        elif line.strip():
+            words = line.split("  ")[1].strip() if line.startswith("  ") else line
+            check(f'"{words}"' in workload + account or words in account, f"no script prints {line!r}")
+
+
+@case("the error in the documentation is what init says")
+def error():
+    expected = readme.block("text error", ERRORS_PAGE)
+    path = re.search(r"policy-absent: (\S+): ", expected).group(1)
+    with fence.Run([str(engines.program("lazaret-init")), "--policy", path, "--", "/bin/true"]) as run:
+        run.wait()
+        said = [line for line in run.stderr().splitlines() if not line.startswith("{")]
+    check_equal("\n".join(said) + "\n", expected, "stderr")
+
+
+@case("diagrams name programs that are built")
+def diagrams():
+    for block in of_kind("text diagram"):
+        names = set(re.findall(r"\blazaret-\w+", block.text))
+        check(names, f"{place(block)}: names no program")
+        for name in names:
+            engines.program(name)
+
+
+# ---- Events ------------------------------------------------------------------------------------------
+
+
+def real_records():
+    """(ev, act) -> record, from runs in which each of them happens."""
+    found = {}
+
+    def keep(run):
+        run.wait()
+        for record in adapters.events(run):
+            found.setdefault((record["ev"], record["act"]), record)
+
+    start = adapters.LAZARET.start
+    script = "/usr/bin/unshare -U true; /bin/true; exit 3"
+    policy = {"workload": {"exec-budget": 2}}
+    with start(app=["/bin/sh", "-c", script], policy=policy) as run:
+        keep(run)
+    policy = {"signals": {"drop": ["HUP"]}, "shutdown": {"grace": "100ms", "drain": "100ms"}}
+    with start([f"ignore={fence.TERM}", "say=up", "pause"], policy=policy) as run:
+        run.expect("say")
+        run.kill(fence.HUP)
+        run.kill(fence.TERM)
+        keep(run)
+    with start(app=["/nowhere"]) as run:
+        keep(run)
+    return found
+
+
+@case("records in the documentation have the members, in the order, that real ones have")
+def records():
+    real = real_records()
+    seen = set()
+    for block in of_kind("json record"):
+        for line in block.text.splitlines():
+            record = json.loads(line)
+            check_equal(list(record), RECORD_KEYS, f"{place(block)}: keys")
+            name = record["ev"], record["act"]
+            seen.add(name)
+            if name in real:
+                check_equal(list(record["d"]), list(real[name]["d"]), f"{place(block)}: members of {name}")
+                for key, value in record["d"].items():
+                    inner = real[name]["d"][key]
+                    if isinstance(value, dict):
+                        check_equal(list(value), list(inner), f"{place(block)}: members of {key}")
+                    check_equal(type(value), type(inner), f"{place(block)}: {name}: {key}")
+                if name[0] != "init.start":  # whose severity depends on what is degraded
+                    check_equal(record["sev"], real[name]["sev"], f"{place(block)}: severity of {name}")
+            compact = json.dumps(record, separators=(",", ":"))
+            check_equal(line, compact, f"{place(block)}: written as init writes")
+    wanted = {n for n in real if n not in {("stop.forced", "SIGKILL")}}
+    check_equal(wanted - seen, set(), "records that happened and are not in the documentation")
+
+
+@case("every event has a section, and every section an event")
+def event_names():
+    names = set(re.findall(r'"((?:init|seccomp|exec|proc|stop|signal|events)\.[a-z]+)"', sources("init")))
+    sections = set(re.findall(r"^## ([a-z]+\.[a-z]+)$", EVENTS_PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    check_equal(sections, names, "sections of events.md, and names in init/")
+
+
+# ---- Names -------------------------------------------------------------------------------------------
+
+
+def link_targets(page):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            yield target
+
+
+@case("links lead to files, the map has every page, and pages that the source names are there")
+def links():
+    for page in readme.pages():
+        for target in link_targets(page):
+            check((page.parent / target).exists(), f"{page.relative_to(laz.ROOT)}: no {target}")
+    of_map = {(MAP.parent / target).resolve() for target in link_targets(MAP)}
+    missing = [p.name for p in readme.pages() if p != MAP and p.resolve() not in of_map]
+    check_equal(missing, [], "pages that docs/README.md does not have")
+    for folder in ("lib", "init", "cli", "docs", "tests/e2e", "tests/attack", "examples", "policies"):
+        for path in sorted((laz.ROOT / folder).rglob("*")):
+            if path.suffix in (".c", ".h", ".def", ".py", ".sh", ".md", ".8", ".1", ".5", ".yaml"):
+                text = path.read_text(encoding="utf-8")
+                for name in re.findall(r"\bdocs/[\w/.-]+\.md\b", text):
+                    check((laz.ROOT / name).exists(), f"{path.relative_to(laz.ROOT)}: no {name}")
+
+
+def cases_of(suite):
+    """The names of a suite's cases, without what says how they run."""
+    done = engines.run([sys.executable, laz.ROOT / "tests" / "e2e" / f"{suite}_test.py", "--list"])
+    check_equal(done.code, 0, f"{suite}: {done.err}")
+    return [re.sub(r" \[[^]]*\]$", "", line) for line in done.out.splitlines()]
+
+
+@case("the contract has rows C1 to C32, and the tests that they name exist")
+def contract():
+    text = CONTRACT_PAGE.read_text(encoding="utf-8")
+    check_equal(re.findall(r"^\| (C\d+) \|", text, re.MULTILINE), [f"C{n}" for n in range(1, 33)], "rows")
+    unit = "\n".join(p.read_text(encoding="utf-8") for p in (laz.ROOT / "tests" / "unit").rglob("*.c"))
+    suites = {}
+    for row in re.findall(r"^\| C\d+ \|.*$", text, re.MULTILINE):
+        shown = row.rsplit("|", 2)[1]
+        check("later part" in row or "`" in shown, f"nothing shows {row[:60]}")
+    for suite, title in re.findall(r"`(\w+)`\s+\*([^*]+)\*", text):
+        if not suite.startswith("pid1_"):
+            check(f"Test({suite}, {title})" in unit, f"no unit test {suite}, {title}")
+            continue
+        suites.setdefault(suite, cases_of(suite))
+        check(any(title in name for name in suites[suite]), f"{suite} has no case {title!r}")
+
+
+@case("lazaret-init(8) names every option, variable and exit code, and no other")
+def manual():
+    page = INIT_PAGE.read_text(encoding="utf-8")
+    options = text_of("init/options.c")
+    flags = set(re.findall(r"^\.It Fl -(\w[\w-]*)", page, re.MULTILINE))
+    known = set(re.findall(r'"--(\w[\w-]*)"', options))
+    check_equal(flags, known, "options")
+    variables = set(re.findall(r"^\.It Ev (\w+)", page, re.MULTILINE))
+    check_equal(variables, set(re.findall(r'"(LAZARET_\w+)"', options)), "variables")
+    codes = {int(c) for c in re.findall(r'^LAZ_ERROR\(\w+, "[\w-]+", (\d+),', text_of("lib/core/err.def"), re.MULTILINE)}
+    status = page[page.index(".Sh EXIT STATUS"):page.index(".Sh EXAMPLES")]
+    listed = {int(c) for c in re.findall(r"^\.It (\d+)$", status, re.MULTILINE)}
+    check_equal(listed, codes | {137}, "exit codes")
+
+
+if __name__ == "__main__":
+    laz.main()

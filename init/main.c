@@ -19,25 +19,29 @@
 /* The first thing of all: a PID 1 with default dispositions loses every signal that comes before
  * this. An inherited SIGCHLD that is ignored would make the kernel reap for us and lose the exit
  * code. */
-static void arm(void)
+static bool arm(void)
 {
     const uint64_t all = UINT64_MAX;
-    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
     struct sigaction defaults = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
-    (void)sigaction(SIGCHLD, &defaults, NULL); /* neither call can fail with these arguments */
+    return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all)) == 0 &&
+            sigaction(SIGCHLD, &defaults, NULL) == 0;
 }
 
 /* No memory of ours in a core, and nobody of our uid may look into us. coredump_filter first: it is
  * inherited by everything that we start, and after dumpable 0 the file is root's. */
-static void hide(void)
+static laz_degraded hide(void)
 {
+    laz_degraded degraded = 0;
     laz_cleanup_fd int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    bool no_cores = fd < 0 && errno == ENOENT; /* a kernel without CONFIG_ELF_CORE */
     struct laz_err ignored = {0};
-    if (fd >= 0) {
-        laz_ignore(laz_fd_write_all(
-                fd, "0", 1, &ignored)); /* absent without CONFIG_ELF_CORE: no cores */
+    if (!no_cores && (fd < 0 || laz_fd_write_all(fd, "0", 1, &ignored) < 0)) {
+        degraded |= LAZ_DEGRADED_BIT(CORE_FILTER);
     }
-    (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0) {
+        degraded |= LAZ_DEGRADED_BIT(DUMPABLE);
+    }
+    return degraded;
 }
 
 /* A closed 0, 1 or 2 would be the next descriptor that we open, and then the workload's. */
@@ -87,9 +91,12 @@ static struct laz_pid1 pid1;
 
 int main(int argc, char **argv, char **environment)
 {
-    arm();
+    if (!arm()) {
+        (void)laz_err_set(&pid1.refusal, LAZ_E_ENVIRONMENT, errno,
+                "signals cannot be blocked (%s): a stop request could be lost", strerror(errno));
+    }
     (void)argc;
-    hide();
+    pid1.degraded = hide();
     fill_standard();
     pid1.is_pid1 = getpid() == 1;
     pid1.parent = getppid();

@@ -34,7 +34,9 @@
     X(CHILDREN, "children-unreadable", "strays outside the workload's group are not found")        \
     X(WAITID, "waitid-absent", "the workload's pid is free again before its strays are signalled") \
     X(CLOSE_RANGE, "close-range-absent", "descriptors were closed one by one")                     \
-    X(OWN_FILTER, "own-filter-absent", "lazaret-init runs without a filter of its own")            \
+    X(OWN_FILTER, "own-filter-absent", "lazaret-init keeps capabilities, or has no filter")        \
+    X(CORE_FILTER, "core-filter-kept", "a core dump would hold memory")                            \
+    X(DUMPABLE, "dumpable-kept", "processes of its user may read lazaret-init's memory")           \
     X(SHARED_STREAM, "events-stream-shared", "events go to a stream that the workload can write")  \
     X(TERMINAL, "terminal-kept", "the terminal could not be handed to the workload")
 

@@ -16,6 +16,7 @@
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define NS_PER_MS     UINT64_C(1000000)
 #define MILLI         1000U
+#define TRIES         4 /* of an ioctl whose failure nobody else makes good */
 #define ALL_FACTOR    4 /* all numbers together: four times the budget of one */
 
 void laz_listener_init(struct laz_listener *listener, int fd)
@@ -40,14 +41,20 @@ int laz_listener_receive(struct laz_listener *listener, struct seccomp_notif *re
         return -1; /* POLLHUP: the last process under the filter is gone */
     }
     (void)memset(ret, 0, sizeof(*ret)); /* the kernel insists */
-    if (laz_sys_ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_RECV, ret) == 0) {
-        return 1;
+    for (int i = 0; i < TRIES; i++) {
+        if (laz_sys_ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_RECV, ret) == 0) {
+            return 1;
+        }
+        if (errno == ENOENT || errno == EINTR || errno == EAGAIN) {
+            return 0;
+        }
     }
-    return errno == ENOENT || errno == EINTR || errno == EAGAIN ? 0 : -1;
+    return -1;
 }
 
-/* ENOENT: the caller died meanwhile. There is nobody to tell. */
-static void send_answer(const struct laz_listener *listener, uint64_t id, int errno_value)
+/* ENOENT: the caller died meanwhile, there is nobody to tell. Anything else is tried again a few
+ * times, because the caller hangs until it has its answer. */
+static int send_answer(const struct laz_listener *listener, uint64_t id, int errno_value)
 {
     struct seccomp_notif_resp response = {.id = id};
     if (errno_value == 0) {
@@ -55,13 +62,22 @@ static void send_answer(const struct laz_listener *listener, uint64_t id, int er
     } else {
         response.error = -errno_value;
     }
-    while (laz_sys_ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 && errno == EINTR) {
+    for (int i = 0; i < TRIES; i++) {
+        if (laz_sys_ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0 ||
+                errno == ENOENT) {
+            return 0;
+        }
     }
+    return -1;
 }
 
-void laz_listener_let_through(struct laz_listener *listener, uint64_t id)
+int laz_listener_let_through(struct laz_listener *listener, uint64_t id, struct laz_err *err)
 {
-    send_answer(listener, id, 0);
+    if (send_answer(listener, id, 0) < 0) {
+        return laz_err_set(err, LAZ_E_ENFORCE, errno, "the first execve cannot be let through: %s",
+                strerror(errno));
+    }
+    return 0;
 }
 
 static void fill(struct laz_bucket *bucket, uint64_t burst, uint64_t per_second, uint64_t now_ns)
@@ -101,7 +117,7 @@ static void hold_or_answer(struct laz_listener *listener, const struct laz_image
 {
     if (!listener->may_hold || listener->n_held == LAZ_LISTENER_HELD_MAX ||
             image->flood_hold_ms == 0 || errno_value == 0) {
-        send_answer(listener, id, errno_value);
+        laz_ignore(send_answer(listener, id, errno_value));
         return;
     }
     unsigned slot = (listener->held_first + listener->n_held) % LAZ_LISTENER_HELD_MAX;
@@ -154,7 +170,7 @@ static bool refuse(struct laz_listener *listener, const struct laz_image *image,
         over_budget =
                 image->exec_budget >= 0 && listener->exec_attempts > (uint64_t)image->exec_budget;
         if (!over_budget) {
-            send_answer(listener, notif->id, 0);
+            laz_ignore(send_answer(listener, notif->id, 0));
             return false;
         }
     }
@@ -176,7 +192,7 @@ static bool refuse(struct laz_listener *listener, const struct laz_image *image,
     (void)memcpy(refused.args, notif->data.args, sizeof(refused.args));
     if (take_token(listener, image, bucket, now_ns)) {
         record_one(listener, image, trail, &refused, over_budget);
-        send_answer(listener, notif->id, errno_value);
+        laz_ignore(send_answer(listener, notif->id, errno_value));
     } else {
         bucket->suppressed++;
         listener->last[slot] = refused;
@@ -218,7 +234,7 @@ uint64_t laz_listener_due_ns(const struct laz_listener *listener)
 static void answer_first(struct laz_listener *listener)
 {
     const struct laz_held_answer *first = &listener->held[listener->held_first];
-    send_answer(listener, first->id, first->errno_value);
+    laz_ignore(send_answer(listener, first->id, first->errno_value));
     listener->held_first = (listener->held_first + 1) % LAZ_LISTENER_HELD_MAX;
     listener->n_held--;
 }

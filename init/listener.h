@@ -54,8 +54,9 @@ void laz_listener_init(struct laz_listener *listener, int fd);
  * user any more, or the descriptor is broken. */
 int laz_listener_receive(struct laz_listener *listener, struct seccomp_notif *ret);
 
-/* Let the call run. Only for the gate, the exec budget and mode observe. */
-void laz_listener_let_through(struct laz_listener *listener, uint64_t id);
+/* Let the call run that hangs in the gate. LAZ_E_ENFORCE; a caller that has died is none. */
+LAZ_MUST_CHECK int laz_listener_let_through(
+        struct laz_listener *listener, uint64_t id, struct laz_err *err);
 
 /* Answer what is waiting, at most LAZ_LISTENER_TURN_MAX calls. Returns as laz_listener_receive, for
  * the last one; *ret_too_many is set once flood.kill-after is passed. */

@@ -252,6 +252,18 @@ static bool attest(struct laz_pid1 *pid1, uint64_t now_ns)
     return true;
 }
 
+static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns);
+
+/* Attested, and nobody has asked for the end while that went on: from here, the workload starts. */
+static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    if (!attest(pid1, now_ns)) {
+        return false;
+    }
+    take_signals(pid1, now_ns);
+    return !pid1->done;
+}
+
 static void let_through(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     laz_launch_done(&pid1->launch);
@@ -274,24 +286,34 @@ static void turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
-    if (attest(pid1, now_ns)) {
-        pid1->listener.exec_attempts = 1;
-        laz_listener_let_through(&pid1->listener, notif.id);
-        let_through(pid1, now_ns);
+    if (!may_start(pid1, now_ns)) {
+        return;
     }
+    pid1->listener.exec_attempts = 1;
+    if (laz_listener_let_through(&pid1->listener, notif.id, &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    let_through(pid1, now_ns);
 }
 
 /* Without one, it is a read on a socket: the child says in the page that it goes there, and the
  * kernel shows the filter. */
 static void turn_plain_gate(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    if (pid1->launch.page->step != LAZ_STEP_GATE || !attest(pid1, now_ns)) {
+    if (pid1->launch.page->step != LAZ_STEP_GATE || !may_start(pid1, now_ns)) {
         return;
     }
     ssize_t n = 0;
     do {
         n = write(pid1->launch.sock, "", 1);
-    } while (n < 0 && errno == EINTR); /* if it died, SIGCHLD tells */
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EPIPE) { /* EPIPE: it has died, and SIGCHLD tells */
+        (void)laz_err_set(&pid1->refusal, LAZ_E_ENFORCE, errno, "the gate cannot be opened: %s",
+                strerror(errno));
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
     let_through(pid1, now_ns);
 }
 
@@ -396,6 +418,15 @@ static void poll_signals(struct laz_pid1 *pid1, uint64_t now_ns)
                 .value = (int64_t)(intptr_t)info.si_value.sival_ptr,
         };
         on_signal(pid1, &received, now_ns);
+    }
+}
+
+static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    if (pid1->signal_fd >= 0) {
+        turn_signalfd(pid1, now_ns);
+    } else {
+        poll_signals(pid1, now_ns);
     }
 }
 

@@ -169,7 +169,9 @@ static int start_setup(struct laz_pid1 *pid1, const char *policy, struct laz_err
     if (pid1->setup_fd < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "memfd_create: %s", strerror(errno));
     }
-    pid_t pid = fork();
+    /* Not libc's fork: it takes the signal mask away and puts it back, and the mask is what PID 1
+     * relies on. */
+    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, 0UL, 0UL, 0UL, 0UL);
     if (pid == 0) {
         setup_in_child(program, policy, pid1->setup_fd, pid1->options.has_pin);
     }
@@ -192,8 +194,11 @@ int laz_pid1_open_policy(struct laz_pid1 *pid1, struct laz_err *err)
         return -1;
     }
     char magic[8] = {0};
-    if (pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
-            memcmp(magic, LAZ_IMAGE_MAGIC, sizeof(magic)) == 0) {
+    ssize_t n = pread(fd, magic, sizeof(magic), 0);
+    if (n < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%.256s: %s", path, strerror(errno));
+    }
+    if (n == (ssize_t)sizeof(magic) && memcmp(magic, LAZ_IMAGE_MAGIC, sizeof(magic)) == 0) {
         if (read_image(pid1, fd, size, err) < 0) {
             return laz_err_context(err, "%.200s", path);
         }

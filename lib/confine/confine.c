@@ -104,8 +104,7 @@ static int set_limits_in_child(const struct laz_image *image, const struct laz_d
             return -1;
         }
     }
-    (void)umask(image->umask); /* cannot fail */
-    return 0;
+    return umask(image->umask) == (mode_t)-1 ? -1 : 0; /* an outer filter may refuse it */
 }
 
 static int drop_bounding_in_child(uint64_t keep)
@@ -295,9 +294,11 @@ static void restrict_in_child(const struct laz_confine *confine, int ruleset)
     if (ruleset >= 0) {
         step_in_child(confine, LAZ_STEP_LANDLOCK_RESTRICT, laz_sys_landlock_restrict(ruleset));
         (void)close(ruleset); /* the table is shared: it would stay in init */
-        page->landlock_probe = laz_landlock_probe_in_child(confine->image);
-        errno = ENOTRECOVERABLE;
-        step_in_child(confine, LAZ_STEP_LANDLOCK_PROBE, page->landlock_probe == 0 ? -1 : 0);
+        int seen = laz_landlock_probe_in_child(confine->image);
+        page->landlock_probe = seen;
+        errno = seen > 0 ? seen : ENOTRECOVERABLE;
+        /* Any other error than Landlock's own shows nothing about Landlock. */
+        step_in_child(confine, LAZ_STEP_LANDLOCK_PROBE, seen == -1 || seen == EACCES ? 0 : -1);
     }
     if (confine->decided->write_xor_execute) {
         step_in_child(confine, LAZ_STEP_WRITE_XOR_EXECUTE,

@@ -345,9 +345,8 @@ def tar_of(root):
 
 def profile_without(*names):
     """An OCI profile that allows everything, and answers ENOSYS to the named calls."""
-    machine = os.uname().machine
     archs = {"x86_64": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
-             "aarch64": ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]}[machine]
+             "aarch64": ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]}[os.uname().machine]
     return {"defaultAction": "SCMP_ACT_ALLOW", "architectures": archs,
             "syscalls": [{"names": list(names), "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}
 
@@ -356,6 +355,15 @@ def profile_without_landlock():
     """As on a kernel that was built without Landlock."""
     return profile_without(
         "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
+
+
+def _start_beside(engine, name, args, user):
+    """Start a command in a container that is about to come up: the thread that does it, or None."""
+    if args is None:
+        return None
+    helper = threading.Thread(target=engine.exec_detached, args=(name, args, user))
+    helper.start()
+    return helper
 
 
 # ---- runc --------------------------------------------------------------------------------------------
@@ -443,10 +451,7 @@ class Runc:
     def run(self, rootfs, args, *, timeout=60, beside=None, beside_user=APP_USER, **options):
         """Run a container to its end. beside: a command to start in it from outside."""
         words, name = self.command(rootfs, args, **options)
-        helper = None
-        if beside is not None:
-            helper = threading.Thread(target=self.exec_detached, args=(name, beside, beside_user))
-            helper.start()
+        helper = _start_beside(self, name, beside, beside_user)
         try:
             return run(words, timeout=timeout)
         finally:
@@ -466,6 +471,10 @@ class Runc:
                 return True
             time.sleep(0.05)
         return False
+
+    def signal(self, name, number):
+        """Send a signal to the first process of a running container."""
+        return run(self.fence.command(self.path, "--root", self.state, "kill", name, int(number)))
 
 
 # ---- Docker ------------------------------------------------------------------------------------------
@@ -558,10 +567,7 @@ class Docker:
     def run(self, image, args=(), *, options=(), timeout=60, beside=None, beside_user=APP_USER):
         """`docker run` to its end. beside: a command to start in it by docker exec."""
         words, name = self.command(image, args, options=options)
-        helper = None
-        if beside is not None:
-            helper = threading.Thread(target=self.exec_detached, args=(name, beside, beside_user))
-            helper.start()
+        helper = _start_beside(self, name, beside, beside_user)
         try:
             return run(words, env=self.env, timeout=timeout)
         finally:

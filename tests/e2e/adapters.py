@@ -82,6 +82,7 @@ class Lazaret(Init):
             "extends": ["builtin/web-api"],
             "requires": {"landlock": "disabled"},
             "workload": {"user": f"{WORKLOAD_UID}:{WORKLOAD_UID}"},
+            "limits": {"processes": 50000},  # storms of orphans need more than a service does
             "shutdown": {"stop-timeout": "10s", "grace": "5s", "drain": "1s"},
         }
         return merged(policy, changes or {})
@@ -109,14 +110,22 @@ class Lazaret(Init):
         return [*self.base, "--policy", image, "--events", str(folder / "events"), *dashes, *app]
 
     def nested_command(self, command, folder):
-        """The outer one must let the inner one confine: that is what its policy says."""
+        """The outer one must let the inner one confine, which a service's policy would not."""
         outer = {
-            "workload": {"user": "0:0", "allow-root": True, "exec-budget": -1},
+            "version": 1,
+            "name": "outer",
+            "requires": {"landlock": "disabled"},
+            "workload": {"user": "0:0", "allow-root": True, "exec-budget": -1, "env": {"pass": ["PATH", "LANG"]}},
             "privileges": {"capabilities": {"keep": ["KILL", "SETUID", "SETGID", "SETPCAP"]}},
-            "syscalls": {"allow": ["seccomp", "capset", "setgroups", "setresuid", "setresgid", "memfd_create",
-                                   "pidfd_open", "pidfd_send_signal", "sched_setscheduler", "kcmp"]},
+            "network": {"families": ["unix"]},
+            "syscalls": {
+                "default": {"action": "errno", "errno": "EPERM"},
+                "unknown": {"action": "errno", "errno": "ENOSYS"},
+                "groups": ["web-service", "setuid", "sandbox", "process", "signal"],
+                "allow": ["clone", "socket", "prctl", "seccomp", "capset", "memfd_create", "landlock_create_ruleset"],
+            },
         }
-        image = self.image(self.policy(outer))
+        image = self.image(outer)
         return [*self.base, "--policy", image, "--events", str(folder / "outer-events"), "--", *command]
 
 

@@ -29,6 +29,7 @@ PROGRAMS = {
     "fence": ["fence.c", "conditions.c", "wire.c"],
     "probe": ["probe.c", "state.c", "strays.c", "wire.c"],
     "race": ["race.c", "wire.c"],
+    "inject": ["inject.c", "wire.c"],
 }
 FLAGS = ["-std=gnu17", "-O2", "-static", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
@@ -75,6 +76,14 @@ def tool(name):
     with open(out / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return str(compile_program(name, PROGRAMS[name], HERE / "probe", out))
+
+
+@functools.cache
+def system_calls():
+    """name -> number on this machine, from the kernel's own headers."""
+    defined = subprocess.run(["gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"],
+                             capture_output=True, text=True, check=True).stdout
+    return {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)$", defined, re.M)}
 
 
 def scratch():
@@ -165,6 +174,8 @@ class Run:
         self._partial += os.read(self._fifo, 65536)
         *whole, self._partial = self._partial.split(b"\n")
         self.lines += [json.loads(w) for w in whole]
+        broken = [line for line in self.lines[-len(whole):] if line["ev"] == "failed"] if whole else []
+        laz.check(not broken, f"the probe could not do its part: {broken}")
 
     def pump(self, timeout=0.0):
         """Take in what has arrived; wait at most timeout for the first of it. True if anything came."""
@@ -184,6 +195,8 @@ class Run:
             if answer is not None:
                 return answer
             left = end - time.monotonic()
+            if self.ended is not None:
+                left = min(left, (self.ended.t - time.monotonic_ns()) / 1e9 + 0.5)  # nothing comes from the dead
             if left <= 0:
                 raise laz.Failed(f"no {what} within {timeout} s\n{self.describe()}")
             self.pump(left)
@@ -251,6 +264,15 @@ class Run:
         if _libc.syscall(_SYS_RT_SIGQUEUEINFO, pid or self.pid, number, info) != 0:
             raise OSError(ctypes.get_errno(), "rt_sigqueueinfo")
 
+    def wait_armed(self):
+        """Wait until init blocks or catches TERM; nothing can be said about a signal before that."""
+        end = time.monotonic() + 2
+        while self.ended is None and time.monotonic() < end:
+            status = self.status()
+            if (int(status["SigBlk"], 16) | int(status["SigCgt"], 16)) >> (TERM - 1) & 1:
+                return
+        raise laz.Failed("init was never seen to block or catch TERM")
+
     def parent_kill(self, number):
         """Send from the init's own parent (the fence); in nested mode it is in the same namespace."""
         self.control.send(f"send {int(number)}".encode())
@@ -259,16 +281,25 @@ class Run:
         """Let an init that was started with the condition "hold" exec."""
         self.control.send(b"go")
 
-    def trace(self, *options):
+    def trace(self, *options, follow=True):
         """Attach strace to an init that is held, from outside of all namespaces, and let it go.
 
         Its log is run.folder/"trace". Of the calls that it counts, the first read and the first execve are
         the fence's own.
         """
-        self.tracer = subprocess.Popen(["strace", "-f", "-ttt", "-o", str(self.folder / "trace"), *options,
+        self.tracer = subprocess.Popen(["strace", *(["-f"] if follow else []), "-ttt", "-o", str(self.folder / "trace"), *options,
                                         "-p", str(self.pid)], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         line = self.tracer.stderr.readline().decode()
         laz.check("attached" in line, f"strace says: {line}")
+        self.go()
+
+    def inject_errors(self, *arguments):
+        """Attach probe/inject.c to an init that is held and let it go; its output is run.folder/"trace"."""
+        with open(self.folder / "trace", "wb") as out:
+            self.tracer = subprocess.Popen([tool("inject"), str(self.pid), *map(str, arguments)],
+                                           stdout=out, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        line = self.tracer.stderr.readline().decode()
+        laz.check("attached" in line, f"inject says: {line}")
         self.go()
 
     def traced(self):

@@ -115,10 +115,9 @@ def handed_back(mode):
         laz.skip("no peer outlives the workload")
     with INIT.start(["stray=session:300", "sleep=60", "exit=0"], mode, conditions=["tty"]) as run:
         run.expect("signal", name="stray-session", sig=15)
+        run.seen("nothing", settle=0.1)
         group = struct.unpack("i", fcntl.ioctl(run.terminal, termios.TIOCGPGRP, b"\0" * 4))[0]
-        own = os.getpgid(run.pid)
-        laz.check(group in (own, 0, int(run.status()["NSpgid"].split()[-1])),
-                  f"foreground group {group}, init's {own}")
+        laz.check_equal(group, os.getpgid(run.pid), "foreground group, and init's own")
         laz.check_equal(str(run.wait()), "exit 0", "status")
 
 

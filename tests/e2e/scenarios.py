@@ -4,6 +4,7 @@
 A scenario takes an adapter and a mode and returns a string; it judges nothing. peers_test.py compares the
 verdicts of several inits, and the pid1_* suites use some of them with their negative controls.
 """
+import json
 import os
 import time
 
@@ -12,7 +13,8 @@ import fence
 import laz
 from fence import CHLD, CONT, HUP, KILL, TERM, TSTP, USR1, USR2, mask
 
-HANG = 1.5  # seconds without an end that count as a hang; every init here needs milliseconds
+SEED = 20240229  # of the random moments in race()
+HANG = 1.2  # seconds without an end that count as a hang; every init here needs milliseconds
 
 
 def exit_word(run, within=HANG):
@@ -181,11 +183,11 @@ def own_process_group(init, mode):
 
 def deaf_workload(init, mode):
     """TERM is ignored by the workload: does anything follow?"""
-    policy = {"shutdown": {"grace": "500ms"}}
+    policy = {"shutdown": {"grace": "300ms", "drain": "100ms"}}
     with init.start([f"ignore={mask(TERM)}", "say=up", "pause"], mode, policy=policy) as run:
         run.expect("say")
         run.kill(TERM)
-        return "killed after the grace time" if run.has_ended(2.5) else "lives on"
+        return "killed after the grace time" if run.has_ended(1.5) else "lives on"
 
 
 def repeated_stop(init, mode):
@@ -204,14 +206,21 @@ def stray_verdict(init, mode, kind, manner, milliseconds=400):
     with init.start(words, mode, policy={"shutdown": {"drain": f"{milliseconds}ms"}}) as run:
         run.expect("stray")
         ended = run.has_ended(HANG + milliseconds / 1000)
-        left = run.seen("left", settle=0.05)
+        left = run.seen("left", settle=0.15)
         heard = {x["sig"] for x in run.seen("signal") if x["name"] == f"stray-{kind}"}
-        word = "TERM, and time to leave" if left else "TERM" if TERM in heard else "nothing"
-        if not left and not ended:
-            return f"{word}, and init hangs"
-        if ended and run.leftovers():
-            word += ", and lives on"
-        return f"{word}; exit {run.ended.code}" if run.ended else f"{word}; hangs"
+        if left:
+            word = "TERM, and time to leave"
+        elif run.leftovers():
+            word = "left alive"
+        else:
+            # Whether a TERM with SIGKILL at its heels is still heard is chance.
+            word = "TERM, then SIGKILL" if manner == "deaf" and TERM in heard else "killed at once"
+        end = str(run.ended) if ended else "init hangs"
+        return word if end == "exit 5" else f"{word}; {end}"
+
+
+def strays_in_new_group(init, mode):
+    return stray_verdict(init, mode, "newgroup", "50")
 
 
 def strays_in_group(init, mode):
@@ -313,7 +322,7 @@ def read_only_root(init, mode):
 
 
 def no_signalfd(init, mode):
-    return simple_condition(init, mode, ["refuse=289", "refuse=282"])
+    return simple_condition(init, mode, [f"refuse={fence.system_calls()['signalfd4']}"])
 
 
 def closed_standard_descriptors(init, mode):
@@ -404,3 +413,76 @@ def pries(init, mode):
         got = run.inject([f"pry={target}"], uid=uid)[-1]["got"]
         readable = [name for name, errno in got.items() if errno == 0]
         return "nothing" if not readable else ", ".join(sorted(readable))
+
+
+def term_after_armed(init, mode):
+    """60 TERMs at random moments within 200 microseconds after init listens."""
+    seen = race(init, "armed", 60, 200, mode, "pinned")
+    return "none lost" if seen["lost"] + seen["hung"] == 0 else "some lost"
+
+
+def race(init, kind, count, microseconds, mode, pinning):
+    """probe/race.c: the init, many times; counts of stopped, died, lost, hung and other, or times."""
+    folder = fence.scratch() / f"race-{time.monotonic_ns()}"
+    folder.mkdir()
+    command = init.command([fence.tool("race"), "app"], folder)
+    argv = [fence.tool("race"), kind, str(count), str(microseconds), mode, pinning, str(SEED), "--", *command]
+    reader, writer = os.pipe()
+    with fence.Run(argv, "nested", stdout=writer) as run:
+        os.close(writer)
+        laz.check_equal(str(run.wait(60 + count / 10)), "exit 0", f"race ({run.stderr()[-300:]!r})")
+    with os.fdopen(reader) as text:
+        return json.load(text)
+
+
+def term_while_starting(init, mode):
+    """TERM while the exec of the workload is held up: does it start all the same?"""
+    with init.start(["say=started", "sleep=300", "exit=7"], mode, conditions=["hold"]) as run:
+        run.trace("-e", "trace=execve", "-e", "inject=execve:delay_enter=250000:when=1")
+        run.wait_exec()
+        time.sleep(0.15)
+        run.kill(TERM)
+        run.wait()
+        return "starts" if run.seen("say", settle=0.05) else "never starts"
+
+
+def foreground(init, mode):
+    with init.start(["state", "until=2", "exit=7"], mode, conditions=["tty"]) as run:
+        state = run.expect("state")
+        run.expect("listening")
+        os.write(run.terminal, b"\x03")
+        run.expect("signal", sig=2, timeout=3)
+        word = "" if state["tty_group"] == state["pgid"] else "in the background, "
+        return word + f"^C {len(run.seen('signal', settle=0.1, sig=2))} time"
+
+
+def background(init, mode):
+    with init.start(["state", "exit=0"], mode, conditions=["tty-background"]) as run:
+        state = run.expect("state")
+        return "left alone" if state["tty_group"] != state["pgid"] else "taken"
+
+
+def secrets_in_init(init, mode):
+    env = {**fence.ENVIRONMENT, "PASSWORD": "laz-marker-55aa"}
+    with init.start(["until=15"], mode, env=env) as run:
+        run.expect("listening")
+        with open(f"/proc/{run.pid}/environ", "rb") as text:
+            return "kept" if b"laz-marker" in text.read() else "gone"
+
+
+def environment_kept(init, mode):
+    """Whether a variable that nobody declared reaches the workload."""
+    with init.start(["state", "exit=0"], mode, env={**fence.ENVIRONMENT, "SOMETHING": "1"}) as run:
+        return "all passed on" if "SOMETHING=1" in run.expect("state")["env"] else "declared ones only"
+
+
+def wakes_up(init, mode):
+    return "never" if idle_wakeups(init, mode) == 0 else "yes"
+
+
+def killed_workload(init, mode):
+    """SIGKILL of the workload from outside."""
+    with init.start(["say=up", "pause"], mode) as run:
+        run.expect("say")
+        os.kill(run.children()[0], KILL)
+        return exit_word(run)

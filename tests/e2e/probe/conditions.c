@@ -59,7 +59,7 @@ static struct limit limit_parse(const char *text)
     }
     *value++ = '\0';
     return (struct limit){.resource = (int)number_or_die(copy, "resource"),
-                          .value = (uint64_t)number_or_die(value, "limit")};
+            .value = (uint64_t)number_or_die(value, "limit")};
 }
 
 static bool list_parse(struct conditions *to, const char *name, const char *value)
@@ -246,23 +246,26 @@ static void refusals_apply(const struct conditions *c)
     if (c->refusal_count == 0) {
         return;
     }
-    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                             offsetof(struct seccomp_data, nr));
+    code[n++] = (struct sock_filter)BPF_STMT(
+            BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (int i = 0; i < c->refusal_count; i++) {
         const struct refusal *r = &c->refusals[i];
         uint32_t answer = SECCOMP_RET_ERRNO | ((uint32_t)r->error & SECCOMP_RET_DATA);
         if (r->arg0 < 0) {
-            code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->call, 0, 1);
+            code[n++] = (struct sock_filter)BPF_JUMP(
+                    BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->call, 0, 1);
             code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answer);
             continue;
         }
-        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->call, 0, 4);
-        code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                                 offsetof(struct seccomp_data, args));
-        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->arg0, 0, 1);
+        code[n++] =
+                (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->call, 0, 4);
+        code[n++] = (struct sock_filter)BPF_STMT(
+                BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args));
+        code[n++] =
+                (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->arg0, 0, 1);
         code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answer);
-        code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                                 offsetof(struct seccomp_data, nr));
+        code[n++] = (struct sock_filter)BPF_STMT(
+                BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     }
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {.len = n, .filter = code};
@@ -281,7 +284,7 @@ static void capabilities_apply(const struct conditions *c)
     for (unsigned long cap = 0; cap < 64; cap++) {
         /* EINVAL above the kernel's last capability is the end of the list. */
         if ((c->dropped_caps >> cap & 1) != 0 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0 &&
-            errno != EINVAL) {
+                errno != EINVAL) {
             die("PR_CAPBSET_DROP");
         }
     }
@@ -304,7 +307,7 @@ static void identity_apply(const struct conditions *c)
     if (c->uid >= 0) {
         uid_t uid = (uid_t)c->uid;
         if (syscall(SYS_setgroups, 0, NULL) != 0 || syscall(SYS_setresgid, uid, uid, uid) != 0 ||
-            syscall(SYS_setresuid, uid, uid, uid) != 0) {
+                syscall(SYS_setresuid, uid, uid, uid) != 0) {
             die("uid");
         }
     }

@@ -11,12 +11,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define MAX_REFUSALS 16
-#define MAX_LIMITS 8
-#define MAX_WRITABLE 4
+#define MAX_REFUSALS  16
+#define MAX_LIMITS    8
+#define MAX_WRITABLE  4
 #define MAX_EXTRA_FDS 8
 
-enum terminal_kind { TERMINAL_NONE, TERMINAL_FOREGROUND, TERMINAL_BACKGROUND };
+enum terminal_kind {
+    TERMINAL_NONE,
+    TERMINAL_FOREGROUND,
+    TERMINAL_BACKGROUND
+};
 
 /* arg0 < 0: whatever the first argument is. */
 struct refusal {
@@ -51,7 +55,8 @@ struct conditions {
 /* Read one option; false when the name is not a condition. */
 bool condition_parse(struct conditions *conditions, const char *name, const char *value);
 
-/* Bring them about in this process, in an order that works; ends the process where one cannot be. */
+/* Bring them about in this process, in an order that works; ends the process where one cannot be.
+ */
 void conditions_apply_in_child(const struct conditions *conditions, int terminal_fd);
 
 #endif

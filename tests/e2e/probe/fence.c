@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fence: runs an init under test inside a PID and mount namespace of its own, as PID 1 of a second
- * one ("--mode pid1") or as an ordinary process beside two bystanders ("--mode nested").
- * A signal that reaches a bystander is reported, and the test that sees it fails.
- * Must never run an init in the namespaces it was started in, and never outlive its driver: the end
- * of the control socket ends everything inside.
+ * The fence: runs an init under test inside a PID and mount namespace of its own, as PID 1 of a
+ * second one ("--mode pid1") or as an ordinary process beside two bystanders ("--mode nested"). A
+ * signal that reaches a bystander is reported, and the test that sees it fails. Must never run an
+ * init in the namespaces it was started in, and never outlive its driver: the end of the control
+ * socket ends everything inside.
  *
  * fence --control FD --mode pid1|nested [--net] [--uts] [CONDITION[=VALUE]]... -- COMMAND...
  * Messages, one JSON object a packet: started (with a pidfd, and the terminal's master), exec'd,
- * ended, bystander, done. Commands: "finish", "send SIGNAL", "queue SIGNAL VALUE", and "go", which a child
- * that was started with --hold awaits before its exec: the moment to attach a tracer.
+ * ended, bystander, done. Commands: "finish", "send SIGNAL", "queue SIGNAL VALUE", and "go", which
+ * a child that was started with --hold awaits before its exec: the moment to attach a tracer.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -68,7 +68,8 @@ static void standard_descriptors_release(void)
     (void)close(null);
 }
 
-/* The neighbour shares the process group of init's parent, the stranger nothing but the namespace. */
+/* The neighbour shares the process group of init's parent, the stranger nothing but the namespace.
+ */
 static void bystander_run(int index, int log)
 {
     struct bystander_record record = {0};
@@ -121,8 +122,10 @@ static void message_send_fds(int control, const char *text, const int *fds, size
     } room;
     memset(&room, 0, sizeof room);
     struct iovec piece = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
-    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = room.bytes,
-                             .msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int))};
+    struct msghdr message = {.msg_iov = &piece,
+            .msg_iovlen = 1,
+            .msg_control = room.bytes,
+            .msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -168,7 +171,7 @@ static void init_start(struct warden *w)
     if (has_terminal) {
         w->terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
         if (w->terminal < 0 || unlockpt(w->terminal) != 0 ||
-            ptsname_r(w->terminal, name, sizeof name) != 0) {
+                ptsname_r(w->terminal, name, sizeof name) != 0) {
             die("terminal");
         }
     }
@@ -188,7 +191,7 @@ static void init_start(struct warden *w)
     w->hold = hold[1];
     w->init_exec = exec_pipe[0];
     (void)snprintf(text, sizeof text, "{\"ev\":\"started\",\"pid\":%d,\"t\":%lld}", w->init,
-                   (long long)now_ns());
+            (long long)now_ns());
     int fds[2] = {w->init_pidfd, w->terminal};
     message_send_fds(w->plan->control, text, fds, has_terminal ? 2 : 1);
     if (has_terminal) {
@@ -200,12 +203,12 @@ static void init_ended(struct warden *w, int status, const struct rusage *usage)
 {
     w->ended = true;
     line_write(w->plan->control,
-               "{\"ev\":\"ended\",\"code\":%d,\"signal\":%d,\"core\":%d,\"cpu_us\":%lld,\"t\":%lld}",
-               WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-               WIFSIGNALED(status) ? WTERMSIG(status) : 0, WCOREDUMP(status) ? 1 : 0,
-               (long long)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec +
-                   (long long)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec,
-               (long long)now_ns());
+            "{\"ev\":\"ended\",\"code\":%d,\"signal\":%d,\"core\":%d,\"cpu_us\":%lld,\"t\":%lld}",
+            WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            WIFSIGNALED(status) ? WTERMSIG(status) : 0, WCOREDUMP(status) ? 1 : 0,
+            (long long)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec +
+                    (long long)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec,
+            (long long)now_ns());
 }
 
 /* As PID 1 of the fence it inherits whatever an init left behind; only init's end is news. */
@@ -223,8 +226,8 @@ static void children_reap(struct warden *w)
             if (pid == w->bystanders[i]) {
                 is_bystander = true;
                 line_write(w->plan->control,
-                           "{\"ev\":\"bystander\",\"name\":\"%s\",\"sig\":%d,\"from\":0,\"code\":0}",
-                           bystander_names[i], WIFSTOPPED(status) ? WSTOPSIG(status) : SIGKILL);
+                        "{\"ev\":\"bystander\",\"name\":\"%s\",\"sig\":%d,\"from\":0,\"code\":0}",
+                        bystander_names[i], WIFSTOPPED(status) ? WSTOPSIG(status) : SIGKILL);
             }
         }
         if (!is_bystander && pid == w->init && !WIFSTOPPED(status)) {
@@ -240,7 +243,7 @@ static void exec_seen(struct warden *w)
     (void)close(w->init_exec);
     w->init_exec = -1;
     line_write(w->plan->control, "{\"ev\":\"execd\",\"errno\":%s,\"t\":%lld}", got > 0 ? text : "0",
-               (long long)now_ns());
+            (long long)now_ns());
 }
 
 static void bystander_read(struct warden *w)
@@ -248,8 +251,8 @@ static void bystander_read(struct warden *w)
     struct bystander_record record;
     while (read(w->bystander_log, &record, sizeof record) == (ssize_t)sizeof record) {
         line_write(w->plan->control,
-                   "{\"ev\":\"bystander\",\"name\":\"%s\",\"sig\":%d,\"from\":%d,\"code\":%d}",
-                   record.name, record.seen.number, record.seen.sender, record.seen.code);
+                "{\"ev\":\"bystander\",\"name\":\"%s\",\"sig\":%d,\"from\":%d,\"code\":%d}",
+                record.name, record.seen.number, record.seen.sender, record.seen.code);
     }
 }
 
@@ -299,7 +302,7 @@ static void warden_run(const struct plan *plan)
     (void)sigprocmask(SIG_SETMASK, &children, NULL);
     (void)setsid(); /* a session inside, so that process groups have names here */
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("proc", "/proc", "proc", 0, NULL) != 0) {
+            mount("proc", "/proc", "proc", 0, NULL) != 0) {
         die("mount");
     }
     w.children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -309,9 +312,8 @@ static void warden_run(const struct plan *plan)
     standard_descriptors_release();
     for (bool going = true; going;) {
         struct pollfd ready[4] = {{.fd = plan->control, .events = POLLIN},
-                                  {.fd = w.children, .events = POLLIN},
-                                  {.fd = w.bystander_log, .events = POLLIN},
-                                  {.fd = w.init_exec, .events = POLLIN}};
+                {.fd = w.children, .events = POLLIN}, {.fd = w.bystander_log, .events = POLLIN},
+                {.fd = w.init_exec, .events = POLLIN}};
         if (poll(ready, 4, -1) < 0 && errno != EINTR) {
             die("poll");
         }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The probe application; see probe.h. Its arguments are a program of their own, run from left to right:
- *   log=PATH name=TEXT say=TEXT state sleep=MS spin=MS exit=CODE die=SIGNAL stop pause
+ * The probe application; see probe.h. Its arguments are a program of their own, run from left to
+ * right: log=PATH name=TEXT say=TEXT state sleep=MS spin=MS exit=CODE die=SIGNAL stop pause
  *   block=SIGNALS ignore=SIGNALS default=SIGNALS handle=SIGNALS   dispositions
  *   until=SIGNALS          log every signal until one of these comes
  *   on=SIGNAL:CODE         from then on, "until" ends the process with CODE at SIGNAL
  *   for=MS                 log every signal for so long
- *   stray=KIND:MANNER orphans=COUNT zombies=COUNT storm=COUNT (zombies, not waited for) vfork=MS setuid=UID
- *   kill=PID,SIGNAL queue=PID,SIGNAL,VALUE,COUNT   PID may be "parent" or "self"
- *   pry=PID close=FD line (read one from stdin) exec=PATH
+ *   stray=KIND:MANNER orphans=COUNT zombies=COUNT storm=COUNT (zombies, not waited for) vfork=MS
+ * setuid=UID kill=PID,SIGNAL queue=PID,SIGNAL,VALUE,COUNT   PID may be "parent" or "self" pry=PID
+ * close=FD line (read one from stdin) exec=PATH
  */
 #define _GNU_SOURCE
 #include "probe.h"
@@ -32,19 +32,21 @@ void probe_log_signal(const struct probe *probe, const struct signal_seen *seen)
     /* Init reaps in order of birth: as long as the last zombie is there, the storm is not over. */
     int storm_left = storm && kill(*probe->last_zombie, 0) == 0;
     line_write(probe->log,
-               "{\"ev\":\"signal\",\"name\":\"%s\",\"sig\":%d,\"code\":%d,\"from\":%d,\"uid\":%u,"
-               "\"value\":%lld,\"pid\":%d,\"storm_left\":%d,\"t\":%lld}\n",
-               probe->name, seen->number, seen->code, seen->sender, seen->sender_uid,
-               (long long)seen->value, getpid(), storm_left, (long long)when);
+            "{\"ev\":\"signal\",\"name\":\"%s\",\"sig\":%d,\"code\":%d,\"from\":%d,\"uid\":%u,"
+            "\"value\":%lld,\"pid\":%d,\"storm_left\":%d,\"t\":%lld}\n",
+            probe->name, seen->number, seen->code, seen->sender, seen->sender_uid,
+            (long long)seen->value, getpid(), storm_left, (long long)when);
 }
 
 static void handler(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     (void)context;
-    struct signal_seen seen = {.number = number, .code = info->si_code, .sender = info->si_pid,
-                               .sender_uid = info->si_uid,
-                               .value = (int64_t)(intptr_t)info->si_value.sival_ptr};
+    struct signal_seen seen = {.number = number,
+            .code = info->si_code,
+            .sender = info->si_pid,
+            .sender_uid = info->si_uid,
+            .value = (int64_t)(intptr_t)info->si_value.sival_ptr};
     probe_log_signal(&handler_probe, &seen);
     errno = saved;
 }
@@ -110,11 +112,11 @@ static void signals_send(const struct probe *probe, const char *how, bool queue)
     int64_t times = queue ? number_or_die(pieces[3], "count") : 0;
     for (int64_t i = 0; i < times; i++) {
         union sigval payload = {
-            .sival_ptr = (void *)(uintptr_t)(number_or_die(pieces[2], "value") + i)};
+                .sival_ptr = (void *)(uintptr_t)(number_or_die(pieces[2], "value") + i)};
         answer = sigqueue(pid, number, payload) == 0 ? answer : errno;
     }
     line_write(probe->log, "{\"ev\":\"sent\",\"sig\":%d,\"errno\":%d,\"t\":%lld}\n", number, answer,
-               (long long)now_ns());
+            (long long)now_ns());
 }
 
 static void die_by(const struct probe *probe, int number)
@@ -129,14 +131,15 @@ static void die_by(const struct probe *probe, int number)
 }
 
 /* exits[n] is the code that signal n ends the process with, -1 for none. */
-static void signals_log(const struct probe *probe, uint64_t until, int64_t timeout_ns, const int *exits)
+static void signals_log(
+        const struct probe *probe, uint64_t until, int64_t timeout_ns, const int *exits)
 {
     struct signal_seen seen;
     int64_t end = now_ns() + timeout_ns;
     uint64_t before = mask_get();
     mask_set(SIG_SETMASK, UINT64_MAX);
     line_write(probe->log, "{\"ev\":\"listening\",\"pid\":%d,\"t\":%lld}\n", getpid(),
-               (long long)now_ns());
+            (long long)now_ns());
     for (;;) {
         int64_t left = timeout_ns < 0 ? -1 : end - now_ns();
         if ((timeout_ns >= 0 && left <= 0) || !signal_wait(UINT64_MAX, left, &seen)) {
@@ -159,7 +162,8 @@ static void line_read(const struct probe *probe)
     ssize_t got = read(STDIN_FILENO, text, sizeof text - 1);
     int answer = got < 0 ? errno : 0;
     text[strcspn(text, "\r\n\"\\")] = '\0';
-    line_write(probe->log, "{\"ev\":\"line\",\"text\":\"%s\",\"got\":%zd,\"errno\":%d}\n", text, got, answer);
+    line_write(probe->log, "{\"ev\":\"line\",\"text\":\"%s\",\"got\":%zd,\"errno\":%d}\n", text,
+            got, answer);
 }
 
 static void exit_code_parse(const char *how, int *exits)
@@ -178,7 +182,8 @@ static void exit_code_parse(const char *how, int *exits)
 }
 
 /* Words that say how signals are treated. */
-static bool word_about_signals(const struct probe *probe, const char *word, const char *value, int *exits)
+static bool word_about_signals(
+        const struct probe *probe, const char *word, const char *value, int *exits)
 {
     if (strcmp(word, "block") == 0) {
         mask_set(SIG_BLOCK, signals_or_die(value));
@@ -257,8 +262,8 @@ static bool word_about_time_and_files(struct probe *probe, const char *word, con
     } else if (strcmp(word, "name") == 0) {
         probe->name = value;
     } else if (strcmp(word, "say") == 0) {
-        line_write(probe->log, "{\"ev\":\"say\",\"text\":\"%s\",\"pid\":%d,\"t\":%lld}\n", value, getpid(),
-                   (long long)now_ns());
+        line_write(probe->log, "{\"ev\":\"say\",\"text\":\"%s\",\"pid\":%d,\"t\":%lld}\n", value,
+                getpid(), (long long)now_ns());
     } else if (strcmp(word, "state") == 0) {
         probe_log_state(probe);
     } else if (strcmp(word, "sleep") == 0) {
@@ -283,7 +288,8 @@ int main(int argc, char **argv)
 {
     struct probe probe = {.log = STDOUT_FILENO, .name = "app"};
     int exits[LAST_SIGNAL + 1];
-    probe.last_zombie = mmap(NULL, sizeof(pid_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    probe.last_zombie =
+            mmap(NULL, sizeof(pid_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (probe.last_zombie == MAP_FAILED) {
         die("mmap");
     }
@@ -296,8 +302,8 @@ int main(int argc, char **argv)
             *value++ = '\0';
         }
         if (!word_about_signals(&probe, argv[i], value, exits) &&
-            !word_about_processes(&probe, argv[i], value) &&
-            !word_about_time_and_files(&probe, argv[i], value)) {
+                !word_about_processes(&probe, argv[i], value) &&
+                !word_about_time_and_files(&probe, argv[i], value)) {
             line_write(STDERR_FILENO, "probe: no such word: %s\n", argv[i]);
             return 125;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The probe application: what an init under test is given to run. It says what it was given and what
- * reaches it, one JSON object a line, and behaves as badly as its arguments ask.
+ * The probe application: what an init under test is given to run. It says what it was given and
+ * what reaches it, one JSON object a line, and behaves as badly as its arguments ask.
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H

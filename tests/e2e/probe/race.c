@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Measures what is too fast for a script: how long an init is deaf after its exec, and whether it loses
- * a TERM once it listens. Runs as the fence's payload and starts the init many times, each time in a
- * PID namespace of its own or as its plain child.
+ * Measures what is too fast for a script: how long an init is deaf after its exec, and whether it
+ * loses a TERM once it listens. Runs as the fence's payload and starts the init many times, each
+ * time in a PID namespace of its own or as its plain child.
  *
- * race ladder|armed|exec COUNT MICROSECONDS pid1|nested pinned|free SEED -- INIT... ("app" or any program)
- * race app       the workload: says "R" on stdout and waits to be ended by a signal
+ * race ladder|armed|exec COUNT MICROSECONDS pid1|nested pinned|free SEED -- INIT... ("app" or any
+ * program) race app       the workload: says "R" on stdout and waits to be ended by a signal
  *
- * ladder: 31 real-time signals, one every MICROSECONDS from the exec on; the workload dies of the first
- *         that was not lost, so the exit code tells when the init began to listen.
- * armed:  TERM at a random moment up to MICROSECONDS after the init was seen to block or catch it.
- * exec:   TERM at a random moment up to MICROSECONDS after the init's exec.
+ * ladder: 31 real-time signals, one every MICROSECONDS from the exec on; the workload dies of the
+ * first that was not lost, so the exit code tells when the init began to listen. armed:  TERM at a
+ * random moment up to MICROSECONDS after the init was seen to block or catch it. exec:   TERM at a
+ * random moment up to MICROSECONDS after the init's exec.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,12 +27,16 @@
 
 #include "wire.h"
 
-#define FIRST_RUNG 34
-#define LAST_RUNG 64
-#define READY_GRACE_NS 25000000
-#define HANG_NS 3000000000LL
+#define FIRST_RUNG     34
+#define LAST_RUNG      64
+#define READY_GRACE_NS 100000000
+#define HANG_NS        3000000000LL
 
-enum race_kind { RACE_LADDER, RACE_ARMED, RACE_EXEC };
+enum race_kind {
+    RACE_LADDER,
+    RACE_ARMED,
+    RACE_EXEC
+};
 
 struct race {
     char **command;
@@ -48,7 +52,14 @@ struct start {
     int64_t exec_ns;
 };
 
-enum outcome { OUTCOME_STOPPED, OUTCOME_BEFORE, OUTCOME_LOST, OUTCOME_HUNG, OUTCOME_OTHER, OUTCOMES };
+enum outcome {
+    OUTCOME_STOPPED,
+    OUTCOME_BEFORE,
+    OUTCOME_LOST,
+    OUTCOME_HUNG,
+    OUTCOME_OTHER,
+    OUTCOMES
+};
 
 static const char *const outcome_names[OUTCOMES] = {"stopped", "died", "lost", "hung", "other"};
 
@@ -72,8 +83,9 @@ static void pin(int cpu)
 
 static void init_exec_in_child(const struct race *race, int output)
 {
-    if (race->pid1 && (setsid() < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-                       mount("proc", "/proc", "proc", 0, NULL) != 0)) {
+    if (race->pid1 &&
+            (setsid() < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+                    mount("proc", "/proc", "proc", 0, NULL) != 0)) {
         die("namespace");
     }
     if (race->pinned) {
@@ -87,14 +99,16 @@ static void init_exec_in_child(const struct race *race, int output)
     die(race->command[0]);
 }
 
-/* Returns as soon as the exec is seen; a spinning read, because a wake-up would cost more than is measured. */
+/* Returns as soon as the exec is seen; a spinning read, because a wake-up would cost more than is
+ * measured. */
 static struct start init_start(const struct race *race)
 {
     char path[64];
     int exec_pipe[2];
     int output[2];
     char byte = 0;
-    if (pipe2(exec_pipe, O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) {
+    if (pipe2(exec_pipe, O_CLOEXEC | O_NONBLOCK) != 0 ||
+            pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) {
         die("pipe2");
     }
     struct start start = {.exec_pipe = exec_pipe[0], .output = output[0]};
@@ -146,7 +160,8 @@ static bool armed_wait(const struct start *start)
             return false;
         }
         text[got] = '\0';
-        if (((hex_after(text, "SigBlk:") | hex_after(text, "SigCgt:")) & signal_bit(SIGTERM)) != 0) {
+        if (((hex_after(text, "SigBlk:") | hex_after(text, "SigCgt:")) & signal_bit(SIGTERM)) !=
+                0) {
             return true;
         }
     }
@@ -159,7 +174,21 @@ static void spin_until(int64_t when_ns)
     }
 }
 
-/* Wait for the init's end. A workload that said "R" and still runs after a grace never got the signal. */
+/* True when the init sleeps and has no TERM to take: then none is on its way any more. */
+static bool is_idle(const struct start *start)
+{
+    char text[4096];
+    ssize_t got = pread(start->status_file, text, sizeof text - 1, 0);
+    if (got <= 0) {
+        return false;
+    }
+    text[got] = '\0';
+    uint64_t pending = hex_after(text, "SigPnd:") | hex_after(text, "ShdPnd:");
+    return strstr(text, "State:\tS") != NULL && (pending & signal_bit(SIGTERM)) == 0;
+}
+
+/* Wait for the init's end. A workload that said "R" and still runs after a grace never got the
+ * signal. */
 static enum outcome outcome_wait(struct start *start, int64_t sent_ns, int *ret_status)
 {
     int64_t ready_ns = 0;
@@ -175,7 +204,8 @@ static enum outcome outcome_wait(struct start *start, int64_t sent_ns, int *ret_
         int64_t now = now_ns();
         int64_t since = ready_ns > sent_ns ? ready_ns : sent_ns;
         if (outcome == OUTCOME_STOPPED &&
-            ((ready_ns != 0 && now - since > READY_GRACE_NS) || now - sent_ns > HANG_NS)) {
+                ((ready_ns != 0 && now - since > READY_GRACE_NS && is_idle(start)) ||
+                        now - sent_ns > HANG_NS)) {
             outcome = ready_ns != 0 ? OUTCOME_LOST : OUTCOME_HUNG;
             (void)kill(start->pid, SIGKILL);
         }
@@ -199,7 +229,8 @@ static enum outcome term_once(struct race *race)
         return outcome;
     }
     if (WIFSIGNALED(status)) {
-        return OUTCOME_BEFORE; /* not PID 1 and not armed: the default action, nothing was started */
+        return OUTCOME_BEFORE; /* not PID 1 and not armed: the default action, nothing was started
+                                */
     }
     return WEXITSTATUS(status) == 128 + SIGTERM ? OUTCOME_STOPPED : OUTCOME_OTHER;
 }
@@ -241,7 +272,7 @@ static void race_run(struct race *race)
     line_write(STDOUT_FILENO, "{");
     for (int i = 0; i < OUTCOMES; i++) {
         line_write(STDOUT_FILENO, "%s\"%s\":%lld", i == 0 ? "" : ",", outcome_names[i],
-                   (long long)outcomes[i]);
+                (long long)outcomes[i]);
     }
     line_write(STDOUT_FILENO, "}\n");
 }
@@ -263,17 +294,18 @@ int main(int argc, char **argv)
         }
     }
     if (argc < 9 || strcmp(argv[7], "--") != 0) {
-        (void)fprintf(stderr, "race KIND COUNT MICROSECONDS pid1|nested pinned|free SEED -- INIT...\n");
+        (void)fprintf(
+                stderr, "race KIND COUNT MICROSECONDS pid1|nested pinned|free SEED -- INIT...\n");
         return 125;
     }
     struct race race = {
-        .kind = kind_parse(argv[1]),
-        .count = number_or_die(argv[2], "count"),
-        .window_ns = number_or_die(argv[3], "microseconds") * 1000,
-        .pid1 = strcmp(argv[4], "pid1") == 0,
-        .pinned = strcmp(argv[5], "pinned") == 0,
-        .random = (uint64_t)number_or_die(argv[6], "seed") | 1,
-        .command = &argv[8],
+            .kind = kind_parse(argv[1]),
+            .count = number_or_die(argv[2], "count"),
+            .window_ns = number_or_die(argv[3], "microseconds") * 1000,
+            .pid1 = strcmp(argv[4], "pid1") == 0,
+            .pinned = strcmp(argv[5], "pinned") == 0,
+            .random = (uint64_t)number_or_die(argv[6], "seed") | 1,
+            .command = &argv[8],
     };
     race_run(&race);
     return 0;

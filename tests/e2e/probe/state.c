@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the probe can say about itself, asked by system calls and not read from /proc: the claims that
- * are tested must not rest on the file system that an init could have replaced.
+ * What the probe can say about itself, asked by system calls and not read from /proc: the claims
+ * that are tested must not rest on the file system that an init could have replaced.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +37,8 @@ static void add(struct text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(text->bytes + text->used, sizeof text->bytes - text->used, format, arguments);
+    int length =
+            vsnprintf(text->bytes + text->used, sizeof text->bytes - text->used, format, arguments);
     va_end(arguments);
     if (length > 0 && (size_t)length < sizeof text->bytes - text->used) {
         text->used += (size_t)length;
@@ -62,7 +63,8 @@ static void add_ids(struct text *text)
 {
     uid_t ids[3] = {0};
     gid_t groups[64] = {0};
-    add(text, "\"pid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d", getpid(), getppid(), getpgid(0), getsid(0));
+    add(text, "\"pid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d", getpid(), getppid(), getpgid(0),
+            getsid(0));
     (void)syscall(SYS_getresuid, &ids[0], &ids[1], &ids[2]);
     add(text, ",\"uids\":[%u,%u,%u]", ids[0], ids[1], ids[2]);
     (void)syscall(SYS_getresgid, &ids[0], &ids[1], &ids[2]);
@@ -81,7 +83,7 @@ static void add_signals(struct text *text)
         ignored |= disposition_is_ignored(number) ? signal_bit(number) : 0;
     }
     add(text, ",\"blocked\":\"%016llx\",\"ignored\":\"%016llx\"", (unsigned long long)mask_get(),
-        (unsigned long long)ignored);
+            (unsigned long long)ignored);
 }
 
 static void add_descriptors(struct text *text)
@@ -109,10 +111,10 @@ static void add_capabilities(struct text *text)
         ambient |= prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1 ? 1ULL << cap : 0;
     }
     add(text, ",\"caps\":{\"eff\":\"%08x%08x\",\"prm\":\"%08x%08x\",\"inh\":\"%08x%08x\"",
-        data[1].effective, data[0].effective, data[1].permitted, data[0].permitted,
-        data[1].inheritable, data[0].inheritable);
+            data[1].effective, data[0].effective, data[1].permitted, data[0].permitted,
+            data[1].inheritable, data[0].inheritable);
     add(text, ",\"bnd\":\"%016llx\",\"amb\":\"%016llx\"}", (unsigned long long)bounding,
-        (unsigned long long)ambient);
+            (unsigned long long)ambient);
 }
 
 static void add_attributes(struct text *text)
@@ -124,9 +126,10 @@ static void add_attributes(struct text *text)
     /* A strict filter may refuse prctl: the errno is then the answer, negative. */
     int seccomp = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
     add(text, ",\"pdeathsig\":%d,\"subreaper\":%d,\"seccomp\":%d", death_signal, subreaper,
-        seccomp < 0 ? -errno : seccomp);
+            seccomp < 0 ? -errno : seccomp);
     add(text, ",\"nnp\":%d,\"dumpable\":%d,\"securebits\":%d",
-        prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), prctl(PR_GET_DUMPABLE), prctl(PR_GET_SECUREBITS));
+            prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), prctl(PR_GET_DUMPABLE),
+            prctl(PR_GET_SECUREBITS));
     mode_t mask = umask(0);
     (void)umask(mask);
     add(text, ",\"umask\":\"%04o\"", mask);
@@ -141,7 +144,7 @@ static void add_limits(struct text *text)
         struct rlimit limit = {0};
         (void)getrlimit(wanted[i], &limit);
         add(text, "%s\"%s\":[%lld,%lld]", i == 0 ? "" : ",", names[i], (long long)limit.rlim_cur,
-            (long long)limit.rlim_max);
+                (long long)limit.rlim_max);
     }
     add(text, "}");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processes that the probe leaves behind: in its group, in a group or session of their own, double
- * forked, stopped; polite, deaf or multiplying when TERM comes; and orphans by the ten thousand.
- * Every number is bounded: the machine is shared.
+ * The processes that the probe leaves behind: in its group, in a group or session of their own,
+ * double forked, stopped; polite, deaf or multiplying when TERM comes; and orphans by the ten
+ * thousand. Every number is bounded: the machine is shared.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -25,7 +25,8 @@ static void stray_multiply(void)
     }
 }
 
-/* "deaf" logs and stays; "bomb" forks from TERM on; a number is how long a polite one takes (ms). */
+/* "deaf" logs and stays; "bomb" forks from TERM on; a number is how long a polite one takes (ms).
+ */
 static void stray_run(const struct probe *probe, const char *kind, const char *manner)
 {
     struct signal_seen seen;
@@ -33,8 +34,8 @@ static void stray_run(const struct probe *probe, const char *kind, const char *m
     (void)snprintf(name, sizeof name, "stray-%s", kind);
     struct probe self = {.log = probe->log, .name = name};
     mask_set(SIG_SETMASK, UINT64_MAX);
-    line_write(probe->log, "{\"ev\":\"stray\",\"name\":\"%s\",\"pid\":%d,\"t\":%lld}\n", name, getpid(),
-               (long long)now_ns());
+    line_write(probe->log, "{\"ev\":\"stray\",\"name\":\"%s\",\"pid\":%d,\"t\":%lld}\n", name,
+            getpid(), (long long)now_ns());
     if (strcmp(kind, "stopped") == 0) {
         (void)kill(getpid(), SIGSTOP);
     }
@@ -49,7 +50,8 @@ static void stray_run(const struct probe *probe, const char *kind, const char *m
             continue;
         }
         sleep_ns(number_or_die(manner, "manner") * 1000000);
-        line_write(self.log, "{\"ev\":\"left\",\"name\":\"%s\",\"t\":%lld}\n", name, (long long)now_ns());
+        line_write(self.log, "{\"ev\":\"left\",\"name\":\"%s\",\"t\":%lld}\n", name,
+                (long long)now_ns());
         _exit(3);
     }
 }
@@ -115,10 +117,13 @@ void probe_orphans_batch(const struct probe *probe, int64_t count, bool wait)
         }
         *probe->last_zombie = child;
         if (child < 0) {
-            die("fork");
+            line_write(probe->log, "{\"ev\":\"failed\",\"what\":\"fork\",\"count\":%lld}\n",
+                    (long long)i);
+            _exit(125);
         }
         siginfo_t info;
-        /* Dead before the hand-over, all of them: the storm is of zombies, not of running processes. */
+        /* Dead before the hand-over, all of them: the storm is of zombies, not of running
+         * processes. */
         (void)waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
     }
     line_write(probe->log, "{\"ev\":\"handover\",\"t\":%lld}\n", (long long)now_ns());

@@ -143,11 +143,12 @@ uint64_t mask_get(void)
 bool signal_wait(uint64_t mask, int64_t timeout_ns, struct signal_seen *ret_seen)
 {
     siginfo_t info;
-    struct timespec timeout = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+    struct timespec timeout = {
+            .tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
     memset(&info, 0, sizeof info);
     for (;;) {
-        long number = syscall(SYS_rt_sigtimedwait, &mask, &info, timeout_ns < 0 ? NULL : &timeout,
-                              sizeof mask);
+        long number = syscall(
+                SYS_rt_sigtimedwait, &mask, &info, timeout_ns < 0 ? NULL : &timeout, sizeof mask);
         if (number > 0) {
             break;
         }
@@ -159,11 +160,11 @@ bool signal_wait(uint64_t mask, int64_t timeout_ns, struct signal_seen *ret_seen
         }
     }
     *ret_seen = (struct signal_seen){
-        .number = info.si_signo,
-        .code = info.si_code,
-        .sender = info.si_pid,
-        .sender_uid = info.si_uid,
-        .value = (int64_t)(intptr_t)info.si_value.sival_ptr,
+            .number = info.si_signo,
+            .code = info.si_code,
+            .sender = info.si_pid,
+            .sender_uid = info.si_uid,
+            .value = (int64_t)(intptr_t)info.si_value.sival_ptr,
     };
     return true;
 }

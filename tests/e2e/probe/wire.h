@@ -15,7 +15,8 @@
 
 #define LAST_SIGNAL 64
 
-/* The kernel's siginfo starts with these on every 64-bit architecture; enough for what is logged. */
+/* The kernel's siginfo starts with these on every 64-bit architecture; enough for what is logged.
+ */
 struct signal_seen {
     int number;
     int code;
@@ -33,7 +34,8 @@ int64_t number_or_die(const char *text, const char *what);
 /* Read "15,1,34" into a mask with bit (signal - 1); "all" is every signal. */
 uint64_t signals_or_die(const char *text);
 
-/* Write one formatted piece with a single write(2), so that lines of several processes never mix. */
+/* Write one formatted piece with a single write(2), so that lines of several processes never mix.
+ */
 void line_write(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Print to stderr with errno and end with 125. */

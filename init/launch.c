@@ -120,6 +120,13 @@ static int found(const char *path, int why, const char *name, struct laz_err *er
         return laz_err_set(
                 err, LAZ_E_COMMAND_NOT_FOUND, why, "%.256s: not found", path != NULL ? path : name);
     }
+    if (why == EAGAIN) {
+        return laz_err_set(err, LAZ_E_COMMAND_NOT_RUN, why,
+                "%.256s: too many processes of this user; limits.processes counts all that the "
+                "user "
+                "has on this machine, in other containers too",
+                path);
+    }
     return laz_err_set(err, LAZ_E_COMMAND_NOT_RUN, why, "%.256s: %s", path, strerror(why));
 }
 

@@ -360,12 +360,13 @@ static void check_start_time(struct laz_pid1 *pid1, uint64_t start_deadline_ns, 
 /* ---- signals ---- */
 
 /* Who may stop us: somebody outside the PID namespace, whose pid shows as 0, the kernel, and, where
- * we are not PID 1, our parent. Only senders that the kernel filled in count: rt_sigqueueinfo lets
- * anybody write any si_pid under a negative code. */
+ * we are not PID 1, our parent. Only kill, tgkill and the kernel's own signals count:
+ * rt_sigqueueinfo lets anybody write any si_pid under a negative code, and F_SETSIG lets a process
+ * of our user have the kernel send us a chosen signal with a code of poll(2) and no pid at all. */
 static bool may_stop(const struct laz_pid1 *pid1, const struct laz_signal *signal)
 {
-    bool filled_in = signal->code >= 0 || signal->code == SI_TKILL;
-    return filled_in && (signal->pid == 0 || (!pid1->is_pid1 && signal->pid == pid1->parent));
+    bool counts = signal->code == SI_USER || signal->code == SI_TKILL || signal->code == SI_KERNEL;
+    return counts && (signal->pid == 0 || (!pid1->is_pid1 && signal->pid == pid1->parent));
 }
 
 static void on_signal(struct laz_pid1 *pid1, const struct laz_signal *received, uint64_t now_ns)

@@ -108,6 +108,7 @@ static int notifications_in_child(void)
         return errno;
     }
     if (caller == 0) {
+        laz_fd_close(&listener); /* or the last one to close it would be the one that waits */
         (void)alarm(LAZ_ATTEMPT_SECONDS);
         _exit(is_marked_in_child() ? 0 : 1);
     }

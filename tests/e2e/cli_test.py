@@ -1,117 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lazaret command: what it prints, in both forms, and what it returns, against policies written here.
+"""lazaret policy ...: what it prints, in both forms, and what it returns, against policies written here.
 
 lazaret(1) and lazaret-policy(5) are held against the program: no option without a case, no page that the
-field table does not say. What doctor says is held against doctored processes.
+field table does not say.
 """
-import ctypes
 import hashlib
 import json
-import os
-import pathlib
 import re
-import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 
 import laz
+from cli import (BAD, FOLDER, LAZARET, MACHINE, PAGE, WEB, as_json, check_page, exercised, lazaret, no_strays, web,
+                 where, write)
 from laz import case, check, check_equal
 
 sys.path.insert(0, str(laz.ROOT / "docs" / "man"))
 import policy_page  # noqa: E402  the page's generator lives with the page
-
-LAZARET = (laz.BIN / "lazaret").resolve()
-MACHINE = {"x86_64": "x86-64", "aarch64": "aarch64"}[os.uname().machine]
-FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="lazaret-cli-"))
-PAGE = (laz.ROOT / "docs/man/lazaret.1").read_text(encoding="utf-8")
-
-WEB = """\
-version: 1
-name: claims-api
-extends: [builtin/web-api]
-workload:
-  user: "10001:10001"
-  cwd: /app
-privileges: {capabilities: {keep: [NET_BIND_SERVICE]}}
-limits: {open-files: 4096}
-filesystem:
-  read-exec: [/usr, /opt/java]
-  read: [/app, /etc]
-  write: [/app/cache, /tmp]
-  optional: [/opt/java]
-network: {tcp-bind: [8080, 443], tcp-connect: [443, 5432]}
-syscalls:
-  rules:
-    - {names: [bpf], action: kill}
-tests:
-  - {call: socket, args: {domain: AF_VSOCK}, expect: notify}
-  - {call: socket, args: {domain: AF_UNIX, type: SOCK_STREAM}, expect: allow}
-  - {call: bpf, expect: kill}
-  - {nr: 999, expect: errno, errno: ENOSYS}
-"""
-BAD = """\
-version: 1
-nome: oops
-workload: {user: "10001:10001"}
-filesystem: {read-exec: [/usr]}
-syscalls: {allow: [opnat]}
-"""
-
-exercised = set()  # (command, option) of every run whose exit was not a usage error
-
-
-def options_of(words):
-    return {"-o" if w.startswith("-o") else w.split("=")[0] for w in words if re.match(r"-o|--\w|-h$", w)}
-
-
-def lazaret(*words, expect=None, around=(), **more):
-    """Run the program and return the finished process; `around` is a command that runs it."""
-    done = subprocess.run([*around, LAZARET, *map(str, words)], cwd=FOLDER, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60, check=False, **more)
-    if expect is not None:
-        check_equal(done.returncode, expect, f"exit code of {words}: {done.stdout}{done.stderr}")
-    check(done.returncode in (0, 1, 2), f"{words}: exit code {done.returncode}: {done.stderr}")
-    if done.returncode != 2:
-        words = [str(w) for w in words]
-        command = " ".join(words[:1] if words[0] in ("doctor",) else words[:2])
-        exercised.update((command, option) for option in options_of(words))
-    return done
-
-
-def as_json(*words, expect=0, **more):
-    done = lazaret(*words, "--json", expect=expect, **more)
-    check_equal(done.stderr, "", f"{words}: standard error of a JSON run")
-    check_equal(done.stdout.count("\n"), 1, f"{words}: lines of JSON")
-    return json.loads(done.stdout)
-
-
-def write(name, text):
-    (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
-    (FOLDER / name).write_text(text, encoding="utf-8")
-    return name
-
-
-def web(name="web.yaml", **replace):
-    """WEB with lines replaced: web(mode=...) are (old, new) pairs by keyword."""
-    text = WEB
-    for old, new in replace.values():
-        check(old in text, f"no {old!r} in WEB")
-        text = text.replace(old, new)
-    return write(name, text)
-
-
-def where(needle, text=WEB, name="web.yaml"):
-    """The position of the only occurrence of a word in a policy."""
-    check_equal(text.count(needle), 1, f"occurrences of {needle!r}")
-    before = text[:text.index(needle)]
-    return f"{name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
-
-
-def no_strays(folder=FOLDER):
-    left = [p.name for p in folder.iterdir() if p.name.startswith(".")]
-    check_equal(left, [], "files left behind")
 
 
 # ---- Command line ----
@@ -242,7 +147,6 @@ def absent():
         check(done.stderr.startswith("lazaret: error: policy-absent: "), f"{words}: {done.stderr}")
         check_equal(done.stdout, "", f"{words}: output")
     check_equal(as_json("policy", "test", "absent.yaml", expect=1)["error"]["name"], "policy-absent", "JSON")
-    check_equal(as_json("doctor", "absent.yaml", expect=1)["error"]["name"], "policy-absent", "doctor")
 
 
 @case("--root: users by name come from that root file system, by every command that loads a policy")
@@ -257,8 +161,6 @@ def root():
     check_equal(explained["facts"]["user"][0]["text"], "4242:4343", "explain")
     check_equal(as_json("policy", "test", "--root=image", "named.yaml")["failed"], 0, "test")
     check_equal(as_json("policy", "compile", "--root=image", "named.yaml", "-o", "named.img")["ok"], True, "compile")
-    asked = as_json("doctor", "--root=image", "named.yaml", expect=None)
-    check_equal(asked["checks"][-1]["name"], "policy", "doctor")
 
 
 # ---- explain ----
@@ -292,12 +194,33 @@ def explain_call():
     check_equal(socket["decision"], "depends on the arguments", "socket")
     check_equal([r["rule"] for r in socket["rules"]], ["guard", "otherwise"], "rules of socket")
     check("domain is AF_UNIX (builtin/web-api:" in socket["rules"][0]["text"], socket["rules"][0]["text"])
+    prctl = explained("prctl")["rules"]
+    check_equal([(r["rule"], r["action"]) for r in prctl], [("allow", "allow"), ("otherwise", "notify")], "rules of prctl")
+    check(prctl[0]["text"].startswith("if option is one of PR_"), prctl[0]["text"])
     clone = explained("clone")["rules"][0]
     check_equal((clone["rule"], clone["errno"]), ("refuse", "EPERM"), "clone")
     check("flags has one of CLONE_NEW" in clone["text"], clone["text"])
     execve = explained("execve")
     check("from attempt 2 on, its own start included, EPERM" in execve["sees"], execve["sees"])
     check("setuid bits" in execve["layer"]["no_new_privs"], "execve")
+
+
+@case("explain SYSCALL: every operator of the language in words")
+def explain_operators():
+    rows = [
+        ("arg: cmd, eq: TIOCSTI", "if cmd is TIOCSTI"), ("arg: cmd, in: [TIOCSTI, 7]", "if cmd is one of 7, TIOCSTI"),
+        ("arg: cmd, not-in: [TIOCSTI, 7]", "if cmd is none of 7, TIOCSTI"), ("arg: cmd, not-in: [7]", "if cmd is not 7"),
+        ("arg: prot, any-flags: PROT_EXEC", "if prot has PROT_EXEC"),
+        ("arg: prot, any-flags: [PROT_EXEC, PROT_READ]", "if prot has one of PROT_READ, PROT_EXEC"),
+        ("arg: prot, no-flags: [PROT_EXEC]", "if prot has none of PROT_EXEC"),
+        ("arg: prot, flags-subset-of: [PROT_READ, PROT_EXEC]", "if prot has no other bits than PROT_READ, PROT_EXEC"),
+    ]
+    for condition, words in rows:
+        call = "ioctl" if "cmd" in condition else "mprotect"
+        rule = f"- {{names: [{call}], action: errno, errno: EXDEV, when: {{{condition}}}}}"
+        web("operator.yaml", rule=("    - {names: [bpf]", f"    {rule}\n    - {{names: [bpf]"))
+        rules = explained(call, policy="operator.yaml")["rules"]
+        check_equal([r["text"] for r in rules if r.get("errno") == "EXDEV"], [words], condition)
 
 
 @case("explain SYSCALL: how much of the filter it takes, never more than its longest path")
@@ -512,6 +435,19 @@ def compile_atomic():
         no_strays()
 
 
+@case("compile: a link that waits under the temporary name is not followed")
+def compile_trap():
+    web()
+    write("victim", "old")
+    script = 'ln -s victim .trap.img.$$-0 && exec "$@"'
+    lazaret("policy", "compile", "web.yaml", "-o", "trap.img", expect=0, around=["sh", "-c", script, "-"])
+    check_equal((FOLDER / "victim").read_text(encoding="utf-8"), "old", "what the link led to")
+    for trap in FOLDER.glob(".trap.*"):
+        check(trap.is_symlink(), f"{trap}")
+        trap.unlink()
+    check(not (FOLDER / "trap.img").is_symlink(), "the image is the link")
+
+
 @case("compile: links are replaced, not followed; directories and missing ones are errors")
 def compile_targets():
     web()
@@ -547,150 +483,15 @@ def schema():
     check_equal(as_json("policy", "test", "example.yaml")["passed"], 1, "the example of the page")
 
 
-# ---- doctor ----
-
-
-def doctor(*words, expect=0, **more):
-    data = as_json("doctor", *words, expect=expect, **more)
-    check_equal(data["ok"], expect == 0, "ok")
-    for line in data["checks"]:
-        check(line["seen"] and line["means"], f"{line}: says nothing")
-        if line["state"] == "no" and line["name"] != "platform-filter":
-            check("remedy" in line, f"{line}: no remedy")
-    return {line["name"]: line for line in data["checks"]}
-
-
-def need_root():
-    if os.getuid() != 0:
-        laz.skip("needs root")
-
-
-@case("doctor: tries what it tells; text and JSON say the same")
-def doctor_here():
-    need_root()
-    lines = doctor()
-    for name in ("kernel", "proc", "open-files", "change-user", "no-new-privileges", "seccomp", "events"):
-        check_equal(lines[name]["state"], "yes", f"{name}: {lines[name]['seen']}")
-    text = lazaret("doctor", expect=0).stdout
-    flat = " ".join(text.split())
-    for name, line in lines.items():
-        check(f"{line['state']} {name} {line['seen']}" in flat and line["means"] in flat, f"{name}: not in the text")
-
-
-@case("doctor: what an outer filter refuses is said with its reason")
-def doctor_injected():
-    rows = [
-        ("landlock_create_ruleset:error=EOPNOTSUPP", "landlock", "lsm=", 0),
-        ("landlock_create_ruleset:error=ENOSYS", "landlock", "CONFIG_SECURITY_LANDLOCK", 0),
-        ("landlock_create_ruleset:error=EPERM", "landlock", "outer filter", 0),
-        ("close_range:error=ENOSYS", "close-range", "5.11", 0),
-        ("signalfd4:error=ENOSYS", "signalfd", "signalfd4", 0),
-        ("seccomp:error=EPERM", "seccomp", "outer filter", 1),
-        ("seccomp:signal=SYS", "seccomp", "outer filter", 1),
-    ]
-    for fault, name, remedy, code in rows:
-        line = doctor(expect=code, around=["strace", "-f", "-qq", "-o", "log", "-e", f"inject={fault}"])[name]
-        check_equal(line["state"], "no", fault)
-        check(remedy in line["remedy"], f"{fault}: {line}")
-        wanted = re.search(r"error=(\w+)", fault)
-        check((wanted.group(1) if wanted else "SIGSYS") in line["seen"], f"{fault}: {line['seen']}")
-    check_equal(line["vital"], True, "seccomp is vital")
-
-
-def hold_listener():
-    """Load a filter with a listener and keep it: the kernel gives no second one to what runs below."""
-
-    class Insn(ctypes.Structure):
-        _fields_ = [("code", ctypes.c_uint16), ("jt", ctypes.c_uint8), ("jf", ctypes.c_uint8), ("k", ctypes.c_uint32)]
-
-    class Program(ctypes.Structure):
-        _fields_ = [("len", ctypes.c_uint16), ("insns", ctypes.POINTER(Insn))]
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    insns = (Insn * 1)(Insn(0x06, 0, 0, 0x7FFF0000))  # return ALLOW
-    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
-    number = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
-    fd = libc.syscall(number, 1, 8, ctypes.byref(Program(1, insns)))  # SET_MODE_FILTER, NEW_LISTENER
-    os.set_inheritable(fd, True)
-
-
-@case("doctor: a listener of the platform's takes the events away (EBUSY), and is counted as its filter")
-def doctor_listener():
-    lines = doctor(preexec_fn=hold_listener, close_fds=False)
-    check_equal((lines["events"]["state"], lines["events"]["degradation"]), ("no", "events-absent"), "events")
-    check("EBUSY" in lines["events"]["seen"] and "only one" in lines["events"]["remedy"], f"{lines['events']}")
-    check_equal(lines["platform-filter"]["state"], "yes", "platform-filter")
-    check_equal(lines["seccomp"]["state"], "yes", "seccomp")
-
-
-@case("doctor: without root it names the degradations, and which policy can start")
-def doctor_user():
-    need_root()
-    FOLDER.chmod(0o755)
-    web("here.yaml", a=("/usr, /opt/java", "/usr"), b=("[/app, /etc]", "[/etc]"), c=("[/app/cache, /tmp]", "[/tmp]"),
-        d=("  optional: [/opt/java]\n", ""), e=("cwd: /app", "cwd: /"), f=("[NET_BIND_SERVICE]", "[]"))
-    program = FOLDER / "lazaret"
-    shutil.copy(LAZARET, program)
-    user = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", "--"]
-    done = subprocess.run([*user, program, "doctor", "--json", "here.yaml"], cwd=FOLDER, capture_output=True,
-                          text=True, check=False)
-    check_equal(done.returncode, 0, f"{done.stdout}{done.stderr}")
-    lines = {line["name"]: line for line in json.loads(done.stdout)["checks"]}
-    check_equal((lines["change-user"]["state"], lines["change-user"]["degradation"]), ("no", "shared-user"), "user")
-    check_equal(lines["bounding-set"]["degradation"], "bounding-set-kept", "bounding set")
-    for name in ("shared-user", "bounding-set-kept", "groups-inherited"):
-        check(name in lines["policy"]["seen"], f"{name}: {lines['policy']}")
-    as_root = doctor("here.yaml")["policy"]
-    check_equal(as_root["state"], "yes", f"as root: {as_root}")
-    check("shared-user" not in as_root["seen"], f"as root: {as_root}")
-
-
-@case("doctor FILE: a policy that would not start is a finding, with the error that init would name")
-def doctor_policy():
-    need_root()
-    line = doctor(web(), expect=1)["policy"]
-    check("filesystem: /app: " in line["seen"], f"{line}")
-    web("newer.yaml", mode=("limits:", "requires: {landlock: {level: required, min-abi: 64}}\nlimits:"))
-    line = doctor("newer.yaml", expect=1)["policy"]
-    check("required-absent: requires.landlock: " in line["seen"] and "min-abi is 64" in line["seen"], f"{line}")
-    fault = ["strace", "-f", "-qq", "-o", "log", "-e", "inject=landlock_create_ruleset:error=ENOSYS"]
-    line = doctor("web.yaml", around=fault)["policy"]
-    check("landlock-absent" in line["seen"], f"Landlock away: {line}")
-
-
-@case("doctor: no /proc or too few descriptors keep every policy from starting")
-def doctor_vital():
-    need_root()
-    bare = ["unshare", "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "-"]
-    lines = doctor(expect=1, around=bare)
-    check_equal((lines["proc"]["state"], lines["proc"]["vital"]), ("no", True), "proc")
-    check_equal(lines["change-user"]["state"], "unknown", "capabilities cannot be read")
-    lines = doctor(expect=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12)))
-    check_equal((lines["open-files"]["state"], lines["open-files"]["vital"]), ("no", True), "open-files")
-
-
 # ---- lazaret(1) ----
 
 
-@case("every command and option of lazaret(1) was run by a case above, and no other exists")
+@case("every option of lazaret(1) was run by a case above, and no other exists")
 def page():
-    if [a for a in sys.argv[1:] if not a.startswith("-")]:
-        laz.skip("only some cases ran")
-    synopsis = PAGE[PAGE.index(".Sh SYNOPSIS"):PAGE.index(".Sh DESCRIPTION")]
-    documented = set()
-    for block in synopsis.split(".Nm\n")[1:]:
-        command = re.match(r"\.Cm ((?:policy )?\w+)", block)
-        for option in re.findall(r"Fl (-?\w+)", block) if command else []:
-            documented.add((command.group(1), f"-{option}"))
+    check_page("policy")
     items = re.findall(r"^\.It Fl (.*)$", PAGE[PAGE.index("The options:"):], re.MULTILINE)
     listed = {f"-{o}" for item in items for o in re.findall(r"(?:^|, )(-?\w+)", item)}
-    check_equal(listed, {o for _, o in exercised}, "options of the list and those that were run")
-    short = {"--output": "-o"}
-    ran = {(c, short.get(o, o)) for c, o in exercised if o not in ("-h", "--help", "--version")}
-    check_equal(ran, documented, "options of the synopsis and those that were run")
+    check_equal(listed, {o for _, o in exercised}, "options of the list, options that were run")
 
 
-try:
-    laz.main()
-finally:
-    shutil.rmtree(FOLDER, ignore_errors=True)
+laz.main()

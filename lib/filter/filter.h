@@ -44,7 +44,7 @@ struct laz_filter_proof {
 
 /* Points that one proof may take; a call whose conditions need more is LAZ_E_POLICY_TOO_LARGE,
  * never a smaller proof. 4 million take about a second; the built-in policies take 20 thousand. */
-#define LAZ_PROOF_POINTS_MAX (4 * 1024 * 1024)
+#define LAZ_PROOF_POINTS_MAX 4000000
 
 /* Run the program against laz_policy_decide. What this proves:
  *   architectures, numbers: for all 2^64 pairs. Tried are the numbers 0..1023, x32's, the edges of

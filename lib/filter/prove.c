@@ -110,7 +110,8 @@ static void survey_cond(struct laz_survey *survey, const struct laz_cond *cond)
 {
     uint64_t mask =
             cond->width_bits == 64 ? cond->mask : cond->mask & ((1ULL << cond->width_bits) - 1);
-    uint32_t offset = (uint32_t)(offsetof(struct seccomp_data, args) + 8U * cond->arg);
+    uint32_t offset =
+            (uint32_t)(offsetof(struct seccomp_data, args) + sizeof(uint64_t) * cond->arg);
     for (size_t i = 0; i < cond->n_values; i++) {
         uint64_t value = cond->values[i];
         laz_survey_add(survey,

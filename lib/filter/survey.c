@@ -222,6 +222,26 @@ static uint32_t next_run(uint32_t boundaries, uint32_t seen)
     return ~seen & ~(lowest - 1);
 }
 
+/* Each value so far with each part of the next run; one of each kind. */
+static void lengthen(
+        struct laz_survey *survey, uint32_t offset, struct laz_values *values, uint32_t seen)
+{
+    struct laz_values *longer = &survey->longer;
+    laz_values_init(longer);
+    longer->is_full = values->is_full || survey->parts.is_full;
+    for (size_t i = 0; i < values->n; i++) {
+        for (size_t j = 0; j < survey->parts.n; j++) {
+            uint32_t value = values->items[i] | survey->parts.items[j];
+            if (!has_equivalent(survey, offset, longer, value, seen)) {
+                append(longer, value);
+            }
+        }
+    }
+    values->n = longer->n;
+    values->is_full = longer->is_full;
+    (void)memcpy(values->items, longer->items, longer->n * sizeof(longer->items[0]));
+}
+
 /* Builds the values from their highest bits down, run by run, and keeps one of each kind. That is
  * complete: within a run every mask is all or nothing, a test depends on how each run compares with
  * its constant, and of two runs that differ the higher one decides an order. */
@@ -232,25 +252,13 @@ void laz_survey_values(struct laz_survey *survey, uint32_t offset, struct laz_va
         const struct laz_word_test *test = &survey->tests[i];
         boundaries |= test->offset == offset ? test->mask ^ (test->mask << 1) : 0;
     }
-    struct laz_values *longer = &survey->longer;
     laz_values_init(ret);
     append(ret, 0);
-    for (uint32_t seen = 0; seen != UINT32_MAX;) {
+    uint32_t seen = 0;
+    while (seen != UINT32_MAX) {
         uint32_t run = next_run(boundaries, seen);
         seen |= run;
         find_parts(survey, offset, run);
-        laz_values_init(longer);
-        longer->is_full = ret->is_full || survey->parts.is_full;
-        for (size_t i = 0; i < ret->n; i++) {
-            for (size_t j = 0; j < survey->parts.n; j++) {
-                uint32_t value = ret->items[i] | survey->parts.items[j];
-                if (!has_equivalent(survey, offset, longer, value, seen)) {
-                    append(longer, value);
-                }
-            }
-        }
-        ret->n = longer->n;
-        ret->is_full = longer->is_full;
-        (void)memcpy(ret->items, longer->items, longer->n * sizeof(longer->items[0]));
+        lengthen(survey, offset, ret, seen);
     }
 }

@@ -268,9 +268,8 @@ static bool take_bool(struct cursor *in)
 
 static const char *take_string(struct cursor *in)
 {
-    const uint8_t *nul = in->wrong != NULL || in->at == in->end
-            ? NULL
-            : memchr(in->at, 0, (size_t)(in->end - in->at));
+    size_t rest = in->wrong != NULL ? 0 : (size_t)(in->end - in->at);
+    const uint8_t *nul = rest == 0 ? NULL : memchr(in->at, 0, rest);
     if (nul == NULL) {
         fail(in, "a string does not end");
         return "";
@@ -400,7 +399,7 @@ static void take_body(struct cursor *in, struct laz_image *image)
         fail(in, "an unknown architecture");
     }
     const uint8_t *digest = take(in, LAZ_SHA256_SIZE);
-    if (digest != NULL) {
+    if (in->wrong == NULL) {
         (void)memcpy(image->source_digest, digest, LAZ_SHA256_SIZE);
     }
     image->name = take_string(in);

@@ -16,8 +16,8 @@
 
 #define LAZ_IMAGE_MAGIC        "LAZPOLIC" /* the first eight bytes */
 #define LAZ_IMAGE_VERSION      1
-#define LAZ_IMAGE_MAX          (128 * 1024) /* bytes; a large policy is a tenth of it */
-#define LAZ_IMAGE_BPF_MAX      2048         /* instructions; the kernel's own limit is 4096 */
+#define LAZ_IMAGE_MAX          131072 /* bytes, 128 KiB; a large policy is a tenth of it */
+#define LAZ_IMAGE_BPF_MAX      2048   /* instructions; the kernel's own limit is 4096 */
 #define LAZ_IMAGE_GROUPS_MAX   64
 #define LAZ_IMAGE_PORTS_MAX    1024
 #define LAZ_IMAGE_EXIT_MAP_MAX 256

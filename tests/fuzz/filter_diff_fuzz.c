@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/unit/filter/fixture.h"
+#include "tests/fixture/policy.h"
 
 #define X32_BIT 0x40000000U
 

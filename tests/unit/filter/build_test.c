@@ -12,7 +12,7 @@
 #include <criterion/criterion.h>
 
 #include "policy/image.h"
-#include "tests/unit/filter/fixture.h"
+#include "tests/fixture/policy.h"
 
 #define TEST(name, ...)                                                                            \
     {                                                                                              \

@@ -15,7 +15,7 @@
 
 #include "filter/graph.h"
 #include "policy/image.h"
-#include "tests/unit/filter/fixture.h"
+#include "tests/fixture/policy.h"
 
 #define ALLOW  SECCOMP_RET_ALLOW
 #define NOTIFY SECCOMP_RET_USER_NOTIF

@@ -13,7 +13,7 @@
 #include <criterion/criterion.h>
 #include <seccomp.h>
 
-#include "tests/unit/filter/fixture.h"
+#include "tests/fixture/policy.h"
 
 #define POLICIES         60
 #define LIBSECCOMP_TIMES 25

@@ -18,7 +18,7 @@
 
 #include <criterion/criterion.h>
 
-#include "tests/unit/filter/fixture.h"
+#include "tests/fixture/policy.h"
 
 #define UNKNOWN_NR 1000
 

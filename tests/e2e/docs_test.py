@@ -6,6 +6,8 @@ Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh comm
 integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
 text quickstart, text error.
 """
+import fcntl
+import hashlib
 import json
 import os
 import re
@@ -114,6 +116,54 @@ def two_commands():
         done = engines.run(["bash", "-n", program])
         check_equal(done.code, 0, f"{line}: {done.err}")
     check(lines[1] in text_of(".ci/run"), "continuous integration does not run the README's second command")
+
+
+@case("a compiled policy has the fields, in the order, that its page lists")
+def compiled():
+    """Walks the file along the page's table; the walk must end exactly at its end."""
+    folder = engines.folder("compiled")
+    (folder / "policy.yaml").write_text(readme.block("yaml"))
+    digests = lazaret("policy", "compile", "policy.yaml", "-o", "policy.img", cwd=folder)
+    check_equal(digests.code, 0, digests.err)
+    data = (folder / "policy.img").read_bytes()
+    at = 0
+    for size, _ in re.findall(r"^\| (\d.*|string.*|list.*) \| (.*) \|$", text_of("docs/reference/policy-image.md"),
+                              re.MULTILINE):
+        for field in fields_of(size):
+            at = skip_field(data, at, field)
+    check_equal(at, len(data), "where the page's last field ends")
+    check_equal((data[:8], int.from_bytes(data[12:16], "little")), (b"LAZPOLIC", len(data)), "magic and length")
+    check_equal(hashlib.sha256(data[48:]).digest(), data[16:48], "the digest in the header")
+    check(data[52:84].hex() in digests.out, "the digest of the sources is not the one that compile prints")
+
+
+def fields_of(size):
+    """The fields of one row: (kind, size of an entry, aligned)."""
+    times = re.match(r"(\d+) × (\d+|aligned list of \d+)$", size)
+    if times:
+        return fields_of(times.group(2)) * int(times.group(1))
+    strings = re.match(r"(\d+) lists of strings$", size)
+    if strings:
+        return [("list", ["string"], False)] * int(strings.group(1))
+    of = re.match(r"(aligned )?list of (.*)$", size)
+    if of:
+        entry = of.group(2).replace("strings", "string").strip("()").split(", ")
+        return [("list", entry, bool(of.group(1)))]
+    return [("plain", [word], False) for word in size.split(", ")]
+
+
+def skip_field(data, at, field):
+    """The offset behind a field."""
+    kind, entry, aligned = field
+    count = 1
+    if kind == "list":
+        count = int.from_bytes(data[at:at + 4], "little")
+        at += 4
+        at += -at % 8 if aligned else 0
+    for _ in range(count):
+        for word in entry:
+            at = data.index(b"\0", at) + 1 if word == "string" else at + int(word)
+    return at
 
 
 # ---- The image and the task --------------------------------------------------------------------------
@@ -226,7 +276,33 @@ def real_records():
         keep(run)
     with start(app=["/nowhere"]) as run:
         keep(run)
+    for record in with_a_gap():
+        found.setdefault((record["ev"], record["act"]), record)
     return found
+
+
+def with_a_gap():
+    """Records of a stream that nobody reads for a while: one page, less than three records."""
+    folder = engines.folder("gap")
+    stream = folder / "stream"
+    os.mkfifo(stream)
+    image = adapters.LAZARET.image(adapters.LAZARET.policy())
+    script = "import os, time\ndef refused():\n  try: os.chroot('/')\n  except OSError: pass\n" \
+             "for _ in range(20): refused()\ntime.sleep(1)\nrefused()\n"
+    reader = os.open(stream, os.O_RDWR | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    command = [*adapters.LAZARET.base, "--policy", image, "--events", str(stream), "--",
+               "/usr/bin/python3", "-c", script]
+    text = b""
+    with fence.Run(command) as run:
+        while run.ended is None:
+            run.has_ended(0.5)
+            try:
+                text += os.read(reader, 65536)
+            except BlockingIOError:
+                pass
+    os.close(reader)
+    return [json.loads(line) for line in text.splitlines()]
 
 
 @case("records in the documentation have the members, in the order, that real ones have")
@@ -239,19 +315,19 @@ def records():
             check_equal(list(record), RECORD_KEYS, f"{place(block)}: keys")
             name = record["ev"], record["act"]
             seen.add(name)
-            if name in real:
-                check_equal(list(record["d"]), list(real[name]["d"]), f"{place(block)}: members of {name}")
-                for key, value in record["d"].items():
-                    inner = real[name]["d"][key]
-                    if isinstance(value, dict):
-                        check_equal(list(value), list(inner), f"{place(block)}: members of {key}")
-                    check_equal(type(value), type(inner), f"{place(block)}: {name}: {key}")
-                if name[0] != "init.start":  # whose severity depends on what is degraded
-                    check_equal(record["sev"], real[name]["sev"], f"{place(block)}: severity of {name}")
+            check(name in real, f"{place(block)}: no run had {name}")
+            check_equal(list(record["d"]), list(real[name]["d"]), f"{place(block)}: members of {name}")
+            for key, value in record["d"].items():
+                inner = real[name]["d"][key]
+                if isinstance(value, dict):
+                    check_equal(list(value), list(inner), f"{place(block)}: members of {key}")
+                check_equal(type(value), type(inner), f"{place(block)}: {name}: {key}")
+            if name[0] != "init.start":  # whose severity depends on what is degraded
+                check_equal(record["sev"], real[name]["sev"], f"{place(block)}: severity of {name}")
             compact = json.dumps(record, separators=(",", ":"))
             check_equal(line, compact, f"{place(block)}: written as init writes")
-    wanted = {n for n in real if n not in {("stop.forced", "SIGKILL")}}
-    check_equal(wanted - seen, set(), "records that happened and are not in the documentation")
+    # stop.forced has the members of stop.request, as its section says
+    check_equal(set(real) - seen, {("stop.forced", "SIGKILL")}, "records without an example in the documentation")
 
 
 @case("every event has a section, and every section an event")
@@ -307,7 +383,9 @@ def contract():
             check(f"Test({suite}, {title})" in unit, f"no unit test {suite}, {title}")
             continue
         suites.setdefault(suite, cases_of(suite))
-        check(any(title in name for name in suites[suite]), f"{suite} has no case {title!r}")
+        # counts stand in front of some names, and differ between samples and full runs
+        known = any(name == title or name.endswith(" " + title) for name in suites[suite])
+        check(known, f"{suite} has no case {title!r}")
 
 
 @case("lazaret-init(8) names every option, variable and exit code, and no other")

@@ -43,15 +43,16 @@ struct laz_filter_proof {
 };
 
 /* Points that one proof may take; a call whose conditions need more is LAZ_E_POLICY_TOO_LARGE,
- * never a smaller proof. 4 million take about a second; the built-in policies take 20 thousand. */
+ * never a smaller proof. 4 million take less than a second; the built-in policies take 5 thousand.
+ */
 #define LAZ_PROOF_POINTS_MAX 4000000
 
 /* Run the program against laz_policy_decide. What this proves:
- *   architectures, numbers: for all 2^64 pairs. Tried are the numbers 0..1023, x32's, the edges of
- * the ABIs and what lies around each constant of the program, under each architecture that Linux
- * calls ours or foreign and around each constant; and the program is seen to test nothing but
- * ranges; arguments: for all 2^384 combinations. Of the values that neither the conditions of the
- * policy nor the tests of the program tell apart, one is tried, in all combinations over the
+ *   architectures, numbers: for all 2^64 pairs. Tried are, under each architecture that Linux calls
+ *     ours or foreign, the numbers 0..1023, natively also x32's, the edges of the ABIs, and what
+ * lies around each constant of the program; and the program is seen to test nothing but ranges;
+ *   arguments: for all 2^384 combinations. Of the values that neither the conditions of the policy
+ *     nor the tests of the program tell apart, one is tried, in all combinations over the
  * arguments. A call without conditions at which the program reads no argument takes one point.
  * Assumed are laz_policy_decide, laz_filter_return, and that the kernel runs BPF as
  * laz_bpf_evaluate does. LAZ_E_PROOF with the first disagreement: call, arguments, both answers; or

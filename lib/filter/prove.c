@@ -26,6 +26,7 @@
 struct prover {
     const struct laz_policy *policy;
     enum laz_arch arch;
+    uint32_t native; /* what seccomp_data says for it */
     enum laz_filter_variant variant;
     const struct laz_filter *filter;
     struct laz_filter_proof proof;
@@ -41,8 +42,8 @@ struct prover {
 static const struct laz_syscall *call_at(
         const struct prover *prover, const struct seccomp_data *data)
 {
-    bool is_native = data->arch == laz_arch_audit(prover->arch);
-    return is_native ? laz_syscall_by_nr(prover->arch, (uint32_t)data->nr) : NULL;
+    return data->arch == prover->native ? laz_syscall_by_nr(prover->arch, (uint32_t)data->nr)
+                                        : NULL;
 }
 
 /* "errno EPERM" */
@@ -247,6 +248,17 @@ static int add_constants(struct prover *prover)
     return 0;
 }
 
+static int check_range(struct prover *prover, uint32_t arch, uint32_t first)
+{
+    uint32_t words = 0;
+    for (uint32_t i = 0; i < NUMBERS_EACH; i++) {
+        if (check_number(prover, arch, first + i, &words) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int check_arch(struct prover *prover, uint32_t arch, bool has_name)
 {
     uint32_t words = 0;
@@ -257,16 +269,11 @@ static int check_arch(struct prover *prover, uint32_t arch, bool has_name)
         }
         all_words |= words;
     }
-    if (!has_name && (all_words & (1U << WORD_OF(nr))) == 0) {
-        return 0; /* under this one the filter does not look at the number */
+    bool looks_at_number = (all_words & (1U << WORD_OF(nr))) != 0;
+    if ((has_name || looks_at_number) && check_range(prover, arch, 0) < 0) {
+        return -1;
     }
-    for (uint32_t i = 0; i < NUMBERS_EACH; i++) {
-        if (check_number(prover, arch, i, &words) < 0 ||
-                check_number(prover, arch, X32_FIRST + i, &words) < 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return looks_at_number ? check_range(prover, arch, X32_FIRST) : 0;
 }
 
 static int check_all(struct prover *prover)
@@ -334,6 +341,7 @@ int laz_filter_prove(const struct laz_policy *policy, enum laz_arch arch,
     }
     prover->policy = policy;
     prover->arch = arch;
+    prover->native = laz_arch_audit(arch);
     prover->variant = variant;
     prover->filter = filter;
     prover->err = err;

@@ -8,21 +8,27 @@
 
 #include "policy/merge.h"
 
-/* Is something below this key wrong, in any document? Then what it lacks may be what was meant
+/* Is something below this top-level key wrong? By key: a value of the wrong kind is not in
+ * document->at. */
+static bool is_wrong_below(const struct laz_document *document, enum laz_field_id id)
+{
+    const char *key = laz_field_at(id)->key;
+    const struct laz_node *node =
+            document->root->kind == LAZ_NODE_MAPPING ? document->root->first : NULL;
+    while (node != NULL && strcmp(node->key, key) != 0) {
+        node = node->next;
+    }
+    return node != NULL && node->has_bad;
+}
+
+/* Is it in any document, or is one of them missing? Then what seems to be absent may be meant
  * there. */
 static bool has_bad(const struct laz_merge *merge, enum laz_field_id id)
 {
     for (size_t i = 0; i < merge->load->n_order; i++) {
         const struct laz_document *document = &merge->load->documents[merge->load->order[i]];
-        const struct laz_node *node = document->root;
-        if (node != NULL && node->kind == LAZ_NODE_MAPPING) {
-            /* By key and not by `at`: a value of the wrong kind is not in there. */
-            const char *key = laz_field_at(id)->key;
-            for (node = node->first; node != NULL && strcmp(node->key, key) != 0;) {
-                node = node->next;
-            }
-        }
-        if (document->root == NULL || document->root->is_bad || (node != NULL && node->has_bad)) {
+        if (document->root == NULL || document->root->is_bad || is_wrong_below(document, id) ||
+                is_wrong_below(document, LAZ_FIELD_EXTENDS)) {
             return true;
         }
     }
@@ -112,7 +118,7 @@ static void check_gate(struct laz_merge *merge)
     const struct laz_decision *decision = &merge->policy->decisions[laz_syscall_index(call)];
     bool is_free = decision->refuse.n == 0 && decision->guard.n == 0 && decision->allow.n == 0 &&
             !laz_verdict_refuses(decision->base);
-    if (!is_free && !has_bad(merge, LAZ_FIELD_SYSCALLS) && !has_bad(merge, LAZ_FIELD_EXTENDS)) {
+    if (!is_free && !has_bad(merge, LAZ_FIELD_SYSCALLS)) {
         report_absence(merge, LAZ_FIELD_SYSCALLS,
                 "syscalls: \"read\" must be allowed without conditions, or nothing can be started "
                 "(is a group missing, such as \"web-service\"?)");

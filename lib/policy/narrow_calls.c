@@ -178,8 +178,12 @@ static const struct laz_clause *find_weak_refusal(
     for (size_t i = 0; i < child->refuse.n; i++) {
         const struct laz_clause *clause = &child->refuse.items[i];
         const struct laz_clauses alone = {.n = 1, .items = &child->refuse.items[i]};
-        /* Where it holds together with one of the parent's, find_lost has judged. */
-        if (strictness(clause) < most && find_added(&alone, &parent->refuse) != NULL) {
+        /* Where it holds together with one of the parent's, find_lost has judged. Where it takes
+         * away what a condition of the parent allows, any refusal is enough. */
+        bool is_judged = find_added(&alone, &parent->refuse) == NULL;
+        bool is_in_allowed = parent->guard.n == 0 && parent->allow.n > 0 &&
+                find_added(&alone, &parent->allow) == NULL;
+        if (strictness(clause) < most && !is_judged && !is_in_allowed) {
             return clause;
         }
     }

@@ -20,6 +20,7 @@ struct reader {
     yaml_parser_t yaml;
     const char *text;
     size_t length;
+    struct laz_pos end; /* behind the last character */
     uint16_t file;
     struct laz_arena *arena;
     struct laz_report *report;
@@ -57,9 +58,9 @@ static struct laz_pos position(const struct reader *reader, yaml_mark_t mark)
     struct laz_pos pos = {.file = reader->file,
             .line = (uint32_t)mark.line + 1,
             .col = (uint32_t)mark.column + 1};
-    struct laz_pos end = end_position(reader);
-    bool beyond = pos.line > end.line || (pos.line == end.line && pos.col > end.col);
-    return beyond ? end : pos;
+    bool is_beyond = pos.line > reader->end.line ||
+            (pos.line == reader->end.line && pos.col > reader->end.col);
+    return is_beyond ? reader->end : pos;
 }
 
 static int refuse(struct reader *reader, yaml_mark_t mark, const char *why)
@@ -136,9 +137,7 @@ static struct laz_node *new_node(struct reader *reader, enum laz_node_kind kind,
     struct laz_node *node = laz_arena_take(reader->arena, 1, sizeof(*node));
     if (node != NULL) {
         node->kind = kind;
-        node->pos = (struct laz_pos){.file = reader->file,
-                .line = (uint32_t)mark.line + 1,
-                .col = (uint32_t)mark.column + 1};
+        node->pos = position(reader, mark);
     }
     return node;
 }
@@ -372,6 +371,7 @@ int laz_yaml_parse(const char *text, size_t length, uint16_t file, struct laz_ar
     if (check_characters(&reader) < 0) {
         return -1;
     }
+    reader.end = end_position(&reader);
     if (!yaml_parser_initialize(&reader.yaml)) {
         arena->failed = true;
         return -1;

@@ -135,7 +135,7 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
     int status = 0;
     siginfo_t info = {0};
     int result = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
-    if (result < 0 && errno == ENOSYS) {
+    if (result < 0 && errno != ECHILD) { /* its signal has been read: nothing would wake us again */
         pid1->degraded |= LAZ_DEGRADED_BIT(WAITID);
         pid_t pid = wait4(-1, &status, WNOHANG, NULL);
         if (pid > 0 && pid == pid1->launch.pid) {
@@ -143,10 +143,10 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
         } else if (pid > 0) {
             child_ended(pid1, pid, status, now_ns);
         }
-        return pid > 0 ? 1 : pid;
+        return pid > 0 ? 1 : pid < 0 && errno == ECHILD ? -1 : 0;
     }
     if (result < 0) {
-        return errno == ECHILD ? -1 : 0;
+        return -1;
     }
     if (info.si_pid == 0) {
         return 0;

@@ -29,7 +29,9 @@ void laz_launch_init(struct laz_launch *launch)
 void laz_launch_done(struct laz_launch *launch)
 {
     laz_fd_close(&launch->sock);
-    laz_fd_close(&launch->child_sock);
+    if (launch->listener >= 0) {
+        laz_fd_close(&launch->child_sock);
+    } /* else the child may not have come to its read yet, and the table is still shared */
 }
 
 void laz_launch_wipe(char **environment)

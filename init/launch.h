@@ -26,6 +26,7 @@ struct laz_launch {
 };
 
 void laz_launch_init(struct laz_launch *launch);
+/* Close what is no longer needed once the child may go on. */
 void laz_launch_done(struct laz_launch *launch);
 
 /* Resolve command[0] in the workload's PATH, build its argv and environment, fork. `environment` is

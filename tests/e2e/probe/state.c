@@ -37,10 +37,10 @@ static void add(struct text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length =
-            vsnprintf(text->bytes + text->used, sizeof text->bytes - text->used, format, arguments);
+    size_t room = sizeof text->bytes - text->used;
+    int length = vsnprintf(text->bytes + text->used, room, format, arguments);
     va_end(arguments);
-    if (length > 0 && (size_t)length < sizeof text->bytes - text->used) {
+    if (length > 0 && (size_t)length < room) {
         text->used += (size_t)length;
     }
 }

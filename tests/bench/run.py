@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures Lazaret beside its peers, all in one run and in turn, and prints ratios beside their goals.
+
+    tests/bench/run.py [--smoke] [NAME...]      names: see --list
+
+Absolute times are for scale; the ratios are the result. A goal that is missed is printed as missed. --smoke
+runs tiny counts and only checks that every bench gives its numbers: nothing is judged by time in CI.
+Everything runs inside a fence (tests/e2e/fence.py). LAZARET_BIN names the build, as for the suites.
+"""
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+import adapters  # noqa: E402
+import fence  # noqa: E402
+import laz  # noqa: E402
+
+SMOKE = "--smoke" in sys.argv
+LIST = HERE / "docker-default.txt"
+# builtin/web-api with everything on that the kernel has; one refused call answers without an event.
+POLICY = {"requires": {"landlock": "preferred"}, "limits": {"processes": 60000}, "events": {"quiet": ["add_key"]},
+          "filesystem": {"read-exec": ["/"], "write": [str(fence.scratch())]}}
+benches = {}
+rows = []
+
+
+def bench(name):
+    def register(function):
+        benches[name] = function
+        return function
+
+    return register
+
+
+def count(full, smoke):
+    return smoke if SMOKE else full
+
+
+# --- programs -----------------------------------------------------------------------------------------
+
+
+def timer():
+    """bench/timer.c, built like the test programs."""
+    folder = fence.build_folder()
+    wire = folder / "bench-sources"
+    wire.mkdir(exist_ok=True)
+    for source in (HERE / "timer.c", fence.HERE / "probe" / "wire.c", fence.HERE / "probe" / "wire.h"):
+        copy = wire / source.name
+        if not copy.exists() or copy.read_bytes() != source.read_bytes():
+            copy.write_bytes(source.read_bytes())
+    return str(fence.compile_program("timer", ["timer.c", "wire.c"], wire, folder))
+
+
+def filter_bench():
+    found = laz.BIN.parent / "tests" / "bench_filter"
+    if not found.exists():
+        sys.exit(f"{found} is not there: build the target bench_filter, or name the build with LAZARET_BIN")
+    return str(found)
+
+
+def call_number(name):
+    return str(fence.system_calls()[name])
+
+
+def command(init, app, source=False, policy=POLICY):
+    """argv of an init around app, with the benches' policy if it is Lazaret."""
+    folder = fence.scratch() / f"bench-{time.monotonic_ns()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return init.command(app, folder, policy, True, source)
+
+
+def peer(name):
+    return adapters.PEERS[name]
+
+
+def payload(argv, timeout, mode="nested"):
+    """Run argv inside a fence and return what it printed, as JSON."""
+    reader, writer = os.pipe()
+    output = bytearray()
+    with fence.Run(argv, mode, stdout=writer) as run:
+        os.close(writer)
+        end = time.monotonic() + timeout
+        os.set_blocking(reader, False)
+        while run.ended is None or output[-1:] != b"\n":
+            run.pump(0.02)
+            try:
+                output += os.read(reader, 65536)
+            except BlockingIOError:
+                pass
+            if run.ended is not None and run.ended.code != 0:
+                raise laz.Failed(f"{argv[:3]} ended with {run.ended}: {run.stderr()[-400:]}")
+            if time.monotonic() > end:
+                raise laz.Failed(f"{argv[:3]} took more than {timeout} s: {run.describe()}")
+    os.close(reader)
+    return json.loads(output)
+
+
+def in_turn(measure, rounds, commands, timeout=900):
+    """{name: [value of each round]} of timer.c's rounds over several inits."""
+    argv = [timer(), measure, str(rounds), "--"]
+    for i, one in enumerate(commands.values()):
+        argv += (["//"] if i else []) + one
+    table = payload(argv, timeout)
+    return {name: [row[i] for row in table] for i, name in enumerate(commands)}
+
+
+# --- printing -----------------------------------------------------------------------------------------
+
+
+def quantiles(values):
+    """(p10, p50, p90)"""
+    ordered = sorted(values)
+    at = lambda q: ordered[min(len(ordered) - 1, int(q * len(ordered)))]  # noqa: E731
+    return at(0.1), statistics.median(ordered), at(0.9)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def show(name, values, unit, against=None, scale=1.0):
+    """One line: p50 (p10-p90), and the ratio to the medians of `against`."""
+    low, middle, high = (x / scale for x in quantiles(values))
+    ratio = f"{statistics.median(values) / statistics.median(against):6.2f} x" if against else " " * 8
+    say(f"  {name:34s} {middle:10.2f} {unit:3s} ({low:.2f} - {high:.2f}) {ratio}")
+    return statistics.median(values) / statistics.median(against) if against else middle
+
+
+def goal(name, value, limit, unit="x"):
+    """Print and remember whether a goal is met; 0 as a limit means none at all."""
+    met = value <= limit
+    rows.append((name, value, limit, unit, met))
+    say(f"  goal: {name}: {value:.2f} {unit}, at most {limit:g} {unit}: {'met' if met else 'MISSED'}")
+
+
+# --- benches ------------------------------------------------------------------------------------------
+
+
+@bench("start")
+def start():
+    """Wall time of `INIT -- /bin/true` in a fresh PID and mount namespace."""
+    app = ["/bin/true"]
+    lazaret = adapters.LAZARET
+    commands = {
+        "bare": app,
+        "tini": command(peer("tini"), app),
+        "dumb-init": command(peer("dumb-init"), app),
+        "catatonit": command(peer("catatonit"), app),
+        "lazaret, compiled policy": command(lazaret, app),
+        "lazaret, YAML": command(lazaret, app, source=True),
+    }
+    found = in_turn("start", count(250, 3), commands)
+    ratios = {}
+    for what, index in (("from the clone to the end", 0), ("from init's exec to the end", 1)):
+        say(f"  -- {what}")
+        bare = [pair[index] for pair in found["bare"]]
+        for name in commands:
+            ratios[name, index] = show(name, [pair[index] for pair in found[name]], "us",
+                                       None if name == "bare" else bare, 1000)
+    goal("start, compiled policy, against the bare program", ratios["lazaret, compiled policy", 0], 1.6)
+    goal("start, YAML, against the bare program", ratios["lazaret, YAML", 0], 3.0)
+
+
+@bench("armed")
+def armed():
+    """From init's exec to the first signal that it does not lose: a ladder of 31 signals."""
+    app = [fence.tool("race"), "app"]
+    inits = {"lazaret": (adapters.LAZARET, 3), "tini": (peer("tini"), 40), "dumb-init": (peer("dumb-init"), 40),
+             "catatonit": (peer("catatonit"), 40)}
+    found = {name: [] for name in inits}
+    for _ in range(count(10, 1)):
+        for name, (init, step) in inits.items():
+            argv = [fence.tool("race"), "ladder", str(count(20, 3)), str(step), "pid1", "pinned", "1", "--",
+                    *command(init, app)]
+            found[name] += payload(argv, 120)["armed_ns"]
+    for name, values in found.items():
+        late = sum(1 for v in values if v < 0)
+        seen = [v if v >= 0 else 31 * inits[name][1] * 1000 for v in values]
+        show(name, seen, "us", None, 1000)
+        if late:
+            say(f"    {late} of {len(values)} later than the whole ladder, counted as its length")
+        if name == "lazaret":
+            goal("exec to armed, median", statistics.median(seen) / 1000, 50, "us")
+
+
+@bench("lost")
+def lost():
+    """TERM at a random moment within 200 microseconds after init listens; the controls lose some."""
+    app = [fence.tool("race"), "app"]
+    inits = {"lazaret": adapters.LAZARET, "tini": peer("tini"), "tini -g": adapters.VARIANTS["tini -g"],
+             "dumb-init": peer("dumb-init")}
+    for name, init in inits.items():
+        runs = count(10000 if name == "lazaret" else 200, 5)
+        argv = [fence.tool("race"), "armed", str(runs), "200", "pid1", "pinned", "7", "--", *command(init, app)]
+        seen = payload(argv, 1800)
+        gone = seen["lost"] + seen["hung"] + seen["other"]
+        say(f"  {name:34s} {gone} of {runs} lost ({100 * gone / runs:.1f} %)")
+        if name == "lazaret":
+            goal("TERM lost after arming", gone, 0, "")
+
+
+@bench("calls")
+def calls():
+    """What a system call costs under a filter: one that is allowed, one that is refused with an errno."""
+    loops = str(count(1000000, 1000))
+    app = [timer(), "app-calls", loops, call_number("add_key")]
+    silent = {**POLICY, "requires": {"landlock": "preferred", "events": "disabled"}}
+    kinds = {
+        "no filter": app,
+        "Docker's default filter": [filter_bench(), "docker-run", str(LIST), *app],
+        "lazaret, web-api": command(adapters.LAZARET, app),
+        "lazaret, web-api, no events": command(adapters.LAZARET, app, policy=silent),
+    }
+    found = {name: {"allowed": [], "refused": []} for name in kinds}
+    for _ in range(count(15, 1)):
+        for name, argv in kinds.items():
+            seen = payload(["taskset", "-c", "1", *argv], 60)
+            for which in ("allowed", "refused"):
+                found[name][which].append(seen[which])
+            if name != "no filter":
+                laz.check_equal(seen["errno"], 1, f"errno of the refused call under {name}")
+    for which in ("allowed", "refused"):
+        say(f"  -- {which}")
+        for name in kinds:
+            base = found["no filter"][which]
+            show(name, found[name][which], "ns", None if name == "no filter" else base)
+    middle = {name: {w: statistics.median(v) for w, v in f.items()} for name, f in found.items()}
+    goal("allowed call over no filter", middle["lazaret, web-api"]["allowed"] - middle["no filter"]["allowed"], 12, "ns")
+    goal("refused call against Docker's filter",
+         middle["lazaret, web-api"]["refused"] / middle["Docker's default filter"]["refused"], 0.6)
+
+
+@bench("filter")
+def filter_():
+    """Size, compilation, proof and loading of web-api's filter."""
+    rounds = str(count(100, 2))
+    policy = adapters.LAZARET.image(adapters.LAZARET.policy(POLICY)).removesuffix(".img") + ".yaml"
+    mine = payload([filter_bench(), "policy", policy, rounds], 120)
+    docker = payload([filter_bench(), "docker", str(LIST), rounds], 120)
+    say(f"  web-api: {mine['instructions']} instructions, longest path {mine['longest']}; "
+        f"Docker's default: {docker['instructions']}")
+    show("compile", mine["compile_ns"], "us", None, 1000)
+    show("prove", mine["prove_ns"], "us", None, 1000)
+    show("load", mine["load_ns"], "us", None, 1000)
+    show("load Docker's default", docker["load_ns"], "us", mine["load_ns"], 1000)
+    both = [a + b for a, b in zip(mine["compile_ns"], mine["prove_ns"])]
+    goal("instructions of web-api", mine["instructions"], 260, "")
+    goal("compile and prove, median", statistics.median(both) / 1e6, 1, "ms")
+    goal("load, median", statistics.median(mine["load_ns"]) / 1000, 100, "us")
+
+
+def memory_of(pid):
+    """(RSS, PSS, private) in KiB."""
+    sums = {"Rss": 0, "Pss": 0, "Private_Clean": 0, "Private_Dirty": 0}
+    with open(f"/proc/{pid}/smaps_rollup") as text:
+        for line in text:
+            name = line.split(":")[0]
+            if name in sums:
+                sums[name] = int(line.split()[1])
+    return sums["Rss"], sums["Pss"], sums["Private_Clean"] + sums["Private_Dirty"]
+
+
+@bench("memory")
+def memory():
+    """Memory of PID 1 with an idle workload, size on disk, and wake-ups while nothing happens."""
+    seconds = count(10, 1)
+    for name, init in {"lazaret": adapters.LAZARET, **adapters.PEERS}.items():
+        with init.start(["until=15"], "pid1", policy=POLICY) as run:
+            run.expect("listening")
+            time.sleep(0.3)
+            before = int(run.status()["voluntary_ctxt_switches"])
+            time.sleep(seconds)
+            woken = int(run.status()["voluntary_ctxt_switches"]) - before
+            rss, pss, private = memory_of(run.pid)
+        size = os.path.getsize(os.path.realpath(init.base[0])) / 1024
+        say(f"  {name:34s} RSS {rss} KiB, PSS {pss}, private {private}; {size:.0f} KiB on disk; "
+            f"{woken / seconds:.1f} wake-ups a second")
+        if name == "lazaret":
+            goal("PID 1 resident", rss, 150, "KiB")
+            goal("PID 1 on disk", size, 160, "KiB")
+            goal("idle wake-ups", woken, 0, "")
+
+
+@bench("orphans")
+def orphans():
+    """20,000 zombies handed over at once: until the last is gone, and how long a signal waits behind them."""
+    zombies = str(count(20000, 200))
+    rounds = count(9, 1)
+    inits = {"lazaret": adapters.LAZARET, **adapters.PEERS}
+    drain = {"wait loop": [timer(), "wait-loop", timer(), "app-drain", zombies]}
+    drain |= {name: command(init, [timer(), "app-drain", zombies]) for name, init in inits.items()}
+    found = in_turn("drain", rounds, drain)
+    say("  -- until the last zombie is gone")
+    for name in drain:
+        show(name, found[name], "ms", found["wait loop"], 1e6)
+    ratio = statistics.median(found["lazaret"]) / statistics.median(found["wait loop"])
+    goal("20,000 orphans against a wait loop", ratio, 1.2)
+    behind = {name: command(init, [timer(), "app-behind", zombies]) for name, init in inits.items()}
+    found = in_turn("behind", rounds, behind)
+    say("  -- a signal behind them")
+    for name in behind:
+        show(name, found[name], "ms", None, 1e6)
+    goal("a signal behind 20,000 orphans, median", statistics.median(found["lazaret"]) / 1e6, 5, "ms")
+
+
+@bench("forward")
+def forward():
+    """From kill() of PID 1 to the workload's sigwaitinfo()."""
+    app = [timer(), "app-forward"]
+    commands = {"lazaret": command(adapters.LAZARET, app)} | {
+        name: command(init, app) for name, init in adapters.PEERS.items()}
+    commands = {"bare": app} | commands
+    found = in_turn("forward", count(300, 3), commands)
+    for name in commands:
+        show(name, found[name], "us", None if name == "bare" else found["bare"], 1000)
+
+
+@bench("spin")
+def spin():
+    """CPU time of PID 1 while the workload makes a refused call, with an event each, as fast as it can."""
+    seconds = count(10, 1)
+    app = [timer(), "app-spin", str(seconds), call_number("keyctl")]
+    ticks = os.sysconf("SC_CLK_TCK")
+    reader, writer = os.pipe()
+    with fence.Run(command(adapters.LAZARET, app), "pid1", stdout=writer) as run:
+        os.close(writer)
+        used = 0.0
+        began = time.monotonic()
+        while run.ended is None and time.monotonic() - began < seconds + 10:
+            with open(f"/proc/{run.pid}/stat") as text:
+                fields = text.read().rsplit(")", 1)[1].split()
+                used = (int(fields[11]) + int(fields[12])) / ticks
+            run.pump(0.2)
+        made = int(os.read(reader, 64) or b"0")
+    os.close(reader)
+    say(f"  {made} refused calls in {seconds} s; PID 1 used {used:.2f} s of CPU")
+    goal("supervisor's share of a CPU", 100 * used / seconds, 1, "%")
+
+
+# --- main ---------------------------------------------------------------------------------------------
+
+
+def machine():
+    with open("/proc/loadavg") as load:
+        average = load.read().split()[0]
+    kernel = os.uname().release
+    return f"{os.cpu_count()} CPUs, Linux {kernel}, load {average}"
+
+
+def main():
+    if "--list" in sys.argv:
+        for name, function in benches.items():
+            print(f"{name:10s} {function.__doc__.splitlines()[0]}")
+        return 0
+    wanted = [a for a in sys.argv[1:] if not a.startswith("-")] or list(benches)
+    missing = [init.name for init in [adapters.LAZARET, *adapters.PEERS.values()] if not init.installed()]
+    if missing:
+        sys.exit(f"not installed: {', '.join(missing)}")
+    say(f"{machine()}{' (smoke: the numbers mean nothing)' if SMOKE else ''}")
+    failed = 0
+    for name in wanted:
+        say(f"{name}: {benches[name].__doc__.splitlines()[0]}")
+        try:
+            benches[name]()
+        except (laz.Failed, KeyError, ValueError, OSError, subprocess.SubprocessError) as why:
+            failed += 1
+            say(f"  FAIL {name}: {why}")
+    if not SMOKE:
+        say("\nGoals:")
+        for name, value, limit, unit, met in rows:
+            say(f"  {'met   ' if met else 'MISSED'} {name}: {value:.2f} {unit} (at most {limit:g} {unit})")
+    say(f"bench: {len(wanted) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

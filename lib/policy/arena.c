@@ -10,7 +10,7 @@
 
 #include "core/num.h"
 
-#define BLOCK_MIN (32 * 1024)
+#define BLOCK_MIN 32768
 #define ARRAY_MIN 4 /* elements; a power of two */
 
 struct laz_arena_block {
@@ -58,7 +58,7 @@ void *laz_arena_append(struct laz_arena *arena, void *array, size_t *n, size_t s
     (void)memcpy(&first, array, sizeof(first)); /* whatever it points to, a pointer is a pointer */
     bool is_full = *n == 0 || (*n >= ARRAY_MIN && (*n & (*n - 1)) == 0);
     if (is_full) {
-        char *larger = laz_arena_take(arena, *n == 0 ? ARRAY_MIN : 2 * *n, size);
+        char *larger = laz_arena_take(arena, *n == 0 ? (size_t)ARRAY_MIN : 2 * *n, size);
         if (larger == NULL) {
             return NULL;
         }

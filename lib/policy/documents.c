@@ -159,7 +159,7 @@ static char *path_beside(struct laz_load *load, const char *name)
     char *joined = laz_arena_take(&load->arena, directory + length + 1, 1);
     if (joined != NULL) {
         (void)memcpy(joined, path, directory);
-        (void)memcpy(joined + directory, name, length);
+        (void)memcpy(joined + directory, name, length + 1);
     }
     return joined;
 }

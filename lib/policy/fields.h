@@ -87,7 +87,7 @@ const struct laz_field *laz_field_at(enum laz_field_id id);
 
 /* The row of a key below a parent, or ROOT if there is none. */
 enum laz_field_id laz_field_find(enum laz_field_id parent, const char *key, size_t length);
-/* The first row of that key that is not inside a list, or ROOT: "umask" belongs under "workload". */
+/* The first row of that key that is not inside a list, or ROOT. */
 enum laz_field_id laz_field_find_elsewhere(const char *key, size_t length);
 /* The row of a whole path such as "workload.user", or ROOT. */
 enum laz_field_id laz_field_by_path(const char *path);

@@ -10,6 +10,7 @@
 #include "policy/merge.h"
 
 #define SOCKET_TYPE_MASK 0xF /* the kernel's SOCK_TYPE_MASK: above it are flags */
+#define GUARD_VALUES_MAX 3   /* values of one condition of a guard */
 #define PROTOCOL_TCP     6
 #define PROTOCOL_MPTCP   262
 
@@ -97,10 +98,12 @@ static void begin(struct guard *guard, struct laz_pos pos)
 }
 
 static void add_values(
-        struct guard *guard, enum argument arg, uint64_t mask, uint64_t *values, size_t n)
+        struct guard *guard, enum argument arg, uint64_t mask, const uint64_t *values, size_t n)
 {
+    uint64_t copy[GUARD_VALUES_MAX];
+    (void)memcpy(copy, values, n * sizeof(copy[0]));
     const struct laz_cond condition = {
-            .arg = (uint8_t)arg, .mask = mask, .n_values = n, .values = values};
+            .arg = (uint8_t)arg, .mask = mask, .n_values = n, .values = copy};
     (void)laz_clause_add(guard->merge->arena, &guard->clause, guard->call, &condition);
 }
 
@@ -117,17 +120,18 @@ static void end(struct guard *guard)
 
 /* inet and inet6: TCP, where Landlock's port rules apply, and datagrams. SCTP, SMC and, unless it
  * is allowed, MPTCP are streams too, and Landlock does not see them. */
-static void guard_internet(struct guard *guard, uint64_t *domains, size_t n, struct laz_pos pos)
+static void guard_internet(
+        struct guard *guard, const uint64_t *domains, size_t n, struct laz_pos pos)
 {
     bool multipath = guard->merge->policy->multipath_tcp;
-    uint64_t stream[] = {SOCK_STREAM};
-    uint64_t protocols[] = {0, PROTOCOL_TCP, PROTOCOL_MPTCP};
+    const uint64_t stream[] = {SOCK_STREAM};
+    const uint64_t protocols[] = {0, PROTOCOL_TCP, PROTOCOL_MPTCP};
     begin(guard, pos);
     add_values(guard, DOMAIN, UINT32_MAX, domains, n);
     add_values(guard, TYPE, SOCKET_TYPE_MASK, stream, 1);
     add_values(guard, PROTOCOL, UINT32_MAX, protocols, multipath ? 3 : 2);
     end(guard);
-    uint64_t others[] = {SOCK_DGRAM, SOCK_RAW};
+    const uint64_t others[] = {SOCK_DGRAM, SOCK_RAW};
     begin(guard, pos);
     add_values(guard, DOMAIN, UINT32_MAX, domains, n);
     add_values(guard, TYPE, SOCKET_TYPE_MASK, others, guard->merge->policy->raw ? 2 : 1);
@@ -137,8 +141,8 @@ static void guard_internet(struct guard *guard, uint64_t *domains, size_t n, str
 static void guard_family(
         struct guard *guard, const struct laz_socket_family *family, struct laz_pos pos)
 {
-    uint64_t domain[] = {(uint64_t)family->family};
-    uint64_t protocol[] = {(uint64_t)family->protocol};
+    const uint64_t domain[] = {(uint64_t)family->family};
+    const uint64_t protocol[] = {(uint64_t)family->protocol};
     begin(guard, pos);
     add_values(guard, DOMAIN, UINT32_MAX, domain, 1);
     if (family->protocol >= 0) {

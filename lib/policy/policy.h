@@ -18,9 +18,9 @@
 #include "policy/vocabulary.h"
 
 /* Ceilings. Each bounds work on hostile input; lazaret-policy(5) lists them. */
-#define LAZ_POLICY_FILE_MAX      (256 * 1024)  /* bytes of one YAML file */
-#define LAZ_POLICY_TOTAL_MAX     (1024 * 1024) /* bytes of all files together */
-#define LAZ_POLICY_FILES_MAX     16            /* files, built-ins included */
+#define LAZ_POLICY_FILE_MAX      262144  /* bytes of one YAML file */
+#define LAZ_POLICY_TOTAL_MAX     1048576 /* bytes of all files together */
+#define LAZ_POLICY_FILES_MAX     16      /* files, built-ins included */
 #define LAZ_POLICY_EXTENDS_DEPTH 4
 #define LAZ_POLICY_DEPTH_MAX     16    /* nesting of YAML; beyond it libyaml turns quadratic */
 #define LAZ_POLICY_NODES_MAX     20000 /* YAML nodes of one file */

@@ -145,7 +145,7 @@ static void copy_source(struct laz_diagnostic *item, const char *text, size_t le
             break;
         }
         bool is_control = (unsigned char)*text < 0x20 || *text == 0x7F;
-        item->source[used++] = is_control ? ' ' : *text;
+        item->source[used++] = (char)(is_control ? ' ' : *text);
         if (used + 1 == sizeof(item->source)) {
             break;
         }

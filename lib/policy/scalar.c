@@ -131,6 +131,17 @@ static int parse_octal(const struct laz_field *field, const struct laz_scalar *s
     return 0;
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 bool laz_scalar_integer(const char *text, size_t length, uint64_t *ret)
 {
     if (length <= 2 || text[0] != '0' || text[1] != 'x') {
@@ -138,12 +149,11 @@ bool laz_scalar_integer(const char *text, size_t length, uint64_t *ret)
     }
     uint64_t number = 0;
     for (size_t i = 2; i < length; i++) {
-        static const char digits[] = "0123456789abcdef";
-        const char *digit = strchr(digits, tolower((unsigned char)text[i]));
-        if (text[i] == '\0' || digit == NULL || number >> 60 != 0) {
+        int digit = hex_digit(text[i]);
+        if (digit < 0 || number >> 60 != 0) {
             return false;
         }
-        number = number << 4 | (uint64_t)(digit - digits);
+        number = number << 4 | (uint64_t)digit;
     }
     *ret = number;
     return true;

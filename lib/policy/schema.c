@@ -10,7 +10,7 @@
 #include "policy/fields.h"
 #include "policy/policy.h"
 
-#define SCHEMA_MAX   (256 * 1024) /* bytes; four times what it has today */
+#define SCHEMA_MAX   262144 /* bytes; four times what it has today */
 #define ERRNO_LAST   133
 #define MAPS_OPEN    8 /* nesting of mappings in the table; three today */
 #define INDENT_WIDTH 2

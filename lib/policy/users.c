@@ -14,7 +14,7 @@
 #include "core/num.h"
 #include "policy/merge.h"
 
-#define DATABASE_MAX (1024 * 1024)    /* bytes; an image's passwd file has a few thousand */
+#define DATABASE_MAX 1048576          /* bytes; an image's passwd file has a few thousand */
 #define ID_MAX       (UINT32_MAX - 1) /* the last one means "no change" to the kernel */
 
 static int read_database(const char *path, char **ret_text, struct laz_err *err)
@@ -72,12 +72,23 @@ static const char *find_line(const char *text, const char *name, size_t length)
     return line;
 }
 
-/* Look a name up: field 2 is the id, field 3 of passwd the user's group. */
-static int look_up(const char *path, const char *what, const char *name, size_t length,
-        uint32_t *ret_id, uint32_t *ret_gid, struct laz_err *err)
+/* A user or group to look up. */
+struct query {
+    const char *path; /* of the database, or NULL */
+    const char *what;
+    const char *name;
+    size_t length;
+};
+
+/* Field 2 of the name's line is the id, field 3 of passwd the user's group, which may not be
+ * wanted. */
+static int look_up(
+        const struct query *query, uint32_t *ret_id, uint32_t *ret_gid, struct laz_err *err)
 {
+    const char *path = query->path;
+    const char *what = query->what;
     struct laz_quoted quoted;
-    (void)laz_quote(&quoted, name, length);
+    (void)laz_quote(&quoted, query->name, query->length);
     if (path == NULL) {
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
                 "%s %s cannot be looked up here: write its number", what, quoted.text);
@@ -86,7 +97,7 @@ static int look_up(const char *path, const char *what, const char *name, size_t 
     if (read_database(path, &text, err) < 0) {
         return laz_err_context(err, "%s %s", what, quoted.text);
     }
-    const char *line = find_line(text, name, length);
+    const char *line = find_line(text, query->name, query->length);
     int result = 0;
     if (line == NULL) {
         result = laz_err_set(
@@ -124,7 +135,8 @@ int laz_group_resolve(const struct laz_policy_source *source, const char *text, 
     if (is_number(text, length)) {
         return parse_id(text, length, ret_gid, err);
     }
-    return look_up(source->group_path, "group", text, length, ret_gid, NULL, err);
+    const struct query query = {source->group_path, "group", text, length};
+    return look_up(&query, ret_gid, NULL, err);
 }
 
 int laz_user_resolve(const struct laz_policy_source *source, const char *text, uint32_t *ret_uid,
@@ -147,9 +159,11 @@ int laz_user_resolve(const struct laz_policy_source *source, const char *text, u
         if (parse_id(text, length, &uid, err) < 0) {
             return -1;
         }
-    } else if (look_up(source->passwd_path, "user", text, length, &uid, has_group ? NULL : &gid,
-                       err) < 0) {
-        return -1;
+    } else {
+        const struct query query = {source->passwd_path, "user", text, length};
+        if (look_up(&query, &uid, has_group ? NULL : &gid, err) < 0) {
+            return -1;
+        }
     }
     if (has_group && laz_group_resolve(source, group, &gid, err) < 0) {
         return -1;

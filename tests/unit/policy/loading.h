@@ -2,8 +2,8 @@
  *
  * Policies from texts and files for the tests of this area.
  */
-#ifndef LAZ_TESTS_LOADING_H
-#define LAZ_TESTS_LOADING_H
+#ifndef LAZ_POLICY_LOADING_H
+#define LAZ_POLICY_LOADING_H
 
 #include <stdlib.h>
 #include <string.h>

@@ -63,6 +63,24 @@ static void assert_listing(const struct laz_filter *filter, const char *wanted)
     cr_assert_str_eq(listing, wanted);
 }
 
+/* The page that explains filters shows this listing, each line behind four blanks. */
+static void assert_documented(const char *listing)
+{
+    static char page[32768];
+    char block[2048] = "\n";
+    FILE *file = fopen("docs/explanation/filters.md", "re");
+    cr_assert_not_null(file, "tests run in the source tree");
+    size_t length = fread(page, 1, sizeof(page) - 1, file);
+    (void)fclose(file);
+    page[length] = '\0';
+    size_t at = 1;
+    for (const char *line = listing; *line != '\0'; line = strchr(line, '\n') + 1) {
+        int size = (int)(strchr(line, '\n') - line);
+        at += (size_t)snprintf(block + at, sizeof(block) - at, "    %.*s\n", size, line);
+    }
+    cr_assert_not_null(strstr(page, block), "%s", block);
+}
+
 static void refuse_all(struct fixture *fixture)
 {
     struct laz_verdict refused = verdict_of(LAZ_ACTION_ERRNO, EPERM);
@@ -114,20 +132,21 @@ Test(filter_compile, bisects_numbers_and_compares_int_arguments_by_their_low_wor
     (void)add_cond(fixture, add_clause(fixture, &ioctl->refuse, verdict_of(LAZ_ACTION_KILL, 0)),
             IS(1), (uint64_t[]){0x5412, 0x541c}, 2);
     laz_cleanup_filter struct laz_filter filter = compile(fixture, LAZ_ARCH_X86_64, LAZ_FILTER_OWN);
-    assert_listing(&filter,
-            "0 load 0x4\n"
-            "1 if == 0xc000003e goto 2 else 7\n"
-            "2 load 0\n"
-            "3 if >= 0x7 goto 5 else 4\n"
-            "4 if >= 0x3 goto 11 else 7\n"
-            "5 if == 0x9 goto 11 else 6\n"
-            "6 if == 0x10 goto 8 else 7\n"
-            "7 return 0x50001\n"
-            "8 load 0x18\n"
-            "9 if == 0x5412 goto 12 else 10\n"
-            "10 if == 0x541c goto 12 else 11\n"
-            "11 return 0x7fff0000\n"
-            "12 return 0x80000000\n");
+    static const char listing[] = "0 load 0x4\n"
+                                  "1 if == 0xc000003e goto 2 else 7\n"
+                                  "2 load 0\n"
+                                  "3 if >= 0x7 goto 5 else 4\n"
+                                  "4 if >= 0x3 goto 11 else 7\n"
+                                  "5 if == 0x9 goto 11 else 6\n"
+                                  "6 if == 0x10 goto 8 else 7\n"
+                                  "7 return 0x50001\n"
+                                  "8 load 0x18\n"
+                                  "9 if == 0x5412 goto 12 else 10\n"
+                                  "10 if == 0x541c goto 12 else 11\n"
+                                  "11 return 0x7fff0000\n"
+                                  "12 return 0x80000000\n";
+    assert_listing(&filter, listing);
+    assert_documented(listing);
 }
 
 Test(filter_compile, tests_flags_with_one_instruction)

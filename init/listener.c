@@ -150,7 +150,7 @@ static void record_one(struct laz_listener *listener, const struct laz_image *im
         struct laz_trail *trail, const struct laz_refused *refused, bool over_budget)
 {
     if (over_budget) {
-        laz_trail_exec_budget(trail, refused->pid, listener->exec_attempts, image->exec_budget);
+        laz_trail_exec_budget(trail, refused, listener->exec_attempts, image->exec_budget);
     } else {
         laz_trail_denied(trail, refused);
     }

@@ -250,6 +250,12 @@ static void identify(const struct laz_trail *trail, pid_t thread, struct subject
     }
 }
 
+/* What the caller saw. */
+static const char *answer_name(const struct laz_refused *refused)
+{
+    return refused->errno_value == 0 ? "observed" : laz_err_errno_name(refused->errno_value);
+}
+
 void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused)
 {
     struct subject subject;
@@ -260,8 +266,7 @@ void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused
     (void)snprintf(number, sizeof(number), "%s%u", native ? "syscall_" : "foreign_", refused->nr);
     LAZ_TRAIL_BEGIN(trail, json, .ev = "seccomp.deny", .severity = native ? 6 : 7,
             .pid = subject.pid, .exe = subject.exe, .obj = known != NULL ? known : number,
-            .act = refused->errno_value == 0 ? "observed"
-                                             : laz_err_errno_name(refused->errno_value));
+            .act = answer_name(refused));
     laz_json_i64(&json, "tid", refused->pid);
     laz_json_bool(&json, "exe_untrusted", subject.untrusted);
     laz_json_u64(&json, "nr", refused->nr);
@@ -276,13 +281,14 @@ void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused
     write_or_count(trail, &json);
 }
 
-void laz_trail_exec_budget(struct laz_trail *trail, pid_t pid, uint64_t attempts, int32_t budget)
+void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *refused,
+        uint64_t attempts, int32_t budget)
 {
     struct subject subject;
-    identify(trail, pid, &subject);
+    identify(trail, refused->pid, &subject);
     LAZ_TRAIL_BEGIN(trail, json, .ev = "exec.budget", .severity = 7, .pid = subject.pid,
-            .exe = subject.exe, .obj = "execve", .act = "EPERM");
-    laz_json_i64(&json, "tid", pid);
+            .exe = subject.exe, .obj = "execve", .act = answer_name(refused));
+    laz_json_i64(&json, "tid", refused->pid);
     laz_json_bool(&json, "exe_untrusted", subject.untrusted);
     laz_json_u64(&json, "attempts", attempts);
     laz_json_i64(&json, "budget", budget);

@@ -53,7 +53,8 @@ struct laz_refused {
 };
 
 void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused);
-void laz_trail_exec_budget(struct laz_trail *trail, pid_t pid, uint64_t attempts, int32_t budget);
+void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *refused,
+        uint64_t attempts, int32_t budget);
 void laz_trail_exit(struct laz_trail *trail, pid_t pid, int status, const struct rusage *usage,
         bool forced, uint64_t ran_ms, int64_t oom_kills);
 

@@ -215,7 +215,7 @@ static bool has_port(const struct laz_port_list *list, uint16_t port)
     return list->any;
 }
 
-static bool find_in_ports(const struct comparison *comparison, const char *key,
+static bool find_in_list(const struct comparison *comparison, const char *key,
         const struct laz_port_list *child, const struct laz_port_list *parent)
 {
     if (child->any && !parent->any) {
@@ -232,15 +232,20 @@ static bool find_in_ports(const struct comparison *comparison, const char *key,
     return false;
 }
 
+static bool find_in_ports(const struct comparison *comparison)
+{
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    return find_in_list(comparison, "network.tcp-bind", &child->tcp_bind, &parent->tcp_bind) ||
+            find_in_list(
+                    comparison, "network.tcp-connect", &child->tcp_connect, &parent->tcp_connect);
+}
+
 static bool find_in_network(const struct comparison *comparison)
 {
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
-    if (find_in_ports(comparison, "network.tcp-bind", &child->tcp_bind, &parent->tcp_bind) ||
-            find_in_ports(
-                    comparison, "network.tcp-connect", &child->tcp_connect, &parent->tcp_connect)) {
-        return true;
-    }
+
     if (child->raw && !parent->raw) {
         return widened_key(comparison, "network.raw", "allow");
     }
@@ -294,8 +299,12 @@ bool laz_policy_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret)
 {
     const struct comparison comparison = {.child = child, .parent = parent, .found = ret};
+    /* Where Landlock is disabled, paths and ports are words only; disabling it is found under
+     * requires. */
+    bool has_landlock = parent->require[LAZ_REQUIRE_LANDLOCK] != LAZ_LEVEL_DISABLED;
     return find_in_requires(&comparison) || find_in_workload(&comparison) ||
-            find_in_powers(&comparison) || find_in_filesystem(&comparison) ||
+            find_in_powers(&comparison) ||
+            (has_landlock && (find_in_filesystem(&comparison) || find_in_ports(&comparison))) ||
             find_in_network(&comparison) || find_in_calls(&comparison);
 }
 

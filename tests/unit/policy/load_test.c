@@ -290,6 +290,53 @@ Test(policy_load, a_file_above_the_limit_is_refused)
     unload(&loaded);
 }
 
+/* One more than the ceiling of each list. */
+Test(policy_load, ceilings_hold)
+{
+    static const struct {
+        const char *head;
+        const char *before;
+        const char *after; /* of the number in each item */
+        const char *tail;
+        int most;
+        const char *message;
+    } rows[] = {
+            {"syscalls: {allow: [read], rules: [",
+                    "{names: [ioctl], action: errno, when: {arg: cmd, eq: ", "}}", "]}\n",
+                    LAZ_POLICY_RULES_MAX, "more than 512 rules"},
+            {"requires: {events: disabled}\nfilesystem: {read-exec: [", "/p", "", "]}\n",
+                    LAZ_POLICY_PATHS_MAX, "more than 1000 paths"},
+            {"network: {tcp-bind: [", "", "", "]}\n", 1024, "more than 1024 ports"},
+            {"workload: {user: \"1:1\", groups: [", "\"", "\"", "]}\n", 64, "more than 64 groups"},
+    };
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        for (int extra = 0; extra < 2; extra++) {
+            laz_cleanup_buf struct laz_buf buf;
+            laz_buf_init_heap(&buf, LAZ_POLICY_FILE_MAX);
+            bool has_workload = strncmp(rows[i].head, "workload", 8) == 0;
+            bool has_paths = strstr(rows[i].head, "filesystem") != NULL;
+            laz_buf_str(&buf, "version: 1\n");
+            laz_buf_str(&buf, has_workload ? "" : "workload: {user: \"1:1\"}\n");
+            laz_buf_str(&buf, has_paths ? "" : "filesystem: {read-exec: [/usr]}\n");
+            laz_buf_str(&buf, i == 0 ? "" : "syscalls: {allow: [read]}\n");
+            laz_buf_str(&buf, rows[i].head);
+            for (int n = 1; n <= rows[i].most + extra; n++) {
+                laz_buf_printf(
+                        &buf, "%s%s%d%s", n > 1 ? ", " : "", rows[i].before, n, rows[i].after);
+            }
+            laz_buf_str(&buf, rows[i].tail);
+            cr_assert(!buf.overflow);
+            struct loaded loaded = load_bytes(buf.data, buf.len);
+            cr_expect_eq(loaded.result, -extra, "%s: %s", rows[i].message, loaded.err.message);
+            cr_expect(extra == 0 || strstr(loaded.err.message, rows[i].message) != NULL, "%s: %s",
+                    rows[i].message, loaded.err.message);
+            cr_expect_eq(loaded.err.kind, extra == 0 ? LAZ_E_NONE : LAZ_E_POLICY_TOO_LARGE, "%s",
+                    rows[i].message);
+            unload(&loaded);
+        }
+    }
+}
+
 /* ---- Diagnostics ---- */
 
 Test(policy_load, the_first_errors_in_source_order_are_kept)
@@ -338,6 +385,47 @@ Test(policy_load, diagnostics_show_the_line_and_a_caret)
             "/nowhere/test.yaml:4:26: syscalls.allow[1]: unknown system call \"opnat\" (did you "
             "mean "
             "\"openat\"?)");
+    unload(&loaded);
+}
+
+Test(policy_load, warnings_make_room_for_errors)
+{
+    char text[LAZ_POLICY_SCALAR_MAX];
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, text, sizeof(text));
+    laz_buf_str(&buf,
+            "version: 1\nfilesystem: {read-exec: [/usr]}\nsyscalls:\n  allow: [read]\n  remove:\n");
+    for (size_t i = 0; i < 40; i++) {
+        const char *name = laz_syscall_at(i)->name;
+        laz_buf_printf(&buf, "%s%s\n", strcmp(name, "execve") == 0 ? "#" : "    - ", name);
+    }
+    laz_buf_str(&buf, "mode: on\n");
+    cr_assert(!buf.overflow);
+    struct loaded loaded = load_text(text);
+    cr_assert_eq(loaded.diagnostics->n, LAZ_DIAGNOSTICS_MAX);
+    cr_expect_eq(loaded.diagnostics->n_errors, 2); /* no user, and the mode */
+    cr_expect_gt(loaded.diagnostics->dropped, 8);
+    size_t n_errors = 0;
+    for (size_t i = 0; i < loaded.diagnostics->n; i++) {
+        n_errors += loaded.diagnostics->items[i].is_warning ? 0 : 1;
+    }
+    cr_expect_eq(n_errors, 2);
+    unload(&loaded);
+}
+
+Test(policy_load, diagnostics_are_printed)
+{
+    struct loaded loaded = load_text(MINIMAL "syscalls: {allow: [read]}\nmode: on\n");
+    cr_assert_eq(loaded.diagnostics->n, 1);
+    FILE *file = tmpfile();
+    cr_assert_not_null(file);
+    laz_diagnostic_print(&loaded.diagnostics->items[0], file);
+    rewind(file);
+    char line[LAZ_DIAGNOSTIC_MESSAGE_MAX] = "";
+    cr_assert_not_null(fgets(line, sizeof(line), file));
+    cr_expect_str_eq(line,
+            "/nowhere/test.yaml:5:7: error: mode: must be one of enforce, observe, not \"on\"\n");
+    (void)fclose(file);
     unload(&loaded);
 }
 

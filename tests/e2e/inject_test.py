@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Never half-confined: whatever system call of the start fails, the workload is confined or nothing runs.
+
+Each (process, call, k-th use) from init's own execve to the workload's first instruction fails with each
+error, one at a time, in the program that ships; then each call of the loop; then each call is held while a
+stop request arrives. See docs/explanation/never-half-confined.md.
+By default PID 1's start takes every point with one error and each kind of call with all of them, and the other
+scenarios take the first and the last use of each kind; --long takes every point with every error, everywhere.
+"""
+import collections
+import concurrent.futures
+import errno
+import functools
+import time
+
+import adapters
+import fence
+import laz
+from inject import harness
+from inject.harness import Plan, Scenario
+
+ERRORS = ("EPERM", "ENOMEM", "EINTR", "ENOSYS", "EMFILE", "EIO", "EAGAIN")
+LOOP_ERRORS = ("EINTR", "EAGAIN", "ENOMEM", "EPERM")
+# A filter around the container may answer any call with any error, so every call fails with every error,
+# whatever its man page knows. But for these: call -> errors that are left, and why not all.
+LEFT = {
+    "arch_prctl": ((), "musl stops itself before main if its thread pointer cannot be set"),
+    "getpid": ((), "has no error, and musl passes what it gets as the number"),
+    "getppid": ((), "has no error, and musl passes what it gets as the number"),
+    "getuid": ((), "has no error, and musl passes what it gets as the number"),
+    "getgid": ((), "has no error, and musl passes what it gets as the number"),
+    "close": (("EINTR", "EIO"), "closes whatever it answers, and these are its answers"),
+    "exit_group": ((), "does not return"),
+}
+STARTING_ROLES = ("init", "setup", "child", "sibling")
+WORKERS = 2
+LOOP_CALLS_MAX = 200  # beside three times the baseline's: a loop that spins makes thousands
+
+
+def policy(**changes):
+    base = {
+        "name": "inject",
+        "requires": {"landlock": "preferred", "write-xor-execute": "preferred"},
+        "workload": {"cwd": "/", "umask": "0027", "exec-budget": 1},
+        "limits": {"open-files": 256, "core-size": 0},
+        "syscalls": {"allow": ["prctl"]},  # the workload asks about itself
+        "filesystem": {"read": ["/proc"], "read-exec": [str(fence.build_folder())]},
+        "shutdown": {"grace": "400ms", "drain": "200ms"},
+    }
+    return adapters.merged(base, changes)
+
+
+ALL_REQUIRED = dict.fromkeys(("events", "landlock", "bounding-set", "separate-user", "exec-budget",
+                              "write-xor-execute"), "required")
+PID1 = Scenario("PID 1", "pid1", [], policy(), False, ["term"])
+NESTED = PID1._replace(name="not PID 1", mode="nested")
+SCENARIOS = [
+    PID1,
+    NESTED,
+    NESTED._replace(name="not PID 1, started as the workload's user", conditions=[f"uid={adapters.WORKLOAD_UID}"]),
+    PID1._replace(name="PID 1, no events, kept capabilities", policy=policy(
+        requires={"events": "disabled"}, privileges={"capabilities": {"keep": ["NET_BIND_SERVICE"]}})),
+    PID1._replace(name="PID 1, everything required", policy=policy(requires=ALL_REQUIRED)),
+    PID1._replace(name="PID 1, from YAML", source=True),
+]
+
+
+@functools.cache
+def baseline_of(name):
+    return harness.Baseline(next(s for s in SCENARIOS if s.name == name))
+
+
+def errors_of(call, wanted=ERRORS):
+    return [e for e in wanted if e in LEFT.get(call, (wanted, ""))[0]]
+
+
+def points(baseline, roles):
+    return [c for c in baseline.calls if c[0] in roles]
+
+
+def first_and_last(found):
+    """The first and the last use of each kind of call."""
+    uses = collections.defaultdict(list)
+    for point in found:
+        uses[point[:2]].append(point)
+    return [p for p in found if p in (uses[p[:2]][0], uses[p[:2]][-1])]
+
+
+def start_points(scenario, baseline):
+    found = points(baseline, STARTING_ROLES)
+    return found if laz.LONG or scenario is PID1 else first_and_last(found)
+
+
+def failing_plans(found, wanted=ERRORS, most=1):
+    """Every point with `most` errors, in turn; with --long, with all."""
+    plans = []
+    for i, (role, call, k) in enumerate(found):
+        errors = errors_of(call, wanted)
+        count = len(errors) if laz.LONG else min(most, len(errors))
+        plans += [Plan("fail", role, call, k, getattr(errno, errors[(i + j) % len(errors)])) for j in range(count)]
+    return plans
+
+
+def words_of(plan):
+    detail = errno.errorcode[plan.detail] if plan.action == "fail" else f"is held at its {plan.detail} ({plan.action})"
+    return f"{plan.role}'s {plan.call} number {plan.k} {detail}"
+
+
+class Tally:
+    """What the runs of one case came to; its end is the case's."""
+
+    def __init__(self):
+        self.verdicts, self.details, self.wrong = collections.Counter(), collections.Counter(), []
+        self.missed, self.began = 0, time.monotonic()
+
+    def add(self, plan, hit, verdict, detail):
+        self.verdicts[verdict] += 1
+        self.details[f"{verdict}: {detail}"] += 1 if detail else 0
+        self.missed += not hit
+
+    def finish(self, name, total):
+        print(f"     {name}: {total} runs in {time.monotonic() - self.began:.1f} s: "
+              + ", ".join(f"{n} {v}" for v, n in self.verdicts.most_common())
+              + f"; {self.missed} of them never came to their call", flush=True)
+        for detail, count in sorted(self.details.items()):
+            if count:
+                print(f"       {count:5d}  {detail}", flush=True)
+        laz.check(total > 20, f"only {total} points: the recording is not what it was")
+        laz.check(self.missed <= total / 8, f"{self.missed} of {total} runs never came to their call")
+        laz.check(not self.wrong, f"{len(self.wrong)} of {total} wrong:\n  " + "\n  ".join(self.wrong[:12]))
+
+
+def each(name, scenario, baseline, plans, judge):
+    """Run all plans, two at a time, and judge each."""
+    tally = Tally()
+
+    def one(plan):
+        outcome = harness.perform(scenario, plan, baseline=baseline)
+        try:
+            return plan, outcome, judge(plan, outcome), None
+        except laz.Failed as why:
+            return plan, outcome, None, str(why)
+
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for plan, outcome, verdict, wrong in pool.map(one, plans):
+            if wrong is not None:
+                tally.wrong.append(f"{words_of(plan)}: {wrong}")
+            else:
+                tally.add(plan, outcome.hit, *verdict)
+    tally.finish(name, len(plans))
+
+
+def start_fails(scenario):
+    baseline = baseline_of(scenario.name)
+    required = scenario.policy["requires"] == {**policy()["requires"], **ALL_REQUIRED}
+
+    def judge(_, outcome):
+        verdict, detail = harness.judge(outcome, baseline)
+        if required:
+            given_up = outcome.degraded() & harness.REQUIRABLE
+            laz.check(not given_up, f"required, and yet given up: {given_up}")
+        return verdict, detail
+
+    found = start_points(scenario, baseline)
+    plans = failing_plans(found)
+    if scenario is PID1:
+        plans += failing_plans([p for p in first_and_last(found) if p[2] == 1], most=len(ERRORS))
+    each(scenario.name, scenario, baseline, dict.fromkeys(plans), judge)
+
+
+for each_scenario in SCENARIOS:
+    laz.case(f"each call of the start fails in turn: confined as ever, or refused by name [{each_scenario.name}]")(
+        lambda s=each_scenario: start_fails(s))
+
+
+# --- the loop ---------------------------------------------------------------------------------------------
+
+
+def loop_fails(scenario):
+    baseline = harness.Baseline(scenario)
+
+    def judge(plan, outcome):
+        harness.judge_life(outcome)
+        harness.judge_confined(outcome, baseline)
+        total, usual = outcome.totals["loop"], baseline.totals["loop"]
+        laz.check(total <= 3 * usual + LOOP_CALLS_MAX, f"busy: {total} calls in the loop, {usual} without a failure")
+        ended = str(outcome.ended)
+        if plan.call in ("kill", "rt_sigqueueinfo") and ended == "exit 137":
+            laz.check(outcome.has("signal.undelivered") and outcome.has("stop.forced"), "forced without a record")
+            return "undelivered, forced by name", ""
+        laz.check_equal(ended, f"exit {harness.WORKLOAD_CODE}", "the end")
+        return "right code", ""
+
+    # Which turn of the loop does what is decided by time, so each point is tried more than once. Without
+    # events there is nothing that would wake init a second time: all errors there.
+    most = len(LOOP_ERRORS) if scenario.name.startswith(SCENARIOS[3].name) else 2
+    each(scenario.name, scenario, baseline, failing_plans(points(baseline, ("loop",)), LOOP_ERRORS, most), judge)
+
+
+for each_base in (PID1, NESTED, SCENARIOS[3]):
+    for words, what in ((["work", "exit"], "ends"), (["work", "term"], "is stopped")):
+        label = f"{each_base.name}, the workload works and {what}"
+        laz.case(f"each call of the loop fails in turn: the code stays right [{label}]")(
+            lambda s=each_base._replace(name=label, words=words): loop_fails(s))
+
+
+# --- a stop request at each call ----------------------------------------------------------------------------
+
+
+def before_arming(baseline):
+    """Init's calls before it has blocked all signals: what comes now, the kernel drops for a PID 1."""
+    own = points(baseline, ("init",))
+    return own[:own.index(("init", "rt_sigprocmask", 1))]
+
+
+def after_decision(baseline):
+    """The points, and their edges, after init's last look at its signals: a stop that comes now is a normal one.
+
+    The child's too, if a byte on a socket is its gate: what it does after that byte.
+    """
+    late = []
+    for role in ("init", "child"):
+        own = points(baseline, (role,))
+        last = max((i for i, (_, call, _) in enumerate(own) if call == "read"), default=len(own))
+        late += [(*p, "exit") for p in own[last:]] + [(*p, "enter") for p in own[last + 1:]]
+    return late
+
+
+def held_plans(found, action, edges):
+    return [Plan(action, *point, edge) for point in found for edge in edges if point[1] != "exit_group"]
+
+
+def judge_normal_stop(outcome):
+    """The workload was there: it got the signal, and was not killed."""
+    laz.check(str(outcome.ended) in (f"exit {harness.WORKLOAD_CODE}", "exit 143"), f"no normal stop: {outcome.ended}")
+    exits = [e for e in outcome.events if e["ev"] == "proc.exit"]
+    laz.check(exits and not exits[0]["d"]["forced"] and exits[0]["d"].get("signal") in (None, int(fence.TERM)),
+              f"the workload was running, and was not asked to stop but killed: {exits}")
+
+
+def stopped_at_each(scenario):
+    baseline = baseline_of(scenario.name)
+    early, late = before_arming(baseline), after_decision(baseline)
+
+    def judge(plan, outcome):
+        laz.check(outcome.ended is not None, f"hang\n{outcome.described}")
+        laz.check(not outcome.left, f"left behind: {outcome.left}")
+        point = (plan.role, plan.call, plan.k)
+        if point in early:
+            wanted = f"exit {harness.WORKLOAD_CODE}" if scenario.mode == "pid1" else f"signal {int(fence.TERM)}"
+            laz.check_equal(str(outcome.ended), wanted, "before init listens")
+            return "before init listens", ""
+        if outcome.execd and (outcome.execd_before_hold or not outcome.held):
+            judge_normal_stop(outcome)
+            return "stopped after its exec", ""
+        if outcome.execd and (*point, plan.detail) in late:
+            judge_normal_stop(outcome)
+            return "came after the decision, stopped after its exec", ""
+        laz.check(not outcome.execd, f"the workload started after the stop request, {outcome.ended}")
+        laz.check_equal(str(outcome.ended), "exit 143", "a stop before the exec")
+        return "stopped before its exec", ""
+
+    plans = held_plans(start_points(scenario, baseline), "hold", ("enter", "exit"))
+    each(scenario.name, scenario, baseline, plans, judge)
+
+
+for each_scenario in (PID1, NESTED, SCENARIOS[3], SCENARIOS[5]):
+    laz.case(f"a stop request while each call of the start is held: nothing starts after it [{each_scenario.name}]")(
+        lambda s=each_scenario: stopped_at_each(s))
+
+
+# --- a delay at each call, and nothing else ------------------------------------------------------------------
+
+
+def delayed_at_each(scenario):
+    """Init and its child share a descriptor table and a page: none of the two may depend on the other's pace."""
+    baseline = baseline_of(scenario.name)
+
+    def judge(_, outcome):
+        verdict, detail = harness.judge(outcome, baseline)
+        laz.check_equal(verdict, "ran fully", f"a delay alone ({detail})")
+        return verdict, detail
+
+    edges = ("enter", "exit") if laz.LONG else ("enter",)
+    each(scenario.name, scenario, baseline, held_plans(start_points(scenario, baseline), "delay", edges), judge)
+
+
+for each_scenario in (PID1, SCENARIOS[3]):
+    laz.case(f"each call of the start takes long in turn: nothing changes [{each_scenario.name}]")(
+        lambda s=each_scenario: delayed_at_each(s))
+
+
+# --- the tests of the test -----------------------------------------------------------------------------------
+
+
+def told_apart(changes, fields):
+    """A workload under another policy must not pass for the baseline's."""
+    baseline = baseline_of(PID1.name)
+    outcome = harness.perform(PID1._replace(policy=policy(**changes)))
+    laz.check(outcome.report is not None, f"no report: {outcome.ended} {outcome.stderr}")
+    seen = set(harness.differences(outcome, baseline))
+    laz.check(fields <= seen, f"differences seen: {seen}, expected {fields} among them")
+    try:
+        harness.judge(outcome, baseline)
+    except laz.Failed:
+        return
+    raise laz.Failed("the judge let it pass")
+
+
+for label, altered, shows in (
+        ("Landlock", {"filesystem": {"read": ["/"]}}, {"root", "file"}),
+        ("ports", {"network": {"tcp-bind": [47123]}}, {"port"}),
+        ("the filter", {"syscalls": {"allow": ["prctl", "unshare"]}}, {"unshare"}),
+        ("capabilities", {"privileges": {"capabilities": {"keep": ["NET_BIND_SERVICE"]}}}, {"cap_eff", "cap_amb"}),
+        ("limits", {"limits": {"open-files": 300}}, {"limits"}),
+        ("the user", {"workload": {"user": "10002:10002"}}, {"uids", "gids"})):
+    laz.case(f"control: a workload that differs in {label} is told apart")(
+        lambda altered=altered, shows=shows: told_apart(altered, shows))
+
+
+def strace_agrees():
+    """The injector counts as strace does; what is decided by time is left out."""
+    scenario, by_time = PID1, {"sched_yield", "ppoll", "poll", "read", "waitid", "ioctl"}
+    with harness.held(scenario._replace(words=["exit"])) as run:
+        run.trace("-e", "trace=all")
+        run.wait(harness.TIMEOUT)
+        counted = fence.calls_of(run.traced(), run.pid, only=run.pid)
+    counts, own = collections.Counter(), collections.Counter()
+    for name, _ in counted:
+        counts[name] += 1
+    for role, name, _ in harness.Baseline(scenario._replace(words=["exit"])).calls:
+        own[name] += role in ("init", "loop")
+    wrong = {n: (own[n], counts[n]) for n in {*own, *counts} - by_time if own[n] != counts[n]}
+    laz.check(len(counts) > 20 and not wrong, f"call: (counted here, by strace): {wrong}")
+
+
+laz.case("control: the injector counts init's calls as strace does")(strace_agrees)
+
+
+if __name__ == "__main__":
+    laz.main()

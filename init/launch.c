@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine/sys.h"
 #include "core/fd.h"
 #include "core/num.h"
 
@@ -29,9 +30,16 @@ void laz_launch_init(struct laz_launch *launch)
 void laz_launch_done(struct laz_launch *launch)
 {
     laz_fd_close(&launch->sock);
-    if (launch->listener >= 0) {
+    if (launch->own_table || launch->listener >= 0) {
         laz_fd_close(&launch->child_sock);
     } /* else the child may not have come to its read yet, and the table is still shared */
+}
+
+bool laz_launch_part(struct laz_launch *launch)
+{
+    launch->own_table =
+            laz_sys_close_range(STDIN_FILENO, STDOUT_FILENO, LAZ_CLOSE_RANGE_UNSHARE) == 0;
+    return launch->own_table;
 }
 
 void laz_launch_wipe(char **environment)
@@ -118,7 +126,7 @@ static int found(const char *path, int why, const char *name, struct laz_err *er
     if (why == 0) {
         return 0;
     }
-    if (why == ENOENT || why == ENOTDIR) {
+    if (why == ENOENT) {
         return laz_err_set(
                 err, LAZ_E_COMMAND_NOT_FOUND, why, "%.256s: not found", path != NULL ? path : name);
     }

@@ -101,6 +101,7 @@ int main(int argc, char **argv, char **environment)
     pid1.is_pid1 = getpid() == 1;
     pid1.parent = getppid();
     pid1.environment = environment;
+    pid1.terminal_fd = -1;
     pid1.signal_fd = -1;
     pid1.children_fd = -1;
     pid1.oom_fd = -1;
@@ -110,7 +111,10 @@ int main(int argc, char **argv, char **environment)
     pid1.listener.fd = -1;
     laz_launch_init(&pid1.launch);
     bool shared = true;
-    if (laz_options_parse(argv, environment, &pid1.options, &pid1.refusal) == 0) {
+    if (pid1.refusal.kind != LAZ_E_NONE ||
+            laz_probe_open_files(&pid1.launch.probe, &pid1.refusal) < 0) {
+        shared = false; /* refused below */
+    } else if (laz_options_parse(argv, environment, &pid1.options, &pid1.refusal) == 0) {
         if (pid1.options.version) {
             return print_version();
         }

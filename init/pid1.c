@@ -137,6 +137,20 @@ static void do_exit(struct laz_pid1 *pid1, int code)
             &pid1->totals);
 }
 
+/* If the terminal is ours, it becomes the workload's: ^C then reaches it once, and from the kernel.
+ * All signals are blocked, so SIGTTOU cannot stop us. */
+static void hand_terminal(struct laz_pid1 *pid1, pid_t group)
+{
+    pid_t foreground = -1;
+    if (laz_sys_ioctl(pid1->terminal_fd, TIOCGPGRP, &foreground) < 0) {
+        return; /* not a terminal, or not our controlling one */
+    }
+    bool ours = foreground == getpgrp() || foreground == pid1->launch.pid;
+    if (ours && laz_sys_ioctl(pid1->terminal_fd, TIOCSPGRP, &group) < 0) {
+        pid1->degraded |= LAZ_DEGRADED_BIT(TERMINAL);
+    }
+}
+
 static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
 {
     switch (action->type) {
@@ -163,6 +177,7 @@ static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
         laz_pid1_signal_others(pid1, SIGKILL);
         break;
     case LAZ_DO_REAP_MAIN:
+        hand_terminal(pid1, getpgrp());
         laz_pid1_reap_main(pid1);
         break;
     case LAZ_DO_RELEASE:
@@ -193,20 +208,6 @@ void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns)
     const struct laz_event failed = {
             .type = LAZ_EVENT_START_FAILED, .code = laz_err_exit_code(pid1->refusal.kind)};
     laz_pid1_event(pid1, &failed, now_ns);
-}
-
-/* If the terminal is ours, it becomes the workload's: ^C then reaches it once, and from the kernel.
- * All signals are blocked, so SIGTTOU cannot stop us. */
-static void hand_terminal(struct laz_pid1 *pid1, pid_t group)
-{
-    pid_t foreground = -1;
-    if (laz_sys_ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) < 0) {
-        return; /* not a terminal, or not our controlling one */
-    }
-    bool ours = foreground == getpgrp() || foreground == pid1->launch.pid;
-    if (ours && laz_sys_ioctl(STDIN_FILENO, TIOCSPGRP, &group) < 0) {
-        pid1->degraded |= LAZ_DEGRADED_BIT(TERMINAL);
-    }
 }
 
 void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
@@ -245,6 +246,7 @@ static bool attest(struct laz_pid1 *pid1, uint64_t now_ns)
         return false;
     }
     pid1->degraded |= laz_launch_degraded(launch);
+    pid1->degraded |= laz_launch_part(launch) ? 0 : LAZ_DEGRADED_BIT(STREAMS);
     pid1->trail.main_pid = launch->pid;
     pid1->trail.main_exe = launch->path;
     laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, &pid1->digests);
@@ -549,6 +551,11 @@ static void open_extras(struct laz_pid1 *pid1)
             pid1->degraded |= LAZ_DEGRADED_BIT(CHILDREN);
         }
     }
+    pid_t foreground = -1;
+    if (laz_sys_ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) == 0) {
+        pid1->terminal_fd =
+                fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3); /* stdin itself goes at the gate */
+    }
     pid1->oom_fd = open("/sys/fs/cgroup/memory.events", O_RDONLY | O_CLOEXEC); /* often not there */
     char text[512];
     ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
@@ -568,8 +575,5 @@ int laz_pid1_run(struct laz_pid1 *pid1)
         laz_pid1_start(pid1, now_ns);
     }
     loop(pid1);
-    if (pid1->launch.pid > 0) {
-        hand_terminal(pid1, getpgrp());
-    }
     return pid1->exit_code;
 }

@@ -36,6 +36,7 @@ struct laz_pid1 {
     laz_degraded degraded;
     bool is_pid1;
     pid_t parent;    /* may stop us where we are not PID 1 */
+    int terminal_fd; /* the terminal on stdin; -1 = none */
     int signal_fd;   /* -1: polled */
     int children_fd; /* /proc/self/task/PID/children; -1 = not to be had */
     int oom_fd;      /* memory.events; -1 = none */
@@ -43,6 +44,7 @@ struct laz_pid1 {
     pid_t setup_pid; /* 0: no setup child */
     int setup_fd;    /* the memfd that it fills */
     bool gate_open;
+    bool main_reaped;
     bool main_exited; /* seen, maybe not reaped */
     int main_status;
     uint64_t started_ns;

@@ -24,7 +24,7 @@ uint64_t laz_pid1_now_ns(void)
  * found at the next turn, because its child is reparented to us when it dies. */
 static void signal_children(struct laz_pid1 *pid1, int signal_number)
 {
-    if (pid1->launch.pid > 0 && pid1->main_exited) {
+    if (pid1->launch.pid > 0 && pid1->main_exited && !pid1->main_reaped) {
         (void)kill(-pid1->launch.pid,
                 signal_number); /* the leader is not reaped yet: the id is ours */
     }
@@ -60,6 +60,7 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1)
     int status = 0;
     while (wait4(pid1->launch.pid, &status, 0, &usage) < 0 && errno == EINTR) {
     }
+    pid1->main_reaped = true;
     uint64_t ran_ns = laz_pid1_now_ns() - pid1->started_ns;
     char text[512];
     int64_t oom_kills = -1;
@@ -164,6 +165,9 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
 
 bool laz_pid1_reap(struct laz_pid1 *pid1, uint64_t now_ns)
 {
+    if (pid1->state.phase == LAZ_PHASE_DRAIN_KILLED && !pid1->is_pid1) {
+        signal_children(pid1, SIGKILL); /* those that were reparented to us since the last turn */
+    }
     for (unsigned i = 0; i < LAZ_REAP_TURN_MAX && !pid1->done; i++) {
         int handled = reap_one(pid1, now_ns);
         if (handled < 0) {

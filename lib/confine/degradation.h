@@ -38,6 +38,8 @@
     X(CORE_FILTER, "core-filter-kept", "a core dump would hold memory")                            \
     X(DUMPABLE, "dumpable-kept", "processes of its user may read lazaret-init's memory")           \
     X(SHARED_STREAM, "events-stream-shared", "events go to a stream that the workload can write")  \
+    X(STREAMS, "streams-held",                                                                     \
+            "lazaret-init holds the workload's stdin and stdout: their readers see no early end")  \
     X(TERMINAL, "terminal-kept", "the terminal could not be handed to the workload")
 
 enum laz_degradation {

@@ -47,17 +47,25 @@ int laz_probe_own_filters(struct laz_probe *probe, struct laz_err *err)
     return 0;
 }
 
-int laz_probe_run(struct laz_probe *ret, struct laz_err *err)
+int laz_probe_open_files(struct laz_probe *ret, struct laz_err *err)
 {
-    struct laz_probe probe = {.pid = getpid(), .uid = getuid(), .gid = getgid()};
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        probe.open_files = limit.rlim_cur;
+        ret->open_files = limit.rlim_cur;
         if (limit.rlim_cur < OPEN_FILES_MIN) {
             return laz_err_set(err, LAZ_E_ENVIRONMENT, 0,
                     "only %llu descriptors may be open (RLIMIT_NOFILE); at least %d are needed",
                     (unsigned long long)limit.rlim_cur, OPEN_FILES_MIN);
         }
+    }
+    return 0;
+}
+
+int laz_probe_run(struct laz_probe *ret, struct laz_err *err)
+{
+    struct laz_probe probe = {.pid = getpid(), .uid = getuid(), .gid = getgid()};
+    if (laz_probe_open_files(&probe, err) < 0) {
+        return -1;
     }
     if (access("/proc/self/status", R_OK) < 0) {
         return laz_err_set(err, LAZ_E_ENVIRONMENT, errno,

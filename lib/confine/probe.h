@@ -26,6 +26,10 @@ struct laz_probe {
     uint64_t open_files; /* soft RLIMIT_NOFILE */
 };
 
+/* How many descriptors may be open. LAZ_E_ENVIRONMENT if fewer than 16. PID 1 asks before anything
+ * else, because everything else opens some. */
+LAZ_MUST_CHECK int laz_probe_open_files(struct laz_probe *ret, struct laz_err *err);
+
 /* LAZ_E_ENVIRONMENT if /proc is absent or fewer than 16 descriptors may be open. */
 LAZ_MUST_CHECK int laz_probe_run(struct laz_probe *ret, struct laz_err *err);
 

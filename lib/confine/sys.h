@@ -61,6 +61,7 @@ struct laz_ll_port {
 #define SYS_close_range 436
 #endif
 
+#define LAZ_CLOSE_RANGE_UNSHARE 2U /* 5.9 */
 #define LAZ_CLOSE_RANGE_CLOEXEC 4U /* 5.11 */
 
 /* prctl(2), 6.3 */

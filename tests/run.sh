@@ -38,6 +38,7 @@ dumb-init dumb-init
 catatonit catatonit
 openjdk-17-jre-headless java
 nodejs node
+openssl openssl
 END
 }
 

@@ -8,6 +8,7 @@
  *   term     wait for SIGTERM, then end with 42
  *   work     children, orphans and refused calls, then go on
  *   exit     end with 42
+ *   pry PID  say in a second line what can be read of that process, then go on
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,10 +20,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,6 +209,34 @@ static void work(void)
     sleep_ns(12000000);
 }
 
+/* 0, or the errno, of every way into another process. */
+static void pry(pid_t pid)
+{
+    static const char *const files[] = {
+            "mem", "environ", "maps", "auxv", "root", "cwd", "exe", "fd", "stack", "syscall"};
+    static struct text text;
+    char byte = 0;
+    struct iovec local = {.iov_base = &byte, .iov_len = 1};
+    struct iovec remote = {.iov_base = &text, .iov_len = 1};
+    add(&text, "{\"ptrace\":%d", -answer_of(ptrace(PTRACE_SEIZE, pid, NULL, NULL)));
+    int got = answer_of(process_vm_readv(pid, &local, 1, &remote, 1, 0));
+    /* EFAULT: the look was allowed, only the address was a guess. */
+    add(&text, ",\"process_vm_readv\":%d", got >= 0 || got == -EFAULT ? 0 : -got);
+    int pidfd = answer_of(syscall(SYS_pidfd_open, pid, 0));
+    int taken = pidfd < 0 ? pidfd : answer_of(syscall(SYS_pidfd_getfd, pidfd, 2, 0));
+    add(&text, ",\"pidfd_getfd\":%d", taken < 0 ? -taken : 0);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[64];
+        int length = snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i]);
+        int fd = length > 0 ? answer_of(open(path, O_RDONLY | O_CLOEXEC)) : -EINVAL;
+        add(&text, ",\"%s\":%d", files[i], fd < 0 ? -fd : 0);
+        (void)close(fd);
+    }
+    add(&text, "}\n");
+    ssize_t written = write(STDOUT_FILENO, text.bytes, text.used);
+    (void)written;
+}
+
 int main(int argc, char **argv)
 {
     struct signal_seen seen;
@@ -219,6 +250,9 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "work") == 0) {
             work();
+        } else if (strcmp(argv[i], "pry") == 0 && i + 1 < argc) {
+            i++;
+            pry((pid_t)number_or_die(argv[i], "pid"));
         } else if (strcmp(argv[i], "term") == 0) {
             return signal_wait(UINT64_C(1) << (SIGTERM - 1), PATIENCE_NS, &seen) ? 42 : 43;
         } else if (strcmp(argv[i], "exit") == 0) {

@@ -152,7 +152,8 @@ class Attached:
     def __init__(self, run, scenario, plan, record):
         words = []
         if plan is not None:
-            words = ["fail" if plan.action == "fail" else "hold", plan.role, str(numbers()[plan.call]), str(plan.k), str(plan.detail)]
+            words = ["fail" if plan.action == "fail" else "hold", plan.role, str(numbers()[plan.call]), str(plan.k),
+                     str(plan.detail)]
         self.process = subprocess.Popen(
             [tool("injector"), str(run.pid), "setup" if scenario.source else "no-setup",
              "record" if record else "quiet", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -249,14 +250,14 @@ def settled(run, baseline):
     return state
 
 
-def held(scenario):
+def held(scenario, environment=None):
     """A run whose init waits before its exec."""
     with STARTING:
         folder = fence.scratch() / f"inject-{fence.Run._count}"
         folder.mkdir()
         folder.chmod(0o777)
         run = fence.Run(command(scenario, folder), scenario.mode, ["hold", *scenario.conditions],
-                        stdout=subprocess.PIPE)
+                        environment, stdout=subprocess.PIPE)
     run.events_path = folder / "events"
     return run
 
@@ -295,6 +296,14 @@ def lingering(run):
         if not left or time.monotonic() > end:
             return [fence.comm(p) for p in left]
         time.sleep(0.01)
+
+
+def parsed(line):
+    """A line of the workload."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise laz.Failed(f"the workload wrote {line!r}") from None
 
 
 def differences(outcome, baseline):

@@ -155,7 +155,7 @@ static int resolve(struct laz_launch *launch, const struct laz_image *image, con
         return found(name, why, name, err);
     }
     int worst = ENOENT;
-    char refused[256] = "";
+    char refused[LAZ_SAID_PATH_MAX] = "";
     for (const char *at = search;; at++) {
         size_t length = strcspn(at, ":");
         if (join(launch->path, sizeof(launch->path), cwd, at, length, name)) {
@@ -165,7 +165,8 @@ static int resolve(struct laz_launch *launch, const struct laz_image *image, con
             }
             if (why != ENOENT && why != ENOTDIR && worst == ENOENT) {
                 worst = why;
-                (void)snprintf(refused, sizeof(refused), "%.255s", launch->path);
+                (void)snprintf(
+                        refused, sizeof(refused), "%.*s", LAZ_SAID_PATH_MAX - 1, launch->path);
             }
         }
         at += length;

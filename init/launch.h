@@ -9,13 +9,16 @@
 #include "confine/attest.h"
 #include "confine/confine.h"
 
+#define LAZ_FILE_PATH_MAX 4096 /* the kernel's PATH_MAX, NUL included */
+#define LAZ_SAID_PATH_MAX 256  /* as much of a path as a message shows */
+
 /* Owned descriptors are -1 when closed. Everything in `arena` is for the child alone and unmapped
  * in PID 1 right after the fork: PID 1 keeps no value of the environment. */
 struct laz_launch {
     struct laz_probe probe;
     struct laz_decided decided;
     struct laz_confine_page *page; /* shared mapping */
-    char path[4096];               /* the one absolute file */
+    char path[LAZ_FILE_PATH_MAX];  /* the one absolute file */
     pid_t pid;
     int sock; /* our end: a byte comes in before the filter is loaded; one goes out to let the child
                * through where there is no listener */

@@ -24,13 +24,14 @@
 #include "core/fd.h"
 
 #define NS_PER_MS      UINT64_C(1000000)
+#define SAID_MAX       1536   /* a message, its name and its remedy */
 #define SIGNAL_POLL_MS 20     /* where signalfd is missing */
 #define GATE_SPINS     200    /* loading a filter takes 20 to 100 us */
 #define GATE_POLL_NS   100000 /* after that */
 
 static void say(const struct laz_err *err)
 {
-    char text[1536];
+    char text[SAID_MAX];
     int n = snprintf(text, sizeof(text),
             "lazaret-init: error: %s: %s\nlazaret-init: remedy: %s (exit %d)\n",
             laz_err_name(err->kind), err->message, laz_err_remedy(err->kind),
@@ -557,7 +558,7 @@ static void open_extras(struct laz_pid1 *pid1)
                 fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3); /* stdin itself goes at the gate */
     }
     pid1->oom_fd = open("/sys/fs/cgroup/memory.events", O_RDONLY | O_CLOEXEC); /* often not there */
-    char text[512];
+    char text[LAZ_MEMORY_EVENTS_MAX];
     ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
     if (n > 0) {
         text[n] = '\0';

@@ -20,8 +20,9 @@
 #define LAZ_NATIVE_AUDIT_ARCH AUDIT_ARCH_AARCH64
 #endif
 
-#define LAZ_START_TIMEOUT_MS 10000 /* lazaret-setup and the child's own steps, each */
-#define LAZ_REAP_TURN_MAX    64    /* zombies collected between two looks at the signals */
+#define LAZ_START_TIMEOUT_MS  10000 /* from the first instruction to the open gate */
+#define LAZ_MEMORY_EVENTS_MAX 512   /* memory.events of a cgroup has six short lines */
+#define LAZ_REAP_TURN_MAX     64    /* zombies collected between two looks at the signals */
 
 struct laz_pid1 {
     struct laz_state state;

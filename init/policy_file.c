@@ -163,7 +163,7 @@ static _Noreturn void setup_in_child(const char *program, const char *policy, in
 
 static int start_setup(struct laz_pid1 *pid1, const char *policy, struct laz_err *err)
 {
-    char program[512];
+    char program[LAZ_FILE_PATH_MAX];
     find_setup(program, sizeof(program));
     pid1->setup_fd = memfd_create("lazaret-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (pid1->setup_fd < 0) {

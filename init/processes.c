@@ -12,6 +12,8 @@
 #include "core/num.h"
 #include "init/pid1.h"
 
+#define CHILDREN_MAX 4096 /* bytes of pids at once; the rest at the next turn */
+
 uint64_t laz_pid1_now_ns(void)
 {
     struct timespec now = {0};
@@ -28,7 +30,7 @@ static void signal_children(struct laz_pid1 *pid1, int signal_number)
         (void)kill(-pid1->launch.pid,
                 signal_number); /* the leader is not reaped yet: the id is ours */
     }
-    char text[4096];
+    char text[CHILDREN_MAX];
     ssize_t n = pid1->children_fd < 0 ? -1 : pread(pid1->children_fd, text, sizeof(text) - 1, 0);
     char *at = text;
     char *end = text + (n > 0 ? n : 0);
@@ -62,7 +64,7 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1)
     }
     pid1->main_reaped = true;
     uint64_t ran_ns = laz_pid1_now_ns() - pid1->started_ns;
-    char text[512];
+    char text[LAZ_MEMORY_EVENTS_MAX];
     int64_t oom_kills = -1;
     ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
     if (n > 0) {

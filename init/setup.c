@@ -19,9 +19,10 @@
 #include "policy/image.h"
 #include "policy/policy.h"
 
-#define ANSWER_FD    3
-#define CPU_SECONDS  5                   /* the largest policy takes a hundredth of it */
-#define MEMORY_BYTES (256 * 1024 * 1024) /* address space */
+#define ANSWER_FD     3
+#define CPU_SECONDS   5                   /* the largest policy takes a hundredth of it */
+#define MEMORY_BYTES  (256 * 1024 * 1024) /* address space */
+#define DIRECTORY_MAX 4096                /* the kernel\'s PATH_MAX */
 
 static int fail(const struct laz_err *err)
 {
@@ -50,7 +51,7 @@ static int restrict_files(const char *policy)
     if (ruleset < 0) {
         return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM ? 0 : -1;
     }
-    char directory[4096] = ".";
+    char directory[DIRECTORY_MAX] = ".";
     const char *slash = strrchr(policy, '/');
     if (slash != NULL) {
         size_t length = slash == policy ? 1 : (size_t)(slash - policy);

@@ -167,9 +167,10 @@ static void attested_member(
     laz_json_i64(json, "landlock_abi", launch->decided.landlock_abi);
     int refused = launch->page->landlock_probe;
     laz_json_string(json, "landlock",
-            launch->decided.landlock_abi == 0 ? "absent"
-                    : refused > 0             ? laz_err_errno_name(refused)
-                                              : "not probed: \"/\" is granted");
+            image->require[LAZ_REQUIRE_LANDLOCK] == LAZ_LEVEL_DISABLED ? "disabled"
+                    : launch->decided.landlock_abi == 0                ? "absent"
+                    : refused > 0                                      ? laz_err_errno_name(refused)
+                                  : "not probed: \"/\" is granted");
     laz_json_i64(json, "securebits", launch->page->securebits);
     laz_json_i64(json, "write_xor_execute", launch->page->mdwe);
     laz_json_object_end(json);

@@ -34,4 +34,6 @@ done
 echo "  Landlock's refusals (files, ports) answer EACCES and raise no event: that is the kernel's doing."
 
 echo
-jq -r 'select(.ev == "init.stop") | "== the end: exit \(.d.exit), \(.d.denied) refused calls, \(.d.lost) events lost"' "$events"
+jq -r 'select(.ev == "init.stop")
+    | if .act == "refused" then "== nothing was started: \(.obj): \(.d.message) (exit \(.d.exit))"
+      else "== the end: exit \(.d.exit), \(.d.denied) refused calls, \(.d.lost) events lost" end' "$events"

@@ -13,7 +13,7 @@ attempt() { # attempt WHAT COMMAND...
     fi
 }
 
-read_file() { read -r line <"$1"; }
+read_file() { read -r _ <"$1"; }
 write_file() { echo break-in >"$1"; }
 
 echo "The work:"

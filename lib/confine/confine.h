@@ -45,18 +45,19 @@ enum laz_confine_step {
 
 const char *laz_confine_step_name(enum laz_confine_step step);
 
-/* One page, shared between init, the child and the sibling (MAP_SHARED). The child writes, init
- * reads. */
+#define LAZ_CONFINE_DETAIL_MAX 256 /* as much of a path as a message shows */
+
+/* One page, shared between init and the child (MAP_SHARED). The child writes, init reads. */
 struct laz_confine_page {
     volatile int32_t step;   /* enum laz_confine_step: the one that runs, or failed */
     volatile int32_t failed; /* 1: `step` failed with `sys_errno`, and the child exits */
     volatile int32_t sys_errno;
     volatile int32_t listener; /* the number of the listener; -1 not yet, -2 none */
     volatile int32_t wait_killable;
-    volatile int32_t securebits;     /* read back; -1 not read */
-    volatile int32_t landlock_probe; /* errno seen, or -1 where nothing could be learnt */
-    volatile int32_t mdwe;           /* read back; -1 not read */
-    char detail[256];                /* a path to blame, or "" */
+    volatile int32_t securebits;         /* read back; -1 not read */
+    volatile int32_t landlock_probe;     /* errno seen, or -1 where nothing could be learnt */
+    volatile int32_t mdwe;               /* read back; -1 not read */
+    char detail[LAZ_CONFINE_DETAIL_MAX]; /* a path to blame, or "" */
 };
 
 /* Everything that the child needs, prepared before the fork. All pointers borrowed.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Everything that can be less than the policy prefers, by name. Each one that happened is a word in
- * init.start; none of them happens where `requires` says required. docs/reference/degradations.md.
+ * init.start; where `requires` says required, the feature is there or nothing starts (of Landlock:
+ * at least min-abi). docs/reference/degradations.md.
  */
 #ifndef LAZ_CONFINE_DEGRADATION_H
 #define LAZ_CONFINE_DEGRADATION_H
@@ -25,6 +26,8 @@
     X(SECUREBITS, "securebits-unset", "started without CAP_SETPCAP: securebits stay")              \
     X(SHARED_USER, "shared-user", "lazaret-init and the workload run as the same user")            \
     X(GROUPS, "groups-inherited", "started without CAP_SETGID: supplementary groups stay")         \
+    X(KILL, "signals-undeliverable",                                                               \
+            "started without CAP_KILL: lazaret-init cannot signal the workload's user")            \
     X(LIMITS, "limits-lower",                                                                      \
             "the container's own limits are below some of the policy's, and hold")                 \
     X(WRITE_XOR_EXECUTE, "write-xor-execute-absent", "memory may be writable and executable")      \

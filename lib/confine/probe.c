@@ -195,6 +195,9 @@ int laz_probe_decide(const struct laz_probe *probe, const struct laz_image *imag
             decide_landlock(probe, image, &decided, err) < 0) {
         return -1;
     }
+    if (probe->uid != image->uid && !has_capability(probe, CAP_KILL)) {
+        decided.degraded |= LAZ_DEGRADED_BIT(KILL);
+    }
     decide_limits(image, &decided);
     bool observe = image->mode == LAZ_MODE_OBSERVE;
     bool budget_required = image->require[LAZ_REQUIRE_EXEC_BUDGET] == LAZ_LEVEL_REQUIRED;

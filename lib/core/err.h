@@ -27,10 +27,12 @@ enum laz_err_kind {
     LAZ_E_COUNT
 };
 
+#define LAZ_ERR_MESSAGE_MAX 480 /* a path, a position and a sentence; longer ones are cut */
+
 struct laz_err {
     enum laz_err_kind kind;
     int sys_errno; /* 0 if no system call is to blame */
-    char message[480];
+    char message[LAZ_ERR_MESSAGE_MAX];
 };
 
 /* Record an error and return -1, so that a function can `return laz_err_set(...)`.

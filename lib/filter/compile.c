@@ -82,13 +82,6 @@ static uint32_t arg_offset(uint8_t arg, bool high)
             (high ? 4 : 0));
 }
 
-/* The bits of the register that decide: what the condition asks for, of what the kernel looks at.
- * Comparing the whole register of an `int` would let socket(AF_VSOCK + 2^32) through. */
-static uint64_t cond_mask(const struct laz_cond *cond)
-{
-    return cond->width_bits == 64 ? cond->mask : cond->mask & ((1ULL << cond->width_bits) - 1);
-}
-
 /* Lead single values of a word to their targets and all others to `rest`. singles: ascending,
  * unique and possible under the mask. */
 static struct laz_target put_singles(struct compiler *compiler, uint32_t offset, uint32_t mask,
@@ -119,27 +112,23 @@ static struct laz_target put_cond(struct compiler *compiler, const struct laz_co
         hit = miss;
         miss = swap;
     }
-    uint64_t mask = cond_mask(cond);
     struct laz_piece highs[LAZ_POLICY_VALUES_MAX];
     struct laz_piece lows[LAZ_POLICY_VALUES_MAX];
     size_t n_highs = 0;
     size_t n_lows = 0;
     for (size_t i = 0; i < cond->n_values; i++) {
         uint64_t value = cond->values[i];
-        if ((value & ~mask) != 0) {
-            continue; /* no register looks like this behind the mask */
-        }
         lows[n_lows++] = (struct laz_piece){.first = (uint32_t)value, .to = hit};
         bool is_last = i + 1 == cond->n_values || cond->values[i + 1] >> 32 != value >> 32;
         if (is_last) {
-            struct laz_target to = put_singles(
-                    compiler, arg_offset(cond->arg, false), (uint32_t)mask, lows, n_lows, miss);
+            struct laz_target to = put_singles(compiler, arg_offset(cond->arg, false),
+                    (uint32_t)cond->mask, lows, n_lows, miss);
             highs[n_highs++] = (struct laz_piece){.first = (uint32_t)(value >> 32), .to = to};
             n_lows = 0;
         }
     }
-    return put_singles(
-            compiler, arg_offset(cond->arg, true), (uint32_t)(mask >> 32), highs, n_highs, miss);
+    return put_singles(compiler, arg_offset(cond->arg, true), (uint32_t)(cond->mask >> 32), highs,
+            n_highs, miss);
 }
 
 static struct laz_target put_clause(struct compiler *compiler, const struct laz_clause *clause,
@@ -236,15 +225,26 @@ static bool is_verdict(struct laz_verdict verdict)
     return false;
 }
 
+/* The mask has no bit that the kernel does not look at: comparing the whole register of an `int`
+ * would let socket(AF_VSOCK + 2^32) through. */
+static bool is_mask(const struct laz_cond *cond)
+{
+    return cond->width_bits == 64 || (cond->width_bits == 32 && cond->mask <= UINT32_MAX);
+}
+
 static bool is_cond(const struct laz_cond *cond)
 {
-    for (size_t i = 1; i < cond->n_values; i++) {
-        if (cond->values[i] <= cond->values[i - 1]) {
+    if (cond->arg >= LAZ_SYSCALL_ARGS_MAX || cond->n_values > LAZ_POLICY_VALUES_MAX ||
+            !is_mask(cond)) {
+        return false;
+    }
+    for (size_t i = 0; i < cond->n_values; i++) {
+        bool is_ascending = i == 0 || cond->values[i] > cond->values[i - 1];
+        if (!is_ascending || (cond->values[i] & ~cond->mask) != 0) {
             return false;
         }
     }
-    return cond->arg < LAZ_SYSCALL_ARGS_MAX && cond->n_values <= LAZ_POLICY_VALUES_MAX &&
-            (cond->width_bits == 16 || cond->width_bits == 32 || cond->width_bits == 64);
+    return true;
 }
 
 static bool are_clauses(const struct laz_clauses *clauses)

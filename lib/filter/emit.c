@@ -11,9 +11,9 @@
 #include "filter/graph.h"
 #include "policy/image.h"
 
-/* A conditional jump has 8 bits for its distance. Two less than they hold: while one target of a
- * jump is brought near, the other one may move away by an instruction. */
-#define NEAR 253
+/* A conditional jump has 8 bits for its distance. One less than they hold: while one target of a
+ * jump is brought near, the other may move away by an instruction. */
+#define NEAR 254
 
 /* Tests for single values before the next bisection. More of them make the filter shorter and its
  * paths longer; with two, both are within a few percent of their best for the built-in policies. */
@@ -112,6 +112,7 @@ static struct place put_jump(struct emitter *emitter, uint16_t operation, uint32
 {
     uint32_t yes = bring_near(emitter, if_true);
     uint32_t no = bring_near(emitter, if_false);
+    assert(distance(emitter, yes) <= UINT8_MAX && distance(emitter, no) <= UINT8_MAX);
     put(emitter,
             (struct sock_filter){.code = (uint16_t)(BPF_JMP | operation | BPF_K),
                     .jt = (uint8_t)distance(emitter, yes),

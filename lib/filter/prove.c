@@ -109,18 +109,16 @@ static int check_point(struct prover *prover, const struct seccomp_data *data, u
 
 static void survey_cond(struct laz_survey *survey, const struct laz_cond *cond)
 {
-    uint64_t mask =
-            cond->width_bits == 64 ? cond->mask : cond->mask & ((1ULL << cond->width_bits) - 1);
     uint32_t offset =
             (uint32_t)(offsetof(struct seccomp_data, args) + sizeof(uint64_t) * cond->arg);
     for (size_t i = 0; i < cond->n_values; i++) {
         uint64_t value = cond->values[i];
         laz_survey_add(survey,
                 (struct laz_word_test){
-                        .offset = offset, .mask = (uint32_t)mask, .k = (uint32_t)value});
+                        .offset = offset, .mask = (uint32_t)cond->mask, .k = (uint32_t)value});
         laz_survey_add(survey,
                 (struct laz_word_test){.offset = offset + 4,
-                        .mask = (uint32_t)(mask >> 32),
+                        .mask = (uint32_t)(cond->mask >> 32),
                         .k = (uint32_t)(value >> 32)});
     }
 }

@@ -194,8 +194,8 @@ static bool has_equivalent(const struct laz_survey *survey, uint32_t offset,
     return false;
 }
 
-/* What a run of bits can hold that makes a difference to a test: each constant, and for each gap
- * between constants one value next to one of them. */
+/* What a run of bits can hold that makes a difference to a test: each constant, and one value of
+ * each gap between constants: the one behind the lower of the two, or 0. */
 static void find_parts(struct laz_survey *survey, uint32_t offset, uint32_t run)
 {
     struct laz_values *parts = &survey->parts;
@@ -207,7 +207,6 @@ static void find_parts(struct laz_survey *survey, uint32_t offset, uint32_t run)
         if (test->offset == offset && (test->mask & run) != 0) {
             uint32_t part = test->k & run;
             laz_values_add(parts, part);
-            laz_values_add(parts, (part - 1) & run);
             laz_values_add(parts, laz_mask_next(run, part));
             laz_values_add(parts, 0);
         }

@@ -442,7 +442,8 @@ Test(filter_compile, says_when_the_graph_grows_too_large)
 Test(filter_compile, refuses_a_policy_that_no_loader_makes)
 {
     static const char *const rows[] = {"errno 0", "errno 4096", "no such action", "argument 6",
-            "8 bits", "values out of order", "a default without errno"};
+            "8 bits", "values out of order", "a mask of 33 bits", "a value behind the mask",
+            "a default without errno"};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         cleanup_fixture struct fixture *fixture = fixture_new();
         struct laz_decision *call = decision_of(fixture, "ioctl");
@@ -468,6 +469,12 @@ Test(filter_compile, refuses_a_policy_that_no_loader_makes)
             break;
         case 5:
             cond->values[1] = 1;
+            break;
+        case 6:
+            cond->mask = UINT64_C(0x1ffffffff);
+            break;
+        case 7:
+            cond->mask = 1;
             break;
         default:
             fixture->policy.unknown_verdict.errno_value = 0;

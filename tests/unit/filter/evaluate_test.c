@@ -137,6 +137,16 @@ Test(bpf_evaluate, loads_each_word_and_says_so)
     }
 }
 
+Test(bpf_evaluate, remembers_all_words_that_it_read)
+{
+    const struct seccomp_data data = {.arch = 5};
+    const struct sock_filter insns[] = {LD(4), LD(60), RET(0)};
+    struct laz_bpf_trace trace;
+    (void)laz_bpf_evaluate(insns, 3, &data, &trace);
+    cr_assert_eq(trace.words, 1U << 1 | 1U << 15);
+    cr_assert_eq(trace.steps, 3);
+}
+
 Test(bpf_evaluate, starts_from_zero_and_fails_closed)
 {
     const struct seccomp_data data = {.nr = 1};

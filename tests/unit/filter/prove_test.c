@@ -33,6 +33,7 @@ static struct fixture *make_policy(void)
     decision_of(fixture, "ptrace")->base = verdict_of(LAZ_ACTION_KILL, 0);
     decision_of(fixture, "clone3")->base = verdict_of(LAZ_ACTION_ERRNO, ENOSYS);
     decision_of(fixture, "execveat")->base = allowed;
+    decision_of(fixture, "dup3")->base = allowed;
     struct laz_decision *call = decision_of(fixture, "ioctl");
     call->base = allowed;
     (void)add_cond(fixture, add_clause(fixture, &call->refuse, refused), IS(1),
@@ -123,6 +124,7 @@ Test(filter_prove, finds_what_differs_and_says_where)
             {"32 bits of a size", "munmap (number 0xb, "},
             {"unknown numbers", "a call without a name (number 0x"},
             {"foreign ABIs", "a call without a name (number 0x7fffffff, architecture 0xc000003e, "},
+            {"a guard", "dup3 (number 0x124, "},
             {"clauses in another order", "socket (number 0x29, "},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -131,6 +133,7 @@ Test(filter_prove, finds_what_differs_and_says_where)
         laz_cleanup_filter struct laz_filter filter = compile(fixture, LAZ_FILTER_PLAIN);
         uint64_t other[] = {0x5412, 0x541c, 0x5423, 0x5424};
         struct laz_clause swap = call->refuse.items[0];
+        struct laz_clause *clause = NULL;
         switch (i) {
         case 0:
             decision_of(fixture, "dup")->base = verdict_of(LAZ_ACTION_LOG, 0);
@@ -158,6 +161,11 @@ Test(filter_prove, finds_what_differs_and_says_where)
             break;
         case 7:
             fixture->policy.foreign_abi_verdict.errno_value = EPERM;
+            break;
+        case 8:
+            clause = add_clause(
+                    fixture, &decision_of(fixture, "dup3")->guard, (struct laz_verdict){0});
+            add_cond(fixture, clause, IS(0), (uint64_t[]){5}, 1)->negate = true;
             break;
         default:
             call->refuse.items[0] = call->refuse.items[1];
@@ -235,6 +243,26 @@ Test(filter_prove, finds_holes_of_one_input)
     }
 }
 
+/* Under an architecture that only the program knows, a number that only the program knows. */
+Test(filter_prove, finds_a_hole_behind_a_strange_architecture)
+{
+    cleanup_fixture struct fixture *fixture = make_policy();
+    laz_cleanup_filter struct laz_filter filter = compile(fixture, LAZ_FILTER_PLAIN);
+    const struct sock_filter hole[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x1234, 0, 3),
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 7, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    laz_cleanup_filter struct laz_filter open = with_hole(&filter, hole, 5);
+    struct laz_err err;
+    cr_assert_eq(prove(fixture, LAZ_FILTER_PLAIN, &open, &err), -1);
+    cr_assert(
+            strncmp(err.message, "a call without a name (number 0x7, architecture 0x1234", 54) == 0,
+            "%s", err.message);
+}
+
 /* The same instructions in front, but they answer what the policy does: nothing to find. */
 Test(filter_prove, accepts_any_program_that_means_the_policy)
 {
@@ -266,6 +294,24 @@ Test(filter_prove, refuses_tests_of_it_knows_not_what)
     cr_assert_eq(prove(fixture, LAZ_FILTER_PLAIN, &odd, &err), -1);
     cr_assert_eq(err.kind, LAZ_E_PROOF);
     cr_assert_str_eq(err.message, "the filter has a test that looks at different words");
+}
+
+/* One bit set and another one not: no constant says where to look. */
+Test(filter_prove, refuses_tests_of_bits_of_the_number)
+{
+    cleanup_fixture struct fixture *fixture = make_policy();
+    laz_cleanup_filter struct laz_filter filter = compile(fixture, LAZ_FILTER_PLAIN);
+    const struct sock_filter bits[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+            BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x10000000, 0, 2),
+            BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x08000000, 1, 0),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    laz_cleanup_filter struct laz_filter odd = with_hole(&filter, bits, 4);
+    struct laz_err err;
+    cr_assert_eq(prove(fixture, LAZ_FILTER_PLAIN, &odd, &err), -1);
+    cr_assert_eq(err.kind, LAZ_E_PROOF);
+    cr_assert_str_eq(err.message, "the filter tests single bits of the number or the architecture");
 }
 
 Test(filter_prove, refuses_rather_than_trying_less)

@@ -79,7 +79,7 @@ static int take_option(const struct laz_cli_command *command, char **argv, int *
             if (value[0] != '\0') {
                 return laz_err_set(err, LAZ_E_USAGE, 0, "--%s takes no value", options[id].name);
             }
-            return set_option(arguments, (enum laz_cli_option)id, NULL, err);
+            return set_option(arguments, (enum laz_cli_option)id, "", err);
         }
         if (value[0] == '=') {
             value++;

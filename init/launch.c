@@ -76,7 +76,7 @@ static void pick_environment(
     }
     cursor = image->env_set.first;
     for (uint32_t i = 0; i < image->env_set.n; i++) {
-        picked->items[picked->n++] = (char *)(uintptr_t)laz_strings_next(&cursor);
+        picked->items[picked->n++] = laz_unconst(laz_strings_next(&cursor));
     }
     picked->items[picked->n] = NULL;
 }

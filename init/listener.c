@@ -23,9 +23,8 @@ void laz_listener_init(struct laz_listener *listener, int fd)
 {
     listener->fd = fd;
     listener->may_hold = true;
-    uint64_t flags = LAZ_SECCOMP_SYNC_WAKE_UP;
     /* before 6.6 the answer takes the slow way across processors; nothing else changes */
-    (void)laz_sys_ioctl(fd, LAZ_SECCOMP_NOTIF_SET_FLAGS, (void *)(uintptr_t)flags);
+    (void)laz_sys_ioctl_value(fd, LAZ_SECCOMP_NOTIF_SET_FLAGS, LAZ_SECCOMP_SYNC_WAKE_UP);
 }
 
 /* RECV blocks while nothing is waiting, whatever O_NONBLOCK says: so look first. If the caller dies
@@ -201,7 +200,8 @@ static bool refuse(struct laz_listener *listener, const struct laz_image *image,
         }
         hold_or_answer(listener, image, notif->id, errno_value, now_ns);
     }
-    return count_window(listener, image, now_ns);
+    /* in mode observe nothing is refused, so nothing may be held against the workload */
+    return image->mode != LAZ_MODE_OBSERVE && count_window(listener, image, now_ns);
 }
 
 int laz_listener_turn(struct laz_listener *listener, const struct laz_image *image,

@@ -27,12 +27,12 @@ void laz_pid1_narrow(struct laz_pid1 *pid1)
 {
     const struct sock_fprog program = {
             .len = (unsigned short)(sizeof(laz_pid1_filter) / sizeof(laz_pid1_filter[0])),
-            .filter = (struct sock_filter *)(uintptr_t)laz_pid1_filter, /* only read */
+            .filter = laz_unconst(laz_pid1_filter),
     };
     /* Each of them is worth having without the others. */
     bool few = keep_kill_only(pid1->launch.probe.effective) == 0;
     bool filtered = prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) == 0 &&
-            laz_sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, (void *)(uintptr_t)&program) == 0;
+            laz_sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, laz_unconst(&program)) == 0;
     if (!few || !filtered) {
         pid1->degraded |= LAZ_DEGRADED_BIT(OWN_FILTER);
     }

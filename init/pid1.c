@@ -72,6 +72,20 @@ static int send_signal(pid_t pid, const struct laz_signal *signal)
     return (int)syscall(SYS_rt_sigqueueinfo, pid, signal->number, &info);
 }
 
+static void tell_signal(struct laz_pid1 *pid1, const struct laz_signal *signal, const char *ev,
+        int severity, const char *act)
+{
+    const struct laz_signal_note note = {
+            .ev = ev,
+            .act = act,
+            .severity = severity,
+            .number = signal->number,
+            .sender = signal->pid,
+            .sender_uid = signal->uid,
+    };
+    laz_trail_signal(&pid1->trail, &note);
+}
+
 static void do_deliver(struct laz_pid1 *pid1, const struct laz_do *action)
 {
     const struct laz_signal *signal = &action->signal;
@@ -79,14 +93,12 @@ static void do_deliver(struct laz_pid1 *pid1, const struct laz_do *action)
         return;
     }
     if (action->guard && !is_handled(pid1, signal->number)) {
-        laz_trail_signal(&pid1->trail, "signal.drop", 2, signal->number, "guarded", signal->pid,
-                signal->uid);
+        tell_signal(pid1, signal, "signal.drop", 2, "guarded");
         return;
     }
     pid_t target = action->group ? -pid1->launch.pid : pid1->launch.pid;
     if (send_signal(target, signal) < 0) {
-        laz_trail_signal(&pid1->trail, "signal.undelivered", 6, signal->number,
-                laz_err_errno_name(errno), signal->pid, signal->uid);
+        tell_signal(pid1, signal, "signal.undelivered", 6, laz_err_errno_name(errno));
     }
 }
 
@@ -103,8 +115,21 @@ static void do_note(struct laz_pid1 *pid1, const struct laz_do *action)
             [LAZ_NOTE_HELD_OVERFLOW] = {"signal.drop", 4, "overflow"},
             [LAZ_NOTE_FORCED] = {"stop.forced", 4, "SIGKILL"},
     };
-    laz_trail_signal(&pid1->trail, notes[action->note].ev, notes[action->note].severity,
-            action->signal.number, notes[action->note].act, action->signal.pid, action->signal.uid);
+    tell_signal(pid1, &action->signal, notes[action->note].ev, notes[action->note].severity,
+            notes[action->note].act);
+}
+
+/* The group, and the workload itself in case it has left it. */
+static void do_kill_main(struct laz_pid1 *pid1)
+{
+    if (pid1->main_exited) {
+        return;
+    }
+    (void)kill(-pid1->launch.pid, SIGKILL);
+    if (kill(pid1->launch.pid, SIGKILL) < 0) {
+        const struct laz_signal killed = {.number = SIGKILL};
+        tell_signal(pid1, &killed, "signal.undelivered", 8, laz_err_errno_name(errno));
+    }
 }
 
 static void do_abort_start(struct laz_pid1 *pid1)
@@ -162,13 +187,7 @@ static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
         do_abort_start(pid1);
         break;
     case LAZ_DO_KILL_MAIN:
-        if (!pid1->main_exited) {
-            (void)kill(-pid1->launch.pid, SIGKILL);
-            if (kill(pid1->launch.pid, SIGKILL) < 0) {
-                laz_trail_signal(&pid1->trail, "signal.undelivered", 8, SIGKILL,
-                        laz_err_errno_name(errno), 0, 0);
-            }
-        }
+        do_kill_main(pid1);
         break;
     case LAZ_DO_TERM_OTHERS:
         laz_pid1_signal_others(pid1, SIGTERM);

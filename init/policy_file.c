@@ -157,7 +157,7 @@ static _Noreturn void setup_in_child(const char *program, const char *policy, in
         _exit(109);
     }
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
-    (void)execve(program, (char *const *)(uintptr_t)arguments, environment); /* it only reads */
+    (void)execve(program, laz_unconst(arguments), environment);
     _exit(errno == ENOENT ? 127 : 126);
 }
 

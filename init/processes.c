@@ -58,21 +58,21 @@ void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number)
 
 void laz_pid1_reap_main(struct laz_pid1 *pid1)
 {
-    struct rusage usage = {0};
-    int status = 0;
-    while (wait4(pid1->launch.pid, &status, 0, &usage) < 0 && errno == EINTR) {
+    struct laz_exit_note note = {.pid = pid1->launch.pid,
+            .status = pid1->main_status,
+            .forced = pid1->state.forced,
+            .oom_kills = -1};
+    while (wait4(pid1->launch.pid, NULL, 0, &note.usage) < 0 && errno == EINTR) {
     }
     pid1->main_reaped = true;
-    uint64_t ran_ns = laz_pid1_now_ns() - pid1->started_ns;
+    note.ran_ms = (laz_pid1_now_ns() - pid1->started_ns) / 1000000;
     char text[LAZ_MEMORY_EVENTS_MAX];
-    int64_t oom_kills = -1;
     ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
     if (n > 0) {
         text[n] = '\0';
-        oom_kills = laz_pid1_oom_kills(text) - pid1->oom_kills_before;
+        note.oom_kills = laz_pid1_oom_kills(text) - pid1->oom_kills_before;
     }
-    laz_trail_exit(&pid1->trail, pid1->launch.pid, pid1->main_status, &usage, pid1->state.forced,
-            ran_ns / 1000000, oom_kills);
+    laz_trail_exit(&pid1->trail, &note);
     pid1->totals.reaped++;
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,9 +21,9 @@
 #include "policy/policy.h"
 
 #define ANSWER_FD     3
-#define CPU_SECONDS   5                   /* the largest policy takes a hundredth of it */
-#define MEMORY_BYTES  (256 * 1024 * 1024) /* address space */
-#define DIRECTORY_MAX 4096                /* the kernel\'s PATH_MAX */
+#define CPU_SECONDS   5                     /* the largest policy takes a hundredth of it */
+#define MEMORY_BYTES  (UINT64_C(256) << 20) /* address space */
+#define DIRECTORY_MAX 4096                  /* the kernel\'s PATH_MAX */
 
 static int fail(const struct laz_err *err)
 {
@@ -97,9 +98,9 @@ static int narrow(const char *policy, struct laz_err *err)
     }
     const struct sock_fprog program = {
             .len = (unsigned short)(sizeof(laz_setup_filter) / sizeof(laz_setup_filter[0])),
-            .filter = (struct sock_filter *)(uintptr_t)laz_setup_filter, /* only read */
+            .filter = laz_unconst(laz_setup_filter),
     };
-    if (laz_sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, (void *)(uintptr_t)&program) < 0) {
+    if (laz_sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, laz_unconst(&program)) < 0) {
         return laz_err_set(err, LAZ_E_ENFORCE, errno, "seccomp: %s", strerror(errno));
     }
     return 0;
@@ -131,15 +132,20 @@ int main(int argc, char **argv)
             .passwd_path = "/etc/passwd",
             .group_path = "/etc/group",
     };
-    static struct laz_diagnostics diagnostics;
+    struct laz_diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+    if (diagnostics == NULL) {
+        (void)laz_err_set(&err, LAZ_E_MEMORY, errno, "no memory");
+        return fail(&err);
+    }
     struct laz_policy *policy = NULL;
-    int result = laz_policy_load(&source, &diagnostics, &policy, &err);
-    for (size_t i = 0; i < diagnostics.n; i++) {
-        laz_diagnostic_print(&diagnostics.items[i], stderr);
+    int result = laz_policy_load(&source, diagnostics, &policy, &err);
+    for (size_t i = 0; i < diagnostics->n; i++) {
+        laz_diagnostic_print(&diagnostics->items[i], stderr);
     }
     if (result == 0) {
         result = answer(policy, &err);
     }
     laz_policy_free(policy);
+    free(diagnostics);
     return result < 0 ? fail(&err) : 0;
 }

@@ -215,15 +215,14 @@ void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int e
     write_or_count(trail, &json);
 }
 
-void laz_trail_signal(struct laz_trail *trail, const char *ev, int severity, int signal_number,
-        const char *act, pid_t sender, uint32_t sender_uid)
+void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note)
 {
     char name[24];
-    (void)snprintf(name, sizeof(name), "signal %d", signal_number);
-    LAZ_TRAIL_BEGIN(trail, json, .ev = ev, .severity = severity, .pid = sender, .exe = "",
-            .obj = name, .act = act);
-    laz_json_i64(&json, "sender_pid", sender);
-    laz_json_u64(&json, "sender_uid", sender_uid);
+    (void)snprintf(name, sizeof(name), "signal %d", note->number);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = note->ev, .severity = note->severity, .pid = note->sender,
+            .exe = "", .obj = name, .act = note->act);
+    laz_json_i64(&json, "sender_pid", note->sender);
+    laz_json_u64(&json, "sender_uid", note->sender_uid);
     write_or_count(trail, &json);
 }
 
@@ -296,22 +295,25 @@ void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *re
     write_or_count(trail, &json);
 }
 
-void laz_trail_exit(struct laz_trail *trail, pid_t pid, int status, const struct rusage *usage,
-        bool forced, uint64_t ran_ms, int64_t oom_kills)
+static int64_t milliseconds(struct timeval time)
 {
-    bool by_signal = WIFSIGNALED(status);
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "proc.exit", .severity = by_signal ? 5 : 1, .pid = pid,
+    return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
+}
+
+void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note)
+{
+    bool by_signal = WIFSIGNALED(note->status);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "proc.exit", .severity = by_signal ? 5 : 1, .pid = note->pid,
             .exe = trail->main_exe, .obj = "workload", .act = by_signal ? "killed" : "exited");
     laz_json_i64(&json, by_signal ? "signal" : "status",
-            by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
-    laz_json_bool(&json, "core", by_signal && WCOREDUMP(status));
-    laz_json_bool(&json, "forced", forced);
-    laz_json_u64(&json, "ran_ms", ran_ms);
-    laz_json_i64(&json, "user_ms", usage->ru_utime.tv_sec * 1000 + usage->ru_utime.tv_usec / 1000);
-    laz_json_i64(
-            &json, "system_ms", usage->ru_stime.tv_sec * 1000 + usage->ru_stime.tv_usec / 1000);
-    laz_json_i64(&json, "max_rss_kib", usage->ru_maxrss);
-    laz_json_i64(&json, "oom_kills", oom_kills);
+            by_signal ? WTERMSIG(note->status) : WEXITSTATUS(note->status));
+    laz_json_bool(&json, "core", by_signal && WCOREDUMP(note->status));
+    laz_json_bool(&json, "forced", note->forced);
+    laz_json_u64(&json, "ran_ms", note->ran_ms);
+    laz_json_i64(&json, "user_ms", milliseconds(note->usage.ru_utime));
+    laz_json_i64(&json, "system_ms", milliseconds(note->usage.ru_stime));
+    laz_json_i64(&json, "max_rss_kib", note->usage.ru_maxrss);
+    laz_json_i64(&json, "oom_kills", note->oom_kills);
     write_or_count(trail, &json);
 }
 

@@ -38,8 +38,17 @@ struct laz_digests {
 void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
         const struct laz_launch *launch, laz_degraded degraded, const struct laz_digests *digests);
 void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code);
-void laz_trail_signal(struct laz_trail *trail, const char *ev, int severity, int signal_number,
-        const char *act, pid_t sender, uint32_t sender_uid);
+/* What happened to a signal. */
+struct laz_signal_note {
+    const char *ev;
+    const char *act;
+    int severity;
+    int number;
+    pid_t sender;
+    uint32_t sender_uid;
+};
+
+void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note);
 
 struct laz_refused {
     pid_t pid;
@@ -55,8 +64,17 @@ struct laz_refused {
 void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused);
 void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *refused,
         uint64_t attempts, int32_t budget);
-void laz_trail_exit(struct laz_trail *trail, pid_t pid, int status, const struct rusage *usage,
-        bool forced, uint64_t ran_ms, int64_t oom_kills);
+/* How the workload ended. */
+struct laz_exit_note {
+    pid_t pid;
+    int status; /* as wait(2) */
+    struct rusage usage;
+    bool forced;
+    uint64_t ran_ms;
+    int64_t oom_kills; /* -1: not known */
+};
+
+void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note);
 
 struct laz_totals {
     uint64_t denied;

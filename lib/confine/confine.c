@@ -204,7 +204,7 @@ static int load_filter_in_child(const struct laz_image_bpf *bpf, unsigned flags)
 {
     struct sock_fprog program = {
             .len = (unsigned short)bpf->n,
-            .filter = (struct sock_filter *)(uintptr_t)bpf->insns, /* the kernel only reads it */
+            .filter = laz_unconst(bpf->insns),
     };
     int result = -1;
     for (int i = 0; i <= JIT_RETRIES; i++) {

@@ -86,6 +86,11 @@ static inline int laz_sys_ioctl(int fd, unsigned long request, void *argument)
     return (int)syscall(SYS_ioctl, fd, request, argument);
 }
 
+static inline int laz_sys_ioctl_value(int fd, unsigned long request, uint64_t value)
+{
+    return (int)syscall(SYS_ioctl, fd, request, value);
+}
+
 static inline int laz_sys_landlock_create(
         const struct laz_ll_ruleset *attr, size_t size, uint32_t flags)
 {

@@ -75,7 +75,8 @@ int laz_err_exit_code(enum laz_err_kind kind)
     return entry_of(kind)->exit_code;
 }
 
-const char *laz_err_errno_name(int sys_errno)
+/* A case for each errno: a table would need relocations, which PID 1 pays for with a page. */
+const char *laz_err_errno_name(int sys_errno) /* NOLINT(readability-function-size) */
 {
     switch (sys_errno) {
 #define LAZ_ERRNO(name)                                                                            \

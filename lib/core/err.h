@@ -8,12 +8,21 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define LAZ_MUST_CHECK __attribute__((warn_unused_result))
 /* An ignored result, said aloud: gcc does not take a cast to void for an answer. */
 static inline void laz_ignore(int result)
 {
     (void)result;
+}
+
+/* For interfaces that take a pointer to something that they only read, and do not say so. */
+static inline void *laz_unconst(const void *pointer)
+{
+    void *result = NULL;
+    (void)memcpy(&result, &pointer, sizeof(result));
+    return result;
 }
 
 #define LAZ_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))

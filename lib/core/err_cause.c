@@ -9,7 +9,7 @@ const char *laz_err_cause(enum laz_err_kind kind)
 {
     static const char *const causes[LAZ_E_COUNT] = {
             [LAZ_E_NONE] = "",
-#define LAZ_ERROR(id, name, exit_code, cause, remedy) [LAZ_E_##id] = cause,
+#define LAZ_ERROR(id, name, exit_code, cause, remedy) [LAZ_E_##id] = (cause),
 #include "core/err.def"
 #undef LAZ_ERROR
     };

@@ -53,7 +53,7 @@ static void put_ceilings(struct laz_buf *ret)
 static void put_words(struct laz_buf *ret, const struct laz_word *words)
 {
     bool is_first = true;
-    for (; words->word != NULL; words++) {
+    for (; words != NULL && words->word != NULL; words++) {
         if (!words->is_later) {
             laz_buf_printf(ret, "%s`%s`", is_first ? "" : ", ", words->word);
             is_first = false;

@@ -92,10 +92,10 @@ enum laz_abi {
 };
 
 /* The word of a value; static; "?" beyond the list. */
-const char *laz_action_name(enum laz_action action);
-const char *laz_mode_name(enum laz_mode mode);
-const char *laz_level_name(enum laz_level level);
-const char *laz_require_name(enum laz_require require);
-const char *laz_path_class_name(enum laz_path_class class);
+const char *laz_action_name(enum laz_action value);
+const char *laz_mode_name(enum laz_mode value);
+const char *laz_level_name(enum laz_level value);
+const char *laz_require_name(enum laz_require value);
+const char *laz_path_class_name(enum laz_path_class value);
 
 #endif

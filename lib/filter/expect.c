@@ -105,7 +105,7 @@ static int report(const struct laz_policy *policy, const struct laz_policy_test 
             test->call->name, wanted, got);
 }
 
-static int run_all(const struct laz_policy *policy, enum laz_arch arch,
+int laz_filter_run_tests(const struct laz_policy *policy, enum laz_arch arch,
         const struct laz_filter *with_events, const struct laz_filter *plain, struct laz_err *err)
 {
     for (size_t i = 0; i < policy->n_tests; i++) {
@@ -116,20 +116,4 @@ static int run_all(const struct laz_policy *policy, enum laz_arch arch,
         }
     }
     return 0;
-}
-
-int laz_filter_run_tests(const struct laz_policy *policy, enum laz_arch arch, struct laz_err *err)
-{
-    if (policy->n_tests == 0) {
-        return 0;
-    }
-    struct laz_policy enforced = *policy; /* borrows everything */
-    enforced.mode = LAZ_MODE_ENFORCE;
-    laz_cleanup_filter struct laz_filter with_events = {0};
-    laz_cleanup_filter struct laz_filter plain = {0};
-    if (laz_filter_compile(&enforced, arch, LAZ_FILTER_WITH_EVENTS, &with_events, err) < 0 ||
-            laz_filter_compile(&enforced, arch, LAZ_FILTER_PLAIN, &plain, err) < 0) {
-        return -1;
-    }
-    return run_all(policy, arch, &with_events, &plain, err);
 }

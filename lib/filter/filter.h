@@ -74,10 +74,10 @@ enum laz_filter_test_result laz_filter_test(const struct laz_filter *with_events
         const struct laz_filter *plain, enum laz_arch arch, const struct laz_policy_test *test,
         struct laz_verdict *ret_seen);
 
-/* Compile for mode enforce and run all tests of the policy. LAZ_E_TEST_FAILED with the position and
- * both answers of the first one that is broken. */
-LAZ_MUST_CHECK int laz_filter_run_tests(
-        const struct laz_policy *policy, enum laz_arch arch, struct laz_err *err);
+/* Run all tests of the policy, likewise. LAZ_E_TEST_FAILED with the position and both answers of
+ * the first one that is broken. */
+LAZ_MUST_CHECK int laz_filter_run_tests(const struct laz_policy *policy, enum laz_arch arch,
+        const struct laz_filter *with_events, const struct laz_filter *plain, struct laz_err *err);
 
 /* Compile, prove and encode a policy into a block, if its tests pass: what lazaret-setup and
  * `policy compile` both do. */

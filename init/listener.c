@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 
 #include "confine/sys.h"
-#include "filter/evaluate.h"
+#include "core/bpf.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define NS_PER_MS     UINT64_C(1000000)

@@ -6,7 +6,7 @@
 #ifndef LAZ_FILTER_FILTER_H
 #define LAZ_FILTER_FILTER_H
 
-#include "filter/evaluate.h"
+#include "core/bpf.h"
 #include "policy/policy.h"
 
 /* Which program: one of the two of a policy image, or that of one of our own processes. */

@@ -7,7 +7,7 @@
 #ifndef LAZ_FILTER_SURVEY_H
 #define LAZ_FILTER_SURVEY_H
 
-#include "filter/evaluate.h"
+#include "core/bpf.h"
 #include "policy/image.h"
 
 #define LAZ_SURVEY_TESTS_MAX 8192  /* of one filter, or of one call in policy and filter */

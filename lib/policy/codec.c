@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "filter/evaluate.h"
+#include "core/bpf.h"
 #include "policy/image.h"
 
 /* magic, version, length, SHA-256 of everything behind the header */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "filter/evaluate.h"
+#include "core/bpf.h"
 
 #define HEADER_SIZE 48 /* magic, version, length, digest */
 

@@ -4,7 +4,7 @@
  * linked into PID 1, which runs it on every refused call. Must never run a program that the checker
  * did not take.
  */
-#include "filter/evaluate.h"
+#include "core/bpf.h"
 
 #include <assert.h>
 #include <string.h>

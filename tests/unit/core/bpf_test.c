@@ -2,7 +2,7 @@
  *
  * lib/filter/evaluate: which programs are taken, and what they answer.
  */
-#include "filter/evaluate.h"
+#include "core/bpf.h"
 
 #include <string.h>
 

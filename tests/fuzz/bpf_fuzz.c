@@ -3,7 +3,7 @@
  * Bytes as a program and its input. A program that is taken ends within its own length, answers
  * with one of its returns, and depends on nothing but the words that it read.
  */
-#include "filter/evaluate.h"
+#include "core/bpf.h"
 
 #include <stdint.h>
 #include <stdlib.h>

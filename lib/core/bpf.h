@@ -3,8 +3,8 @@
  * Runs a classic BPF program over one struct seccomp_data, exactly as the kernel's seccomp does.
  * libc only: PID 1 uses it to learn what a refused call answers, setup and cli to prove a filter.
  */
-#ifndef LAZ_FILTER_EVALUATE_H
-#define LAZ_FILTER_EVALUATE_H
+#ifndef LAZ_CORE_BPF_H
+#define LAZ_CORE_BPF_H
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>

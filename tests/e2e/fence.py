@@ -303,7 +303,12 @@ class Run:
         self.go()
 
     def traced(self):
-        """The lines of the trace so far."""
+        """The lines of the trace; all of them once the init and whatever it started have ended."""
+        if self.ended is not None:
+            try:
+                self.tracer.wait(2)
+            except subprocess.TimeoutExpired:
+                pass
         return (self.folder / "trace").read_text().splitlines()
 
     def inject(self, words, uid=None, wait=True):

@@ -40,8 +40,9 @@ def soak(mode):
     words = []
     for _ in range(ROUNDS):
         words += [source.choice(["orphans=3", "zombies=20", "sleep=1", "spin=1"])]
-    with INIT.start(["block=all", "say=first", *words, "say=last", "until=15", "exit=7"], mode) as run:
+    with INIT.start(["block=all", "say=first", "sleep=400", *words, "say=last", "until=15", "exit=7"], mode) as run:
         run.expect("say", text="first")
+        run.seen("nothing", settle=0.2)  # init may still be closing what it needed for the start
         before = memory(run)
         sent = 0
         end = time.monotonic() + 600

@@ -153,7 +153,7 @@ static void init_exec_in_child(struct warden *w, const char *terminal_name, int 
     conditions_apply_in_child(&w->plan->conditions, terminal);
     /* Kept out of the init's sight: a death signal is a condition of its own in the tests. */
     (void)prctl(PR_SET_PDEATHSIG, 0);
-    if (w->plan->conditions.hold && read(hold, &go, 1) != 1) {
+    if (w->plan->conditions.hold && (write(hold, "h", 1) != 1 || read(hold, &go, 1) != 1)) {
         die("hold");
     }
     (void)execvp(w->plan->command[0], w->plan->command);
@@ -175,7 +175,8 @@ static void init_start(struct warden *w)
             die("terminal");
         }
     }
-    if (pipe2(exec_pipe, O_CLOEXEC) != 0 || pipe2(hold, O_CLOEXEC) != 0) {
+    if (pipe2(exec_pipe, O_CLOEXEC) != 0 ||
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hold) != 0) {
         die("pipe2");
     }
     /* High numbers, so that a limit of three descriptors is not used up by this pipe. */
@@ -189,6 +190,12 @@ static void init_start(struct warden *w)
     (void)close(high);
     (void)close(hold[0]);
     w->hold = hold[1];
+    char held = 0;
+    /* A tracer that is attached from now on sees nothing of the fence's but the end of this read.
+     */
+    if (w->plan->conditions.hold && read(w->hold, &held, 1) != 1) {
+        die("hold");
+    }
     w->init_exec = exec_pipe[0];
     (void)snprintf(text, sizeof text, "{\"ev\":\"started\",\"pid\":%d,\"t\":%lld}", w->init,
             (long long)now_ns());

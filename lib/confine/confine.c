@@ -258,11 +258,10 @@ static int wait_at_gate_in_child(int sock)
 
 static void step_in_child(const struct laz_confine *confine, enum laz_confine_step step, int result)
 {
+    confine->page->step = (int32_t)step;
     if (result < 0) {
-        confine->page->step = step;
         fail_in_child(confine->page, NULL);
     }
-    confine->page->step = step;
 }
 
 static void become_user_in_child(const struct laz_confine *confine)

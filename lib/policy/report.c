@@ -181,6 +181,7 @@ static void report(struct laz_report *report, bool is_warning, enum laz_err_kind
 }
 
 /* "path: " and the sentence. A message that does not fit is cut. */
+LAZ_PRINTF(3, 0)
 static void compose(
         struct laz_buf *buf, const struct laz_node *node, const char *format, va_list args)
 {

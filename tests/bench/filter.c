@@ -177,7 +177,7 @@ static int conditions_allow(scmp_filter_ctx context)
     int answer = 0;
     for (size_t i = 0; i < sizeof(personalities) / sizeof(personalities[0]); i++) {
         answer |= seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
-                SCMP_A0(SCMP_CMP_EQ, personalities[i]));
+                SCMP_A0(SCMP_CMP_EQ, personalities[i], 0));
     }
     answer |= seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
             SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACE_FLAGS, 0));

@@ -220,7 +220,7 @@ def calls():
         "lazaret, web-api, no events": command(adapters.LAZARET, app, policy=silent),
     }
     found = {name: {"allowed": [], "refused": []} for name in kinds}
-    for _ in range(count(15, 1)):
+    for _ in range(count(25, 1)):
         for name, argv in kinds.items():
             seen = payload(["taskset", "-c", "1", *argv], 60)
             for which in ("allowed", "refused"):
@@ -233,7 +233,9 @@ def calls():
             base = found["no filter"][which]
             show(name, found[name][which], "ns", None if name == "no filter" else base)
     middle = {name: {w: statistics.median(v) for w, v in f.items()} for name, f in found.items()}
-    goal("allowed call over no filter", middle["lazaret, web-api"]["allowed"] - middle["no filter"]["allowed"], 12, "ns")
+    # The difference of each round: two runs that follow each other share the machine's mood.
+    over = [b - a for a, b in zip(found["no filter"]["allowed"], found["lazaret, web-api"]["allowed"])]
+    goal("allowed call over no filter, median difference", statistics.median(over), 12, "ns")
     goal("refused call against Docker's filter",
          middle["lazaret, web-api"]["refused"] / middle["Docker's default filter"]["refused"], 0.6)
 

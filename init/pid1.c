@@ -458,7 +458,6 @@ static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns)
 enum {
     POLL_SIGNALS,
     POLL_SOCK,
-    POLL_EXEC,
     POLL_LISTENER,
     POLL_COUNT
 };

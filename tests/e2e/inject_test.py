@@ -34,7 +34,7 @@ LEFT = {
 }
 STARTING_ROLES = ("init", "setup", "child", "sibling")
 WORKERS = 2
-LOOP_CALLS_MAX = 200  # beside three times the baseline's: a loop that spins makes thousands
+LOOP_CALLS_MAX = 300  # in a run without a failure, and beside three times as many: a loop that spins makes thousands
 
 
 def policy(**changes):
@@ -75,7 +75,8 @@ def errors_of(call, wanted=ERRORS):
 
 
 def points(baseline, roles):
-    return [c for c in baseline.calls if c[0] in roles]
+    """The recorded calls; of sched_yield, which init makes as often as time wants, the first."""
+    return [c for c in baseline.calls if c[0] in roles and (c[1] != "sched_yield" or c[2] == 1)]
 
 
 def first_and_last(found):
@@ -135,7 +136,7 @@ def each(name, scenario, baseline, plans, judge):
     tally = Tally()
 
     def one(plan):
-        outcome = harness.perform(scenario, plan, baseline=baseline)
+        outcome = harness.perform(scenario, plan, plan.action == "hold", baseline)
         try:
             return plan, outcome, judge(plan, outcome), None
         except laz.Failed as why:
@@ -178,6 +179,7 @@ for each_scenario in SCENARIOS:
 
 def loop_fails(scenario):
     baseline = harness.Baseline(scenario)
+    laz.check(baseline.totals["loop"] <= LOOP_CALLS_MAX, f"busy without a failure: {baseline.totals['loop']} calls")
 
     def judge(plan, outcome):
         harness.judge_life(outcome)
@@ -213,19 +215,6 @@ def before_arming(baseline):
     return own[:own.index(("init", "rt_sigprocmask", 1))]
 
 
-def after_decision(baseline):
-    """The points, and their edges, after init's last look at its signals: a stop that comes now is a normal one.
-
-    The child's too, if a byte on a socket is its gate: what it does after that byte.
-    """
-    late = []
-    for role in ("init", "child"):
-        own = points(baseline, (role,))
-        last = max((i for i, (_, call, _) in enumerate(own) if call == "read"), default=len(own))
-        late += [(*p, "exit") for p in own[last:]] + [(*p, "enter") for p in own[last + 1:]]
-    return late
-
-
 def held_plans(found, action, edges):
     return [Plan(action, *point, edge) for point in found for edge in edges if point[1] != "exit_group"]
 
@@ -240,7 +229,7 @@ def judge_normal_stop(outcome):
 
 def stopped_at_each(scenario):
     baseline = baseline_of(scenario.name)
-    early, late = before_arming(baseline), after_decision(baseline)
+    early = before_arming(baseline)
 
     def judge(plan, outcome):
         laz.check(outcome.ended is not None, f"hang\n{outcome.described}")
@@ -253,7 +242,7 @@ def stopped_at_each(scenario):
         if outcome.execd and (outcome.execd_before_hold or not outcome.held):
             judge_normal_stop(outcome)
             return "stopped after its exec", ""
-        if outcome.execd and (*point, plan.detail) in late:
+        if outcome.execd and outcome.decided_before_hold:
             judge_normal_stop(outcome)
             return "came after the decision, stopped after its exec", ""
         laz.check(not outcome.execd, f"the workload started after the stop request, {outcome.ended}")

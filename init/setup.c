@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 {
     struct laz_err err = {0};
     if (argc != 3 || fcntl(ANSWER_FD, F_GETFD) < 0) {
-        (void)laz_err_set(&err, LAZ_E_USAGE, 0, "lazaret-setup is started by lazaret-init alone");
+        (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "lazaret-setup is started by lazaret-init alone");
         return fail(&err);
     }
     if (narrow(argv[2], &err) < 0) {

@@ -218,9 +218,8 @@ static int work_runtime(void)
 static int answer(int fd, int code, const char *body, size_t size)
 {
     char head[128];
-    int length =
-            snprintf(head, sizeof head, "HTTP/1.1 %d -\r\nContent-Length: %zu\r\n\r\n", code, size);
-    if (send(fd, head, (size_t)length, MSG_NOSIGNAL | MSG_MORE) != length) {
+    int n = snprintf(head, sizeof head, "HTTP/1.1 %d -\r\nContent-Length: %zu\r\n\r\n", code, size);
+    if (send(fd, head, (size_t)n, MSG_NOSIGNAL | MSG_MORE) != n) {
         return -1;
     }
     for (size_t sent = 0; sent < size;) {

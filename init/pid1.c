@@ -253,7 +253,7 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
-    laz_image_filter_digest(&pid1->image, pid1->digests.filter);
+    laz_image_filter_digest(&pid1->image, pid1->filter_digest);
     laz_pid1_narrow(pid1);
 }
 
@@ -269,7 +269,7 @@ static bool attest(struct laz_pid1 *pid1, uint64_t now_ns)
     pid1->degraded |= laz_launch_part(launch) ? 0 : LAZ_DEGRADED_BIT(STREAMS);
     pid1->trail.main_pid = launch->pid;
     pid1->trail.main_exe = launch->path;
-    laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, &pid1->digests);
+    laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->filter_digest);
     pid1->gate_open = true;
     return true;
 }

@@ -28,7 +28,7 @@ struct laz_pid1 {
     struct laz_state state;
     struct laz_image image;
     bool has_image;
-    struct laz_digests digests;
+    uint8_t filter_digest[LAZ_SHA256_SIZE];
     struct laz_options options;
     char **environment; /* until the fork */
     struct laz_launch launch;

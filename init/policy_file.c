@@ -106,7 +106,6 @@ static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, s
             check_pin(&pid1->image, block, length, pid1->options.pin, err) < 0) {
         return -1;
     }
-    (void)memcpy(pid1->digests.image, pid1->image.digest, LAZ_SHA256_SIZE);
     pid1->has_image = true;
     pid1->trail.ctr = pid1->image.name;
     return 0;
@@ -215,9 +214,13 @@ int laz_pid1_take_setup(struct laz_pid1 *pid1, int status, struct laz_err *err)
                 "lazaret-setup is neither beside lazaret-init nor at " SETUP_ELSEWHERE
                 ", or cannot be executed");
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == laz_err_exit_code(LAZ_E_POLICY_INVALID)) {
-        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
-                "lazaret-setup refused the policy; it has said why on stderr");
+    if (WIFEXITED(status) && WEXITSTATUS(status) > LAZ_E_NONE &&
+            WEXITSTATUS(status) < LAZ_E_COUNT) {
+        char message[LAZ_ERR_MESSAGE_MAX];
+        ssize_t n = pread(pid1->setup_fd, message, sizeof(message) - 1, 0);
+        message[n > 0 ? n : 0] = '\0';
+        return laz_err_set(err, (enum laz_err_kind)WEXITSTATUS(status), 0, "%s",
+                n > 0 ? message : "lazaret-setup refused the policy; it has said why on stderr");
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         return laz_err_set(err, LAZ_E_SETUP_FAILED, 0, "lazaret-setup ended with %s %d",

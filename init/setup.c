@@ -25,10 +25,21 @@
 #define MEMORY_BYTES  (UINT64_C(256) << 20) /* address space */
 #define DIRECTORY_MAX 4096                  /* the kernel\'s PATH_MAX */
 
-static int fail(const struct laz_err *err)
+static int say(const struct laz_err *err)
 {
     (void)fprintf(stderr, "lazaret-setup: error: %s: %s\n", laz_err_name(err->kind), err->message);
-    return laz_err_exit_code(err->kind);
+    return (int)err->kind;
+}
+
+/* The exit code is the kind of the error, and the message stands in the answer's place:
+ * lazaret-init repeats both where its events go. */
+static int fail(const struct laz_err *err)
+{
+    struct laz_err ignored = {0};
+    if (ftruncate(ANSWER_FD, 0) == 0 && lseek(ANSWER_FD, 0, SEEK_SET) == 0) {
+        laz_ignore(laz_fd_write_all(ANSWER_FD, err->message, strlen(err->message), &ignored));
+    }
+    return say(err);
 }
 
 /* One file or directory, for reading; what is not there needs no rule. */
@@ -120,8 +131,9 @@ int main(int argc, char **argv)
 {
     struct laz_err err = {0};
     if (argc != 3 || fcntl(ANSWER_FD, F_GETFD) < 0) {
-        (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "lazaret-setup is started by lazaret-init alone");
-        return fail(&err);
+        (void)laz_err_set(
+                &err, LAZ_E_INTERNAL, 0, "lazaret-setup is started by lazaret-init alone");
+        return say(&err); /* whatever descriptor 3 is, it is not ours */
     }
     if (narrow(argv[2], &err) < 0) {
         return fail(&err);

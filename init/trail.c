@@ -177,7 +177,8 @@ static void attested_member(
 }
 
 void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
-        const struct laz_launch *launch, laz_degraded degraded, const struct laz_digests *digests)
+        const struct laz_launch *launch, laz_degraded degraded,
+        const uint8_t filter_digest[LAZ_SHA256_SIZE])
 {
     struct utsname name = {0};
     (void)uname(&name); /* an empty release says that it is unknown */
@@ -188,8 +189,7 @@ void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
     laz_json_string(&json, "kernel", name.release);
     laz_json_bool(&json, "pid1", launch->probe.pid == 1);
     digest_member(&json, "policy_sha256", image->source_digest);
-    digest_member(&json, "image_digest", digests->image);
-    digest_member(&json, "filter_sha256", digests->filter);
+    digest_member(&json, "filter_sha256", filter_digest);
     laz_json_string(&json, "events", launch->listener >= 0 ? "notify" : "errno");
     laz_json_i64(&json, "exec_budget", image->exec_budget);
     laz_json_i64(&json, "outer_filters", launch->probe.outer_filters);

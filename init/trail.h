@@ -28,15 +28,10 @@ struct laz_trail {
 LAZ_MUST_CHECK int laz_trail_open(
         const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err);
 
-/* What init.start names the policy by. */
-struct laz_digests {
-    uint8_t image[LAZ_SHA256_SIZE];  /* of the compiled policy, as its header has it */
-    uint8_t filter[LAZ_SHA256_SIZE]; /* of both filters */
-};
-
 /* Each writes one record. */
 void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
-        const struct laz_launch *launch, laz_degraded degraded, const struct laz_digests *digests);
+        const struct laz_launch *launch, laz_degraded degraded,
+        const uint8_t filter_digest[LAZ_SHA256_SIZE]);
 void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code);
 /* What happened to a signal. */
 struct laz_signal_note {

@@ -460,7 +460,6 @@ int laz_image_decode(const void *block, size_t length, struct laz_image *ret, st
         return corrupt(err, "its digest does not match its content");
     }
     struct laz_image image = {0};
-    (void)memcpy(image.digest, seen, sizeof(seen));
     take_body(&in, &image);
     if (in.wrong != NULL) {
         return corrupt(err, in.wrong);

@@ -54,7 +54,6 @@ struct laz_image_bpf {
 struct laz_image {
     uint32_t audit_arch;
     uint8_t source_digest[LAZ_SHA256_SIZE];
-    uint8_t digest[LAZ_SHA256_SIZE]; /* of the block behind its header; decode fills it in */
     const char *name;
     enum laz_mode mode;
     enum laz_level require[LAZ_REQUIRE_COUNT];

@@ -42,7 +42,8 @@ bool laz_launch_part(struct laz_launch *launch)
     return launch->own_table;
 }
 
-void laz_launch_wipe(char **environment)
+/* So that /proc/1/environ shows nothing. */
+static void wipe(char **environment)
 {
     for (; *environment != NULL; environment++) {
         explicit_bzero(*environment, strlen(*environment));
@@ -238,7 +239,7 @@ int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image, ch
         result = fork_child(launch, image, command, picked.items, err);
     }
     (void)munmap(arena, size);
-    laz_launch_wipe(environment);
+    wipe(environment);
     return result;
 }
 

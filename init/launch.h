@@ -12,8 +12,8 @@
 #define LAZ_FILE_PATH_MAX 4096 /* the kernel's PATH_MAX, NUL included */
 #define LAZ_SAID_PATH_MAX 256  /* as much of a path as a message shows */
 
-/* Owned descriptors are -1 when closed. Everything in `arena` is for the child alone and unmapped
- * in PID 1 right after the fork: PID 1 keeps no value of the environment. */
+/* Owned descriptors are -1 when closed. The picked environment is for the child alone and
+ * unmapped in PID 1 right after the fork: PID 1 keeps no value of it. */
 struct laz_launch {
     struct laz_probe probe;
     struct laz_decided decided;
@@ -51,8 +51,5 @@ int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct 
 
 /* Degradations that only show while the child confines itself. */
 laz_degraded laz_launch_degraded(const struct laz_launch *launch);
-
-/* Overwrite the strings of an environment, so that /proc/1/environ shows nothing. */
-void laz_launch_wipe(char **environment);
 
 #endif

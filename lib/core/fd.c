@@ -18,13 +18,6 @@ void laz_fd_close(int *fd)
     *fd = -1;
 }
 
-int laz_take_fd(int *fd)
-{
-    int taken = *fd;
-    *fd = -1;
-    return taken;
-}
-
 int laz_fd_write_all(int fd, const void *bytes, size_t length, struct laz_err *err)
 {
     const char *p = bytes;

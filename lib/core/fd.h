@@ -13,9 +13,6 @@
 void laz_fd_close(int *fd);
 #define laz_cleanup_fd __attribute__((cleanup(laz_fd_close)))
 
-/* Hand over ownership: returns the descriptor and leaves -1. */
-LAZ_MUST_CHECK int laz_take_fd(int *fd);
-
 /* Write all of it, retrying EINTR. Blocks as the descriptor does. */
 LAZ_MUST_CHECK int laz_fd_write_all(int fd, const void *bytes, size_t length, struct laz_err *err);
 

@@ -158,33 +158,51 @@ static void put_rules(const struct laz_policy *policy, const struct laz_syscall 
 
 /* ---- What the workload sees ---- */
 
-static void put_answer(struct laz_buf *buf, struct laz_verdict verdict, bool *already)
+/* What is being said, and of whom. */
+struct answers {
+    const struct laz_policy *policy;
+    const struct laz_syscall *call;
+    struct laz_buf *buf;
+    bool is_lifted; /* a refusal that mode observe lets through has been left out */
+};
+
+/* Mode observe leaves nothing but what the kernel itself answers. */
+static bool is_lifted(const struct answers *answers, struct laz_verdict verdict)
+{
+    uint32_t answer =
+            laz_filter_return(answers->policy, LAZ_FILTER_WITH_EVENTS, answers->call, verdict);
+    return answers->policy->mode == LAZ_MODE_OBSERVE && answer == SECCOMP_RET_USER_NOTIF;
+}
+
+static void put_answer(struct answers *answers, struct laz_verdict verdict)
 {
     if (!laz_words_is_refusal(verdict.action)) {
         return;
     }
+    if (is_lifted(answers, verdict)) {
+        answers->is_lifted = true;
+        return;
+    }
     const char *name = verdict.action == LAZ_ACTION_KILL ? "its end by SIGSYS"
                                                          : laz_err_errno_name(verdict.errno_value);
-    if (buf->data != NULL && strstr(buf->data, name) != NULL) {
+    if (answers->buf->len > 0 && strstr(answers->buf->data, name) != NULL) {
         return; /* said already */
     }
-    laz_buf_printf(buf, "%s%s", *already ? " or " : "", name);
-    *already = true;
+    laz_buf_printf(answers->buf, "%s%s", answers->buf->len > 0 ? " or " : "", name);
 }
 
-static void put_refusals(const struct laz_decision *decision, struct laz_buf *buf)
+static void put_refusals(struct answers *answers, const struct laz_decision *decision)
 {
-    bool already = false;
     for (size_t i = 0; i < decision->refuse.n; i++) {
-        put_answer(buf, decision->refuse.items[i].verdict, &already);
+        put_answer(answers, decision->refuse.items[i].verdict);
     }
     if (decision->guard.n > 0) {
-        put_answer(buf, decision->otherwise, &already);
+        put_answer(answers, decision->otherwise);
     }
     for (size_t i = 0; i < decision->allow.n; i++) {
-        put_answer(buf, decision->allow.items[i].verdict, &already);
+        put_answer(answers, decision->allow.items[i].verdict);
     }
-    put_answer(buf, decision->allow.n > 0 ? decision->otherwise : decision->base, &already);
+    put_answer(answers, decision->allow.n > 0 ? decision->otherwise : decision->base);
 }
 
 static bool is_exec(const struct laz_syscall *call)
@@ -198,13 +216,8 @@ static void put_sees(const struct laz_policy *policy, const struct laz_syscall *
     bool is_always = false;
     int capability = laz_layers_capability(call, &is_always);
     bool lacks = is_always && !laz_layers_keeps(policy, capability);
-    if (policy->mode == LAZ_MODE_OBSERVE) {
-        laz_buf_str(buf,
-                "what the kernel answers, because mode observe refuses nothing; an event says "
-                "what would have been refused");
-        return;
-    }
-    put_refusals(decision, buf);
+    struct answers answers = {.policy = policy, .call = call, .buf = buf};
+    put_refusals(&answers, decision);
     if (buf->len == 0) {
         laz_buf_str(buf,
                 lacks ? "EPERM, from the kernel: the capability is not kept"
@@ -212,11 +225,14 @@ static void put_sees(const struct laz_policy *policy, const struct laz_syscall *
     } else if (is_conditional(decision)) {
         laz_buf_str(buf, " where it is refused, else what the kernel answers");
     }
+    if (answers.is_lifted) {
+        laz_buf_str(buf, "; what would be refused is let through with an event, in mode observe");
+    }
     if (is_exec(call) && policy->exec_budget >= 0 && !laz_words_is_refusal(decision->base.action)) {
         laz_buf_printf(buf,
-                "; from attempt %d on, its own start included, EPERM and an exec.budget "
-                "event (where notifications can be had)",
-                policy->exec_budget + 1);
+                "; from attempt %d on, its own start included, %s exec.budget event (where "
+                "notifications can be had)",
+                policy->exec_budget + 1, policy->mode == LAZ_MODE_OBSERVE ? "an" : "EPERM and an");
     }
 }
 

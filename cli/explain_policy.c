@@ -42,7 +42,9 @@ static void put_source(const struct laz_policy *policy, struct laz_explanation *
     laz_format_hex(policy->source_digest, LAZ_SHA256_SIZE, digest);
     laz_buf_str(add(ret, policy, "digest", nowhere), digest);
     laz_buf_printf(add_key(ret, policy, "mode", "mode"), "%s%s", laz_mode_name(policy->mode),
-            policy->mode == LAZ_MODE_OBSERVE ? ": no system call is refused" : "");
+            policy->mode == LAZ_MODE_OBSERVE
+                    ? ": system calls are let through with an event; a silent ENOSYS stays"
+                    : "");
     if (policy->sealed) {
         laz_buf_str(add_key(ret, policy, "sealed", "sealed"), "true");
     }

@@ -143,8 +143,9 @@ static int make_proved(const struct laz_policy *policy, enum laz_arch arch,
     return laz_filter_prove(policy, arch, variant, ret, &proof, err);
 }
 
-/* In mode observe the filters let everything through; what the tests are about is what they would
- * refuse. */
+/* In mode observe the filters let refused calls through; the tests are about what they would
+ * refuse.
+ */
 static int run_tests_of_observer(
         const struct laz_policy *policy, enum laz_arch arch, struct laz_err *err)
 {

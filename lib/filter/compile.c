@@ -4,6 +4,7 @@
  * Must never decide anything itself that laz_policy_decide would decide otherwise; laz_filter_prove
  * holds it to that.
  */
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,13 @@ static bool is_refusal(enum laz_action action)
     return action != LAZ_ACTION_ALLOW && action != LAZ_ACTION_LOG;
 }
 
+/* Says that this kernel has no such call, so its caller takes another way. Mode observe that let it
+ * through would see the calls of a way that mode enforce never takes. */
+static bool is_absence(struct laz_verdict verdict)
+{
+    return verdict.action == LAZ_ACTION_ERRNO && verdict.errno_value == ENOSYS;
+}
+
 uint32_t laz_filter_return(const struct laz_policy *policy, enum laz_filter_variant variant,
         const struct laz_syscall *call, struct laz_verdict verdict)
 {
@@ -49,7 +57,8 @@ uint32_t laz_filter_return(const struct laz_policy *policy, enum laz_filter_vari
     if (with_events && is_named(call, "execveat") && !is_refusal(verdict.action)) {
         return SECCOMP_RET_USER_NOTIF; /* or the budget could be walked around */
     }
-    if (with_events && policy->mode == LAZ_MODE_OBSERVE && is_refusal(verdict.action)) {
+    if (with_events && policy->mode == LAZ_MODE_OBSERVE && is_refusal(verdict.action) &&
+            !is_absence(verdict)) {
         return SECCOMP_RET_USER_NOTIF; /* init lets it through, and says what would have been */
     }
     switch (verdict.action) {

@@ -12,7 +12,8 @@
 /* Which program: one of the two of a policy image, or that of one of our own processes. */
 enum laz_filter_variant {
     LAZ_FILTER_WITH_EVENTS, /* notify is USER_NOTIF; execve is notified (the gate and the budget);
-                             * in observe mode everything that is refused is */
+                             * in observe mode everything that is refused is, but ENOSYS that the
+                             * policy gives without an event */
     LAZ_FILTER_PLAIN,       /* notify is ERRNO; execve is allowed */
     LAZ_FILTER_OWN, /* notify is ERRNO; execve is what the policy says: nobody waits to start */
 };
@@ -67,9 +68,9 @@ enum laz_filter_test_result {
     LAZ_FILTER_TEST_NOT_HERE, /* the architecture has no such call or ABI */
 };
 
-/* Run a test of a policy on its two filters, compiled for mode enforce: in mode observe they would
- * let everything through. ret_seen, unless NOT_HERE: what the workload sees. execve is always
- * allowed here, because only init counts it. */
+/* Run a test of a policy on its two filters, compiled for mode enforce: in mode observe they let
+ * through what the test is about. ret_seen, unless NOT_HERE: what the workload sees. execve is
+ * always allowed here, because only init counts it. */
 enum laz_filter_test_result laz_filter_test(const struct laz_filter *with_events,
         const struct laz_filter *plain, enum laz_arch arch, const struct laz_policy_test *test,
         struct laz_verdict *ret_seen);

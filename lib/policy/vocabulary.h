@@ -23,8 +23,8 @@
 
 #define LAZ_MODES(X)                                                                               \
     X(ENFORCE, "enforce")                                                                          \
-    X(OBSERVE, "observe") /* nothing is refused by seccomp; what would have been raises an event   \
-                           */
+    X(OBSERVE, "observe") /* seccomp lets through what it would refuse, with an event; only a      \
+                           * silent ENOSYS stays */
 
 #define LAZ_LEVELS(X)                                                                              \
     X(REQUIRED, "required")   /* refuse to start without it */                                     \

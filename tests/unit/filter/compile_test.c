@@ -253,6 +253,45 @@ Test(filter_return, is_what_the_variant_makes_of_a_verdict)
     }
 }
 
+/* glibc falls back to clone after ENOSYS: what mode observe sees is what mode enforce would. */
+Test(filter_return, leaves_a_silent_enosys_alone_in_mode_observe)
+{
+    const uint32_t absent = SECCOMP_RET_ERRNO | ENOSYS;
+    cleanup_fixture struct fixture *fixture = fixture_new();
+    fixture->policy.mode = LAZ_MODE_OBSERVE;
+    decision_of(fixture, "clone3")->base = verdict_of(LAZ_ACTION_ERRNO, ENOSYS);
+    decision_of(fixture, "io_uring_setup")->base = verdict_of(LAZ_ACTION_NOTIFY, ENOSYS);
+    decision_of(fixture, "getcpu")->base = verdict_of(LAZ_ACTION_ERRNO, EPERM);
+    fixture->policy.foreign_abi_verdict = verdict_of(LAZ_ACTION_ERRNO, ENOSYS);
+    const struct {
+        const char *name;
+        uint32_t arch;
+        int nr;
+        uint32_t wanted;
+    } rows[] = {
+            {"silent", AUDIT_ARCH_X86_64, 435, absent},
+            {"an unknown number", AUDIT_ARCH_X86_64, 999, absent},
+            {"a foreign ABI", AUDIT_ARCH_I386, 435, absent},
+            {"with an event", AUDIT_ARCH_X86_64, 425, NOTIFY},
+            {"another errno", AUDIT_ARCH_X86_64, 309, NOTIFY},
+            {"the default", AUDIT_ARCH_X86_64, 0, NOTIFY},
+    };
+    struct laz_err err;
+    struct laz_filter_proof proof;
+    laz_cleanup_filter struct laz_filter filter = {0};
+    cr_assert_eq(laz_filter_compile(
+                         &fixture->policy, LAZ_ARCH_X86_64, LAZ_FILTER_WITH_EVENTS, &filter, &err),
+            0, "%s", err.message);
+    cr_expect_eq(laz_filter_prove(&fixture->policy, LAZ_ARCH_X86_64, LAZ_FILTER_WITH_EVENTS,
+                         &filter, &proof, &err),
+            0, "%s", err.message);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct seccomp_data data = {.nr = rows[i].nr, .arch = rows[i].arch};
+        cr_expect_eq(laz_bpf_evaluate(filter.insns, filter.n, &data, NULL), rows[i].wanted, "%s",
+                rows[i].name);
+    }
+}
+
 Test(filter_compile, tells_abis_apart)
 {
     cleanup_fixture struct fixture *fixture = fixture_new();

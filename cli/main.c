@@ -18,9 +18,9 @@ static const struct laz_cli_command commands[] = {
         {"policy check", "FILE...", "say everything that is wrong with a policy",
                 "Prints all findings with their positions, the digest of the sources, what the "
                 "filters do\n"
-                "to how many system calls, and every relaxation by name. The filters of all "
-                "architectures\n"
-                "are compiled and proved.\n",
+                "to how many system calls, and every relaxation by name. On all architectures the "
+                "filters\n"
+                "are compiled and proved, and the tests of the policy are run on them.\n",
                 JSON | ROOT | HELP, 1, SIZE_MAX, laz_cli_policy_check},
         {"policy explain", "FILE [SYSCALL|PATH|PORT|CAPABILITY]",
                 "say what a policy decides, and why",
@@ -31,7 +31,9 @@ static const struct laz_cli_command commands[] = {
                 "one: the whole policy in words.\n",
                 JSON | ROOT | ARCH | HELP, 1, 2, laz_cli_policy_explain},
         {"policy test", "FILE", "run the tests that a policy carries",
-                "Each entry of `tests:` is tried on the filter that the policy compiles to.\n",
+                "Each entry of `tests:` is tried on the filter that the policy compiles to, and "
+                "printed with\n"
+                "its outcome; `check` says only which of them fail.\n",
                 JSON | ROOT | ARCH | HELP, 1, 1, laz_cli_policy_test},
         {"policy compile", "FILE -o IMAGE",
                 "write a policy in the form that lazaret-init starts fastest",

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lazaret policy check FILE...: everything that is wrong, and what a policy comes to. Compiles and
- * proves the filters of every architecture; does not run the policy's own tests.
+ * lazaret policy check FILE...: everything that is wrong, and what a policy comes to. Does on every
+ * architecture what lazaret-setup does at a start, so that nothing comes up there for the first
+ * time.
  */
+#include <string.h>
+
 #include "cli/loaded.h"
 #include "cli/output.h"
+#include "cli/trial.h"
+#include "cli/words.h"
 #include "core/num.h"
-#include "filter/filter.h"
+#include "policy/image.h"
+#include "policy/report.h"
 
 /* What one filter came to. */
 struct measured {
@@ -17,22 +23,105 @@ struct measured {
 
 struct checked {
     struct laz_loaded loaded;
-    struct laz_err err; /* of compiling and proving */
+    struct laz_err err; /* of compiling, proving and testing */
     struct measured with_events[LAZ_ARCH_COUNT];
 };
 
-static int measure(const struct laz_policy *policy, enum laz_arch arch,
-        enum laz_filter_variant variant, struct measured *ret, struct laz_err *err)
+static int measure(const struct laz_policy *policy, enum laz_arch arch, struct measured *ret,
+        struct laz_err *err)
 {
-    struct laz_filter filter = {0};
-    if (laz_filter_compile(policy, arch, variant, &filter, err) < 0) {
+    laz_cleanup_filter struct laz_filter filter = {0};
+    if (laz_filter_compile(policy, arch, LAZ_FILTER_WITH_EVENTS, &filter, err) < 0) {
         return laz_err_context(err, "%s", laz_arch_name(arch));
     }
     ret->n_instructions = (uint32_t)filter.n;
     ret->longest_path = filter.longest_path;
-    int result = laz_filter_prove(policy, arch, variant, &filter, &ret->proof, err);
-    laz_filter_done(&filter);
-    return result < 0 ? laz_err_context(err, "%s", laz_arch_name(arch)) : 0;
+    if (laz_filter_prove(policy, arch, LAZ_FILTER_WITH_EVENTS, &filter, &ret->proof, err) < 0) {
+        return laz_err_context(err, "%s", laz_arch_name(arch));
+    }
+    return 0;
+}
+
+/* What was seen where the test is broken: "allow on x86-64", or "allow" if that is so everywhere.
+ * false: nowhere. */
+static bool put_broken(const struct laz_trial trials[LAZ_ARCH_COUNT],
+        const struct laz_policy_test *test, struct laz_buf *ret)
+{
+    char seen[LAZ_ARCH_COUNT][LAZ_WORDS_ACTION_MAX];
+    int n_broken = 0;
+    bool is_same = true;
+    for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
+        struct laz_verdict verdict = {0};
+        seen[i][0] = '\0';
+        if (laz_trial_try(&trials[i], test, &verdict) == LAZ_FILTER_TEST_BROKEN) {
+            laz_words_action(verdict, seen[i]);
+            n_broken++;
+        }
+        is_same = is_same && strcmp(seen[i], seen[0]) == 0;
+    }
+    for (int i = 0; i < (is_same ? 1 : LAZ_ARCH_COUNT); i++) {
+        if (seen[i][0] != '\0') {
+            laz_buf_printf(ret, "%s%s%s%s", ret->len > 0 ? ", " : "", seen[i],
+                    is_same ? "" : " on ", is_same ? "" : laz_arch_name((enum laz_arch)i));
+        }
+    }
+    return n_broken > 0;
+}
+
+/* Each test that is broken is a finding at its line; returns how many. */
+static size_t run_tests(
+        const struct laz_loaded *loaded, const struct laz_trial trials[LAZ_ARCH_COUNT])
+{
+    struct laz_report report = {.diagnostics = loaded->diagnostics, .files = loaded->policy->files};
+    size_t n_broken = 0;
+    for (size_t i = 0; i < loaded->policy->n_tests; i++) {
+        const struct laz_policy_test *test = &loaded->policy->tests[i];
+        laz_cleanup_buf struct laz_buf call;
+        laz_cleanup_buf struct laz_buf seen;
+        laz_buf_init_heap(&call, LAZ_CLI_OUTPUT_MAX);
+        laz_buf_init_heap(&seen, LAZ_CLI_OUTPUT_MAX);
+        if (!put_broken(trials, test, &seen)) {
+            continue;
+        }
+        char wanted[LAZ_WORDS_ACTION_MAX];
+        laz_words_action(
+                (struct laz_verdict){.action = test->expect, .errno_value = test->expect_errno},
+                wanted);
+        laz_words_test(&call, test);
+        laz_report_at(&report, LAZ_E_TEST_FAILED, test->pos, "tests: %s: expected %s, seen %s",
+                call.overflow ? "" : call.data, wanted, seen.overflow ? "" : seen.data);
+        n_broken++;
+    }
+    return n_broken;
+}
+
+static int check_tests(const struct laz_loaded *loaded, struct laz_err *err)
+{
+    struct laz_trial trials[LAZ_ARCH_COUNT] = {0};
+    int result = 0;
+    for (int i = 0; i < LAZ_ARCH_COUNT && result == 0; i++) {
+        result = laz_trial_init(&trials[i], loaded->policy, (enum laz_arch)i, err);
+    }
+    size_t n_broken = result == 0 ? run_tests(loaded, trials) : 0;
+    for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
+        laz_trial_done(&trials[i]);
+    }
+    if (n_broken > 0) {
+        result = laz_err_set(err, LAZ_E_TEST_FAILED, 0, "%.256s: %zu of %zu tests failed",
+                loaded->path, n_broken, loaded->policy->n_tests);
+    }
+    return result;
+}
+
+/* What lazaret-setup does, ceilings of the compiled form included. */
+static int build(const struct laz_policy *policy, enum laz_arch arch, struct laz_err *err)
+{
+    laz_cleanup_buf struct laz_buf block;
+    laz_buf_init_heap(&block, (size_t)LAZ_IMAGE_MAX + 1);
+    if (laz_filter_build_image(policy, arch, &block, err) < 0) {
+        return laz_err_context(err, "%s", laz_arch_name(arch));
+    }
+    return 0;
 }
 
 static void check(struct checked *ret, const char *path, const char *root)
@@ -40,10 +129,15 @@ static void check(struct checked *ret, const char *path, const char *root)
     laz_loaded_init(&ret->loaded, path, root);
     const struct laz_policy *policy = ret->loaded.policy;
     for (int i = 0; policy != NULL && i < LAZ_ARCH_COUNT; i++) {
-        enum laz_arch arch = (enum laz_arch)i;
-        struct measured plain;
-        if (measure(policy, arch, LAZ_FILTER_WITH_EVENTS, &ret->with_events[i], &ret->err) < 0 ||
-                measure(policy, arch, LAZ_FILTER_PLAIN, &plain, &ret->err) < 0) {
+        if (measure(policy, (enum laz_arch)i, &ret->with_events[i], &ret->err) < 0) {
+            return;
+        }
+    }
+    if (policy == NULL || check_tests(&ret->loaded, &ret->err) < 0) {
+        return;
+    }
+    for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
+        if (build(policy, (enum laz_arch)i, &ret->err) < 0) {
             return;
         }
     }
@@ -81,8 +175,8 @@ static void put_policy(struct laz_buf *buf, const struct checked *checked)
     for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
         put_filter(buf, (enum laz_arch)i, &checked->with_events[i]);
     }
-    laz_buf_printf(buf, "  %-12s%zu paths, %d capabilities kept, %zu tests (lazaret policy test)\n",
-            "", policy->n_paths, __builtin_popcountll(policy->keep_capabilities), policy->n_tests);
+    laz_buf_printf(buf, "  %-12s%zu paths, %d capabilities kept, %zu tests hold\n", "",
+            policy->n_paths, __builtin_popcountll(policy->keep_capabilities), policy->n_tests);
     if (policy->relaxations.n == 0) {
         laz_buf_printf(buf, "  %-12snone\n", "relaxations");
     }

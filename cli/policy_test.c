@@ -5,14 +5,8 @@
  */
 #include "cli/loaded.h"
 #include "cli/output.h"
+#include "cli/trial.h"
 #include "cli/words.h"
-#include "filter/filter.h"
-
-/* The programs of a policy, as it would enforce it. */
-struct filters {
-    struct laz_filter with_events;
-    struct laz_filter plain;
-};
 
 struct tally {
     size_t met;
@@ -42,12 +36,12 @@ static const char *result_name(enum laz_filter_test_result result)
     return "skipped";
 }
 
-static void try_one(const struct laz_policy *policy, const struct filters *filters,
-        enum laz_arch arch, const struct laz_policy_test *test, struct outcome *ret)
+static void try_one(const struct laz_policy *policy, const struct laz_trial *trial,
+        const struct laz_policy_test *test, struct outcome *ret)
 {
     struct laz_verdict seen = {0};
     *ret = (struct outcome){.test = test, .seen = "not on this architecture"};
-    ret->result = laz_filter_test(&filters->with_events, &filters->plain, arch, test, &seen);
+    ret->result = laz_trial_try(trial, test, &seen);
     laz_policy_pos_format(policy, test->pos, ret->where, sizeof(ret->where));
     laz_words_action(
             (struct laz_verdict){.action = test->expect, .errno_value = test->expect_errno},
@@ -79,12 +73,12 @@ static void put_json(struct laz_json *json, const struct outcome *outcome)
     laz_json_object_end(json);
 }
 
-static void run_all(const struct laz_policy *policy, const struct filters *filters,
+static void run_all(const struct laz_policy *policy, const struct laz_trial *trial,
         const struct laz_cli_arguments *arguments, struct laz_json *json, struct tally *ret)
 {
     for (size_t i = 0; i < policy->n_tests; i++) {
         struct outcome outcome;
-        try_one(policy, filters, arguments->arch, &policy->tests[i], &outcome);
+        try_one(policy, trial, &policy->tests[i], &outcome);
         ret->met += outcome.result == LAZ_FILTER_TEST_MET ? 1 : 0;
         ret->broken += outcome.result == LAZ_FILTER_TEST_BROKEN ? 1 : 0;
         ret->not_here += outcome.result == LAZ_FILTER_TEST_NOT_HERE ? 1 : 0;
@@ -96,7 +90,7 @@ static void run_all(const struct laz_policy *policy, const struct filters *filte
     }
 }
 
-static int print(const struct laz_policy *policy, const struct filters *filters,
+static int print(const struct laz_policy *policy, const struct laz_trial *trial,
         const struct laz_cli_arguments *arguments)
 {
     const char *path = arguments->operands[0];
@@ -111,7 +105,7 @@ static int print(const struct laz_policy *policy, const struct filters *filters,
         laz_json_string(&json, "arch", laz_arch_name(arguments->arch));
         laz_json_array(&json, "tests");
     }
-    run_all(policy, filters, arguments, &json, &tally);
+    run_all(policy, trial, arguments, &json, &tally);
     int result = tally.broken == 0 ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS;
     if (arguments->json) {
         laz_json_array_end(&json);
@@ -136,19 +130,10 @@ int laz_cli_policy_test(const struct laz_cli_arguments *arguments)
     if (result != LAZ_EXIT_FINE) {
         return result;
     }
-    struct laz_policy enforced = *loaded.policy; /* borrows everything */
-    enforced.mode = LAZ_MODE_ENFORCE; /* in mode observe, what the tests say of its enforcement */
-    struct filters filters = {{0}, {0}};
     struct laz_err err = {0};
-    enum laz_arch arch = arguments->arch;
-    if (laz_filter_compile(&enforced, arch, LAZ_FILTER_WITH_EVENTS, &filters.with_events, &err) <
-                    0 ||
-            laz_filter_compile(&enforced, arch, LAZ_FILTER_PLAIN, &filters.plain, &err) < 0) {
-        result = laz_cli_fail(&err, arguments->json);
-    } else {
-        result = print(loaded.policy, &filters, arguments);
+    laz_cleanup_trial struct laz_trial trial;
+    if (laz_trial_init(&trial, loaded.policy, arguments->arch, &err) < 0) {
+        return laz_cli_fail(&err, arguments->json);
     }
-    laz_filter_done(&filters.with_events);
-    laz_filter_done(&filters.plain);
-    return result;
+    return print(loaded.policy, &trial, arguments);
 }

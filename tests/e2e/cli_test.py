@@ -140,6 +140,37 @@ def check_fine():
     check_equal([d["severity"] for d in data["diagnostics"]], ["warning"], "diagnostics")
 
 
+@case("check: runs the policy's tests on every architecture: each that fails is a finding at its line; 1")
+def check_tests():
+    text = WEB.replace("{call: bpf, expect: kill}", "{call: bpf, expect: notify, errno: EACCES}")
+    text += "  - {call: open, expect: kill}\n"
+    write("broken.yaml", text)
+    done = lazaret("policy", "check", "broken.yaml", expect=1)
+    check_equal(done.stdout, "", "output")
+    wanted = [where("NET_BIND_SERVICE", name="broken.yaml") + ": warning: ",
+              "broken.yaml:21:5: error: tests: bpf(): expected notify EACCES, seen kill",
+              "broken.yaml:23:5: error: tests: open(): expected kill, seen allow on x86-64",
+              "lazaret: error: policy-test-failed: broken.yaml: 2 of 5 tests failed"]
+    seen = [line for line in done.stderr.splitlines() if ": error: " in line or ": warning: " in line]
+    check_equal(len(seen), len(wanted), f"findings: {done.stderr}")
+    for line, begin in zip(seen, wanted):
+        check(line.startswith(begin), f"{line}: {begin}")
+    found = as_json("policy", "check", "broken.yaml", expect=1)["policies"][0]
+    check_equal((found["ok"], found["error"]["name"], [d["name"] for d in found["diagnostics"][1:]]),
+                (False, "policy-test-failed", ["policy-test-failed"] * 2), "JSON")
+    write("observe.yaml", text.replace("limits:", "mode: observe\nlimits:"))
+    check("observe.yaml: 2 of 5 tests failed" in lazaret("policy", "check", "observe.yaml", expect=1).stderr, "observe")
+    check("4 tests hold" in lazaret("policy", "check", web(), expect=0).stdout, "tests that hold")
+
+
+@case("check: what only the compiled form cannot hold is a finding too")
+def check_ceilings():
+    groups = ", ".join(f'"{n}"' for n in range(100, 165))
+    write("groups.yaml", WEB.replace("  cwd: /app", f"  groups: [{groups}]\n  cwd: /app"))
+    name = as_json("policy", "check", "groups.yaml", expect=1)["policies"][0]["error"]["name"]
+    check_equal(name, "policy-too-large", "too many groups")
+
+
 @case("a file that is not there: 1, policy-absent, by every command")
 def absent():
     for words in (["check"], ["explain"], ["test"], ["compile", "-o", "x.img"]):

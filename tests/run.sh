@@ -30,6 +30,7 @@ shellcheck shellcheck
 codespell codespell
 mandoc mandoc
 strace strace
+gdb gdb
 runc runc
 docker.io dockerd
 busybox-static -

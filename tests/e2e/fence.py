@@ -30,6 +30,7 @@ PROGRAMS = {
     "probe": ["probe.c", "state.c", "strays.c", "wire.c"],
     "race": ["race.c", "wire.c"],
     "inject": ["inject.c", "wire.c"],
+    "clock": ["clock.c", "wire.c"],
 }
 FLAGS = ["-std=gnu17", "-O2", "-static", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
@@ -293,13 +294,13 @@ class Run:
         laz.check("attached" in line, f"strace says: {line}")
         self.go()
 
-    def inject_errors(self, *arguments):
-        """Attach probe/inject.c to an init that is held and let it go; its output is run.folder/"trace"."""
+    def attach(self, name, *arguments):
+        """Attach a tracer of probe/ to an init that is held and let it go; its output is run.folder/"trace"."""
         with open(self.folder / "trace", "wb") as out:
-            self.tracer = subprocess.Popen([tool("inject"), str(self.pid), *map(str, arguments)],
+            self.tracer = subprocess.Popen([tool(name), str(self.pid), *map(str, arguments)],
                                            stdout=out, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         line = self.tracer.stderr.readline().decode()
-        laz.check("attached" in line, f"inject says: {line}")
+        laz.check("attached" in line, f"{name} says: {line}")
         self.go()
 
     def traced(self):

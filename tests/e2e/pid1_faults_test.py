@@ -29,7 +29,7 @@ NAMES = {number: name for name, number in fence.system_calls().items()}
 def life(mode, *what):
     """(end or None, what the workload said, the calls if they were listed, stderr) of one run."""
     with INIT.start(WORDS, mode, conditions=["hold"], policy=POLICY) as run:
-        run.inject_errors(*what)
+        run.attach("inject", *what)
         end = time.monotonic() + 6
         while not run.seen("listening") and run.ended is None and time.monotonic() < end:
             run.pump(0.05)

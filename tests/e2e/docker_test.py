@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drop-in: images with lazaret-init as their entrypoint behave under Docker's own options.
 
-The images are built as a user builds them, with a Dockerfile of four lines, on three root file systems:
-empty, busybox, and Debian's own files. What Docker reports is compared with the same image without Lazaret.
+The images are built with README's Dockerfile, to the letter, on three root file systems: empty, busybox, and
+Debian's own files, each in its turn the image that the Dockerfile's FROM names. What Docker reports is compared
+with the same image without Lazaret.
 """
+import pathlib
 import time
 
 import engines
 import laz
+import readme
 from laz import case, check, check_equal
 
 POLICY = laz.ROOT / "tests" / "data" / "policies" / "docker.yaml"
+INIT, _, SERVER = readme.entrypoint()
 STATUS = ["/bin/sh", "-c", "cat /proc/self/status"]
 LAUNCH_CAPS = ["SETUID", "SETGID", "SETPCAP", "KILL"]
 STOP_LIMIT_S = 5  # far below the ten seconds after which docker kills
@@ -32,40 +36,53 @@ def runc():
     return _made["runc"]
 
 
-def base(name):
-    """What a Dockerfile's FROM names."""
-    if name == "scratch":
-        return name
-    make = {"busybox": engines.busybox_root, "debian": engines.debian_root}[name]
-    root = make(f"root-{name}")
+def base(name, use):
+    """A root file system with a server, its "attack", where README's image has its own."""
+    make = {"scratch": engines.scratch_root, "busybox": engines.busybox_root, "debian": engines.debian_root}[name]
+    root = make(f"{use}-{name}")
     engines.put(root, "/etc/plain-text", "not a program\n")
-    return docker().import_root(root, f"base-{name}")
+    engines.put(root, SERVER, engines.program("attack"), 0o755)
+    return root
+
+
+def build(root, policy, tag):
+    """README's Dockerfile on a root file system."""
+    context = engines.folder(f"context-{tag}")
+    text = readme.block("dockerfile")
+    docker().import_root(root, text.split()[1])
+    engines.put_lazaret(context)
+    engines.put(context, "policy.yaml", policy)
+    engines.put(context, "Dockerfile", text)
+    return docker().build(context, tag)
 
 
 def image(name):
-    """The four-line Dockerfile on one of the bases; its workload is what CMD or the command line says."""
+    """README's Dockerfile on one of the bases, with a policy that lets a shell run."""
     if name not in _made:
-        context = engines.folder(f"context-{name}")
-        files = context / "files"
-        engines.put(files, "/lazaret-init", engines.program("lazaret-init"), 0o755)
-        engines.put(files, "/lazaret-setup", engines.program("lazaret-setup"), 0o755)
-        engines.put(files, "/etc/lazaret/policy.yaml", POLICY)
-        engines.put(files, "/usr/bin/attack", engines.program("attack"), 0o755)
-        engines.put_folder(files, "/tmp", 0o1777)
-        (context / "Dockerfile").write_text(
-            f'FROM {base(name)}\n'
-            'COPY files/ /\n'
-            'ENTRYPOINT ["/lazaret-init", "--"]\n'
-            'CMD ["/usr/bin/attack", "run", "93"]\n')
-        _made[name] = docker().build(context, f"lazaret-{name}")
+        _made[name] = build(base(name, "docker"), POLICY, f"lazaret-{name}")
     return _made[name]
 
 
-def run(name, args=(), options=(), timeout=60):
-    """`docker run` of an image with Lazaret: the exit code, stdout, events, other lines of stderr."""
-    result = docker().run(image(name), args, options=options, timeout=timeout)
+def instead(args, options=()):
+    """(args, options) of a docker run that has another workload than the image's."""
+    return ["--", *args], ["--entrypoint", INIT, *options]
+
+
+def outcome_of(result):
+    """The exit code, stdout, other lines of stderr; and the events."""
     events, rest = engines.events_of(result.err)
     return engines.Result(result.code, result.out, rest), events
+
+
+def serve(name, args=("run", "93"), options=()):
+    """`docker run` of an image with Lazaret, as a user types it: these are the server's arguments."""
+    return outcome_of(docker().run(image(name), args, options=options))
+
+
+def run(name, args, options=()):
+    """The same with another workload."""
+    args, options = instead(args, options)
+    return outcome_of(docker().run(image(name), args, options=options))
 
 
 def status_of(text):
@@ -92,18 +109,26 @@ def check_confined(result, events):
 # ---- The three root file systems ---------------------------------------------------------------------
 
 
-@case("FROM scratch: four lines are a container")
+@case("README's Dockerfile with README's policy: four lines are a container")
+def from_readme():
+    tag = build(base("debian", "readme"), readme.block("yaml"), "lazaret-readme")
+    result, events = outcome_of(docker().run(tag, ["run", "93"]))
+    check_equal(result.code, 0, f"exit code ({' / '.join(result.err)})")
+    check_equal(result.out.split("\t")[2], "ok", "outcome of row 93")
+    check_equal([(e["ev"], e["exe"]) for e in events if e["ev"] == "init.start"], [("init.start", SERVER)], "start")
+
+
+@case("an empty image: init and the server need nothing beside them")
 def from_scratch():
-    result, events = run("scratch")
+    result, events = serve("scratch")
     check_equal(result.code, 0, f"exit code ({' / '.join(result.err)})")
     check_equal(result.out.split("\t")[2], "ok", "outcome of row 93")
     check_equal(events[0]["ev"], "init.start", "first event")
 
 
-@case("FROM scratch: without descriptors, capabilities or variables that nobody granted")
+@case("an empty image: without descriptors, capabilities or variables that nobody granted")
 def from_scratch_clean():
-    result, _ = run("scratch", ["/usr/bin/attack", "run", "01", "105", "106"],
-                    ["--env", "ATTACK_CANARY=1"])
+    result, _ = serve("scratch", ["run", "01", "105", "106"], ["--env", "ATTACK_CANARY=1"])
     outcomes = [line.split("\t")[2] for line in result.out.splitlines()]
     check_equal(outcomes, ["none"] * 3, "rows 01, 105, 106")
 
@@ -173,7 +198,7 @@ def as_user():
 
 @case("docker run -u 10001:10001 in an image without a passwd")
 def as_user_in_scratch():
-    result, _ = run("scratch", (), ["-u", engines.APP_USER])
+    result, _ = serve("scratch", options=["-u", engines.APP_USER])
     check_equal(result.code, 0, f"exit code ({' / '.join(result.err)})")
 
 
@@ -242,7 +267,8 @@ def through_path():
 
 def check_stop(script, expected, options=(), stop=()):
     """`docker stop` of a running script: its exit code, well inside the time-out."""
-    name = docker().start(image("busybox"), ["/bin/sh", "-c", script], options=options)
+    args, options = instead(["/bin/sh", "-c", script], options)
+    name = docker().start(image("busybox"), args, options=options)
     deadline = time.monotonic() + 20
     while "ready" not in docker().must("logs", name):
         check(time.monotonic() < deadline, f"not ready: {docker().call('logs', name)}")
@@ -292,8 +318,8 @@ def stop_deaf():
 
 @case("docker kill --signal HUP is forwarded")
 def kill_hup():
-    name = docker().start(
-        image("busybox"), ["/bin/sh", "-c", f"trap 'exit 28' HUP; {WAIT}"])
+    args, options = instead(["/bin/sh", "-c", f"trap 'exit 28' HUP; {WAIT}"])
+    name = docker().start(image("busybox"), args, options=options)
     deadline = time.monotonic() + 20
     while "ready" not in docker().must("logs", name):
         check(time.monotonic() < deadline, f"not ready: {docker().call('logs', name)}")
@@ -309,7 +335,8 @@ def kill_hup():
 
 @case("docker run -it: a shell on a terminal, with its size, and its exit code")
 def on_terminal():
-    terminal = docker().terminal(image("busybox"), ["/bin/sh"])
+    args, options = instead(["/bin/sh"])
+    terminal = docker().terminal(image("busybox"), args, options=options)
     terminal.wait_for("$ ")
     terminal.send("tty; echo $((6 * 7))\n")
     terminal.wait_for("\n42")
@@ -322,7 +349,8 @@ def on_terminal():
 
 @case("docker run -it: ^C ends the foreground job, not the shell")
 def control_c():
-    terminal = docker().terminal(image("busybox"), ["/bin/sh"])
+    args, options = instead(["/bin/sh"])
+    terminal = docker().terminal(image("busybox"), args, options=options)
     terminal.wait_for("$ ")
     terminal.send("echo begin$((1 + 1)); sleep 60; echo after$((1 + 2))\n")
     terminal.wait_for("begin2")
@@ -344,9 +372,9 @@ def terminal_outcomes(entrypoint, words):
 @case("docker run -it: pushing input into the terminal works without Lazaret, and not with it")
 def terminal_input():
     rows = ["47", "48", "167"]
-    plain = terminal_outcomes("/usr/bin/attack", ["run", *rows])
+    plain = terminal_outcomes(SERVER, ["run", *rows])
     check_equal(plain, ["ok"] * 3, "without Lazaret")
-    confined = terminal_outcomes("/lazaret-init", ["--", "/usr/bin/attack", "run", *rows])
+    confined = terminal_outcomes(INIT, ["--", SERVER, "run", *rows])
     check_equal(confined, ["EPERM", "EPERM", "ok"], "with Lazaret, where the policy grants /dev/tty")
 
 
@@ -355,18 +383,15 @@ def terminal_input():
 
 @case("runc: the same three root file systems, without docker")
 def runc_directly():
-    workloads = {"scratch": ["/usr/bin/attack", "exit-42"], "busybox": ["/bin/sh", "-c", "exit 42"],
+    workloads = {"scratch": [SERVER, "exit-42"], "busybox": ["/bin/sh", "-c", "exit 42"],
                  "debian": ["/bin/bash", "-c", "exit 42"]}
-    makers = {"scratch": engines.scratch_root, "busybox": engines.busybox_root,
-              "debian": engines.debian_root}
     for name, workload in workloads.items():
-        root = makers[name](f"runc-{name}")
-        engines.put_lazaret(root)
+        root = base(name, "runc")
+        engines.put_lazaret(root, pathlib.PurePath(INIT).parent)
         engines.put(root, "/etc/lazaret/policy.yaml", POLICY)
-        engines.put(root, "/usr/bin/attack", engines.program("attack"), 0o755)
         for user in ("0:0", engines.APP_USER):
             for readonly in (False, True):
-                result = runc().run(root, ["/lazaret-init", "--", *workload], user=user,
+                result = runc().run(root, [INIT, "--", *workload], user=user,
                                   readonly=readonly)
                 check_equal(result.code, 42, f"{name} as {user}, read-only {readonly}: "
                                              f"exit code ({result.err.strip()})")
@@ -374,10 +399,10 @@ def runc_directly():
 
 @case("runc: a terminal of its own")
 def runc_terminal():
-    root = engines.busybox_root("runc-terminal")
-    engines.put_lazaret(root)
+    root = base("busybox", "runc-terminal")
+    engines.put_lazaret(root, pathlib.PurePath(INIT).parent)
     engines.put(root, "/etc/lazaret/policy.yaml", POLICY)
-    words, _ = runc().command(root, ["/lazaret-init", "--", "/bin/sh"], terminal=True)
+    words, _ = runc().command(root, [INIT, "--", "/bin/sh"], terminal=True)
     terminal = engines.Terminal(words)
     terminal.wait_for("$ ")
     terminal.send("echo $((6 * 7)); exit 9\n")

@@ -171,15 +171,10 @@ def skip_field(data, at, field):
 # ---- The image and the task --------------------------------------------------------------------------
 
 
-def entrypoint():
-    """The Dockerfile's instructions, and the words of its ENTRYPOINT."""
-    instructions = [line.split(None, 1) for line in readme.block("dockerfile").splitlines()]
-    return instructions, json.loads(next(rest for word, rest in instructions if word == "ENTRYPOINT"))
-
-
 @case("the Dockerfile has four lines, names programs that are built, and starts what it copied")
 def dockerfile():
-    instructions, words = entrypoint()
+    instructions = [line.split(None, 1) for line in readme.block("dockerfile").splitlines()]
+    words = readme.entrypoint()
     check_equal([i[0] for i in instructions], ["FROM", "COPY", "COPY", "ENTRYPOINT"], "instructions")
     *programs, target = instructions[1][1].split()
     for name in programs:
@@ -204,8 +199,7 @@ def task_definition():
     drop = set(linux["capabilities"]["drop"])
     check_equal(set(engines.DOCKER_CAPS) - drop, LAUNCH_CAPS, "what is left of the default capabilities")
     check_equal(drop - set(engines.DOCKER_CAPS), set(), "dropped, but not there by default")
-    _, words = entrypoint()
-    check_equal(container["entryPoint"] + container["command"], words, "what is started")
+    check_equal(container["entryPoint"] + container["command"], readme.entrypoint(), "what is started")
     check(container["readonlyRootFilesystem"], "the root file system can be written")
     names = {e["name"] for e in container["environment"]}
     check("LAZARET_EVENTS" in names, f"variables {names}")

@@ -265,10 +265,10 @@ def put_users(root, uid=APP_UID, passwd="root:x:0:0:root:/:/bin/sh\n", group="ro
     put(root, "/etc/group", f"{group}app:x:{uid}:\n")
 
 
-def put_lazaret(root):
-    """/lazaret-init and what it needs beside it."""
+def put_lazaret(root, where="/"):
+    """lazaret-init and what it needs beside it."""
     for name in ("lazaret-init", "lazaret-setup"):
-        put(root, f"/{name}", program(name), 0o755)
+        put(root, f"{where}/{name}", program(name), 0o755)
 
 
 def scratch_root(name):

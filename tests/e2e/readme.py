@@ -4,6 +4,7 @@
 A block's kind is what stands behind its opening fence, "json record" for example. Never changes a page.
 """
 import collections
+import json
 import re
 
 import laz
@@ -32,3 +33,9 @@ def block(kind, path=README):
     found = [b.text for b in blocks(path) if b.kind == kind]
     laz.check_equal(len(found), 1, f"blocks of kind {kind!r} in {path.name}")
     return found[0]
+
+
+def entrypoint():
+    """The words of ENTRYPOINT in README's Dockerfile."""
+    lines = [line for line in block("dockerfile").splitlines() if line.startswith("ENTRYPOINT ")]
+    return json.loads(lines[0].removeprefix("ENTRYPOINT "))

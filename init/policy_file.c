@@ -22,20 +22,29 @@
 #define SETUP_ELSEWHERE "/usr/libexec/lazaret/lazaret-setup"
 #define SETUP_FD        3
 
+/* A link is nobody's word for what it leads to; what a pin names may lie anywhere. */
+static int refuse_opening(const char *path, bool has_pin, struct laz_err *err)
+{
+    int cause = errno;
+    if (cause != ELOOP || has_pin) {
+        return laz_err_set(err, LAZ_E_POLICY_ABSENT, cause, "%.256s: %s", path, strerror(cause));
+    }
+    char target[LAZ_FILE_PATH_MAX] = "";
+    ssize_t n = readlink(path, target, sizeof(target) - 1);
+    return laz_err_set(err, LAZ_E_POLICY_UNSAFE, cause, "%.256s: is a link (to %.128s) and not pinned",
+            path, n > 0 ? target : "?");
+}
+
 static int open_policy_file(
         const struct laz_options *options, const char **ret_path, struct laz_err *err)
 {
     static const char *const places[] = {LAZ_POLICY_IMAGE_PATH, LAZ_POLICY_YAML_PATH};
-    const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK; /* a FIFO must not hold us */
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK /* a FIFO must not hold us */
+            | (options->has_pin ? 0 : O_NOFOLLOW);
     if (options->policy != NULL) {
         *ret_path = options->policy;
         int fd = open(options->policy, flags);
-        if (fd < 0) {
-            bool link = errno == ELOOP;
-            return laz_err_set(err, link ? LAZ_E_POLICY_UNSAFE : LAZ_E_POLICY_ABSENT, errno,
-                    "%.256s: %s", options->policy, link ? "is a link" : strerror(errno));
-        }
-        return fd;
+        return fd >= 0 ? fd : refuse_opening(options->policy, options->has_pin, err);
     }
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         *ret_path = places[i];
@@ -44,9 +53,7 @@ static int open_policy_file(
             return fd;
         }
         if (errno != ENOENT && errno != ENOTDIR) {
-            bool link = errno == ELOOP;
-            return laz_err_set(err, link ? LAZ_E_POLICY_UNSAFE : LAZ_E_POLICY_ABSENT, errno,
-                    "%s: %s", places[i], link ? "is a link" : strerror(errno));
+            return refuse_opening(places[i], options->has_pin, err);
         }
     }
     return laz_err_set(err, LAZ_E_POLICY_ABSENT, ENOENT,

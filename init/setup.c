@@ -54,8 +54,8 @@ static int allow_reading(int ruleset, const char *path, bool is_directory)
     return laz_sys_landlock_add(ruleset, LAZ_LL_RULE_PATH, &attr);
 }
 
-/* Read the policy's own directory and the two files that name users. Without Landlock the seccomp
- * filter below still leaves nothing but reading. */
+/* Read the policy, its own directory and the two files that name users. Without Landlock the
+ * seccomp filter below still leaves nothing but reading. */
 static int restrict_files(const char *policy)
 {
     const struct laz_ll_ruleset all = {.handled_fs = LAZ_LL_REFER - 1};
@@ -74,7 +74,8 @@ static int restrict_files(const char *policy)
         (void)memcpy(directory, policy, length);
         directory[length] = '\0';
     }
-    if (allow_reading(ruleset, directory, true) < 0 ||
+    if (allow_reading(ruleset, directory, true) < 0 || /* and what a link leads to: */
+            allow_reading(ruleset, policy, false) < 0 ||
             allow_reading(ruleset, "/etc/passwd", false) < 0 ||
             allow_reading(ruleset, "/etc/group", false) < 0) {
         return -1;

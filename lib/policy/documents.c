@@ -12,6 +12,7 @@
 
 #include "core/fd.h"
 #include "policy/builtin.h"
+#include "policy/image.h"
 #include "policy/load.h"
 
 /* The part of a path behind its last slash. */
@@ -59,9 +60,12 @@ static int read_file(struct laz_load *load, struct laz_file *file, struct laz_er
     int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     flags |= source->check_ownership ? O_NOFOLLOW : 0;
     laz_cleanup_fd int fd = open(path, flags);
+    if (fd < 0 && errno == ELOOP && source->check_ownership) {
+        return laz_err_set(err, LAZ_E_POLICY_UNSAFE, errno, "%s is a link", path);
+    }
     if (fd < 0) {
-        enum laz_err_kind kind = errno == ELOOP ? LAZ_E_POLICY_UNSAFE : LAZ_E_POLICY_ABSENT;
-        return laz_err_set(err, kind, errno, "cannot open %s: %s", path, strerror(errno));
+        return laz_err_set(
+                err, LAZ_E_POLICY_ABSENT, errno, "cannot open %s: %s", path, strerror(errno));
     }
     struct stat status;
     if (fstat(fd, &status) < 0) {
@@ -75,7 +79,14 @@ static int read_file(struct laz_load *load, struct laz_file *file, struct laz_er
     if (file->text == NULL) {
         return no_memory(file, err);
     }
-    return laz_fd_read_all(fd, file->text, size, &file->length, err);
+    if (laz_fd_read_all(fd, file->text, size, &file->length, err) < 0) {
+        return -1;
+    }
+    size_t magic = sizeof(LAZ_IMAGE_MAGIC) - 1;
+    if (file->length >= magic && memcmp(file->text, LAZ_IMAGE_MAGIC, magic) == 0) {
+        return laz_err_set(err, LAZ_E_POLICY_COMPILED, 0, "%s is a compiled policy", path);
+    }
+    return 0;
 }
 
 static int copy_text(struct laz_load *load, struct laz_file *file, const char *text, size_t length,

@@ -180,6 +180,32 @@ def absent():
     check_equal(as_json("policy", "test", "absent.yaml", expect=1)["error"]["name"], "policy-absent", "JSON")
 
 
+@case("a compiled policy where YAML is needed: 1, policy-compiled, by every command; also as a parent")
+def compiled():
+    lazaret("policy", "compile", web(), "-o", "web.img", expect=0)
+    for words in (["policy", "check"], ["policy", "explain"], ["policy", "test"], ["policy", "compile", "-o", "x.img"],
+                  ["doctor"]):
+        done = lazaret(*words, "web.img", expect=1)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("lazaret: ")]
+        check_equal(lines, ["lazaret: error: policy-compiled: web.img is a compiled policy",
+                            "lazaret: remedy: Name the YAML that it was compiled from; a compiled policy is for "
+                            "lazaret-init alone (--policy)."], f"{words}: {done.stderr}")
+    write("child.yaml", WEB.replace("builtin/web-api", "web.img"))
+    check("child.yaml:3:11: error: extends[0]: web.img is a compiled policy\n"
+          in lazaret("policy", "check", "child.yaml", expect=1).stderr, "as a parent")
+
+
+@case("links are followed: to the policy, and to its parents beside the link")
+def links():
+    write("real/base.yaml", "version: 1\nextends: [builtin/web-api]\n")
+    write("real/web.yaml", WEB.replace("builtin/web-api", "base.yaml"))
+    (FOLDER / "mount").mkdir(exist_ok=True)
+    for name in ("base.yaml", "web.yaml"):
+        (FOLDER / "mount" / name).symlink_to(f"../real/{name}")
+    digests = [as_json("policy", "check", f"{f}/web.yaml")["policies"][0]["digest"] for f in ("real", "mount")]
+    check_equal(digests[0], digests[1], "digests")
+
+
 @case("--root: users by name come from that root file system, by every command that loads a policy")
 def root():
     write("image/etc/passwd", "app:x:4242:4343::/:/bin/false\n")

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files lazaret-init takes its policy from: links, owners, modes, and what a pin changes about them.
+
+Folders are laid out as Kubernetes mounts a config map: policy.yaml -> ..data/policy.yaml, ..data -> ..1.
+"""
+import json
+import os
+import subprocess
+
+import fence
+import laz
+from laz import case, check, check_equal
+
+INIT, LAZARET = laz.BIN / "lazaret-init", laz.BIN / "lazaret"
+POLICY = """\
+version: 1
+name: linked
+extends: [base.yaml]
+workload: {user: "10001:10001"}
+filesystem: {read-exec: [/]}
+"""
+BASE = "version: 1\nextends: [builtin/web-api]\n"
+NO_PIN = "0" * 64
+
+
+def folder(name):
+    """A config map's volume; its files are links."""
+    top = fence.scratch() / name
+    (top / "..1").mkdir(parents=True)
+    (top / "..data").symlink_to("..1")
+    for file, text in (("policy.yaml", POLICY), ("base.yaml", BASE)):
+        (top / "..1" / file).write_text(text)
+        (top / file).symlink_to(f"..data/{file}")
+    lazaret("compile", top / "policy.yaml", "-o", top / "..1" / "policy.img")
+    (top / "policy.img").symlink_to("..data/policy.img")
+    return top
+
+
+def lazaret(*words):
+    done = subprocess.run([LAZARET, "policy", *words, "--json"], capture_output=True, text=True, check=False)
+    check_equal(done.returncode, 0, f"{words}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def start(policy, pin=None):
+    """Exit code and stderr without events."""
+    words = ["--policy", str(policy), *(["--policy-sha256", pin] if pin else []), "--", "/bin/true"]
+    with fence.Run([str(INIT), *words]) as run:
+        code = run.wait().code
+        return code, "\n".join(line for line in run.stderr().splitlines() if not line.startswith("{"))
+
+
+def refused(policy, error, message, pin=None):
+    code, said = start(policy, pin)
+    check_equal(code, 101, f"exit code of {policy}: {said}")
+    check(f"lazaret-init: error: {error}: {message}" in said, f"{policy}: {said}")
+    return said
+
+
+@case("without a pin, a link is refused, and the error says where it leads and what to do")
+def link_unpinned():
+    top = folder("unpinned")
+    for file in ("policy.yaml", "policy.img"):
+        said = refused(top / file, "policy-unsafe", f"{top / file}: is a link (to ..data/{file}) and not pinned")
+        check("Name the file that the link leads to" in said, said)
+    check_equal(start(top / "..data" / "policy.img"), (0, ""), "the file that the link leads to")
+    check_equal(start(top / "..data" / "policy.yaml"), (0, ""), "the YAML that the link leads to")
+    (top / "..1" / "base.yaml").unlink()
+    (top / "..1" / "base.yaml").symlink_to("../base.yaml")
+    said = refused(top / "..data" / "policy.yaml", "policy-unsafe", "")
+    check(f"extends[0]: {top}/..data/base.yaml is a link" in said, said)
+
+
+@case("a pin vouches for what a link leads to: YAML with its parents, and an image; a wrong pin does not")
+def link_pinned():
+    top = folder("pinned")
+    pins = lazaret("check", top / "policy.yaml")["policies"][0]["digest"]
+    for file in ("policy.yaml", "policy.img"):
+        check_equal(start(top / file, pins), (0, ""), file)
+        refused(top / file, "policy-pin-mismatch", "", NO_PIN)
+
+
+@case("a pinned link may lead to another folder, whoever owns what is there")
+def link_far():
+    top, far = folder("near"), fence.scratch() / "far"
+    far.mkdir()
+    text = POLICY.replace("base.yaml", "builtin/web-api")
+    (far / "one.yaml").write_text(text)
+    os.chown(far / "one.yaml", 10001, 10001)
+    (top / "far.yaml").symlink_to(far / "one.yaml")
+    check_equal(start(top / "far.yaml", lazaret("check", top / "far.yaml")["policies"][0]["digest"]), (0, ""), "far")
+    refused(far / "one.yaml", "policy-unsafe", f"{far / 'one.yaml'}: owned by user 10001, not by root")
+
+
+@case("a link that leads nowhere, or round and round, is policy-absent under a pin")
+def link_broken():
+    top = folder("broken")
+    (top / "nowhere.yaml").symlink_to("absent")
+    (top / "round.yaml").symlink_to("round.yaml")
+    refused(top / "nowhere.yaml", "policy-absent", f"{top / 'nowhere.yaml'}: No such file or directory", NO_PIN)
+    refused(top / "round.yaml", "policy-absent", f"{top / 'round.yaml'}: Symbolic link loop", NO_PIN)
+
+
+@case("a file that others can write is refused without a pin, and taken with it")
+def writable():
+    top = folder("writable")
+    real = top / "..1" / "policy.img"
+    pin = lazaret("check", top / "policy.yaml")["policies"][0]["digest"]
+    for mode in (0o664, 0o646):
+        real.chmod(mode)
+        refused(real, "policy-unsafe", f"{real}: writable by group or others (mode {mode:04o})")
+        check_equal(start(real, pin), (0, ""), f"mode {mode:o} under a pin")
+
+
+laz.main()

@@ -6,10 +6,9 @@ what the workload has to see under Lazaret, and which event has to be raised. A 
 is a failure: then the row proves nothing.
 """
 import json
-import os
-import pathlib
 import sys
 
+import attempts
 import engines
 import laz
 from laz import case, check, check_equal
@@ -22,9 +21,6 @@ BYSTANDER = [ATTACK, "bystander"]
 UID = 10693
 USER = f"{UID}:{UID}"
 CANARY = "ATTACK_CANARY=1"
-
-# What the kernel says of things that it was built without.
-NOT_BUILT = ("ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT")
 
 ENVIRONMENTS = {
     "R": "runc, as root", "r": "runc, as the user", "D": "docker, as root", "d": "docker, as the user",
@@ -41,48 +37,14 @@ def once(make):
     return _made[make]
 
 
-class Row:
-    """A line of `attack list`."""
-
-    def __init__(self, line):
-        (self.id, self.name, self.proves, self.control, self.promise, self.exceptions, self.event,
-         self.seen) = line.split("\t")
-
-    def promised(self, letter, kernel):
-        """The outcome that is promised in an environment, given what the kernel has."""
-        outcome = self.promise
-        if os.uname().machine != "x86_64" and "n/a" in outcome:
-            return "n/a"
-        for exception in self.exceptions.split(";"):
-            where, _, what = exception.partition("=")
-            letters, _, abi = where.partition("<")
-            if where == "mdwe":
-                applies = kernel["mdwe"] == 0
-            else:
-                applies = (not letters or letter in letters) and (
-                    not abi or kernel["landlock"] < int(abi))
-            if what and applies:
-                outcome = what
-        return outcome
-
-    def events(self, letter):
-        """The events that are promised in an environment."""
-        if self.event == "-" or letter not in self.seen:
-            return set()
-        return {self.event}
-
-
 def rows():
     """The table, by id."""
-    lines = engines.run([engines.program("attack"), "list"]).out.splitlines()
-    table = [Row(line) for line in lines if not line.startswith("#")]
-    return {row.id: row for row in table}
+    return attempts.table(engines.run([engines.program("attack"), "list"]).out)
 
 
 def kernel():
     """What this kernel has, by the program's own probe."""
-    words = engines.run([engines.program("attack"), "kernel"]).out.split()
-    return {name: int(value) for name, _, value in (word.partition("=") for word in words)}
+    return attempts.kernel_of(engines.run([engines.program("attack"), "kernel"]).out)
 
 
 # ---- The container -----------------------------------------------------------------------------------
@@ -146,47 +108,23 @@ def run_in(letter, words, kind, beside=True):
     return once(engines.Runc).run(fresh_root(letter, kind), words, **options)
 
 
-def outcomes_of(text):
-    """What `attack run` printed: id to (outcome, process id)."""
-    seen = {}
-    for line in text.splitlines():
-        words = line.split("\t")
-        if len(words) == 4:
-            seen[words[0]] = (words[2], int(words[3]))
-    return seen
-
-
 # ---- Without Lazaret ---------------------------------------------------------------------------------
-
-
-def has_worked(outcome):
-    """Whether an attempt did what it set out to do."""
-    return outcome == "ok" or outcome.startswith(("leaked:", "held:"))
 
 
 def not_built():
     """Rows that this kernel has no code for, so that they cannot have a control here."""
     result = run_in("P", [ATTACK, "run-beside"], "probe")
-    return {i for i, (outcome, _) in outcomes_of(result.out).items() if outcome in NOT_BUILT}
+    return {i for i, (outcome, _) in attempts.outcomes_of(result.out).items() if outcome in attempts.NOT_BUILT}
 
 
 def check_control(letter):
     """Every attempt that the table says works in this environment has to work."""
     result = run_in(letter, [ATTACK, "run-beside"], "control")
     check_equal(result.code, 0, f"exit code ({result.err.strip()})")
-    seen = outcomes_of(result.out)
+    seen = attempts.outcomes_of(result.out)
     table = once(rows)
     check_equal(set(seen), set(table), "rows")
-    absent = once(not_built)
-    wrong = []
-    for row in table.values():
-        outcome = seen[row.id][0]
-        if letter not in row.control or has_worked(outcome):
-            continue
-        if row.id in absent:
-            print(f"     control: {row.id} {row.name}: not in this kernel ({outcome})")
-            continue
-        wrong.append(f"{row.id} {row.name}: {outcome}")
+    wrong = attempts.failed_controls(table, seen, letter, once(not_built))
     check(not wrong, "attempts that have to work without Lazaret did not:\n  " + "\n  ".join(wrong))
 
 
@@ -199,57 +137,16 @@ def declare_controls():
 # ---- With Lazaret ------------------------------------------------------------------------------------
 
 
-def events_by_row(events, seen):
-    """Lay each refusal beside the attempt whose process, or whose child, it came from."""
-    starts = sorted((pid, i) for i, (_, pid) in seen.items())
-    found = {i: set() for i in seen}
-    for event in events:
-        kind = {"seccomp.deny": "deny", "exec.budget": "budget"}.get(event["ev"])
-        before = [i for pid, i in starts if pid <= event["pid"]]
-        if kind is None:
-            continue
-        where = found[before[-1]] if before else found.setdefault("before the first", set())
-        where.add(f"{kind}:{event['obj']}")
-    return found
-
-
-def event_fits(promised, raised):
-    """The same set, where an object of * stands for any."""
-    if len(promised) != len(raised):
-        return False
-    return all(any(p == r or (p.endswith(":*") and r.startswith(p[:-1])) for r in raised)
-               for p in promised)
-
-
-def check_frame(events):
-    """The first and the last event, and that none is missing between them."""
-    check(events, "no events at all")
-    check_equal(events[0]["ev"], "init.start", "first event")
-    check_equal(events[-1]["ev"], "init.stop", "last event")
-    numbers = [event["seq"] for event in events]
-    check_equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "sequence numbers")
-
-
 def check_promises(letter, policy=POLICY, only=()):
     """Every outcome and every event as the table promises. Returns the events."""
     result = run_in(letter, under_lazaret(policy, [ATTACK, "run-beside", *only]), "lazaret")
     events, rest = engines.events_of(result.err)
     check_equal(result.code, 0, f"exit code ({' / '.join(rest)})")
-    seen = outcomes_of(result.out)
+    seen = attempts.outcomes_of(result.out)
     table = {i: row for i, row in once(rows).items() if not only or i in only}
     check_equal(set(seen), set(table), "rows")
-    check_frame(events)
-    raised = events_by_row(events, seen)
-    wrong = []
-    for row in table.values():
-        outcome, promised = seen[row.id][0], row.promised(letter, once(kernel))
-        if outcome != promised and outcome != "n/a":
-            wrong.append(f"{row.id} {row.name}: saw {outcome}, promised {promised}")
-        if outcome != "n/a" and not event_fits(row.events(letter), raised[row.id]):
-            wrong.append(f"{row.id} {row.name}: raised {sorted(raised[row.id])}, "
-                         f"promised {sorted(row.events(letter))}")
-    if raised.get("before the first"):
-        wrong.append(f"before the first attempt: {sorted(raised['before the first'])}")
+    attempts.check_frame(events)
+    wrong = attempts.broken_promises(table, seen, events, letter, once(kernel))
     check(not wrong, "promises not kept:\n  " + "\n  ".join(wrong))
     return events
 
@@ -274,7 +171,7 @@ def degradations(letter):
     result = run_in(letter, words, "degraded", beside=False)
     events, rest = engines.events_of(result.err)
     check_equal(result.code, 0, f"exit code ({' / '.join(rest)})")
-    check_frame(events)
+    attempts.check_frame(events)
     return events[0]["d"]["degraded"]
 
 
@@ -298,7 +195,7 @@ def check_landlock_required(run):
     """108, no row, and a sentence that names Landlock."""
     result = run(under_lazaret("/etc/lazaret/attack-required.yaml", [ATTACK, "run", "93"]))
     check_equal(result.code, 108, f"exit code ({result.err.strip()})")
-    check_equal(outcomes_of(result.out), {}, "what the workload did")
+    check_equal(attempts.outcomes_of(result.out), {}, "what the workload did")
     check("landlock" in result.err.lower(), f"no word about Landlock: {result.err!r}")
 
 
@@ -323,7 +220,7 @@ def landlock_required_present():
     words = under_lazaret("/etc/lazaret/attack-required.yaml", [ATTACK, "run", "93"])
     result = run_in("R", words, "present", beside=False)
     check_equal(result.code, 0, f"exit code ({result.err.strip()})")
-    check_equal(outcomes_of(result.out)["93"][0], "ok", "row 93")
+    check_equal(attempts.outcomes_of(result.out)["93"][0], "ok", "row 93")
 
 
 # ---- The table itself --------------------------------------------------------------------------------
@@ -354,7 +251,7 @@ def table_is_complete():
 if __name__ == "__main__":
     if "--table" in sys.argv:  # what was seen, for whoever edits the table
         for env in "RrDdP":
-            print(json.dumps({env: outcomes_of(run_in(env, [ATTACK, "run-beside"], "table").out)}))
+            print(json.dumps({env: attempts.outcomes_of(run_in(env, [ATTACK, "run-beside"], "table").out)}))
         sys.exit(0)
     declare_controls()
     declare_promises()

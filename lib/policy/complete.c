@@ -139,6 +139,40 @@ static void check_kill_errno(struct laz_merge *merge, const struct laz_document 
     }
 }
 
+static void put_duration(uint32_t ms, struct laz_buf *buf)
+{
+    bool is_whole = ms % 1000 == 0;
+    laz_buf_printf(buf, "%" PRIu32 "%s", is_whole ? ms / 1000 : ms, is_whole ? "s" : "ms");
+}
+
+/* "drain 3s (default)": whoever did not write it must learn where it comes from. */
+static void put_part(const struct laz_merge *merge, enum laz_field_id id, uint32_t ms,
+        const char *unsaid, struct laz_buf *buf)
+{
+    laz_buf_printf(buf, "%s ", laz_field_at(id)->key);
+    put_duration(ms, buf);
+    laz_buf_str(buf, merge->said[id] == NULL ? unsaid : "");
+}
+
+static void report_shutdown(
+        struct laz_merge *merge, const struct laz_shutdown *shutdown, uint32_t sum)
+{
+    struct laz_buf buf;
+    char text[LAZ_DIAGNOSTIC_MESSAGE_MAX];
+    laz_buf_init_fixed(&buf, text, sizeof(text));
+    put_part(merge, LAZ_FIELD_SHUTDOWN_LB_GRACE, shutdown->lb_grace_ms, " (default)", &buf);
+    laz_buf_str(&buf, " + ");
+    put_part(merge, LAZ_FIELD_SHUTDOWN_GRACE, shutdown->grace_ms, " (what is left)", &buf);
+    laz_buf_str(&buf, " + ");
+    put_part(merge, LAZ_FIELD_SHUTDOWN_DRAIN, shutdown->drain_ms, " (default)", &buf);
+    laz_buf_str(&buf, " = ");
+    put_duration(sum, &buf);
+    laz_buf_str(&buf, ", which is more than ");
+    put_part(merge, LAZ_FIELD_SHUTDOWN_STOP_TIMEOUT, shutdown->stop_timeout_ms, " (default)", &buf);
+    laz_report_at(merge->report, LAZ_E_POLICY_INVALID, nearest(merge, LAZ_FIELD_SHUTDOWN)->pos,
+            "shutdown: %s", text);
+}
+
 static void check_shutdown(struct laz_merge *merge)
 {
     struct laz_shutdown *shutdown = &merge->policy->shutdown;
@@ -152,11 +186,7 @@ static void check_shutdown(struct laz_merge *merge)
     if (sum <= shutdown->stop_timeout_ms || has_bad(merge, LAZ_FIELD_SHUTDOWN)) {
         return;
     }
-    laz_report_at(merge->report, LAZ_E_POLICY_INVALID, nearest(merge, LAZ_FIELD_SHUTDOWN)->pos,
-            "shutdown: lb-grace %" PRIu32 "ms + grace %" PRIu32 "ms + drain %" PRIu32
-            "ms = %" PRIu32 "ms, which is more than stop-timeout, %" PRIu32 "ms",
-            shutdown->lb_grace_ms, shutdown->grace_ms, shutdown->drain_ms, sum,
-            shutdown->stop_timeout_ms);
+    report_shutdown(merge, shutdown, sum);
 }
 
 void laz_complete(struct laz_merge *merge)

@@ -404,9 +404,20 @@ bool laz_scalar_is_number(enum laz_field_type type)
             type != LAZ_TYPE_VALUE;
 }
 
+int laz_scalar_refuse_lone_user(const char *number, struct laz_err *err)
+{
+    return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
+            "a user's number needs its group's, and both need quotes: \"%.16s:%.16s\"", number,
+            number);
+}
+
 static int check_text(
         enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
 {
+    if (type == LAZ_TYPE_USER && scalar->is_plain && scalar->length > 0 &&
+            strspn(scalar->text, "0123456789") == scalar->length) {
+        return laz_scalar_refuse_lone_user(scalar->text, err);
+    }
     if (scalar->is_plain && looks_like_number(scalar)) {
         struct laz_quoted quoted;
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be text: put %s in quotes",

@@ -31,6 +31,9 @@ LAZ_MUST_CHECK int laz_scalar_parse_key(const struct laz_field *field,
 /* Is the number all there is to say about values of this type? If not, their text is. */
 bool laz_scalar_is_number(enum laz_field_type type);
 
+/* A user by number alone: says all that is missing, so that one correction is enough. Always -1. */
+int laz_scalar_refuse_lone_user(const char *number, struct laz_err *err);
+
 /* A decimal or 0x number as in conditions. */
 LAZ_MUST_CHECK bool laz_scalar_integer(const char *text, size_t length, uint64_t *ret);
 

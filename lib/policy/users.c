@@ -13,6 +13,7 @@
 #include "core/fd.h"
 #include "core/num.h"
 #include "policy/merge.h"
+#include "policy/scalar.h"
 
 #define DATABASE_MAX 1048576          /* bytes; an image's passwd file has a few thousand */
 #define ID_MAX       (UINT32_MAX - 1) /* the last one means "no change" to the kernel */
@@ -153,8 +154,7 @@ int laz_user_resolve(const struct laz_policy_source *source, const char *text, u
     }
     if (is_number(text, length)) {
         if (!has_group) {
-            return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
-                    "a numeric user needs its group: write \"%.*s:GID\"", (int)length, text);
+            return laz_scalar_refuse_lone_user(text, err);
         }
         if (parse_id(text, length, &uid, err) < 0) {
             return -1;

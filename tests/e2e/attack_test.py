@@ -11,14 +11,10 @@ import sys
 import attempts
 import engines
 import laz
+from attempts import ATTACK, POLICY, UID
 from laz import case, check, check_equal
 
-POLICIES = laz.ROOT / "tests" / "data" / "policies"
-POLICY = "/etc/lazaret/attack.yaml"
-ATTACK = "/bin/attack"
 BYSTANDER = [ATTACK, "bystander"]
-# The limit on processes counts a user's processes on the whole machine, so this user is nobody else's.
-UID = 10693
 USER = f"{UID}:{UID}"
 CANARY = "ATTACK_CANARY=1"
 
@@ -55,19 +51,11 @@ def attack_root(name="attack-root"):
     root = engines.scratch_root(name)
     attack = engines.program("attack")
     engines.put_users(root, UID)
-    engines.put(root, ATTACK, attack, 0o755)
-    engines.put(root, "/bin/attack-setuid", attack, 0o4755)
-    engines.put(root, "/secret", "secret\n")
-    engines.put(root, "/etc/app.conf", "configured\n")
-    engines.put(root, "/etc/lazaret/victim.yaml", "version: 1\n")
-    engines.put(root, "/app/data", attack)
-    engines.put_folder(root, "/data", 0o777)
-    engines.put(root, "/data/file", "data\n", 0o666, (UID, UID))
-    engines.put(root, "/data/victim", "data\n", 0o666)
-    for policy in sorted(POLICIES.glob("attack*.yaml")):
-        engines.put(root, f"/etc/lazaret/{policy.name}", policy)
-    # Without the program under test the controls still need a file to attack.
-    engines.put(root, "/lazaret-init", attack, 0o755)
+    for path, content, mode, owner in attempts.image(attack):
+        if content is None:
+            engines.put_folder(root, path, mode, owner)
+        else:
+            engines.put(root, path, content, mode, owner)
     if (laz.BIN / "lazaret-init").exists():
         engines.put_lazaret(root)
     return root

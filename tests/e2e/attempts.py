@@ -4,10 +4,37 @@
 Knows nothing of engines or guests: whoever ran the program brings its output and init's events. The
 environments' letters are those of tests/attack/rows.def.
 """
+import laz
 from laz import check, check_equal
+
+ATTACK = "/bin/attack"
+POLICY = "/etc/lazaret/attack.yaml"
+# The limit on processes counts a user's processes on the whole machine, so this user is nobody else's.
+UID = 10693
 
 # What the kernel says of things that it was built without.
 NOT_BUILT = ("ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT")
+
+
+def image(attack):
+    """What the attacked root file system holds beside Lazaret: (path, content, mode, owner) of each file.
+
+    The content is text or a Path to copy; a folder has none.
+    """
+    root = (0, 0)
+    yield ATTACK, attack, 0o755, root
+    yield "/bin/attack-setuid", attack, 0o4755, root
+    yield "/secret", "secret\n", 0o644, root
+    yield "/etc/app.conf", "configured\n", 0o644, root
+    yield "/etc/lazaret/victim.yaml", "version: 1\n", 0o644, root
+    yield "/app/data", attack, 0o644, root
+    yield "/data", None, 0o777, root
+    yield "/data/file", "data\n", 0o666, (UID, UID)
+    yield "/data/victim", "data\n", 0o666, root
+    for policy in sorted((laz.ROOT / "tests/data/policies").glob("attack*.yaml")):
+        yield f"/etc/lazaret/{policy.name}", policy, 0o644, root
+    # Without the program under test the controls still need a file to attack.
+    yield "/lazaret-init", attack, 0o755, root
 
 
 class Row:

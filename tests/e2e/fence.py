@@ -29,7 +29,6 @@ PROGRAMS = {
     "fence": ["fence.c", "conditions.c", "wire.c"],
     "probe": ["probe.c", "state.c", "strays.c", "wire.c"],
     "race": ["race.c", "wire.c"],
-    "inject": ["inject.c", "wire.c"],
     "clock": ["clock.c", "wire.c"],
 }
 FLAGS = ["-std=gnu17", "-O2", "-static", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]

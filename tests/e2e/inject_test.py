@@ -3,7 +3,7 @@
 
 Each (process, call, k-th use) from init's own execve to the workload's first instruction fails with each
 error, one at a time, in the program that ships; then each call of the loop; then each call is held while a
-stop request arrives. See docs/explanation/never-half-confined.md.
+stop request arrives. Items 4 and 5 of the conformance list; see docs/explanation/never-half-confined.md.
 By default PID 1's start takes every point with one error and each kind of call with all of them, and the other
 scenarios take the first and the last use of each kind; --long takes every point with every error, everywhere.
 """
@@ -20,7 +20,7 @@ from inject import harness
 from inject.harness import Plan, Scenario
 
 ERRORS = ("EPERM", "ENOMEM", "EINTR", "ENOSYS", "EMFILE", "EIO", "EAGAIN")
-LOOP_ERRORS = ("EINTR", "EAGAIN", "ENOMEM", "EPERM")
+LOOP_ERRORS = ("EINTR", "EAGAIN", "ENOMEM", "EPERM", "ENOSYS")
 # A filter around the container may answer any call with any error, so every call fails with every error,
 # whatever its man page knows. But for these: call -> errors that are left, and why not all.
 LEFT = {
@@ -32,6 +32,7 @@ LEFT = {
     "close": (("EINTR", "EIO"), "closes whatever it answers, and these are its answers"),
     "exit_group": ((), "does not return"),
 }
+WAITING = ("ppoll", "poll", "read", "write", "pread64", "waitid", "wait4", "recvmsg", "sendmsg", "ioctl", "open")
 STARTING_ROLES = ("init", "setup", "child", "sibling")
 WORKERS = 2
 LOOP_CALLS_MAX = 300  # in a run without a failure, and beside three times as many: a loop that spins makes thousands
@@ -103,7 +104,10 @@ def failing_plans(found, wanted=ERRORS, most=1):
 
 
 def words_of(plan):
-    detail = errno.errorcode[plan.detail] if plan.action == "fail" else f"is held at its {plan.detail} ({plan.action})"
+    if plan.action in ("fail", "repeat"):
+        detail = f"{errno.errorcode[plan.detail]} ({plan.action})"
+    else:
+        detail = f"is held at its {plan.detail} ({plan.action})"
     return f"{plan.role}'s {plan.call} number {plan.k} {detail}"
 
 
@@ -204,6 +208,28 @@ for each_base in (PID1, NESTED, SCENARIOS[3]):
         label = f"{each_base.name}, the workload works and {what}"
         laz.case(f"each call of the loop fails in turn: the code stays right [{label}]")(
             lambda s=each_base._replace(name=label, words=words): loop_fails(s))
+
+
+# --- interrupted at every second use -------------------------------------------------------------------------
+
+
+def interrupted(scenario):
+    """EINTR at the first or second use of whatever can wait, and at each second one after it."""
+    baseline = harness.Baseline(scenario)
+
+    def judge(plan, outcome):
+        verdict, detail = harness.judge(outcome, baseline)
+        laz.check(verdict == "ran fully" or plan.role != "loop", f"the loop was only interrupted: {verdict} {detail}")
+        return verdict, detail
+
+    found = [p for p in points(baseline, (*STARTING_ROLES, "loop")) if p[1] in WAITING and p[2] <= 2]
+    each(scenario.name, scenario, baseline, [Plan("repeat", *point, errno.EINTR) for point in found], judge)
+
+
+for each_base in (PID1, NESTED, SCENARIOS[3]):
+    label = f"{each_base.name}, interrupted"
+    laz.case(f"whatever waits is interrupted at every second use: right all the same, or refused by name [{label}]")(
+        lambda s=each_base._replace(name=label, words=["work", "term"]): interrupted(s))
 
 
 # --- a stop request at each call ----------------------------------------------------------------------------

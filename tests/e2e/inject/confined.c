@@ -6,7 +6,7 @@
  *
  * confined FORBIDDEN-FILE WORD...
  *   term     wait for SIGTERM, then end with 42
- *   work     children, orphans and refused calls, then go on
+ *   work     children, orphans and refused calls, and a session that leaves at TERM; then go on
  *   exit     end with 42
  *   pry PID  say in a second line what can be read of that process, then go on
  */
@@ -187,9 +187,22 @@ static void report(const char *forbidden, uint64_t blocked)
     (void)written;
 }
 
+/* Outlives this process, until init asks it to leave. */
+static void stray(void)
+{
+    struct signal_seen seen;
+    if (fork() == 0) {
+        (void)setsid();
+        (void)signal_wait(UINT64_C(1) << (SIGTERM - 1), PATIENCE_NS, &seen);
+        sleep_ns(5000000);
+        _exit(9);
+    }
+}
+
 /* A child that is waited for, two that are not and become init's, and calls that are refused. */
 static void work(void)
 {
+    stray();
     for (int i = 0; i < 3; i++) {
         pid_t child = fork();
         if (child == 0) {

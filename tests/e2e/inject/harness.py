@@ -50,7 +50,8 @@ EXPLAINS = {
 REQUIRABLE = {"events-absent", "exec-budget-unenforced", "landlock-absent", "bounding-set-kept", "shared-user",
               "write-xor-execute-absent"}
 
-# action: fail (detail: an errno), hold (enter|exit; TERM is sent meanwhile), delay (the same, without a signal)
+# action: fail (detail: an errno), repeat (the same, at each second use from then on), hold (enter|exit; TERM is
+# sent meanwhile), delay (the same, without a signal)
 Plan = collections.namedtuple("Plan", "action role call k detail")
 Scenario = collections.namedtuple("Scenario", "name mode conditions policy source words")
 
@@ -178,7 +179,7 @@ class Attached:
     def __init__(self, run, scenario, plan, record):
         words = []
         if plan is not None:
-            words = ["fail" if plan.action == "fail" else "hold", plan.role, str(numbers()[plan.call]), str(plan.k),
+            words = [plan.action if plan.action in ("fail", "repeat") else "hold", plan.role, str(numbers()[plan.call]), str(plan.k),
                      str(plan.detail)]
         self.process = subprocess.Popen(
             [tool("injector"), str(run.pid), "setup" if scenario.source else "no-setup",
@@ -271,6 +272,7 @@ def follow(run, attached, outcome, plan, baseline_pid1, waits_for_term):
             outcome.report = json.loads(text.split(b"\n")[0])
             if waits_for_term:
                 outcome.pid1 = settled(run, baseline_pid1)
+                run.kill(fence.WINCH)  # forwarded, and harmless
                 run.kill(fence.TERM)
         if not held and "hold" in attached.lines:
             held = True

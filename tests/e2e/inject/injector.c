@@ -6,7 +6,9 @@
  * which PID 1's own filter kills. Here the call becomes close(-1), which every filter allows.
  * Must never change anything else, and lets go of the workload at its execve.
  *
- * injector PID setup|no-setup record|quiet [fail ROLE NR K ERRNO | hold ROLE NR K enter|exit]
+ * injector PID setup|no-setup record|quiet [ACTION ROLE NR K DETAIL]
+ * Actions: fail (DETAIL: an errno), repeat (fail, and so does each second use from then on), hold
+ * (DETAIL: enter or exit).
  * Roles: init (until the workload has exec'd), loop (init after it), setup (its first child, if
  * there is a setup), child, sibling (what the child forks before it has exec'd).
  * Lines: ready; hold (goes on at a line of input); hit; exec ROLE; call ROLE NR K; total ROLE N.
@@ -79,6 +81,7 @@ struct tracee {
 
 struct plan {
     bool fails;
+    bool repeats;
     bool holds;
     bool at_exit;
     enum role role;
@@ -226,7 +229,9 @@ static void on_exec(struct injector *in, struct tracee *t)
 
 static bool is_planned(const struct injector *in, enum role role, unsigned nr, unsigned k)
 {
-    return in->plan.role == role && in->plan.nr == nr && in->plan.k == k;
+    bool is_turn =
+            k == in->plan.k || (in->plan.repeats && k > in->plan.k && (k - in->plan.k) % 2 == 0);
+    return in->plan.role == role && in->plan.nr == nr && is_turn;
 }
 
 static void make_fail(struct tracee *t, unsigned nr)
@@ -403,7 +408,8 @@ static enum role role_named(const char *name)
 
 static void plan_parse(struct plan *plan, char **words)
 {
-    plan->fails = strcmp(words[0], "fail") == 0;
+    plan->repeats = strcmp(words[0], "repeat") == 0;
+    plan->fails = plan->repeats || strcmp(words[0], "fail") == 0;
     plan->holds = strcmp(words[0], "hold") == 0;
     plan->role = role_named(words[1]);
     plan->nr = (unsigned)number_or_die(words[2], "call");

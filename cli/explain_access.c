@@ -4,6 +4,7 @@
  * rule. Paths are compared as text; the kernel goes by what they lead to.
  */
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/layers.h"
@@ -96,6 +97,23 @@ static uint64_t put_path_rules(
     return rights;
 }
 
+/* Landlock is one of two that must agree: the word "granted" alone would promise too much. */
+static void decide_path(
+        const struct laz_policy *policy, uint64_t rights, struct laz_explanation *ret)
+{
+    if (rights == 0) {
+        ret->decision = "refused";
+        return;
+    }
+    (void)snprintf(ret->decision_text, sizeof(ret->decision_text),
+            "Landlock grants read%s%s; file permissions %s",
+            (rights & LAZ_LL_WRITE_FILE) != 0 ? ", write" : "",
+            (rights & LAZ_LL_EXECUTE) != 0 ? ", execute" : "",
+            laz_layers_keeps(policy, CAP_DAC_OVERRIDE) ? "do not bind (CAP_DAC_OVERRIDE)"
+                                                       : "still apply");
+    ret->decision = ret->decision_text;
+}
+
 void laz_explain_path(
         const struct laz_policy *policy, const char *path, struct laz_explanation *ret)
 {
@@ -104,24 +122,24 @@ void laz_explain_path(
     ret->kind = "path";
     ret->subject = path;
     uint64_t rights = put_path_rules(policy, path, ret);
-    ret->decision = rights != 0 ? "granted" : "refused";
+    decide_path(policy, rights, ret);
     laz_layers_platform(ret);
     put_calls(policy, calls, 2, ret);
     struct laz_buf *text = add_layer(ret, LAZ_LAYER_LANDLOCK);
     if (is_disabled) {
-        ret->decision = "not restricted";
+        ret->decision = "not restricted by Landlock; file permissions still apply";
         laz_buf_str(text, "disabled by the policy");
-        laz_buf_str(&ret->sees, "what the modes of the file allow");
+        laz_buf_str(&ret->sees, "what the file's permissions allow");
     } else {
         put_rights(text, rights);
         laz_buf_str(text, rights == 0 ? "EACCES" : ", and EACCES for anything else");
         laz_layers_landlock_level(policy, 1, text);
         laz_buf_str(&ret->sees,
                 rights == 0 ? "EACCES"
-                            : "what the modes of the file allow; EACCES for what "
+                            : "what the file's permissions allow; EACCES for what "
                               "Landlock does not grant");
     }
-    laz_buf_printf(add_layer(ret, LAZ_LAYER_CAPABILITIES), "%s: the modes of the file %s uid %u",
+    laz_buf_printf(add_layer(ret, LAZ_LAYER_CAPABILITIES), "%s: the file's permissions %s uid %u",
             laz_layers_keeps(policy, CAP_DAC_OVERRIDE) ? "CAP_DAC_OVERRIDE is kept"
                                                        : "CAP_DAC_OVERRIDE is not kept",
             laz_layers_keeps(policy, CAP_DAC_OVERRIDE) ? "do not bind" : "count for", policy->uid);
@@ -151,23 +169,31 @@ static bool put_port_rule(const struct laz_policy *policy, const struct laz_port
     return false;
 }
 
-static const char *port_decision(bool binds, bool connects)
+static const char *port_decision(enum laz_port_use use, bool binds, bool connects)
 {
+    if (use == LAZ_PORT_BIND) {
+        return binds ? "bind granted" : "bind refused";
+    }
+    if (use == LAZ_PORT_CONNECT) {
+        return connects ? "connect granted" : "connect refused";
+    }
     if (binds) {
         return connects ? "bind granted, connect granted" : "bind granted, connect refused";
     }
     return connects ? "bind refused, connect granted" : "bind refused, connect refused";
 }
 
-void laz_explain_port(const struct laz_policy *policy, uint16_t port, const char *operand,
-        struct laz_explanation *ret)
+void laz_explain_port(const struct laz_policy *policy, enum laz_port_use use, uint16_t port,
+        const char *operand, struct laz_explanation *ret)
 {
     static const char *const calls[] = {"socket", "bind", "connect", "listen"};
     ret->kind = "port";
     ret->subject = operand;
-    bool binds = put_port_rule(policy, &policy->tcp_bind, port, "bind", ret);
-    bool connects = put_port_rule(policy, &policy->tcp_connect, port, "connect", ret);
-    ret->decision = port_decision(binds, connects);
+    bool binds =
+            use == LAZ_PORT_CONNECT || put_port_rule(policy, &policy->tcp_bind, port, "bind", ret);
+    bool connects = use == LAZ_PORT_BIND ||
+            put_port_rule(policy, &policy->tcp_connect, port, "connect", ret);
+    ret->decision = port_decision(use, binds, connects);
     laz_layers_platform(ret);
     put_calls(policy, calls, 4, ret);
     struct laz_buf *text = add_layer(ret, LAZ_LAYER_LANDLOCK);
@@ -183,7 +209,7 @@ void laz_explain_port(const struct laz_policy *policy, uint16_t port, const char
                                   : "EACCES where it is refused");
     }
     text = add_layer(ret, LAZ_LAYER_CAPABILITIES);
-    if (port >= 1024) {
+    if (port >= 1024 || use == LAZ_PORT_CONNECT) {
         laz_buf_str(text, "none is asked for");
     } else {
         laz_buf_printf(text,

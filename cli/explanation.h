@@ -10,7 +10,8 @@
 #include "cli/loaded.h"
 
 /* Ceiling of one text; a condition of 64 values is 2 KiB. */
-#define LAZ_EXPLANATION_TEXT_MAX ((size_t)64 * 1024)
+#define LAZ_EXPLANATION_TEXT_MAX     ((size_t)64 * 1024)
+#define LAZ_EXPLANATION_DECISION_MAX 128 /* one sentence, of words known here */
 
 /* One line. */
 struct laz_line {
@@ -28,9 +29,10 @@ struct laz_lines {
 };
 
 struct laz_explanation {
-    const char *kind;        /* "system-call", "path", "port", "capability", "policy"; static */
-    const char *subject;     /* borrowed */
-    const char *decision;    /* NULL for a whole policy; static */
+    const char *kind;     /* "system-call", "path", "port", "capability", "policy"; static */
+    const char *subject;  /* borrowed */
+    const char *decision; /* NULL for a whole policy; static, or decision_text */
+    char decision_text[LAZ_EXPLANATION_DECISION_MAX];
     struct laz_lines facts;  /* lines with the same key, one after the other, are a list */
     struct laz_lines rules;  /* the first that applies decides */
     struct laz_lines layers; /* in the order in which the kernel asks them */
@@ -57,8 +59,16 @@ LAZ_MUST_CHECK int laz_explain_call(const struct laz_policy *policy, enum laz_ar
         const struct laz_syscall *call, struct laz_explanation *ret, struct laz_err *err);
 void laz_explain_path(
         const struct laz_policy *policy, const char *path, struct laz_explanation *ret);
-void laz_explain_port(const struct laz_policy *policy, uint16_t port, const char *operand,
-        struct laz_explanation *ret);
+
+/* What is asked about a TCP port. */
+enum laz_port_use {
+    LAZ_PORT_BOTH,
+    LAZ_PORT_BIND,
+    LAZ_PORT_CONNECT,
+};
+
+void laz_explain_port(const struct laz_policy *policy, enum laz_port_use use, uint16_t port,
+        const char *operand, struct laz_explanation *ret);
 void laz_explain_capability(
         const struct laz_policy *policy, int capability, struct laz_explanation *ret);
 void laz_explain_policy(

@@ -28,7 +28,8 @@ static const struct laz_cli_command commands[] = {
                 "the rule\n"
                 "that makes it, what each layer of the kernel says, and what the workload sees. "
                 "Without\n"
-                "one: the whole policy in words.\n",
+                "one: the whole policy in words. Ports are 443, :443, 443/tcp, tcp-bind:443 or\n"
+                "tcp-connect:443.\n",
                 JSON | ROOT | ARCH | HELP, 1, 2, laz_cli_policy_explain},
         {"policy test", "FILE", "run the tests that a policy carries",
                 "Each entry of `tests:` is tried on the filter that the policy compiles to, and "

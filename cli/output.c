@@ -10,14 +10,22 @@
 #include "cli/command.h"
 #include "core/fd.h"
 
+/* The catalogue's, but where it speaks of lazaret-init's command line. */
+static const char *remedy_of(enum laz_err_kind kind)
+{
+    if (kind == LAZ_E_USAGE) {
+        return "Try lazaret --help, or read lazaret(1).";
+    }
+    return kind == LAZ_E_POLICY_ABSENT ? "Check the path, and who may read it."
+                                       : laz_err_remedy(kind);
+}
+
 static void put_error(const struct laz_err *err)
 {
     laz_cleanup_buf struct laz_buf text;
     laz_buf_init_heap(&text, LAZ_CLI_OUTPUT_MAX);
     laz_buf_printf(&text, "lazaret: error: %s: %s\n", laz_err_name(err->kind), err->message);
-    const char *remedy = err->kind == LAZ_E_USAGE ? "Try lazaret --help, or read lazaret(1)."
-                                                  : laz_err_remedy(err->kind);
-    laz_buf_printf(&text, "lazaret: remedy: %s\n", remedy);
+    laz_buf_printf(&text, "lazaret: remedy: %s\n", remedy_of(err->kind));
     struct laz_err ignored = {0};
     laz_ignore(laz_fd_write_all(STDERR_FILENO, text.data, text.len, &ignored)); /* nobody to tell */
 }
@@ -41,7 +49,7 @@ void laz_cli_error_json(struct laz_json *json, const struct laz_err *err)
     laz_json_object(json, "error");
     laz_json_string(json, "name", laz_err_name(err->kind));
     laz_json_string(json, "message", err->message);
-    laz_json_string(json, "remedy", laz_err_remedy(err->kind));
+    laz_json_string(json, "remedy", remedy_of(err->kind));
     laz_json_object_end(json);
 }
 

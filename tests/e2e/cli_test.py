@@ -54,8 +54,18 @@ def usage():
         (["policy", "compile", "web.yaml"], "needs -o IMAGE"),
         (["policy", "explain", "web.yaml", "opnat"], 'did you mean "openat"?'),
         (["policy", "explain", "web.yaml", "CAP_CHWON"], 'did you mean "CAP_CHOWN"?'),
-        (["policy", "explain", "web.yaml", "0"], "no system call"),
-        (["policy", "explain", "web.yaml", "65536"], "no system call"),
+        (["policy", "explain", "web.yaml", "net_admin"], 'did you mean "CAP_NET_ADMIN"?'),
+        (["policy", "explain", "web.yaml", "0"], '"0": TCP ports are 1 to 65535'),
+        (["policy", "explain", "web.yaml", "65536"], '"65536": TCP ports are 1 to 65535'),
+        (["policy", "explain", "web.yaml", "tcp-bind:0"], '"tcp-bind:0": TCP ports are 1 to 65535'),
+        (["policy", "explain", "web.yaml", "53/udp"], "Landlock knows TCP ports alone"),
+        (["policy", "explain", "web.yaml", "udp:53"], "Landlock knows TCP ports alone"),
+        (["policy", "explain", "web.yaml", "80/sctp"], "behind a port stands /tcp or nothing"),
+        (["policy", "explain", "web.yaml", "db.local:5432"], "not addresses: ask for 5432, tcp-bind:5432 or"),
+        (["policy", "explain", "web.yaml", "[::1]:80"], "rules know ports, not addresses"),
+        (["policy", "explain", "web.yaml", "tcp-bind:"], "no system call"),
+        (["policy", "explain", "web.yaml", "8000-8010"], "no system call"),
+        (["policy", "explain", "web.yaml", "app/data"], 'begin with "/"'),
         (["policy", "explain", "web.yaml", "/usr/../etc"], "name the path without"),
         (["policy", "explain", "web.yaml", "//usr"], "name the path without"),
         (["policy", "explain", "web.yaml", "/usr/."], "name the path without"),
@@ -329,14 +339,17 @@ def explain_layers():
 def explain_path():
     web()
     rows = [
-        ("/usr/bin/env", "granted", ["read-exec under /usr"]), ("/usr", "granted", ["read-exec under /usr"]),
+        ("/usr/bin/env", "read, execute", ["read-exec under /usr"]), ("/usr", "read, execute", ["read-exec under /usr"]),
         ("/usrlocal", "refused", ["no rule covers it"]), ("/root", "refused", ["no rule covers it"]),
-        ("/app/cache/x", "granted", ["read under /app", "write under /app/cache"]),
-        ("/opt/java/bin/java", "granted", ["read-exec under /opt/java, if it exists"]),
+        ("/app/cache/x", "read, write", ["read under /app", "write under /app/cache"]),
+        ("/app/x", "read", ["read under /app"]),
+        ("/opt/java/bin/java", "read, execute", ["read-exec under /opt/java, if it exists"]),
         ("/", "refused", ["no rule covers it"]),
     ]
     for path, decision, rules in rows:
         data = explained(path)
+        if decision != "refused":
+            decision = f"Landlock grants {decision}; file permissions still apply"
         check_equal((data["kind"], data["decision"]), ("path", decision), path)
         check_equal(sorted(r["text"] for r in data["rules"]), sorted(rules), path)
         check_equal("EACCES" == data["sees"], decision == "refused", path)
@@ -345,16 +358,30 @@ def explain_path():
     check("write-file" in data["layer"]["Landlock"] and "execute" not in data["layer"]["Landlock"], f"{data['layer']}")
     check("count for uid 10001" in data["layer"]["capabilities"], "modes")
     web("off.yaml", mode=("limits:", "requires: {landlock: disabled}\nlimits:"))
-    check_equal(explained("/root", policy="off.yaml")["decision"], "not restricted", "Landlock disabled")
+    check_equal(explained("/root", policy="off.yaml")["decision"],
+                "not restricted by Landlock; file permissions still apply", "Landlock disabled")
+    web("root.yaml", keep=("[NET_BIND_SERVICE]", "[DAC_OVERRIDE]"))
+    check_equal(explained("/etc", policy="root.yaml")["decision"],
+                "Landlock grants read; file permissions do not bind (CAP_DAC_OVERRIDE)", "a capability")
 
 
-@case("explain PORT: bind and connect, by list or by any")
+@case("explain PORT: bind and connect, by list or by any; a port may be written as others write it")
 def explain_port():
     web()
     rows = [("8080", "bind granted, connect refused"), ("443", "bind granted, connect granted"),
             ("5432", "bind refused, connect granted"), ("22", "bind refused, connect refused")]
     for port, decision in rows:
         check_equal(explained(port)["decision"], decision, port)
+    for operand in (":443", "443/tcp", "tcp:443"):
+        data = explained(operand)
+        check_equal((data["decision"], data["subject"]), ("bind granted, connect granted", operand), operand)
+    rows = [("tcp-bind:8080", "bind granted", "bind: tcp-bind lists 8080"),
+            ("tcp-bind:5432", "bind refused", "bind: tcp-bind does not list it"),
+            ("tcp-connect:5432", "connect granted", "connect: tcp-connect lists 5432"),
+            ("tcp-connect:8080/tcp", "connect refused", "connect: tcp-connect does not list it")]
+    for operand, decision, rule in rows:
+        data = explained(operand)
+        check_equal((data["decision"], [r["text"] for r in data["rules"]]), (decision, [rule]), operand)
     check_equal([r.get("at") for r in explained("5432")["rules"]], [None, where("5432")], "positions")
     check("which the policy keeps" in explained("443")["layer"]["capabilities"], "a low port")
     check_equal(explained("8080")["layer"]["capabilities"], "none is asked for", "a high port")

@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,22 +24,12 @@
 
 void laz_launch_init(struct laz_launch *launch)
 {
-    *launch = (struct laz_launch){.sock = -1, .child_sock = -1, .listener = -1};
+    *launch = (struct laz_launch){.gate = -1, .listener = -1};
 }
 
-void laz_launch_done(struct laz_launch *launch)
+bool laz_launch_part(void)
 {
-    laz_fd_close(&launch->sock);
-    if (launch->own_table || launch->listener >= 0) {
-        laz_fd_close(&launch->child_sock);
-    } /* else the child may not have come to its read yet, and the table is still shared */
-}
-
-bool laz_launch_part(struct laz_launch *launch)
-{
-    launch->own_table =
-            laz_sys_close_range(STDIN_FILENO, STDOUT_FILENO, LAZ_CLOSE_RANGE_UNSHARE) == 0;
-    return launch->own_table;
+    return laz_sys_close_range(STDIN_FILENO, STDOUT_FILENO, LAZ_CLOSE_RANGE_UNSHARE) == 0;
 }
 
 /* So that /proc/1/environ shows nothing. */
@@ -187,19 +177,17 @@ static pid_t fork_sharing_descriptors(void)
 static int fork_child(struct laz_launch *launch, const struct laz_image *image,
         char *const *command, char *const *environment, struct laz_err *err)
 {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "socketpair: %s", strerror(errno));
+    launch->gate = eventfd(0, EFD_CLOEXEC);
+    if (launch->gate < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "eventfd: %s", strerror(errno));
     }
-    launch->sock = pair[0];
-    launch->child_sock = pair[1];
     const struct laz_confine confine = {
             .image = image,
             .decided = &launch->decided,
             .page = launch->page,
             .parent = launch->probe.pid,
             .set_death_signal = launch->probe.pid != 1,
-            .sock = pair[1],
+            .gate = launch->gate,
             .path = launch->path,
             .argv = command,
             .envp = environment,

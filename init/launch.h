@@ -20,27 +20,21 @@ struct laz_launch {
     struct laz_confine_page *page; /* shared mapping */
     char path[LAZ_FILE_PATH_MAX];  /* the one absolute file */
     pid_t pid;
-    int sock; /* our end: a byte comes in before the filter is loaded; one goes out to let the child
-               * through where there is no listener */
-    int child_sock;                /* its end; the descriptor table is shared until the exec */
-    bool own_table;                /* descriptors are no longer shared with the child */
-    bool announced;                /* the byte has come */
+    int gate; /* an eventfd, for where there is no listener; shared with the child until the exec */
     int listener;                  /* -1 until it is there, and where there is none */
     struct laz_process_state seen; /* what was read back at the gate */
 };
 
 void laz_launch_init(struct laz_launch *launch);
-/* Close what is no longer needed once the child may go on. */
-void laz_launch_done(struct laz_launch *launch);
 
 /* Resolve command[0] in the workload's PATH, build its argv and environment, fork. `environment` is
  * this process's own and is wiped in place afterwards. */
 LAZ_MUST_CHECK int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image,
         char *const *command, char **environment, struct laz_err *err);
 
-/* At the gate: take a descriptor table of our own and leave stdin and stdout to the child. False
+/* At the gate: take a descriptor table of our own and leave stdin and stdout to it. False
  * before Linux 5.9 and where an outer filter refuses: the table is then shared until the execve. */
-bool laz_launch_part(struct laz_launch *launch);
+bool laz_launch_part(void);
 
 /* At the gate: read the child back and compare. LAZ_E_ATTEST, LAZ_E_ENFORCE. */
 LAZ_MUST_CHECK int laz_launch_attest(

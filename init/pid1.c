@@ -24,10 +24,10 @@
 #include "core/fd.h"
 
 #define NS_PER_MS      UINT64_C(1000000)
-#define SAID_MAX       1536   /* a message, its name and its remedy */
-#define SIGNAL_POLL_MS 20     /* where signalfd is missing */
-#define GATE_SPINS     200    /* loading a filter takes 20 to 100 us */
-#define GATE_POLL_NS   100000 /* after that */
+#define SAID_MAX       1536    /* a message, its name and its remedy */
+#define SIGNAL_POLL_MS 20      /* where signalfd is missing */
+#define GATE_SPIN_NS   1000000 /* confining and loading a filter take 150 to 300 us */
+#define GATE_POLL_NS   1000000 /* after that */
 
 static void say(const struct laz_err *err)
 {
@@ -243,6 +243,7 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     }
     /* From here on the child works on the other processor. */
     hand_terminal(pid1, launch->pid);
+    laz_pid1_open_oom_events(pid1);
     pid1->started_ns = now_ns;
     const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
     laz_pid1_event(pid1, &forked, now_ns);
@@ -257,8 +258,11 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     laz_pid1_narrow(pid1);
 }
 
-/* The child waits. Read it back; only what equals the policy may go on. */
-static bool attest(struct laz_pid1 *pid1, uint64_t now_ns)
+static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns);
+
+/* The child waits. Read it back and write down what was read; only what equals the policy may go
+ * on, and only if nobody has asked for the end meanwhile. */
+static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_launch *launch = &pid1->launch;
     if (laz_launch_attest(launch, &pid1->image, &pid1->refusal) < 0) {
@@ -266,31 +270,23 @@ static bool attest(struct laz_pid1 *pid1, uint64_t now_ns)
         return false;
     }
     pid1->degraded |= laz_launch_degraded(launch);
-    pid1->degraded |= laz_launch_part(launch) ? 0 : LAZ_DEGRADED_BIT(STREAMS);
+    pid1->degraded |= laz_launch_part() ? 0 : LAZ_DEGRADED_BIT(STREAMS);
     pid1->trail.main_pid = launch->pid;
     pid1->trail.main_exe = launch->path;
     laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->filter_digest);
     pid1->gate_open = true;
-    return true;
-}
-
-static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns);
-
-/* Attested, and nobody has asked for the end while that went on: from here, the workload starts. */
-static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    if (!attest(pid1, now_ns)) {
-        return false;
-    }
     take_signals(pid1, now_ns);
     return !pid1->done;
 }
 
-static void let_through(struct laz_pid1 *pid1, uint64_t now_ns)
+static void started(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    laz_launch_done(&pid1->launch);
-    const struct laz_event started = {.type = LAZ_EVENT_STARTED};
-    laz_pid1_event(pid1, &started, now_ns);
+    bool shares = (pid1->degraded & LAZ_DEGRADED_BIT(STREAMS)) != 0;
+    if (!shares || pid1->launch.listener >= 0) {
+        laz_fd_close(&pid1->launch.gate);
+    } /* else the child may not have come to its read yet */
+    const struct laz_event event = {.type = LAZ_EVENT_STARTED};
+    laz_pid1_event(pid1, &event, now_ns);
 }
 
 /* With a listener, the gate is the notification of the first execve. */
@@ -316,44 +312,38 @@ static void turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
-    let_through(pid1, now_ns);
+    started(pid1, now_ns);
 }
 
-/* Without one, it is a read on a socket: the child says in the page that it goes there, and the
+/* Without one, it is a read on an eventfd: the child says in the page that it goes there, and the
  * kernel shows the filter. */
 static void turn_plain_gate(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     if (pid1->launch.page->step != LAZ_STEP_GATE || !may_start(pid1, now_ns)) {
         return;
     }
-    ssize_t n = 0;
-    do {
-        n = write(pid1->launch.sock, "", 1);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EPIPE) { /* EPIPE: it has died, and SIGCHLD tells */
+    const uint64_t open = 1;
+    if (write(pid1->launch.gate, &open, sizeof(open)) < 0) {
         (void)laz_err_set(&pid1->refusal, LAZ_E_ENFORCE, errno, "the gate cannot be opened: %s",
                 strerror(errno));
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
-    let_through(pid1, now_ns);
+    started(pid1, now_ns);
 }
 
-/* The child is about to load its filter. Its listener is in our table as soon as its number is in
- * the page; nothing can wake us for that, so look a few times before going to sleep for a moment.
- */
+static bool may_spin(const struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    return now_ns < pid1->started_ns + GATE_SPIN_NS;
+}
+
+/* The child confines itself. Its listener is in our table as soon as its number is in the page;
+ * nothing can wake us for that, so look for a while before going to sleep between two looks. */
 static void turn_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_launch *launch = &pid1->launch;
-    char byte = 0;
-    if (!launch->announced && read(launch->sock, &byte, 1) == 1) {
-        launch->announced = true;
-    }
-    if (!launch->announced || launch->listener >= 0) {
-        return;
-    }
     const volatile struct laz_confine_page *page = launch->page;
-    for (int i = 0; i < GATE_SPINS && page->listener == -1 && page->failed == 0; i++) {
+    while (page->listener == -1 && page->failed == 0 && may_spin(pid1, laz_pid1_now_ns())) {
         (void)sched_yield();
     }
     if (page->listener >= 0) {
@@ -457,7 +447,6 @@ static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns)
 
 enum {
     POLL_SIGNALS,
-    POLL_SOCK,
     POLL_LISTENER,
     POLL_COUNT
 };
@@ -469,6 +458,12 @@ static void sooner(uint64_t *due_ns, uint64_t other_ns)
     }
 }
 
+/* Forked, and its listener is not there yet, if there is to be one. */
+static bool waits_for_gate(const struct laz_pid1 *pid1)
+{
+    return pid1->state.phase == LAZ_PHASE_STARTING && pid1->launch.listener < 0;
+}
+
 static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t start_deadline_ns, uint64_t now_ns)
 {
     uint64_t due_ns = 0;
@@ -476,8 +471,8 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t start_deadline_ns
     sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
         sooner(&due_ns, start_deadline_ns);
-        if (pid1->launch.announced && pid1->launch.listener < 0) {
-            sooner(&due_ns, now_ns + GATE_POLL_NS);
+        if (waits_for_gate(pid1)) {
+            sooner(&due_ns, now_ns + (may_spin(pid1, now_ns) ? 0 : GATE_POLL_NS));
         }
     }
     if (pid1->signal_fd < 0) {
@@ -490,8 +485,6 @@ static void wait_for_world(struct laz_pid1 *pid1, struct pollfd fds[POLL_COUNT],
         uint64_t start_deadline_ns, bool busy, uint64_t now_ns)
 {
     fds[POLL_SIGNALS] = (struct pollfd){.fd = pid1->signal_fd, .events = POLLIN};
-    int sock = pid1->launch.announced ? -1 : pid1->launch.sock;
-    fds[POLL_SOCK] = (struct pollfd){.fd = sock, .events = POLLIN};
     fds[POLL_LISTENER] = (struct pollfd){.fd = pid1->launch.listener, .events = POLLIN};
     uint64_t due_ns = next_due(pid1, start_deadline_ns, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
@@ -537,8 +530,7 @@ static void loop(struct laz_pid1 *pid1)
         if (!pid1->done && fds[POLL_LISTENER].revents != 0) {
             turn_listener(pid1, now_ns);
         }
-        bool announces = fds[POLL_SOCK].revents != 0 || pid1->launch.announced;
-        if (!pid1->done && pid1->state.phase < LAZ_PHASE_RUNNING && announces) {
+        if (waits_for_gate(pid1)) {
             turn_start(pid1, now_ns);
         }
         busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
@@ -574,13 +566,6 @@ static void open_extras(struct laz_pid1 *pid1)
     if (laz_sys_ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) == 0) {
         pid1->terminal_fd =
                 fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3); /* stdin itself goes at the gate */
-    }
-    pid1->oom_fd = open("/sys/fs/cgroup/memory.events", O_RDONLY | O_CLOEXEC); /* often not there */
-    char text[LAZ_MEMORY_EVENTS_MAX];
-    ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
-    if (n > 0) {
-        text[n] = '\0';
-        pid1->oom_kills_before = laz_pid1_oom_kills(text);
     }
 }
 

@@ -3,6 +3,7 @@
  * Children of PID 1: reaping without losing a status, and signals to everybody but us. libc only.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -47,31 +48,60 @@ static void signal_children(struct laz_pid1 *pid1, int signal_number)
     }
 }
 
+/* Where we are PID 1: is there a child, dead or alive? Nobody else can be left then, but for what a
+ * runtime has injected, and that ends with us. */
+static bool has_children(void)
+{
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
 void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number)
 {
-    if (pid1->is_pid1) {
-        (void)kill(-1, signal_number); /* everybody in the namespace but PID 1 */
-    } else {
+    if (!pid1->is_pid1) {
         signal_children(pid1, signal_number);
+        return;
     }
+    /* kill(-1) walks through all processes of the host, so look first whether it is for anybody. */
+    if (pid1->main_exited) {
+        laz_pid1_reap_main(pid1);
+    }
+    if (has_children()) {
+        (void)kill(-1, signal_number); /* everybody in the namespace but PID 1 */
+    }
+}
+
+/* -1: not known. */
+static int64_t read_oom_kills(const struct laz_pid1 *pid1)
+{
+    char text[LAZ_MEMORY_EVENTS_MAX];
+    ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
+    if (n <= 0) {
+        return -1;
+    }
+    text[n] = '\0';
+    return laz_pid1_oom_kills(text);
+}
+
+void laz_pid1_open_oom_events(struct laz_pid1 *pid1)
+{
+    pid1->oom_fd = open("/sys/fs/cgroup/memory.events", O_RDONLY | O_CLOEXEC); /* often not there */
+    pid1->oom_kills_before = read_oom_kills(pid1);
 }
 
 void laz_pid1_reap_main(struct laz_pid1 *pid1)
 {
-    struct laz_exit_note note = {.pid = pid1->launch.pid,
-            .status = pid1->main_status,
-            .forced = pid1->state.forced,
-            .oom_kills = -1};
+    if (pid1->main_reaped) {
+        return;
+    }
+    struct laz_exit_note note = {
+            .pid = pid1->launch.pid, .status = pid1->main_status, .forced = pid1->state.forced};
     while (wait4(pid1->launch.pid, NULL, 0, &note.usage) < 0 && errno == EINTR) {
     }
     pid1->main_reaped = true;
     note.ran_ms = (laz_pid1_now_ns() - pid1->started_ns) / 1000000;
-    char text[LAZ_MEMORY_EVENTS_MAX];
-    ssize_t n = pid1->oom_fd < 0 ? -1 : pread(pid1->oom_fd, text, sizeof(text) - 1, 0);
-    if (n > 0) {
-        text[n] = '\0';
-        note.oom_kills = laz_pid1_oom_kills(text) - pid1->oom_kills_before;
-    }
+    int64_t oom_kills = read_oom_kills(pid1);
+    note.oom_kills = oom_kills < 0 ? -1 : oom_kills - pid1->oom_kills_before;
     laz_trail_exit(&pid1->trail, &note);
     pid1->totals.reaped++;
 }

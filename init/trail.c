@@ -114,8 +114,12 @@ static const char *const degradation_names[LAZ_DEGRADATION_COUNT] = {
 
 static void hex_member(struct laz_json *json, const char *key, uint64_t value)
 {
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%016llx", (unsigned long long)value);
+    uint8_t bytes[sizeof(value)];
+    char text[2 * sizeof(bytes) + 1];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(value >> (56 - 8 * i));
+    }
+    laz_format_hex(bytes, sizeof(bytes), text);
     laz_json_string(json, key, text);
 }
 

@@ -132,7 +132,7 @@ enum {
 
 static bool key_is(const char *key, size_t length, const char *wanted)
 {
-    return length == strlen(wanted) && memcmp(key, wanted, length) == 0;
+    return strncmp(key, wanted, length) == 0 && wanted[length] == '\0';
 }
 
 static bool parse_line(const char *key, size_t length, struct line value,

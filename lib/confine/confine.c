@@ -242,18 +242,15 @@ static int load_filters_in_child(const struct laz_confine *confine)
     return load_filter_in_child(&confine->image->plain, 0) < 0 ? -1 : 0;
 }
 
-/* Without a listener: init lets us through by a byte. If it refuses, it kills us. */
-static int wait_at_gate_in_child(int sock)
+/* Without a listener: init lets us through by a write. If it refuses, it kills us. */
+static int wait_at_gate_in_child(int gate)
 {
-    char byte = 0;
+    uint64_t value = 0;
     ssize_t n = 0;
     do {
-        n = read(sock, &byte, 1);
+        n = read(gate, &value, sizeof(value));
     } while (n < 0 && errno == EINTR);
-    if (n == 0) {
-        errno = ECANCELED;
-    }
-    return n == 1 ? 0 : -1;
+    return n == (ssize_t)sizeof(value) ? 0 : -1;
 }
 
 static void step_in_child(const struct laz_confine *confine, enum laz_confine_step step, int result)
@@ -330,9 +327,6 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
         step_in_child(confine, LAZ_STEP_DEATH_SIGNAL, set_death_signal_in_child(confine->parent));
     }
     restrict_in_child(confine, ruleset);
-    /* init wakes up while the filter is loaded, and then waits for the listener's number in the
-     * page */
-    step_in_child(confine, LAZ_STEP_ANNOUNCE, write(confine->sock, "", 1) == 1 ? 0 : -1);
     const uint64_t no_signals = 0;
     step_in_child(confine, LAZ_STEP_MASK,
             (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals)));
@@ -340,7 +334,7 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
     step_in_child(confine, LAZ_STEP_SECCOMP, listening);
     confine->page->step = LAZ_STEP_GATE;
     if (listening == 0) {
-        step_in_child(confine, LAZ_STEP_GATE, wait_at_gate_in_child(confine->sock));
+        step_in_child(confine, LAZ_STEP_GATE, wait_at_gate_in_child(confine->gate));
     }
     (void)execve(confine->path, confine->argv, confine->envp);
     confine->page->step = LAZ_STEP_EXEC;

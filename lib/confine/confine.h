@@ -30,7 +30,6 @@
     X(LANDLOCK_PROBE, "see a forbidden path refused",                                              \
             "the kernel does not show Landlock in /proc")                                          \
     X(WRITE_XOR_EXECUTE, "forbid writable code", "irrevocable and inherited")                      \
-    X(ANNOUNCE, "tell init that the filter comes", "write(2) may be forbidden below")              \
     X(MASK, "unblock all signals", "rt_sigprocmask may be forbidden below")                        \
     X(SECCOMP, "load the filter", "last: it may forbid every call above")                          \
     X(GATE, "wait at the gate", "init reads back what was done before anything runs")              \
@@ -72,8 +71,8 @@ struct laz_confine {
     struct laz_confine_page *page;
     pid_t parent; /* init, for the check after PR_SET_PDEATHSIG */
     bool set_death_signal;
-    int sock; /* a byte goes out before the filter is loaded; without a listener, one comes in
-               * when init has read the child back */
+    int gate; /* an eventfd, for where there is no listener: init writes to it when it has read the
+               * child back */
     const char *path; /* absolute */
     char *const *argv;
     char *const *envp;

@@ -34,25 +34,38 @@ static size_t utf8_length(const unsigned char *s, size_t left)
     return length;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+/* What needs no escape is copied in runs. */
 static void put_escaped(struct laz_buf *buf, const char *value, size_t length)
 {
     const unsigned char *s = (const unsigned char *)value;
-    size_t i = 0;
-    while (i < length) {
+    size_t start = 0;
+    for (size_t i = 0; i < length;) {
+        if (is_plain(s[i])) {
+            i++;
+            continue;
+        }
         size_t n = utf8_length(s + i, length - i);
+        if (n > 1) {
+            i += n;
+            continue;
+        }
+        laz_buf_put(buf, value + start, i - start);
         if (n == 0) {
             laz_buf_str(buf, "\\ufffd");
-            i++;
         } else if (s[i] == '"' || s[i] == '\\') {
             laz_buf_char(buf, '\\');
-            laz_buf_char(buf, value[i++]);
-        } else if (s[i] < 0x20 || s[i] == 0x7F) {
-            laz_buf_printf(buf, "\\u%04x", s[i++]);
+            laz_buf_char(buf, value[i]);
         } else {
-            laz_buf_put(buf, value + i, n);
-            i += n;
+            laz_buf_printf(buf, "\\u%04x", s[i]);
         }
+        start = ++i;
     }
+    laz_buf_put(buf, value + start, length - start);
 }
 
 static void before(struct laz_json *json, const char *key)
@@ -114,16 +127,30 @@ void laz_json_string(struct laz_json *json, const char *key, const char *value)
     laz_json_bytes(json, key, value, strlen(value));
 }
 
+static void put_digits(struct laz_buf *buf, uint64_t value)
+{
+    char digits[20];
+    size_t first = sizeof(digits);
+    do {
+        digits[--first] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    laz_buf_put(buf, digits + first, sizeof(digits) - first);
+}
+
 void laz_json_u64(struct laz_json *json, const char *key, uint64_t value)
 {
     before(json, key);
-    laz_buf_printf(json->buf, "%llu", (unsigned long long)value);
+    put_digits(json->buf, value);
 }
 
 void laz_json_i64(struct laz_json *json, const char *key, int64_t value)
 {
     before(json, key);
-    laz_buf_printf(json->buf, "%lld", (long long)value);
+    if (value < 0) {
+        laz_buf_char(json->buf, '-');
+    }
+    put_digits(json->buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void laz_json_bool(struct laz_json *json, const char *key, bool value)

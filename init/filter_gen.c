@@ -40,13 +40,38 @@ static const struct entry setup_calls[] = {
 #include "init/setup_filter.def"
 };
 
-static const struct {
-    const char *name;
+/* What a sanitizer's runtime needs besides: only where the build asks for it. */
+#define LAZ_PID1(name, reason) LAZ_CALL(name, reason)
+#define LAZ_SETUP(name, reason)
+static const struct entry pid1_instrumented_calls[] = {
+#include "init/instrumented_filter.def"
+};
+#undef LAZ_PID1
+#undef LAZ_SETUP
+
+#define LAZ_PID1(name, reason)
+#define LAZ_SETUP(name, reason) LAZ_CALL(name, reason)
+static const struct entry setup_instrumented_calls[] = {
+#include "init/instrumented_filter.def"
+};
+
+struct list {
     const struct entry *entries;
     size_t n;
+};
+
+#define LIST(calls)                                                                                \
+    {                                                                                              \
+        (calls), sizeof(calls) / sizeof((calls)[0])                                                \
+    }
+
+static const struct {
+    const char *name;
+    struct list own;
+    struct list instrumented;
 } lists[] = {
-        {"pid1", pid1_calls, sizeof(pid1_calls) / sizeof(pid1_calls[0])},
-        {"setup", setup_calls, sizeof(setup_calls) / sizeof(setup_calls[0])},
+        {"pid1", LIST(pid1_calls), LIST(pid1_instrumented_calls)},
+        {"setup", LIST(setup_calls), LIST(setup_instrumented_calls)},
 };
 
 #define ENTRIES_MAX 64
@@ -98,7 +123,8 @@ static int add_entry(struct listed *listed, size_t i, const struct entry *entry)
     return 0;
 }
 
-static int make_policy(struct listed *listed, const struct entry *entries, size_t n)
+static int make_policy(
+        struct listed *listed, const struct list *own, const struct list *instrumented)
 {
     const struct laz_verdict kill = {.action = LAZ_ACTION_KILL};
     listed->policy.unknown_verdict = kill;
@@ -108,9 +134,11 @@ static int make_policy(struct listed *listed, const struct entry *entries, size_
         listed->decisions[i].base = kill;
         listed->decisions[i].otherwise = kill;
     }
+    size_t n = own->n + instrumented->n;
     int result = n <= ENTRIES_MAX ? 0 : fail("too many lines", "raise ENTRIES_MAX");
     for (size_t i = 0; i < n && result == 0; i++) {
-        result = add_entry(listed, i, &entries[i]);
+        result = add_entry(
+                listed, i, i < own->n ? &own->entries[i] : &instrumented->entries[i - own->n]);
     }
     return result;
 }
@@ -152,17 +180,20 @@ static int make_header(const char *name, const struct laz_policy *policy, const 
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        return fail("usage", "filter_gen pid1|setup OUTPUT");
+    bool is_instrumented = argc == 4 && strcmp(argv[2], "instrumented") == 0;
+    if (argc != 3 && !is_instrumented) {
+        return fail("usage", "filter_gen pid1|setup [instrumented] OUTPUT");
     }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (strcmp(lists[i].name, argv[1]) == 0) {
+            const struct list none = {0};
             struct listed *listed = calloc(1, sizeof(*listed));
             if (listed == NULL) {
                 return fail(argv[1], "no memory");
             }
-            int result = make_policy(listed, lists[i].entries, lists[i].n);
-            result = result == 0 ? make_header(argv[1], &listed->policy, argv[2]) : result;
+            int result = make_policy(
+                    listed, &lists[i].own, is_instrumented ? &lists[i].instrumented : &none);
+            result = result == 0 ? make_header(argv[1], &listed->policy, argv[argc - 1]) : result;
             free(listed);
             return result;
         }

@@ -79,11 +79,10 @@ static bool close_strays(int keep)
     return false;
 }
 
-static int print_version(void)
+static int print(const char *text)
 {
-    static const char text[] = "lazaret-init " LAZARET_VERSION "\n";
     struct laz_err ignored = {0};
-    return laz_fd_write_all(STDOUT_FILENO, text, sizeof(text) - 1, &ignored) < 0 ? 109 : 0;
+    return laz_fd_write_all(STDOUT_FILENO, text, strlen(text), &ignored) < 0 ? 109 : 0;
 }
 
 /* Zero-initialised and never on the heap; most of its pages are never touched. */
@@ -115,8 +114,8 @@ int main(int argc, char **argv, char **environment)
             laz_probe_open_files(&pid1.launch.probe, &pid1.refusal) < 0) {
         shared = false; /* refused below */
     } else if (laz_options_parse(argv, environment, &pid1.options, &pid1.refusal) == 0) {
-        if (pid1.options.version) {
-            return print_version();
+        if (pid1.options.say != NULL) {
+            return print(pid1.options.say);
         }
         laz_ignore(laz_trail_open(
                 pid1.options.events, &pid1.trail, &shared, &pid1.refusal)); /* refusal tells */

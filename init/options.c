@@ -8,6 +8,14 @@
 
 #include "core/num.h"
 
+static const char version[] = "lazaret-init " LAZARET_VERSION "\n";
+static const char help[] =
+        "usage: lazaret-init [--policy FILE] [--policy-sha256 HEX] [--events FD|FILE] [--] "
+        "COMMAND...\n"
+        "       lazaret-init --help | --version\n"
+        "Runs COMMAND as the policy says; by default " LAZ_POLICY_IMAGE_PATH ",\n"
+        "else " LAZ_POLICY_YAML_PATH ". Manual: lazaret-init(8).\n";
+
 /* The value of --name VALUE or --name=VALUE. 1 taken, 0 another option, -1 error. */
 static int take_value(
         char *const **argv, const char *name, const char **ret_value, struct laz_err *err)
@@ -53,10 +61,9 @@ static int parse_words(
             at++;
             break;
         }
-        if (strcmp(*at, "--version") == 0) {
-            options->version = true;
-            at++;
-            continue;
+        if (strcmp(*at, "--version") == 0 || strcmp(*at, "--help") == 0) {
+            options->say = (*at)[2] == 'v' ? version : help;
+            return 0;
         }
         int taken = take_value(&at, "--policy-sha256", pin, err);
         if (taken == 0) {
@@ -70,12 +77,12 @@ static int parse_words(
         }
         if (taken == 0) {
             return laz_err_set(err, LAZ_E_USAGE, 0,
-                    "unknown option \"%.64s\"; known are --policy, --policy-sha256, --events and "
-                    "--version",
+                    "unknown option \"%.64s\"; known are --policy, --policy-sha256, --events, "
+                    "--help and --version",
                     *at);
         }
     }
-    if (*at == NULL && !options->version) {
+    if (*at == NULL) {
         return laz_err_set(err, LAZ_E_USAGE, 0, "no command to run");
     }
     options->command = at;

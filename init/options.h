@@ -17,9 +17,9 @@ struct laz_options {
     const char *policy; /* NULL: the default places */
     bool has_pin;
     uint8_t pin[LAZ_SHA256_SIZE];
-    const char *events; /* a descriptor number or a path; NULL: stderr */
-    bool version;
-    char *const *command; /* NULL-terminated; at least one word unless `version` */
+    const char *events;   /* a descriptor number or a path; NULL: stderr */
+    const char *say;      /* static: --help or --version asks for nothing but this text */
+    char *const *command; /* NULL-terminated; at least one word unless `say` */
 };
 
 /* LAZ_E_USAGE, naming the word. `environ` may be NULL. */

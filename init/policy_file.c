@@ -31,8 +31,8 @@ static int refuse_opening(const char *path, bool has_pin, struct laz_err *err)
     }
     char target[LAZ_FILE_PATH_MAX] = "";
     ssize_t n = readlink(path, target, sizeof(target) - 1);
-    return laz_err_set(err, LAZ_E_POLICY_UNSAFE, cause, "%.256s: is a link (to %.128s) and not pinned",
-            path, n > 0 ? target : "?");
+    return laz_err_set(err, LAZ_E_POLICY_UNSAFE, cause,
+            "%.256s: is a link (to %.128s) and not pinned", path, n > 0 ? target : "?");
 }
 
 static int open_policy_file(

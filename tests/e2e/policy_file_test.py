@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files lazaret-init takes its policy from: links, owners, modes, and what a pin changes about them.
+"""Which files lazaret-init takes its policy from: links, owners, modes, and what a pin changes about them; and what
+it answers without one.
 
 Folders are laid out as Kubernetes mounts a config map: policy.yaml -> ..data/policy.yaml, ..data -> ..1.
 """
 import json
 import os
+import re
 import subprocess
+import tempfile
 
 import fence
 import laz
@@ -110,6 +113,25 @@ def writable():
         real.chmod(mode)
         refused(real, "policy-unsafe", f"{real}: writable by group or others (mode {mode:04o})")
         check_equal(start(real, pin), (0, ""), f"mode {mode:o} under a pin")
+
+
+# ---- Before any policy ----
+
+
+@case("lazaret-init --help and --version answer on stdout with 0 and start nothing; --help names every option")
+def init_help():
+    page = (laz.ROOT / "docs/man/lazaret-init.8").read_text(encoding="utf-8")
+    answers = {}
+    for option in ("--help", "--version"):
+        with tempfile.TemporaryFile() as out:
+            with fence.Run([str(INIT), option, "/bin/false"], stdout=out) as run:
+                code, said = run.wait().code, run.stderr()
+            out.seek(0)
+            answers[option] = out.read().decode()
+        check_equal((code, said), (0, ""), f"{option}: exit code, stderr")
+    named = set(re.findall(r"--(\w[\w-]*)", answers["--help"]))
+    check_equal(named, set(re.findall(r"^\.It Fl -(\w[\w-]*)", page, re.MULTILINE)), "options of --help")
+    check(re.fullmatch(r"lazaret-init \d+\.\d+\.\d+\n", answers["--version"]), f"{answers}")
 
 
 laz.main()

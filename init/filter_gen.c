@@ -100,6 +100,7 @@ static int add_entry(struct listed *listed, size_t i, const struct entry *entry)
     struct laz_decision *decision = &listed->decisions[laz_syscall_index(call)];
     if (entry->arg == NULL) {
         decision->base.action = LAZ_ACTION_ALLOW;
+        decision->allow.n = 0; /* a runtime may need in any case what its program needs in one */
         return 0;
     }
     int arg = laz_syscall_arg_by_name(call, entry->arg, strlen(entry->arg));

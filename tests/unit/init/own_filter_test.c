@@ -172,7 +172,9 @@ Test(own_filter, allows_a_call_with_a_condition_only_as_listed)
             subject++) {
         for (size_t i = 0; i < subject->n_lines; i++) {
             const struct line *line = &subject->lines[i];
-            if (line->arg == NULL || number_of(line->call) < 0) {
+            int nr = number_of(line->call);
+            bool is_open = LAZ_INSTRUMENTED && is_runtime(subject, nr);
+            if (line->arg == NULL || nr < 0 || is_open) {
                 continue;
             }
             const struct laz_syscall *call = call_of(line->call);
@@ -180,7 +182,6 @@ Test(own_filter, allows_a_call_with_a_condition_only_as_listed)
             cr_assert(arg >= 0, "%s has no argument %s", line->call, line->arg);
             uint64_t args[6] = {0};
             args[arg] = line->value;
-            int nr = number_of(line->call);
             cr_expect(is_allowed(subject, nr, ARCH, args, 6), "%s: %s", subject->name, line->call);
             cr_expect_not(is_allowed_anyhow(subject, nr), "%s: %s in any case", subject->name,
                     line->call);
@@ -209,8 +210,8 @@ Test(own_filter, has_the_calls_of_the_runtimes_only_where_it_is_instrumented)
         for (size_t i = 0; i < subject->n_runtime; i++) {
             const char *name = subject->runtime[i];
             int nr = number_of(name);
-            cr_expect(!is_listed(subject, nr) && !has_condition(subject, nr),
-                    "%s: %s is in its own list already", subject->name, name);
+            cr_expect(!is_listed(subject, nr), "%s: %s is in its own list already", subject->name,
+                    name);
             if (nr >= 0) {
                 cr_expect_eq(is_allowed_anyhow(subject, nr), LAZ_INSTRUMENTED, "%s: %s",
                         subject->name, name);

@@ -94,8 +94,12 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1)
     if (pid1->main_reaped) {
         return;
     }
+    const struct laz_state *state = &pid1->state;
+    int status = pid1->main_status;
     struct laz_exit_note note = {
-            .pid = pid1->launch.pid, .status = pid1->main_status, .forced = pid1->state.forced};
+            .pid = pid1->launch.pid, .status = status, .forced = state->forced};
+    note.as_asked = state->stop_requested && WIFSIGNALED(status) &&
+            WTERMSIG(status) == pid1->image.signal_map[state->stop.number];
     while (wait4(pid1->launch.pid, NULL, 0, &note.usage) < 0 && errno == EINTR) {
     }
     pid1->main_reaped = true;

@@ -307,7 +307,8 @@ static int64_t milliseconds(struct timeval time)
 void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note)
 {
     bool by_signal = WIFSIGNALED(note->status);
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "proc.exit", .severity = by_signal ? 5 : 1, .pid = note->pid,
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "proc.exit",
+            .severity = by_signal && !note->as_asked ? 5 : 1, .pid = note->pid,
             .exe = trail->main_exe, .obj = "workload", .act = by_signal ? "killed" : "exited");
     laz_json_i64(&json, by_signal ? "signal" : "status",
             by_signal ? WTERMSIG(note->status) : WEXITSTATUS(note->status));

@@ -65,6 +65,7 @@ struct laz_exit_note {
     int status; /* as wait(2) */
     struct rusage usage;
     bool forced;
+    bool as_asked; /* it has no handler for the stop signal and died of it: an ordinary stop */
     uint64_t ran_ms;
     int64_t oom_kills; /* -1: not known */
 };

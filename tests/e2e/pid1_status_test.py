@@ -53,6 +53,28 @@ def exit_record(mode):
         laz.check_equal(adapters.events(run, "init.stop")[0]["d"]["exit"], 7, "exit in init.stop")
 
 
+@both("proc.exit: an end by the requested stop is ordinary life; by the same signal unasked, another one or SIGKILL not")
+def exit_severity(mode):
+    if not INIT.enforces:
+        laz.skip("only Lazaret writes records")
+    mapped = {"signals": {"map": {"TERM": "QUIT"}}}
+    short = {"shutdown": {"grace": "200ms", "drain": "100ms"}}
+    rows = [("TERM, requested", ["say=up", "pause"], None, [TERM], ("killed", 15, 1)),
+            ("TERM as QUIT, requested", ["say=up", "pause"], mapped, [TERM], ("killed", 3, 1)),
+            ("TERM, by itself", ["say=up", "die=15"], None, [], ("killed", 15, 5)),
+            ("SEGV, by itself", ["say=up", "die=11"], None, [], ("killed", 11, 5)),
+            ("USR1, from outside", ["say=up", "pause"], None, [fence.USR1], ("killed", 10, 5)),
+            ("TERM ignored, then KILL", ["ignore=15", "say=up", "pause"], short, [TERM], ("killed", 9, 5))]
+    for what, words, policy, signals, expected in rows:
+        with INIT.start(words, mode, policy=policy) as run:
+            run.expect("say")
+            for number in signals:
+                run.kill(number)
+            run.wait()
+            record = adapters.events(run, "proc.exit")[0]
+            laz.check_equal((record["act"], record["d"]["signal"], record["sev"]), expected, what)
+
+
 MAP = {"exit": {"map": [{"from": 143, "to": 0, "only-if": "stop-requested"}, {"from": 9, "to": 90}]}}
 
 

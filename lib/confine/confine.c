@@ -104,7 +104,8 @@ static int set_limits_in_child(const struct laz_image *image, const struct laz_d
             return -1;
         }
     }
-    return umask(image->umask) == (mode_t)-1 ? -1 : 0; /* an outer filter may refuse it */
+    /* not libc's umask(): glibc's knows no failure, and an outer filter may refuse it */
+    return syscall(SYS_umask, image->umask) < 0 ? -1 : 0;
 }
 
 static int drop_bounding_in_child(uint64_t keep)

@@ -140,6 +140,14 @@ static bool is_conditional(const struct laz_decision *decision)
     return decision->refuse.n > 0 || decision->guard.n > 0 || decision->allow.n > 0;
 }
 
+static bool is_default(const struct laz_policy *policy, struct laz_verdict verdict)
+{
+    struct laz_pos a = verdict.pos;
+    struct laz_pos b = policy->default_verdict.pos;
+    return laz_words_is_refusal(verdict.action) && a.file == b.file && a.line == b.line &&
+            a.col == b.col;
+}
+
 static void put_rules(const struct laz_policy *policy, const struct laz_syscall *call,
         const struct laz_decision *decision, struct laz_explanation *ret)
 {
@@ -148,7 +156,11 @@ static void put_rules(const struct laz_policy *policy, const struct laz_syscall 
     put_clauses(policy, call, &decision->allow, "allow", ret);
     struct laz_verdict last = decision->allow.n > 0 ? decision->otherwise : decision->base;
     struct laz_buf *text = laz_lines_add_rule(&ret->rules, policy, "otherwise", last);
-    laz_buf_str(text, is_conditional(decision) ? "otherwise" : "whatever its arguments");
+    if (is_default(policy, last)) {
+        laz_buf_str(text, "by default: nothing allows it");
+    } else {
+        laz_buf_str(text, is_conditional(decision) ? "otherwise" : "whatever its arguments");
+    }
     if (is_conditional(decision)) {
         ret->decision = "depends on the arguments";
     } else {

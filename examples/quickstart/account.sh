@@ -24,14 +24,17 @@ jq -r 'select(.ev == "seccomp.deny" or .ev == "exec.budget" or (.ev == "stop.req
     | [.ev, .obj, .act] | @tsv' "$events" | sort | uniq -c | while read -r count ev object answer; do
     case $ev in
     seccomp.deny)
-        why=$("$lazaret" policy explain --json "$policy" "$object" | jq -r '.rules[-1] | "\(.at): \(.text)"')
+        why=$("$lazaret" policy explain --json "$policy" "$object" | jq -r '.rules[-1] | "\(.text) (\(.at))"')
         printf '  %3d x  %-18s %-8s %s\n' "$count" "$object" "$answer" "$why"
         ;;
     exec.budget) printf '  %3d x  %-18s %-8s %s\n' "$count" execve "$answer" "workload.exec-budget is used up" ;;
     stop.request) printf '  %3d x  %-18s %-8s %s\n' "$count" "${object/_/ }" ignored "only somebody outside may stop the init" ;;
     esac
 done
-echo "  Landlock's refusals (files, ports) answer EACCES and raise no event: that is the kernel's doing."
+cat <<END
+  Where a rule stands is (FILE:LINE:COLUMN). More about one: $lazaret policy explain $policy mount
+  The other attempts raised no event: Landlock refused files and ports, the kernel a signal to another user's process.
+END
 
 echo
 jq -r 'select(.ev == "init.stop")

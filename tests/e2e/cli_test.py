@@ -251,6 +251,7 @@ def explain_call():
     refused = explained("ptrace")
     check_equal((refused["decision"], refused["sees"], refused["rules"][0]["errno"]), ("refused", "EPERM", "EPERM"),
                 "ptrace")
+    check_equal(refused["rules"][0]["text"], "by default: nothing allows it", "why ptrace is refused")
     check("debug (never granted as a group)" in [g["text"] for g in refused["facts"]["groups"]], "groups of ptrace")
     silent = explained("clone3")
     check_equal((silent["rules"][0]["action"], silent["sees"]), ("errno", "ENOSYS"), "clone3")

@@ -8,9 +8,11 @@ is a failure: then the row proves nothing.
 import json
 import sys
 
+import area
 import attempts
 import engines
 import laz
+import rootfs
 from attempts import ATTACK, POLICY, UID
 from laz import case, check, check_equal
 
@@ -35,12 +37,12 @@ def once(make):
 
 def rows():
     """The table, by id."""
-    return attempts.table(engines.run([engines.program("attack"), "list"]).out)
+    return attempts.table(area.run([area.program("attack"), "list"]).out)
 
 
 def kernel():
     """What this kernel has, by the program's own probe."""
-    return attempts.kernel_of(engines.run([engines.program("attack"), "kernel"]).out)
+    return attempts.kernel_of(area.run([area.program("attack"), "kernel"]).out)
 
 
 # ---- The container -----------------------------------------------------------------------------------
@@ -48,16 +50,16 @@ def kernel():
 
 def attack_root(name="attack-root"):
     """The attacked image: our programs, a secret, and a folder that everybody may write."""
-    root = engines.scratch_root(name)
-    attack = engines.program("attack")
-    engines.put_users(root, UID)
+    root = rootfs.scratch_root(name)
+    attack = area.program("attack")
+    rootfs.put_users(root, UID)
     for path, content, mode, owner in attempts.image(attack):
         if content is None:
-            engines.put_folder(root, path, mode, owner)
+            rootfs.put_folder(root, path, mode, owner)
         else:
-            engines.put(root, path, content, mode, owner)
+            rootfs.put(root, path, content, mode, owner)
     if (laz.BIN / "lazaret-init").exists():
-        engines.put_lazaret(root)
+        rootfs.put_lazaret(root)
     return root
 
 
@@ -73,7 +75,7 @@ def image():
 
 def under_lazaret(policy, words):
     """The command line of the init with one of the policies."""
-    engines.program("lazaret-init")
+    area.program("lazaret-init")
     return ["/lazaret-init", "--policy", policy, "--", *words]
 
 
@@ -197,7 +199,7 @@ def landlock_required():
 @case("Landlock absent: required refuses with 108 in docker")
 def landlock_required_in_docker():
     docker = once(engines.Docker)
-    profile = engines.area() / "no-landlock.json"
+    profile = area.root() / "no-landlock.json"
     profile.write_text(json.dumps(engines.profile_without_landlock()))
     check_landlock_required(lambda words: docker.run(
         once(image), words, options=["--security-opt", f"seccomp={profile}"]))

@@ -8,10 +8,13 @@ with the same image without Lazaret.
 import pathlib
 import time
 
+import area
 import engines
 import laz
 import readme
+import rootfs
 from laz import case, check, check_equal
+from terminal import Terminal
 
 POLICY = laz.ROOT / "tests" / "data" / "policies" / "docker.yaml"
 INIT, _, SERVER = readme.entrypoint()
@@ -38,21 +41,21 @@ def runc():
 
 def base(name, use):
     """A root file system with a server, its "attack", where README's image has its own."""
-    make = {"scratch": engines.scratch_root, "busybox": engines.busybox_root, "debian": engines.debian_root}[name]
+    make = {"scratch": rootfs.scratch_root, "busybox": rootfs.busybox_root, "debian": rootfs.debian_root}[name]
     root = make(f"{use}-{name}")
-    engines.put(root, "/etc/plain-text", "not a program\n")
-    engines.put(root, SERVER, engines.program("attack"), 0o755)
+    rootfs.put(root, "/etc/plain-text", "not a program\n")
+    rootfs.put(root, SERVER, area.program("attack"), 0o755)
     return root
 
 
 def build(root, policy, tag):
     """README's Dockerfile on a root file system."""
-    context = engines.folder(f"context-{tag}")
+    context = area.folder(f"context-{tag}")
     text = readme.block("dockerfile")
     docker().import_root(root, text.split()[1])
-    engines.put_lazaret(context)
-    engines.put(context, "policy.yaml", policy)
-    engines.put(context, "Dockerfile", text)
+    rootfs.put_lazaret(context)
+    rootfs.put(context, "policy.yaml", policy)
+    rootfs.put(context, "Dockerfile", text)
     return docker().build(context, tag)
 
 
@@ -71,7 +74,7 @@ def instead(args, options=()):
 def outcome_of(result):
     """The exit code, stdout, other lines of stderr; and the events."""
     events, rest = engines.events_of(result.err)
-    return engines.Result(result.code, result.out, rest), events
+    return area.Result(result.code, result.out, rest), events
 
 
 def serve(name, args=("run", "93"), options=()):
@@ -94,10 +97,10 @@ def check_confined(result, events):
     """The workload ran, as 10001, without any power, filtered; and init said that it started and stopped."""
     check_equal(result.code, 0, f"exit code ({' / '.join(result.err)})")
     status = status_of(result.out)
-    check_equal(status["Uid"].split(), [str(engines.APP_UID)] * 4, "uids")
-    check_equal(status["Gid"].split(), [str(engines.APP_UID)] * 4, "gids")
+    check_equal(status["Uid"].split(), [str(rootfs.APP_UID)] * 4, "uids")
+    check_equal(status["Gid"].split(), [str(rootfs.APP_UID)] * 4, "gids")
     # docker gives the user's own group as a supplementary one, and only root could take it away.
-    check(set(status["Groups"].split()) <= {str(engines.APP_UID)}, f"groups {status['Groups']}")
+    check(set(status["Groups"].split()) <= {str(rootfs.APP_UID)}, f"groups {status['Groups']}")
     for caps in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
         check_equal(int(status[caps], 16), 0, caps)
     check_equal(status["NoNewPrivs"], "1", "NoNewPrivs")
@@ -198,7 +201,7 @@ def as_user():
 
 @case("docker run -u 10001:10001 in an image without a passwd")
 def as_user_in_scratch():
-    result, _ = serve("scratch", options=["-u", engines.APP_USER])
+    result, _ = serve("scratch", options=["-u", rootfs.APP_USER])
     check_equal(result.code, 0, f"exit code ({' / '.join(result.err)})")
 
 
@@ -387,9 +390,9 @@ def runc_directly():
                  "debian": ["/bin/bash", "-c", "exit 42"]}
     for name, workload in workloads.items():
         root = base(name, "runc")
-        engines.put_lazaret(root, pathlib.PurePath(INIT).parent)
-        engines.put(root, "/etc/lazaret/policy.yaml", POLICY)
-        for user in ("0:0", engines.APP_USER):
+        rootfs.put_lazaret(root, pathlib.PurePath(INIT).parent)
+        rootfs.put(root, "/etc/lazaret/policy.yaml", POLICY)
+        for user in ("0:0", rootfs.APP_USER):
             for readonly in (False, True):
                 result = runc().run(root, [INIT, "--", *workload], user=user,
                                   readonly=readonly)
@@ -400,10 +403,10 @@ def runc_directly():
 @case("runc: a terminal of its own")
 def runc_terminal():
     root = base("busybox", "runc-terminal")
-    engines.put_lazaret(root, pathlib.PurePath(INIT).parent)
-    engines.put(root, "/etc/lazaret/policy.yaml", POLICY)
+    rootfs.put_lazaret(root, pathlib.PurePath(INIT).parent)
+    rootfs.put(root, "/etc/lazaret/policy.yaml", POLICY)
     words, _ = runc().command(root, [INIT, "--", "/bin/sh"], terminal=True)
-    terminal = engines.Terminal(words)
+    terminal = Terminal(words)
     terminal.wait_for("$ ")
     terminal.send("echo $((6 * 7)); exit 9\n")
     result = terminal.finish()

@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 import adapters
+import area
 import engines
 import fence
 import laz
@@ -66,7 +67,7 @@ def sources(folder):
 
 
 def lazaret(*words, cwd=None):
-    return engines.run([engines.program("lazaret"), *words], cwd=cwd)
+    return area.run([area.program("lazaret"), *words], cwd=cwd)
 
 
 KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "dockerfile", "text diagram",
@@ -88,7 +89,7 @@ def kinds():
 @case("policies in the documentation are fine, without a warning, and so are their tests")
 def policies():
     for number, block in enumerate(of_kind("yaml")):
-        path = engines.folder(f"policy-{number}") / "policy.yaml"
+        path = area.folder(f"policy-{number}") / "policy.yaml"
         path.write_text(block.text)
         for words in (["check", "--json"], ["test"]):
             result = lazaret("policy", *words, path)
@@ -100,10 +101,10 @@ def policies():
 @case("commands in the documentation work, beside the README's policy")
 def commands():
     for number, block in enumerate(of_kind("sh")):
-        folder = engines.folder(f"commands-{number}")
+        folder = area.folder(f"commands-{number}")
         (folder / "policy.yaml").write_text(readme.block("yaml"))
-        environment = dict(os.environ, PATH=f"{laz.BIN}:{engines.PATH}")
-        result = engines.run(["sh", "-eu", "-c", block.text], cwd=folder, env=environment)
+        environment = dict(os.environ, PATH=f"{laz.BIN}:{area.PATH}")
+        result = area.run(["sh", "-eu", "-c", block.text], cwd=folder, env=environment)
         check_equal(result.code, 0, f"{place(block)}: {result.err}")
         check(result.out, f"{place(block)}: prints nothing")
 
@@ -115,7 +116,7 @@ def two_commands():
     for line in lines:
         program = laz.ROOT / line.removeprefix("sudo ")
         check(os.access(program, os.X_OK), f"{line}: {program} cannot be executed")
-        done = engines.run(["bash", "-n", program])
+        done = area.run(["bash", "-n", program])
         check_equal(done.code, 0, f"{line}: {done.err}")
     check(lines[1] in text_of(".ci/run"), "continuous integration does not run the README's second command")
 
@@ -123,7 +124,7 @@ def two_commands():
 @case("a compiled policy has the fields, in the order, that its page lists")
 def compiled():
     """Walks the file along the page's table; the walk must end exactly at its end."""
-    folder = engines.folder("compiled")
+    folder = area.folder("compiled")
     (folder / "policy.yaml").write_text(readme.block("yaml"))
     digests = lazaret("policy", "compile", "policy.yaml", "-o", "policy.img", cwd=folder)
     check_equal(digests.code, 0, digests.err)
@@ -178,7 +179,7 @@ def dockerfile():
     check_equal([i[0] for i in instructions], ["FROM", "COPY", "COPY", "ENTRYPOINT"], "instructions")
     *programs, target = instructions[1][1].split()
     for name in programs:
-        engines.program(name)
+        area.program(name)
     check_equal(words[0], f"{target}{programs[0]}", "the program that the entrypoint starts")
     check_equal(instructions[2][1], "policy.yaml /etc/lazaret/", "where the policy goes")
     setup = re.search(r'SETUP_ELSEWHERE\s+"(\S+)/lazaret-setup"', text_of("init/policy_file.c")).group(1)
@@ -214,7 +215,7 @@ def task_definition():
 
 def fresh_clone():
     """A folder with the tracked files as they are, and nothing else."""
-    clone = engines.folder("clone")
+    clone = area.folder("clone")
     listed = subprocess.run(["git", "-C", laz.ROOT, "ls-files", "-z"], check=True, stdout=subprocess.PIPE)
     for name in listed.stdout.decode().split("\0"):
         if name and (laz.ROOT / name).is_file():
@@ -225,9 +226,9 @@ def fresh_clone():
 
 @case("the README's first command works in a fresh clone, and prints what the README shows")
 def quickstart():
-    engines.require_root()
+    area.require_root()
     command = readme.block("sh commands").splitlines()[0].removeprefix("sudo ")
-    result = engines.run([fresh_clone() / command], timeout=800)
+    result = area.run([fresh_clone() / command], timeout=800)
     check_equal(result.code, 0, f"exit code ({result.out[-600:]}{result.err[-600:]})")
     printed = result.out.splitlines()
     degraded = next(line for line in printed if line.startswith("  degraded "))
@@ -243,7 +244,7 @@ def quickstart():
 def error():
     expected = readme.block("text error", ERRORS_PAGE)
     path = re.search(r"policy-absent: (\S+): ", expected).group(1)
-    with fence.Run([str(engines.program("lazaret-init")), "--policy", path, "--", "/bin/true"]) as run:
+    with fence.Run([str(area.program("lazaret-init")), "--policy", path, "--", "/bin/true"]) as run:
         run.wait()
         said = [line for line in run.stderr().splitlines() if not line.startswith("{")]
     check_equal("\n".join(said) + "\n", expected, "stderr")
@@ -255,7 +256,7 @@ def diagrams():
         names = set(re.findall(r"\blazaret-\w+", block.text))
         check(names, f"{place(block)}: names no program")
         for name in names:
-            engines.program(name)
+            area.program(name)
 
 
 # ---- Events ------------------------------------------------------------------------------------------
@@ -290,7 +291,7 @@ def real_records():
 
 def with_a_gap():
     """Records of a stream that nobody reads for a while: one page, less than three records."""
-    folder = engines.folder("gap")
+    folder = area.folder("gap")
     stream = folder / "stream"
     os.mkfifo(stream)
     image = adapters.LAZARET.image(adapters.LAZARET.policy())
@@ -371,7 +372,7 @@ def links():
 
 def cases_of(suite):
     """The names of a suite's cases, without what says how they run."""
-    done = engines.run([sys.executable, laz.ROOT / "tests" / "e2e" / f"{suite}_test.py", "--list"])
+    done = area.run([sys.executable, laz.ROOT / "tests" / "e2e" / f"{suite}_test.py", "--list"])
     check_equal(done.code, 0, f"{suite}: {done.err}")
     return [re.sub(r" \[[^]]*\]$", "", line) for line in done.out.splitlines()]
 

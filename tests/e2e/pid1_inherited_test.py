@@ -13,7 +13,7 @@ import fence
 import laz
 import scenarios
 from adapters import both, sample
-from fence import CHLD, TERM, mask
+from fence import CHLD, TERM
 
 INIT = adapters.subject()
 PR_SET_CHILD_SUBREAPER = 36

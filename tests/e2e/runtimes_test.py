@@ -18,8 +18,10 @@ import subprocess
 import sys
 import time
 
+import area
 import engines
 import laz
+import rootfs
 from laz import case, check, check_equal
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "runtimes"
@@ -85,15 +87,15 @@ def java_path():
 
 def make(words):
     """Run a tool that has to work."""
-    done = engines.run(words, timeout=120)
+    done = area.run(words, timeout=120)
     check_equal(done.code, 0, f"{words[0]}: {done.out}{done.err}")
 
 
 @functools.cache
 def certificate():
     """A throw-away certificate for localhost and its key, both PEM."""
-    made = engines.folder("certificate")
-    make([engines.require_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+    made = area.folder("certificate")
+    make([area.require_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
           "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
           "subjectAltName=DNS:localhost", "-keyout", made / "tls.key", "-out", made / "tls.crt"])
     return made
@@ -102,21 +104,21 @@ def certificate():
 @functools.cache
 def image_root():
     """A root file system without a runtime of its own: /usr is the machine's, mounted."""
-    root = engines.scratch_root("runtimes-root")
-    engines.put(root, "/etc/passwd", f"root:x:0:0::/:/bin/sh\nserver:x:{UID}:{UID}::/:/bin/sh\n")
-    engines.put(root, "/etc/group", f"root:x:0:\nserver:x:{UID}:\n")
-    engines.put_lazaret(root)
+    root = rootfs.scratch_root("runtimes-root")
+    rootfs.put(root, "/etc/passwd", f"root:x:0:0::/:/bin/sh\nserver:x:{UID}:{UID}::/:/bin/sh\n")
+    rootfs.put(root, "/etc/group", f"root:x:0:\nserver:x:{UID}:\n")
+    rootfs.put_lazaret(root)
     for path in ("/usr", "/app/classes", "/events", *extra_mounts()):
-        engines.put_folder(root, path)
+        rootfs.put_folder(root, path)
     for name in ("bin", "lib", "lib64"):
         (root / name).symlink_to(f"usr/{name}")
-    engines.put(root, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
-    engines.put(root, "/etc/nsswitch.conf", "hosts: files dns\n")
-    engines.put(root, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-    engines.put(root, "/app/tls.crt", certificate() / "tls.crt")
-    engines.put(root, "/app/tls.key", certificate() / "tls.key", 0o400, (UID, UID))
+    rootfs.put(root, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
+    rootfs.put(root, "/etc/nsswitch.conf", "hosts: files dns\n")
+    rootfs.put(root, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    rootfs.put(root, "/app/tls.crt", certificate() / "tls.crt")
+    rootfs.put(root, "/app/tls.key", certificate() / "tls.key", 0o400, (UID, UID))
     for name in ("server.py", "server.js"):
-        engines.put(root, f"/app/{name}", PROGRAMS / name)
+        rootfs.put(root, f"/app/{name}", PROGRAMS / name)
     for libc, compiler in (("musl", "musl-gcc"), ("glibc", "gcc")):
         make([compiler, "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-static", "-pthread", "-w",
               PROGRAMS / "server.c", "-o", root / f"app/server-{libc}"])
@@ -140,7 +142,7 @@ def extra_mounts():
 @functools.cache
 def policies():
     """The folder that containers see as /etc/lazaret."""
-    return engines.folder("policies")
+    return area.folder("policies")
 
 
 def put_policy(runtime, mode="enforce", remove=(), write_xor_execute="disabled"):
@@ -185,7 +187,7 @@ class InRunc:
 
     def pid(self):
         """Of its first process, as the engines' fence sees it."""
-        state = engines.run(runc().fence.command(runc().path, "--root", runc().state, "state", self.name))
+        state = area.run(runc().fence.command(runc().path, "--root", runc().state, "state", self.name))
         return json.loads(state.out)["pid"]
 
     def stop(self):
@@ -195,7 +197,7 @@ class InRunc:
         return self.process.wait(PATIENCE_S)
 
     def remove(self):
-        engines.run(runc().fence.command(runc().path, "--root", runc().state, "delete", "--force", self.name))
+        area.run(runc().fence.command(runc().path, "--root", runc().state, "delete", "--force", self.name))
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -235,14 +237,14 @@ class InDocker:
 @functools.cache
 def runc():
     """The suite's runc."""
-    engines.require_root()
+    area.require_root()
     return engines.Runc()
 
 
 @functools.cache
 def docker():
     """The suite's dockerd."""
-    engines.require_root()
+    area.require_root()
     return engines.Docker()
 
 
@@ -265,19 +267,19 @@ def bind(source, destination, mode):
 def drive(container, runtime, path):
     """Send every kind of request from outside the container: what the client counted."""
     trusted = certificate() / "tls.crt" if runtime.tls else "-"
-    words = engines.fence().command("nsenter", "-t", container.pid(), "-n", "--", sys.executable,
+    words = area.fence().command("nsenter", "-t", container.pid(), "-n", "--", sys.executable,
                                     PROGRAMS / "client.py", ROUNDS, trusted, *path)
-    done = engines.run(words, timeout=60 * ROUNDS)
+    done = area.run(words, timeout=60 * ROUNDS)
     check_equal(done.code, 0, f"client: {done.err} (server: {container.output()})")
     return json.loads(done.out)
 
 
 def run(runtime, where=InRunc, path=(), **policy):
     """A server from start to SIGTERM and beyond, with its requests in between."""
-    engines.require_root()
+    area.require_root()
     if runtime.name == "java":
         compiled_java()
-    events = engines.folder(f"run-{next(_numbers)}/events")
+    events = area.folder(f"run-{next(_numbers)}/events")
     events.chmod(0o777)
     words = ["/lazaret-init", "--policy", put_policy(runtime, **policy), "--events", "/events/log", "--",
              *runtime.command]

@@ -11,7 +11,7 @@ import time
 import adapters
 import fence
 import laz
-from fence import CHLD, CONT, HUP, KILL, TERM, TSTP, USR1, USR2, mask
+from fence import CHLD, CONT, HUP, KILL, TERM, USR1, mask
 
 SEED = 20240229  # of the random moments in race()
 HANG = 1.2  # seconds without an end that count as a hang; every init here needs milliseconds

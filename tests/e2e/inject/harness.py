@@ -96,31 +96,6 @@ def forbidden():
     return str(path)
 
 
-def children(pid):
-    try:
-        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-class Run(fence.Run):
-    """A fence that asks the kernel who is in it and not all of /proc: thousands of runs on busy machines."""
-
-    def host_pid_find(self):
-        self.warden = children(self.process.pid)[0]
-        info = pathlib.Path(f"/proc/self/fdinfo/{self.pidfd}").read_text()
-        self.pid = int(re.search(r"^Pid:\s+(-?\d+)", info, re.M)[1])
-
-    def children(self, pid=None):
-        return children(pid or self.pid)
-
-    def inhabitants(self):
-        found = [self.warden]
-        for pid in found:
-            found += children(pid)
-        return found
-
-
 class Outcome:
     """What one run showed."""
 
@@ -301,7 +276,7 @@ def held(scenario, environment=None):
         folder = fence.scratch() / f"inject-{fence.Run._count}"
         folder.mkdir()
         folder.chmod(0o777)
-        run = Run(command(scenario, folder), scenario.mode, ["hold", *scenario.conditions],
+        run = fence.Run(command(scenario, folder), scenario.mode, ["hold", *scenario.conditions],
                   environment, stdout=subprocess.PIPE)
     run.events_path = folder / "events"
     return run

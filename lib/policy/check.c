@@ -14,13 +14,47 @@
  * seconds. */
 #define ERRORS_MAX 1000
 
+#define KEYS_NAMED 9  /* a mapping of more keys is looked up in the reference */
+#define KEYS_FEW   3  /* all of them say more than the nearest one */
+#define VALUE_MAX  40 /* bytes of a value that a hint repeats */
+
+static size_t count_keys(enum laz_field_id mapping)
+{
+    size_t n = 0;
+    for (enum laz_field_id id = mapping + 1u; id < LAZ_FIELD_COUNT; id++) {
+        const struct laz_field *field = laz_field_at(id);
+        n += field->parent == mapping && field->type != LAZ_TYPE_LATER ? 1 : 0;
+    }
+    return n;
+}
+
+/* " (its keys: pass, set)", or "" if there are too many. */
+static const char *name_keys(struct laz_quoted *ret, enum laz_field_id mapping)
+{
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, ret->text, sizeof(ret->text));
+    if (count_keys(mapping) > KEYS_NAMED) {
+        return ret->text;
+    }
+    for (enum laz_field_id id = mapping + 1u; id < LAZ_FIELD_COUNT; id++) {
+        const struct laz_field *field = laz_field_at(id);
+        if (field->parent == mapping && field->type != LAZ_TYPE_LATER) {
+            laz_buf_printf(&buf, "%s%s", buf.len == 0 ? " (its keys: " : ", ", field->key);
+        }
+    }
+    laz_buf_str(&buf, buf.len > 0 ? ")" : "");
+    return ret->text;
+}
+
 static void unknown_key(struct laz_report *report, struct laz_node *node, enum laz_field_id parent)
 {
     struct laz_quoted key;
     struct laz_quoted mean;
     char path[LAZ_NAME_LENGTH_MAX * 4];
     const char *quoted = laz_quote(&key, node->key, node->key_length);
-    const char *suggestion = laz_field_suggest(parent, node->key, node->key_length);
+    const char *suggestion = count_keys(parent) <= KEYS_FEW
+            ? NULL
+            : laz_field_suggest(parent, node->key, node->key_length);
     enum laz_field_id elsewhere = laz_field_find_elsewhere(node->key, node->key_length);
     /* The message is about the mapping: its path, the key's position. */
     struct laz_buf above;
@@ -34,7 +68,9 @@ static void unknown_key(struct laz_report *report, struct laz_node *node, enum l
                 "%sunknown key %s (it exists as \"%s\")", text, quoted, path);
     } else {
         laz_report_at(report, LAZ_E_POLICY_INVALID, node->key_pos, "%sunknown key %s%s", text,
-                quoted, laz_quote_suggestion(&mean, suggestion));
+                quoted,
+                suggestion != NULL ? laz_quote_suggestion(&mean, suggestion)
+                                   : name_keys(&mean, parent));
     }
     laz_node_mark_bad(node);
 }
@@ -125,9 +161,10 @@ static bool check_mapping(struct laz_report *report, struct laz_node *node)
 {
     if (node->kind != LAZ_NODE_MAPPING) {
         const struct laz_word *words = laz_field_at(node->field)->words;
-        laz_report_node(report, LAZ_E_POLICY_INVALID, node, "must be a mapping%s%s, not %s",
+        struct laz_quoted keys;
+        laz_report_node(report, LAZ_E_POLICY_INVALID, node, "must be a mapping%s%s, not %s%s",
                 words != NULL ? ", or a word such as " : "", words != NULL ? words->word : "",
-                kind_name(node));
+                kind_name(node), is_dictionary(node) ? "" : name_keys(&keys, node->field));
         return false;
     }
     if (is_dictionary(node)) {
@@ -149,6 +186,30 @@ static bool check_mapping(struct laz_report *report, struct laz_node *node)
     return true;
 }
 
+/* " (write [/usr])" */
+static const char *hint_list(struct laz_quoted *ret, const struct laz_node *node)
+{
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, ret->text, sizeof(ret->text));
+    if (node->kind != LAZ_NODE_SCALAR) {
+        return ret->text;
+    }
+    struct laz_scalar scalar = {
+            .text = node->text, .length = node->length, .is_plain = node->is_plain};
+    const char *quote = node->is_plain ? "" : "\"";
+    uint64_t number = 0;
+    struct laz_err ignored = {0};
+    if (node->length == 0) {
+        laz_buf_str(&buf, " (write [] for none)");
+    } else if (node->length > VALUE_MAX ||
+            laz_scalar_parse(laz_field_at(node->field), &scalar, &number, &ignored) < 0) {
+        laz_buf_str(&buf, " (write [value])"); /* not this one */
+    } else {
+        laz_buf_printf(&buf, " (write [%s%s%s])", quote, node->text, quote);
+    }
+    return ret->text;
+}
+
 /* A value that is not (yet) an element of a list. True if what is below it is to be looked at. */
 static bool check_shape(struct laz_report *report, struct laz_node *node)
 {
@@ -167,15 +228,13 @@ static bool check_shape(struct laz_report *report, struct laz_node *node)
     }
     if (field->shape == LAZ_SHAPE_LIST) {
         struct laz_quoted hint;
+        struct laz_quoted list;
         bool has_word = field->type != LAZ_TYPE_WORD && field->words != NULL;
         laz_report_node(report, LAZ_E_POLICY_INVALID, node, "must be a list%s%s, not %s%s",
                 has_word ? " or " : "",
                 has_word ? laz_quote(&hint, field->words[0].word, strlen(field->words[0].word))
                          : "",
-                kind_name(node),
-                node->kind != LAZ_NODE_SCALAR ? ""
-                        : node->length == 0   ? " (write [] for none)"
-                                              : " (write [value])");
+                kind_name(node), hint_list(&list, node));
         return false;
     }
     if (field->type == LAZ_TYPE_MAP || field->shape == LAZ_SHAPE_DICT) {

@@ -121,7 +121,8 @@ static void check_gate(struct laz_merge *merge)
     if (!is_free && !has_bad(merge, LAZ_FIELD_SYSCALLS)) {
         report_absence(merge, LAZ_FIELD_SYSCALLS,
                 "syscalls: \"read\" must be allowed without conditions, or nothing can be started "
-                "(is a group missing, such as \"web-service\"?)");
+                "(extend builtin/web-api or builtin/static, or name a group such as "
+                "\"web-service\")");
     }
 }
 

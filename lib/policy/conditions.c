@@ -91,17 +91,28 @@ bool laz_value_resolve(struct laz_merge *merge, struct laz_node *node,
     return false;
 }
 
+const char *laz_name_arguments(struct laz_quoted *ret, const struct laz_syscall *call)
+{
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, ret->text, sizeof(ret->text));
+    laz_buf_str(&buf, call->n_args == 0 ? " (it has none)" : " (its arguments: ");
+    for (size_t i = 0; i < call->n_args; i++) {
+        laz_buf_printf(&buf, "%s%s", call->args[i].name, i + 1 < call->n_args ? ", " : ")");
+    }
+    return ret->text;
+}
+
 /* The argument that a condition names; -1: reported. */
 static int find_argument(
         struct laz_merge *merge, struct laz_node *node, const struct laz_syscall *call)
 {
     int arg = laz_syscall_arg_by_name(call, node->text, node->length);
     struct laz_quoted quoted;
-    struct laz_quoted mean;
+    struct laz_quoted known;
     if (arg < 0) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, node, "%s has no argument %s%s",
                 call->name, laz_quote(&quoted, node->text, node->length),
-                laz_quote_suggestion(&mean, laz_suggest_arg(call, node->text, node->length)));
+                laz_name_arguments(&known, call));
         return -1;
     }
     if (call->args[arg].kind == LAZ_ARG_POINTER) {

@@ -103,12 +103,6 @@ static int copy_text(struct laz_load *load, struct laz_file *file, const char *t
 
 /* ---- Built-in policies ---- */
 
-static const char *builtin_at(const void *context, size_t i)
-{
-    (void)context;
-    return i < laz_builtin_count ? laz_builtins[i].name : NULL;
-}
-
 static int take_builtin(struct laz_load *load, struct laz_file *file, struct laz_err *err)
 {
     const char *name = file->name;
@@ -120,10 +114,30 @@ static int take_builtin(struct laz_load *load, struct laz_file *file, struct laz
         }
     }
     struct laz_quoted quoted;
-    struct laz_quoted mean;
-    return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "unknown built-in policy %s%s",
-            laz_quote(&quoted, name, strlen(name)),
-            laz_quote_suggestion(&mean, laz_suggest(name, strlen(name), builtin_at, NULL)));
+    struct laz_buf list;
+    char known[LAZ_QUOTED_MAX];
+    laz_buf_init_fixed(&list, known, sizeof(known));
+    for (size_t i = 0; i < laz_builtin_count; i++) {
+        laz_buf_printf(&list, "%s%s", i == 0 ? "" : ", ", laz_builtins[i].name);
+    }
+    return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "unknown built-in policy %s; there are %s",
+            laz_quote(&quoted, name, strlen(name)), known);
+}
+
+/* "python" is a file of this directory, and most likely meant as "builtin/python". */
+static const char *suggest_builtin(const char *name)
+{
+    for (size_t i = 0; i < laz_builtin_count; i++) {
+        const char *builtin = laz_builtins[i].name;
+        size_t length = strlen(name);
+        const char *yaml = strstr(name, ".yaml");
+        length = yaml == NULL ? length : (size_t)(yaml - name);
+        if (strncmp(builtin + strlen("builtin/"), name, length) == 0 &&
+                strlen(builtin) == strlen("builtin/") + length) {
+            return builtin;
+        }
+    }
+    return NULL;
 }
 
 /* ---- The files of one policy ---- */
@@ -255,7 +269,11 @@ static void follow(struct laz_load *load, struct descent *descent, struct laz_no
     struct laz_err err = {0};
     size_t parent = known;
     if (known == load->policy->n_files && enter(load, descent, item->text, is_builtin, &err) < 0) {
-        laz_report_node(&load->report, err.kind, item, "%s", err.message);
+        struct laz_quoted mean;
+        const char *suggestion =
+                err.kind == LAZ_E_POLICY_ABSENT ? suggest_builtin(item->text) : NULL;
+        laz_report_node(&load->report, err.kind, item, "%s%s", err.message,
+                laz_quote_suggestion(&mean, suggestion));
         return;
     }
     document->parents[document->n_parents++] = (uint16_t)parent;

@@ -81,6 +81,8 @@ bool laz_conditions_build(struct laz_merge *merge, struct laz_node *when,
 /* One condition, from values that are already masked; the arena keeps a copy. */
 bool laz_clause_add(struct laz_arena *arena, struct laz_clause *clause,
         const struct laz_syscall *call, const struct laz_cond *condition);
+/* " (its arguments: domain, type, protocol)" */
+const char *laz_name_arguments(struct laz_quoted *ret, const struct laz_syscall *call);
 /* The number or constant of a node for an argument. false: reported. */
 bool laz_value_resolve(struct laz_merge *merge, struct laz_node *node,
         const struct laz_syscall *call, unsigned arg, uint64_t *ret_value);

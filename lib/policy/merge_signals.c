@@ -150,18 +150,16 @@ static void take_arguments(
     for (struct laz_node *node = laz_check_item(args, NULL); node != NULL;
             node = laz_check_item(args, node)) {
         struct laz_quoted quoted;
-        struct laz_quoted mean;
+        struct laz_quoted known;
         int arg = test->call == NULL
                 ? raw_argument(node)
                 : laz_syscall_arg_by_name(test->call, node->key, node->key_length);
         if (arg < 0) {
-            const char *suggestion = test->call == NULL
-                    ? NULL
-                    : laz_suggest_arg(test->call, node->key, node->key_length);
             laz_report_key(merge->report, LAZ_E_POLICY_INVALID, node, "%s has no argument %s%s",
                     test->call == NULL ? "a number" : test->call->name,
                     laz_quote(&quoted, node->key, node->key_length),
-                    laz_quote_suggestion(&mean, suggestion));
+                    test->call == NULL ? " (its arguments: arg0 to arg5)"
+                                       : laz_name_arguments(&known, test->call));
             continue;
         }
         (void)laz_value_resolve(

@@ -73,6 +73,43 @@ const char *laz_suggest(const char *word, size_t len, laz_name_at *at, const voi
     return best;
 }
 
+/* What others call it. */
+struct alias {
+    const char *word;
+    const char *name;
+};
+
+static const struct alias family_aliases[] = {
+        {"ip", "inet"},
+        {"ipv4", "inet"},
+        {"tcp", "inet"},
+        {"udp", "inet"},
+        {"ipv6", "inet6"},
+        {"local", "unix"},
+        {NULL, NULL},
+};
+
+/* As setrlimit(2) and container engines do: "nofile". */
+static const struct alias limit_aliases[] = {
+#define LAZ_RLIMIT(name, constant, value) {(constant) + sizeof("RLIMIT_") - 1, (name)},
+#include "policy/tables/names.def"
+        {NULL, NULL},
+};
+
+static const char *find_alias(const struct alias *aliases, const char *word, size_t len)
+{
+    for (; aliases->word != NULL; aliases++) {
+        size_t i = 0;
+        while (i < len && fold(word[i]) == fold(aliases->word[i])) {
+            i++;
+        }
+        if (i == len && aliases->word[i] == '\0') {
+            return aliases->name;
+        }
+    }
+    return NULL;
+}
+
 static const char *syscall_at(const void *context, size_t i)
 {
     (void)context;
@@ -107,6 +144,12 @@ static const char *brief_at(const void *context, size_t i)
 
 const char *laz_suggest_name(enum laz_names table, const char *word, size_t len)
 {
+    const char *alias = table == LAZ_NAMES_RLIMIT ? find_alias(limit_aliases, word, len)
+            : table == LAZ_NAMES_SOCKET_FAMILY    ? find_alias(family_aliases, word, len)
+                                                  : NULL;
+    if (alias != NULL) {
+        return alias;
+    }
     switch (table) {
     case LAZ_NAMES_SYSCALL:
         return laz_suggest(word, len, syscall_at, NULL);
@@ -128,15 +171,4 @@ const char *laz_suggest_name(enum laz_names table, const char *word, size_t len)
     }
     brief.skip = has_prefix ? 0 : prefix;
     return laz_suggest(word, len, brief_at, &brief);
-}
-
-static const char *arg_at(const void *context, size_t i)
-{
-    const struct laz_syscall *call = context;
-    return i < call->n_args ? call->args[i].name : NULL;
-}
-
-const char *laz_suggest_arg(const struct laz_syscall *call, const char *word, size_t len)
-{
-    return laz_suggest(word, len, arg_at, call);
 }

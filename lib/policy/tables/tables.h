@@ -190,13 +190,11 @@ enum laz_names {
     LAZ_NAMES_SOCKET_FAMILY,
 };
 
-/* The same over one of the tables. CAP_ and SIG are compared, and returned, only where the word
- * has them. */
+/* The same over one of the tables; first what others call it ("nofile"). CAP_ and SIG are compared,
+ * and returned, only where the word has them. */
 const char *laz_suggest_name(enum laz_names table, const char *word, size_t len);
 /* Constants of this argument; where it has none, all constants. */
 const char *laz_suggest_constant(
         const struct laz_syscall *call, unsigned arg, const char *word, size_t len);
-/* Arguments of this call. */
-const char *laz_suggest_arg(const struct laz_syscall *call, const char *word, size_t len);
 
 #endif

@@ -180,8 +180,30 @@ Test(policy_names, suggests_within_the_argument)
     expect_suggestion("AF_INTE", laz_suggest_constant(NULL, 0, "AF_INTE", 7), "AF_INET");
     expect_suggestion("AF_INTE",
             laz_suggest_constant(laz_syscall_by_name("close", 5), 0, "AF_INTE", 7), "AF_INET");
-    expect_suggestion("comd", laz_suggest_arg(ioctl_call, "comd", 4), "cmd");
-    expect_suggestion("option", laz_suggest_arg(ioctl_call, "option", 6), NULL);
+}
+
+/* "nofile" is nearer to "nice" than to "open-files", and "ipv4" to "ipx". */
+Test(policy_names, suggests_for_what_others_call_it)
+{
+    static const struct {
+        enum laz_names table;
+        const char *word;
+        const char *expected;
+    } rows[] = {
+            {LAZ_NAMES_RLIMIT, "nofile", "open-files"},
+            {LAZ_NAMES_RLIMIT, "NPROC", "processes"},
+            {LAZ_NAMES_RLIMIT, "as", "address-space"},
+            {LAZ_NAMES_RLIMIT, "open_files", "open-files"},
+            {LAZ_NAMES_SOCKET_FAMILY, "ipv4", "inet"},
+            {LAZ_NAMES_SOCKET_FAMILY, "tcp", "inet"},
+            {LAZ_NAMES_SOCKET_FAMILY, "IPv6", "inet6"},
+            {LAZ_NAMES_SOCKET_FAMILY, "inet4", "inet"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        expect_suggestion(rows[i].word,
+                laz_suggest_name(rows[i].table, rows[i].word, strlen(rows[i].word)),
+                rows[i].expected);
+    }
 }
 
 static const char *word_at(const void *context, size_t i)

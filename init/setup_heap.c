@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The heap of lazaret-setup: it takes and never gives back. The program lives for a millisecond and
+ * ends after one answer; musl's own allocator would spend a fifth of that on mapping and unmapping
+ * again. Fresh pages are zero, which calloc rests on. RLIMIT_AS bounds it. Not for instrumented
+ * builds, which bring an allocator of their own, nor for any program that lives longer.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/num.h"
+
+#define CHUNK_SIZE (1U << 20)
+#define ALIGNMENT  16U
+
+/* In front of each block, for realloc. */
+struct block {
+    size_t size; /* of what follows, a multiple of ALIGNMENT */
+    size_t unused;
+};
+
+_Static_assert(sizeof(struct block) % ALIGNMENT == 0, "blocks stay aligned");
+
+static struct {
+    char *at;
+    char *end;
+} chunk;
+
+static int reserve(size_t size)
+{
+    size_t length = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+    void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        errno = ENOMEM;
+        return -1;
+    }
+    chunk.at = memory;
+    chunk.end = (char *)memory + length;
+    return 0;
+}
+
+void *malloc(size_t size)
+{
+    if (size > PTRDIFF_MAX - sizeof(struct block) - ALIGNMENT) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t needed = sizeof(struct block) + rounded;
+    if ((size_t)(chunk.end - chunk.at) < needed && reserve(needed) < 0) {
+        return NULL;
+    }
+    struct block *block = (struct block *)(void *)chunk.at;
+    block->size = rounded;
+    chunk.at += needed;
+    return block + 1;
+}
+
+void free(void *memory)
+{
+    (void)memory;
+}
+
+void *calloc(size_t n, size_t size)
+{
+    size_t total = 0;
+    if (!laz_mul_size(n, size, &total)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return malloc(total);
+}
+
+void *realloc(void *memory, size_t size)
+{
+    if (memory == NULL) {
+        return malloc(size);
+    }
+    const struct block *old = (const struct block *)memory - 1;
+    if (size <= old->size) {
+        return memory;
+    }
+    void *grown = malloc(size);
+    if (grown != NULL) {
+        (void)memcpy(grown, memory, old->size);
+    }
+    return grown;
+}

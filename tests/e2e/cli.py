@@ -63,6 +63,7 @@ def lazaret(*words, expect=None, around=(), **more):
     """Run the program and return the finished process; `around` is a command that runs it."""
     done = subprocess.run([*around, LAZARET, *map(str, words)], cwd=FOLDER, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=60, check=False, **more)
+    laz.check_no_report(done.stderr)
     if expect is not None:
         check_equal(done.returncode, expect, f"exit code of {words}: {done.stdout}{done.stderr}")
     check(done.returncode in (0, 1, 2), f"{words}: exit code {done.returncode}: {done.stderr}")

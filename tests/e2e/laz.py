@@ -2,11 +2,13 @@
 """Small test runner for end-to-end suites: cases, checks, counted skips.
 
 A suite is a Python file that declares functions with @case("name") and ends with main().
-Command line of a suite: [--long] [--list] [NAME-SUBSTRING...].
+Command line of a suite: [--long] [--list] [--but=SUBSTRING...] [NAME-SUBSTRING...].
 The build under test is found through LAZARET_BIN (a directory), default build/release/bin.
 """
+import functools
 import os
 import pathlib
+import re
 import sys
 import time
 import traceback
@@ -14,6 +16,7 @@ import traceback
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("LAZARET_BIN", ROOT / "build" / "release" / "bin"))
 LONG = "--long" in sys.argv
+REPORT = re.compile(r"^.*(?:(?:Address|Leak|UndefinedBehavior)Sanitizer|runtime error: ).*", re.M)
 
 _cases = []
 
@@ -53,21 +56,44 @@ def skip(reason):
     raise Skip(reason)
 
 
+def check_no_report(text):
+    """Fail if a sanitizer has reported in what a program under test wrote."""
+    found = REPORT.search(text)
+    if found:
+        raise Failed(f"a sanitizer reports: {text[found.start():found.start() + 4000]}")
+
+
+@functools.cache
+def instrumented():
+    """Whether the build under test is a sanitizer's or gcov's: then init is dynamic, and a runtime is in it."""
+    program = (BIN / "lazaret-init").read_bytes()
+    return b"__asan_init" in program or b"__gcov_" in program
+
+
+def selected():
+    """The cases that the command line asks for; a name that asks for, or leaves out, nothing is an error."""
+    wanted = [a for a in sys.argv[1:] if not a.startswith("-")]
+    left_out = [a.removeprefix("--but=") for a in sys.argv[1:] if a.startswith("--but=")]
+    for word in wanted + left_out:
+        if not any(word in name for name, _ in _cases):
+            sys.exit(f"no case is called \"{word}\"")
+    return [(name, function) for name, function in _cases
+            if (not wanted or any(w in name for w in wanted)) and not any(w in name for w in left_out)]
+
+
 def main():
     """Run the cases of the calling suite and exit 0 only if none failed or skipped.
 
     LAZARET_ALLOW_SKIPS=1 lets skips pass (a laptop without Docker); CI never sets it.
     """
     suite = pathlib.Path(sys.argv[0]).stem
-    wanted = [a for a in sys.argv[1:] if not a.startswith("-")]
+    cases = selected()
     if "--list" in sys.argv:
-        for name, _ in _cases:
+        for name, _ in cases:
             print(name)
         sys.exit(0)
     passed = failed = skipped = 0
-    for name, function in _cases:
-        if wanted and not any(w in name for w in wanted):
-            continue
+    for name, function in cases:
         began = time.monotonic()
         try:
             function()

@@ -175,8 +175,13 @@ static void put_policy(struct laz_buf *buf, const struct checked *checked)
     for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
         put_filter(buf, (enum laz_arch)i, &checked->with_events[i]);
     }
-    laz_buf_printf(buf, "  %-12s%zu paths, %d capabilities kept, %zu tests hold\n", "",
-            policy->n_paths, __builtin_popcountll(policy->keep_capabilities), policy->n_tests);
+    laz_buf_printf(buf, "  %-12s%zu paths, %d capabilities kept, ", "", policy->n_paths,
+            __builtin_popcountll(policy->keep_capabilities));
+    if (policy->n_tests == 0) {
+        laz_buf_str(buf, "no tests\n");
+    } else {
+        laz_buf_printf(buf, "tests passed: %zu\n", policy->n_tests);
+    }
     if (policy->relaxations.n == 0) {
         laz_buf_printf(buf, "  %-12snone\n", "relaxations");
     }

@@ -276,9 +276,11 @@ int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct 
         (void)laz_err_set(err, LAZ_E_REQUIRED_ABSENT, why, "seccomp notifications: %s%s",
                 strerror(why), why == EBUSY ? " (the platform listens already)" : "");
     } else {
-        (void)laz_err_set(err, LAZ_E_ENFORCE, why, "step \"%s\"%s%s: %s",
+        bool is_absent = page->step == LAZ_STEP_LANDLOCK_BUILD && why == ENOENT;
+        (void)laz_err_set(err, LAZ_E_ENFORCE, why, "step \"%s\"%s%s: %s%s",
                 laz_confine_step_name((enum laz_confine_step)page->step),
-                page->detail[0] == '\0' ? "" : " at ", page->detail, strerror(why));
+                page->detail[0] == '\0' ? "" : " at ", page->detail, strerror(why),
+                is_absent ? " (filesystem.optional is for paths that may be missing)" : "");
     }
     return laz_err_exit_code(err->kind);
 }

@@ -170,7 +170,7 @@ def check_tests():
                 (False, "policy-test-failed", ["policy-test-failed"] * 2), "JSON")
     write("observe.yaml", text.replace("limits:", "mode: observe\nlimits:"))
     check("observe.yaml: 2 of 5 tests failed" in lazaret("policy", "check", "observe.yaml", expect=1).stderr, "observe")
-    check("4 tests hold" in lazaret("policy", "check", web(), expect=0).stdout, "tests that hold")
+    check("tests passed: 4\n" in lazaret("policy", "check", web(), expect=0).stdout, "tests that hold")
 
 
 @case("check: what only the compiled form cannot hold is a finding too")

@@ -115,6 +115,19 @@ def writable():
         check_equal(start(real, pin), (0, ""), f"mode {mode:o} under a pin")
 
 
+@case("a path that the image lacks: nothing starts, and the error names it and filesystem.optional; there it may be missing")
+def missing_path():
+    path = fence.scratch() / "missing.yaml"
+    text = POLICY.replace("base.yaml", "builtin/web-api").replace("[/]}", "[/], read: [/no/such/folder]}")
+    path.write_text(text)
+    code, said = start(path)
+    check_equal(code, 102, f"exit code: {said}")
+    check("at /no/such/folder: No such file or directory (filesystem.optional is for paths that may be missing)\n" in said,
+          said)
+    path.write_text(text.replace("]}", "], optional: [/no/such/folder]}"))
+    check_equal(start(path), (0, ""), "optional")
+
+
 # ---- Before any policy ----
 
 

@@ -122,30 +122,53 @@ static int match(const struct laz_cli_command *command, int argc, char **argv)
     return argc >= 2 && strcmp(argv[1], second + 1) == 0 ? 2 : 0;
 }
 
-static const char *command_at(const void *context, size_t i)
+/* The word by which a command is known: "check"; behind the last one the group's own. */
+static const char *word_at(const void *context, size_t i)
 {
-    (void)context;
-    if (i == N_COMMANDS) {
+    const bool *is_group = context;
+    if (i == N_COMMANDS && !*is_group) {
         return "policy";
     }
-    return i < N_COMMANDS ? commands[i].name : NULL;
+    if (i >= N_COMMANDS) {
+        return NULL;
+    }
+    const char *second = strchr(commands[i].name, ' ');
+    return second == NULL ? commands[i].name : second + 1;
+}
+
+/* What was most likely meant, or all that there is. `word` is "cheque" of "policy cheque" too. */
+static void put_known(struct laz_buf *buf, const char *word, bool is_group)
+{
+    const char *near = laz_suggest(word, strlen(word), word_at, &is_group);
+    for (size_t i = 0; i < N_COMMANDS && near != NULL; i++) {
+        if (word_at(&is_group, i) == near) {
+            near = commands[i].name;
+            break;
+        }
+    }
+    if (near != NULL) {
+        laz_buf_printf(buf, " (did you mean \"%s\"?)", near);
+        return;
+    }
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        laz_buf_printf(buf, "%s%s", i == 0 ? "; there are " : ", ", commands[i].name);
+    }
 }
 
 static int unknown_command(int argc, char **argv)
 {
     struct laz_err err = {0};
     bool is_group = strcmp(argv[0], "policy") == 0;
+    laz_cleanup_buf struct laz_buf text;
+    laz_buf_init_heap(&text, LAZ_CLI_OUTPUT_MAX);
     if (is_group && argc < 2) {
-        (void)laz_err_set(&err, LAZ_E_USAGE, 0, "policy needs a command");
-        return laz_cli_fail(&err, false);
+        laz_buf_str(&text, "policy needs a command");
+    } else {
+        laz_buf_printf(&text, "unknown command \"%.64s%s%.64s\"", argv[0], is_group ? " " : "",
+                is_group ? argv[1] : "");
     }
-    laz_cleanup_buf struct laz_buf words;
-    laz_buf_init_heap(&words, LAZ_CLI_OUTPUT_MAX);
-    laz_buf_printf(&words, "%.64s%s%.64s", argv[0], is_group ? " " : "", is_group ? argv[1] : "");
-    const char *near = words.overflow ? NULL : laz_suggest(words.data, words.len, command_at, NULL);
-    (void)laz_err_set(&err, LAZ_E_USAGE, 0, "unknown command \"%s\"%s%s%s",
-            words.overflow ? "" : words.data, near == NULL ? "" : " (did you mean \"",
-            near == NULL ? "" : near, near == NULL ? "" : "\"?)");
+    put_known(&text, is_group && argc < 2 ? "" : argv[is_group ? 1 : 0], is_group);
+    (void)laz_err_set(&err, LAZ_E_USAGE, 0, "%s", text.overflow ? "unknown command" : text.data);
     return laz_cli_fail(&err, false);
 }
 

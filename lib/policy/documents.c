@@ -28,7 +28,9 @@ static int check_status(const struct laz_policy_source *source, const struct sta
         const char *name, struct laz_err *err)
 {
     if (!S_ISREG(status->st_mode)) {
-        return laz_err_set(err, LAZ_E_POLICY_UNSAFE, 0, "%s is not a regular file", name);
+        enum laz_err_kind kind =
+                source->check_ownership ? LAZ_E_POLICY_UNSAFE : LAZ_E_POLICY_ABSENT;
+        return laz_err_set(err, kind, 0, "%s is not a regular file", name);
     }
     if (status->st_size > LAZ_POLICY_FILE_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0, "%s is larger than %d bytes", name,

@@ -44,7 +44,10 @@ def usage():
     web()
     rows = [
         ([], "no command"), (["polcy"], "did you mean"), (["policy"], "policy needs a command"),
-        (["policy", "cheque"], 'did you mean "policy check"?'), (["policy", "check"], "needs FILE"),
+        (["policy", "cheque"], 'did you mean "policy check"?'), (["check", "x"], 'did you mean "policy check"?'),
+        (["doctr"], 'did you mean "doctor"?'), (["policy", "help"], "there are policy check, policy explain"),
+        (["policy"], "policy needs a command; there are policy check"), (["--json", "policy"], "there are policy check"),
+        (["policy", "check"], "needs FILE"),
         (["policy", "explain", "web.yaml", "socket", "x"], 'what to do with "x"'),
         (["policy", "schema", "x"], 'what to do with "x"'), (["doctor", "a", "b"], 'what to do with "b"'),
         (["policy", "test", "--arch", "mips", "web.yaml"], 'unknown architecture "mips"'),

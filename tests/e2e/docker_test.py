@@ -268,14 +268,20 @@ def through_path():
 # ---- Stopping ----------------------------------------------------------------------------------------
 
 
-def check_stop(script, expected, options=(), stop=()):
-    """`docker stop` of a running script: its exit code, well inside the time-out."""
+def start_ready(script, options=()):
+    """The name of a container whose script has said that it is ready."""
     args, options = instead(["/bin/sh", "-c", script], options)
     name = docker().start(image("busybox"), args, options=options)
     deadline = time.monotonic() + 20
     while "ready" not in docker().must("logs", name):
         check(time.monotonic() < deadline, f"not ready: {docker().call('logs', name)}")
         time.sleep(0.05)
+    return name
+
+
+def check_stop(script, expected, options=(), stop=()):
+    """`docker stop` of a running script: its exit code, well inside the time-out."""
+    name = start_ready(script, options)
     began = time.monotonic()
     docker().must("stop", *stop, name)
     took = time.monotonic() - began
@@ -321,12 +327,7 @@ def stop_deaf():
 
 @case("docker kill --signal HUP is forwarded")
 def kill_hup():
-    args, options = instead(["/bin/sh", "-c", f"trap 'exit 28' HUP; {WAIT}"])
-    name = docker().start(image("busybox"), args, options=options)
-    deadline = time.monotonic() + 20
-    while "ready" not in docker().must("logs", name):
-        check(time.monotonic() < deadline, f"not ready: {docker().call('logs', name)}")
-        time.sleep(0.05)
+    name = start_ready(f"trap 'exit 28' HUP; {WAIT}")
     docker().must("kill", "--signal", "HUP", name)
     code = docker().must("wait", name, timeout=20)
     docker().must("rm", name)
@@ -336,11 +337,17 @@ def kill_hup():
 # ---- A terminal --------------------------------------------------------------------------------------
 
 
-@case("docker run -it: a shell on a terminal, with its size, and its exit code")
-def on_terminal():
+def shell():
+    """A shell that has prompted."""
     args, options = instead(["/bin/sh"])
     terminal = docker().terminal(image("busybox"), args, options=options)
     terminal.wait_for("$ ")
+    return terminal
+
+
+@case("docker run -it: a shell on a terminal, with its size, and its exit code")
+def on_terminal():
+    terminal = shell()
     terminal.send("tty; echo $((6 * 7))\n")
     terminal.wait_for("\n42")
     terminal.send("exit 5\n")
@@ -352,9 +359,7 @@ def on_terminal():
 
 @case("docker run -it: ^C ends the foreground job, not the shell")
 def control_c():
-    args, options = instead(["/bin/sh"])
-    terminal = docker().terminal(image("busybox"), args, options=options)
-    terminal.wait_for("$ ")
+    terminal = shell()
     terminal.send("echo begin$((1 + 1)); sleep 60; echo after$((1 + 2))\n")
     terminal.wait_for("begin2")
     time.sleep(0.3)  # the shell forks the sleep after it has printed

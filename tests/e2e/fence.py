@@ -263,12 +263,12 @@ class Run:
 
     def wait_armed(self):
         """Wait until init blocks or catches TERM; nothing can be said about a signal before that."""
-        end = time.monotonic() + 2
+        end = time.monotonic() + PATIENCE
         while self.ended is None and time.monotonic() < end:
             status = self.status()
             if (int(status["SigBlk"], 16) | int(status["SigCgt"], 16)) >> (TERM - 1) & 1:
                 return
-        raise laz.Failed("init was never seen to block or catch TERM")
+        raise laz.Failed(f"init was never seen to block or catch TERM\n{self.describe()}")
 
     def parent_kill(self, number):
         """Send from the init's own parent (the fence); in nested mode it is in the same namespace."""

@@ -29,13 +29,18 @@ def start_path(mode):
         return fence.calls_of(run.traced(), run.pid, until_exec_of="/probe"), took
 
 
-def held_at(mode, call, number, took):
-    """One run in which `call` lasts until after the signal. (run's end, its words, when it was sent)."""
+def held_at(mode, call, number, took, deaf):
+    """One run in which `call` lasts until after the signal. (run's end, its words, when it was sent).
+
+    deaf: init does not listen before it has made that call.
+    """
     name, when = call
     hold_us = int((took + 0.1) * 1_000_000)
     with INIT.start(WORDS, mode, conditions=["hold"], policy=POLICY) as run:
         run.trace("-e", f"trace={name}", "-e", f"inject={name}:delay_enter={hold_us}:when={when}")
         run.wait_exec()
+        if not deaf:
+            run.wait_armed()
         time.sleep(took + 0.03)
         sent = time.monotonic_ns()
         run.kill(number)
@@ -63,29 +68,29 @@ def deaf_before(mode):
         return fence.calls_of(early, run.pid)
 
 
-def stops(mode, number, count):
+def held_everywhere(mode, number, count):
+    """For `count` of the start's calls: was init deaf there, how it came out, and what to call that."""
     path, took = start_path(mode)
     early = deaf_before(mode)
     for call in sample(path, count):
-        ended, words, sent = held_at(mode, call, number, took)
         what = f"signal {int(number)} while {call[0]} number {call[1]} was held"
-        if call in early and mode != "pid1":
+        yield call in early, *held_at(mode, call, number, took, call in early), what
+
+
+def stops(mode, number, count):
+    for deaf, ended, words, sent, what in held_everywhere(mode, number, count):
+        if deaf and mode != "pid1":
             laz.check(ended.signal == number or ended.code == 128 + number, f"{what}: {ended}")
             continue
-        wanted = 143 if call in early else 128 + number
-        laz.check_equal(str(ended), f"exit {wanted}", what)
+        laz.check_equal(str(ended), f"exit {143 if deaf else 128 + number}", what)
         late = [(w["t"] - sent) / 1e6 for w in words if w["t"] > sent]
-        laz.check(call in early or not late or late[0] < 50, f"{what}: the workload spoke {late} ms later")
+        laz.check(deaf or not late or late[0] < 50, f"{what}: the workload spoke {late} ms later")
 
 
 def passes(mode, number, count):
     """A signal that is no stop: it is held, and ends the workload, which is at default, after its exec."""
-    path, took = start_path(mode)
-    early = deaf_before(mode)
-    for call in sample(path, count):
-        ended, _, _ = held_at(mode, call, number, took)
-        what = f"signal {int(number)} while {call[0]} number {call[1]} was held"
-        if call in early:
+    for deaf, ended, _, _, what in held_everywhere(mode, number, count):
+        if deaf:
             laz.check(ended.signal == number or ended.code == 143, f"{what}: {ended}")
             continue
         laz.check_equal(str(ended), f"exit {128 + number}", what)

@@ -3,11 +3,11 @@
  * The YAML loader on any bytes. Properties: it loads or says why, never both; what it says is in
  * order and inside the file; the same bytes give the same answer; a policy is no wider than itself.
  */
-#include "policy/policy.h"
-
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/fixture/position.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,23 +16,6 @@ static void must(bool holds)
     if (!holds) {
         abort();
     }
-}
-
-static bool is_inside(const struct laz_diagnostic *diagnostic, const char *text, size_t length)
-{
-    const char *end = text + length;
-    bool has_mark = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
-    const char *line = has_mark ? text + 3 : text;
-    for (uint32_t number = 1; line != NULL && number < diagnostic->line; number++) {
-        line = memchr(line, '\n', (size_t)(end - line));
-        line = line != NULL ? line + 1 : NULL;
-    }
-    must(line != NULL && diagnostic->line > 0 && diagnostic->col > 0);
-    uint32_t characters = 0;
-    for (; line < end && *line != '\n'; line++) {
-        characters += ((unsigned char)*line & 0xC0) != 0x80;
-    }
-    return diagnostic->col <= characters + 1;
 }
 
 /* A file that is too large is refused as a whole. */

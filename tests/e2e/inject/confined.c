@@ -36,25 +36,6 @@
 #define FDS_MAX     256
 #define PORT        47123
 
-struct text {
-    char bytes[8192];
-    size_t used;
-};
-
-static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *text, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    size_t room = sizeof text->bytes - text->used;
-    int length = vsnprintf(text->bytes + text->used, room, format, arguments);
-    va_end(arguments);
-    if (length > 0 && (size_t)length < room) {
-        text->used += (size_t)length;
-    }
-}
-
 static int answer_of(long result)
 {
     return result < 0 ? -errno : (int)result;
@@ -65,14 +46,14 @@ static void add_ids(struct text *text)
     uid_t ids[3] = {0};
     gid_t groups[64] = {0};
     (void)syscall(SYS_getresuid, &ids[0], &ids[1], &ids[2]);
-    add(text, "\"uids\":[%u,%u,%u]", ids[0], ids[1], ids[2]);
+    text_add(text, "\"uids\":[%u,%u,%u]", ids[0], ids[1], ids[2]);
     (void)syscall(SYS_getresgid, &ids[0], &ids[1], &ids[2]);
-    add(text, ",\"gids\":[%u,%u,%u],\"groups\":[", ids[0], ids[1], ids[2]);
+    text_add(text, ",\"gids\":[%u,%u,%u],\"groups\":[", ids[0], ids[1], ids[2]);
     int count = getgroups(64, groups);
     for (int i = 0; i < count; i++) {
-        add(text, "%s%u", i == 0 ? "" : ",", groups[i]);
+        text_add(text, "%s%u", i == 0 ? "" : ",", groups[i]);
     }
-    add(text, "],\"leads_group\":%d", getpgid(0) == getpid());
+    text_add(text, "],\"leads_group\":%d", getpgid(0) == getpid());
 }
 
 static void add_capabilities(struct text *text)
@@ -87,9 +68,9 @@ static void add_capabilities(struct text *text)
         ambient |= prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1 ? UINT64_C(1) << cap
                                                                                 : 0;
     }
-    add(text, ",\"capget\":%d,\"cap_eff\":\"%08x%08x\",\"cap_prm\":\"%08x%08x\"", got,
+    text_add(text, ",\"capget\":%d,\"cap_eff\":\"%08x%08x\",\"cap_prm\":\"%08x%08x\"", got,
             data[1].effective, data[0].effective, data[1].permitted, data[0].permitted);
-    add(text, ",\"cap_inh\":\"%08x%08x\",\"cap_bnd\":\"%016llx\",\"cap_amb\":\"%016llx\"",
+    text_add(text, ",\"cap_inh\":\"%08x%08x\",\"cap_bnd\":\"%016llx\",\"cap_amb\":\"%016llx\"",
             data[1].inheritable, data[0].inheritable, (unsigned long long)bounding,
             (unsigned long long)ambient);
 }
@@ -103,7 +84,7 @@ static void add_from_proc(struct text *text, const char *name, const char *path,
     (void)close(fd);
     const char *at = n > 0 ? strstr(bytes, key) : NULL;
     at = at == NULL ? "unreadable" : at + strlen(key);
-    add(text, ",\"%s\":\"%.*s\"", name, (int)strcspn(at, "\n"), at);
+    text_add(text, ",\"%s\":\"%.*s\"", name, (int)strcspn(at, "\n"), at);
 }
 
 static void add_attributes(struct text *text, uint64_t blocked)
@@ -111,11 +92,11 @@ static void add_attributes(struct text *text, uint64_t blocked)
     int death_signal = -1;
     uint64_t ignored = 0;
     (void)prctl(PR_GET_PDEATHSIG, &death_signal);
-    add(text, ",\"nnp\":%d,\"seccomp\":%d", answer_of(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)),
+    text_add(text, ",\"nnp\":%d,\"seccomp\":%d", answer_of(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)),
             answer_of(prctl(PR_GET_SECCOMP, 0, 0, 0, 0)));
     add_from_proc(text, "filters", "/proc/self/status", "Seccomp_filters:\t");
     add_from_proc(text, "core_filter", "/proc/self/coredump_filter", "");
-    add(text, ",\"dumpable\":%d,\"securebits\":%d,\"mdwe\":%d",
+    text_add(text, ",\"dumpable\":%d,\"securebits\":%d,\"mdwe\":%d",
             answer_of(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)),
             answer_of(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0)),
             answer_of(prctl(GET_MDWE, 0UL, 0UL, 0UL, 0UL)));
@@ -124,28 +105,29 @@ static void add_attributes(struct text *text, uint64_t blocked)
     }
     mode_t mask = umask(0);
     (void)umask(mask);
-    add(text, ",\"death_signal\":%d,\"blocked\":\"%llx\",\"ignored\":\"%llx\",\"umask\":\"%04o\"",
+    text_add(text,
+            ",\"death_signal\":%d,\"blocked\":\"%llx\",\"ignored\":\"%llx\",\"umask\":\"%04o\"",
             death_signal, (unsigned long long)blocked, (unsigned long long)ignored, mask);
 }
 
 static void add_limits(struct text *text)
 {
-    add(text, ",\"limits\":[");
+    text_add(text, ",\"limits\":[");
     for (int resource = 0; resource < 16; resource++) {
         struct rlimit limit = {0};
         (void)getrlimit(resource, &limit);
-        add(text, "%s[%lld,%lld]", resource == 0 ? "" : ",", (long long)limit.rlim_cur,
+        text_add(text, "%s[%lld,%lld]", resource == 0 ? "" : ",", (long long)limit.rlim_cur,
                 (long long)limit.rlim_max);
     }
-    add(text, "],\"fds\":[");
+    text_add(text, "],\"fds\":[");
     const char *comma = "";
     for (int fd = 0; fd < FDS_MAX; fd++) {
         if (fcntl(fd, F_GETFD) >= 0) {
-            add(text, "%s%d", comma, fd);
+            text_add(text, "%s%d", comma, fd);
             comma = ",";
         }
     }
-    add(text, "]");
+    text_add(text, "]");
 }
 
 /* What Landlock and the filter should refuse and the kernel alone would not. */
@@ -160,18 +142,18 @@ static void add_refusals(struct text *text, const char *forbidden)
         port = answer_of(bind(sock, (const struct sockaddr *)&address, sizeof address));
         (void)close(sock);
     }
-    add(text, ",\"root\":%d,\"file\":%d,\"port\":%d", root < 0 ? root : 0, file < 0 ? file : 0,
+    text_add(text, ",\"root\":%d,\"file\":%d,\"port\":%d", root < 0 ? root : 0, file < 0 ? file : 0,
             port);
     (void)close(root);
     (void)close(file);
-    add(text, ",\"unshare\":%d", answer_of(unshare(0)));
+    text_add(text, ",\"unshare\":%d", answer_of(unshare(0)));
 }
 
 static void report(const char *forbidden, uint64_t blocked)
 {
     static struct text text;
     char cwd[256] = {0};
-    add(&text, "{");
+    text_add(&text, "{");
     add_ids(&text);
     add_capabilities(&text);
     add_attributes(&text, blocked);
@@ -181,8 +163,8 @@ static void report(const char *forbidden, uint64_t blocked)
     while (environ[variables] != NULL) {
         variables++;
     }
-    add(&text, ",\"cwd\":\"%s\",\"variables\":%d}\n", getcwd(cwd, sizeof cwd) != NULL ? cwd : "?",
-            variables);
+    text_add(&text, ",\"cwd\":\"%s\",\"variables\":%d}\n",
+            getcwd(cwd, sizeof cwd) != NULL ? cwd : "?", variables);
     ssize_t written = write(STDOUT_FILENO, text.bytes, text.used);
     (void)written;
 }
@@ -231,21 +213,21 @@ static void pry(pid_t pid)
     char byte = 0;
     struct iovec local = {.iov_base = &byte, .iov_len = 1};
     struct iovec remote = {.iov_base = &text, .iov_len = 1};
-    add(&text, "{\"ptrace\":%d", -answer_of(ptrace(PTRACE_SEIZE, pid, NULL, NULL)));
+    text_add(&text, "{\"ptrace\":%d", -answer_of(ptrace(PTRACE_SEIZE, pid, NULL, NULL)));
     int got = answer_of(process_vm_readv(pid, &local, 1, &remote, 1, 0));
     /* EFAULT: the look was allowed, only the address was a guess. */
-    add(&text, ",\"process_vm_readv\":%d", got >= 0 || got == -EFAULT ? 0 : -got);
+    text_add(&text, ",\"process_vm_readv\":%d", got >= 0 || got == -EFAULT ? 0 : -got);
     int pidfd = answer_of(syscall(SYS_pidfd_open, pid, 0));
     int taken = pidfd < 0 ? pidfd : answer_of(syscall(SYS_pidfd_getfd, pidfd, 2, 0));
-    add(&text, ",\"pidfd_getfd\":%d", taken < 0 ? -taken : 0);
+    text_add(&text, ",\"pidfd_getfd\":%d", taken < 0 ? -taken : 0);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char path[64];
         int length = snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i]);
         int fd = length > 0 ? answer_of(open(path, O_RDONLY | O_CLOEXEC)) : -EINVAL;
-        add(&text, ",\"%s\":%d", files[i], fd < 0 ? -fd : 0);
+        text_add(&text, ",\"%s\":%d", files[i], fd < 0 ? -fd : 0);
         (void)close(fd);
     }
-    add(&text, "}\n");
+    text_add(&text, "}\n");
     ssize_t written = write(STDOUT_FILENO, text.bytes, text.used);
     (void)written;
 }

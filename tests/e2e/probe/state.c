@@ -25,55 +25,35 @@
 
 extern char **environ;
 
-/* A line that grows; one write at its end. What does not fit shows as JSON that cannot be read. */
-struct text {
-    char bytes[60000];
-    size_t used;
-};
-
-static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *text, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    size_t room = sizeof text->bytes - text->used;
-    int length = vsnprintf(text->bytes + text->used, room, format, arguments);
-    va_end(arguments);
-    if (length > 0 && (size_t)length < room) {
-        text->used += (size_t)length;
-    }
-}
-
 static void add_string(struct text *text, const char *value)
 {
-    add(text, "\"");
+    text_add(text, "\"");
     for (; *value != '\0'; value++) {
         unsigned char byte = (unsigned char)*value;
         if (byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x7f) {
-            add(text, "\\u%04x", byte);
+            text_add(text, "\\u%04x", byte);
         } else {
-            add(text, "%c", byte);
+            text_add(text, "%c", byte);
         }
     }
-    add(text, "\"");
+    text_add(text, "\"");
 }
 
 static void add_ids(struct text *text)
 {
     uid_t ids[3] = {0};
     gid_t groups[64] = {0};
-    add(text, "\"pid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d", getpid(), getppid(), getpgid(0),
+    text_add(text, "\"pid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d", getpid(), getppid(), getpgid(0),
             getsid(0));
     (void)syscall(SYS_getresuid, &ids[0], &ids[1], &ids[2]);
-    add(text, ",\"uids\":[%u,%u,%u]", ids[0], ids[1], ids[2]);
+    text_add(text, ",\"uids\":[%u,%u,%u]", ids[0], ids[1], ids[2]);
     (void)syscall(SYS_getresgid, &ids[0], &ids[1], &ids[2]);
-    add(text, ",\"gids\":[%u,%u,%u],\"groups\":[", ids[0], ids[1], ids[2]);
+    text_add(text, ",\"gids\":[%u,%u,%u],\"groups\":[", ids[0], ids[1], ids[2]);
     int count = getgroups(64, groups);
     for (int i = 0; i < count; i++) {
-        add(text, "%s%u", i == 0 ? "" : ",", groups[i]);
+        text_add(text, "%s%u", i == 0 ? "" : ",", groups[i]);
     }
-    add(text, "]");
+    text_add(text, "]");
 }
 
 static void add_signals(struct text *text)
@@ -82,21 +62,21 @@ static void add_signals(struct text *text)
     for (int number = 1; number <= LAST_SIGNAL; number++) {
         ignored |= disposition_is_ignored(number) ? signal_bit(number) : 0;
     }
-    add(text, ",\"blocked\":\"%016llx\",\"ignored\":\"%016llx\"", (unsigned long long)mask_get(),
-            (unsigned long long)ignored);
+    text_add(text, ",\"blocked\":\"%016llx\",\"ignored\":\"%016llx\"",
+            (unsigned long long)mask_get(), (unsigned long long)ignored);
 }
 
 static void add_descriptors(struct text *text)
 {
     bool first = true;
-    add(text, ",\"fds\":[");
+    text_add(text, ",\"fds\":[");
     for (int fd = 0; fd < HIGHEST_FD; fd++) {
         if (fcntl(fd, F_GETFD) >= 0) {
-            add(text, "%s%d", first ? "" : ",", fd);
+            text_add(text, "%s%d", first ? "" : ",", fd);
             first = false;
         }
     }
-    add(text, "]");
+    text_add(text, "]");
 }
 
 static void add_capabilities(struct text *text)
@@ -110,10 +90,10 @@ static void add_capabilities(struct text *text)
         bounding |= prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 ? 1ULL << cap : 0;
         ambient |= prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1 ? 1ULL << cap : 0;
     }
-    add(text, ",\"caps\":{\"eff\":\"%08x%08x\",\"prm\":\"%08x%08x\",\"inh\":\"%08x%08x\"",
+    text_add(text, ",\"caps\":{\"eff\":\"%08x%08x\",\"prm\":\"%08x%08x\",\"inh\":\"%08x%08x\"",
             data[1].effective, data[0].effective, data[1].permitted, data[0].permitted,
             data[1].inheritable, data[0].inheritable);
-    add(text, ",\"bnd\":\"%016llx\",\"amb\":\"%016llx\"}", (unsigned long long)bounding,
+    text_add(text, ",\"bnd\":\"%016llx\",\"amb\":\"%016llx\"}", (unsigned long long)bounding,
             (unsigned long long)ambient);
 }
 
@@ -125,58 +105,58 @@ static void add_attributes(struct text *text)
     (void)prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
     /* A strict filter may refuse prctl: the errno is then the answer, negative. */
     int seccomp = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
-    add(text, ",\"pdeathsig\":%d,\"subreaper\":%d,\"seccomp\":%d", death_signal, subreaper,
+    text_add(text, ",\"pdeathsig\":%d,\"subreaper\":%d,\"seccomp\":%d", death_signal, subreaper,
             seccomp < 0 ? -errno : seccomp);
-    add(text, ",\"nnp\":%d,\"dumpable\":%d,\"securebits\":%d",
+    text_add(text, ",\"nnp\":%d,\"dumpable\":%d,\"securebits\":%d",
             prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), prctl(PR_GET_DUMPABLE),
             prctl(PR_GET_SECUREBITS));
     mode_t mask = umask(0);
     (void)umask(mask);
-    add(text, ",\"umask\":\"%04o\"", mask);
+    text_add(text, ",\"umask\":\"%04o\"", mask);
 }
 
 static void add_limits(struct text *text)
 {
     static const int wanted[] = {RLIMIT_NOFILE, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_SIGPENDING};
     static const char *const names[] = {"nofile", "core", "nproc", "sigpending"};
-    add(text, ",\"limits\":{");
+    text_add(text, ",\"limits\":{");
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         struct rlimit limit = {0};
         (void)getrlimit(wanted[i], &limit);
-        add(text, "%s\"%s\":[%lld,%lld]", i == 0 ? "" : ",", names[i], (long long)limit.rlim_cur,
-                (long long)limit.rlim_max);
+        text_add(text, "%s\"%s\":[%lld,%lld]", i == 0 ? "" : ",", names[i],
+                (long long)limit.rlim_cur, (long long)limit.rlim_max);
     }
-    add(text, "}");
+    text_add(text, "}");
 }
 
 static void add_terminal(struct text *text)
 {
     pid_t group = -1;
     if (ioctl(STDIN_FILENO, TIOCGPGRP, &group) == 0) {
-        add(text, ",\"tty_group\":%d", group);
+        text_add(text, ",\"tty_group\":%d", group);
     }
 }
 
 static void add_surroundings(struct text *text, const char *name)
 {
     char cwd[4096] = {0};
-    add(text, ",\"cwd\":");
+    text_add(text, ",\"cwd\":");
     add_string(text, getcwd(cwd, sizeof cwd) != NULL ? cwd : strerror(errno));
-    add(text, ",\"name\":");
+    text_add(text, ",\"name\":");
     add_string(text, name);
-    add(text, ",\"env\":[");
+    text_add(text, ",\"env\":[");
     for (char **item = environ; *item != NULL; item++) {
-        add(text, "%s", item == environ ? "" : ",");
+        text_add(text, "%s", item == environ ? "" : ",");
         add_string(text, *item);
     }
-    add(text, "]");
+    text_add(text, "]");
 }
 
 void probe_log_state(const struct probe *probe)
 {
     struct text text;
     text.used = 0;
-    add(&text, "{\"ev\":\"state\",\"t\":%lld,", (long long)now_ns());
+    text_add(&text, "{\"ev\":\"state\",\"t\":%lld,", (long long)now_ns());
     add_ids(&text);
     add_signals(&text);
     add_descriptors(&text);
@@ -185,7 +165,7 @@ void probe_log_state(const struct probe *probe)
     add_limits(&text);
     add_terminal(&text);
     add_surroundings(&text, probe->name);
-    add(&text, "}\n");
+    text_add(&text, "}\n");
     ssize_t written = write(probe->log, text.bytes, text.used);
     (void)written;
 }
@@ -199,15 +179,15 @@ void probe_pry(const struct probe *probe, pid_t pid)
     struct iovec remote = {.iov_base = &byte, .iov_len = 1};
     struct text text;
     text.used = 0;
-    add(&text, "{\"ev\":\"pry\",\"t\":%lld,\"got\":{", (long long)now_ns());
+    text_add(&text, "{\"ev\":\"pry\",\"t\":%lld,\"got\":{", (long long)now_ns());
     int answer = ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0 ? 0 : errno;
-    add(&text, "\"ptrace\":%d", answer);
+    text_add(&text, "\"ptrace\":%d", answer);
     answer = process_vm_readv(pid, &local, 1, &remote, 1, 0) >= 0 ? 0 : errno;
     /* EFAULT means that the look was allowed and only the address was a guess. */
-    add(&text, ",\"process_vm_readv\":%d", answer == EFAULT ? 0 : answer);
+    text_add(&text, ",\"process_vm_readv\":%d", answer == EFAULT ? 0 : answer);
     long pidfd = syscall(SYS_pidfd_open, pid, 0);
     answer = pidfd >= 0 && syscall(SYS_pidfd_getfd, pidfd, 2, 0) >= 0 ? 0 : errno;
-    add(&text, ",\"pidfd_getfd\":%d", answer);
+    text_add(&text, ",\"pidfd_getfd\":%d", answer);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char target[8];
         (void)snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i]);
@@ -218,9 +198,9 @@ void probe_pry(const struct probe *probe, pid_t pid)
             answer = fd >= 0 ? 0 : errno;
             (void)close(fd);
         }
-        add(&text, ",\"%s\":%d", files[i], answer);
+        text_add(&text, ",\"%s\":%d", files[i], answer);
     }
-    add(&text, "}}\n");
+    text_add(&text, "}}\n");
     ssize_t written = write(probe->log, text.bytes, text.used);
     (void)written;
 }

@@ -103,6 +103,18 @@ void line_write(int fd, const char *format, ...)
     (void)written;
 }
 
+void text_add(struct text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t room = sizeof text->bytes - text->used;
+    int length = vsnprintf(text->bytes + text->used, room, format, arguments);
+    va_end(arguments);
+    if (length > 0 && (size_t)length < room) {
+        text->used += (size_t)length;
+    }
+}
+
 void die(const char *what)
 {
     int code = errno;

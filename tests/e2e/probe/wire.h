@@ -38,6 +38,15 @@ uint64_t signals_or_die(const char *text);
  */
 void line_write(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A line that grows, for one write at its end. What does not fit shows as JSON that cannot be read.
+ */
+struct text {
+    char bytes[60000];
+    size_t used;
+};
+
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Print to stderr with errno and end with 125. */
 void die(const char *what) __attribute__((noreturn));
 

@@ -145,7 +145,8 @@ Test(filter_on_kernel, with_events_answers_as_evaluated)
     compare(LAZ_FILTER_WITH_EVENTS);
 }
 
-Test(filter_on_kernel, kill_ends_the_process_with_sigsys)
+/* The status of a child that does this under the plain filter. */
+static int status_under_filter(void (*do_it)(void))
 {
     cleanup_fixture struct fixture *fixture = make_policy();
     laz_cleanup_filter struct laz_filter filter = {0};
@@ -159,7 +160,7 @@ Test(filter_on_kernel, kill_ends_the_process_with_sigsys)
         if (!load(&filter)) {
             _exit(77);
         }
-        (void)syscall(SYS_getsid, 0);
+        do_it();
         _exit(0);
     }
     int status = 0;
@@ -167,35 +168,33 @@ Test(filter_on_kernel, kill_ends_the_process_with_sigsys)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
         cr_skip_test("this machine lets nobody load a seccomp filter");
     }
+    return status;
+}
+
+static void ask_for_the_session(void)
+{
+    (void)syscall(SYS_getsid, 0);
+}
+
+Test(filter_on_kernel, kill_ends_the_process_with_sigsys)
+{
+    int status = status_under_filter(ask_for_the_session);
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "status %#x", (unsigned)status);
 }
 
 #ifdef __x86_64__
 /* The old gates into the same kernel: getpid of i386 (20) by int 0x80, and of x32. */
+static void go_through_the_old_gates(void)
+{
+    long i386 = 20;
+    __asm__ volatile("int $0x80" : "+a"(i386) : : "r8", "r9", "r10", "r11", "memory");
+    bool is_x32_refused = syscall(39 | 0x40000000) == -1 && errno == EXDEV;
+    _exit(i386 == -EXDEV && is_x32_refused ? 0 : 1);
+}
+
 Test(filter_on_kernel, foreign_abis_are_told_apart)
 {
-    cleanup_fixture struct fixture *fixture = make_policy();
-    laz_cleanup_filter struct laz_filter filter = {0};
-    struct laz_err err = {0};
-    cr_assert_eq(
-            laz_filter_compile(&fixture->policy, LAZ_ARCH_X86_64, LAZ_FILTER_PLAIN, &filter, &err),
-            0);
-    pid_t pid = fork();
-    cr_assert_geq(pid, 0);
-    if (pid == 0) {
-        if (!load(&filter)) {
-            _exit(77);
-        }
-        long i386 = 20;
-        __asm__ volatile("int $0x80" : "+a"(i386) : : "r8", "r9", "r10", "r11", "memory");
-        bool is_x32_refused = syscall(39 | 0x40000000) == -1 && errno == EXDEV;
-        _exit(i386 == -EXDEV && is_x32_refused ? 0 : 1);
-    }
-    int status = 0;
-    cr_assert_eq(waitpid(pid, &status, 0), pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-        cr_skip_test("this machine lets nobody load a seccomp filter");
-    }
+    int status = status_under_filter(go_through_the_old_gates);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) {
         cr_skip_test("this kernel has no int 0x80");
     }

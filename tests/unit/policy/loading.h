@@ -10,7 +10,7 @@
 
 #include <criterion/criterion.h>
 
-#include "policy/policy.h"
+#include "tests/fixture/position.h"
 
 #define PASSWD "tests/data/good/passwd"
 #define GROUP  "tests/data/good/group"
@@ -72,27 +72,6 @@ static inline struct laz_policy *must_load(const char *text)
     cr_assert_eq(loaded.result, 0, "%s\n%s", loaded.err.message, text);
     free(loaded.diagnostics);
     return loaded.policy;
-}
-
-/* Is the position of a diagnostic about `text` inside it? The end of a line counts. */
-static inline bool is_inside(
-        const struct laz_diagnostic *diagnostic, const char *text, size_t length)
-{
-    const char *end = text + length;
-    bool has_mark = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
-    const char *line = has_mark ? text + 3 : text;
-    for (uint32_t number = 1; line != NULL && number < diagnostic->line; number++) {
-        line = memchr(line, '\n', (size_t)(end - line));
-        line = line != NULL ? line + 1 : NULL;
-    }
-    if (line == NULL || diagnostic->line == 0 || diagnostic->col == 0) {
-        return false;
-    }
-    uint32_t characters = 0;
-    for (; line < end && *line != '\n'; line++) {
-        characters += ((unsigned char)*line & 0xC0) != 0x80;
-    }
-    return diagnostic->col <= characters + 1;
 }
 
 #endif

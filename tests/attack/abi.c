@@ -53,11 +53,10 @@ int attack_int80_socketcall(struct attack_note *note)
     return int80(102, 1, (unsigned long)(uintptr_t)arguments);
 }
 #else
-/* No such doors here: the answer that a kernel without them gives. */
+/* No such doors here. */
 int attack_x32_getppid(struct attack_note *note)
 {
-    (void)note;
-    return ENOSYS;
+    return attack_say(note, "n/a");
 }
 
 int attack_int80_getpid(struct attack_note *note)

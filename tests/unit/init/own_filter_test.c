@@ -210,12 +210,13 @@ Test(own_filter, has_the_calls_of_the_runtimes_only_where_it_is_instrumented)
         for (size_t i = 0; i < subject->n_runtime; i++) {
             const char *name = subject->runtime[i];
             int nr = number_of(name);
+            if (nr < 0) {
+                continue; /* not on this architecture */
+            }
             cr_expect(!is_listed(subject, nr), "%s: %s is in its own list already", subject->name,
                     name);
-            if (nr >= 0) {
-                cr_expect_eq(is_allowed_anyhow(subject, nr), LAZ_INSTRUMENTED, "%s: %s",
-                        subject->name, name);
-            }
+            cr_expect_eq(is_allowed_anyhow(subject, nr), LAZ_INSTRUMENTED, "%s: %s", subject->name,
+                    name);
         }
     }
 }

@@ -89,7 +89,9 @@ def run(words, *, env=None, timeout=60, stdin=subprocess.DEVNULL, cwd=None):
         process.kill()
         out, err = process.communicate(timeout=10)
         laz.check(False, f"{words[0]}: still running after {timeout} s: {out!r} {err!r}")
-    return Result(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+    result = Result(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+    laz.check_no_report(result.err)
+    return result
 
 
 # ---- The fence ---------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def attack_root(name="attack-root"):
             rootfs.put(root, path, content, mode, owner)
     if (laz.BIN / "lazaret-init").exists():
         rootfs.put_lazaret(root)
+        rootfs.put_libraries(root)
     return root
 
 

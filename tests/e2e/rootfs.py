@@ -10,6 +10,7 @@ import laz
 
 APP_UID = 10001
 APP_USER = f"{APP_UID}:{APP_UID}"
+PROGRAMS = ("lazaret-init", "lazaret-setup")
 
 
 def put(root, path, content, mode=0o644, owner=(0, 0)):
@@ -44,8 +45,21 @@ def put_users(root, uid=APP_UID, passwd="root:x:0:0:root:/:/bin/sh\n", group="ro
 
 def put_lazaret(root, where="/"):
     """lazaret-init and what it needs beside it."""
-    for name in ("lazaret-init", "lazaret-setup"):
+    for name in PROGRAMS:
         put(root, f"{where}/{name}", area.program(name), 0o755)
+
+
+def put_libraries(root):
+    """What the programs of an instrumented build load; those that ship load nothing."""
+    programs = [area.program(name) for name in PROGRAMS]
+    for path in libraries(*programs) if laz.instrumented() else ():
+        put(root, path, pathlib.Path(path), 0o755)
+
+
+def libraries(*programs):
+    """The shared libraries and the loader that dynamic programs load."""
+    words = [line.split() for line in area.run(["ldd", *programs]).out.splitlines()]
+    return {word for line in words for word in line if word.startswith("/") and word[-1] != ":"}
 
 
 def scratch_root(name):
@@ -88,9 +102,7 @@ def debian_root(name):
     files = area.run(["dpkg", "-L", *DEBIAN_PACKAGES]).out.splitlines()
     wanted = {path for path in files if not path.startswith(("/usr/share", "/usr/lib/locale"))}
     programs = [path for path in wanted if os.access(path, os.X_OK) and os.path.isfile(path)]
-    for line in area.run(["ldd", *programs]).out.splitlines():
-        wanted.update(word for word in line.split() if word.startswith("/") and word[-1] != ":")
-    for path in sorted(wanted):
+    for path in sorted(wanted | libraries(*programs)):
         _copy_entry(root, pathlib.Path(path))
     masters = pathlib.Path("/usr/share/base-passwd")
     put_users(root, passwd=(masters / "passwd.master").read_text(),

@@ -40,6 +40,11 @@ catatonit catatonit
 openjdk-17-jre-headless java
 nodejs node
 openssl openssl
+gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+libc6-dev-arm64-cross -
+qemu-user-static qemu-aarch64-static
+qemu-system-arm qemu-system-aarch64
+qemu-system-x86 qemu-system-x86_64
 END
 }
 
@@ -64,6 +69,16 @@ install_missing() {
         --no-install-recommends "${missing[@]}"; } >build/apt.log 2>&1 </dev/null; then
         tail -n 40 build/apt.log
         exit 2
+    fi
+}
+
+# What is unpacked but not installed: kernels, and another architecture's libraries.
+fetch_packages() {
+    mkdir -p build
+    echo "== packages"
+    if ! python3 tests/e2e/kernels/packages.py ${long:+--long} >build/packages.log 2>&1 </dev/null; then
+        tail -n 40 build/packages.log
+        broken+=("packages")
     fi
 }
 
@@ -118,6 +133,8 @@ export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 install_missing
 broken=()
 results_files=()
+fetch_packages
+! build aarch64 || run aarch64 'unit|artefact' # before release, whose guests start its programs
 ! build release || run release 'unit|e2e|artefact'
 ! build asan || run asan 'unit|e2e'
 ! build dev || run dev lint

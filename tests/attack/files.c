@@ -213,7 +213,7 @@ static int open_below(const char *folder, const char *name)
             result = 0;
             break;
         }
-        result = one == ENOENT ? result : one;
+        result = one == ENOENT || one == ENOTDIR ? result : one;
     }
     closedir(entries);
     return result;

@@ -24,6 +24,8 @@ enum laz_cli_exit {
     X(ARCH, "arch", 0, "NAME", "x86-64 or aarch64; by default this machine's")                     \
     X(OUTPUT, "output", 'o', "IMAGE", "write the compiled policy there")                           \
     X(ROOT, "root", 0, "DIR", "take users and groups by name from DIR/etc; by default /")          \
+    X(ANCHOR, "anchor", 0, "CHAIN:SEQ:H", "a record that somebody has seen; may be repeated")      \
+    X(RUNNING, "running", 0, NULL, "a chain without a final record is fine")                       \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -35,6 +37,8 @@ enum laz_cli_option {
 
 #define LAZ_OPTION_BIT(id) (1U << LAZ_OPTION_##id)
 
+#define LAZ_CLI_ANCHORS_MAX 64
+
 /* A parsed command line. All pointers borrowed from argv. */
 struct laz_cli_arguments {
     bool json;
@@ -42,6 +46,9 @@ struct laz_cli_arguments {
     enum laz_arch arch;
     const char *output; /* NULL: not given */
     const char *root;   /* "" for / */
+    bool running;
+    size_t n_anchors;
+    const char *anchors[LAZ_CLI_ANCHORS_MAX];
     size_t n_operands;
     char *const *operands;
 };
@@ -69,6 +76,7 @@ int laz_cli_policy_test(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_compile(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_schema(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_reference(const struct laz_cli_arguments *arguments);
+int laz_cli_verify(const struct laz_cli_arguments *arguments);
 int laz_cli_doctor(const struct laz_cli_arguments *arguments);
 
 #endif

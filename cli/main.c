@@ -47,6 +47,16 @@ static const struct laz_cli_command commands[] = {
                 0, 0, laz_cli_policy_schema},
         {"policy reference", "", "print the reference page of the policy language",
                 "Markdown, from the same table.\n", HELP, 0, 0, laz_cli_policy_reference},
+        {"verify", "PATH...", "say whether an audit trail is whole",
+                "PATH is a file or a folder of files, from one sink or from several. Three "
+                "verdicts "
+                "for each\n"
+                "chain: integrity (is what is there what was written), completeness (is all there "
+                "that was\n"
+                "written), uniqueness (is there only one story). See "
+                "docs/reference/trail-format.md.\n",
+                JSON | HELP | LAZ_OPTION_BIT(ANCHOR) | LAZ_OPTION_BIT(RUNNING), 1, SIZE_MAX,
+                laz_cli_verify},
         {"doctor", "[FILE]", "say what this host or container offers",
                 "Tries, in child processes, what lazaret-init needs and what it prefers. With a "
                 "policy, also\n"

@@ -22,6 +22,7 @@ python3 python3
 libseccomp-dev -
 libcap-dev -
 libyaml-dev -
+libssl-dev -
 libcriterion-dev -
 musl-tools musl-gcc
 clang-format clang-format

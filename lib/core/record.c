@@ -32,7 +32,7 @@ static void format_utc(const struct timespec *when, char *ret, size_t size)
             (int)(when->tv_nsec / 1000));
 }
 
-void laz_record_begin(struct laz_json *json, struct laz_buf *buf, const struct laz_record *record)
+void laz_record_head(struct laz_json *json, struct laz_buf *buf, const struct laz_record *record)
 {
     char when[48];
     format_utc(&record->when, when, sizeof(when));
@@ -49,6 +49,17 @@ void laz_record_begin(struct laz_json *json, struct laz_buf *buf, const struct l
     laz_json_string(json, "obj", record->obj);
     laz_json_string(json, "act", record->act);
     laz_json_string(json, "ts", when);
+    if (record->chain != NULL) {
+        laz_json_string(json, "chain", record->chain);
+    }
+    if (record->prev != NULL) {
+        laz_json_string(json, "prev", record->prev);
+    }
+}
+
+void laz_record_begin(struct laz_json *json, struct laz_buf *buf, const struct laz_record *record)
+{
+    laz_record_head(json, buf, record);
     laz_json_object(json, "d");
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The frozen shape of an event: one JSON object a line, keys always in this order, because the
- * rules of an IDS depend on it. Without the chain fields: those are added by the process that
- * ships.
+ * rules of an IDS depend on it. In the audit trail, `chain` and `prev` follow, and then a hash that
+ * the chain adds (audit/chain.h).
  */
 #ifndef LAZ_CORE_RECORD_H
 #define LAZ_CORE_RECORD_H
@@ -26,7 +26,12 @@ struct laz_record {
     const char *obj;      /* what was acted on */
     const char *act;      /* what was done */
     struct timespec when; /* CLOCK_REALTIME */
+    const char *chain;    /* NULL outside a chain */
+    const char *prev;     /* NULL outside a chain, and where the record is not hashed by itself */
 };
+
+/* Write everything in front of "d". */
+void laz_record_head(struct laz_json *json, struct laz_buf *buf, const struct laz_record *record);
 
 /* Write everything up to and into "d":{; the caller adds members of d through *json. */
 void laz_record_begin(struct laz_json *json, struct laz_buf *buf, const struct laz_record *record);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The least that an init can do: fork, exec, wait. What any init costs at least on this machine, and
- * so the yardstick beside the bare program. Never a replacement for one: it forwards and reaps
+ * The least that an init can do: fork, exec, wait. What any init costs at least on this machine,
+ * and so the yardstick beside the bare program. Never a replacement for one: it forwards and reaps
  * nothing.
  */
 #include <errno.h>

@@ -386,7 +386,7 @@ def write_page(sections):
     goals = [f"| {name} | {value:.2f} {unit} | {limit:g} {unit} | {'yes' if met else '**no**'} |"
              for name, value, limit, unit, met in rows]
     missed = [f"- *{name}*: {WHY.get(name, 'cause not known')}" for name, _, _, _, met in rows if not met]
-    parts = [f"### {name}\n\n{benches[name].__doc__.splitlines()[0]}\n\n```text\n" + "\n".join(lines) + "\n```"
+    parts = [f"### {name}\n\n{benches[name].__doc__.splitlines()[0]}\n\n" + "\n".join("    " + x for x in lines)
              for name, lines in sections.items()]
     PAGE.write_text(f"""<!-- written by tests/bench/run.py --page; do not edit -->
 # Numbers

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lazaret verify PATH...: reads trails, prints the three verdicts of each chain. Reads files whole
+ * and once; follows no link in a folder.
+ */
+#include "audit/verify.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "core/fd.h"
+#include "core/num.h"
+
+/* Everything that was read, kept until the verdicts are printed. */
+struct pieces {
+    size_t n;
+    size_t cap;
+    char **items;
+    struct laz_verify *verify;
+};
+
+static void pieces_free(struct pieces *pieces)
+{
+    for (size_t i = 0; i < pieces->n; i++) {
+        free(pieces->items[i]);
+    }
+    free(pieces->items);
+    laz_verify_free(pieces->verify);
+}
+
+static int refused(const char *path, struct laz_err *err)
+{
+    return laz_err_set(err, LAZ_E_SYSTEM, errno, "%.256s: %s", path, strerror(errno));
+}
+
+static char *new_piece(struct pieces *pieces, size_t size)
+{
+    if (pieces->n == pieces->cap) {
+        size_t cap = pieces->cap == 0 ? 16 : 2 * pieces->cap;
+        char **grown = reallocarray(pieces->items, cap, sizeof(*grown));
+        if (grown == NULL) {
+            return NULL;
+        }
+        pieces->items = grown;
+        pieces->cap = cap;
+    }
+    char *piece = malloc(size);
+    if (piece != NULL) {
+        pieces->items[pieces->n++] = piece;
+    }
+    return piece;
+}
+
+static int add_file(struct pieces *pieces, int fd, const char *path, struct laz_err *err)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0) {
+        return refused(path, err);
+    }
+    size_t size = (size_t)status.st_size + 1; /* one more, to see the end */
+    char *piece = new_piece(pieces, size);
+    size_t length = 0;
+    if (piece == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "%.256s: no memory", path);
+    }
+    struct laz_err inner = {0};
+    if (laz_fd_read_all(fd, piece, size, &length, &inner) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, inner.sys_errno, "%.256s: %s", path, inner.message);
+    }
+    return laz_verify_add(pieces->verify, piece, length, err);
+}
+
+static int is_name(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static int add_entry(
+        struct pieces *pieces, int folder, const char *path, const char *name, struct laz_err *err)
+{
+    struct stat status;
+    laz_cleanup_fd int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ELOOP) {
+        return 0;
+    }
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        (void)refused(name, err);
+        return laz_err_context(err, "%.200s", path);
+    }
+    return S_ISREG(status.st_mode) ? add_file(pieces, fd, name, err) : 0;
+}
+
+static int add_folder(struct pieces *pieces, int fd, const char *path, struct laz_err *err)
+{
+    struct dirent **entries = NULL;
+    int n = scandirat(fd, ".", &entries, is_name, alphasort);
+    if (n < 0) {
+        return refused(path, err);
+    }
+    int result = 0;
+    for (int i = 0; i < n; i++) {
+        if (result == 0) {
+            result = add_entry(pieces, fd, path, entries[i]->d_name, err);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return result;
+}
+
+static int add_path(struct pieces *pieces, const char *path, struct laz_err *err)
+{
+    struct stat status;
+    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return refused(path, err);
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return add_folder(pieces, fd, path, err);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return laz_err_set(err, LAZ_E_SYSTEM, 0, "%.256s: neither a file nor a folder", path);
+    }
+    return add_file(pieces, fd, path, err);
+}
+
+/* CHAIN:SEQ:H */
+static int add_anchor(struct laz_verify *verify, const char *text, struct laz_err *err)
+{
+    struct laz_place place;
+    const char *first = strchr(text, ':');
+    const char *second = first == NULL ? NULL : strchr(first + 1, ':');
+    if (second == NULL ||
+            !laz_parse_hex(text, (size_t)(first - text), place.chain, sizeof(place.chain)) ||
+            !laz_parse_u64(first + 1, (size_t)(second - first - 1), UINT64_MAX, &place.seq) ||
+            !laz_parse_hex(second + 1, strlen(second + 1), place.h, sizeof(place.h))) {
+        return laz_err_set(err, LAZ_E_USAGE, 0,
+                "--anchor: \"%.128s\" is not CHAIN:SEQ:H (32 hexadecimal digits, a number, 64 "
+                "hexadecimal digits)",
+                text);
+    }
+    return laz_verify_anchor(verify, &place, err);
+}
+
+static bool is_fine(const struct laz_chain_verdict *verdict, bool running)
+{
+    return verdict->integrity == LAZ_INTEGRITY_OK && verdict->uniqueness == LAZ_UNIQUE_SINGLE &&
+            (verdict->completeness == LAZ_COMPLETE_CLOSED ||
+                    (running && verdict->completeness == LAZ_COMPLETE_OPEN));
+}
+
+static bool all_fine(const struct laz_verify *verify, bool running)
+{
+    struct laz_verify_lines lines;
+    laz_verify_lines(verify, &lines);
+    bool fine = laz_verify_count(verify) > 0 && lines.malformed == 0;
+    for (size_t i = 0; i < laz_verify_count(verify); i++) {
+        fine = fine && is_fine(laz_verify_at(verify, i), running);
+    }
+    return fine;
+}
+
+static void put_completeness(struct laz_buf *buf, const struct laz_chain_verdict *verdict)
+{
+    laz_buf_printf(buf, "  completeness  %s", laz_completeness_name(verdict->completeness));
+    switch (verdict->completeness) {
+    case LAZ_COMPLETE_CLOSED:
+        laz_buf_str(buf, ": from the genesis to the final record");
+        break;
+    case LAZ_COMPLETE_GAP:
+        laz_buf_str(buf, ": what is missing is named");
+        break;
+    case LAZ_COMPLETE_OPEN:
+        laz_buf_printf(buf, ": no final record; %llu behind the last signature",
+                (unsigned long long)verdict->tail);
+        break;
+    case LAZ_COMPLETE_HEADLESS:
+        laz_buf_printf(buf, ": begins at %llu", (unsigned long long)verdict->first_seq);
+        break;
+    case LAZ_COMPLETE_TRUNCATED:
+        if (verdict->missing > 0) {
+            laz_buf_printf(
+                    buf, ": %llu missing and not named", (unsigned long long)verdict->missing);
+        } else {
+            laz_buf_str(buf, ": a record that somebody has seen is not there");
+        }
+        break;
+    }
+    if (verdict->lost > 0) {
+        laz_buf_printf(buf, "; %llu lost and named", (unsigned long long)verdict->lost);
+    }
+    laz_buf_char(buf, '\n');
+}
+
+static void put_verdict(struct laz_buf *buf, const struct laz_chain_verdict *verdict)
+{
+    char id[2 * LAZ_CHAIN_ID_SIZE + 1];
+    laz_format_hex(verdict->id, sizeof(verdict->id), id);
+    laz_buf_printf(buf, "chain %s: %llu records, %llu to %llu, the last of %.*s\n", id,
+            (unsigned long long)verdict->records, (unsigned long long)verdict->first_seq,
+            (unsigned long long)verdict->last_seq, (int)verdict->last_when.length,
+            verdict->last_when.length > 0 ? verdict->last_when.at : "");
+    if (verdict->integrity == LAZ_INTEGRITY_OK) {
+        laz_buf_str(buf, "  integrity     ok\n");
+    } else {
+        laz_buf_printf(buf, "  integrity     broken at %llu: %s\n",
+                (unsigned long long)verdict->broken_seq, verdict->broken_why);
+    }
+    put_completeness(buf, verdict);
+    if (verdict->uniqueness == LAZ_UNIQUE_SINGLE) {
+        laz_buf_str(buf, "  uniqueness    single\n");
+    } else {
+        laz_buf_printf(buf, "  uniqueness    forked at %llu: there are two stories\n",
+                (unsigned long long)verdict->forked_seq);
+    }
+}
+
+static void put_lines(struct laz_buf *buf, const struct laz_verify_lines *lines)
+{
+    const struct {
+        uint64_t n;
+        const char *what;
+    } rows[] = {
+            {lines->malformed, "lines begin like a record and are none"},
+            {lines->repeated, "records came more than once"},
+            {lines->unchained, "records belong to no chain"},
+            {lines->foreign, "lines are no records"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].n > 0) {
+            laz_buf_printf(buf, "%llu %s\n", (unsigned long long)rows[i].n, rows[i].what);
+        }
+    }
+}
+
+static void json_verdict(struct laz_json *json, const struct laz_chain_verdict *verdict)
+{
+    char id[2 * LAZ_CHAIN_ID_SIZE + 1];
+    laz_format_hex(verdict->id, sizeof(verdict->id), id);
+    laz_json_object(json, NULL);
+    laz_json_string(json, "chain", id);
+    if (verdict->integrity == LAZ_INTEGRITY_OK) {
+        laz_json_string(json, "integrity", "ok");
+    } else {
+        laz_json_string(json, "integrity", "broken");
+        laz_json_u64(json, "broken_seq", verdict->broken_seq);
+        laz_json_string(json, "why", verdict->broken_why);
+    }
+    laz_json_string(json, "completeness", laz_completeness_name(verdict->completeness));
+    laz_json_u64(json, "missing", verdict->missing);
+    if (verdict->uniqueness == LAZ_UNIQUE_SINGLE) {
+        laz_json_string(json, "uniqueness", "single");
+    } else {
+        laz_json_string(json, "uniqueness", "forked");
+        laz_json_u64(json, "forked_seq", verdict->forked_seq);
+    }
+    laz_json_u64(json, "first", verdict->first_seq);
+    laz_json_u64(json, "last", verdict->last_seq);
+    laz_json_u64(json, "records", verdict->records);
+    laz_json_u64(json, "lost", verdict->lost);
+    laz_json_u64(json, "tail", verdict->tail);
+    laz_json_bytes(json, "last_ts", verdict->last_when.length > 0 ? verdict->last_when.at : "",
+            verdict->last_when.length);
+    laz_json_object_end(json);
+}
+
+static int report_json(const struct laz_verify *verify, bool fine)
+{
+    struct laz_verify_lines lines;
+    struct laz_json json;
+    laz_cleanup_buf struct laz_buf buf;
+    laz_buf_init_heap(&buf, LAZ_CLI_OUTPUT_MAX);
+    laz_verify_lines(verify, &lines);
+    laz_json_init(&json, &buf);
+    laz_json_object(&json, NULL);
+    laz_json_bool(&json, "ok", fine);
+    laz_json_array(&json, "chains");
+    for (size_t i = 0; i < laz_verify_count(verify); i++) {
+        json_verdict(&json, laz_verify_at(verify, i));
+    }
+    laz_json_array_end(&json);
+    laz_json_object(&json, "lines");
+    laz_json_u64(&json, "repeated", lines.repeated);
+    laz_json_u64(&json, "unchained", lines.unchained);
+    laz_json_u64(&json, "foreign", lines.foreign);
+    laz_json_u64(&json, "malformed", lines.malformed);
+    laz_json_object_end(&json);
+    laz_json_object_end(&json);
+    laz_buf_char(&buf, '\n');
+    return laz_cli_print(&buf, fine ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS);
+}
+
+static int report(const struct laz_verify *verify, bool fine)
+{
+    struct laz_verify_lines lines;
+    laz_cleanup_buf struct laz_buf buf;
+    laz_buf_init_heap(&buf, LAZ_CLI_OUTPUT_MAX);
+    laz_verify_lines(verify, &lines);
+    for (size_t i = 0; i < laz_verify_count(verify); i++) {
+        put_verdict(&buf, laz_verify_at(verify, i));
+    }
+    put_lines(&buf, &lines);
+    if (laz_verify_count(verify) == 0) {
+        laz_buf_str(&buf, "there is no record of any chain: this is no audit trail\n");
+    }
+    return laz_cli_print(&buf, fine ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS);
+}
+
+static int collect(
+        const struct laz_cli_arguments *arguments, struct pieces *pieces, struct laz_err *err)
+{
+    pieces->verify = laz_verify_new();
+    if (pieces->verify == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to verify");
+    }
+    for (size_t i = 0; i < arguments->n_anchors; i++) {
+        if (add_anchor(pieces->verify, arguments->anchors[i], err) < 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < arguments->n_operands; i++) {
+        if (add_path(pieces, arguments->operands[i], err) < 0) {
+            return -1;
+        }
+    }
+    return laz_verify_run(pieces->verify, err);
+}
+
+int laz_cli_verify(const struct laz_cli_arguments *arguments)
+{
+    struct laz_err err = {0};
+    struct pieces pieces = {0};
+    int result = 0;
+    if (collect(arguments, &pieces, &err) < 0) {
+        result = laz_cli_fail(&err, arguments->json);
+    } else {
+        bool fine = all_fine(pieces.verify, arguments->running);
+        result = arguments->json ? report_json(pieces.verify, fine) : report(pieces.verify, fine);
+    }
+    pieces_free(&pieces);
+    return result;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes a trail: gives each record its place, its hash and, at checkpoints, its signature. One
+ * chain a run; not thread-safe. Has no clock, no file and no timer: the caller says when, and takes
+ * the bytes. Format: docs/reference/trail-format.md.
+ */
+#ifndef LAZ_AUDIT_CHAIN_H
+#define LAZ_AUDIT_CHAIN_H
+
+#include "audit/trail.h"
+#include "core/record.h"
+
+#define LAZ_CHECKPOINT_RECORDS 256   /* at least every so many records */
+#define LAZ_CHECKPOINT_MS      5000  /* and so often, also when nothing happens */
+#define LAZ_BLOCK_BYTES        65536 /* of log records that one block covers, at most */
+
+/* Where a chain was seen to be. */
+struct laz_place {
+    uint8_t chain[LAZ_CHAIN_ID_SIZE];
+    uint64_t seq;
+    uint8_t h[LAZ_SHA256_SIZE];
+};
+
+/* What a sink has acknowledged: the last chained record. */
+struct laz_anchor {
+    const char *sink; /* the policy's name for it */
+    uint64_t seq;
+    uint8_t h[LAZ_SHA256_SIZE];
+};
+
+struct laz_chain_start {
+    const char *task;
+    const char *ctr;
+    const char *boot;               /* /proc/sys/kernel/random/boot_id */
+    const char *policy;             /* SHA-256 in hexadecimal digits, or "" */
+    const char *binary;             /* likewise */
+    const struct laz_place *before; /* NULL: no spool survived */
+    struct timespec when;
+};
+
+/* Opaque: the chain's identity, its last hash, its key, and the hash of the log records since the
+ * last block. */
+struct laz_chain;
+
+/* All functions below append whole lines to `out`, or nothing and the chain is as it was: then -1
+ * and LAZ_E_MEMORY (`out` is full), LAZ_E_SYSTEM or LAZ_E_INTERNAL (libcrypto). Pointers in the
+ * start are borrowed for the chain's life. */
+LAZ_MUST_CHECK int laz_chain_open(const struct laz_chain_start *start, struct laz_chain **ret,
+        struct laz_buf *out, struct laz_err *err);
+void laz_chain_free(struct laz_chain *chain); /* wipes the key; NULL is fine */
+
+/* A chained record. Of `record`, seq, task, ctr, chain and prev are the chain's. `members` are d's,
+ * as JSON without the braces, and must be well-formed. */
+LAZ_MUST_CHECK int laz_chain_event(struct laz_chain *chain, const struct laz_record *record,
+        const char *members, size_t length, struct laz_buf *out, struct laz_err *err);
+
+/* A line of the workload; likewise, but hashed with the next block. */
+LAZ_MUST_CHECK int laz_chain_log(struct laz_chain *chain, const struct laz_record *record,
+        const char *members, size_t length, struct laz_buf *out, struct laz_err *err);
+
+/* Cover the log records since the last block. Nothing if there are none. The caller closes a block
+ * at LAZ_BLOCK_BYTES at the latest; checkpoint and final do it by themselves. */
+LAZ_MUST_CHECK int laz_chain_block(
+        struct laz_chain *chain, struct timespec when, struct laz_buf *out, struct laz_err *err);
+
+struct laz_lost {
+    uint64_t first; /* seq of log records that were numbered; both 0 if they never were */
+    uint64_t last;
+    uint64_t count;
+    uint64_t bytes;
+    const char *why; /* "spool-full" */
+};
+
+LAZ_MUST_CHECK int laz_chain_gap(struct laz_chain *chain, struct timespec when,
+        const struct laz_lost *lost, struct laz_buf *out, struct laz_err *err);
+
+/* Sign, and change the key: the one that signed is gone when this returns. */
+LAZ_MUST_CHECK int laz_chain_checkpoint(struct laz_chain *chain, struct timespec when,
+        const struct laz_anchor *anchors, size_t n, struct laz_buf *out, struct laz_err *err);
+
+/* The last record. The key is gone; every later call fails with LAZ_E_INTERNAL. */
+LAZ_MUST_CHECK int laz_chain_final(struct laz_chain *chain, struct timespec when, int exit_code,
+        const struct laz_anchor *anchors, size_t n, struct laz_buf *out, struct laz_err *err);
+
+/* The last chained record: what a sink that acknowledges everything so far is anchored at. */
+void laz_chain_place(const struct laz_chain *chain, struct laz_place *ret);
+
+/* Records since the last checkpoint, and bytes of log records since the last block: the caller's
+ * reasons to close them. */
+uint64_t laz_chain_unsigned(const struct laz_chain *chain);
+uint64_t laz_chain_open_bytes(const struct laz_chain *chain);
+
+#endif

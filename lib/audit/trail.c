@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Taking a line of the trail apart. Strict by scanning: the order of the members is frozen, so a
+ * general JSON parser would accept more and know less.
+ */
+#include "audit/trail.h"
+
+#include "core/num.h"
+
+#define START       "{\"lz\":1,"
+#define TIME_DIGITS "dddd-dd-ddTdd:dd:dd.ddddddZ"
+
+static const char *const kind_names[LAZ_TRAIL_KIND_COUNT] = {
+#define X(id, ev, byte) ev,
+        LAZ_TRAIL_KINDS(X)
+#undef X
+};
+
+struct laz_span laz_trail_find(const char *line, size_t length)
+{
+    const struct laz_span nothing = {.at = line, .length = 0};
+    const char *at = memmem(line, length, START, sizeof(START) - 1);
+    if (at == NULL) {
+        return nothing;
+    }
+    return (struct laz_span){.at = at, .length = length - (size_t)(at - line)};
+}
+
+bool laz_trail_read_text(struct laz_trail_reader *reader, const char *text)
+{
+    size_t length = strlen(text);
+    if ((size_t)(reader->end - reader->at) < length || memcmp(reader->at, text, length) != 0) {
+        return false;
+    }
+    reader->at += length;
+    return true;
+}
+
+/* "key": with the comma in front unless it is the first member. */
+static bool read_key(struct laz_trail_reader *reader, const char *key)
+{
+    struct laz_trail_reader ahead = *reader;
+    if (ahead.at[-1] != '{' && !laz_trail_read_text(&ahead, ",")) {
+        return false;
+    }
+    if (!laz_trail_read_text(&ahead, "\"") || !laz_trail_read_text(&ahead, key) ||
+            !laz_trail_read_text(&ahead, "\":")) {
+        return false;
+    }
+    *reader = ahead;
+    return true;
+}
+
+static size_t digits_at(const struct laz_trail_reader *reader)
+{
+    size_t n = 0;
+    while (reader->at + n < reader->end && reader->at[n] >= '0' && reader->at[n] <= '9') {
+        n++;
+    }
+    return n;
+}
+
+bool laz_trail_read_u64(struct laz_trail_reader *reader, const char *key, uint64_t *ret)
+{
+    struct laz_trail_reader ahead = *reader;
+    if (!read_key(&ahead, key)) {
+        return false;
+    }
+    size_t n = digits_at(&ahead);
+    if (!laz_parse_u64(ahead.at, n, UINT64_MAX, ret)) {
+        return false;
+    }
+    ahead.at += n;
+    *reader = ahead;
+    return true;
+}
+
+/* Behind the opening quote: to behind the closing one. Escapes are JSON's; control characters and
+ * quotes are escaped, and what is escaped needs it, so that every string has one form. */
+static bool read_quoted(struct laz_trail_reader *reader, struct laz_span *ret)
+{
+    const char *at = reader->at;
+    while (at < reader->end && *at != '"') {
+        unsigned char c = (unsigned char)*at;
+        if (c < 0x20 || c == 0x7f) {
+            return false;
+        }
+        size_t step = 1;
+        if (c == '\\') {
+            if (reader->end - at < 2) {
+                return false;
+            }
+            step = at[1] == 'u' ? 6 : 2;
+            if ((at[1] != 'u' && at[1] != '"' && at[1] != '\\') ||
+                    (size_t)(reader->end - at) < step) {
+                return false;
+            }
+            for (size_t i = 2; i < step; i++) {
+                bool is_hex = (at[i] >= '0' && at[i] <= '9') || (at[i] >= 'a' && at[i] <= 'f');
+                if (!is_hex) {
+                    return false;
+                }
+            }
+        }
+        at += step;
+    }
+    if (at >= reader->end) {
+        return false;
+    }
+    *ret = (struct laz_span){.at = reader->at, .length = (size_t)(at - reader->at)};
+    reader->at = at + 1;
+    return true;
+}
+
+bool laz_trail_read_string(struct laz_trail_reader *reader, const char *key, struct laz_span *ret)
+{
+    struct laz_trail_reader ahead = *reader;
+    if (!read_key(&ahead, key) || !laz_trail_read_text(&ahead, "\"") || !read_quoted(&ahead, ret)) {
+        return false;
+    }
+    *reader = ahead;
+    return true;
+}
+
+static bool parse_hex_span(struct laz_span span, uint8_t *ret, size_t size)
+{
+    for (size_t i = 0; i < span.length; i++) {
+        if (span.at[i] >= 'A' && span.at[i] <= 'F') {
+            return false;
+        }
+    }
+    return laz_parse_hex(span.at, span.length, ret, size);
+}
+
+bool laz_trail_read_hex(struct laz_trail_reader *reader, const char *key, uint8_t *ret, size_t size)
+{
+    struct laz_trail_reader ahead = *reader;
+    struct laz_span span;
+    if (!laz_trail_read_string(&ahead, key, &span) || !parse_hex_span(span, ret, size)) {
+        return false;
+    }
+    *reader = ahead;
+    return true;
+}
+
+void laz_trail_read_begin(struct laz_trail_reader *reader, struct laz_span members)
+{
+    *reader = (struct laz_trail_reader){.at = members.at, .end = members.at + members.length};
+}
+
+bool laz_trail_read_done(const struct laz_trail_reader *reader)
+{
+    return reader->at == reader->end;
+}
+
+static enum laz_trail_kind kind_of(struct laz_span ev)
+{
+    for (unsigned i = 0; i < LAZ_TRAIL_KIND_COUNT; i++) {
+        if (i != LAZ_TRAIL_EVENT && ev.length == strlen(kind_names[i]) &&
+                memcmp(ev.at, kind_names[i], ev.length) == 0) {
+            return (enum laz_trail_kind)i;
+        }
+    }
+    return LAZ_TRAIL_EVENT;
+}
+
+static bool is_event_name(struct laz_span ev)
+{
+    for (size_t i = 0; i < ev.length; i++) {
+        char c = ev.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-')) {
+            return false;
+        }
+    }
+    return ev.length > 0;
+}
+
+static bool is_time(struct laz_span when)
+{
+    static const char form[] = TIME_DIGITS;
+    if (when.length != sizeof(form) - 1) {
+        return false;
+    }
+    for (size_t i = 0; i < when.length; i++) {
+        bool is_digit = when.at[i] >= '0' && when.at[i] <= '9';
+        if (form[i] == 'd' ? !is_digit : when.at[i] != form[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_pid(struct laz_trail_reader *reader)
+{
+    struct laz_trail_reader ahead = *reader;
+    uint64_t pid = 0;
+    if (!read_key(&ahead, "pid")) {
+        return false;
+    }
+    bool is_negative = laz_trail_read_text(&ahead, "-");
+    size_t n = digits_at(&ahead);
+    if (!laz_parse_u64(ahead.at, n, INT32_MAX, &pid) || (is_negative && pid == 0)) {
+        return false;
+    }
+    ahead.at += n;
+    *reader = ahead;
+    return true;
+}
+
+/* ,"sig":"…"}} at the very end. */
+static bool take_signature(struct laz_trail_line *line, const char *end)
+{
+    static const char key[] = ",\"sig\":\"";
+    const size_t digits = 2 * sizeof(line->signature);
+    const size_t whole = sizeof(key) - 1 + digits + 1;
+    if (line->members.length < whole) {
+        return false;
+    }
+    const char *at = end - 2 - whole;
+    struct laz_span hex = {.at = at + sizeof(key) - 1, .length = digits};
+    if (memcmp(at, key, sizeof(key) - 1) != 0 || hex.at[digits] != '"' ||
+            !parse_hex_span(hex, line->signature, sizeof(line->signature))) {
+        return false;
+    }
+    line->has_signature = true;
+    line->members.length -= whole;
+    line->text[1].length = (size_t)(at - line->text[1].at);
+    line->text[2] = (struct laz_span){.at = end - 2, .length = 2};
+    return true;
+}
+
+static bool has_to_be_signed(enum laz_trail_kind kind)
+{
+    return kind == LAZ_TRAIL_GENESIS || kind == LAZ_TRAIL_CHECKPOINT || kind == LAZ_TRAIL_FINAL;
+}
+
+static bool read_head(struct laz_trail_reader *reader, struct laz_trail_line *line)
+{
+    uint64_t severity = 0;
+    struct laz_span ignored;
+    if (!laz_trail_read_text(reader, "{\"lz\":1") ||
+            !laz_trail_read_string(reader, "ev", &line->ev) || !is_event_name(line->ev) ||
+            !laz_trail_read_u64(reader, "sev", &severity) || severity > 10 ||
+            !laz_trail_read_u64(reader, "seq", &line->seq) ||
+            !laz_trail_read_string(reader, "task", &ignored) ||
+            !laz_trail_read_string(reader, "ctr", &ignored) || !read_pid(reader) ||
+            !laz_trail_read_string(reader, "exe", &ignored) ||
+            !laz_trail_read_string(reader, "obj", &ignored) ||
+            !laz_trail_read_string(reader, "act", &ignored) ||
+            !laz_trail_read_string(reader, "ts", &line->when) || !is_time(line->when)) {
+        return false;
+    }
+    line->kind = kind_of(line->ev);
+    return true;
+}
+
+/* ,"d":{…}} to the end. */
+static bool read_tail(struct laz_trail_reader *reader, struct laz_span *ret)
+{
+    if (!laz_trail_read_text(reader, ",\"d\":{") || reader->end - reader->at < 2 ||
+            memcmp(reader->end - 2, "}}", 2) != 0) {
+        return false;
+    }
+    *ret = (struct laz_span){.at = reader->at, .length = (size_t)(reader->end - 2 - reader->at)};
+    return true;
+}
+
+bool laz_trail_is_unchained(struct laz_span record)
+{
+    struct laz_trail_reader reader = {.at = record.at, .end = record.at + record.length};
+    struct laz_trail_line line;
+    return read_head(&reader, &line) && read_tail(&reader, &line.members);
+}
+
+bool laz_trail_parse(struct laz_span record, struct laz_trail_line *ret)
+{
+    struct laz_trail_reader reader = {.at = record.at, .end = record.at + record.length};
+    struct laz_trail_line line = {.kind = LAZ_TRAIL_EVENT};
+    if (record.length > LAZ_TRAIL_LINE_MAX || !read_head(&reader, &line) ||
+            !laz_trail_read_hex(&reader, "chain", line.chain, sizeof(line.chain))) {
+        return false;
+    }
+    line.text[0].at = record.at;
+    line.text[1].at = reader.at;
+    if (line.kind != LAZ_TRAIL_LOG) {
+        if (!laz_trail_read_hex(&reader, "prev", line.prev, sizeof(line.prev))) {
+            return false;
+        }
+        line.text[0].length = (size_t)(reader.at - record.at);
+        if (!laz_trail_read_hex(&reader, "h", line.h, sizeof(line.h))) {
+            return false;
+        }
+        line.text[1].at = reader.at;
+    }
+    line.text[1].length = (size_t)(reader.end - line.text[1].at);
+    if (!read_tail(&reader, &line.members)) {
+        return false;
+    }
+    if (has_to_be_signed(line.kind) && !take_signature(&line, reader.end)) {
+        return false;
+    }
+    *ret = line;
+    return true;
+}

@@ -64,10 +64,15 @@ def check_no_report(text):
 
 
 @functools.cache
+def sanitized():
+    """Whether the build under test is a sanitizer's."""
+    return b"__asan_init" in (BIN / "lazaret-init").read_bytes()
+
+
+@functools.cache
 def instrumented():
-    """Whether the build under test is a sanitizer's or gcov's: then init is dynamic, and a runtime is in it."""
-    program = (BIN / "lazaret-init").read_bytes()
-    return b"__asan_init" in program or b"__gcov_" in program
+    """Whether it is a sanitizer's or gcov's: then init is dynamic, and a runtime is in it."""
+    return sanitized() or b"__gcov_" in (BIN / "lazaret-init").read_bytes()
 
 
 def selected():

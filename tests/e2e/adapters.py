@@ -40,13 +40,18 @@ class Init:
         return [*self.base, *(["--"] if separator and self.base else []), *app]
 
     def start(self, words=(), mode="pid1", conditions=(), app=None, policy=None, env=None, separator=True, source=False,
-              **rest):
-        """A fence.Run with this init around the probe (or around app); source: start from YAML, not compiled."""
+              prepare=None, **rest):
+        """A fence.Run with this init around the probe (or around app).
+
+        source: start from YAML, not compiled. prepare: called with the folder in which the records will be "events".
+        """
         folder = fence.scratch() / f"app-{fence.Run._count}"
         folder.mkdir()
         folder.chmod(0o777)
         log = str(folder / "log")
         argv = app if app is not None else [fence.tool("probe"), f"log={log}", *words]
+        if prepare is not None:
+            prepare(folder)
         command = self.command(argv, folder, policy, separator, source)
         if mode == "under-tini":
             command = [*PEERS["tini"].base, "-s", "--", *command]

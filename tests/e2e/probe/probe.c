@@ -8,7 +8,7 @@
  *   for=MS                 log every signal for so long
  *   stray=KIND:MANNER orphans=COUNT zombies=COUNT storm=COUNT (zombies, not waited for) vfork=MS
  * setuid=UID kill=PID,SIGNAL queue=PID,SIGNAL,VALUE,COUNT   PID may be "parent" or "self" pry=PID
- * close=FD line (read one from stdin) exec=PATH
+ * close=FD line (read one from stdin) exec=PATH ask=CALL,COUNT (system calls, without arguments)
  */
 #define _GNU_SOURCE
 #include "probe.h"
@@ -156,6 +156,36 @@ static void signals_log(
     mask_set(SIG_SETMASK, before);
 }
 
+/* The answers to a call that is asked again and again, and the longest time that one took. */
+static void call_ask(const struct probe *probe, const char *how)
+{
+    char copy[64] = {0};
+    char *pieces[2] = {0};
+    memcpy(copy, how, strnlen(how, sizeof copy - 1));
+    if (split(copy, pieces, 2) != 2) {
+        die("ask=CALL,COUNT");
+    }
+    long call = (long)number_or_die(pieces[0], "call");
+    int64_t count = number_or_die(pieces[1], "count");
+    int64_t longest = 0;
+    int64_t refused = 0;
+    int answer = 0;
+    int64_t began = now_ns();
+    for (int64_t i = 0; i < count; i++) {
+        int64_t before = now_ns();
+        if (syscall(call, 0L, 0L, 0L, 0L, 0L, 0L) < 0) {
+            answer = errno;
+            refused++;
+        }
+        int64_t took = now_ns() - before;
+        longest = took > longest ? took : longest;
+    }
+    line_write(probe->log,
+            "{\"ev\":\"asked\",\"refused\":%lld,\"errno\":%d,\"longest_ns\":%lld,\"took_ns\":%lld}"
+            "\n",
+            (long long)refused, answer, (long long)longest, (long long)(now_ns() - began));
+}
+
 static void line_read(const struct probe *probe)
 {
     char text[128] = {0};
@@ -278,6 +308,8 @@ static bool word_about_time_and_files(struct probe *probe, const char *word, con
         (void)close((int)number_or_die(value, "descriptor"));
     } else if (strcmp(word, "line") == 0) {
         line_read(probe);
+    } else if (strcmp(word, "ask") == 0) {
+        call_ask(probe, value);
     } else {
         return false;
     }

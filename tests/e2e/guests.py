@@ -104,7 +104,8 @@ def compile_cell(arch, out):
     """The program that makes a container in a guest."""
     source = HERE / "kernels" / "cell.c"
     flags = "-std=gnu17 -O2 -static -D_GNU_SOURCE -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Werror".split()
-    done = subprocess.run([f"{arch}-linux-gnu-gcc", *flags, source, "-o", out], capture_output=True, text=True, check=False)
+    done = subprocess.run([f"{arch}-linux-gnu-gcc", *flags, source, "-o", out], capture_output=True, text=True,
+                          check=False)
     laz.check(done.returncode == 0, f"cell does not compile: {done.stderr}")
 
 
@@ -171,11 +172,13 @@ class Guest:
                 process.kill()
                 process.wait()
         seen = (scratch / "console").read_bytes() if (scratch / "console").exists() else b""
-        self.console = seen.decode(errors="replace").replace("\r\n", "\n") + (scratch / "errors").read_text(errors="replace")
+        self.console = seen.decode(errors="replace").replace("\r\n", "\n")
+        self.console += (scratch / "errors").read_text(errors="replace")
 
     def result(self, job):
         """What a job said."""
-        laz.check(job in self.results, f"{self.name}: {job} did not come back; the console ends with:\n{self.console[-3000:]}")
+        end = self.console[-3000:]
+        laz.check(job in self.results, f"{self.name}: {job} did not come back; the console ends with:\n{end}")
         return self.results[job]
 
 

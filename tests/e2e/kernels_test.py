@@ -49,7 +49,8 @@ def sh(text):
 # instruction that nobody has if it was not (ENOSYS), because exit would not be answered either.
 FOREIGN = {
     "x86_64": (3, 0, "b814000000cd80" "83f8da" "7502" "0f0b" "bb07000000" "b801000000" "cd80" "0f0b"),
-    "aarch64": (40, 0x05000000, "1470a0e3" "000000ef" "260070e3" "0000001a" "f000f0e7" "0700a0e3" "0170a0e3" "000000ef" "f000f0e7"),
+    "aarch64": (40, 0x05000000, "1470a0e3" "000000ef" "260070e3" "0000001a" "f000f0e7" "0700a0e3" "0170a0e3"
+                "000000ef" "f000f0e7"),
 }
 
 
@@ -122,7 +123,8 @@ def fill_units(archive, arch):
     for folder in ("tests/data", "policies", "docs"):
         archive.tree(f"/source/{folder}", laz.ROOT / folder)
     root = pathlib.Path("/") if arch == os.uname().machine else guests.PACKAGES / arch
-    listed = subprocess.run(["ldd", program(os.uname().machine, "../tests/unit_core")], check=True, capture_output=True, text=True)
+    listed = subprocess.run(["ldd", program(os.uname().machine, "../tests/unit_core")], check=True,
+                            capture_output=True, text=True)
     for library in re.findall(r"(\S+) => /", listed.stdout):
         archive.put(f"/lib/{arch}-linux-gnu/{library}", root / "usr/lib" / f"{arch}-linux-gnu" / library, 0o755)
     loader = LOADER[arch]
@@ -162,7 +164,7 @@ def basic_jobs():
                    "cmp /cell/tmp/own.img /cell/etc/lazaret/{own}.img && echo same\n",
         "observe": shell("hostname cell && exit 6", policy="guest-observe.yaml", options="--caps docker"),
         "nested": f"{CELL} --caps docker /cell /bin/sh -c "
-                  + sh("/lazaret-init --policy /etc/lazaret/guest-once.yaml -- /bin/cat /proc/self/status; exit $?") + "\n",
+                  + sh(f"/lazaret-init --policy /etc/lazaret/guest-once.yaml -- {status}; exit $?") + "\n",
         "foreign": under("guest.yaml", "/bin/foreign"),
         "foreign-control": f"{CELL} /cell /bin/foreign\n",
         "exit": shell("exit 7"),
@@ -198,7 +200,8 @@ def attack_jobs(letters):
 
 def unit_jobs():
     """The unit tests, which load real filters among other things."""
-    return {f"unit-{unit}": f"mkdir -p /dev/shm; mount -t tmpfs shm /dev/shm; cd /source && /units/unit_{unit}\n" for unit in UNITS}
+    start = "mkdir -p /dev/shm; mount -t tmpfs shm /dev/shm; cd /source && /units/unit_"
+    return {f"unit-{unit}": f"{start}{unit}\n" for unit in UNITS}
 
 
 def for_arch(jobs, arch):
@@ -228,7 +231,8 @@ def declare_guests():
                 letters = ("PRrX" if landlock else "Nn") if laz.LONG else SAMPLE.get(key)
                 if letters is not None:
                     jobs = {**basic_jobs(), **attack_jobs(letters), **(unit_jobs() if laz.LONG and landlock else {})}
-                    found[key] = guests.Guest(arch, line, fill, for_arch(jobs, arch), "" if landlock else WITHOUT_LANDLOCK)
+                    parameters = "" if landlock else WITHOUT_LANDLOCK
+                    found[key] = guests.Guest(arch, line, fill, for_arch(jobs, arch), parameters)
     return found
 
 
@@ -274,12 +278,13 @@ def status_of(text):
 def check_start(seen, start, user, degraded, bounding=NO_CAPS, mdwe=-1):
     """init.start: what was read back, what was probed, and exactly the degradations of this kernel."""
     data = start["d"]
-    check_equal(sorted(data["degraded"]), sorted([*seen.landlock_degraded(), *degraded, "events-stream-shared"]), "degraded")
+    expected = [*seen.landlock_degraded(), *degraded, "events-stream-shared"]
+    check_equal(sorted(data["degraded"]), sorted(expected), "degraded")
     check_equal(data["events"], "notify", "events")
     check_equal(data["kernel"], seen.job("kernel").out.split()[0], "kernel")
     check_equal(data["pid1"], True, "pid1")
-    read = {key: data["read"][key] for key in ("uid", "gid", "groups", "no_new_privs", "seccomp", "seccomp_filters")}
-    check_equal(read, {"uid": user, "gid": user, "groups": [], "no_new_privs": 1, "seccomp": 2, "seccomp_filters": 1}, "read")
+    expected = {"uid": user, "gid": user, "groups": [], "no_new_privs": 1, "seccomp": 2, "seccomp_filters": 1}
+    check_equal({key: data["read"][key] for key in expected}, expected, "read")
     caps = [data["read"]["cap_" + name] for name in ("inh", "prm", "eff", "amb", "bnd")]
     check_equal(caps, [NO_CAPS] * 4 + [bounding], "capabilities")
     probed = data["probed"]
@@ -320,7 +325,7 @@ def reads_back_as_user(seen):
 
 
 def takes_compiled(seen):
-    """An image that was compiled on another machine starts, equals the one compiled here, and is for one architecture."""
+    """An image compiled on another machine starts, equals the one compiled here, and is for one architecture."""
     check_read_back(seen, "compiled")
     digests = [seen.events(job)[0][0]["d"]["filter_sha256"] for job in ("compiled", "read-back")]
     check_equal(digests[0], digests[1], "filter digest, compiled and from YAML")
@@ -358,7 +363,8 @@ def nests(seen):
 
 def exits(seen):
     """Exit codes as a shell's, and refusals by their own."""
-    expected = {"exit": 7, "exit-signal": 137, "exit-filter": 159, "exit-absent": 127, "exit-forbidden": 126, "exit-policy": 101}
+    expected = {"exit": 7, "exit-signal": 137, "exit-filter": 159, "exit-absent": 127, "exit-forbidden": 126,
+                "exit-policy": 101}
     check_equal({job: seen.job(job).code for job in expected}, expected, "exit codes")
     check_equal(seen.events("exit-filter")[0][1]["d"]["signal"], 31, "the signal of a filter that kills")
 
@@ -405,8 +411,8 @@ def doctors(seen):
         result = seen.job(job)
         check_equal(result.code, 0, f"{job}: exit code ({result.err})")
         lines = {line["name"]: line for line in json.loads(result.out)["checks"]}
-        yes = {"proc", "children", "open-files", "no-new-privileges", "seccomp", "events", "wait-killable", "close-range",
-               "signalfd", "subreaper"}
+        yes = {"proc", "children", "open-files", "no-new-privileges", "seccomp", "events", "wait-killable",
+               "close-range", "signalfd", "subreaper"}
         yes |= ({"landlock"} if abi else set()) | ({"write-xor-execute"} if mdwe else set())
         yes |= {"change-user", "kill", "bounding-set"} if root else {"policy"}
         for name in lines.keys() & (yes | {"landlock", "write-xor-execute", "change-user", "bounding-set"}):
@@ -464,7 +470,8 @@ def check_attack(seen, letter):
     if letter in "Nn":  # the table means an outer filter that answers for Landlock; here the kernel itself has none
         table["209"].exceptions, table["209"].seen = "-", letter
     degraded = (AS_USER if as_user else []) + ([] if seen.facts["mdwe"] else ["write-xor-execute-absent"])
-    check_start(seen, events[0], UID, degraded, DOCKER_BOUNDING if as_user else NO_CAPS, 1 if seen.facts["mdwe"] else -1)
+    bounding = DOCKER_BOUNDING if as_user else NO_CAPS
+    check_start(seen, events[0], UID, degraded, bounding, mdwe=1 if seen.facts["mdwe"] else -1)
     wrong = attempts.broken_promises(table, outcomes, events, letter, seen.facts)
     check(not wrong, "promises not kept:\n  " + "\n  ".join(wrong))
 
@@ -472,7 +479,8 @@ def check_attack(seen, letter):
 def check_unit(seen, unit):
     result = seen.job(f"unit-{unit}")
     tested = re.search(r"Tested: (\d+) \| Passing: (\d+) \| Failing: 0 \| Crashing: 0", result.out + result.err)
-    check(result.code == 0 and tested and int(tested.group(1)) > 0, f"exit code {result.code}: {result.out}{result.err}")
+    passed = result.code == 0 and tested is not None and int(tested.group(1)) > 0
+    check(passed, f"exit code {result.code}: {result.out}{result.err}")
 
 
 def declare_cases():
@@ -489,6 +497,14 @@ def declare_cases():
                     lambda key=key, letter=letter: check_attack(Seen(key), letter))
             elif kind == "unit":
                 case(f"{guest.name}: unit tests of {letter}")(lambda key=key, unit=letter: check_unit(Seen(key), unit))
+
+
+@case("docs/explanation/kernels.md has the Landlock ABIs of FACTS")
+def documented():
+    page = (laz.ROOT / "docs/explanation/kernels.md").read_text(encoding="utf-8")
+    abis = " | ".join(str(facts["landlock"]) for facts in FACTS.values())
+    for row in (f"| | {' | '.join(FACTS)} | Landlock off |", f"| Landlock ABI | {abis} | none |"):
+        check(row in page, f"no row {row!r}")
 
 
 if __name__ == "__main__":

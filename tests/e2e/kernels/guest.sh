@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 #
 # First process of a guest: runs each script of /jobs, writes its exit code and what it printed to the

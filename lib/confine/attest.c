@@ -93,9 +93,14 @@ static bool parse_ids(struct line line, uint32_t ret[4])
 
 static bool parse_groups(struct line line, struct laz_process_state *state)
 {
-    uint64_t id = 0;
+    const char *word = NULL;
+    size_t length = 0;
     state->n_groups = 0;
-    while (next_number(&line, UINT32_MAX, &id)) {
+    while (next_word(&line, &word, &length)) {
+        uint64_t id = 0;
+        if (!laz_parse_u64(word, length, UINT32_MAX, &id)) {
+            return false;
+        }
         if (state->n_groups < LAZ_ATTEST_GROUPS_MAX) {
             state->groups[state->n_groups] = (uint32_t)id;
         }

@@ -110,11 +110,47 @@ Test(attest, refuses_a_file_that_lacks_a_line_or_has_a_bad_one)
         cr_assert_eq(err.kind, LAZ_E_ENVIRONMENT);
         cr_assert_not_null(strstr(err.message, "lines are missing"));
     }
-    static const char bad[] = "CapEff:\t00zz\n";
-    struct laz_process_state state;
+    static const char *const bad[] = {"CapEff:\t00zz\n", "CapEff:\n", "Uid:\t1\t2\t3\n",
+            "Uid:\t1\t2\t3\t4294967296\n", "Gid:\tx\n", "Groups:\t5 x 6\n",
+            "Groups:\t5 4294967296\n", "NoNewPrivs:\t\n", "Seccomp:\t2147483648\n", "Tgid:\t-1\n"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct laz_process_state state;
+        struct laz_err err = {0};
+        cr_expect_eq(laz_attest_parse(bad[i], strlen(bad[i]), &state, &err), -1, "%s", bad[i]);
+        char expected[64];
+        (void)snprintf(expected, sizeof(expected), "status: cannot read the line %.*s",
+                (int)strcspn(bad[i], ":"), bad[i]);
+        cr_expect_str_eq(err.message, expected, "%s: %s", bad[i], err.message);
+    }
+}
+
+/* As many groups as the kernel shows are counted, however many there is room for. */
+Test(attest, counts_groups_that_it_has_no_room_for)
+{
+    char text[sizeof(good) + 1024];
+    const char *at = strstr(good, "6 \n");
+    int n = snprintf(text, sizeof(text), "%.*s", (int)(at - good), good);
+    for (int i = 0; i < LAZ_ATTEST_GROUPS_MAX; i++) {
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "%d ", 1000 + i);
+    }
+    (void)snprintf(text + n, sizeof(text) - (size_t)n, "%s", at);
+    struct laz_process_state state = parsed(text);
+    cr_assert_eq(state.n_groups, LAZ_ATTEST_GROUPS_MAX + 2);
     struct laz_err err = {0};
-    cr_assert_eq(laz_attest_parse(bad, strlen(bad), &state, &err), -1);
-    cr_assert_str_eq(err.message, "status: cannot read the line CapEff");
+    cr_assert_eq(laz_attest_check(&state, &image, &probe, &decided, &err), -1);
+}
+
+/* A kernel before 5.9 shows no count of filters: a named degradation elsewhere, not a difference.
+ */
+Test(attest, takes_a_kernel_that_does_not_count_filters)
+{
+    char text[sizeof(good)];
+    (void)memcpy(text, good, sizeof(good));
+    *strstr(text, "Seccomp_filters") = 'X';
+    struct laz_process_state state = parsed(text);
+    struct laz_err err = {0};
+    cr_assert_eq(state.seccomp_filters, -1);
+    cr_assert_eq(laz_attest_check(&state, &image, &probe, &decided, &err), 0, "%s", err.message);
 }
 
 Test(attest, reads_its_own_process_as_system_calls_show_it)
@@ -145,4 +181,8 @@ Test(attest, limits_are_compared_soft_and_hard)
     err = (struct laz_err){0};
     cr_assert_eq(
             laz_attest_limits(getpid(), &wanted, &decision, &err), -1, "the hard limit counts too");
+    wanted.limits[0].resource = RLIMIT_RTTIME; /* nobody limits it */
+    err = (struct laz_err){0};
+    cr_assert_eq(laz_attest_limits(getpid(), &wanted, &decision, &err), -1);
+    cr_assert_str_eq(err.message, "limits: \"Max realtime timeout\" is unlimited or unreadable");
 }

@@ -75,18 +75,25 @@ bool laz_trail_read_u64(struct laz_trail_reader *reader, const char *key, uint64
     return true;
 }
 
+static inline bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+}
+
 /* Behind the opening quote: to behind the closing one. Escapes are JSON's; control characters and
  * quotes are escaped, and what is escaped needs it, so that every string has one form. */
 static bool read_quoted(struct laz_trail_reader *reader, struct laz_span *ret)
 {
     const char *at = reader->at;
-    while (at < reader->end && *at != '"') {
-        unsigned char c = (unsigned char)*at;
-        if (c < 0x20 || c == 0x7f) {
-            return false;
+    for (;;) {
+        while (at < reader->end && is_plain((unsigned char)*at)) {
+            at++;
         }
-        size_t step = 1;
-        if (c == '\\') {
+        if (at == reader->end || *at == '"') {
+            break;
+        }
+        size_t step = 0;
+        if (*at == '\\') {
             if (reader->end - at < 2) {
                 return false;
             }
@@ -102,9 +109,12 @@ static bool read_quoted(struct laz_trail_reader *reader, struct laz_span *ret)
                 }
             }
         }
+        if (step == 0) {
+            return false;
+        }
         at += step;
     }
-    if (at >= reader->end) {
+    if (at == reader->end) {
         return false;
     }
     *ret = (struct laz_span){.at = reader->at, .length = (size_t)(at - reader->at)};
@@ -122,14 +132,37 @@ bool laz_trail_read_string(struct laz_trail_reader *reader, const char *key, str
     return true;
 }
 
+/* One more than the value of a lower-case digit; 0 for anything else. */
+static const uint8_t digit_values[256] = {['0'] = 1,
+        ['1'] = 2,
+        ['2'] = 3,
+        ['3'] = 4,
+        ['4'] = 5,
+        ['5'] = 6,
+        ['6'] = 7,
+        ['7'] = 8,
+        ['8'] = 9,
+        ['9'] = 10,
+        ['a'] = 11,
+        ['b'] = 12,
+        ['c'] = 13,
+        ['d'] = 14,
+        ['e'] = 15,
+        ['f'] = 16};
+
 static bool parse_hex_span(struct laz_span span, uint8_t *ret, size_t size)
 {
-    for (size_t i = 0; i < span.length; i++) {
-        if (span.at[i] >= 'A' && span.at[i] <= 'F') {
-            return false;
-        }
+    if (span.length != 2 * size) {
+        return false;
     }
-    return laz_parse_hex(span.at, span.length, ret, size);
+    bool is_hex = true;
+    for (size_t i = 0; i < size; i++) {
+        unsigned high = digit_values[(unsigned char)span.at[2 * i]];
+        unsigned low = digit_values[(unsigned char)span.at[2 * i + 1]];
+        is_hex = is_hex && high != 0 && low != 0;
+        ret[i] = (uint8_t)((high - 1) << 4 | ((low - 1) & 15));
+    }
+    return is_hex;
 }
 
 bool laz_trail_read_hex(struct laz_trail_reader *reader, const char *key, uint8_t *ret, size_t size)
@@ -280,18 +313,15 @@ bool laz_trail_parse(struct laz_span record, struct laz_trail_line *ret)
             !laz_trail_read_hex(&reader, "chain", line.chain, sizeof(line.chain))) {
         return false;
     }
-    line.text[0].at = record.at;
-    line.text[1].at = reader.at;
-    if (line.kind != LAZ_TRAIL_LOG) {
-        if (!laz_trail_read_hex(&reader, "prev", line.prev, sizeof(line.prev))) {
-            return false;
-        }
-        line.text[0].length = (size_t)(reader.at - record.at);
-        if (!laz_trail_read_hex(&reader, "h", line.h, sizeof(line.h))) {
-            return false;
-        }
-        line.text[1].at = reader.at;
+    if (line.kind != LAZ_TRAIL_LOG &&
+            !laz_trail_read_hex(&reader, "prev", line.prev, sizeof(line.prev))) {
+        return false;
     }
+    line.text[0] = (struct laz_span){.at = record.at, .length = (size_t)(reader.at - record.at)};
+    if (line.kind != LAZ_TRAIL_LOG && !laz_trail_read_hex(&reader, "h", line.h, sizeof(line.h))) {
+        return false;
+    }
+    line.text[1].at = reader.at;
     line.text[1].length = (size_t)(reader.end - line.text[1].at);
     if (!read_tail(&reader, &line.members)) {
         return false;

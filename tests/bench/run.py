@@ -371,6 +371,28 @@ def spin():
     goal("supervisor's share of a CPU", 100 * used / seconds, 1, "%")
 
 
+@bench("verify")
+def verify():
+    """`lazaret verify` over a trail of events, beside sha256sum over the same bytes."""
+    events = count(200000, 500)
+    lines = [f"event seccomp.deny call-{i}" + ("\ncheckpoint" if i % 256 == 255 else "") for i in range(events)]
+    trail = fence.scratch() / "bench.trail"
+    maker = laz.BIN.parent / "tests" / "trail_make"
+    with open(trail, "wb") as output:
+        subprocess.run([str(maker)], input="\n".join([*lines, "final 0\n"]).encode(), stdout=output, check=True)
+    commands = {"sha256sum": ["sha256sum", str(trail)], "lazaret verify": [str(laz.BIN / "lazaret"), "verify", str(trail)]}
+    found = {name: [] for name in commands}
+    for _ in range(count(15, 1)):
+        for name, argv in commands.items():
+            began = time.monotonic_ns()
+            subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+            found[name].append(time.monotonic_ns() - began)
+    for name in commands:
+        show(name, found[name], "ms", found["sha256sum"], 1e6)
+    say(f"  {events} records of {os.path.getsize(trail) / events:.0f} bytes, "
+        f"{events / statistics.median(found['lazaret verify']) * 1e3:.2f} million a second")
+
+
 # --- main ---------------------------------------------------------------------------------------------
 
 

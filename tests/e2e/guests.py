@@ -177,7 +177,7 @@ class Guest:
 
     def result(self, job):
         """What a job said."""
-        end = self.console[-3000:]
+        end = self.console.rpartition("@@end\n")[2][-3000:]
         laz.check(job in self.results, f"{self.name}: {job} did not come back; the console ends with:\n{end}")
         return self.results[job]
 

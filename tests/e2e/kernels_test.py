@@ -113,7 +113,7 @@ def fill(archive, guest):
         fill_units(archive, arch)
 
 
-UNITS = ("confine", "core", "filter", "init", "policy")
+UNITS = sorted(folder.name for folder in (laz.ROOT / "tests" / "unit").iterdir() if folder.is_dir())
 
 
 def fill_units(archive, arch):
@@ -123,8 +123,8 @@ def fill_units(archive, arch):
     for folder in ("tests/data", "policies", "docs"):
         archive.tree(f"/source/{folder}", laz.ROOT / folder)
     root = pathlib.Path("/") if arch == os.uname().machine else guests.PACKAGES / arch
-    listed = subprocess.run(["ldd", program(os.uname().machine, "../tests/unit_core")], check=True,
-                            capture_output=True, text=True)
+    here = [program(os.uname().machine, f"../tests/unit_{unit}") for unit in UNITS]
+    listed = subprocess.run(["ldd", *here], check=True, capture_output=True, text=True)
     for library in re.findall(r"(\S+) => /", listed.stdout):
         archive.put(f"/lib/{arch}-linux-gnu/{library}", root / "usr/lib" / f"{arch}-linux-gnu" / library, 0o755)
     loader = LOADER[arch]

@@ -265,7 +265,8 @@ int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct 
     const struct laz_confine_page *page = launch->page;
     int why = page->sys_errno;
     if (page->failed == 0) {
-        (void)laz_err_set(err, LAZ_E_ENFORCE, 0, "the child ended by %s %d at step \"%s\"",
+        (void)laz_err_set(err, LAZ_E_ENFORCE, 0,
+                "the child ended by %s %d; the last step was \"%s\"",
                 WIFSIGNALED(wait_status) ? "signal" : "exit",
                 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status),
                 laz_confine_step_name((enum laz_confine_step)page->step));

@@ -48,7 +48,7 @@ const char *laz_confine_step_name(enum laz_confine_step step);
 
 /* One page, shared between init and the child (MAP_SHARED). The child writes, init reads. */
 struct laz_confine_page {
-    volatile int32_t step;   /* enum laz_confine_step: the one that runs, or failed */
+    volatile int32_t step;   /* enum laz_confine_step: the last one done, or the one that failed */
     volatile int32_t failed; /* 1: `step` failed with `sys_errno`, and the child exits */
     volatile int32_t sys_errno;
     volatile int32_t listener; /* the number of the listener; -1 not yet, -2 none */

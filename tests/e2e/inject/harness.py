@@ -26,6 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SOURCES = ["../probe/wire.c"]
 TIMEOUT = 15.0
 HELD_S = 0.004  # longer than all that the others have to do meanwhile
+STALLED_S = 11  # longer than a start may take
 WORKLOAD_CODE = 42
 STARTING = threading.Lock()  # fence.Run numbers its folders without one
 
@@ -51,7 +52,8 @@ REQUIRABLE = {"events-absent", "exec-budget-unenforced", "landlock-absent", "bou
               "write-xor-execute-absent"}
 
 # action: fail (detail: an errno), repeat (the same, at each second use from then on), hold (enter|exit; TERM is
-# sent meanwhile), delay (the same, without a signal)
+# sent meanwhile), delay (the same, without a signal), stall (the same, for longer than a start may take), orphan
+# (init is killed meanwhile), murder (init's only child is)
 Plan = collections.namedtuple("Plan", "action role call k detail")
 Scenario = collections.namedtuple("Scenario", "name mode conditions policy source words")
 
@@ -251,13 +253,22 @@ def follow(run, attached, outcome, plan, baseline_pid1, waits_for_term):
                 run.kill(fence.TERM)
         if not held and "hold" in attached.lines:
             held = True
-            if plan.action == "hold":
-                run.kill(fence.TERM)
-            time.sleep(HELD_S)
+            meanwhile(run, plan)
             attached.release()
     if outcome.report is None and b"\n" in text:
         outcome.report = json.loads(text.split(b"\n")[0])
     outcome.ended = run.ended
+
+
+def meanwhile(run, plan):
+    """What happens while a call is held."""
+    if plan.action == "hold":
+        run.kill(fence.TERM)
+    elif plan.action == "orphan":
+        run.kill(fence.KILL)
+    elif plan.action == "murder":
+        os.kill(run.children()[0], fence.KILL)
+    time.sleep(STALLED_S if plan.action == "stall" else HELD_S)
 
 
 def settled(run, baseline):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes and rewrites audit trails with keys that are known: what an attacker can do who has them, or has not.
+"""Rewrites audit trails, with keys that are known: what an attacker can do who has them, or has not.
 
-A trail is a list of records (dicts, in the order of their members); encode() makes the bytes of it.
+A trail is a list of records (dicts, in the order of their members); encode() makes the bytes of it. How a record is
+hashed and signed is from docs/reference/trail-format.md, and must never be taken from the product's source.
 """
 import hashlib
 import json
-import os
 
 from trail_verifier import KINDS, SIGNED, public_of, sign
 
@@ -36,43 +36,50 @@ def sign_record(record, seed):
     return sign(seed, b"lazaret-trail-1\0" + bytes.fromhex(record["h"])).hex()
 
 
-def rewrite(records, keys=None, start=0):
-    """Rewrite a whole trail, from record `start` of the list on, so that as much of it as possible is consistent: numbers, hashes, blocks; and
-    signatures, where `keys` has the seed of the epoch."""
-    keys = keys or {}
-    before, logs, checkpoint, lost, epoch = bytes(32), [], 0, 0, 0
-    new = {}
+def seal(records, keys, start=0):
+    """Hash and sign again what begins at `start`, with the keys that there are for each epoch; no number is touched."""
+    before, moved = bytes(32), {}
     for place, record in enumerate(records):
         d, ev = record["d"], record["ev"]
         if ev == "log":
-            if place >= start:
-                record["seq"] = place
-            logs.append(record)
             continue
+        if place >= start:
+            for anchor in d.get("anchors", ()):
+                anchor.update(moved.get(anchor["h"], {}))
+            signer, following = (0, 0) if ev == "chain.genesis" else (d.get("epoch"), d.get("epoch", 0) + 1)
+            if "pk" in d and following in keys:
+                d["pk"] = public_of(keys[following]).hex()
+            old, record["prev"] = record["h"], before.hex()[:16]
+            record["h"] = hash_of(record, before).hex()
+            moved[old] = {"seq": record["seq"], "h": record["h"]}
+            if ev in SIGNED and signer in keys:
+                d["sig"] = sign_record(record, keys[signer])
+        before = bytes.fromhex(record["h"])
+    return records
+
+
+def rewrite(records, keys=None, start=0):
+    """Make a trail consistent from its record `start` on, after records were changed, put in or left out: numbers,
+    blocks and hashes; and signatures, with the keys that there are for each epoch. It must have lost no record."""
+    logs, checkpoint, lost, epoch = [], 0, 0, 0
+    for place, record in enumerate(records):
+        d, ev = record["d"], record["ev"]
         if place >= start:
             record["seq"] = place
             if ev == "log.block":
                 text = encode(logs)
                 d.update(first=logs[0]["seq"], last=logs[-1]["seq"], bytes=len(text),
                          sha256=hashlib.sha256(text).hexdigest())
-            if ev in ("chain.checkpoint", "chain.final"):
-                d.update(epoch=epoch, lost=lost)
-                d["anchors"] = [a | new.get(a["h"], {}) for a in d["anchors"]]
-                d["records"] = place - checkpoint - 1 if ev == "chain.checkpoint" else place + 1
-            signer = 0 if ev == "chain.genesis" else epoch
-            following = 0 if ev == "chain.genesis" else epoch + 1
-            if "pk" in d and following in keys:
-                d["pk"] = public_of(keys[following]).hex()
-            record["prev"] = before.hex()[:16]
-            old, record["h"] = record["h"], hash_of(record, before).hex()
-            new[old] = {"seq": place, "h": record["h"]}
-            if ev in SIGNED and signer in keys:
-                d["sig"] = sign_record(record, keys[signer])
-        before = bytes.fromhex(record["h"])
-        if ev == "log.block":
+            elif ev == "chain.checkpoint":
+                d.update(epoch=epoch, records=place - checkpoint - 1, lost=lost)
+            elif ev == "chain.final":
+                d.update(epoch=epoch, records=place + 1, lost=lost)
+        if ev == "log":
+            logs.append(record)
+        elif ev == "log.block":
             logs = []
         elif ev == "chain.gap":
             lost += d["count"]
         elif ev == "chain.checkpoint":
             checkpoint, epoch = place, epoch + 1
-    return records
+    return seal(records, keys or {}, start)

@@ -1,0 +1,625 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Audit trails, judged twice: by `lazaret verify` and by trail_verifier.py, which knows the format's page alone.
+
+Trails are made by the product's own writer (fixture/trail_make.c) and then changed as somebody would who wants to hide
+something: without any key, or with a key that he has got hold of. Every verdict is stated here; that the two verifiers
+agree is not enough. What the design does not catch is stated as well.
+"""
+import copy
+import functools
+import json
+import random
+import re
+import subprocess
+
+import cli
+import laz
+import trail_forge as forge
+import trail_verifier
+from cli import FOLDER, lazaret
+from laz import case, check, check_equal
+
+MAKE = laz.BIN.parent / "tests" / "trail_make"
+KEPT = laz.BIN.parent / "tests" / "trail_test.kept"  # the trail of a random edit that was judged wrongly
+KEYS = {epoch: bytes([epoch + 1]) * 32 for epoch in range(16)}   # of a victim whose keys can be stolen
+OTHER = {epoch: bytes([epoch + 101]) * 32 for epoch in range(16)}  # an attacker's own
+FINE = "ok closed single"
+NO_H = "0" * 64
+CLOSED = "event proc.exec /app\nlog one\nlog two\nblock\nevent seccomp.deny ptrace\ncheckpoint\nlog three\nfinal 0\n"
+
+
+@functools.cache
+def make(script):
+    done = subprocess.run([MAKE], input=script.encode(), capture_output=True, timeout=60, check=False)
+    laz.check_no_report(done.stderr.decode())
+    check_equal(done.returncode, 0, f"trail_make: {done.stderr.decode()}")
+    return done.stdout
+
+
+def records(script, keys=None):
+    """A trail as records; with `keys`, one whose writer had those."""
+    made = forge.decode(make(script))
+    return forge.seal(made, keys) if keys else made
+
+
+def place(record):
+    """A record as an anchor: (chain, seq, h)."""
+    return record["chain"], record["seq"], record["h"]
+
+
+def product(data, anchors=(), running=False):
+    """The finished process and its answer."""
+    (FOLDER / "trail").write_bytes(data)
+    words = [word for anchor in anchors for word in ("--anchor", ":".join(map(str, anchor)))]
+    done = lazaret("verify", "--json", *words, *(["--running"] if running else []), "trail")
+    return done.returncode, json.loads(done.stdout)
+
+
+def said(chain):
+    """The verdicts on a chain in one line: 'broken@5 closed single'."""
+    integrity = f"broken@{chain['broken_seq']}" if chain["integrity"] == "broken" else chain["integrity"]
+    uniqueness = f"forked@{chain['forked_seq']}" if chain["uniqueness"] == "forked" else chain["uniqueness"]
+    return f"{integrity} {chain['completeness']} {uniqueness}"
+
+
+def comparable(answer):
+    """All that two verifiers must agree about: of a broken chain not what is left of it (see the page)."""
+    chains = [{key: value for key, value in chain.items() if key != "why" and not (
+        chain["integrity"] == "broken" and key in ("completeness", "missing", "lost", "tail"))}
+        for chain in answer["chains"]]
+    return {**answer, "chains": sorted(chains, key=lambda chain: chain["chain"])}
+
+
+def both(name, data, anchors=(), running=False):
+    """The answer of both verifiers, who must agree; data is bytes or records."""
+    data = data if isinstance(data, bytes) else forge.encode(data)
+    code, theirs = product(data, anchors, running)
+    ours = trail_verifier.verify(data, anchors, running)
+    check_equal(comparable(theirs), comparable(ours), f"{name}: lazaret verify and the second verifier")
+    check_equal(code, 0 if ours["ok"] else 1, f"{name}: exit code")
+    return theirs
+
+
+def judged(name, data, expected, anchors=(), **counts):
+    """Both verifiers say of the only chain, or of each in the order of the list, what is expected, and count so."""
+    answer = both(name, data, anchors)
+    verdicts = [said(chain) for chain in answer["chains"]]
+    expected = [expected] if isinstance(expected, str) else expected
+    check_equal(sorted(verdicts), sorted(expected), f"{name}: verdicts")
+    for key, value in counts.items():
+        seen = answer["lines"][key] if key in answer["lines"] else answer["chains"][0][key]
+        check_equal(seen, value, f"{name}: {key}")
+    return answer
+
+
+# ---- Agreement ----
+
+
+@case("both verifiers agree on trails that are whole, running, cut, headless, or have lost something")
+def agreement():
+    rows = [
+        ("only a genesis", "", "ok open single", {"records": 1, "tail": 0}),
+        ("empty and closed", "final 0\n", FINE, {"records": 2, "last": 1, "missing": 0, "lost": 0}),
+        ("closed", CLOSED, FINE, {"records": 10, "first": 0, "last": 9, "tail": 0}),
+        ("not closed", "event a.b x\ncheckpoint\nevent a.b y\nlog z\n", "ok open single", {"tail": 2, "last": 4}),
+        ("dropped and named", "log a\ndrop 2\nlog b\nlog c\nlog d\nblock\ngap 2 3 2 80 spool-full\nfinal 0\n",
+         "ok gap single", {"missing": 0, "lost": 2, "records": 6, "last": 7}),
+        ("a whole block dropped and named", "drop 2\nlog a\nlog b\nblock\ngap 1 2 2 80 spool-full\nfinal 0\n",
+         "ok gap single", {"missing": 0, "lost": 2}),
+        ("named before the block", "drop 2\nlog a\nlog b\nlog c\ngap 1 2 2 80 spool-full\nblock\nfinal 0\n",
+         "ok gap single", {"missing": 0, "lost": 2}),
+        ("named across a chained record",
+         "drop 1\nlog a\nevent a.b x\ndrop 1\nlog b\nblock\ngap 1 3 2 9 full\nfinal 0\n", "ok gap single",
+         {"missing": 0, "lost": 2}),
+        ("lost without a number", "log a\ngap 0 0 4 44 rate\nfinal 0\n", "ok gap single", {"missing": 0, "lost": 4}),
+        ("named, but another sink has it", "log a\nblock\ngap 1 1 1 80 spool-full\nfinal 0\n", "ok gap single",
+         {"lost": 1}),
+        ("dropped and not named", "log a\ndrop 2\nlog b\nlog c\nlog d\nblock\nfinal 0\n",
+         "ok truncated single", {"missing": 2, "lost": 0}),
+        ("dropped, and half of it named", "log a\ndrop 2\nlog b\nlog c\nlog d\nblock\ngap 3 3 1 40 full\nfinal 0\n",
+         "ok truncated single", {"missing": 1, "lost": 1}),
+        ("dropped in a trail that runs", "log a\ndrop 3\nlog b\nlog c\nlog d\nlog e\n",
+         "ok truncated single", {"missing": 3, "tail": 5}),
+        ("a gap that names what follows it", "log a\nblock\ngap 1 3 2 80 full\nlog b\nfinal 0\n", "broken@3", {}),
+        ("a gap that ends before it begins", "log a\nlog b\nblock\ngap 2 1 2 80 full\nfinal 0\n", "broken@4", {}),
+        ("anchors in checkpoints",
+         "event a.b x\nanchor relp\nlog x\ncheckpoint\nanchor cw\nevent a.b y\nfinal 0\n", FINE, {}),
+        ("strings that need escapes", 'log a"b\\c\td\x01é\x7f\nevent a.b "\\é\nfinal 3\n', FINE, {}),
+    ]
+    for name, script, expected, counts in rows:
+        answer = both(name, make(script))
+        check_equal(len(answer["chains"]), 1, f"{name}: chains")
+        chain = answer["chains"][0]
+        check(said(chain).startswith(expected), f"{name}: {said(chain)}, expected {expected}")
+        for key, value in counts.items():
+            check_equal(chain[key], value, f"{name}: {key}")
+
+
+@case("hundreds of records, logs and blocks in many epochs")
+def hundreds():
+    script = "".join(f"event proc.exec /bin/{i}\nlog line {i}\nlog more of {i}\n" + ("block\n" if i % 7 == 0 else "") +
+                     ("checkpoint\n" if i % 20 == 19 else "") for i in range(200))
+    answer = judged("hundreds", make(script + "final 0\n"), FINE, lost=0, missing=0, first=0)
+    check(answer["chains"][0]["records"] > 620, f"{answer}")
+    judged("hundreds, running", make(script + "event a.b x\n"), "ok open single")
+
+
+@case("whatever is cut from the front or the back, or missing in between, is found, and found where it is")
+def cuts():
+    trail = records(CLOSED, KEYS)
+    for n in range(1, len(trail)):
+        judged(f"first {n}", trail[:n], "ok open single", last=n - 1)
+        judged(f"without the first {n}", trail[n:], "ok headless single", first=n, records=len(trail) - n)
+        if n == len(trail) - 1:
+            continue
+        following = next(r["seq"] for r in trail[n + 1:] if r["ev"] != "log")
+        expected = "ok" if trail[n]["ev"] == "log" else f"broken@{following}"
+        answer = both(f"without {n}", trail[:n] + trail[n + 1:])["chains"][0]
+        check(said(answer).startswith(expected), f"without {n}: {said(answer)}")
+        check(answer["completeness"] == "truncated" or expected != "ok", f"without {n}: {said(answer)}")
+
+
+@case("transports: headers, foreign lines, order, repetition, several chains, several files, no line feed at the end")
+def transports():
+    trail, other = make(CLOSED), make("log x\nevent a.b y\nfinal 0\n")
+    lines, others = trail.splitlines(keepends=True), other.splitlines(keepends=True)
+    judged("headers", b"".join(b'<13>1 2026-11-21T23:59:01Z host lazaret 1 - [x y="{"] ' + line for line in lines), FINE,
+           foreign=0)
+    judged("foreign lines", b'{"a":1}\nwords\x00\xff\n\n' + trail + b"last words", FINE, foreign=3)
+    judged("backwards", b"".join(lines[::-1]), FINE, repeated=0)
+    judged("no line feed", trail[:-1], FINE, malformed=0)
+    judged("twice", trail + b"<14>" + b"<14>".join(lines), FINE, repeated=len(lines))
+    judged("two copies, one truncated", b"".join(lines[:4]) + trail, FINE, repeated=4)
+    judged("two copies, both with holes", b"".join(lines[:4] + lines[5:] + lines[2:7]), FINE, repeated=4)
+    judged("mixed", b"".join(a + b for a, b in zip(lines, others)) + b"".join(lines[len(others):]), [FINE, FINE])
+    judged("unchained", re.sub(rb',"chain":.*"d"', b',"d"', lines[1]) + trail, FINE, unchained=1)
+    for name, old, new in (("a carriage return", b"}\n", b"}\r\n"), ("a blank", b',"task"', b', "task"'),
+                           ("another order", b'"ctr":"web","pid":0', b'"pid":0,"ctr":"web"'),
+                           ("an upper-case digit", b'"h":"', b'"h":"A'), ("a leading zero", b'"seq":', b'"seq":0'),
+                           ("a sev of 11", b'"sev":1', b'"sev":11'), ("a header that says it", b"{", b'{"lz":1, {')):
+        answer = both(name, trail.replace(lines[0], lines[0].replace(old, new, 1)))
+        check_equal(answer["lines"]["malformed"], 1, f"{name}: malformed in {answer}")
+
+
+@case("an anchor finds what is missing, and a record that is another, on a record, a line and a place that is lost")
+def anchors():
+    trail = records(CLOSED)
+    chain, last, _ = place(trail[-1])
+    judged("all", trail, FINE, [place(r) for r in trail if "h" in r])
+    judged("another h", trail, "ok closed forked@5", [(chain, 5, NO_H)])
+    judged("a log record", trail, "ok closed forked@2", [(chain, 2, NO_H)])
+    judged("further", trail, "ok truncated single", [(chain, last + 1, NO_H)])
+    judged("truncated", trail[:6], "ok truncated single", [place(trail[-1])])
+    judged("truncated and another", trail[:6], "ok truncated forked@1", [place(trail[-1]), (chain, 1, NO_H)])
+    judged("headless", trail[4:], "ok truncated single", [place(trail[1])])
+    lossy = records("log a\ndrop 1\nlog b\nblock\ngap 2 2 1 9 full\nfinal 0\n")
+    judged("a place that a gap names", lossy, "ok truncated single", [(lossy[0]["chain"], 2, NO_H)])
+
+
+@case("an anchor of a chain of which nothing is there makes it truncated")
+def anchor_of_nothing():
+    trail = records(CLOSED)
+    judged("nothing of it", make("event a.b x\nfinal 0\n"), [FINE, "ok truncated single"], [place(trail[-1])])
+    judged("nothing at all", b"words\n", "ok truncated single", [place(trail[-1])])
+
+
+@case("`before` is held against the chain that it continues")
+def before():
+    trail = records(CLOSED)
+    chain, last, h = place(trail[-1])
+    whole = forge.encode(trail)
+
+    def after(seq, digest, more="event a.b x\n"):
+        return make(f"before {chain} {seq} {digest}\n{more}final 0\n")
+
+    rows = [
+        ("continued", whole + after(last, h), [FINE, FINE]),
+        ("the later run alone", after(last, h), FINE),
+        ("truncated", forge.encode(trail[:6]) + after(last, h), ["ok truncated single", FINE]),
+        ("another h", whole + after(last, NO_H), [f"ok closed forked@{last}", FINE]),
+        ("a log record", whole + after(2, NO_H), ["ok closed forked@2", FINE]),
+        ("continued twice", whole + after(last, h) + after(last, h, "event a.b y\n"),
+         [f"ok closed forked@{last}", FINE, FINE]),
+    ]
+    for name, data, expected in rows:
+        judged(name, data, expected)
+
+
+@case("two chains that continue the same record are found where that record itself is not there")
+def continued_twice():
+    chain, last, h = place(records(CLOSED)[-1])
+    runs = [make(f"before {chain} {last} {h}\nevent a.b {name}\nfinal 0\n") for name in "xy"]
+    judged("continued twice", b"".join(runs), [FINE, FINE, f"ok truncated forked@{last}"])
+
+
+# ---- Numbers that lie, in a trail that is otherwise signed and hashed as it should be ----
+
+
+def lie(trail, seq, key, value):
+    """The trail with one member changed, and hashed and signed again by its writer."""
+    trail = copy.deepcopy(trail)
+    next(r for r in trail if r["seq"] == seq)["d"][key] = value
+    return forge.seal(trail, KEYS)
+
+
+@case("a number that does not agree with the chain breaks it, although hashes and signatures are right")
+def lies():
+    trail = records("event a.b x\nlog a\nblock\ncheckpoint\ndrop 2\nlog b\nlog c\nlog d\nblock\n"
+                    "gap 5 6 2 80 full\nanchor relp\ncheckpoint\nfinal 0\n", KEYS)
+    judged("the truth", trail, "ok gap single", lost=2)
+    rows = [(0, "format", 2), (3, "first", 1), (3, "first", 3), (3, "last", 1), (3, "last", 3), (3, "bytes", 0),
+            (3, "sha256", NO_H), (4, "epoch", 1), (4, "records", 2), (4, "records", 4), (4, "lost", 1), (8, "first", 6),
+            (8, "first", 4), (8, "last", 6), (9, "last", 9), (10, "records", 6), (10, "lost", 0), (10, "epoch", 0),
+            (10, "epoch", 2), (11, "epoch", 1), (11, "records", 10), (11, "lost", 3)]
+    for seq, key, value in rows:
+        answer = both(f"{seq} {key}", lie(trail, seq, key, value))
+        check(said(answer["chains"][0]).startswith(f"broken@{seq} "), f"{seq} {key}: {said(answer['chains'][0])}")
+    judged("another exit code", lie(trail, 11, "exit", 7), "ok gap single")
+    judged("an anchor of another h", lie(trail, 10, "anchors", [{"sink": "relp", "seq": 1, "h": NO_H}]),
+           "ok gap forked@1")
+
+
+@case("a gap names as many records as it counts")
+def gap_counts():
+    for gap in ("3 4 1", "3 4 3", "3 4 0", "2 5 2", "1 4 2", "1 4 3", "3 6 3"):
+        answer = both(gap, make(f"event a.b x\nlog a\ndrop 2\nlog b\nlog c\nlog d\nblock\ngap {gap} 80 full\nfinal 0\n"))
+        check(said(answer["chains"][0]).startswith("broken@7 "), f"{gap}: {said(answer['chains'][0])}")
+
+
+@case("an anchor in a checkpoint is of a record before it")
+def future_anchors():
+    trail = records("event a.b x\nanchor relp\ncheckpoint\nevent a.b y\nfinal 0\n", KEYS)
+    for seq, named in ((2, 2), (2, 3), (2, 99), (4, 99)):
+        answer = both(f"{named} in {seq}", lie(trail, seq, "anchors", [{"sink": "relp", "seq": named, "h": NO_H}]))
+        check(said(answer["chains"][0]).startswith(f"broken@{seq} "), f"{named} in {seq}: {said(answer['chains'][0])}")
+
+
+@case("a gap without a count, or with all it names there, is still a gap")
+def gap_of_bytes():
+    judged("bytes alone", make("log a\ngap 0 0 0 44 rate\nfinal 0\n"), "ok gap single", lost=0)
+
+
+# ---- Attacks ----
+
+EPOCH = "event proc.exec /a\nevent net.listen :1\nevent seccomp.deny ptrace\nlog one\nlog two\nblock\nevent fim.change /b\n"
+STORY = (EPOCH + "checkpoint\n") * 4  # 8 records each: checkpoints are 8, 16, 24 and 32
+INSIDE = 18                           # an event in the epoch that ends at 24
+THEFT = 23                            # when the key of that epoch, 2, is stolen
+STOLEN = {2: KEYS[2], **{epoch: OTHER[epoch] for epoch in range(3, 16)}}
+
+
+def victim():
+    return records(STORY + "final 0\n", KEYS)
+
+
+def modified(trail, seq):
+    trail[seq]["obj"] = "/nothing/to/see"
+    return trail
+
+
+def without(trail, *seqs):
+    return [r for r in trail if r["seq"] not in seqs]
+
+
+def swapped(trail, a, b):
+    """Two events exchange what they say, and keep their places."""
+    for key in ("ev", "obj", "ts"):
+        trail[a][key], trail[b][key] = trail[b][key], trail[a][key]
+    return trail
+
+
+def spliced(trail, keep_chain):
+    stranger = copy.deepcopy(records("event cred.change root\nevent proc.exec /c\nfinal 0\n")[2])
+    if not keep_chain:
+        stranger["chain"] = trail[0]["chain"]
+    stranger["seq"] = 3
+    return trail[:3] + [stranger] + trail[4:]
+
+
+def false_final(trail, keys):
+    """What a thief writes who wants the trail to end at THEFT, in good order."""
+    return forge.rewrite(trail[:THEFT] + [trail[-1]], keys, start=THEFT)
+
+
+def attacks():
+    """(name, trail, verdict, anchor's seq, verdict with that anchor): the anchor is of the trail that was written."""
+    true = victim()
+
+    def row(name, change, verdict, anchor=19, with_anchor=None):
+        return name, change(copy.deepcopy(true)), verdict, place(true[anchor]), with_anchor or verdict
+
+    rehash = forge.rewrite
+    return [
+        row("modify a record", lambda t: modified(t, 10), "broken@10 closed single"),
+        row("modify a line", lambda t: modified(t, 12), "broken@14 closed single"),
+        row("modify and hash all again", lambda t: rehash(modified(t, 10)), "broken@16 closed single",
+            with_anchor="broken@16 closed forked@19"),
+        row("modify, hash all again and sign it with other keys", lambda t: rehash(modified(t, 10), OTHER, start=10),
+            "broken@16 closed single", with_anchor="broken@16 closed forked@19"),
+        row("write all of it anew, genesis and keys [missed without an anchor]",
+            lambda t: rehash(modified(t, 10), OTHER), FINE, anchor=0, with_anchor="ok closed forked@0"),
+        row("delete a record", lambda t: without(t, 10), "broken@11 truncated single"),
+        row("delete a line", lambda t: without(t, 12), "ok truncated single"),
+        row("delete and hash all again", lambda t: rehash(without(t, 10)), "broken@15 closed single",
+            with_anchor="broken@15 closed forked@19"),
+        row("delete lines and their block, and hash all again", lambda t: rehash(without(t, 12, 13, 14)),
+            "broken@13 closed single", with_anchor="broken@13 closed forked@19"),
+        row("reorder", lambda t: swapped(t, 9, 10), "broken@9 closed single"),
+        row("reorder and hash all again", lambda t: rehash(swapped(t, 9, 10)), "broken@16 closed single",
+            with_anchor="broken@16 closed forked@19"),
+        row("replay a record", lambda t: t + [t[10]], FINE),
+        row("replay a record under a new number", lambda t: rehash(t[:12] + [copy.deepcopy(t[10])] + t[12:]),
+            "broken@17 closed single", with_anchor="broken@17 closed forked@19"),
+        row("splice in another container's record", lambda t: spliced(t, False), "broken@3 closed single"),
+        row("splice it in and hash all again", lambda t: rehash(spliced(t, False)), "broken@8 closed single",
+            with_anchor="broken@8 closed forked@19"),
+        row("truncate the tail", lambda t: t[:18], "ok open single", with_anchor="ok truncated single"),
+        row("truncate up to a checkpoint", lambda t: t[:17], "ok open single", with_anchor="ok truncated single"),
+        row("truncate behind the anchor", lambda t: t[:22], "ok open single"),
+        row("key theft: rewrite a past epoch", lambda t: rehash(modified(t, 10), STOLEN), "broken@16 closed single",
+            with_anchor="broken@16 closed forked@19"),
+        row("key theft: rewrite the past with its key replaced",
+            lambda t: rehash(modified(t, 10), OTHER | {2: KEYS[2]}, start=10), "broken@16 closed single",
+            with_anchor="broken@16 closed forked@19"),
+        row("key theft: rewrite the current epoch [missed without an anchor]",
+            lambda t: rehash(modified(t, INSIDE), STOLEN, start=INSIDE), FINE, with_anchor="ok closed forked@19"),
+        row("key theft: rewrite the current epoch behind the anchor [missed]",
+            lambda t: rehash(modified(t, INSIDE), STOLEN, start=INSIDE), FINE, anchor=17),
+        row("key theft: forge the future, of which nothing was anchored [missed]",
+            lambda t: rehash(modified(t, 25), STOLEN, start=THEFT), FINE),
+        row("key theft: forge the future, of which something was anchored",
+            lambda t: rehash(modified(t, 25), STOLEN, start=THEFT), FINE, anchor=27, with_anchor="ok closed forked@27"),
+        row("a false final record, key stolen, nothing anchored behind it [missed]", lambda t: false_final(t, STOLEN),
+            FINE),
+        row("a false final record, key stolen, something anchored behind it", lambda t: false_final(t, STOLEN),
+            FINE, anchor=25, with_anchor="ok truncated single"),
+        row("a false final record, key stolen, the record of its place anchored", lambda t: false_final(t, STOLEN),
+            FINE, anchor=23, with_anchor="ok closed forked@23"),
+        row("a false final record without the key", lambda t: false_final(t, OTHER), "broken@23 closed single"),
+    ]
+
+
+@case("the attack table: each attack, without an anchor and with one, has the verdict that is stated")
+def attack_table():
+    judged("the victim", victim(), FINE, records=34)
+    judged("the victim, anchored", victim(), FINE, [place(r) for r in victim() if "h" in r])
+    for name, data, verdict, anchor, with_anchor in attacks():
+        judged(name, data, verdict)
+        judged(f"{name}, anchored", data, with_anchor, [anchor])
+
+
+@case("a record spliced in with its own chain's name is that chain without its head")
+def splice_as_it_is():
+    answer = both("splice", spliced(victim(), True))
+    seen = sorted(said(chain).split("@")[0] for chain in answer["chains"])
+    check_equal(seen, ["broken", "ok headless single"], f"{answer}")
+
+
+@case("a fork at restart: one story shown is missed without an anchor, both shown are found")
+def fork():
+    true = records(STORY, KEYS)
+    seen = place(true[30])
+    # The spool is put back to what it was at 19, and a new run continues from there.
+    chain, seq, h = place(true[19])
+    new = make(f"before {chain} {seq} {h}\nevent a.b x\nfinal 0\n")
+    old = forge.encode(true[:20])
+    judged("old spool, other continuation [missed]", old + new, ["ok open single", FINE])
+    judged("old spool, other continuation, anchored", old + new, ["ok truncated single", FINE], [seen])
+    judged("two runs from the old spool", old + new + make(f"before {chain} {seq} {h}\nfinal 0\n"),
+           ["ok open forked@19", FINE, FINE])
+    # The whole process is put back, key and all, and goes on in the same chain.
+    twin = forge.rewrite(modified(copy.deepcopy(true), 23), KEYS, start=23)
+    judged("a process restored [missed]", twin, "ok open single")
+    judged("a process restored, anchored", twin, "ok open forked@30", [seen])
+    judged("a process restored, both stories", forge.encode(true) + forge.encode(twin), "ok open forked@23")
+
+
+@case("what is left of a block of which a gap names a part can be changed [missed]; without the gap it cannot")
+def beside_a_gap():
+    trail = records("log a\ndrop 1\nlog b\nlog c\nblock\ngap 2 2 1 80 full\nfinal 0\n")
+    trail[1]["d"]["msg"] = "nothing"
+    judged("beside a gap", trail, "ok gap single")
+    whole = records("log a\nlog c\nblock\nfinal 0\n")
+    whole[1]["d"]["msg"] = "nothing"
+    judged("no gap", whole, "broken@3 closed single")
+
+
+@case("a signature is nowhere but where it is signed: appended to another record, it changes that record's hash")
+def appended_signature():
+    for seq in (1, 3, 4, 5):
+        trail = victim()
+        trail[seq]["d"]["sig"] = "ab" * 64
+        expected = 6 if trail[seq]["ev"] == "log" else seq
+        judged(f"sig appended to {seq}", trail, f"broken@{expected} closed single")
+    for seq in (0, 8, 33):
+        trail = victim()
+        trail[seq]["d"]["sig"] = trail[8 if seq != 8 else 16]["d"]["sig"]
+        judged(f"another signature at {seq}", trail, f"broken@{seq} closed single")
+
+
+# ---- Random edits ----
+
+
+def edit_bytes(choose, data):
+    at = choose.randrange(len(data))
+    kind = choose.choice(["flip a bit", "change", "insert", "remove"])
+    if kind == "flip a bit":
+        new = bytes([data[at] ^ 1 << choose.randrange(8)])
+    elif kind == "change":
+        new = bytes([choose.choice(b'0123456789abcdefABCDEF{}",:\\ \n\r\x00\x7f\xff')])
+    else:
+        new = b"" if kind == "remove" else bytes([choose.randrange(256)]) + data[at:at + 1]
+    return f"{kind} at {at}: {data[at:at + 1]} to {new}", data[:at] + new + data[at + 1:]
+
+
+NUMBERS = re.compile(rb'"(?:seq|sev|pid|ts|first|last|count|bytes|epoch|records|lost|exit)":"?[0-9]')
+MEMBERS = (rb'"obj":"[^"]*"', rb'"ts":"[^"]*"', rb'"ev":"[^"]*"', rb'"d":.*', rb'"seq":[0-9]+', rb'"h":"[^"]*"')
+
+
+def edit_number(choose, data):
+    at = choose.choice(list(NUMBERS.finditer(data))).end() - 1
+    return f"digit at {at}", data[:at] + choose.choice(b"0123456789").to_bytes(1, "big") + data[at + 1:]
+
+
+def edit_lines(choose, data):
+    lines = data.splitlines(keepends=True)
+    a, b = choose.randrange(len(lines)), choose.randrange(len(lines))
+    line = lines[a]
+    kind = choose.choice(["delete", "repeat", "repeat with a change", "move", "exchange", "cut", "join", "header", "foreign",
+                          "exchange what is said", "cut the trail"])
+    if kind == "delete":
+        del lines[a]
+    elif kind == "repeat":
+        lines.insert(b, b"<7>" + line[line.find(b"{"):])
+    elif kind == "repeat with a change":
+        lines.insert(b, edit_bytes(choose, line[:-1])[1] + b"\n")
+    elif kind in ("move", "exchange"):
+        lines[a], lines[b] = lines[b], line
+    elif kind == "cut":
+        lines[a] = line[:choose.randrange(len(line))] + choose.choice([b"", b"\n"])
+    elif kind == "join":
+        lines[a] = line[:-1] + choose.choice([b"", b" ", b","])
+    elif kind == "header":
+        lines[a] = b"Nov 21 23:59:01 host lazaret[1]: " + line
+    elif kind == "foreign":
+        lines.insert(a, b"words of another program {}\n")
+    elif kind == "exchange what is said":
+        key = choose.choice(MEMBERS)
+        one, other = re.search(key, line), re.search(key, lines[b])
+        if one and other:
+            lines[a], lines[b] = line.replace(one[0], other[0]), lines[b].replace(other[0], one[0])
+    else:
+        lines = lines[:a]
+    return f"{kind} {a} {b}", b"".join(lines)
+
+
+def record_set(data):
+    """What belongs to records: each line from where a record begins."""
+    return {line[line.find(b'{"lz":1,'):] for line in data.split(b"\n") if b'{"lz":1,' in line}
+
+
+@case("random edits of a closed trail: each is found, except those that touch no record")
+def random_edits():
+    script = EPOCH + "checkpoint\nlog a\nevent a.b x\nlog b\nanchor relp\ncheckpoint\nlog c\nfinal 0\n"
+    trail = b"".join(b"<13>1 host lazaret - - " * (i % 2) + line
+                     for i, line in enumerate(make(script).splitlines(keepends=True)))
+    judged("unedited", trail, FINE)
+    true, found, neutral = record_set(trail), 0, 0
+    for number in range(10000 if laz.LONG else 300):
+        choose = random.Random(number)
+        edit = choose.choice([edit_bytes, edit_bytes, edit_number, edit_lines, edit_lines])
+        what, edited = edit(choose, trail)
+        untouched = record_set(edited) == true
+        try:
+            answer = both(what, edited)
+            check_equal(answer["ok"], untouched, f"{answer}: whether it is fine")
+        except laz.Failed as why:
+            KEPT.write_bytes(edited)
+            raise laz.Failed(f"edit {number}, {what}: {why}; the trail is {KEPT}") from why
+        neutral, found = neutral + untouched, found + (not untouched)
+    check(found > 3 * neutral > 30, f"{found} found and {neutral} neutral edits show little")
+
+
+# ---- The command ----
+
+
+def human(*words, expect):
+    done = lazaret("verify", *words, expect=expect)
+    return done.stdout, done.stderr
+
+
+@case("what is printed for a reader, and the exit code, for each kind of trail")
+def human_output():
+    trail = records(CLOSED)
+    broken, forked = copy.deepcopy(trail), copy.deepcopy(trail)
+    modified(broken, 5)
+    forked.append(modified(copy.deepcopy(trail), 5)[5])
+    chain = trail[0]["chain"]
+    rows = [
+        ("closed", trail, 0, ["10 records", "integrity ok", "completeness closed", "uniqueness single"]),
+        ("running", trail[:7], 1, ["completeness open"]),
+        ("lossy", make("log a\ngap 0 0 4 44 rate\nfinal 0\n"), 1, ["completeness gap", "4 lost"]),
+        ("headless", trail[4:], 1, ["completeness headless", "4 to 9"]),
+        ("truncated", trail[:2] + trail[3:], 1, ["completeness truncated", "1 missing"]),
+        ("broken", broken, 1, ["integrity broken", "5"]),
+        ("forked", forked, 1, ["uniqueness forked", "5"]),
+        ("malformed", forge.encode(trail) + b'{"lz":1,"ev":\n', 1, ["integrity ok", "completeness closed", "begin like a record and are none"]),
+        ("foreign", forge.encode(trail) + b"one\ntwo\n", 0, ["integrity ok", "2 lines are no records"]),
+    ]
+    for name, data, code, words in rows:
+        (FOLDER / "trail").write_bytes(data if isinstance(data, bytes) else forge.encode(data))
+        out, err = human("trail", expect=code)
+        check_equal(err, "", f"{name}: standard error")
+        flat = re.sub(r"[ \t]+", " ", out)
+        for word in words + ([chain] if isinstance(data, list) else []):
+            check(word in flat, f"{name}: no \"{word}\" in {out}")
+        as_json = json.loads(lazaret("verify", "--json", "trail", expect=code).stdout)
+        check_equal(as_json["ok"], code == 0, f"{name}: ok")
+
+
+@case("--running lets an open chain pass, and nothing else")
+def running():
+    trail = records(CLOSED)
+    rows = [("open", trail[:7], True), ("closed", trail, True), ("headless", trail[4:7], False),
+            ("truncated", trail[:2] + trail[3:7], False), ("broken", modified(copy.deepcopy(trail[:7]), 5), False),
+            ("lossy", make("gap 0 0 4 44 rate\nfinal 0\n"), False)]
+    for name, data, ok in rows:
+        check_equal(both(name, data, running=True)["ok"], ok, name)
+    check_equal(both("open, anchored", trail[:7], [place(trail[9])], running=True)["ok"], False, "open, anchored")
+
+
+@case("a folder and several files are one trail")
+def folder():
+    trail = records(CLOSED)
+    (FOLDER / "sinks" / "more").mkdir(parents=True)
+    (FOLDER / "sinks" / "one").write_bytes(forge.encode(trail[:6]))
+    (FOLDER / "sinks" / "two").write_bytes(forge.encode(trail[4:]))
+    (FOLDER / "three").write_bytes(forge.encode(trail[:3]) + b"words\n")
+    for paths in (["sinks"], ["sinks/two", "three", "sinks/one"], ["three", "sinks"]):
+        answer = json.loads(lazaret("verify", "--json", *paths, expect=0).stdout)
+        check_equal([said(chain) for chain in answer["chains"]], [FINE], f"{paths}")
+    check_equal(answer["lines"], {"repeated": 5, "unchained": 0, "foreign": 1, "malformed": 0}, "lines")
+
+
+@case("what is no trail, or cannot be read, is an error that says so")
+def not_a_trail():
+    (FOLDER / "empty").write_bytes(b"")
+    (FOLDER / "words").write_bytes(b"just\nwords\n")
+    (FOLDER / "nothing").mkdir()
+    for path in ("empty", "words", "nothing"):
+        out, _ = human(path, expect=1)
+        check("there is no record of any chain: this is no audit trail" in out, f"{path}: {out}")
+        check_equal(json.loads(lazaret("verify", "--json", path, expect=1).stdout)["chains"], [], f"{path}: chains")
+    (FOLDER / "closed").write_bytes(make(CLOSED))
+    _, err = human("closed", "absent", expect=1)
+    check("absent: No such file or directory" in err, f"{err}")
+    _, err = human("/dev/null", expect=1)
+    check("/dev/null: neither a file nor a folder" in err, f"{err}")
+    answer = json.loads(lazaret("verify", "--json", "absent", expect=1).stdout)
+    check_equal((answer["ok"], answer["error"]["name"]), (False, "system-error"), "JSON of an error")
+
+
+@case("a file or folder that may not be read is named")
+def unreadable():
+    FOLDER.chmod(0o711)
+    (FOLDER / "closed").write_bytes(make(CLOSED))
+    (FOLDER / "closed").chmod(0o600)
+    (FOLDER / "shut").mkdir(mode=0o700)
+    user = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", "--"]
+    for path in ("closed", "shut"):
+        done = cli.lazaret("verify", path, expect=1, around=user)
+        check(f"{path}: Permission denied" in done.stderr, f"{path}: {done.stderr}")
+
+
+@case("usage errors are told on standard error with exit code 2")
+def usage():
+    chain, seq, h = place(records(CLOSED)[1])
+    (FOLDER / "closed").write_bytes(make(CLOSED))
+    for words in ([], ["--anchor", "closed"], ["--bogus", "closed"], ["--anchor", f"{chain}:{seq}", "closed"],
+                  ["--anchor", f"{chain}:{seq}:{h}0", "closed"], ["--anchor", f"{chain[1:]}:{seq}:{h}", "closed"],
+                  ["--anchor", f"{chain}:-1:{h}", "closed"], ["--anchor", f"{chain}:18446744073709551616:{h}", "closed"]):
+        out, err = human(*words, expect=2)
+        check(out == "" and "bad-option" in err, f"{words}: {out}{err}")
+
+
+laz.main()

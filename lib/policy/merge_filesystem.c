@@ -78,13 +78,13 @@ static void add_path(struct laz_merge *merge, struct laz_node *node, enum laz_pa
                 LAZ_POLICY_PATHS_MAX);
         return;
     }
-    struct laz_path_rule *rule =
-            laz_arena_append(merge->arena, &policy->paths, &policy->n_paths, sizeof(*rule));
+    struct laz_path_rule *rule = NULL;
+    char *path = laz_arena_copy(merge->arena, node->text, node->length);
+    if (path != NULL) {
+        rule = laz_arena_append(merge->arena, &policy->paths, &policy->n_paths, sizeof(*rule));
+    }
     if (rule != NULL) {
-        *rule = (struct laz_path_rule){
-                .path = laz_arena_copy(merge->arena, node->text, node->length),
-                .class = class,
-                .pos = node->pos};
+        *rule = (struct laz_path_rule){.path = path, .class = class, .pos = node->pos};
     }
 }
 

@@ -68,6 +68,7 @@ Test(attest, finds_every_single_difference)
             {"10001\t10001\n", "10001\t0\n", "Uid is 0, "},
             {"Gid:\t10002\t10002", "Gid:\t10002\t0", "Gid is 0, "},
             {"Groups:\t5 6 ", "Groups:\t5 ", "the number of Groups is 0x1, the policy wants 0x2"},
+            {"Groups:\t5 6 ", "Groups:\t5 6 7 ", "the number of Groups is 0x3"},
             {"Groups:\t5 6 ", "Groups:\t5 7 ", "Groups is 0x7"},
             {"CapInh:\t0", "CapInh:\t8", "CapInh is 0x8000000000000000"},
             {"CapPrm:\t0", "CapPrm:\t8", "CapPrm is "},

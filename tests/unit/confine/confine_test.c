@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,12 +22,14 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 
+#include "confine/landlock.h"
 #include "confine/sys.h"
 
 #define FAILED      109              /* what the child ends with where a step fails */
@@ -330,6 +333,47 @@ Test(confine, forgives_an_optional_path_its_absence_and_nothing_else)
     assert_fails(LAZ_STEP_LANDLOCK_BUILD, ELOOP, loop);
     cr_assert_eq(unlink(loop), 0);
     cr_assert_eq(rmdir(folder), 0);
+}
+
+static bool is_refused(int (*call)(int, const struct sockaddr *, socklen_t), uint16_t port)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+            .sin_port = htons(port),
+            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int result = call(fd, (const struct sockaddr *)&address, sizeof(address));
+    bool refused = result < 0 && errno == EACCES; /* whether the port is free is another matter */
+    (void)close(fd);
+    return refused;
+}
+
+/* One port for each, neither below 1024, where a bind is refused for another reason. */
+Test(confine, grants_a_port_for_what_it_is_listed_for)
+{
+    if (!has_landlock() || decided.landlock_abi < 4) {
+        cr_skip_test("no Landlock for ports");
+    }
+    static const uint16_t to_bind[] = {47111};
+    static const uint16_t to_connect[] = {47112};
+    image.tcp_bind_any = image.tcp_connect_any = false;
+    image.tcp_bind = to_bind;
+    image.tcp_connect = to_connect;
+    image.n_tcp_bind = image.n_tcp_connect = 1;
+    const char *path = NULL;
+    int ruleset = laz_landlock_build(&image, decided.landlock_abi, &path);
+    cr_assert_geq(ruleset, 0);
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL), 0);
+    pid_t pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+        bool right = laz_sys_landlock_restrict(ruleset) == 0 && !is_refused(bind, to_bind[0]) &&
+                is_refused(bind, to_connect[0]) && !is_refused(connect, to_connect[0]) &&
+                is_refused(connect, to_bind[0]);
+        _exit(right ? 0 : 1);
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
 }
 
 /* ---- filters ---- */

@@ -65,6 +65,7 @@ TestSuite(confine, .init = set_up);
 /* So many filters more find no memory: no outer filter can play that, so the linker's --wrap does.
  */
 static int no_jit_memory;
+static uint16_t notification_size; /* of this kernel; 0: what it is */
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
@@ -82,6 +83,12 @@ long __wrap_syscall(long number, ...)
         no_jit_memory--;
         errno = LAZ_ENOTSUPP;
         return -1;
+    }
+    if (number == SYS_seccomp && a[0] == SECCOMP_GET_NOTIF_SIZES && notification_size != 0) {
+        struct seccomp_notif_sizes *sizes =
+                (void *)(uintptr_t)a[2]; /* NOLINT(performance-no-int-to-ptr) */
+        *sizes = (struct seccomp_notif_sizes){.seccomp_notif = notification_size};
+        return 0;
     }
     return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
@@ -452,4 +459,16 @@ Test(confine, tries_again_where_a_filter_has_no_memory)
     assert_runs();
     no_jit_memory = 4;
     assert_fails(LAZ_STEP_SECCOMP, LAZ_ENOTSUPP, "");
+}
+
+Test(probe, notifications_that_are_larger_than_ours_cannot_be_read)
+{
+    struct laz_probe probe;
+    struct laz_err err = {0};
+    notification_size = sizeof(struct seccomp_notif);
+    cr_assert_eq(laz_probe_run(&probe, &err), 0, "%s", err.message);
+    cr_assert_eq(probe.notify_errno, 0);
+    notification_size++;
+    cr_assert_eq(laz_probe_run(&probe, &err), 0, "%s", err.message);
+    cr_assert_eq(probe.notify_errno, E2BIG);
 }

@@ -167,23 +167,24 @@ def exec_busy(mode):
             laz.check_equal(str(run.wait()), "exit 126", "ETXTBSY")
 
 
-@both("PATH is searched, an empty element is the working directory, a hit that cannot run is not the end")
+@both("PATH is searched: an empty element is the working directory, and a hit that cannot run is not the end")
 def exec_path(mode):
-    first, second = fence.scratch() / "path-one", fence.scratch() / "path-two"
-    for folder in (first, second):
-        folder.mkdir(exist_ok=True)
-    tool = second / "laz-path-probe"
-    tool.write_text("#!/bin/sh\nexit 3\n")
-    tool.chmod(0o755)
-    blocked = first / "laz-path-probe"
-    blocked.write_text("#!/bin/sh\nexit 4\n")
-    blocked.chmod(0o644)
-    policy = {"workload": {"env": {"pass": ["PATH"]}, "exec-budget": 4}}
-    env = {"PATH": f"{first}:{second}:/bin:/usr/bin"}
-    with INIT.start(app=["laz-path-probe"], mode=mode, env=env, policy=policy) as run:
-        laz.check_equal(str(run.wait()), "exit 3", f"second hit in PATH ({run.stderr()[-200:]!r})")
-    with INIT.start(app=["laz-path-probe"], mode=mode, env={"PATH": str(first)}, policy=policy) as run:
-        laz.check_equal(str(run.wait()), "exit 126", "only hit cannot be executed")
+    name, top = "laz-path-probe", fence.scratch() / "path"
+    (top / "good").mkdir(parents=True, exist_ok=True)
+    (top / "folder" / name).mkdir(parents=True, exist_ok=True)
+    (top / "closed").mkdir(exist_ok=True)
+    for where, rights in (("good", 0o755), ("closed", 0o644)):
+        (top / where / name).write_text("#!/bin/sh\nexit 3\n")
+        (top / where / name).chmod(rights)
+    policy = {"workload": {"env": {"pass": ["PATH"]}, "exec-budget": 4, "cwd": str(top / "good")}}
+    shell = "/bin:/usr/bin"
+    rows = [(f"{top}/closed:{top}/good:{shell}", 3), (f"{top}/folder:{top}/good:{shell}", 3),
+            (f"{top}/none:{top}/good:{shell}", 3), (f"{top}/closed", 126), (f"{top}/folder", 126), (f"{top}/none", 127)]
+    if INIT.enforces:  # a peer stays where the engine has started it
+        rows += [(f":{shell}", 3), (f"{shell}:", 3), (f"../closed:../good:{shell}", 3), (f"{top}/none::{shell}", 3)]
+    for path, code in rows:
+        with INIT.start(app=[name], mode=mode, env={"PATH": path}, policy=policy) as run:
+            laz.check_equal(str(run.wait()), f"exit {code}", f"PATH={path} ({run.stderr()[-200:]!r})")
 
 
 @both("a deleted working directory does not stop the start")

@@ -115,6 +115,15 @@ def writable():
         check_equal(start(real, pin), (0, ""), f"mode {mode:o} under a pin")
 
 
+@case("what is no file is refused, and does not hold init up")
+def no_file():
+    fifo = fence.scratch() / "fifo.yaml"
+    os.mkfifo(fifo)
+    for path in (fifo, fence.scratch(), "/dev/null"):
+        refused(path, "policy-unsafe", f"{path}: not a regular file")
+        refused(path, "policy-unsafe", f"{path}: not a regular file", NO_PIN)
+
+
 @case("a path that the image lacks: nothing starts, and the error names it and filesystem.optional; there it may be missing")
 def missing_path():
     path = fence.scratch() / "missing.yaml"

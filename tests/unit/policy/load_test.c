@@ -121,6 +121,17 @@ Test(policy_load, each_file_of_a_diamond_applies_once)
     cr_expect_eq(loaded.policy->n_files, 4);
     cr_expect_eq(loaded.policy->limits[RLIMIT_NOFILE].value, 2);
     cr_expect_eq(loaded.policy->limits[RLIMIT_NPROC].value, 3);
+    /* What both sides have is there once, and sorted; a later exit code takes an earlier one's
+     * place. */
+    const struct laz_policy *policy = loaded.policy;
+    cr_assert_eq(policy->n_groups, 3);
+    cr_expect(policy->groups[0] == 7 && policy->groups[1] == 9 && policy->groups[2] == 10002);
+    const struct laz_port_list *ports = &policy->tcp_bind;
+    cr_assert_eq(ports->n, 3);
+    cr_expect(ports->ports[0] == 80 && ports->ports[1] == 443 && ports->ports[2] == 8080);
+    cr_expect_eq(policy->n_paths, 4, "%zu", policy->n_paths);
+    cr_assert_eq(policy->n_exit_map, 1);
+    cr_expect_eq(policy->exit_map[0].to, 3);
     unload(&loaded);
 }
 

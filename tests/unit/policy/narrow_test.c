@@ -78,6 +78,10 @@ Test(policy_narrow, both_ways)
                     "limits: core-size (default; the other: /nowhere/test.yaml:2:21)"},
             {"no budget", "workload: {user: \"1:1\", exec-budget: -1}\n", "",
                     "workload.exec-budget: -1 (/nowhere/test.yaml:2:38; the other: default)"},
+            {"groups", "workload: {user: \"1:1\", groups: [\"5\", \"6\", \"7\"]}\n",
+                    "workload: {user: \"1:1\", groups: [\"7\", \"5\"]}\n",
+                    "workload.groups: 6 (/nowhere/test.yaml:2:33; the other: "
+                    "/nowhere/test.yaml:2:33)"},
             {"without Landlock paths and ports are words", "requires: {landlock: disabled}\n",
                     "filesystem: {write-exec: [/]}\nnetwork: {tcp-bind: any}\n",
                     "requires.landlock: disabled (/nowhere/test.yaml:2:22; the other: default)"},

@@ -7,6 +7,8 @@ written whole or counted as lost, and nobody ever waits for a stream.
 import fcntl
 import json
 import os
+import pathlib
+import subprocess
 import time
 
 import adapters
@@ -126,6 +128,33 @@ def full_stream():
         check_equal(jumps, [lost], "jumps of seq, against the loss that was said")
         check_equal(records[-1]["ev"], "init.stop", "last record")
         check_equal(records[-1]["d"]["lost"], lost, "lost, in init.stop")
+
+
+@case("a stream whose reader is gone hurts nobody: the SIGPIPE is init's own, and is not forwarded")
+def broken_stream():
+    with INIT.start([f"ask={CALL},3", "until=10", f"ask={CALL},3", "exit=7"], prepare=small_pipe) as run:
+        run.expect("listening")
+        check(drained([]), "nothing came through the pipe")
+        os.close(small_pipe.fd)
+        run.kill(10)
+        check_equal(str(run.wait()), "exit 7", "status")
+        check_equal([x["sig"] for x in run.seen("signal")], [10], "signals of the workload")
+
+
+@case("proc.exit counts the out-of-memory kills of this run, not those before it")
+def oom_kills():
+    with INIT.start(["until=15", "exit=7"], conditions=["hold"]) as run:
+        counts = pathlib.Path(f"/proc/{run.pid}/root/sys/fs/cgroup/memory.events")
+        mounted = subprocess.run(["nsenter", "-t", str(run.pid), "-m", "mount", "-t", "tmpfs", "none", "/sys/fs/cgroup"],
+                                 capture_output=True, text=True)
+        check_equal(mounted.returncode, 0, f"a control group of its own: {mounted.stderr}")
+        counts.write_text("low 0\noom 9\noom_kill 3\noom_group_kill 0\n")
+        run.go()
+        run.expect("listening")
+        counts.write_text("low 0\noom 9\noom_kill 5\noom_group_kill 0\n")
+        run.kill(TERM)
+        check_equal(str(run.wait()), "exit 7", "status")
+        check_equal(adapters.events(run, "proc.exit")[0]["d"]["oom_kills"], 2, "oom_kills")
 
 
 @case("the file of events is root's alone, and is appended to")

@@ -232,6 +232,12 @@ def continued_twice():
     judged("continued twice", b"".join(runs), [FINE, FINE, f"ok truncated forked@{last}"])
 
 
+@case("the first record is the genesis, not a line of the workload")
+def line_first():
+    trail = records(CLOSED)
+    judged("a line in its place", [{**trail[2], "seq": 0}] + trail[1:2] + trail[3:], "broken@0 truncated single")
+
+
 # ---- Numbers that lie, in a trail that is otherwise signed and hashed as it should be ----
 
 
@@ -518,6 +524,55 @@ def random_edits():
             raise laz.Failed(f"edit {number}, {what}: {why}; the trail is {KEPT}") from why
         neutral, found = neutral + untouched, found + (not untouched)
     check(found > 3 * neutral > 30, f"{found} found and {neutral} neutral edits show little")
+
+
+def change_number(choose, trail, record):
+    numbers = [key for key, value in record["d"].items() if isinstance(value, int)]
+    if numbers:
+        key = choose.choice(numbers)
+        record["d"][key] = max(0, record["d"][key] + choose.choice([-3, -2, -1, 1, 2, 3]))
+
+
+def change_place(choose, trail, record):
+    other = choose.choice(trail)
+    record["seq"], other["seq"] = other["seq"], choose.choice([record["seq"], record["seq"] + 1])
+    trail.sort(key=lambda r: r["seq"])
+
+
+def change_anchor(choose, trail, record):
+    for seal in [r for r in trail if "anchors" in r["d"]][-1:]:
+        seal["d"]["anchors"] = [{"sink": "relp", "seq": choose.randrange(20), "h": record.get("h", NO_H)}]
+
+
+def cut_front(choose, trail, _):
+    del trail[:choose.randrange(len(trail))]
+
+
+def cut_back(choose, trail, _):
+    del trail[1 + choose.randrange(len(trail)):]
+
+
+LIES = (change_number, change_number, change_place, change_anchor, cut_front, cut_back,
+        lambda choose, trail, record: trail.remove(record),
+        lambda choose, trail, record: trail.append({**record, "obj": "another"}),
+        lambda choose, trail, record: record.update(seq=record["seq"] + choose.choice([1, 2, 100])))
+
+
+@case("random lies of who has all keys: whatever the two verifiers say, they say the same")
+def random_lies():
+    scripts = ["event a.b x\nlog a\nlog b\nblock\nanchor relp\ncheckpoint\nlog c\nevent a.b y\nlog d\nblock\nfinal 3\n",
+               "event a.b x\nlog a\ndrop 2\nlog b\nlog c\nlog d\nblock\ngap 3 4 2 80 full\nanchor relp\ncheckpoint\n"
+               "gap 0 0 3 10 rate\nevent a.b y\nlog d\nblock\nevent a.b z\ncheckpoint\nlog e\nfinal 3\n",
+               "drop 1\nlog a\nevent a.b x\ndrop 1\nlog b\nblock\ngap 1 3 2 9 full\ncheckpoint\nlog z\ndrop 3\nlog b\n"
+               "log c\nlog d\nevent a.b y\nblock\ngap 8 10 3 9 full\nlog k\ncheckpoint\n"]
+    trails = [records(script, KEYS) for script in scripts]
+    for number in range(5000 if laz.LONG else 150):
+        choose = random.Random(number)
+        trail = copy.deepcopy(choose.choice(trails))
+        for _ in range(choose.choice([1, 1, 1, 2, 3])):
+            choose.choice(LIES)(choose, trail, choose.choice(trail))
+            trail = trail or copy.deepcopy(trails[0])
+        both(f"lie {number}", forge.seal(trail, KEYS))
 
 
 # ---- The command ----

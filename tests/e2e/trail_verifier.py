@@ -196,9 +196,11 @@ class Walk:
         self.chained = [r.seq for r in records if not r.is_log]
         self.logs = {r.seq: r for r in records if r.is_log}
         self.start = records[0].seq  # nothing is known of what lies before
-        self.open = self.start       # from here on no block has covered log records
+        self.open = self.start       # from here on no block has covered log records,
+        self.is_open_known = self.start == 0  # unless one has that is not there
         self.h = self.key = self.epoch = self.checkpoint = None
-        self.lost, self.final, self.headless = 0, False, self.start > 0
+        self.final = False
+        self.lost, self.is_lost_known = 0, self.start == 0
 
     def broken_at(self):
         """(seq, why) of the first record at which something is wrong, or None."""
@@ -239,10 +241,12 @@ class Walk:
     def sum_up(self, record, d):
         """What a checkpoint and the final record have in common."""
         self.must(self.epoch in (None, d["epoch"]), "epoch")
-        self.must(self.headless or d["lost"] == self.lost, "lost")
+        self.must(not self.is_lost_known or d["lost"] == self.lost, "lost")
         self.must(not self.log_places(self.open, record.seq - 1), "log records in no block")
         self.must(all(a["seq"] < record.seq for a in d["anchors"]), "an anchor of what was not yet written")
         self.epoch, self.checkpoint = d["epoch"] + 1, record.seq
+        self.lost, self.is_lost_known = d["lost"], True
+        self.open, self.is_open_known = record.seq + 1, True
         self.sign(record, d)
 
     def on_checkpoint(self, record, d):
@@ -266,23 +270,21 @@ class Walk:
         if (d["first"], d["last"]) == (0, 0):
             return
         first, last = d["first"], d["last"]
-        self.must(first <= last < record.seq, "names what is not before it")
+        self.must(0 < first <= last < record.seq, "names what is not before it")
         if first >= self.start:
             ends = set(self.chained_between(first, first) + self.chained_between(last, last))
             self.must(not ends and d["count"] == self.log_places(first, last), "count")
 
     def on_block(self, record, d):
         first, last = d["first"], d["last"]
-        self.must(first <= last < record.seq, "names what is not before it")
-        if first >= self.start:
-            self.must(first >= self.open and not self.log_places(self.open, first - 1), "log records before it")
-        else:
-            self.must(self.headless and self.open == self.start, "log records of another block")
-        self.must(not self.log_places(max(last + 1, self.start), record.seq - 1), "log records behind it")
-        self.must(not self.chained_between(first, first) and not self.chained_between(last, last), "ends")
-        self.open = record.seq + 1
+        if self.is_open_known:
+            self.must(self.open <= first <= last < record.seq, "names what is not before it")
+            self.must(not self.log_places(self.open, first - 1), "log records before it")
+            self.must(not self.log_places(last + 1, record.seq - 1), "log records behind it")
+            self.must(not self.chained_between(first, first) and not self.chained_between(last, last), "ends")
+        self.open, self.is_open_known = record.seq + 1, True
         there = [self.logs[seq] for seq in sorted(s for s in self.logs if first <= s <= last)]
-        if first >= self.start and len(there) == self.log_places(first, last):
+        if there and first >= self.start and len(there) == self.log_places(first, last):
             text = b"".join(r.line + b"\n" for r in there)
             self.must(d["bytes"] == len(text) and d["sha256"] == hashlib.sha256(text).hexdigest(), "log records")
 
@@ -303,9 +305,8 @@ class Chain:
         """False if the record was there before, byte for byte."""
         first = self.places.setdefault(record.seq, record)
         if first is not record:
-            if record.line in (first.line, *getattr(first, "others", ())):
+            if record.line == first.line:
                 return False
-            first.others = [*getattr(first, "others", ()), record.line]
             self.forks.add(record.seq)
         return True
 
@@ -320,6 +321,16 @@ class Chain:
             count += max(0, first - place)
             place = max(place, last + 1)
         return count
+
+    @staticmethod
+    def lost(records):
+        """What all gaps have named: from the first checkpoint on that is there, it knows of those before it."""
+        lost, is_known = 0, records[:1] and records[0].seq == 0
+        for d in (r.d for r in records if r.d):
+            lost += d.get("count", 0)
+            if "pk" in d and "lost" in d and not is_known:
+                lost, is_known = d["lost"], True
+        return lost
 
     def disagrees(self, seq, h):
         record = self.places.get(seq)
@@ -341,7 +352,7 @@ class Chain:
         if broken:
             answer.update(integrity="broken", broken_seq=broken[0], why=broken[1])
         answer.update(first=records[0].seq if records else 0, last=records[-1].seq if records else 0,
-                      records=len(records), lost=sum(r.d["count"] for r in gaps), tail=0,
+                      records=len(records), lost=self.lost(records), tail=0,
                       last_ts=records[-1].ts if records else "")
         if records:
             signed = [r.seq for r in records if r.sig]

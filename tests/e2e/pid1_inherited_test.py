@@ -102,6 +102,16 @@ def closed_descriptors_filled(mode):
         laz.check({0, 1, 2} <= set(fds), f"descriptors {fds}")
 
 
+@both("a variable is passed on by its whole name")
+def whole_names(mode):
+    if not INIT.enforces:
+        laz.skip("a peer passes on everything")
+    env = {"LANGUAGE": "fr", "LAN": "x", "LANG": "C", **fence.ENVIRONMENT}
+    policy = {"workload": {"env": {"pass": ["LANG", "ABSENT"]}}}
+    with INIT.start(["state", "exit=7"], mode, env=env, policy=policy) as run:
+        laz.check_equal(run.expect("state")["env"], ["LANG=C"], "variables of the workload")
+
+
 def descriptors(pid):
     """What a process has open; of one that is closed meanwhile, nothing."""
     found = []

@@ -254,8 +254,8 @@ static int add_constants(struct prover *prover)
         }
     }
     if (prover->survey.is_full || prover->survey.is_unclear) {
-        return laz_err_set(
-                prover->err, LAZ_E_PROOF, 0, "the filter has a test that looks at different words");
+        return laz_err_set(prover->err, LAZ_E_PROOF, 0,
+                "the filter has a test that looks at different words, or too many of them");
     }
     return 0;
 }

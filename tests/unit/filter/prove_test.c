@@ -263,6 +263,22 @@ Test(filter_prove, finds_a_hole_behind_a_strange_architecture)
             "%s", err.message);
 }
 
+/* One answer for all of our own architecture, and it is right for every number without a name. */
+Test(filter_prove, finds_a_filter_that_knows_no_calls)
+{
+    cleanup_fixture struct fixture *fixture = make_policy();
+    laz_cleanup_filter struct laz_filter filter = compile(fixture, LAZ_FILTER_PLAIN);
+    const struct sock_filter hole[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+    };
+    laz_cleanup_filter struct laz_filter deaf = with_hole(&filter, hole, 3);
+    struct laz_err err;
+    cr_assert_eq(prove(fixture, LAZ_FILTER_PLAIN, &deaf, &err), -1);
+    cr_assert_eq(err.kind, LAZ_E_PROOF, "%s", err.message);
+}
+
 /* The same instructions in front, but they answer what the policy does: nothing to find. */
 Test(filter_prove, accepts_any_program_that_means_the_policy)
 {
@@ -299,7 +315,8 @@ Test(filter_prove, refuses_tests_of_it_knows_not_what)
             BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 24),
             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 0), /* either argument */
     };
-    assert_refused(mixed, 4, "the filter has a test that looks at different words");
+    assert_refused(
+            mixed, 4, "the filter has a test that looks at different words, or too many of them");
 }
 
 /* One bit set and another one not: no constant says where to look. */
@@ -312,6 +329,40 @@ Test(filter_prove, refuses_tests_of_bits_of_the_number)
             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     assert_refused(bits, 4, "the filter tests single bits of the number or the architecture");
+}
+
+/* More instructions than a compiled policy holds are not looked at, so nothing is proved. */
+Test(filter_prove, refuses_a_program_that_is_too_long)
+{
+    static struct sock_filter front[LAZ_IMAGE_BPF_MAX];
+    for (size_t i = 0; i < LAZ_IMAGE_BPF_MAX; i++) {
+        front[i] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
+    }
+    assert_refused(front, LAZ_IMAGE_BPF_MAX,
+            "the filter has a test that looks at different words, or too many of them");
+}
+
+Test(survey, says_when_it_is_full)
+{
+    static struct laz_survey full;
+    static struct laz_values list;
+    const struct laz_word_test test = {.offset = 16, .mask = UINT32_MAX};
+    laz_survey_init(&full);
+    for (uint32_t i = 0; i < LAZ_SURVEY_TESTS_MAX; i++) {
+        laz_survey_add(&full, test);
+        cr_assert_not(full.is_full);
+    }
+    laz_survey_add(&full, test);
+    cr_expect(full.is_full);
+    laz_values_init(&list);
+    for (uint32_t i = 0; i < LAZ_VALUES_MAX; i++) {
+        laz_values_add(&list, i);
+        cr_assert_not(list.is_full);
+    }
+    laz_values_add(&list, 1); /* is there */
+    cr_expect_not(list.is_full);
+    laz_values_add(&list, LAZ_VALUES_MAX);
+    cr_expect(list.is_full);
 }
 
 Test(filter_prove, refuses_rather_than_trying_less)

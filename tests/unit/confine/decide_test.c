@@ -291,6 +291,20 @@ Test(landlock, rights_are_those_of_the_class_and_the_abi)
     cr_expect_eq(laz_landlock_rights(LAZ_PATH_COUNT, 6, true), 0);
 }
 
+Test(landlock, each_abi_lacks_what_came_later)
+{
+    const laz_degraded came[] = {0, 0, BIT(LANDLOCK_REFER), BIT(LANDLOCK_TRUNCATE),
+            BIT(LANDLOCK_NETWORK), BIT(LANDLOCK_IOCTL), BIT(LANDLOCK_SCOPE)};
+    const struct laz_image image = {.isolate_signals = true, .tcp_connect_any = true};
+    for (int abi = 1; abi <= 7; abi++) {
+        laz_degraded wanted = 0;
+        for (int later = abi + 1; later <= 6; later++) {
+            wanted |= came[later];
+        }
+        cr_expect_eq(laz_landlock_missing(&image, abi), wanted, "ABI %d", abi);
+    }
+}
+
 /* Where a rule names "/", nothing can be learnt from listing it. Without one, and without a ruleset
  * on, the list is there: that is what attestation refuses. */
 Test(landlock, probe_sees_that_nothing_is_on)

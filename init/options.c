@@ -21,9 +21,6 @@ static int take_value(
         char *const **argv, const char *name, const char **ret_value, struct laz_err *err)
 {
     const char *word = **argv;
-    if (word == NULL) {
-        return 0;
-    }
     size_t length = strlen(name);
     if (strncmp(word, name, length) != 0 || (word[length] != '\0' && word[length] != '=')) {
         return 0;

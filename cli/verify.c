@@ -22,6 +22,7 @@ struct pieces {
     size_t n;
     size_t cap;
     char **items;
+    uint64_t skipped; /* links and folders inside a folder */
     struct laz_verify *verify;
 };
 
@@ -87,13 +88,18 @@ static int add_entry(
     struct stat status;
     laz_cleanup_fd int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 && errno == ELOOP) {
+        pieces->skipped++;
         return 0;
     }
     if (fd < 0 || fstat(fd, &status) < 0) {
         (void)refused(name, err);
         return laz_err_context(err, "%.200s", path);
     }
-    return S_ISREG(status.st_mode) ? add_file(pieces, fd, name, err) : 0;
+    if (!S_ISREG(status.st_mode)) {
+        pieces->skipped++;
+        return 0;
+    }
+    return add_file(pieces, fd, name, err);
 }
 
 static int add_folder(struct pieces *pieces, int fd, const char *path, struct laz_err *err)
@@ -202,10 +208,15 @@ static void put_verdict(struct laz_buf *buf, const struct laz_chain_verdict *ver
 {
     char id[2 * LAZ_CHAIN_ID_SIZE + 1];
     laz_format_hex(verdict->id, sizeof(verdict->id), id);
-    laz_buf_printf(buf, "chain %s: %llu records, %llu to %llu, the last of %.*s\n", id,
-            (unsigned long long)verdict->records, (unsigned long long)verdict->first_seq,
-            (unsigned long long)verdict->last_seq, (int)verdict->last_when.length,
-            verdict->last_when.length > 0 ? verdict->last_when.at : "");
+    laz_buf_printf(buf, "chain %s: ", id);
+    if (verdict->records == 0) {
+        laz_buf_str(buf, "no record\n");
+    } else {
+        laz_buf_printf(buf, "%llu records, %llu to %llu, the last of %.*s\n",
+                (unsigned long long)verdict->records, (unsigned long long)verdict->first_seq,
+                (unsigned long long)verdict->last_seq, (int)verdict->last_when.length,
+                verdict->last_when.at);
+    }
     if (verdict->integrity == LAZ_INTEGRITY_OK) {
         laz_buf_str(buf, "  integrity     ok\n");
     } else {
@@ -221,20 +232,21 @@ static void put_verdict(struct laz_buf *buf, const struct laz_chain_verdict *ver
     }
 }
 
-static void put_lines(struct laz_buf *buf, const struct laz_verify_lines *lines)
+static void put_lines(struct laz_buf *buf, const struct laz_verify_lines *lines, uint64_t skipped)
 {
     const struct {
         uint64_t n;
         const char *what;
     } rows[] = {
-            {lines->malformed, "lines begin like a record and are none"},
-            {lines->repeated, "records came more than once"},
-            {lines->unchained, "records belong to no chain"},
-            {lines->foreign, "lines are no records"},
+            {lines->malformed, "lines that begin like a record and are none"},
+            {lines->repeated, "records that came once more"},
+            {lines->unchained, "records of no chain"},
+            {lines->foreign, "lines that are no records"},
+            {skipped, "links and folders that were not read"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].n > 0) {
-            laz_buf_printf(buf, "%llu %s\n", (unsigned long long)rows[i].n, rows[i].what);
+            laz_buf_printf(buf, "%s: %llu\n", rows[i].what, (unsigned long long)rows[i].n);
         }
     }
 }
@@ -270,7 +282,7 @@ static void json_verdict(struct laz_json *json, const struct laz_chain_verdict *
     laz_json_object_end(json);
 }
 
-static int report_json(const struct laz_verify *verify, bool fine)
+static int report_json(const struct laz_verify *verify, bool fine, uint64_t skipped)
 {
     struct laz_verify_lines lines;
     struct laz_json json;
@@ -291,12 +303,13 @@ static int report_json(const struct laz_verify *verify, bool fine)
     laz_json_u64(&json, "foreign", lines.foreign);
     laz_json_u64(&json, "malformed", lines.malformed);
     laz_json_object_end(&json);
+    laz_json_u64(&json, "skipped", skipped);
     laz_json_object_end(&json);
     laz_buf_char(&buf, '\n');
     return laz_cli_print(&buf, fine ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS);
 }
 
-static int report(const struct laz_verify *verify, bool fine)
+static int report(const struct laz_verify *verify, bool fine, uint64_t skipped)
 {
     struct laz_verify_lines lines;
     laz_cleanup_buf struct laz_buf buf;
@@ -305,7 +318,7 @@ static int report(const struct laz_verify *verify, bool fine)
     for (size_t i = 0; i < laz_verify_count(verify); i++) {
         put_verdict(&buf, laz_verify_at(verify, i));
     }
-    put_lines(&buf, &lines);
+    put_lines(&buf, &lines, skipped);
     if (laz_verify_count(verify) == 0) {
         laz_buf_str(&buf, "there is no record of any chain: this is no audit trail\n");
     }
@@ -341,7 +354,8 @@ int laz_cli_verify(const struct laz_cli_arguments *arguments)
         result = laz_cli_fail(&err, arguments->json);
     } else {
         bool fine = all_fine(pieces.verify, arguments->running);
-        result = arguments->json ? report_json(pieces.verify, fine) : report(pieces.verify, fine);
+        result = arguments->json ? report_json(pieces.verify, fine, pieces.skipped)
+                                 : report(pieces.verify, fine, pieces.skipped);
     }
     pieces_free(&pieces);
     return result;

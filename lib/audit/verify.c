@@ -51,35 +51,6 @@ static int no_memory(struct laz_err *err)
     return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to verify");
 }
 
-/* The chain's index, or -1. Looked for from the last one on: records of a chain come together. */
-static int64_t find_chain(struct laz_verify *verify, const uint8_t id[LAZ_CHAIN_ID_SIZE])
-{
-    for (size_t i = verify->n_chains; i > 0; i--) {
-        if (memcmp(verify->verdicts[i - 1].id, id, LAZ_CHAIN_ID_SIZE) == 0) {
-            return (int64_t)i - 1;
-        }
-    }
-    return -1;
-}
-
-static int64_t add_chain(struct laz_verify *verify, const uint8_t id[LAZ_CHAIN_ID_SIZE])
-{
-    if (verify->n_chains == verify->chains_cap) {
-        size_t cap = verify->chains_cap == 0 ? 16 : 2 * verify->chains_cap;
-        struct laz_chain_verdict *grown = reallocarray(verify->verdicts, cap, sizeof(*grown));
-        if (grown == NULL || cap > UINT32_MAX) {
-            verify->verdicts = grown == NULL ? verify->verdicts : grown;
-            return -1;
-        }
-        verify->verdicts = grown;
-        verify->chains_cap = cap;
-    }
-    struct laz_chain_verdict *verdict = &verify->verdicts[verify->n_chains];
-    *verdict = (struct laz_chain_verdict){0};
-    (void)memcpy(verdict->id, id, LAZ_CHAIN_ID_SIZE);
-    return (int64_t)verify->n_chains++;
-}
-
 static int add_record(struct laz_verify *verify, struct laz_span record,
         const struct laz_trail_line *line, struct laz_err *err)
 {
@@ -92,13 +63,10 @@ static int add_record(struct laz_verify *verify, struct laz_span record,
         verify->entries = grown;
         verify->cap = cap;
     }
-    int64_t chain = find_chain(verify, line->chain);
-    chain = chain >= 0 ? chain : add_chain(verify, line->chain);
-    if (chain < 0) {
-        return no_memory(err);
-    }
-    verify->entries[verify->n++] =
-            (struct laz_entry){.record = record, .seq = line->seq, .chain = (uint32_t)chain};
+    struct laz_entry *entry = &verify->entries[verify->n];
+    *entry = (struct laz_entry){.record = record, .seq = line->seq, .order = verify->n};
+    (void)memcpy(entry->chain, line->chain, sizeof(entry->chain));
+    verify->n++;
     return 0;
 }
 
@@ -145,8 +113,9 @@ static int by_place(const void *a, const void *b)
 {
     const struct laz_entry *left = a;
     const struct laz_entry *right = b;
-    if (left->chain != right->chain) {
-        return left->chain < right->chain ? -1 : 1;
+    int chains = memcmp(left->chain, right->chain, sizeof(left->chain));
+    if (chains != 0) {
+        return chains;
     }
     if (left->seq != right->seq) {
         return left->seq < right->seq ? -1 : 1;
@@ -154,83 +123,192 @@ static int by_place(const void *a, const void *b)
     return left->order < right->order ? -1 : 1;
 }
 
+static int by_seen(const void *a, const void *b)
+{
+    const struct laz_place *left = &((const struct laz_seen *)a)->place;
+    const struct laz_place *right = &((const struct laz_seen *)b)->place;
+    int chains = memcmp(left->chain, right->chain, LAZ_CHAIN_ID_SIZE);
+    if (chains != 0) {
+        return chains;
+    }
+    return left->seq < right->seq ? -1 : left->seq > right->seq ? 1 : 0;
+}
+
 static void sort_entries(struct laz_verify *verify)
 {
     bool is_sorted = true;
-    for (size_t i = 0; i < verify->n; i++) {
-        verify->entries[i].order = (uint32_t)i;
-        is_sorted =
-                is_sorted && (i == 0 || by_place(&verify->entries[i - 1], &verify->entries[i]) < 0);
+    for (size_t i = 1; i < verify->n; i++) {
+        is_sorted = is_sorted && by_place(&verify->entries[i - 1], &verify->entries[i]) < 0;
     }
     if (!is_sorted) {
         qsort(verify->entries, verify->n, sizeof(verify->entries[0]), by_place);
     }
 }
 
-/* Each place once: a repetition is dropped, a second story is a fork. */
-static void drop_repeated(struct laz_verify *verify)
+static int add_verdict(struct laz_verify *verify, const uint8_t id[LAZ_CHAIN_ID_SIZE],
+        struct laz_chain_verdict **ret, struct laz_err *err)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < verify->n; i++) {
-        const struct laz_entry *entry = &verify->entries[i];
-        const struct laz_entry *last = kept == 0 ? NULL : &verify->entries[kept - 1];
-        if (last == NULL || last->chain != entry->chain || last->seq != entry->seq) {
-            verify->entries[kept++] = *entry;
-        } else if (last->record.length == entry->record.length &&
-                memcmp(last->record.at, entry->record.at, last->record.length) == 0) {
-            verify->lines.repeated++;
-        } else {
-            laz_verdict_fork(&verify->verdicts[entry->chain], entry->seq);
+    if (verify->n_chains == verify->chains_cap) {
+        size_t cap = verify->chains_cap == 0 ? 16 : 2 * verify->chains_cap;
+        struct laz_chain_verdict *grown = reallocarray(verify->verdicts, cap, sizeof(*grown));
+        if (grown == NULL) {
+            return no_memory(err);
         }
+        verify->verdicts = grown;
+        verify->chains_cap = cap;
     }
-    verify->n = kept;
+    struct laz_chain_verdict *verdict = &verify->verdicts[verify->n_chains++];
+    *verdict = (struct laz_chain_verdict){0};
+    (void)memcpy(verdict->id, id, LAZ_CHAIN_ID_SIZE);
+    *ret = verdict;
+    return 0;
 }
 
-static const struct laz_entry *find_entry(
-        const struct laz_verify *verify, int64_t chain, uint64_t seq)
+/* How many of the entries from `first` on are of its chain, each place once: repetitions are
+ * dropped, a second story is a fork. ret_end is behind the last of the chain. */
+static size_t drop_repeated(
+        struct laz_verify *verify, size_t first, struct laz_chain_verdict *verdict, size_t *ret_end)
 {
-    const struct laz_entry wanted = {.chain = (uint32_t)chain, .seq = seq};
+    struct laz_entry *entries = verify->entries;
+    size_t kept = first;
+    size_t i = first + 1;
+    for (; i < verify->n && memcmp(entries[i].chain, entries[first].chain, LAZ_CHAIN_ID_SIZE) == 0;
+            i++) {
+        const struct laz_span *last = &entries[kept].record;
+        if (entries[i].seq != entries[kept].seq) {
+            entries[++kept] = entries[i];
+        } else if (last->length == entries[i].record.length &&
+                memcmp(last->at, entries[i].record.at, last->length) == 0) {
+            verify->lines.repeated++;
+        } else {
+            laz_verdict_fork(verdict, entries[i].seq);
+        }
+    }
+    *ret_end = i;
+    return kept - first + 1;
+}
+
+/* Is what somebody has seen still there? entries: of the chain, n of them. */
+static void check_seen(struct laz_chain_verdict *verdict, const struct laz_entry *entries, size_t n,
+        const struct laz_place *seen)
+{
     size_t low = 0;
-    size_t high = verify->n;
+    size_t high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct laz_entry *entry = &verify->entries[middle];
-        bool is_before = entry->chain < wanted.chain ||
-                (entry->chain == wanted.chain && entry->seq < wanted.seq);
+        bool is_before = entries[middle].seq < seen->seq;
         low = is_before ? middle + 1 : low;
         high = is_before ? high : middle;
     }
-    if (low == verify->n || verify->entries[low].chain != wanted.chain ||
-            verify->entries[low].seq != seq) {
-        return NULL;
+    struct laz_trail_line line;
+    if (low == n || entries[low].seq != seen->seq) {
+        laz_verdict_incomplete(verdict, LAZ_COMPLETE_TRUNCATED);
+    } else if (!laz_trail_parse(entries[low].record, &line) || line.kind == LAZ_TRAIL_LOG ||
+            memcmp(line.h, seen->h, sizeof(line.h)) != 0) {
+        laz_verdict_fork(verdict, seen->seq);
     }
-    return &verify->entries[low];
 }
 
-/* Is what somebody has seen still there? */
-static void check_seen(struct laz_verify *verify, size_t i)
+/* What the auditor and other chains know of this one: n_seen of the sorted list. */
+static void check_all_seen(struct laz_chain_verdict *verdict, const struct laz_entry *entries,
+        size_t n, const struct laz_seen *seen, size_t n_seen)
 {
-    const struct laz_seen *seen = &verify->seen.items[i];
-    int64_t chain = find_chain(verify, seen->place.chain);
-    if (chain < 0) {
-        return; /* of a chain that nobody has brought */
-    }
-    struct laz_chain_verdict *verdict = &verify->verdicts[chain];
-    const struct laz_entry *entry = find_entry(verify, chain, seen->place.seq);
-    struct laz_trail_line line;
-    if (entry == NULL) {
-        laz_verdict_incomplete(verdict, LAZ_COMPLETE_TRUNCATED);
-    } else if (!laz_trail_parse(entry->record, &line) || line.kind == LAZ_TRAIL_LOG ||
-            memcmp(line.h, seen->place.h, sizeof(line.h)) != 0) {
-        laz_verdict_fork(verdict, seen->place.seq);
-    }
-    for (size_t j = 0; j < i && seen->is_continued; j++) {
-        const struct laz_seen *other = &verify->seen.items[j];
-        if (other->is_continued && other->place.seq == seen->place.seq &&
-                memcmp(other->place.chain, seen->place.chain, LAZ_CHAIN_ID_SIZE) == 0) {
-            laz_verdict_fork(verdict, seen->place.seq);
+    const struct laz_seen *continued = NULL;
+    for (size_t i = 0; i < n_seen; i++) {
+        check_seen(verdict, entries, n, &seen[i].place);
+        if (!seen[i].is_continued) {
+            continue;
         }
+        if (continued != NULL) {
+            laz_verdict_fork(verdict, continued->place.seq);
+        }
+        continued = continued != NULL ? continued : &seen[i];
     }
+}
+
+/* A chain of which nothing is there is worth a verdict if the auditor knows it, or two continue it.
+ */
+static bool is_worth_a_verdict(const struct laz_seen *seen, size_t n)
+{
+    return n > 1 || !seen[0].is_continued;
+}
+
+static size_t count_of_chain(const struct laz_seen_list *seen, size_t first)
+{
+    size_t n = 1;
+    while (first + n < seen->n &&
+            memcmp(seen->items[first].place.chain, seen->items[first + n].place.chain,
+                    LAZ_CHAIN_ID_SIZE) == 0) {
+        n++;
+    }
+    return n;
+}
+
+/* The entries of a chain: [first, first + n) of all. */
+struct part {
+    size_t first;
+    size_t n;
+};
+
+/* Everything that somebody has seen, against the chain that it is of. Both lists are sorted. */
+static int compare_chains(
+        struct laz_verify *verify, const struct part *parts, size_t n_parts, struct laz_err *err)
+{
+    struct laz_seen_list *seen = &verify->seen;
+    if (seen->n > 0) {
+        qsort(seen->items, seen->n, sizeof(seen->items[0]), by_seen);
+    }
+    size_t chain = 0;
+    for (size_t i = 0; i < seen->n;) {
+        size_t n = count_of_chain(seen, i);
+        const uint8_t *id = seen->items[i].place.chain;
+        while (chain < n_parts && memcmp(verify->verdicts[chain].id, id, LAZ_CHAIN_ID_SIZE) < 0) {
+            chain++;
+        }
+        if (chain < n_parts && memcmp(verify->verdicts[chain].id, id, LAZ_CHAIN_ID_SIZE) == 0) {
+            check_all_seen(&verify->verdicts[chain], &verify->entries[parts[chain].first],
+                    parts[chain].n, &seen->items[i], n);
+        } else if (is_worth_a_verdict(&seen->items[i], n)) {
+            struct laz_chain_verdict *verdict = NULL;
+            if (add_verdict(verify, id, &verdict, err) < 0) {
+                return -1;
+            }
+            check_all_seen(verdict, NULL, 0, &seen->items[i], n);
+        }
+        i += n;
+    }
+    return 0;
+}
+
+static int walk_all(struct laz_verify *verify, struct laz_hasher *hasher, struct laz_hasher *block,
+        struct part *parts, struct laz_err *err)
+{
+    for (size_t first = 0; first < verify->n;) {
+        struct laz_chain_verdict *verdict = NULL;
+        if (add_verdict(verify, verify->entries[first].chain, &verdict, err) < 0) {
+            return -1;
+        }
+        size_t end = first;
+        size_t n = drop_repeated(verify, first, verdict, &end);
+        parts[verify->n_chains - 1] = (struct part){.first = first, .n = n};
+        if (laz_walk_chain(hasher, block, &verify->entries[first], n, verdict, &verify->seen, err) <
+                0) {
+            return -1;
+        }
+        first = end;
+    }
+    return compare_chains(verify, parts, verify->n_chains, err);
+}
+
+static size_t count_chains(const struct laz_verify *verify)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < verify->n; i++) {
+        n += i == 0 ||
+                memcmp(verify->entries[i - 1].chain, verify->entries[i].chain, LAZ_CHAIN_ID_SIZE) !=
+                        0;
+    }
+    return n;
 }
 
 static int by_id(const void *a, const void *b)
@@ -240,47 +318,25 @@ static int by_id(const void *a, const void *b)
     return memcmp(left->id, right->id, sizeof(left->id));
 }
 
-static int walk_all(struct laz_verify *verify, struct laz_hasher *hasher, struct laz_hasher *block,
-        struct laz_err *err)
-{
-    for (size_t first = 0; first < verify->n;) {
-        size_t end = first;
-        while (end < verify->n && verify->entries[end].chain == verify->entries[first].chain) {
-            end++;
-        }
-        if (laz_walk_chain(hasher, block, &verify->entries[first], end - first,
-                    &verify->verdicts[verify->entries[first].chain], &verify->seen, err) < 0) {
-            return -1;
-        }
-        first = end;
-    }
-    return 0;
-}
-
 int laz_verify_run(struct laz_verify *verify, struct laz_err *err)
 {
+    sort_entries(verify);
     struct laz_hasher *hasher = laz_hasher_new();
     struct laz_hasher *block = laz_hasher_new();
+    struct part *parts = calloc(count_chains(verify) + 1, sizeof(*parts));
     int result = -1;
-    if (hasher == NULL || block == NULL || verify->n > UINT32_MAX) {
+    if (hasher == NULL || block == NULL || parts == NULL) {
         (void)no_memory(err);
     } else {
-        sort_entries(verify);
-        drop_repeated(verify);
-        result = walk_all(verify, hasher, block, err);
+        result = walk_all(verify, hasher, block, parts, err);
     }
     laz_hasher_free(hasher);
     laz_hasher_free(block);
-    if (result < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < verify->seen.n; i++) {
-        check_seen(verify, i);
-    }
+    free(parts);
     if (verify->n_chains > 0) {
         qsort(verify->verdicts, verify->n_chains, sizeof(verify->verdicts[0]), by_id);
     }
-    return 0;
+    return result;
 }
 
 size_t laz_verify_count(const struct laz_verify *verify)

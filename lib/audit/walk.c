@@ -28,6 +28,9 @@ struct walk {
     struct laz_range open_logs;
     bool has_open_missing;
     uint64_t open_bytes;
+    bool has_seen_block;
+    bool has_gap;
+    uint64_t *chained; /* of each entry: how many in front of it are chained */
     struct laz_ranges missing;
     struct laz_ranges named; /* by gaps */
 };
@@ -95,28 +98,35 @@ static bool read_anchor(struct laz_trail_reader *reader, struct laz_place *ret)
             laz_trail_read_text(reader, "}");
 }
 
-/* An anchor of this chain's own: the record that it names must be the one that is there. */
-static void check_anchor(struct walk *walk, const struct laz_place *anchor)
+/* Binary search: the first entry that is not in front of this place. */
+static size_t find_place(const struct walk *walk, uint64_t seq)
 {
     size_t low = 0;
     size_t high = walk->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (walk->entries[middle].seq < anchor->seq) {
+        if (walk->entries[middle].seq < seq) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
+    return low;
+}
+
+/* An anchor of this chain's own: the record that it names must be the one that is there. */
+static void check_anchor(struct walk *walk, const struct laz_place *anchor)
+{
+    size_t at = find_place(walk, anchor->seq);
     struct laz_trail_line line;
-    if (low < walk->n && walk->entries[low].seq == anchor->seq &&
-            laz_trail_parse(walk->entries[low].record, &line) &&
+    if (at < walk->n && walk->entries[at].seq == anchor->seq &&
+            laz_trail_parse(walk->entries[at].record, &line) &&
             (line.kind == LAZ_TRAIL_LOG || memcmp(line.h, anchor->h, sizeof(line.h)) != 0)) {
         laz_verdict_fork(walk->verdict, anchor->seq);
     }
 }
 
-static bool read_anchors(struct walk *walk, struct laz_trail_reader *reader)
+static bool read_anchors(struct walk *walk, struct laz_trail_reader *reader, uint64_t seq)
 {
     if (!laz_trail_read_text(reader, ",\"anchors\":[")) {
         return false;
@@ -127,16 +137,18 @@ static bool read_anchors(struct walk *walk, struct laz_trail_reader *reader)
         if ((!first && !laz_trail_read_text(reader, ",")) || !read_anchor(reader, &anchor)) {
             return false;
         }
+        if (anchor.seq >= seq) {
+            laz_verdict_break(walk->verdict, seq, "an anchor names what is not before it");
+        }
         check_anchor(walk, &anchor);
         first = false;
     }
     return true;
 }
 
-static const char *check_signature(const struct walk *walk, const struct laz_trail_line *line,
-        const uint8_t key[LAZ_PUBLIC_KEY_SIZE])
+static const char *check_signature(
+        const struct laz_trail_line *line, const uint8_t key[LAZ_PUBLIC_KEY_SIZE])
 {
-    (void)walk;
     return laz_signature_holds(key, line->h, line->signature) ? NULL : "the signature is wrong";
 }
 
@@ -172,7 +184,7 @@ static const char *on_genesis(struct walk *walk, const struct laz_trail_line *li
     walk->knows_key = true;
     walk->knows_signature = true;
     walk->is_lost_known = true;
-    return check_signature(walk, line, walk->key);
+    return check_signature(line, walk->key);
 }
 
 static const char *on_checkpoint(struct walk *walk, const struct laz_trail_line *line)
@@ -185,7 +197,8 @@ static const char *on_checkpoint(struct walk *walk, const struct laz_trail_line 
     laz_trail_read_begin(&reader, line->members);
     if (!laz_trail_read_u64(&reader, "epoch", &epoch) ||
             !laz_trail_read_u64(&reader, "records", &records) ||
-            !laz_trail_read_u64(&reader, "lost", &lost) || !read_anchors(walk, &reader) ||
+            !laz_trail_read_u64(&reader, "lost", &lost) ||
+            !read_anchors(walk, &reader, line->seq) ||
             !laz_trail_read_hex(&reader, "pk", next, sizeof(next)) ||
             !laz_trail_read_done(&reader)) {
         return "a checkpoint has other members";
@@ -201,8 +214,7 @@ static const char *on_checkpoint(struct walk *walk, const struct laz_trail_line 
     }
     const char *why = NULL;
     if (walk->knows_key) {
-        why = epoch != walk->epoch ? "another epoch is due"
-                                   : check_signature(walk, line, walk->key);
+        why = epoch != walk->epoch ? "another epoch is due" : check_signature(line, walk->key);
     }
     walk->epoch = epoch + 1;
     walk->lost = lost;
@@ -226,8 +238,8 @@ static const char *on_final(struct walk *walk, const struct laz_trail_line *line
     if (!laz_trail_read_u64(&reader, "epoch", &epoch) ||
             !laz_trail_read_u64(&reader, "exit", &exit_code) ||
             !laz_trail_read_u64(&reader, "records", &records) ||
-            !laz_trail_read_u64(&reader, "lost", &lost) || !read_anchors(walk, &reader) ||
-            !laz_trail_read_done(&reader)) {
+            !laz_trail_read_u64(&reader, "lost", &lost) ||
+            !read_anchors(walk, &reader, line->seq) || !laz_trail_read_done(&reader)) {
         return "a final record has other members";
     }
     if (walk->has_open_logs) {
@@ -244,7 +256,29 @@ static const char *on_final(struct walk *walk, const struct laz_trail_line *line
     }
     walk->knows_signature = true;
     walk->signed_seq = line->seq;
-    return walk->knows_key ? check_signature(walk, line, walk->key) : NULL;
+    return walk->knows_key ? check_signature(line, walk->key) : NULL;
+}
+
+static bool is_chained(const struct walk *walk, size_t at, uint64_t seq)
+{
+    return walk->entries[at].seq == seq && walk->chained[at + 1] > walk->chained[at];
+}
+
+/* The log records that a gap names: all places of the range but those of chained records, and its
+ * ends are two of them. What lies in front of a headless trail's first record is anybody's guess.
+ */
+static const char *check_range(
+        const struct walk *walk, const struct laz_range *range, uint64_t count)
+{
+    if (range->first < walk->entries[0].seq) {
+        return NULL;
+    }
+    size_t first = find_place(walk, range->first);
+    size_t last = find_place(walk, range->last); /* the gap itself lies behind it */
+    uint64_t chained = walk->chained[last] - walk->chained[first];
+    bool agrees = !is_chained(walk, first, range->first) && !is_chained(walk, last, range->last) &&
+            count == range->last - range->first + 1 - chained;
+    return agrees ? NULL : "a gap counts other records";
 }
 
 static const char *on_gap(struct walk *walk, const struct laz_trail_line *line)
@@ -265,11 +299,13 @@ static const char *on_gap(struct walk *walk, const struct laz_trail_line *line)
     if (range.first > range.last || range.last >= line->seq) {
         return "a gap names what is not before it";
     }
-    if (range.last > 0) {
-        ranges_add(&walk->named, range.first, range.last);
-    }
+    walk->has_gap = walk->has_gap || count > 0 || bytes > 0;
     walk->lost += count;
-    return NULL;
+    if (range.last == 0) {
+        return NULL;
+    }
+    ranges_add(&walk->named, range.first, range.last);
+    return check_range(walk, &range, count);
 }
 
 static const char *on_block(struct walk *walk, const struct laz_trail_line *line)
@@ -287,12 +323,14 @@ static const char *on_block(struct walk *walk, const struct laz_trail_line *line
             !laz_trail_read_done(&reader)) {
         return "a block has other members";
     }
-    bool is_headless = !walk->knows_signature; /* it may cover what came before the first record */
+    /* the first one of a headless trail may cover what came before */
+    bool is_headless = walk->entries[0].seq > 0 && !walk->has_seen_block;
     bool covers = walk->has_open_logs && range.first == walk->open_logs.first &&
             range.last == walk->open_logs.last;
     bool is_whole = covers && !walk->has_open_missing;
     bool had_logs = walk->has_open_logs;
     uint64_t open_bytes = walk->open_bytes;
+    walk->has_seen_block = true;
     walk->has_open_logs = false;
     walk->has_open_missing = false;
     walk->open_bytes = 0;
@@ -370,6 +408,8 @@ static const char *on_kind(struct walk *walk, const struct laz_trail_line *line)
 static void walk_one(struct walk *walk, const struct laz_entry *entry)
 {
     struct laz_trail_line line;
+    size_t at = (size_t)(entry - walk->entries);
+    walk->chained[at + 1] = walk->chained[at];
     if (!laz_trail_parse(entry->record, &line)) {
         laz_verdict_break(walk->verdict, entry->seq, "not a record"); /* it was one before */
         return;
@@ -378,7 +418,11 @@ static void walk_one(struct walk *walk, const struct laz_entry *entry)
     if (walk->is_closed) {
         laz_verdict_break(walk->verdict, line.seq, "a record behind the final one");
     }
+    walk->chained[at + 1] = walk->chained[at] + (line.kind == LAZ_TRAIL_LOG ? 0 : 1);
     if (line.kind == LAZ_TRAIL_LOG) {
+        if (line.seq == 0) {
+            laz_verdict_break(walk->verdict, 0, "the first record is no genesis");
+        }
         on_log(walk, entry->record, line.seq);
         return;
     }
@@ -432,7 +476,8 @@ static void conclude(struct walk *walk)
     struct laz_chain_verdict *verdict = walk->verdict;
     verdict->lost = walk->lost;
     verdict->missing = count_unnamed(&walk->missing, &walk->named);
-    verdict->tail = walk->knows_signature ? verdict->last_seq - walk->signed_seq : verdict->records;
+    verdict->tail = walk->knows_signature ? verdict->last_seq - walk->signed_seq
+                                          : verdict->last_seq - verdict->first_seq + 1;
     if (!walk->is_closed) {
         laz_verdict_incomplete(verdict, LAZ_COMPLETE_OPEN);
     }
@@ -442,7 +487,7 @@ static void conclude(struct walk *walk)
     if (verdict->missing > 0) {
         laz_verdict_incomplete(verdict, LAZ_COMPLETE_TRUNCATED);
     }
-    if (walk->lost > 0 || walk->missing.n > 0) {
+    if (walk->has_gap || walk->missing.n > 0) {
         laz_verdict_incomplete(verdict, LAZ_COMPLETE_GAP);
     }
 }
@@ -458,7 +503,11 @@ int laz_walk_chain(struct laz_hasher *hasher, struct laz_hasher *block,
             .entries = entries,
             .n = n,
             .err = err,
-            .knows_before = entries[0].seq == 0};
+            .knows_before = entries[0].seq == 0,
+            .chained = calloc(n + 1, sizeof(uint64_t))};
+    if (walk.chained == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to verify");
+    }
     verdict->first_seq = entries[0].seq;
     verdict->last_seq = entries[n - 1].seq;
     verdict->records = n;
@@ -474,6 +523,7 @@ int laz_walk_chain(struct laz_hasher *hasher, struct laz_hasher *block,
     bool failed = walk.missing.failed || walk.named.failed || seen->failed;
     free(walk.missing.items);
     free(walk.named.items);
+    free(walk.chained);
     if (failed) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to verify");
     }

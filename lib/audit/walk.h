@@ -23,9 +23,9 @@ struct laz_ranges {
 
 struct laz_entry {
     struct laz_span record; /* borrowed from what was added */
+    uint8_t chain[LAZ_CHAIN_ID_SIZE];
     uint64_t seq;
-    uint32_t chain; /* index into the verdicts */
-    uint32_t order; /* in which it came, to keep the sort stable */
+    size_t order; /* in which it came: the first story at a place is the one that is followed */
 };
 
 /* A record that somebody has seen: the auditor, or a genesis that continues it. */

@@ -299,7 +299,7 @@ class Chain:
         self.places = {}        # seq: the record that was read first
         self.forks = set()      # seqs at which there are two stories
         self.told = []          # what anchors and `before` say
-        self.successors = {}    # seq: the chains whose genesis continues it
+        self.continued = []     # where each chain whose genesis continues this one does so
 
     def add(self, record):
         """False if the record was there before, byte for byte."""
@@ -342,7 +342,7 @@ class Chain:
         named = [(r.d["first"], r.d["last"]) for r in gaps if 0 < r.d["first"] <= r.d["last"] < r.seq]
         own = [(a["seq"], a["h"]) for r in records if r.d for a in r.d.get("anchors", ())]
         forks = self.forks | {seq for seq, h in self.told + own if self.disagrees(seq, h)}
-        forks |= {seq for seq, chains in self.successors.items() if len(chains) > 1}
+        forks |= {min(self.continued)} if len(self.continued) > 1 else set()
         missing = self.missing(named) if records else 0
         answer = {"chain": self.name, "integrity": "ok", "completeness": "closed", "missing": missing,
                   "uniqueness": "forked" if forks else "single"}
@@ -391,15 +391,14 @@ def verify(data, anchors=(), running=False):
         genesis = chain.places.get(0)
         before = genesis.d["before"] if genesis and genesis.ev == "chain.genesis" and genesis.d else None
         if before:
-            continued.setdefault(before["chain"], []).append((before["seq"], before["h"], chain.name))
+            continued.setdefault(before["chain"], []).append((before["seq"], before["h"]))
     for name, links in continued.items():
-        seqs = [seq for seq, _, _ in links]
-        if name not in chains and len(set(seqs)) == len(seqs):
+        if name not in chains and len(links) == 1:
             continue  # an auditor may look at a later run alone
         chain = chains.setdefault(name, Chain(name))
-        for seq, h, successor in links:
+        for seq, h in links:
             chain.told.append((seq, h))
-            chain.successors.setdefault(seq, set()).add(successor)
+            chain.continued.append(seq)
     answers = [chains[name].judge() for name in sorted(chains)]
     fine = ("closed", "open") if running else ("closed",)
     ok = bool(answers) and not counts["malformed"] and all(

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "confine/sys.h"
+#include "confine/descriptors.h"
 #include "core/fd.h"
 #include "init/pid1.h"
 
@@ -60,25 +61,6 @@ static void fill_standard(void)
     }
 }
 
-/* Close everything from 3 on but `keep`. */
-static bool close_strays(int keep)
-{
-    unsigned kept = keep < 3 ? 2U : (unsigned)keep;
-    bool below = kept <= 3 || laz_sys_close_range(3, kept - 1, 0) == 0;
-    if (below && laz_sys_close_range(kept + 1, ~0U, 0) == 0) {
-        return true;
-    }
-    struct rlimit limit = {.rlim_cur = 1024};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    int end = limit.rlim_cur < 1048576 ? (int)limit.rlim_cur : 1048576;
-    for (int fd = 3; fd < end; fd++) {
-        if (fd != keep) {
-            (void)close(fd);
-        }
-    }
-    return false;
-}
-
 static int print(const char *text)
 {
     struct laz_err ignored = {0};
@@ -120,7 +102,7 @@ int main(int argc, char **argv, char **environment)
         laz_ignore(laz_trail_open(
                 pid1.options.events, &pid1.trail, &shared, &pid1.refusal)); /* refusal tells */
     }
-    if (!close_strays(pid1.trail.fd)) {
+    if (!laz_descriptors_close(pid1.trail.fd)) {
         pid1.degraded |= LAZ_DEGRADED_BIT(CLOSE_RANGE);
     }
     pid1.degraded |= shared ? LAZ_DEGRADED_BIT(SHARED_STREAM) : 0;

@@ -13,14 +13,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "confine/descriptors.h"
 #include "confine/landlock.h"
 #include "confine/sys.h"
 
-#define JIT_RETRIES     3 /* errno 524: the host is out of memory for compiled filters, for now */
-#define DESCRIPTORS_MAX 1048576U /* where close_range is missing: no more are looked at */
+#define JIT_RETRIES 3 /* errno 524: the host is out of memory for compiled filters, for now */
 
 static const char *const step_names[LAZ_STEP_COUNT] = {
 #define X(id, name, why) name,
@@ -74,25 +73,6 @@ static int reset_signals_in_child(void)
         }
     }
     return setpgid(0, 0); /* init does the same: whoever comes first */
-}
-
-static int mark_descriptors_in_child(void)
-{
-    if (laz_sys_close_range(3, ~0U, LAZ_CLOSE_RANGE_CLOEXEC) == 0) {
-        return 0;
-    }
-    /* ENOSYS before 5.9, EINVAL before 5.11 */
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        return -1;
-    }
-    unsigned end = limit.rlim_cur < DESCRIPTORS_MAX ? (unsigned)limit.rlim_cur : DESCRIPTORS_MAX;
-    for (unsigned fd = 3; fd < end; fd++) {
-        if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0 && errno != EBADF) {
-            return -1;
-        }
-    }
-    return 0;
 }
 
 static int set_limits_in_child(const struct laz_image *image, const struct laz_decided *decided)
@@ -308,7 +288,7 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
 {
     const struct laz_image *image = confine->image;
     step_in_child(confine, LAZ_STEP_SIGNALS, reset_signals_in_child());
-    step_in_child(confine, LAZ_STEP_DESCRIPTORS, mark_descriptors_in_child());
+    step_in_child(confine, LAZ_STEP_DESCRIPTORS, laz_descriptors_mark_in_child());
     step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image, confine->decided));
     if (chdir(image->cwd) < 0) {
         confine->page->step = LAZ_STEP_CWD;

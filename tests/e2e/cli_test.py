@@ -28,13 +28,13 @@ def helps():
     overview = lazaret("--help", expect=0).stdout
     check_equal(lazaret("-h", expect=0).stdout, overview, "-h")
     commands = re.findall(r"^  ((?:policy )?\w+)  +\S", overview, re.MULTILINE)
-    check_equal(len(commands), 7, f"commands of {overview}")
+    check_equal(len(commands), 8, f"commands of {overview}")
     check("doctor" not in lazaret("policy", "--help", expect=0).stdout.split("--help")[0], "policy --help")
     for command in commands:
         text = lazaret(*command.split(), "--help", expect=0).stdout
         check_equal(lazaret(*command.split(), "-h", expect=0).stdout, text, f"{command} -h")
         known = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
-        for option in ("--json", "--arch=x86-64", "--root=/", "--output=x", "--help", "--nonsense"):
+        for option in ("--json", "--arch=x86-64", "--root=/", "--output=x", "--running", "--anchor=x", "--help", "--nonsense"):
             refused = "has no option" in lazaret(*command.split(), option).stderr
             check_equal(refused, option.split("=")[0] not in known, f"{command} {option}")
 
@@ -182,6 +182,20 @@ def check_ceilings():
     write("groups.yaml", WEB.replace("  cwd: /app", f"  groups: [{groups}]\n  cwd: /app"))
     name = as_json("policy", "check", "groups.yaml", expect=1)["policies"][0]["error"]["name"]
     check_equal(name, "policy-too-large", "too many groups")
+
+
+@case("verify, beside what trail_test shows of it: no trail is a finding, and an anchor has one form")
+def no_trail():
+    write("no.trail", "nothing\n")
+    done = lazaret("verify", "no.trail", expect=1)
+    check_equal(done.stdout, "lines that are no records: 1\nthere is no record of any chain: this is no audit trail\n",
+                "output")
+    anchor = f"{'0' * 32}:7:{'f' * 64}"
+    answer = as_json("verify", "--running", "--anchor", anchor, "no.trail", expect=1)
+    check_equal(answer["chains"][0]["completeness"], "truncated", "the anchor's chain")
+    for wrong in ("x", anchor[1:], anchor + "0", anchor.replace(":7:", ":-7:")):
+        done = lazaret("verify", "--anchor", wrong, "no.trail", expect=2)
+        check(f'--anchor: "{wrong}" is not CHAIN:SEQ:H' in done.stderr, f"{wrong}: {done.stderr}")
 
 
 @case("a file that is not there: 1, policy-absent, by every command")

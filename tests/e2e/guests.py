@@ -9,6 +9,7 @@ import base64
 import collections
 import concurrent.futures
 import gzip
+import os
 import pathlib
 import re
 import shutil
@@ -20,8 +21,6 @@ import laz
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGES = laz.ROOT / "build" / "packages"
-MEMORY_MIB = 1024
-JOB_LIMIT_S = 180
 BOOT_LIMIT_S = 3600 if laz.LONG else 600
 
 Result = collections.namedtuple("Result", "code out err uptime")
@@ -69,11 +68,24 @@ class Archive:
     def device(self, path, major, minor):
         self._add(path, 0o20600, (0, 0), device=(major, minor))
 
-    def tree(self, path, folder):
-        """A folder with all that is in it."""
+    def tree(self, path, folder, without=()):
+        """A folder with all that is in it, links as links; `without`: what is left out, by its beginning."""
         for source in sorted(folder.rglob("*")):
-            if source.is_file():
-                self.put(f"{path}/{source.relative_to(folder)}", source, 0o755 if source.stat().st_mode & 1 else 0o644)
+            inside = str(source.relative_to(folder))
+            if inside.startswith(tuple(without)):
+                continue
+            if source.is_symlink():
+                self.link(f"{path}/{inside}", os.readlink(source))
+            elif source.is_file():
+                self.put(f"{path}/{inside}", source, source.stat().st_mode & 0o7777)
+
+    def merge_usr(self):
+        """/bin, /lib and /sbin become links into /usr, as in Debian; what they hold so far moves along."""
+        for name in ("bin", "lib", "sbin"):
+            for path in [p for p in self.entries if p.startswith(f"/{name}/")]:
+                self._add("/usr" + path, *self.entries.pop(path))
+            self.entries.pop(f"/{name}", None)
+            self.link(f"/{name}", f"usr/{name}")
 
     @staticmethod
     def _encode(number, path, mode, owner, content, device):
@@ -129,8 +141,9 @@ def read_console(text):
 class Guest:
     """One boot. Results come by job name; a job that did not come back fails the case, with the console's end."""
 
-    def __init__(self, arch, line, fill, jobs, parameters=""):
+    def __init__(self, arch, line, fill, jobs, parameters="", memory_mib=1024, limit_s=180):
         self.arch, self.line, self.fill, self.jobs, self.parameters = arch, line, fill, jobs, parameters
+        self.memory_mib, self.limit_s = memory_mib, limit_s  # limit_s: of each job
         self.name = f"{arch} {line}" + (f" {parameters}" if parameters else "")
         self.console, self.results = "", {}
 
@@ -146,7 +159,7 @@ class Guest:
             archive.device("/dev/console", 5, 1)
             archive.put("/bin/busybox", folder / "busybox", 0o755)
             archive.put("/init", HERE / "kernels" / "guest.sh", 0o755)
-            archive.put("/limit", str(JOB_LIMIT_S))
+            archive.put("/limit", str(self.limit_s))
             compile_cell(self.arch, scratch / "cell")
             archive.put("/bin/cell", scratch / "cell", 0o755)
             self.fill(archive, self)
@@ -160,7 +173,7 @@ class Guest:
 
     def _run(self, kernel, scratch):
         program, machine, cpu, console = MACHINES[self.arch]
-        words = [program, "-machine", machine, "-accel", "tcg", "-cpu", cpu, "-smp", "2", "-m", str(MEMORY_MIB),
+        words = [program, "-machine", machine, "-accel", "tcg", "-cpu", cpu, "-smp", "2", "-m", str(self.memory_mib),
                  "-nodefaults", "-no-reboot", "-display", "none", "-serial", f"file:{scratch / 'console'}",
                  "-kernel", kernel, "-initrd", scratch / "initramfs",
                  "-append", f"console={console} quiet panic=-1 {self.parameters}"]

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Debian packages that are unpacked under build/packages/ and not installed: what a cross build for aarch64
-links, and kernels with a busybox for guests. packages.py [--long]; --long adds the kernels that only it boots.
+links, kernels with a busybox for guests, and what our own suites need in one. packages.py [--long]; --long adds
+the kernels that only it boots.
 
 apt works on lists and a cache of its own, with arm64 beside the machine's architecture, so that neither dpkg's
 state nor the machine's package lists change. What is unpacked stays until this file changes.
@@ -25,6 +26,11 @@ SYSROOT = """musl-dev libssl-dev libyaml-dev libseccomp-dev libseccomp2 libcap-d
 libcriterion-dev libcriterion3 libffi8 libnanomsg5 libgit2-1.5 libhttp-parser2.9 libmbedcrypto7 libmbedtls14
 libmbedx509-1 libpcre2-8-0 libssh2-1 zlib1g libssl3 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0
 libcom-err2 libkeyutils1 libc6 libgcc-s1""".split()
+
+# What the suites of tests/e2e start, beside the libraries above.
+USERLAND = """bash busybox-static catatonit dumb-init libblkid1 libbz2-1.0 libcap-ng0 libcrypt1 libexpat1 liblzma5
+libmount1 libpython3.11-minimal libpython3.11-stdlib libselinux1 libsmartcols1 libtinfo6 libunwind8 libuuid1
+python3.11-minimal strace tini util-linux util-linux-extra""".split()
 
 # Guest -> the meta-package that names the newest image of its line. The cloud flavours leave drivers out, so they
 # are the smallest and boot fastest.
@@ -71,15 +77,21 @@ def newest_images(metas):
     return found
 
 
-def make_sysroot(target, debs):
-    """Everything of the sysroot's packages, in Debian's own places."""
+def make_userland(target, debs):
+    """Everything of packages, in Debian's own places."""
     for deb in debs:
         run("dpkg-deb", "-x", deb, target)
     # Debian's own tree has /lib as a link to /usr/lib; a package unpacked alone does not know that.
-    if (target / "lib").is_dir():
-        shutil.copytree(target / "lib", target / "usr/lib", symlinks=True, dirs_exist_ok=True)
-        shutil.rmtree(target / "lib")
-        (target / "lib").symlink_to("usr/lib")
+    for name in ("bin", "lib", "sbin"):
+        if (target / name).is_dir():
+            shutil.copytree(target / name, target / "usr" / name, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(target / name)
+            (target / name).symlink_to(f"usr/{name}")
+
+
+def make_sysroot(target, debs):
+    """The same, and Criterion such that it can be linked."""
+    make_userland(target, debs)
     # Of what Criterion is made of only the shared libraries are here, which is all that it needs.
     criterion = next(target.glob("usr/**/criterion.pc"))
     criterion.write_text(re.sub(r"^Requires.private:.*\n", "", criterion.read_text(), flags=re.M))
@@ -98,7 +110,8 @@ def make_guest(target, debs):
 
 def wanted(long):
     """Folder -> (its packages, how it is made). A kernel is still named by its meta-package."""
-    found = {"aarch64": ([f"{name}:arm64" for name in SYSROOT], make_sysroot)}
+    found = {"aarch64": ([f"{name}:arm64" for name in SYSROOT], make_sysroot),
+             "userland-aarch64": ([f"{name}:arm64" for name in USERLAND], make_userland)}
     for key, meta in KERNELS.items():
         if long or key not in ONLY_LONG:
             found["guest-" + "-".join(key)] = ([meta, f"busybox-static:{meta.partition(':')[2]}"], make_guest)

@@ -236,8 +236,9 @@ int attack_memfd_secret(struct attack_note *note)
 int attack_remap_file_pages(struct attack_note *note)
 {
     (void)note;
-    void *at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return at == MAP_FAILED ? errno : attack_result(remap_file_pages(at, 4096, 0, 1, 0));
+    size_t page = (size_t)sysconf(_SC_PAGESIZE); /* aarch64 has three sizes */
+    void *at = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return at == MAP_FAILED ? errno : attack_result(remap_file_pages(at, page, 0, 1, 0));
 }
 
 int attack_vmsplice(struct attack_note *note)

@@ -8,6 +8,7 @@ a hanging init is a failure and never a hanging suite. Must never start an init 
 import atexit
 import collections
 import ctypes
+import errno
 import fcntl
 import functools
 import json
@@ -259,7 +260,9 @@ class Run:
         ctypes.c_int.from_buffer(info, 16).value = os.getpid()
         ctypes.c_long.from_buffer(info, 24).value = value
         if _libc.syscall(_SYS_RT_SIGQUEUEINFO, pid or self.pid, number, info) != 0:
-            raise OSError(ctypes.get_errno(), "rt_sigqueueinfo")
+            error = ctypes.get_errno()
+            if error != errno.ESRCH:  # it has ended, as it may for kill()
+                raise OSError(error, "rt_sigqueueinfo")
 
     def wait_armed(self):
         """Wait until init blocks or catches TERM; nothing can be said about a signal before that."""

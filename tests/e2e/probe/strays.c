@@ -5,6 +5,8 @@
  * thousand. Every number is bounded: the machine is shared.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -27,7 +29,7 @@ static void stray_multiply(void)
 
 /* "deaf" logs and stays; "bomb" forks from TERM on; a number is how long a polite one takes (ms).
  */
-static void stray_run(const struct probe *probe, const char *kind, const char *manner)
+static void stray_run(const struct probe *probe, const char *kind, const char *manner, int ready)
 {
     struct signal_seen seen;
     char name[64];
@@ -36,6 +38,7 @@ static void stray_run(const struct probe *probe, const char *kind, const char *m
     mask_set(SIG_SETMASK, UINT64_MAX);
     line_write(probe->log, "{\"ev\":\"stray\",\"name\":\"%s\",\"pid\":%d,\"t\":%lld}\n", name,
             getpid(), (long long)now_ns());
+    (void)close(ready);
     if (strcmp(kind, "stopped") == 0) {
         (void)kill(getpid(), SIGSTOP);
     }
@@ -62,6 +65,10 @@ void probe_start_stray(const struct probe *probe, const char *how)
     size_t length = strcspn(how, ":");
     memcpy(kind, how, length < sizeof kind ? length : sizeof kind - 1);
     const char *manner = how[length] == ':' ? how + length + 1 : "0";
+    int ready[2]; /* ends when the stray has said that it is there: no signal comes too early */
+    if (pipe2(ready, O_CLOEXEC) != 0) {
+        die("pipe2");
+    }
     pid_t child = fork();
     if (child < 0) {
         die("fork");
@@ -70,8 +77,14 @@ void probe_start_stray(const struct probe *probe, const char *how)
         if (strcmp(kind, "double") == 0) {
             (void)waitpid(child, NULL, 0);
         }
+        char none = 0;
+        (void)close(ready[1]);
+        while (read(ready[0], &none, 1) < 0 && errno == EINTR) {
+        }
+        (void)close(ready[0]);
         return;
     }
+    (void)close(ready[0]);
     if (strcmp(kind, "double") == 0 && fork() != 0) {
         _exit(0);
     }
@@ -80,7 +93,7 @@ void probe_start_stray(const struct probe *probe, const char *how)
     } else if (strcmp(kind, "session") == 0 || strcmp(kind, "double") == 0) {
         (void)setsid();
     }
-    stray_run(probe, kind, manner);
+    stray_run(probe, kind, manner, ready[1]);
 }
 
 void probe_orphans_stream(int64_t count)

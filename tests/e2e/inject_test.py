@@ -11,6 +11,7 @@ import collections
 import concurrent.futures
 import errno
 import functools
+import signal
 import time
 
 import adapters
@@ -345,6 +346,19 @@ def start_takes_too_long():
         laz.check(not outcome.execd, "ran all the same")
         laz.check_equal(harness.judge_refusal(outcome), "start-timeout (104)", role)
         laz.check(f'the last step was "{where}"' in outcome.stderr, f"{role}: {outcome.stderr}")
+
+
+def stopped_by_its_own_signal():
+    """Until setup has read the policy, init does not know that this signal is a stop: it holds it."""
+    scenario = SCENARIOS[5]._replace(policy=policy(signals={"stop": ["TERM", "PWR"]}))
+    outcome = harness.perform(scenario, Plan("power", "setup", "read", 1, "enter"))
+    harness.judge_life(outcome)
+    laz.check(outcome.held and not outcome.execd, f"started after the stop request: {outcome.ended}")
+    laz.check_equal(str(outcome.ended), f"exit {128 + signal.SIGPWR}", "a stop before the exec")
+
+
+laz.case("a stop signal that only the policy knows, while setup still reads it: nothing starts")(
+    stopped_by_its_own_signal)
 
 
 laz.case("a start that takes longer than ten seconds is refused, and says where it stood")(start_takes_too_long)

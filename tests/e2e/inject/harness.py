@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -53,7 +54,7 @@ REQUIRABLE = {"events-absent", "exec-budget-unenforced", "landlock-absent", "bou
 
 # action: fail (detail: an errno), repeat (the same, at each second use from then on), hold (enter|exit; TERM is
 # sent meanwhile), delay (the same, without a signal), stall (the same, for longer than a start may take), orphan
-# (init is killed meanwhile), murder (init's only child is)
+# (init is killed meanwhile), murder (init's only child is), power (SIGPWR is sent)
 Plan = collections.namedtuple("Plan", "action role call k detail")
 Scenario = collections.namedtuple("Scenario", "name mode conditions policy source words")
 
@@ -268,6 +269,8 @@ def meanwhile(run, plan):
         run.kill(fence.KILL)
     elif plan.action == "murder":
         os.kill(run.children()[0], fence.KILL)
+    elif plan.action == "power":
+        run.kill(signal.SIGPWR)
     time.sleep(STALLED_S if plan.action == "stall" else HELD_S)
 
 

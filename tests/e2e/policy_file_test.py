@@ -137,6 +137,33 @@ def missing_path():
     check_equal(start(path), (0, ""), "optional")
 
 
+@case("a policy whose own tests fail, or that makes too large a filter, starts nothing")
+def not_to_be_built():
+    text = POLICY.replace("base.yaml", "builtin/web-api")
+    wrong = fence.scratch() / "wrong.yaml"
+    wrong.write_text(text + "tests: [{call: socket, args: {domain: AF_VSOCK}, expect: allow}]\n")
+    refused(wrong, "policy-test-failed", "")
+    large = fence.scratch() / "large.yaml"
+    rules = "".join(f"    - {{names: [fcntl], action: errno, errno: EINVAL, when: {{arg: arg, in: {values}}}}}\n"
+                    for values in ([3 * (64 * i + k) for k in range(64)] for i in range(20)))
+    large.write_text(text + "syscalls:\n  rules:\n" + rules)
+    refused(large, "policy-too-large", "")
+
+
+@case("a parent that belongs to the workload's user is refused, also where init runs as that user")
+def foreign_parent():
+    top = fence.scratch() / "parents"
+    top.mkdir()
+    (top / "policy.yaml").write_text(POLICY)
+    (top / "base.yaml").write_text(BASE)
+    os.chown(top / "base.yaml", 10001, 10001)
+    for conditions in ((), ("uid=10001",)):
+        words = [str(INIT), "--policy", str(top / "policy.yaml"), "--", "/bin/true"]
+        with fence.Run(words, conditions=conditions) as run:
+            check_equal(run.wait().code, 101, f"{conditions}: {run.stderr()}")
+            check("policy-unsafe" in run.stderr() and "base.yaml belongs to user 10001" in run.stderr(), run.stderr())
+
+
 # ---- Before any policy ----
 
 

@@ -230,10 +230,57 @@ Test(policy_file, that_is_text_goes_to_setup, .init = enter_folder, .fini = leav
     expect_refusal(status, LAZ_E_SETUP_FAILED, "lazaret-setup is neither beside lazaret-init");
 }
 
-Test(policy_file, that_nobody_named_is_at_one_of_two_places)
+/* What comes of the two default places inside this folder, as an exit code: the kind of the error,
+ * TAKEN for an image, or HANDED_ON to lazaret-setup. */
+#define TAKEN     200
+#define HANDED_ON 201
+
+static int open_in(const char *root)
 {
-    cr_assert_eq(laz_pid1_open_policy(&pid1, &err), -1);
-    cr_expect_eq(err.kind, LAZ_E_POLICY_ABSENT);
-    cr_expect_str_eq(
-            err.message, "neither " LAZ_POLICY_IMAGE_PATH " nor " LAZ_POLICY_YAML_PATH " exists");
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (chroot(root) < 0) {
+            _exit(255);
+        }
+        int result = laz_pid1_open_policy(&pid1, &err);
+        _exit(result < 0 ? (int)err.kind : pid1.has_image ? TAKEN : HANDED_ON);
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void put(const char *path, const void *content, size_t length)
+{
+    make(content, length);
+    cr_assert_eq(rename("policy", path), 0);
+}
+
+/* The image before the YAML; and what is wrong with the first is not mended by the second. */
+Test(policy_file, that_nobody_named_is_at_one_of_two_places, .init = enter_folder)
+{
+    char block[BLOCK_MAX];
+    size_t length = make_block(LAZ_NATIVE_AUDIT_ARCH, block);
+    static const char image[] = "etc/lazaret/policy.img";
+    static const char yaml[] = "etc/lazaret/policy.yaml";
+    cr_expect_eq(open_in("."), LAZ_E_POLICY_ABSENT);
+    cr_assert_eq(mkdir("etc", 0755), 0);
+    put("etc/lazaret", "", 0);
+    cr_expect_eq(open_in("."), LAZ_E_POLICY_ABSENT, "the folder is a file");
+    cr_assert_eq(unlink("etc/lazaret") + mkdir("etc/lazaret", 0755), 0);
+    cr_expect_eq(open_in("."), LAZ_E_POLICY_ABSENT);
+    put(yaml, "version: 1\n", 11);
+    cr_expect_eq(open_in("."), HANDED_ON);
+    put(image, block, length);
+    cr_expect_eq(open_in("."), TAKEN, "both are there");
+    cr_assert_eq(unlink(image) + symlink("policy.yaml", image), 0);
+    cr_expect_eq(open_in("."), LAZ_E_POLICY_UNSAFE, "the image is a link");
+    cr_assert_eq(unlink(image) + mkdir(image, 0755), 0);
+    cr_expect_eq(open_in("."), LAZ_E_POLICY_UNSAFE, "the image is a folder");
+    cr_assert_eq(rmdir(image) + unlink(yaml), 0);
+    put(image, block, length);
+    cr_expect_eq(open_in("."), TAKEN);
+    cr_assert_eq(unlink(image) + rmdir("etc/lazaret") + rmdir("etc"), 0);
+    leave_folder();
 }

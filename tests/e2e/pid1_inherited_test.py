@@ -303,9 +303,9 @@ def empty_root(mode):
     image = INIT.image(INIT.policy())
     subprocess.run(["cp", image, str(root / "policy.img")], check=True)
     app = ["/init", "--policy", "/policy.img", "--", "/probe", "exit=7"]
-    run = fence.Run(app, "pid1" if mode == "pid1" else "nested", [f"root={root}"])
-    with run:
-        laz.check_equal(str(run.wait()), "exit 7", f"FROM scratch ({run.stderr()[-300:]!r})")
+    for closed in ([], ["closed=7"]):  # and there is no /dev/null to put there
+        with fence.Run(app, "pid1" if mode == "pid1" else "nested", [f"root={root}", *closed]) as run:
+            laz.check_equal(str(run.wait()), "exit 7", f"FROM scratch, {closed} ({run.stderr()[-300:]!r})")
 
 
 @both("options: unknown or incomplete ones refuse and never start the workload")

@@ -480,6 +480,20 @@ Test(image_codec, names_what_is_not_its_format)
             decode(&block, &out), "compiled policy: its digest does not match its content");
 }
 
+/* What is borrowed from a block that is not aligned would not be either. */
+Test(image_codec, refuses_a_block_that_is_not_aligned)
+{
+    const struct laz_image in = make_image();
+    struct laz_image out;
+    struct block block;
+    struct block moved;
+    struct laz_err err = {0};
+    encode(&in, &block);
+    (void)memcpy(moved.bytes + 4, block.bytes, block.length);
+    cr_assert_eq(laz_image_decode(moved.bytes + 4, block.length, &out, &err), -1);
+    cr_expect_eq(err.kind, LAZ_E_INTERNAL);
+}
+
 Test(image_codec, leaves_the_result_alone_when_it_fails)
 {
     const struct laz_image in = make_image();

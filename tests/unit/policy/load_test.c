@@ -302,6 +302,34 @@ Test(policy_load, a_file_above_the_limit_is_refused)
     unload(&loaded);
 }
 
+/* Each exit code may be mapped twice, but not all of them. */
+Test(policy_load, more_exit_codes_than_there_is_room_for_are_refused)
+{
+    for (int extra = 0; extra < 2; extra++) {
+        laz_cleanup_buf struct laz_buf buf;
+        laz_buf_init_heap(&buf, LAZ_POLICY_FILE_MAX);
+        laz_buf_str(&buf, MINIMAL "syscalls: {allow: [read]}\nexit:\n  map:\n");
+        for (int n = 0; n < 256; n++) {
+            laz_buf_printf(&buf, "    - {from: %d, to: 1}\n", n);
+        }
+        laz_buf_str(&buf, extra ? "    - {from: 7, to: 1, only-if: stop-requested}\n" : "");
+        struct loaded loaded = load_bytes(buf.data, buf.len);
+        cr_expect_eq(loaded.result, -extra, "%s", loaded.err.message);
+        cr_expect_eq(loaded.err.kind, extra ? LAZ_E_POLICY_TOO_LARGE : LAZ_E_NONE);
+        cr_expect(extra == 0 || strstr(loaded.err.message, "exit.map[256]: more than 256") != NULL,
+                "%s", loaded.err.message);
+        unload(&loaded);
+    }
+}
+
+Test(policy_load, all_signals_may_go_to_the_group)
+{
+    struct laz_policy *policy =
+            must_load(MINIMAL "syscalls: {allow: [read]}\nsignals: {group: all}\n");
+    cr_expect_eq(policy->signal_group, UINT64_MAX);
+    laz_policy_free(policy);
+}
+
 /* One more than the ceiling of each list. */
 Test(policy_load, ceilings_hold)
 {

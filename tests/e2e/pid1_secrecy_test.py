@@ -4,6 +4,7 @@
 Item 20 of the conformance list and contract C27. Markers are planted in the environment and looked
 for in everything that the kernel shows of the process, as root and from outside.
 """
+import fcntl
 import os
 
 import adapters
@@ -77,21 +78,37 @@ def pried_control():
 laz.case("control: tini can be read by its own uid")(pried_control)
 
 
-@both("init cannot dump core, and after its start holds few privileges")
+@both("neither init nor what it starts dumps core, and after its start init holds few privileges")
 def narrowed(mode):
     if not INIT.enforces:
         laz.skip("a peer keeps what it has")
     with INIT.start(["until=15"], mode) as run:
         run.expect("listening")
         status = run.status()
-        kept = int(status["CapEff"], 16) | int(status["CapPrm"], 16)
+        kept = int(status["CapEff"], 16) | int(status["CapPrm"], 16) | int(status["CapInh"], 16)
         laz.check_equal(kept & ~(1 << 5), 0, f"capabilities beside KILL: {status['CapEff']}")
         laz.check_equal(status["Seccomp"], "2", "a filter of its own")
         laz.check_equal(status["NoNewPrivs"], "1", "no_new_privs")
-        with open(f"/proc/{run.pid}/limits") as limits:
-            core = next(line for line in limits if line.startswith("Max core"))
-        with open(f"/proc/{run.pid}/coredump_filter") as dump:
-            laz.check(int(dump.read(), 16) == 0 or core.split()[4] == "0", "a core would have content")
+        for pid in (run.pid, *run.children()):
+            with open(f"/proc/{pid}/coredump_filter") as dump:
+                laz.check_equal(int(dump.read(), 16), 0, f"what a core of {fence.comm(pid)} would hold")
+
+
+F_GET_SEALS, ALL_SEALS = 1034, 0xf
+
+
+@both("the policy that setup has left cannot be changed any more, by nobody")
+def sealed(mode):
+    if not INIT.enforces:
+        laz.skip("a peer has no policy")
+    with INIT.start(["until=15"], mode, source=True) as run:
+        run.expect("listening")
+        with open(f"/proc/{run.pid}/maps") as maps:
+            spans = [line.split()[0] for line in maps if "memfd:lazaret-policy" in line]
+        laz.check_equal(len(spans), 1, "mappings of the policy")
+        span = "-".join(f"{int(address, 16):x}" for address in spans[0].split("-"))
+        with open(f"/proc/{run.pid}/map_files/{span}", "rb") as policy:
+            laz.check_equal(fcntl.fcntl(policy, F_GET_SEALS), ALL_SEALS, "seals")
 
 
 @both("idle, init does not wake up")

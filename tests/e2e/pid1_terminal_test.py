@@ -51,6 +51,24 @@ def typed(mode):
         laz.check_equal((line["text"], line["errno"]), ("hello", 0), "line")
 
 
+@both("^C while it starts stops it, and nothing starts")
+def key_in_start(mode):
+    """It comes from the kernel, not from a process; init is in the foreground until there is a workload."""
+    if not INIT.enforces:
+        laz.skip("a peer is no sooner there than its workload")
+    with INIT.start(["say=started", "pause"], mode, ["tty", "hold"], source=True) as run:
+        run.trace("-e", "trace=execve", "-e", "inject=execve:delay_exit=300000:when=1")
+        run.wait_exec()
+        run.wait_armed()
+        end = time.monotonic() + 3
+        while not run.children() and time.monotonic() < end:
+            time.sleep(0.005)
+        laz.check(run.children(), "no setup was started")
+        keys(run, b"\x03")
+        laz.check_equal(str(run.wait()), f"exit {128 + INT}", "status")
+        laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")
+
+
 @both("^C, ^\\ and ^Z each reach the workload exactly once")
 def key_signals(mode):
     for key, number in ((b"\x03", INT), (b"\x1c", QUIT), (b"\x1a", TSTP)):

@@ -23,6 +23,7 @@ struct pieces {
     size_t cap;
     char **items;
     uint64_t skipped; /* links and folders inside a folder */
+    bool is_running;
     struct laz_verify *verify;
 };
 
@@ -58,21 +59,40 @@ static char *new_piece(struct pieces *pieces, size_t size)
     return piece;
 }
 
+/* As much as there was when it was opened: a trail may be written meanwhile. */
+static int read_piece(int fd, char *piece, size_t size, size_t *ret_length)
+{
+    size_t length = 0;
+    while (length < size) {
+        ssize_t n = read(fd, piece + length, size - length);
+        if (n < 0 && errno != EINTR) {
+            return -1;
+        }
+        if (n == 0) {
+            break;
+        }
+        length += n > 0 ? (size_t)n : 0;
+    }
+    *ret_length = length;
+    return 0;
+}
+
 static int add_file(struct pieces *pieces, int fd, const char *path, struct laz_err *err)
 {
     struct stat status;
     if (fstat(fd, &status) < 0) {
         return refused(path, err);
     }
-    size_t size = (size_t)status.st_size + 1; /* one more, to see the end */
-    char *piece = new_piece(pieces, size);
     size_t length = 0;
+    char *piece = new_piece(pieces, (size_t)status.st_size + 1);
     if (piece == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "%.256s: no memory", path);
     }
-    struct laz_err inner = {0};
-    if (laz_fd_read_all(fd, piece, size, &length, &inner) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, inner.sys_errno, "%.256s: %s", path, inner.message);
+    if (read_piece(fd, piece, (size_t)status.st_size, &length) < 0) {
+        return refused(path, err);
+    }
+    while (pieces->is_running && length > 0 && piece[length - 1] != '\n') {
+        length--; /* a line that is being written */
     }
     return laz_verify_add(pieces->verify, piece, length, err);
 }
@@ -348,7 +368,7 @@ static int collect(
 int laz_cli_verify(const struct laz_cli_arguments *arguments)
 {
     struct laz_err err = {0};
-    struct pieces pieces = {0};
+    struct pieces pieces = {.is_running = arguments->running};
     int result = 0;
     if (collect(arguments, &pieces, &err) < 0) {
         result = laz_cli_fail(&err, arguments->json);

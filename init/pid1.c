@@ -243,7 +243,7 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     }
     /* From here on the child works on the other processor. */
     hand_terminal(pid1, launch->pid);
-    laz_pid1_open_oom_events(pid1);
+    laz_pid1_note_oom_kills(pid1);
     pid1->started_ns = now_ns;
     const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
     laz_pid1_event(pid1, &forked, now_ns);
@@ -338,15 +338,14 @@ static bool may_spin(const struct laz_pid1 *pid1, uint64_t now_ns)
 }
 
 /* The child confines itself. Its listener is in our table as soon as its number is in the page;
- * nothing can wake us for that, so look for a while before going to sleep between two looks. */
+ * nothing can wake us for that, so the loop looks at every turn, for a while without sleeping. */
 static void turn_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_launch *launch = &pid1->launch;
     const volatile struct laz_confine_page *page = launch->page;
-    while (page->listener == -1 && page->failed == 0 && may_spin(pid1, laz_pid1_now_ns())) {
-        (void)sched_yield();
-    }
-    if (page->listener >= 0) {
+    if (page->listener == -1 && page->failed == 0) {
+        (void)sched_yield(); /* where there is one processor, the child needs it */
+    } else if (page->listener >= 0) {
         launch->listener = page->listener;
         laz_listener_init(&pid1->listener, launch->listener);
     } else if (page->listener == -2 && page->failed == 0) {
@@ -567,6 +566,8 @@ static void open_extras(struct laz_pid1 *pid1)
         pid1->terminal_fd =
                 fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3); /* stdin itself goes at the gate */
     }
+    /* often not there; opened before the fork, which shares the descriptors */
+    pid1->oom_fd = open("/sys/fs/cgroup/memory.events", O_RDONLY | O_CLOEXEC);
 }
 
 int laz_pid1_run(struct laz_pid1 *pid1)

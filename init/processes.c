@@ -3,7 +3,6 @@
  * Children of PID 1: reaping without losing a status, and signals to everybody but us. libc only.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -83,9 +82,8 @@ static int64_t read_oom_kills(const struct laz_pid1 *pid1)
     return laz_pid1_oom_kills(text);
 }
 
-void laz_pid1_open_oom_events(struct laz_pid1 *pid1)
+void laz_pid1_note_oom_kills(struct laz_pid1 *pid1)
 {
-    pid1->oom_fd = open("/sys/fs/cgroup/memory.events", O_RDONLY | O_CLOEXEC); /* often not there */
     pid1->oom_kills_before = read_oom_kills(pid1);
 }
 
@@ -105,7 +103,8 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1)
     pid1->main_reaped = true;
     note.ran_ms = (laz_pid1_now_ns() - pid1->started_ns) / 1000000;
     int64_t oom_kills = read_oom_kills(pid1);
-    note.oom_kills = oom_kills < 0 ? -1 : oom_kills - pid1->oom_kills_before;
+    bool known = oom_kills >= 0 && pid1->oom_kills_before >= 0;
+    note.oom_kills = known ? oom_kills - pid1->oom_kills_before : -1;
     laz_trail_exit(&pid1->trail, &note);
     pid1->totals.reaped++;
 }

@@ -222,7 +222,8 @@ static void on_main_exited(struct laz_state *state, const struct laz_image *imag
     state->phase = LAZ_PHASE_DRAINING;
     set_deadline(state, now_ns, image->drain_ms);
     add(actions, LAZ_DO_RELEASE);
-    /* Until main is reaped its pid and group cannot be anybody else's: signal first, reap then. */
+    /* Until main is reaped its pid and group cannot be anybody else's: signal first, reap then.
+     * Where init is PID 1 the driver may turn that round, because it signals nobody by number. */
     add(actions, LAZ_DO_TERM_OTHERS);
     if (image->drain_ms == 0) {
         kill_strays(state, now_ns, actions);

@@ -130,6 +130,11 @@ static int emit(struct laz_chain *chain, enum laz_trail_kind kind, size_t head,
         return -1;
     }
     size_t before = out->len;
+    size_t added = sizeof(",\"h\":\"\"") + 2 * sizeof(h); /* and the line feed */
+    added += signer == NULL ? 0 : sizeof(",\"sig\":\"\"") - 1 + 2 * sizeof(signature);
+    if (chain->line.len + added > LAZ_TRAIL_LINE_MAX) {
+        return full(err);
+    }
     laz_buf_put(out, chain->line.data, head);
     laz_buf_str(out, ",\"h\":\"");
     put_hex(out, h, sizeof(h));
@@ -196,7 +201,8 @@ int laz_chain_log(struct laz_chain *chain, const struct laz_record *record, cons
     if (chain->signer == NULL) {
         return closed(err);
     }
-    if (build(chain, record, NULL, members, length) == 0) {
+    if (build(chain, record, NULL, members, length) == 0 ||
+            chain->line.len + 1 > LAZ_TRAIL_LINE_MAX) {
         return full(err);
     }
     size_t before = out->len;

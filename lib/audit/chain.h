@@ -74,7 +74,9 @@ struct laz_lost {
 LAZ_MUST_CHECK int laz_chain_gap(struct laz_chain *chain, struct timespec when,
         const struct laz_lost *lost, struct laz_buf *out, struct laz_err *err);
 
-/* Sign, and change the key: the one that signed is gone when this returns. */
+/* Sign, and change the key: the one that signed is gone when this returns. The open block is closed
+ * first, and stays closed, and in `out`, should there be no room for the checkpoint itself;
+ * likewise with the final record. */
 LAZ_MUST_CHECK int laz_chain_checkpoint(struct laz_chain *chain, struct timespec when,
         const struct laz_anchor *anchors, size_t n, struct laz_buf *out, struct laz_err *err);
 

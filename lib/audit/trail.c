@@ -81,7 +81,7 @@ static inline bool is_plain(unsigned char c)
 }
 
 /* Behind the opening quote: to behind the closing one. Escapes are JSON's; control characters and
- * quotes are escaped, and what is escaped needs it, so that every string has one form. */
+ * quotes are escaped. */
 static bool read_quoted(struct laz_trail_reader *reader, struct laz_span *ret)
 {
     const char *at = reader->at;
@@ -309,7 +309,7 @@ bool laz_trail_parse(struct laz_span record, struct laz_trail_line *ret)
 {
     struct laz_trail_reader reader = {.at = record.at, .end = record.at + record.length};
     struct laz_trail_line line = {.kind = LAZ_TRAIL_EVENT};
-    if (record.length > LAZ_TRAIL_LINE_MAX || !read_head(&reader, &line) ||
+    if (record.length >= LAZ_TRAIL_LINE_MAX || !read_head(&reader, &line) ||
             !laz_trail_read_hex(&reader, "chain", line.chain, sizeof(line.chain))) {
         return false;
     }

@@ -16,7 +16,7 @@
 #define LAZ_CHAIN_ID_SIZE   16
 #define LAZ_SIGNATURE_SIZE  64
 #define LAZ_PUBLIC_KEY_SIZE 32
-#define LAZ_TRAIL_LINE_MAX  (1U << 20) /* bytes of a record, without the line feed */
+#define LAZ_TRAIL_LINE_MAX  (1U << 20) /* bytes of a record, line feed included */
 #define LAZ_TRAIL_PREV_SIZE 8          /* bytes of the hash before that are repeated as `prev` */
 
 /* X(ENUM, "ev", the byte that the hash begins with): the kinds that make the chain. */

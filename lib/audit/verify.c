@@ -66,6 +66,8 @@ static int add_record(struct laz_verify *verify, struct laz_span record,
     struct laz_entry *entry = &verify->entries[verify->n];
     *entry = (struct laz_entry){.record = record, .seq = line->seq, .order = verify->n};
     (void)memcpy(entry->chain, line->chain, sizeof(entry->chain));
+    (void)memcpy(entry->h, line->h, sizeof(entry->h));
+    entry->is_log = line->kind == LAZ_TRAIL_LOG;
     verify->n++;
     return 0;
 }
@@ -200,11 +202,9 @@ static void check_seen(struct laz_chain_verdict *verdict, const struct laz_entry
         low = is_before ? middle + 1 : low;
         high = is_before ? high : middle;
     }
-    struct laz_trail_line line;
     if (low == n || entries[low].seq != seen->seq) {
         laz_verdict_incomplete(verdict, LAZ_COMPLETE_TRUNCATED);
-    } else if (!laz_trail_parse(entries[low].record, &line) || line.kind == LAZ_TRAIL_LOG ||
-            memcmp(line.h, seen->h, sizeof(line.h)) != 0) {
+    } else if (entries[low].is_log || memcmp(entries[low].h, seen->h, sizeof(seen->h)) != 0) {
         laz_verdict_fork(verdict, seen->seq);
     }
 }

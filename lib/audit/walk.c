@@ -30,7 +30,8 @@ struct walk {
     uint64_t open_bytes;
     bool has_seen_block;
     bool has_gap;
-    uint64_t *chained; /* of each entry: how many in front of it are chained */
+    struct laz_seen continues; /* what the genesis says; is_continued is false if nothing */
+    uint64_t *chained;         /* of each entry: how many in front of it are chained */
     struct laz_ranges missing;
     struct laz_ranges named; /* by gaps */
 };
@@ -118,10 +119,9 @@ static size_t find_place(const struct walk *walk, uint64_t seq)
 static void check_anchor(struct walk *walk, const struct laz_place *anchor)
 {
     size_t at = find_place(walk, anchor->seq);
-    struct laz_trail_line line;
-    if (at < walk->n && walk->entries[at].seq == anchor->seq &&
-            laz_trail_parse(walk->entries[at].record, &line) &&
-            (line.kind == LAZ_TRAIL_LOG || memcmp(line.h, anchor->h, sizeof(line.h)) != 0)) {
+    const struct laz_entry *entry = &walk->entries[at];
+    if (at < walk->n && entry->seq == anchor->seq &&
+            (entry->is_log || memcmp(entry->h, anchor->h, sizeof(entry->h)) != 0)) {
         laz_verdict_fork(walk->verdict, anchor->seq);
     }
 }
@@ -176,10 +176,10 @@ static const char *on_genesis(struct walk *walk, const struct laz_trail_line *li
                 !laz_trail_read_text(&reader, "}")) {
             return "a genesis has other members";
         }
-        laz_seen_add(walk->seen, &before);
+        walk->continues = before;
     }
-    if (!laz_trail_read_done(&reader) || line->seq != 0) {
-        return line->seq != 0 ? "a genesis is the first record" : "a genesis has other members";
+    if (!laz_trail_read_done(&reader)) {
+        return "a genesis has other members";
     }
     walk->knows_key = true;
     walk->knows_signature = true;
@@ -300,7 +300,9 @@ static const char *on_gap(struct walk *walk, const struct laz_trail_line *line)
         return "a gap names what is not before it";
     }
     walk->has_gap = walk->has_gap || count > 0 || bytes > 0;
-    walk->lost += count;
+    if (__builtin_add_overflow(walk->lost, count, &walk->lost)) {
+        return "a gap counts other records";
+    }
     if (range.last == 0) {
         return NULL;
     }
@@ -397,7 +399,6 @@ static const char *on_kind(struct walk *walk, const struct laz_trail_line *line)
     case LAZ_TRAIL_BLOCK:
         return on_block(walk, line);
     case LAZ_TRAIL_EVENT:
-        return line->seq == 0 ? "the first record is no genesis" : NULL;
     case LAZ_TRAIL_LOG:
     case LAZ_TRAIL_KIND_COUNT:
         break;
@@ -415,22 +416,26 @@ static void walk_one(struct walk *walk, const struct laz_entry *entry)
         return;
     }
     walk->verdict->last_when = line.when;
+    if ((line.seq == 0) != (line.kind == LAZ_TRAIL_GENESIS)) {
+        laz_verdict_break(walk->verdict, line.seq,
+                line.seq == 0 ? "the first record is no genesis" : "a genesis is the first record");
+    }
     if (walk->is_closed) {
         laz_verdict_break(walk->verdict, line.seq, "a record behind the final one");
     }
     walk->chained[at + 1] = walk->chained[at] + (line.kind == LAZ_TRAIL_LOG ? 0 : 1);
     if (line.kind == LAZ_TRAIL_LOG) {
-        if (line.seq == 0) {
-            laz_verdict_break(walk->verdict, 0, "the first record is no genesis");
-        }
         on_log(walk, entry->record, line.seq);
         return;
     }
     const char *why = check_link(walk, &line);
+    bool is_genesis = line.kind == LAZ_TRAIL_GENESIS;
     const char *other = on_kind(walk, &line);
     why = why != NULL ? why : other;
     if (why != NULL) {
         laz_verdict_break(walk->verdict, line.seq, why);
+    } else if (is_genesis && line.seq == 0 && walk->continues.is_continued) {
+        laz_seen_add(walk->seen, &walk->continues);
     }
     walk->knows_before = true;
     (void)memcpy(walk->before, line.h, sizeof(line.h));

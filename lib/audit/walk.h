@@ -25,6 +25,8 @@ struct laz_entry {
     struct laz_span record; /* borrowed from what was added */
     uint8_t chain[LAZ_CHAIN_ID_SIZE];
     uint64_t seq;
+    bool is_log;
+    uint8_t h[LAZ_SHA256_SIZE]; /* as it says; of a chained record */
     size_t order; /* in which it came: the first story at a place is the one that is followed */
 };
 

@@ -137,7 +137,8 @@ enum {
 
 static bool key_is(const char *key, size_t length, const char *wanted)
 {
-    return strncmp(key, wanted, length) == 0 && wanted[length] == '\0';
+    return length > 0 && key[0] == wanted[0] && length == strlen(wanted) &&
+            memcmp(key, wanted, length) == 0;
 }
 
 static bool parse_line(const char *key, size_t length, struct line value,

@@ -4,6 +4,7 @@
  */
 #include "confine/descriptors.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,9 +40,10 @@ static int number_of(const char *name)
     return number;
 }
 
+/* The table is shared with init, which opens and closes files of its own meanwhile. */
 static int mark(int fd)
 {
-    return fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 && errno != EBADF ? -1 : 0;
 }
 
 /* The kernel lists by number, so that closing on the way leaves nobody out. */

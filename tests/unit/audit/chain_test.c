@@ -278,3 +278,30 @@ Test(chain, an_anchor_shows_a_cut_tail_and_another_story)
     }
     end(&made);
 }
+
+/* What the writer makes, the reader takes: the longest record, and no longer one. */
+Test(chain, the_longest_record_is_a_record)
+{
+    struct made made = {0};
+    begin(&made, NULL);
+    char *members = malloc(LAZ_TRAIL_LINE_MAX);
+    const struct laz_record record = {.ev = "x", .exe = "", .obj = "", .act = "", .when = when};
+    memset(members, 'a', LAZ_TRAIL_LINE_MAX);
+    memcpy(members, "\"m\":\"", 5);
+    size_t longest = LAZ_TRAIL_LINE_MAX;
+    int result = -1;
+    while (result < 0) {
+        struct laz_err err = {0};
+        longest--;
+        members[longest - 1] = '"';
+        result = laz_chain_event(made.chain, &record, members, longest, &made.out, &err);
+        members[longest - 1] = 'a';
+    }
+    cr_assert_gt(longest, LAZ_TRAIL_LINE_MAX - 500);
+    final(&made);
+    struct laz_chain_verdict verdict = judge(made.out.data, made.out.len);
+    cr_assert_eq(verdict.integrity, LAZ_INTEGRITY_OK, "%s", verdict.broken_why);
+    cr_assert_eq(verdict.completeness, LAZ_COMPLETE_CLOSED);
+    free(members);
+    end(&made);
+}

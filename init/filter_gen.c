@@ -124,6 +124,15 @@ static int add_entry(struct listed *listed, size_t i, const struct entry *entry)
     return 0;
 }
 
+static int add_list(struct listed *listed, size_t at, const struct list *list)
+{
+    int result = 0;
+    for (size_t i = 0; i < list->n && result == 0; i++) {
+        result = add_entry(listed, at + i, &list->entries[i]);
+    }
+    return result;
+}
+
 static int make_policy(
         struct listed *listed, const struct list *own, const struct list *instrumented)
 {
@@ -135,13 +144,11 @@ static int make_policy(
         listed->decisions[i].base = kill;
         listed->decisions[i].otherwise = kill;
     }
-    size_t n = own->n + instrumented->n;
-    int result = n <= ENTRIES_MAX ? 0 : fail("too many lines", "raise ENTRIES_MAX");
-    for (size_t i = 0; i < n && result == 0; i++) {
-        result = add_entry(
-                listed, i, i < own->n ? &own->entries[i] : &instrumented->entries[i - own->n]);
+    if (own->n + instrumented->n > ENTRIES_MAX) {
+        return fail("too many lines", "raise ENTRIES_MAX");
     }
-    return result;
+    int result = add_list(listed, 0, own);
+    return result == 0 ? add_list(listed, own->n, instrumented) : result;
 }
 
 static int write_header(const char *path, const char *name, const struct laz_filter *filter)

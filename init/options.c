@@ -22,7 +22,8 @@ static int take_value(
 {
     const char *word = **argv;
     size_t length = strlen(name);
-    if (strncmp(word, name, length) != 0 || (word[length] != '\0' && word[length] != '=')) {
+    if (word == NULL || strncmp(word, name, length) != 0 ||
+            (word[length] != '\0' && word[length] != '=')) {
         return 0;
     }
     if (word[length] == '=') {

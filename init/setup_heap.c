@@ -60,33 +60,33 @@ void *malloc(size_t size)
     return block + 1;
 }
 
-void free(void *memory)
+void free(void *ptr)
 {
-    (void)memory;
+    (void)ptr;
 }
 
-void *calloc(size_t n, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
     size_t total = 0;
-    if (!laz_mul_size(n, size, &total)) {
+    if (!laz_mul_size(nmemb, size, &total)) {
         errno = ENOMEM;
         return NULL;
     }
     return malloc(total);
 }
 
-void *realloc(void *memory, size_t size)
+void *realloc(void *ptr, size_t size)
 {
-    if (memory == NULL) {
+    if (ptr == NULL) {
         return malloc(size);
     }
-    const struct block *old = (const struct block *)memory - 1;
+    const struct block *old = (const struct block *)ptr - 1;
     if (size <= old->size) {
-        return memory;
+        return ptr;
     }
     void *grown = malloc(size);
     if (grown != NULL) {
-        (void)memcpy(grown, memory, old->size);
+        (void)memcpy(grown, ptr, old->size);
     }
     return grown;
 }

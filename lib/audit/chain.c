@@ -156,36 +156,67 @@ static int emit(struct laz_chain *chain, enum laz_trail_kind kind, size_t head,
     return 0;
 }
 
-static int add(struct laz_chain *chain, enum laz_trail_kind kind, const struct laz_record *record,
-        const char *members, size_t length, const struct laz_signer *signer, struct laz_buf *out,
-        struct laz_err *err)
+/* A record that is to be chained. */
+struct item {
+    enum laz_trail_kind kind;
+    const struct laz_record *record;
+    const char *members;
+    size_t length;
+    const struct laz_signer *signer; /* NULL: not signed */
+};
+
+static int add(
+        struct laz_chain *chain, const struct item *item, struct laz_buf *out, struct laz_err *err)
 {
     if (chain->signer == NULL) {
         return closed(err);
     }
     char prev[2 * LAZ_TRAIL_PREV_SIZE + 1];
     laz_format_hex(chain->last.h, LAZ_TRAIL_PREV_SIZE, prev);
-    size_t head = build(chain, record, prev, members, length);
-    return head == 0 ? full(err) : emit(chain, kind, head, signer, out, err);
+    size_t head = build(chain, item->record, prev, item->members, item->length);
+    return head == 0 ? full(err) : emit(chain, item->kind, head, item->signer, out, err);
 }
 
 int laz_chain_event(struct laz_chain *chain, const struct laz_record *record, const char *members,
         size_t length, struct laz_buf *out, struct laz_err *err)
 {
-    return add(chain, LAZ_TRAIL_EVENT, record, members, length, NULL, out, err);
+    const struct item item = {
+            .kind = LAZ_TRAIL_EVENT, .record = record, .members = members, .length = length};
+    return add(chain, &item, out, err);
 }
 
-/* The chain's own records: `ev`, how grave, and d as chain->members has it. */
-static int add_own(struct laz_chain *chain, enum laz_trail_kind kind, const char *ev, int severity,
-        struct timespec when, const struct laz_signer *signer, struct laz_buf *out,
-        struct laz_err *err)
+/* The chain's own records; genesis, checkpoint and final are signed. */
+static const struct {
+    const char *ev;
+    int severity;
+    bool is_signed;
+} own_records[LAZ_TRAIL_KIND_COUNT] = {
+        [LAZ_TRAIL_GENESIS] = {"chain.genesis", 1, true},
+        [LAZ_TRAIL_CHECKPOINT] = {"chain.checkpoint", 0, true},
+        [LAZ_TRAIL_FINAL] = {"chain.final", 1, true},
+        [LAZ_TRAIL_GAP] = {"chain.gap", 6, false},
+        [LAZ_TRAIL_BLOCK] = {"log.block", 0, false},
+};
+
+/* With d as chain->members has it. */
+static int add_own(struct laz_chain *chain, enum laz_trail_kind kind, struct timespec when,
+        struct laz_buf *out, struct laz_err *err)
 {
-    const struct laz_record record = {
-            .ev = ev, .severity = severity, .exe = "", .obj = "trail", .act = "", .when = when};
+    const struct laz_record record = {.ev = own_records[kind].ev,
+            .severity = own_records[kind].severity,
+            .exe = "",
+            .obj = "trail",
+            .act = "",
+            .when = when};
     if (chain->members.overflow) {
         return full(err);
     }
-    return add(chain, kind, &record, chain->members.data, chain->members.len, signer, out, err);
+    const struct item item = {.kind = kind,
+            .record = &record,
+            .members = chain->members.data,
+            .length = chain->members.len,
+            .signer = own_records[kind].is_signed ? chain->signer : NULL};
+    return add(chain, &item, out, err);
 }
 
 static void own_members(struct laz_chain *chain, struct laz_json *json)
@@ -244,7 +275,7 @@ int laz_chain_block(
     laz_json_u64(&json, "last", chain->block_last);
     laz_json_u64(&json, "bytes", chain->block_bytes);
     hex_member(&json, "sha256", digest, sizeof(digest));
-    if (add_own(chain, LAZ_TRAIL_BLOCK, "log.block", 0, when, NULL, out, err) < 0) {
+    if (add_own(chain, LAZ_TRAIL_BLOCK, when, out, err) < 0) {
         return -1;
     }
     chain->block_bytes = 0;
@@ -261,28 +292,28 @@ int laz_chain_gap(struct laz_chain *chain, struct timespec when, const struct la
     laz_json_u64(&json, "count", lost->count);
     laz_json_u64(&json, "bytes", lost->bytes);
     laz_json_string(&json, "why", lost->why);
-    if (add_own(chain, LAZ_TRAIL_GAP, "chain.gap", 6, when, NULL, out, err) < 0) {
+    if (add_own(chain, LAZ_TRAIL_GAP, when, out, err) < 0) {
         return -1;
     }
     chain->lost += lost->count;
     return 0;
 }
 
-static void anchors_member(struct laz_json *json, const struct laz_anchor *anchors, size_t n)
+static void anchors_member(struct laz_json *json, const struct laz_anchors *anchors)
 {
     laz_json_array(json, "anchors");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < anchors->n; i++) {
         laz_json_object(json, NULL);
-        laz_json_string(json, "sink", anchors[i].sink);
-        laz_json_u64(json, "seq", anchors[i].seq);
-        hex_member(json, "h", anchors[i].h, sizeof(anchors[i].h));
+        laz_json_string(json, "sink", anchors->items[i].sink);
+        laz_json_u64(json, "seq", anchors->items[i].seq);
+        hex_member(json, "h", anchors->items[i].h, sizeof(anchors->items[i].h));
         laz_json_object_end(json);
     }
     laz_json_array_end(json);
 }
 
 int laz_chain_checkpoint(struct laz_chain *chain, struct timespec when,
-        const struct laz_anchor *anchors, size_t n, struct laz_buf *out, struct laz_err *err)
+        const struct laz_anchors *anchors, struct laz_buf *out, struct laz_err *err)
 {
     if (laz_chain_block(chain, when, out, err) < 0) {
         return -1;
@@ -298,10 +329,9 @@ int laz_chain_checkpoint(struct laz_chain *chain, struct timespec when,
     laz_json_u64(&json, "epoch", chain->epoch);
     laz_json_u64(&json, "records", chain->n_unsigned);
     laz_json_u64(&json, "lost", chain->lost);
-    anchors_member(&json, anchors, n);
+    anchors_member(&json, anchors);
     hex_member(&json, "pk", public_key, sizeof(public_key));
-    if (add_own(chain, LAZ_TRAIL_CHECKPOINT, "chain.checkpoint", 0, when, chain->signer, out, err) <
-            0) {
+    if (add_own(chain, LAZ_TRAIL_CHECKPOINT, when, out, err) < 0) {
         laz_signer_free(next);
         return -1;
     }
@@ -313,7 +343,7 @@ int laz_chain_checkpoint(struct laz_chain *chain, struct timespec when,
 }
 
 int laz_chain_final(struct laz_chain *chain, struct timespec when, int exit_code,
-        const struct laz_anchor *anchors, size_t n, struct laz_buf *out, struct laz_err *err)
+        const struct laz_anchors *anchors, struct laz_buf *out, struct laz_err *err)
 {
     if (laz_chain_block(chain, when, out, err) < 0) {
         return -1;
@@ -324,8 +354,8 @@ int laz_chain_final(struct laz_chain *chain, struct timespec when, int exit_code
     laz_json_u64(&json, "exit", (uint64_t)exit_code);
     laz_json_u64(&json, "records", chain->seq + 1);
     laz_json_u64(&json, "lost", chain->lost);
-    anchors_member(&json, anchors, n);
-    if (add_own(chain, LAZ_TRAIL_FINAL, "chain.final", 1, when, chain->signer, out, err) < 0) {
+    anchors_member(&json, anchors);
+    if (add_own(chain, LAZ_TRAIL_FINAL, when, out, err) < 0) {
         return -1;
     }
     laz_signer_free(chain->signer);
@@ -356,8 +386,7 @@ static int put_genesis(struct laz_chain *chain, const struct laz_chain_start *st
         hex_member(&json, "h", start->before->h, sizeof(start->before->h));
         laz_json_object_end(&json);
     }
-    if (add_own(chain, LAZ_TRAIL_GENESIS, "chain.genesis", 1, start->when, chain->signer, out,
-                err) < 0) {
+    if (add_own(chain, LAZ_TRAIL_GENESIS, start->when, out, err) < 0) {
         return -1;
     }
     chain->n_unsigned = 0;

@@ -28,6 +28,11 @@ struct laz_anchor {
     uint8_t h[LAZ_SHA256_SIZE];
 };
 
+struct laz_anchors {
+    size_t n;
+    const struct laz_anchor *items;
+};
+
 struct laz_chain_start {
     const char *task;
     const char *ctr;
@@ -78,11 +83,11 @@ LAZ_MUST_CHECK int laz_chain_gap(struct laz_chain *chain, struct timespec when,
  * first, and stays closed, and in `out`, should there be no room for the checkpoint itself;
  * likewise with the final record. */
 LAZ_MUST_CHECK int laz_chain_checkpoint(struct laz_chain *chain, struct timespec when,
-        const struct laz_anchor *anchors, size_t n, struct laz_buf *out, struct laz_err *err);
+        const struct laz_anchors *anchors, struct laz_buf *out, struct laz_err *err);
 
 /* The last record. The key is gone; every later call fails with LAZ_E_INTERNAL. */
 LAZ_MUST_CHECK int laz_chain_final(struct laz_chain *chain, struct timespec when, int exit_code,
-        const struct laz_anchor *anchors, size_t n, struct laz_buf *out, struct laz_err *err);
+        const struct laz_anchors *anchors, struct laz_buf *out, struct laz_err *err);
 
 /* The last chained record: what a sink that acknowledges everything so far is anchored at. */
 void laz_chain_place(const struct laz_chain *chain, struct laz_place *ret);

@@ -16,6 +16,24 @@ static const char *const kind_names[LAZ_TRAIL_KIND_COUNT] = {
 #undef X
 };
 
+/* One more than the value of a lower-case digit; 0 for anything else. */
+static const uint8_t digit_values[256] = {['0'] = 1,
+        ['1'] = 2,
+        ['2'] = 3,
+        ['3'] = 4,
+        ['4'] = 5,
+        ['5'] = 6,
+        ['6'] = 7,
+        ['7'] = 8,
+        ['8'] = 9,
+        ['9'] = 10,
+        ['a'] = 11,
+        ['b'] = 12,
+        ['c'] = 13,
+        ['d'] = 14,
+        ['e'] = 15,
+        ['f'] = 16};
+
 struct laz_span laz_trail_find(const char *line, size_t length)
 {
     const struct laz_span nothing = {.at = line, .length = 0};
@@ -80,34 +98,33 @@ static inline bool is_plain(unsigned char c)
     return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
 }
 
+/* How long the escape is that begins here: \", \\ or \u and four digits; 0 if it is none. */
+static size_t escape_length(const char *at, const char *end)
+{
+    if (end - at < 2 || (at[1] != 'u' && at[1] != '"' && at[1] != '\\')) {
+        return 0;
+    }
+    size_t length = at[1] == 'u' ? 6 : 2;
+    if ((size_t)(end - at) < length) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if (digit_values[(unsigned char)at[i]] == 0) {
+            return 0;
+        }
+    }
+    return length;
+}
+
 /* Behind the opening quote: to behind the closing one. Escapes are JSON's; control characters and
  * quotes are escaped. */
 static bool read_quoted(struct laz_trail_reader *reader, struct laz_span *ret)
 {
     const char *at = reader->at;
-    for (;;) {
-        while (at < reader->end && is_plain((unsigned char)*at)) {
-            at++;
-        }
-        if (at == reader->end || *at == '"') {
-            break;
-        }
-        size_t step = 0;
-        if (*at == '\\') {
-            if (reader->end - at < 2) {
-                return false;
-            }
-            step = at[1] == 'u' ? 6 : 2;
-            if ((at[1] != 'u' && at[1] != '"' && at[1] != '\\') ||
-                    (size_t)(reader->end - at) < step) {
-                return false;
-            }
-            for (size_t i = 2; i < step; i++) {
-                bool is_hex = (at[i] >= '0' && at[i] <= '9') || (at[i] >= 'a' && at[i] <= 'f');
-                if (!is_hex) {
-                    return false;
-                }
-            }
+    while (at < reader->end && *at != '"') {
+        size_t step = 1;
+        if (!is_plain((unsigned char)*at)) {
+            step = *at == '\\' ? escape_length(at, reader->end) : 0;
         }
         if (step == 0) {
             return false;
@@ -131,24 +148,6 @@ bool laz_trail_read_string(struct laz_trail_reader *reader, const char *key, str
     *reader = ahead;
     return true;
 }
-
-/* One more than the value of a lower-case digit; 0 for anything else. */
-static const uint8_t digit_values[256] = {['0'] = 1,
-        ['1'] = 2,
-        ['2'] = 3,
-        ['3'] = 4,
-        ['4'] = 5,
-        ['5'] = 6,
-        ['6'] = 7,
-        ['7'] = 8,
-        ['8'] = 9,
-        ['9'] = 10,
-        ['a'] = 11,
-        ['b'] = 12,
-        ['c'] = 13,
-        ['d'] = 14,
-        ['e'] = 15,
-        ['f'] = 16};
 
 static bool parse_hex_span(struct laz_span span, uint8_t *ret, size_t size)
 {

@@ -280,7 +280,7 @@ static int compare_chains(
     return 0;
 }
 
-static int walk_all(struct laz_verify *verify, struct laz_hasher *hasher, struct laz_hasher *block,
+static int walk_all(struct laz_verify *verify, const struct laz_walk_tools *tools,
         struct part *parts, struct laz_err *err)
 {
     for (size_t first = 0; first < verify->n;) {
@@ -291,8 +291,7 @@ static int walk_all(struct laz_verify *verify, struct laz_hasher *hasher, struct
         size_t end = first;
         size_t n = drop_repeated(verify, first, verdict, &end);
         parts[verify->n_chains - 1] = (struct part){.first = first, .n = n};
-        if (laz_walk_chain(hasher, block, &verify->entries[first], n, verdict, &verify->seen, err) <
-                0) {
+        if (laz_walk_chain(tools, &verify->entries[first], n, verdict, err) < 0) {
             return -1;
         }
         first = end;
@@ -328,7 +327,9 @@ int laz_verify_run(struct laz_verify *verify, struct laz_err *err)
     if (hasher == NULL || block == NULL || parts == NULL) {
         (void)no_memory(err);
     } else {
-        result = walk_all(verify, hasher, block, parts, err);
+        const struct laz_walk_tools tools = {
+                .hasher = hasher, .block = block, .seen = &verify->seen};
+        result = walk_all(verify, &tools, parts, err);
     }
     laz_hasher_free(hasher);
     laz_hasher_free(block);

@@ -497,14 +497,13 @@ static void conclude(struct walk *walk)
     }
 }
 
-int laz_walk_chain(struct laz_hasher *hasher, struct laz_hasher *block,
-        const struct laz_entry *entries, size_t n, struct laz_chain_verdict *verdict,
-        struct laz_seen_list *seen, struct laz_err *err)
+int laz_walk_chain(const struct laz_walk_tools *tools, const struct laz_entry *entries, size_t n,
+        struct laz_chain_verdict *verdict, struct laz_err *err)
 {
-    struct walk walk = {.hasher = hasher,
-            .block = block,
+    struct walk walk = {.hasher = tools->hasher,
+            .block = tools->block,
             .verdict = verdict,
-            .seen = seen,
+            .seen = tools->seen,
             .entries = entries,
             .n = n,
             .err = err,
@@ -525,7 +524,7 @@ int laz_walk_chain(struct laz_hasher *hasher, struct laz_hasher *block,
         walk_one(&walk, &entries[i]);
     }
     conclude(&walk);
-    bool failed = walk.missing.failed || walk.named.failed || seen->failed;
+    bool failed = walk.missing.failed || walk.named.failed || tools->seen->failed;
     free(walk.missing.items);
     free(walk.named.items);
     free(walk.chained);

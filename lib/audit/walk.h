@@ -43,13 +43,20 @@ struct laz_seen_list {
     bool failed;
 };
 
+/* What all walks share. */
+struct laz_walk_tools {
+    struct laz_hasher *hasher;
+    struct laz_hasher *block;
+    struct laz_seen_list *seen;
+};
+
 void laz_seen_add(struct laz_seen_list *list, const struct laz_seen *seen);
 
 /* Fill in the verdict but for what other chains say. entries: of this chain, by seq, each place
  * once. What its genesis continues goes to `seen`. */
-LAZ_MUST_CHECK int laz_walk_chain(struct laz_hasher *hasher, struct laz_hasher *block,
+LAZ_MUST_CHECK int laz_walk_chain(const struct laz_walk_tools *tools,
         const struct laz_entry *entries, size_t n, struct laz_chain_verdict *verdict,
-        struct laz_seen_list *seen, struct laz_err *err);
+        struct laz_err *err);
 
 /* The verdicts' worst so far, and the first place. */
 void laz_verdict_break(struct laz_chain_verdict *verdict, uint64_t seq, const char *why);

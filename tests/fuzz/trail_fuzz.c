@@ -86,6 +86,7 @@ static void check_trail(const char *text, size_t length)
 static void make_whole(struct laz_buf *ret)
 {
     static const struct timespec when = {.tv_sec = 1800000000};
+    static const struct laz_anchors no_anchors = {0};
     const struct laz_chain_start start = {
             .task = "t", .ctr = "c", .boot = "b", .policy = "", .binary = "", .when = when};
     const struct laz_record event = {.ev = "x.y", .exe = "", .obj = "o", .act = "", .when = when};
@@ -97,9 +98,9 @@ static void make_whole(struct laz_buf *ret)
     for (int i = 0; i < 3; i++) {
         require(laz_chain_event(chain, &event, "\"n\":1", 5, ret, &err) == 0);
         require(laz_chain_log(chain, &line, "\"msg\":\"m\"", 9, ret, &err) == 0);
-        require(laz_chain_checkpoint(chain, when, NULL, 0, ret, &err) == 0);
+        require(laz_chain_checkpoint(chain, when, &no_anchors, ret, &err) == 0);
     }
-    require(laz_chain_final(chain, when, 0, NULL, 0, ret, &err) == 0);
+    require(laz_chain_final(chain, when, 0, &no_anchors, ret, &err) == 0);
     laz_chain_free(chain);
 }
 

@@ -10,6 +10,7 @@
 #include "core/num.h"
 
 static const struct timespec when = {.tv_sec = 1800000000};
+static const struct laz_anchors no_anchors = {0};
 
 struct made {
     struct laz_chain *chain;
@@ -52,12 +53,12 @@ static void log_line(struct made *made)
 
 static void checkpoint(struct made *made)
 {
-    cr_assert_eq(laz_chain_checkpoint(made->chain, when, NULL, 0, &made->out, &made->err), 0);
+    cr_assert_eq(laz_chain_checkpoint(made->chain, when, &no_anchors, &made->out, &made->err), 0);
 }
 
 static void final(struct made *made)
 {
-    cr_assert_eq(laz_chain_final(made->chain, when, 7, NULL, 0, &made->out, &made->err), 0);
+    cr_assert_eq(laz_chain_final(made->chain, when, 7, &no_anchors, &made->out, &made->err), 0);
 }
 
 static void end(struct made *made)
@@ -155,8 +156,8 @@ Test(chain, a_full_buffer_changes_nothing)
     cr_assert_eq(laz_chain_event(made.chain, &record, "", 0, &small, &err), -1);
     cr_assert_eq(laz_chain_log(made.chain, &record, "", 0, &small, &err), -1);
     cr_assert_eq(laz_chain_block(made.chain, when, &small, &err), -1);
-    cr_assert_eq(laz_chain_checkpoint(made.chain, when, NULL, 0, &small, &err), -1);
-    cr_assert_eq(laz_chain_final(made.chain, when, 0, NULL, 0, &small, &err), -1);
+    cr_assert_eq(laz_chain_checkpoint(made.chain, when, &no_anchors, &small, &err), -1);
+    cr_assert_eq(laz_chain_final(made.chain, when, 0, &no_anchors, &small, &err), -1);
     cr_assert_eq(small.len, 0);
     cr_assert_eq(err.kind, LAZ_E_MEMORY);
     final(&made);

@@ -239,19 +239,17 @@ def continued_twice():
 
 @case("without a genesis nothing vouches for a signature: a final record or a checkpoint cannot begin a chain")
 def no_genesis():
-    trail = records(CLOSED)
     for kind in ("chain.final", "chain.checkpoint"):
-        made = copy.deepcopy(next(r for r in trail if r["ev"] == kind))
+        made = next(r for r in records(CLOSED) if r["ev"] == kind)
         made["seq"], made["prev"], made["d"]["sig"] = 0, "0" * 16, "0" * 128
-        answer = product(forge.encode([made]))[1]["chains"][0]
-        laz.check_equal((answer["integrity"], answer["broken_seq"]), ("broken", 0), kind)
+        laz.check_equal(product(forge.encode([made]))[1]["chains"][0]["broken_seq"], 0, kind)
 
 
 @case("--running: a line that is being written is no finding; without it, it is")
 def torn():
-    whole = make("event a.b x\ncheckpoint\n")
-    laz.check_equal(product(whole + whole[:40], running=True)[0], 0, "--running")
-    laz.check_equal(product(whole + whole[:40])[1]["lines"]["malformed"], 1, "without")
+    torn_trail = make("event a.b x\ncheckpoint\n") + b'{"lz":1,"ev":"a'
+    laz.check_equal(product(torn_trail, running=True)[0], 0, "--running")
+    laz.check_equal(product(torn_trail)[1]["lines"]["malformed"], 1, "without")
 
 
 @case("the first record is the genesis, not a line of the workload")

@@ -168,7 +168,7 @@ Test(chain, a_full_buffer_changes_nothing)
 }
 
 /* A bit of each byte; all of them under LAZARET_LONG. */
-Test(chain, every_single_bit_counts, .timeout = 60)
+Test(chain, every_single_bit_counts, .timeout = 240)
 {
     struct made made;
     make_whole(&made);

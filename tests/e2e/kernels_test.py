@@ -115,13 +115,14 @@ def fill(archive, guest):
 
 # audit is arithmetic alone, for which an emulated processor takes longer than its tests wait.
 UNITS = sorted({folder.name for folder in (laz.ROOT / "tests" / "unit").iterdir() if folder.is_dir()} - {"audit"})
+UNITS_BUT = {"policy": "policy_load/hostile_texts_end_quickly"}  # it measures time
 
 
 def fill_units(archive, arch):
     """The unit tests with what they load and read. Their libraries have the same names for both architectures."""
     for unit in UNITS:
         archive.put(f"/units/unit_{unit}", program(arch, f"../tests/unit_{unit}"), 0o755)
-    for folder in ("/usr", "/lib64"):
+    for folder in ("/usr/bin", "/lib64"):
         archive.folder(folder)  # rules of Landlock name them
     for folder in ("tests/data", "policies", "docs"):
         archive.tree(f"/source/{folder}", laz.ROOT / folder)
@@ -204,7 +205,8 @@ def attack_jobs(letters):
 def unit_jobs():
     """The unit tests, which load real filters among other things."""
     start = "mkdir -p /dev/shm; mount -t tmpfs shm /dev/shm; cd /source && /units/unit_"
-    return {f"unit-{unit}": f"{start}{unit}\n" for unit in UNITS}
+    but = {unit: f" --filter '!({name})'" for unit, name in UNITS_BUT.items()}
+    return {f"unit-{unit}": f"{start}{unit}{but.get(unit, '')}\n" for unit in UNITS}
 
 
 def for_arch(jobs, arch):

@@ -252,17 +252,22 @@ class Run:
             except ProcessLookupError:
                 pass
 
-    def queue(self, number, value, pid=None):
-        """sigqueue() from outside the PID namespace."""
+    def queue(self, number, value, pid=None, sender=None):
+        """sigqueue() from outside the PID namespace; sender: who it says it is from, which the kernel lets it."""
         info = (ctypes.c_char * 128)()
         ctypes.c_int.from_buffer(info, 0).value = number
         ctypes.c_int.from_buffer(info, 8).value = -1
-        ctypes.c_int.from_buffer(info, 16).value = os.getpid()
+        ctypes.c_int.from_buffer(info, 16).value = os.getpid() if sender is None else sender
         ctypes.c_long.from_buffer(info, 24).value = value
         if _libc.syscall(_SYS_RT_SIGQUEUEINFO, pid or self.pid, number, info) != 0:
             error = ctypes.get_errno()
             if error != errno.ESRCH:  # it has ended, as it may for kill()
                 raise OSError(error, "rt_sigqueueinfo")
+
+    def kill_thread(self, number):
+        """tgkill() from outside the PID namespace."""
+        if _libc.syscall(system_calls()["tgkill"], self.pid, self.pid, int(number)) != 0:
+            raise OSError(ctypes.get_errno(), "tgkill")
 
     def wait_armed(self):
         """Wait until init blocks or catches TERM; nothing can be said about a signal before that."""

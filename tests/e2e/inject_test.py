@@ -231,11 +231,17 @@ def loop_fails(scenario):
     each(scenario.name, scenario, baseline, failing_plans(points(baseline, ("loop",)), LOOP_ERRORS, most), judge)
 
 
+def at_work(base, what, words):
+    """A scenario whose workload works before it ends, and may not be given the time for it at once."""
+    patient = adapters.merged(base.policy, {"shutdown": {"grace": "1500ms"}})
+    return base._replace(name=f"{base.name}, {what}", words=words, policy=patient)
+
+
 for each_base in (PID1, NESTED, SCENARIOS[3]):
-    for words, what in ((["work", "exit"], "ends"), (["work", "term"], "is stopped")):
-        label = f"{each_base.name}, the workload works and {what}"
-        laz.case(f"each call of the loop fails in turn: the code stays right [{label}]")(
-            lambda s=each_base._replace(name=label, words=words): loop_fails(s))
+    for end, what in (("exit", "the workload works and ends"), ("term", "the workload works and is stopped")):
+        working = at_work(each_base, what, ["work", end])
+        laz.case(f"each call of the loop fails in turn: the code stays right [{working.name}]")(
+            lambda s=working: loop_fails(s))
 
 
 # --- interrupted at every second use -------------------------------------------------------------------------
@@ -255,9 +261,9 @@ def interrupted(scenario):
 
 
 for each_base in (PID1, NESTED, SCENARIOS[3]):
-    label = f"{each_base.name}, interrupted"
-    laz.case(f"whatever waits is interrupted at every second use: right all the same, or refused by name [{label}]")(
-        lambda s=each_base._replace(name=label, words=["work", "term"]): interrupted(s))
+    working = at_work(each_base, "interrupted", ["work", "term"])
+    laz.case(f"whatever waits is interrupted at every second use: right all the same, or refused by name [{working.name}]")(
+        lambda s=working: interrupted(s))
 
 
 # --- a kernel that has less --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import fence
 import laz
 import scenarios
 from adapters import STOP_SIGNALS, both, sample
-from fence import CONT, HUP, INT, KILL, QUIT, TERM, TSTP, USR1, USR2, WINCH, mask
+from fence import CHLD, CONT, HUP, INT, KILL, QUIT, TERM, TSTP, USR1, USR2, WINCH, mask
 
 INIT = adapters.subject()
 OTHERS = [n for n in fence.FORWARDABLE if n not in STOP_SIGNALS]
@@ -211,6 +211,43 @@ def stop_from_inside(mode):
 def stop_from_workload(mode):
     only_lazaret("tells senders apart")
     laz.check_equal(scenarios.signal_from_workload(INIT, mode), "not a stop", "TERM from the workload")
+
+
+@both("a stop counts by tgkill as by kill")
+def stop_by_thread(mode):
+    with INIT.start(["until=15", "exit=7"], mode) as run:
+        run.expect("listening")
+        run.kill_thread(TERM)
+        laz.check_equal(str(run.wait(3)), "exit 7", "TERM by tgkill")
+
+
+@both("a queued stop signal is no stop, whoever it says it is from")
+def stop_queued(mode):
+    """Under a negative code the kernel takes any sender's word for its pid, also that it is 0: somebody outside."""
+    only_lazaret("tells senders apart")
+    with INIT.start(["until=10"], mode) as run:
+        run.expect("listening")
+        for i, sender in enumerate((0, 1, None)):
+            run.queue(TERM, 0, sender=sender)
+            end = time.monotonic() + 3
+            while len(adapters.events(run, "stop.request")) <= i and time.monotonic() < end:
+                time.sleep(0.005)
+            said = [e["act"] for e in adapters.events(run, "stop.request")]
+            laz.check_equal(said, ["refused"] * (i + 1), f"records, the last one's sender {sender}")
+        run.kill(USR1)
+        laz.check_equal(str(run.wait()), "exit 0", "after a later harmless signal")
+        laz.check_equal(run.seen("signal", sig=int(TERM)), [], "what the workload got")
+
+
+@both("a SIGCHLD that somebody sends is forwarded, one of a child is not")
+def sent_child_signal(mode):
+    with INIT.start(["stray=double:0", f"until={mask(CHLD)}", "exit=7"], mode) as run:
+        run.expect("stray")
+        run.expect("listening")
+        run.seen("signal", settle=0.1)
+        laz.check_equal(run.seen("signal", sig=int(CHLD)), [], "of a child")
+        run.kill(CHLD)
+        laz.check_equal(str(run.wait(3)), "exit 7", "SIGCHLD by kill")
 
 
 def stop_from_parent():

@@ -116,6 +116,20 @@ def forks_while_killed(mode):
         laz.check_equal(run.leftovers(), [], "processes that are left")
 
 
+@both("a forced stop kills the workload's group with it, without a drain")
+def forced_group(mode):
+    """Deaf to TERM, it shared the grace; only what has left the group is asked to leave."""
+    if not INIT.enforces:
+        laz.skip("no peer forces a stop")
+    policy = {"shutdown": {"grace": "200ms", "drain": "4s"}}
+    with INIT.start([f"ignore={mask(TERM)}", "stray=group:deaf", "say=up", "pause"], mode, policy=policy) as run:
+        run.expect("stray")
+        run.expect("say")
+        run.kill(TERM)
+        laz.check_equal(str(run.wait(2.5)), "exit 137", "status")
+        laz.check_equal(run.seen("signal", name="stray-group"), [], "what the group heard before")
+
+
 @both("a workload stuck in a vfork that never ends does not hold up a stop")
 def uninterruptible(mode):
     """A parent in vfork waits uninterruptibly, but for SIGKILL, until its child execs or ends."""

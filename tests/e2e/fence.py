@@ -252,12 +252,13 @@ class Run:
             except ProcessLookupError:
                 pass
 
-    def queue(self, number, value, pid=None, sender=None):
-        """sigqueue() from outside the PID namespace; sender: who it says it is from, which the kernel lets it."""
+    def queue(self, number, value, pid=None, sender=None, uid=0):
+        """sigqueue() from outside the PID namespace; sender, uid: who it says it is from, which the kernel lets it."""
         info = (ctypes.c_char * 128)()
         ctypes.c_int.from_buffer(info, 0).value = number
         ctypes.c_int.from_buffer(info, 8).value = -1
         ctypes.c_int.from_buffer(info, 16).value = os.getpid() if sender is None else sender
+        ctypes.c_int.from_buffer(info, 20).value = uid
         ctypes.c_long.from_buffer(info, 24).value = value
         if _libc.syscall(_SYS_RT_SIGQUEUEINFO, pid or self.pid, number, info) != 0:
             error = ctypes.get_errno()

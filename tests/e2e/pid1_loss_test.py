@@ -7,6 +7,7 @@ TERM at a random moment; what is lost shows as a workload that runs on. The cont
 import time
 
 import adapters
+import fence
 import laz
 from fence import TERM
 from scenarios import race
@@ -103,8 +104,8 @@ def stop_slow_setup():
     """lazaret-setup, like init itself, stands still for 0.7 s after its exec; the stop does not wait."""
     if not INIT.enforces:
         laz.skip("a peer has no setup")
-    for delay in (0.05, 0.4):
-        with INIT.start(["say=started", "pause"], "pid1", conditions=["hold"], source=True) as run:
+    for mode, delay in (("pid1", 0.05), ("pid1", 0.4), ("nested", 0.2)):
+        with INIT.start(["say=started", "pause"], mode, conditions=["hold"], source=True) as run:
             run.trace("-e", "trace=execve", "-e", "inject=execve:delay_exit=700000:when=1")
             run.wait_exec()
             run.wait_armed()
@@ -115,6 +116,8 @@ def stop_slow_setup():
             laz.check_equal(str(ended), "exit 143", f"TERM {delay} s into a slow setup")
             laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")
             laz.check((ended.t - sent) / 1e9 < 1.3, "the stop waited for the setup")
+            left = [fence.comm(p) for p in run.inhabitants() if fence.state(p) not in "ZX"]
+            laz.check_equal(set(left), {"fence"}, "who is left")
 
 
 laz.case("a stop during a slow setup ends it, and nothing starts")(stop_slow_setup)

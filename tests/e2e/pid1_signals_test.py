@@ -58,14 +58,15 @@ def job_control_control():
 laz.case("control: the same test catches catatonit, which swallows TSTP")(job_control_control)
 
 
-@both("a queued payload arrives with its code and value")
+@both("a queued payload arrives with its code, its value and its user")
 def payload(mode):
     for number in (40, int(USR1)):
         with INIT.start([f"until={number}"], mode) as run:
             run.expect("listening")
-            run.queue(number, 0x7766554433221100)
+            run.queue(number, 0x7766554433221100, uid=4242)
             seen = run.expect("signal", sig=number, timeout=3)
-            laz.check_equal((seen["code"], seen["value"]), (-1, 0x7766554433221100), f"signal {number}")
+            payload = (seen["code"], seen["value"], seen["uid"])
+            laz.check_equal(payload, (-1, 0x7766554433221100, 4242), f"signal {number}: code, value, user")
 
 
 @both("queued real-time signals all arrive, in order, none merged")
@@ -102,15 +103,15 @@ def queue_full(mode):
 
 
 def starting(mode, policy=None):
-    """A run whose workload's exec takes 0.4 s longer; returned when init waits for it.
+    """A run whose workload's exec takes 0.6 s longer; returned as soon as init listens.
 
     strace counts per process, so the delay comes before init's own exec too, and before a setup child's.
     """
     run = INIT.start(["say=started", "pause"], mode, conditions=["hold"], policy=policy)
     run.trace("-e", "trace=kill,tgkill,rt_sigqueueinfo,pidfd_send_signal,execve",
-              "-e", "inject=execve:delay_enter=400000:when=1")
+              "-e", "inject=execve:delay_enter=600000:when=1")
     run.wait_exec()
-    time.sleep(0.15)
+    run.wait_armed()
     return run
 
 

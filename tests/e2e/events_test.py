@@ -132,7 +132,8 @@ def full_stream():
 
 @case("a stream whose reader is gone hurts nobody: the SIGPIPE is init's own, and is not forwarded")
 def broken_stream():
-    with INIT.start([f"ask={CALL},3", "until=10", f"ask={CALL},3", "exit=7"], prepare=small_pipe) as run:
+    words = [f"ask={CALL},3", "until=10", f"ask={CALL},3", "sleep=200", "exit=7"]
+    with INIT.start(words, prepare=small_pipe) as run:
         run.expect("listening")
         check(drained([]), "nothing came through the pipe")
         os.close(small_pipe.fd)

@@ -5,6 +5,7 @@ Items 6, 7 and 12 of the conformance list. A status that is lost or invented tel
 failed task succeeded.
 """
 import os
+import signal
 
 import adapters
 import fence
@@ -73,6 +74,21 @@ def exit_severity(mode):
             run.wait()
             record = adapters.events(run, "proc.exit")[0]
             laz.check_equal((record["act"], record["d"]["signal"], record["sev"]), expected, what)
+
+
+@both("proc.exit says whether there was a core, and the code is 128 and the signal in any case")
+def core_flag(mode):
+    if not INIT.enforces:
+        laz.skip("only Lazaret writes records")
+    folder = fence.scratch() / f"core-{mode}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    for size, dumped in (("1MiB", True), (0, False)):
+        policy = {"limits": {"core-size": size}, "workload": {"cwd": str(folder)}}
+        with INIT.start([f"kill=self,{int(signal.SIGABRT)}", "sleep=3000"], mode, policy=policy) as run:
+            laz.check_equal(str(run.wait()), f"exit {128 + signal.SIGABRT}", "status")
+            said = adapters.events(run, "proc.exit")[0]["d"]
+            laz.check_equal((said["signal"], said["core"]), (int(signal.SIGABRT), dumped), f"core of at most {size}")
 
 
 MAP = {"exit": {"map": [{"from": 143, "to": 0, "only-if": "stop-requested"}, {"from": 9, "to": 90}]}}

@@ -264,6 +264,21 @@ Test(step, a_configured_stop_signal_held_during_setup_stops_the_start)
     cr_assert_eq(state.exit_code, 128 + SIGQUIT);
 }
 
+Test(step, a_configured_stop_signal_of_nobody_who_may_stop_does_not_stop_the_start)
+{
+    struct laz_image image = image_of(0, 1000);
+    image.signal_stop = LAZ_SIGNAL_BIT(SIGQUIT);
+    struct laz_state state = {0};
+    struct laz_actions actions;
+    struct laz_event quit = signal_event(SIGQUIT, false);
+    laz_step(&state, NULL, &quit, NOW, &actions);
+    const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
+    laz_step(&state, &image, &forked, NOW, &actions);
+    cr_assert_eq(count(&actions, LAZ_DO_ABORT_START), 0);
+    cr_assert_eq(state.phase, LAZ_PHASE_STARTING);
+    cr_assert_not(state.stop_requested);
+}
+
 Test(step, held_signals_are_delivered_in_order_after_exec)
 {
     struct story story = {.image = image_of(0, 1000)};

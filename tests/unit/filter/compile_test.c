@@ -437,6 +437,26 @@ Test(filter_compile, jumps_further_than_eight_bits_reach)
     }
 }
 
+/* Each call answers with an errno of its own, and so many of them: at some count, a target lies as
+ * far as eight bits reach, and moves away by an instruction while the other one is brought near. */
+Test(filter_compile, jumps_as_far_as_eight_bits_reach)
+{
+    for (size_t n = 60; n <= 360; n++) {
+        cleanup_fixture struct fixture *fixture = fixture_new();
+        for (size_t i = 0; i < n && i < laz_syscall_count(); i++) {
+            uint16_t error = (uint16_t)(1 + i);
+            fixture->decisions[i].base = verdict_of(LAZ_ACTION_ERRNO, error);
+        }
+        laz_cleanup_filter struct laz_filter filter =
+                compile(fixture, LAZ_ARCH_X86_64, LAZ_FILTER_OWN);
+        struct laz_filter_proof proof;
+        struct laz_err err = {0};
+        cr_expect_eq(laz_filter_prove(&fixture->policy, LAZ_ARCH_X86_64, LAZ_FILTER_OWN, &filter,
+                             &proof, &err),
+                0, "%zu calls: %s", n, err.message);
+    }
+}
+
 Test(filter_compile, says_when_the_filter_grows_too_large)
 {
     cleanup_fixture struct fixture *fixture = fixture_new();

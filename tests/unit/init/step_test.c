@@ -297,6 +297,20 @@ Test(step, held_signals_are_delivered_in_order_after_exec)
     cr_assert_eq(story.actions.items[4].signal.number, 40);
 }
 
+/* signals.guard and signals.group name the signals that reach init, not what they are mapped to. */
+Test(step, guards_and_groups_by_the_number_that_came)
+{
+    struct story story = running();
+    story.image.signal_guard = LAZ_SIGNAL_BIT(SIGUSR2);
+    tell(&story, signal_event(SIGUSR2, false));
+    cr_assert_eq(story.actions.n, 1);
+    cr_assert_eq(story.actions.items[0].signal.number, SIGQUIT);
+    cr_assert(story.actions.items[0].guard && story.actions.items[0].group);
+    story.image.signal_guard = story.image.signal_group = LAZ_SIGNAL_BIT(SIGQUIT);
+    tell(&story, signal_event(SIGUSR2, false));
+    cr_assert(!story.actions.items[0].guard && !story.actions.items[0].group);
+}
+
 Test(step, holds_64_signals_and_says_so_when_there_are_more)
 {
     struct story story = {.image = image_of(0, 1000)};

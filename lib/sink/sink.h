@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A sink: takes records in order, and says which of them have arrived. It keeps nothing of its own:
+ * after a break it is offered again what it has not acknowledged. Runs in the event loop of its
+ * owner, never blocks, never reads a policy.
+ */
+#ifndef LAZ_SINK_SINK_H
+#define LAZ_SINK_SINK_H
+
+#include <event2/event.h>
+
+#include "core/err.h"
+#include "policy/ship.h"
+
+/* What the owner is told. Never called from within laz_sink_offer. */
+struct laz_sink_owner {
+    /* Everything up to this ticket has arrived, as far as this kind of sink can know. */
+    void (*arrived)(void *context, uint64_t ticket);
+    /* It can be offered more, from the record behind `ticket` on: after it was full, after it came
+     * up, after a break. */
+    void (*wants)(void *context, uint64_t ticket);
+    /* It is not to be had. `why` is for people; said once for each break. */
+    void (*down)(void *context, const char *why);
+    void *context;
+};
+
+struct laz_sink_means {
+    struct event_base *base;
+    int fd;           /* file: open for reading and appending; stdout: the stream. -1 otherwise */
+    const char *host; /* what syslog headers say */
+    uint64_t last_ticket; /* what had arrived before this sink was opened */
+};
+
+enum laz_sink_answer {
+    LAZ_SINK_TAKEN,
+    LAZ_SINK_NOT_NOW, /* `wants` will say when */
+};
+
+struct laz_sink_record {
+    const char *text; /* the record's line, line feed included */
+    size_t length;
+    int severity;
+    uint64_t ticket; /* 1, 2, 3, ... without a gap */
+};
+
+struct laz_sink;
+
+/* Does not wait for a connection; `wants` follows when there is one. Means and config are borrowed
+ * for the sink's life. */
+LAZ_MUST_CHECK int laz_sink_open(const struct laz_ship_sink *config,
+        const struct laz_sink_means *means, const struct laz_sink_owner *owner,
+        struct laz_sink **ret, struct laz_err *err);
+void laz_sink_close(struct laz_sink *sink); /* at once; NULL is fine */
+
+enum laz_sink_answer laz_sink_offer(struct laz_sink *sink, const struct laz_sink_record *record);
+/* Nothing more is coming: hurry (a file is synced, a batch is sent). */
+void laz_sink_flush(struct laz_sink *sink);
+
+/* "acked means ...": what `arrived` is worth for this sink, one sentence; static. */
+const char *laz_sink_guarantee(const struct laz_ship_sink *config);
+
+#endif

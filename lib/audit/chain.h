@@ -54,6 +54,15 @@ LAZ_MUST_CHECK int laz_chain_open(const struct laz_chain_start *start, struct la
         struct laz_buf *out, struct laz_err *err);
 void laz_chain_free(struct laz_chain *chain); /* wipes the key; NULL is fine */
 
+/* All that a successor needs to go on with the chain, its private key included: the caller wipes
+ * it. LAZ_E_INTERNAL while log records wait for their block. A closed chain stays closed. */
+#define LAZ_CHAIN_STATE_SIZE 160
+LAZ_MUST_CHECK int laz_chain_save(
+        const struct laz_chain *chain, uint8_t ret[LAZ_CHAIN_STATE_SIZE], struct laz_err *err);
+/* Of the start, task and ctr count. LAZ_E_INTERNAL for a state that was not saved whole. */
+LAZ_MUST_CHECK int laz_chain_resume(const struct laz_chain_start *start,
+        const uint8_t state[LAZ_CHAIN_STATE_SIZE], struct laz_chain **ret, struct laz_err *err);
+
 /* A chained record. Of `record`, seq, task, ctr, chain and prev are the chain's. `members` are d's,
  * as JSON without the braces, and must be well-formed. */
 LAZ_MUST_CHECK int laz_chain_event(struct laz_chain *chain, const struct laz_record *record,
@@ -91,6 +100,8 @@ LAZ_MUST_CHECK int laz_chain_final(struct laz_chain *chain, struct timespec when
 
 /* The last chained record: what a sink that acknowledges everything so far is anchored at. */
 void laz_chain_place(const struct laz_chain *chain, struct laz_place *ret);
+
+void laz_chain_id(const struct laz_chain *chain, uint8_t ret[LAZ_CHAIN_ID_SIZE]);
 
 /* Records since the last checkpoint, and bytes of log records since the last block: the caller's
  * reasons to close them. */

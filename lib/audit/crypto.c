@@ -8,6 +8,8 @@
 
 #include <openssl/evp.h>
 
+#include "audit/bytes.h"
+
 #define SIGNED_PREFIX "lazaret-trail-1" /* and its NUL */
 
 struct laz_hasher {
@@ -65,13 +67,6 @@ int laz_hasher_end(struct laz_hasher *hasher, uint8_t ret[LAZ_SHA256_SIZE], stru
     return 0;
 }
 
-static void put_be(uint8_t *ret, uint64_t value, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        ret[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
-    }
-}
-
 static const uint8_t kind_bytes[LAZ_TRAIL_KIND_COUNT] = {
 #define X(id, ev, byte) byte,
         LAZ_TRAIL_KINDS(X)
@@ -88,8 +83,8 @@ int laz_trail_hash(struct laz_hasher *hasher, const struct laz_trail_line *line,
     uint8_t head[1 + LAZ_CHAIN_ID_SIZE + 8 + 4];
     head[0] = kind_bytes[line->kind];
     (void)memcpy(head + 1, line->chain, LAZ_CHAIN_ID_SIZE);
-    put_be(head + 1 + LAZ_CHAIN_ID_SIZE, line->seq, 8);
-    put_be(head + 1 + LAZ_CHAIN_ID_SIZE + 8, length, 4);
+    (void)laz_put_be(head + 1 + LAZ_CHAIN_ID_SIZE, line->seq, 8);
+    (void)laz_put_be(head + 1 + LAZ_CHAIN_ID_SIZE + 8, length, 4);
     laz_hasher_begin(hasher);
     laz_hasher_add(hasher, head, sizeof(head));
     for (size_t i = 0; i < 3; i++) {
@@ -126,6 +121,35 @@ void laz_signer_free(struct laz_signer *signer)
         EVP_PKEY_free(signer->key);
         free(signer);
     }
+}
+
+struct laz_signer *laz_signer_load(
+        const uint8_t private_key[LAZ_PRIVATE_KEY_SIZE], struct laz_err *err)
+{
+    struct laz_signer *signer = calloc(1, sizeof(*signer));
+    if (signer == NULL) {
+        (void)laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a key");
+        return NULL;
+    }
+    signer->key =
+            EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, private_key, LAZ_PRIVATE_KEY_SIZE);
+    if (signer->key == NULL) {
+        free(signer);
+        (void)laz_err_set(err, LAZ_E_SYSTEM, 0, "libcrypto does not take an Ed25519 key");
+        return NULL;
+    }
+    return signer;
+}
+
+int laz_signer_save(
+        const struct laz_signer *signer, uint8_t ret[LAZ_PRIVATE_KEY_SIZE], struct laz_err *err)
+{
+    size_t length = LAZ_PRIVATE_KEY_SIZE;
+    if (EVP_PKEY_get_raw_private_key(signer->key, ret, &length) != 1 ||
+            length != LAZ_PRIVATE_KEY_SIZE) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "libcrypto does not give the private key");
+    }
+    return 0;
 }
 
 int laz_signer_public(

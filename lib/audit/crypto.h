@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * SHA-256 and Ed25519 (RFC 8032) by libcrypto, in the shapes that the trail needs. Private keys
- * never leave it: they are made here, sign, and are wiped.
+ * are made here, sign, and are wiped; one leaves it only for a chain that is saved.
  */
 #ifndef LAZ_AUDIT_CRYPTO_H
 #define LAZ_AUDIT_CRYPTO_H
@@ -26,12 +26,19 @@ LAZ_MUST_CHECK int laz_hasher_end(
 LAZ_MUST_CHECK int laz_trail_hash(struct laz_hasher *hasher, const struct laz_trail_line *line,
         const uint8_t before[LAZ_SHA256_SIZE], uint8_t ret[LAZ_SHA256_SIZE], struct laz_err *err);
 
+#define LAZ_PRIVATE_KEY_SIZE 32
+
 /* A private key; opaque. */
 struct laz_signer;
 
 /* Random. NULL with LAZ_E_SYSTEM if there is no randomness or no Ed25519. Free wipes it. */
 LAZ_MUST_CHECK struct laz_signer *laz_signer_new(struct laz_err *err);
 void laz_signer_free(struct laz_signer *signer);
+/* For a successor, who signs with the same key. Whoever calls it wipes what it got. */
+LAZ_MUST_CHECK int laz_signer_save(
+        const struct laz_signer *signer, uint8_t ret[LAZ_PRIVATE_KEY_SIZE], struct laz_err *err);
+LAZ_MUST_CHECK struct laz_signer *laz_signer_load(
+        const uint8_t private_key[LAZ_PRIVATE_KEY_SIZE], struct laz_err *err);
 LAZ_MUST_CHECK int laz_signer_public(
         const struct laz_signer *signer, uint8_t ret[LAZ_PUBLIC_KEY_SIZE], struct laz_err *err);
 /* Of a record's hash. */

@@ -242,7 +242,6 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
         return;
     }
     /* From here on the child works on the other processor. */
-    hand_terminal(pid1, launch->pid);
     laz_pid1_note_oom_kills(pid1);
     pid1->started_ns = now_ns;
     const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
@@ -273,8 +272,9 @@ static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
     pid1->degraded |= laz_launch_part() ? 0 : LAZ_DEGRADED_BIT(STREAMS);
     pid1->trail.main_pid = launch->pid;
     pid1->trail.main_exe = launch->path;
+    pid1->gate_open = true; /* from here on its end is the workload's: ^C may come from now on */
+    hand_terminal(pid1, launch->pid);
     laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->filter_digest);
-    pid1->gate_open = true;
     take_signals(pid1, now_ns);
     return !pid1->done;
 }

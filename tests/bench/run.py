@@ -11,6 +11,7 @@ Everything runs inside a fence (tests/e2e/fence.py). LAZARET_BIN names the build
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -399,7 +400,7 @@ def verify():
 def machine():
     with open("/proc/loadavg") as load:
         average = load.read().split()[0]
-    kernel = os.uname().release
+    kernel = re.match(r"\d+\.\d+", os.uname().release)[0]
     return f"{os.cpu_count()} CPUs, Linux {kernel}, load {average}"
 
 

@@ -69,6 +69,25 @@ def key_in_start(mode):
         laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")
 
 
+@both("^C between the hand-over of the terminal and the execve is a stop like any other")
+def key_at_the_gate(mode):
+    """The workload's group is in the foreground and its program is not there yet: the key ends it as it ends a
+    program without a handler."""
+    if not INIT.enforces:
+        laz.skip("a peer has no gate")
+    with INIT.start(["say=started", "pause"], mode, ["tty", "hold"], source=True) as run:
+        run.trace("-e", "trace=ioctl", "-e", "inject=ioctl:delay_exit=300000")
+        before = os.tcgetpgrp(run.terminal)
+        run.wait_exec()
+        end = time.monotonic() + 10
+        while os.tcgetpgrp(run.terminal) == before and time.monotonic() < end:
+            time.sleep(0.001)
+        laz.check(os.tcgetpgrp(run.terminal) != before, "the terminal was not handed over")
+        keys(run, b"\x03")
+        laz.check_equal(str(run.wait()), f"exit {128 + INT}", "status")
+        laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")
+
+
 @both("^C, ^\\ and ^Z each reach the workload exactly once")
 def key_signals(mode):
     for key, number in ((b"\x03", INT), (b"\x1c", QUIT), (b"\x1a", TSTP)):

@@ -180,7 +180,36 @@ static void spin_until(int64_t when_ns)
     }
 }
 
-/* True when the init sleeps and has no TERM to take: then none is on its way any more. */
+/* True when a process sleeps and has no TERM to take. */
+static bool is_at_rest(const char *status)
+{
+    uint64_t pending = hex_after(status, "SigPnd:") | hex_after(status, "ShdPnd:");
+    return strstr(status, "State:\tS") != NULL && (pending & signal_bit(SIGTERM)) == 0;
+}
+
+/* The first child of the init: its workload. False if it has gone. */
+static bool workload_status(const struct start *start, char *ret, size_t size)
+{
+    char path[64];
+    char pid[16] = "";
+    (void)snprintf(
+            path, sizeof path, "/proc/%d/task/%d/children", (int)start->pid, (int)start->pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, pid, sizeof pid - 1);
+    (void)close(fd);
+    if (got <= 0) {
+        return false;
+    }
+    (void)snprintf(path, sizeof path, "/proc/%.*s/status", (int)strspn(pid, "0123456789"), pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    got = fd < 0 ? -1 : read(fd, ret, size - 1);
+    (void)close(fd);
+    ret[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+/* True when neither the init nor its workload has a TERM left to take, or waits for a processor to
+ * take it: then none is on its way any more. */
 static bool is_idle(const struct start *start)
 {
     char text[4096];
@@ -189,8 +218,7 @@ static bool is_idle(const struct start *start)
         return false;
     }
     text[got] = '\0';
-    uint64_t pending = hex_after(text, "SigPnd:") | hex_after(text, "ShdPnd:");
-    return strstr(text, "State:\tS") != NULL && (pending & signal_bit(SIGTERM)) == 0;
+    return is_at_rest(text) && workload_status(start, text, sizeof text) && is_at_rest(text);
 }
 
 /* Wait for the init's end. A workload that said "R" and still runs after a grace never got the

@@ -23,6 +23,11 @@ libseccomp-dev -
 libcap-dev -
 libyaml-dev -
 libssl-dev -
+libevent-dev -
+librelp-dev -
+rsyslog rsyslogd
+rsyslog-relp -
+rsyslog-openssl -
 libcriterion-dev -
 musl-tools musl-gcc
 clang-format clang-format

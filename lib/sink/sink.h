@@ -2,7 +2,7 @@
  *
  * A sink: takes records in order, and says which of them have arrived. It keeps nothing of its own:
  * after a break it is offered again what it has not acknowledged. Runs in the event loop of its
- * owner, never blocks, never reads a policy.
+ * owner, who ignores SIGPIPE; never blocks on a peer, never reads a policy.
  */
 #ifndef LAZ_SINK_SINK_H
 #define LAZ_SINK_SINK_H
@@ -12,23 +12,40 @@
 #include "core/err.h"
 #include "policy/ship.h"
 
-/* What the owner is told. Never called from within laz_sink_offer. */
+#define LAZ_SINK_RECORD_MAX (1U << 20) /* bytes of a line, as in docs/reference/trail-format.md */
+
+/* What the owner is told, always from the event loop, never from within a function below. It may
+ * offer from within `wants`; it may not close from within any of them. */
 struct laz_sink_owner {
-    /* Everything up to this ticket has arrived, as far as this kind of sink can know. */
+    /* Everything up to this ticket has arrived, as far as this kind of sink can know, but for those
+     * that were rejected. */
     void (*arrived)(void *context, uint64_t ticket);
+    /* This record will not be taken, and is not to be offered again; the sink goes on behind it.
+     * Said before an `arrived` that reaches over it, if anything arrives after it. */
+    void (*rejected)(void *context, uint64_t ticket, const char *why);
     /* It can be offered more, from the record behind `ticket` on: after it was full, after it came
      * up, after a break. */
     void (*wants)(void *context, uint64_t ticket);
-    /* It is not to be had. `why` is for people; said once for each break. */
+    /* It is not to be had. `why` is for people; said once for each break, and again when the reason
+     * is another. */
     void (*down)(void *context, const char *why);
     void *context;
+};
+
+/* How long a sink waits for its peer. */
+struct laz_sink_pace {
+    uint32_t connect_ms;   /* to look a name up, connect and shake hands, for each address */
+    uint32_t answer_ms;    /* for an answer while something is out */
+    uint32_t retry_min_ms; /* the first wait after a break is a random part of this */
+    uint32_t retry_max_ms; /* it doubles up to this */
 };
 
 struct laz_sink_means {
     struct event_base *base;
     int fd;           /* file: open for reading and appending; stdout: the stream. -1 otherwise */
     const char *host; /* what syslog headers say */
-    uint64_t last_ticket; /* what had arrived before this sink was opened */
+    uint64_t last_ticket;             /* what had arrived before this sink was opened */
+    const struct laz_sink_pace *pace; /* NULL: the usual one */
 };
 
 enum laz_sink_answer {
@@ -45,13 +62,15 @@ struct laz_sink_record {
 
 struct laz_sink;
 
-/* Does not wait for a connection; `wants` follows when there is one. Means and config are borrowed
- * for the sink's life. */
+/* Reads what it needs of the file system (certificates, resolv.conf), so that the process can be
+ * narrowed afterwards. Does not wait for a connection; `wants` follows when there is one. Means and
+ * config are borrowed for the sink's life. */
 LAZ_MUST_CHECK int laz_sink_open(const struct laz_ship_sink *config,
         const struct laz_sink_means *means, const struct laz_sink_owner *owner,
         struct laz_sink **ret, struct laz_err *err);
 void laz_sink_close(struct laz_sink *sink); /* at once; NULL is fine */
 
+/* The text is not kept. */
 enum laz_sink_answer laz_sink_offer(struct laz_sink *sink, const struct laz_sink_record *record);
 /* Nothing more is coming: hurry (a file is synced, a batch is sent). */
 void laz_sink_flush(struct laz_sink *sink);

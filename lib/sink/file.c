@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sink "file": whole records at the end of a file. A record has arrived when it is synced; one
+ * sync covers all that came within 5 ms, or within ten times as long as the last one took, so that
+ * a disk is never busy with syncs for more than a tenth of the time. What is torn is cut off again,
+ * and nothing else ever is.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "sink/kind.h"
+
+#define BATCH_BYTES  (256U << 10) /* written at a time; a longer record goes alone */
+#define SYNC_MIN_MS  5
+#define SYNC_MAX_MS  1000
+#define SYNC_SHARE   10
+#define CHUNK_BYTES  8192
+#define RECORD_START "{\"lz\":1,"
+
+/* Invariant: synced_bytes <= the file's size, unless somebody else has cut it. */
+struct file_sink {
+    struct laz_sink sink;
+    struct laz_buf batch; /* whole lines, not yet written */
+    uint64_t batched;     /* the last ticket in the batch */
+    uint64_t written;     /* the last ticket in the file */
+    off_t synced_bytes;
+    uint32_t sync_wait_ms;
+    bool flushing;
+    bool starved;       /* there was no memory for a record */
+    struct event *turn; /* write the batch */
+    struct event *sync;
+};
+
+static void go_down(struct file_sink *file, const char *what, int sys_errno)
+{
+    struct laz_err err = {0};
+    (void)laz_err_set(&err, LAZ_E_SINK, sys_errno, "%s: %s: %s", file->sink.config->path, what,
+            strerror(sys_errno));
+    file->batch.len = 0;
+    file->batched = file->written = file->sink.arrived;
+    (void)event_del(file->turn);
+    (void)event_del(file->sync);
+    laz_sink_say_down(&file->sink, err.message);
+}
+
+static int size_of(const struct file_sink *file, off_t *ret)
+{
+    struct stat st;
+    if (fstat(file->sink.means.fd, &st) != 0) {
+        return -1;
+    }
+    *ret = st.st_size;
+    return 0;
+}
+
+/* The file's size up to its last line feed; -1 with errno. */
+static off_t whole_bytes(int fd, off_t size)
+{
+    char chunk[CHUNK_BYTES];
+    while (size > 0) {
+        size_t wanted = (uint64_t)size < sizeof(chunk) ? (size_t)size : sizeof(chunk);
+        ssize_t n = pread(fd, chunk, wanted, size - (off_t)wanted);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 || (size_t)n != wanted) {
+            errno = n < 0 ? errno : EIO; /* somebody cuts it under our hands */
+            return -1;
+        }
+        const char *feed = memrchr(chunk, '\n', wanted);
+        if (feed != NULL) {
+            return size - (off_t)wanted + (off_t)(feed - chunk) + 1;
+        }
+        size -= (off_t)wanted;
+    }
+    return 0;
+}
+
+/* A predecessor was killed in mid-write. Half a record is cut off; a half line of somebody else's
+ * is not ours to cut, and ended. -1 with errno. */
+static int mend(const struct file_sink *file)
+{
+    int fd = file->sink.means.fd;
+    off_t size = 0;
+    if (size_of(file, &size) != 0) {
+        return -1;
+    }
+    off_t whole = whole_bytes(fd, size);
+    if (whole < 0) {
+        return -1;
+    }
+    if (whole == size) {
+        return 0;
+    }
+    char start[sizeof(RECORD_START) - 1];
+    ssize_t n = pread(fd, start, sizeof(start), whole);
+    if (n < 0) {
+        return -1;
+    }
+    if (memcmp(start, RECORD_START, (size_t)n) == 0) {
+        return ftruncate(fd, whole);
+    }
+    return write(fd, "\n", 1) == 1 ? 0 : -1;
+}
+
+static void open_again(struct laz_sink *sink)
+{
+    struct file_sink *file = (struct file_sink *)sink;
+    /* Two writers would cut each other's records. Held by the descriptor, so that our successor in
+     * this container, who gets the same one, has it already. */
+    if (flock(sink->means.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        struct laz_err err = {0};
+        (void)laz_err_set(&err, LAZ_E_SINK, EWOULDBLOCK, "%s: another container writes this file",
+                sink->config->path);
+        laz_sink_say_down(sink, err.message);
+        return;
+    }
+    if (mend(file) != 0 || size_of(file, &file->synced_bytes) != 0) {
+        go_down(file, "its end cannot be mended", errno);
+        return;
+    }
+    laz_sink_say_up(sink, file->written);
+}
+
+static uint32_t wait_after(const struct timespec *began, const struct timespec *ended)
+{
+    int64_t took_us =
+            (ended->tv_sec - began->tv_sec) * 1000000LL + (ended->tv_nsec - began->tv_nsec) / 1000;
+    int64_t wait_ms = took_us * SYNC_SHARE / 1000;
+    if (wait_ms < SYNC_MIN_MS) {
+        return SYNC_MIN_MS;
+    }
+    return wait_ms > SYNC_MAX_MS ? SYNC_MAX_MS : (uint32_t)wait_ms;
+}
+
+/* All that is written has arrived; or else it is out of the file again. -1 with errno. */
+static int sync_now(struct file_sink *file)
+{
+    struct timespec began;
+    struct timespec ended;
+    (void)clock_gettime(CLOCK_MONOTONIC, &began);
+    int failed = fdatasync(file->sink.means.fd) != 0 ? errno : 0;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ended);
+    file->sync_wait_ms = wait_after(&began, &ended);
+    off_t size = 0;
+    if (failed != 0) {
+        /* After a failed sync nobody knows which of the pages are on the disk, and the next one
+         * would succeed. */
+        if (size_of(file, &size) == 0 && size > file->synced_bytes) {
+            laz_ignore(ftruncate(file->sink.means.fd, file->synced_bytes));
+        }
+        errno = failed;
+        return -1;
+    }
+    if (size_of(file, &size) == 0) {
+        file->synced_bytes = size;
+    }
+    laz_sink_say_arrived(&file->sink, file->written);
+    return 0;
+}
+
+static void on_sync(evutil_socket_t fd, short what, void *context)
+{
+    struct file_sink *file = context;
+    (void)fd;
+    (void)what;
+    if (sync_now(file) != 0) {
+        go_down(file, "sync", errno);
+    }
+}
+
+/* All of the batch or nothing. -1 with errno. */
+static int write_batch(struct file_sink *file)
+{
+    int fd = file->sink.means.fd;
+    off_t before = 0;
+    if (size_of(file, &before) != 0) {
+        return -1;
+    }
+    for (size_t done = 0; done < file->batch.len;) {
+        ssize_t n = write(fd, file->batch.data + done, file->batch.len - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            int failed = n < 0 ? errno : EIO;
+            laz_ignore(ftruncate(fd, before)); /* or `mend` will find it */
+            errno = failed;
+            return -1;
+        }
+        done += (size_t)n;
+    }
+    file->written = file->batched;
+    file->batch.len = 0;
+    return 0;
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
+    struct file_sink *file = context;
+    (void)fd;
+    (void)what;
+    if (file->starved && file->batch.len == 0) {
+        file->starved = false;
+        go_down(file, "no room for a record", ENOMEM);
+        return;
+    }
+    if (file->batch.len > 0 && write_batch(file) != 0) {
+        int failed = errno;
+        if (file->written == file->sink.arrived || sync_now(file) == 0) {
+            errno = failed;
+        }
+        go_down(file, "write", errno);
+        return;
+    }
+    if (file->flushing && file->written > file->sink.arrived) {
+        (void)event_del(file->sync);
+        if (sync_now(file) != 0) {
+            go_down(file, "sync", errno);
+            return;
+        }
+    } else if (file->written > file->sink.arrived) {
+        laz_sink_event_in(file->sync, file->sync_wait_ms);
+    }
+    if (file->sink.hungry) {
+        laz_sink_say_wants(&file->sink, file->written);
+    }
+}
+
+static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_record *record)
+{
+    struct file_sink *file = (struct file_sink *)sink;
+    laz_sink_event_in(file->turn, 0);
+    if (file->batch.len > 0 && file->batch.len + record->length > BATCH_BYTES) {
+        return LAZ_SINK_NOT_NOW;
+    }
+    size_t before = file->batch.len;
+    laz_buf_put(&file->batch, record->text, record->length);
+    if (file->batch.overflow) {
+        file->batch.len = before;
+        file->batch.overflow = false;
+        file->starved = true;
+        return LAZ_SINK_NOT_NOW;
+    }
+    file->batched = record->ticket;
+    return LAZ_SINK_TAKEN;
+}
+
+static void flush(struct laz_sink *sink)
+{
+    struct file_sink *file = (struct file_sink *)sink;
+    file->flushing = true;
+    if (sink->up) {
+        laz_sink_event_in(file->turn, 0);
+    }
+}
+
+static void close_file(struct laz_sink *sink)
+{
+    struct file_sink *file = (struct file_sink *)sink;
+    if (file->turn != NULL) {
+        event_free(file->turn);
+    }
+    if (file->sync != NULL) {
+        event_free(file->sync);
+    }
+    laz_buf_done(&file->batch);
+    laz_sink_done(sink);
+    free(file);
+}
+
+static const struct laz_sink_kind file_kind = {
+        .offer = offer,
+        .flush = flush,
+        .try = open_again,
+        .close = close_file,
+};
+
+int laz_sink_file_open(const struct laz_ship_sink *config, const struct laz_sink_means *means,
+        const struct laz_sink_owner *owner, struct laz_sink **ret, struct laz_err *err)
+{
+    struct stat st;
+    if (fstat(means->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return laz_err_set(err, LAZ_E_SINK, 0, "sink %s: %s is not a regular file", config->name,
+                config->path);
+    }
+    struct file_sink *file = calloc(1, sizeof(*file));
+    if (file == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", config->name);
+    }
+    laz_buf_init_heap(&file->batch, LAZ_SINK_RECORD_MAX + BATCH_BYTES);
+    file->written = file->batched = means->last_ticket;
+    file->sync_wait_ms = SYNC_MIN_MS;
+    if (laz_sink_init(&file->sink, &file_kind, config, means, owner, err) != 0 ||
+            laz_sink_event_new(&file->sink, -1, 0, on_turn, &file->turn, err) != 0 ||
+            laz_sink_event_new(&file->sink, -1, 0, on_sync, &file->sync, err) != 0) {
+        close_file(&file->sink);
+        return -1;
+    }
+    *ret = &file->sink;
+    return 0;
+}

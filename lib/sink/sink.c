@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What all sinks do alike: saying things to the owner at the right time, and trying again.
+ */
+#include "sink/sink.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "sink/kind.h"
+
+static const struct laz_sink_pace usual_pace = {
+        .connect_ms = 10000,
+        .answer_ms = 30000,
+        .retry_min_ms = 200,
+        .retry_max_ms = 30000,
+};
+
+static void try_again(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_sink *sink = context;
+    (void)fd;
+    (void)what;
+    sink->kind->try(sink);
+}
+
+int laz_sink_event_new(struct laz_sink *sink, int fd, short what, event_callback_fn callback,
+        struct event **ret, struct laz_err *err)
+{
+    struct event *event = event_new(sink->means.base, fd, what, callback, sink);
+    if (event == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", sink->config->name);
+    }
+    *ret = event;
+    return 0;
+}
+
+void laz_sink_event_in(struct event *event, uint32_t ms)
+{
+    const struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    if (!event_pending(event, EV_TIMEOUT, NULL)) {
+        (void)evtimer_add(event, &wait); /* fails for want of memory, which timers do not need */
+    }
+}
+
+int laz_sink_init(struct laz_sink *sink, const struct laz_sink_kind *kind,
+        const struct laz_ship_sink *config, const struct laz_sink_means *means,
+        const struct laz_sink_owner *owner, struct laz_err *err)
+{
+    sink->kind = kind;
+    sink->config = config;
+    sink->means = *means;
+    sink->owner = *owner;
+    sink->pace = means->pace != NULL ? *means->pace : usual_pace;
+    sink->backoff = (struct laz_backoff){
+            .min_ms = sink->pace.retry_min_ms, .max_ms = sink->pace.retry_max_ms};
+    sink->arrived = means->last_ticket;
+    if (laz_sink_event_new(sink, -1, 0, try_again, &sink->again, err) != 0) {
+        return -1;
+    }
+    laz_sink_event_in(sink->again, 0);
+    return 0;
+}
+
+void laz_sink_done(struct laz_sink *sink)
+{
+    if (sink->again != NULL) {
+        event_free(sink->again);
+    }
+}
+
+void laz_sink_say_arrived(struct laz_sink *sink, uint64_t ticket)
+{
+    if (ticket <= sink->arrived) {
+        return;
+    }
+    sink->arrived = ticket;
+    sink->said_down = false;
+    laz_backoff_reset(&sink->backoff);
+    sink->owner.arrived(sink->owner.context, ticket);
+}
+
+void laz_sink_say_rejected(struct laz_sink *sink, uint64_t ticket, const char *why)
+{
+    sink->owner.rejected(sink->owner.context, ticket, why);
+}
+
+void laz_sink_say_wants(struct laz_sink *sink, uint64_t ticket)
+{
+    sink->hungry = false;
+    sink->owner.wants(sink->owner.context, ticket);
+}
+
+void laz_sink_say_up(struct laz_sink *sink, uint64_t ticket)
+{
+    sink->up = true;
+    laz_sink_say_wants(sink, ticket);
+}
+
+void laz_sink_say_down(struct laz_sink *sink, const char *why)
+{
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random)) {
+        random = UINT32_MAX; /* all of the wait */
+    }
+    laz_sink_event_in(sink->again, laz_backoff_next_ms(&sink->backoff, random));
+    sink->up = false;
+    if (sink->said_down && strcmp(sink->why, why) == 0) {
+        return;
+    }
+    sink->said_down = true;
+    (void)snprintf(sink->why, sizeof(sink->why), "%s", why);
+    sink->owner.down(sink->owner.context, sink->why);
+}
+
+int laz_sink_open(const struct laz_ship_sink *config, const struct laz_sink_means *means,
+        const struct laz_sink_owner *owner, struct laz_sink **ret, struct laz_err *err)
+{
+    switch (config->type) {
+    case LAZ_SINK_FILE:
+        return laz_sink_file_open(config, means, owner, ret, err);
+    case LAZ_SINK_STDOUT:
+        return laz_sink_stdout_open(config, means, owner, ret, err);
+    case LAZ_SINK_RELP:
+    case LAZ_SINK_SYSLOG:
+    case LAZ_SINK_TYPE_COUNT:
+        break;
+    }
+    return laz_err_set(err, LAZ_E_SINK, 0, "sink %s: type %d", config->name, (int)config->type);
+}
+
+void laz_sink_close(struct laz_sink *sink)
+{
+    if (sink != NULL) {
+        sink->kind->close(sink);
+    }
+}
+
+enum laz_sink_answer laz_sink_offer(struct laz_sink *sink, const struct laz_sink_record *record)
+{
+    assert(record->length > 0 && record->length <= LAZ_SINK_RECORD_MAX);
+    enum laz_sink_answer answer = sink->up ? sink->kind->offer(sink, record) : LAZ_SINK_NOT_NOW;
+    if (answer == LAZ_SINK_NOT_NOW) {
+        sink->hungry = true;
+    }
+    return answer;
+}
+
+void laz_sink_flush(struct laz_sink *sink)
+{
+    sink->kind->flush(sink);
+}
+
+const char *laz_sink_guarantee(const struct laz_ship_sink *config)
+{
+    switch (config->type) {
+    case LAZ_SINK_FILE:
+        return "acked means that the record is in the file and that the kernel has been told to "
+               "bring it to the disk and has done so (fdatasync)";
+    case LAZ_SINK_STDOUT:
+        return "acked means that the record was written to the container's output; nothing "
+               "acknowledges that anybody has read it";
+    case LAZ_SINK_RELP:
+        return "acked means that the receiver has answered for the record; whether it is on a disk "
+               "by then is up to the receiver's queue (docs/how-to/rsyslog.md)";
+    case LAZ_SINK_SYSLOG:
+        return "acked means that the record was handed to the kernel's network; nothing "
+               "acknowledges that it has been received";
+    case LAZ_SINK_TYPE_COUNT:
+        break;
+    }
+    return "";
+}

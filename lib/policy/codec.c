@@ -145,7 +145,25 @@ static void put_supervision(struct laz_buf *buf, const struct laz_image *image)
     put_u32(buf, image->lb_grace_ms);
     put_u32(buf, image->grace_ms);
     put_u32(buf, image->drain_ms);
+    put_u32(buf, image->flush_ms);
     put_strings(buf, image->relaxations);
+}
+
+static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
+{
+    put_u8(buf, image->ships);
+    if (!image->ships) {
+        return;
+    }
+    put_u8(buf, image->capture);
+    put_u8(buf, image->passthrough);
+    put_u8(buf, image->start_acked);
+    put_u32(buf, image->pipe_bytes);
+    put_u32(buf, image->start_wait_ms);
+    put_string(buf, image->spool_dir);
+    put_strings(buf, image->sink_files);
+    put_u32(buf, image->ship_length);
+    laz_buf_put(buf, image->ship, image->ship_length);
 }
 
 /* Fill in what the header knows only at the end. */
@@ -172,7 +190,9 @@ static bool has_room(const struct laz_image *image)
             image->env_pass.n <= LAZ_IMAGE_STRINGS_MAX &&
             image->env_set.n <= LAZ_IMAGE_STRINGS_MAX &&
             image->relaxations.n <= LAZ_IMAGE_STRINGS_MAX &&
-            image->with_events.n <= LAZ_IMAGE_BPF_MAX && image->plain.n <= LAZ_IMAGE_BPF_MAX;
+            image->sink_files.n <= LAZ_IMAGE_FILES_MAX &&
+            image->ship_length <= LAZ_IMAGE_SHIP_MAX && image->with_events.n <= LAZ_IMAGE_BPF_MAX &&
+            image->plain.n <= LAZ_IMAGE_BPF_MAX;
 }
 
 int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct laz_err *err)
@@ -200,6 +220,7 @@ int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct 
     put_bpf(ret, start, image->with_events);
     put_bpf(ret, start, image->plain);
     put_supervision(ret, image);
+    put_shipping(ret, image);
     if (ret->overflow || ret->len - start > LAZ_IMAGE_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "the compiled policy is larger than %d bytes", LAZ_IMAGE_MAX);
@@ -277,6 +298,16 @@ static const char *take_string(struct cursor *in)
     const char *text = (const char *)in->at;
     in->at = nul + 1;
     return text;
+}
+
+/* An absolute path. */
+static const char *take_path(struct cursor *in)
+{
+    const char *path = take_string(in);
+    if (path[0] != '/') {
+        fail(in, "a path is not absolute");
+    }
+    return path;
 }
 
 static void take_alignment(struct cursor *in)
@@ -364,9 +395,7 @@ static void take_landlock(struct cursor *in, struct laz_image *image)
     for (uint32_t i = 0; i < image->n_paths && in->wrong == NULL; i++) {
         (void)take_below(in, 1, LAZ_PATH_COUNT - 1, "an unknown class of path");
         (void)take_bool(in);
-        if (take_string(in)[0] != '/') {
-            fail(in, "a path is not absolute");
-        }
+        (void)take_path(in);
     }
     image->isolate_signals = take_bool(in);
     image->isolate_abstract_sockets = take_bool(in);
@@ -390,6 +419,27 @@ static void take_signals(struct cursor *in, struct laz_image *image)
         image->exit_map[i].to = (uint8_t)take_uint(in, 1);
         image->exit_map[i].only_if_stop_requested = take_bool(in);
     }
+}
+
+static void take_shipping(struct cursor *in, struct laz_image *image)
+{
+    image->ships = take_bool(in);
+    if (!image->ships) {
+        return;
+    }
+    image->capture = take_bool(in);
+    image->passthrough = take_bool(in);
+    image->start_acked = take_bool(in);
+    image->pipe_bytes = take_below(in, 4, LAZ_IMAGE_PIPE_MAX, "a pipe is too large");
+    image->start_wait_ms = take_u32(in);
+    image->spool_dir = take_path(in);
+    image->sink_files.n = take_below(in, 4, LAZ_IMAGE_FILES_MAX, "a list is too long");
+    image->sink_files.first = (const char *)in->at;
+    for (uint32_t i = 0; i < image->sink_files.n; i++) {
+        (void)take_path(in);
+    }
+    image->ship_length = take_below(in, 4, LAZ_IMAGE_SHIP_MAX, "what ship is told is too long");
+    image->ship = take(in, image->ship_length);
 }
 
 static void take_body(struct cursor *in, struct laz_image *image)
@@ -422,7 +472,9 @@ static void take_body(struct cursor *in, struct laz_image *image)
     image->lb_grace_ms = take_u32(in);
     image->grace_ms = take_u32(in);
     image->drain_ms = take_u32(in);
+    image->flush_ms = take_u32(in);
     image->relaxations = take_strings(in);
+    take_shipping(in, image);
     if (in->at != in->end) {
         fail(in, "bytes are left over");
     }

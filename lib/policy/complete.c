@@ -23,7 +23,7 @@ static bool is_wrong_below(const struct laz_document *document, enum laz_field_i
 
 /* Is it in any document, or is one of them missing? Then what seems to be absent may be meant
  * there. */
-static bool has_bad(const struct laz_merge *merge, enum laz_field_id id)
+bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id id)
 {
     for (size_t i = 0; i < merge->load->n_order; i++) {
         const struct laz_document *document = &merge->load->documents[merge->load->order[i]];
@@ -54,7 +54,7 @@ static void check_workload(struct laz_merge *merge)
     const struct laz_policy *policy = merge->policy;
     struct laz_node *user = merge->said[LAZ_FIELD_WORKLOAD_USER];
     struct laz_node *budget = merge->said[LAZ_FIELD_WORKLOAD_EXEC_BUDGET];
-    if (user == NULL && !has_bad(merge, LAZ_FIELD_WORKLOAD)) {
+    if (user == NULL && !laz_complete_is_wrong(merge, LAZ_FIELD_WORKLOAD)) {
         report_absence(merge, LAZ_FIELD_WORKLOAD,
                 "workload.user: missing: say as whom the workload runs, such as \"10001:10001\"");
     }
@@ -105,7 +105,7 @@ static void check_filesystem(struct laz_merge *merge)
         can_execute = can_execute || policy->paths[i].class == LAZ_PATH_READ_EXEC ||
                 policy->paths[i].class == LAZ_PATH_WRITE_EXEC;
     }
-    if (!can_execute && !has_bad(merge, LAZ_FIELD_FILESYSTEM)) {
+    if (!can_execute && !laz_complete_is_wrong(merge, LAZ_FIELD_FILESYSTEM)) {
         report_absence(merge, LAZ_FIELD_FILESYSTEM,
                 "filesystem.read-exec: empty: nothing could be executed");
     }
@@ -118,7 +118,7 @@ static void check_gate(struct laz_merge *merge)
     const struct laz_decision *decision = &merge->policy->decisions[laz_syscall_index(call)];
     bool is_free = decision->refuse.n == 0 && decision->guard.n == 0 && decision->allow.n == 0 &&
             !laz_verdict_refuses(decision->base);
-    if (!is_free && !has_bad(merge, LAZ_FIELD_SYSCALLS)) {
+    if (!is_free && !laz_complete_is_wrong(merge, LAZ_FIELD_SYSCALLS)) {
         report_absence(merge, LAZ_FIELD_SYSCALLS,
                 "syscalls: \"read\" must be allowed without conditions, or nothing can be started "
                 "(extend builtin/web-api or builtin/static, or name a group such as "
@@ -166,6 +166,11 @@ static void report_shutdown(
     put_part(merge, LAZ_FIELD_SHUTDOWN_GRACE, shutdown->grace_ms, " (what is left)", &buf);
     laz_buf_str(&buf, " + ");
     put_part(merge, LAZ_FIELD_SHUTDOWN_DRAIN, shutdown->drain_ms, " (default)", &buf);
+    if (shutdown->flush_ms > 0) {
+        laz_buf_str(&buf, " + ");
+        put_part(
+                merge, LAZ_FIELD_SHUTDOWN_FLUSH, shutdown->flush_ms, " (default with sinks)", &buf);
+    }
     laz_buf_str(&buf, " = ");
     put_duration(sum, &buf);
     laz_buf_str(&buf, ", which is more than ");
@@ -179,12 +184,12 @@ static void check_shutdown(struct laz_merge *merge)
     struct laz_shutdown *shutdown = &merge->policy->shutdown;
     const struct laz_node *grace = merge->said[LAZ_FIELD_SHUTDOWN_GRACE];
     /* Each is at most an hour, so the sum fits. */
-    uint32_t others = shutdown->lb_grace_ms + shutdown->drain_ms;
+    uint32_t others = shutdown->lb_grace_ms + shutdown->drain_ms + shutdown->flush_ms;
     if (grace == NULL && others <= shutdown->stop_timeout_ms) {
         shutdown->grace_ms = shutdown->stop_timeout_ms - others;
     }
     uint32_t sum = others + shutdown->grace_ms;
-    if (sum <= shutdown->stop_timeout_ms || has_bad(merge, LAZ_FIELD_SHUTDOWN)) {
+    if (sum <= shutdown->stop_timeout_ms || laz_complete_is_wrong(merge, LAZ_FIELD_SHUTDOWN)) {
         return;
     }
     report_shutdown(merge, shutdown, sum);
@@ -203,4 +208,5 @@ void laz_complete(struct laz_merge *merge)
     check_filesystem(merge);
     check_gate(merge);
     check_shutdown(merge);
+    laz_complete_shipping(merge);
 }

@@ -36,6 +36,12 @@ enum laz_field_type {
     LAZ_TYPE_SIGNAL,
     LAZ_TYPE_FAMILY,
     LAZ_TYPE_LIMIT, /* a number or a size, whichever the limit counts */
+    LAZ_TYPE_SIZE,  /* bytes */
+    LAZ_TYPE_PATTERN,
+    LAZ_TYPE_LITERAL, /* text to redact */
+    LAZ_TYPE_SINK_NAME,
+    LAZ_TYPE_HOST,
+    LAZ_TYPE_ADDRESS, /* HOST:PORT */
 };
 
 enum laz_field_shape {

@@ -15,13 +15,16 @@
 #include "policy/vocabulary.h"
 
 #define LAZ_IMAGE_MAGIC        "LAZPOLIC" /* the first eight bytes */
-#define LAZ_IMAGE_VERSION      1
+#define LAZ_IMAGE_VERSION      2
 #define LAZ_IMAGE_MAX          131072 /* bytes, 128 KiB; a large policy is a tenth of it */
 #define LAZ_IMAGE_BPF_MAX      2048   /* instructions; the kernel's own limit is 4096 */
 #define LAZ_IMAGE_GROUPS_MAX   64
 #define LAZ_IMAGE_PORTS_MAX    1024
 #define LAZ_IMAGE_EXIT_MAP_MAX 256
 #define LAZ_IMAGE_STRINGS_MAX  4096 /* entries of one list */
+#define LAZ_IMAGE_PIPE_MAX     1048576
+#define LAZ_IMAGE_FILES_MAX    8     /* that sinks write */
+#define LAZ_IMAGE_SHIP_MAX     12288 /* bytes of what the helper is told: one message */
 
 /* `n` strings, each ended by NUL, back to back. */
 struct laz_strings {
@@ -106,8 +109,20 @@ struct laz_image {
     uint32_t lb_grace_ms;
     uint32_t grace_ms;
     uint32_t drain_ms;
+    uint32_t flush_ms;
 
     struct laz_strings relaxations;
+
+    bool ships; /* there are sinks; if not, all that follows is zero */
+    bool capture;
+    bool passthrough;
+    bool start_acked; /* the workload waits until every required sink has what the start wrote */
+    uint32_t pipe_bytes;
+    uint32_t start_wait_ms;
+    const char *spool_dir;
+    struct laz_strings sink_files; /* of the sinks that are files, in their order */
+    const uint8_t *ship;           /* borrowed: for laz_ship_decode, in lazaret-helper */
+    uint32_t ship_length;
 };
 
 /* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */

@@ -45,8 +45,7 @@ static void note_positions(struct laz_merge *merge, const struct laz_document *d
     }
 }
 
-/* The default of a field, by the same reader as a value of the file. */
-static uint64_t preset_number(const struct laz_field *field)
+uint64_t laz_preset_number(const struct laz_field *field)
 {
     if (field->preset == NULL) {
         return 0;
@@ -92,7 +91,7 @@ static void store_singles(struct laz_merge *merge)
         const struct laz_field *field = laz_field_at((enum laz_field_id)id);
         if (field->size > 0) {
             const struct laz_node *said = merge->said[id];
-            store(merge->policy, field, said != NULL ? said->number : preset_number(field));
+            store(merge->policy, field, said != NULL ? said->number : laz_preset_number(field));
         }
     }
 }
@@ -115,6 +114,7 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     laz_merge_network(merge, document);
     laz_merge_calls(merge, document);
     laz_merge_signals(merge, document);
+    laz_merge_shipping(merge, document);
     if (is_last) {
         laz_merge_tests(merge, document);
     }
@@ -177,6 +177,7 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     laz_finish_network(&merge);
     laz_finish_quiet(&merge);
     laz_finish_signals(&merge);
+    laz_finish_shipping(&merge);
     if (file == 0) {
         laz_complete(&merge);
     }

@@ -38,6 +38,7 @@ struct laz_merge {
     struct laz_pos family_pos[LAZ_FAMILIES_MAX];
     bool is_stop_said;
     size_t n_rules;
+    struct laz_node *sinks[LAZ_SHIP_SINKS_MAX]; /* who said each of the policy's last */
 };
 
 /* Make the policy of one file out of it and all that it extends. What is wrong is reported. */
@@ -50,6 +51,7 @@ void laz_merge_filesystem(struct laz_merge *merge, struct laz_document *document
 void laz_merge_network(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_calls(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_signals(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
 
 /* When all documents are in. Network changes decisions, so calls come first. */
@@ -58,10 +60,17 @@ void laz_finish_calls(struct laz_merge *merge);
 void laz_finish_network(struct laz_merge *merge);
 void laz_finish_quiet(struct laz_merge *merge);
 void laz_finish_signals(struct laz_merge *merge);
+void laz_finish_shipping(struct laz_merge *merge);
 
 /* Add a copy of the text to a list of strings. */
 void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
         size_t length, struct laz_pos pos);
+
+/* The default of a field, by the same reader as a value of the file; 0 if it has none. */
+uint64_t laz_preset_number(const struct laz_field *field);
+
+/* Of two plain paths: is one the other or below it? */
+bool laz_path_is_at_or_below(const char *path, const char *top);
 
 /* How much a verdict takes away: allow 0, log, errno, notify, kill. */
 unsigned laz_verdict_strictness(struct laz_verdict verdict);
@@ -93,9 +102,17 @@ LAZ_MUST_CHECK int laz_user_resolve(const struct laz_policy_source *source, cons
 LAZ_MUST_CHECK int laz_group_resolve(const struct laz_policy_source *source, const char *text,
         uint32_t *ret_gid, struct laz_err *err);
 
+/* sinks.c: does each sink of a file have what its type needs, and nothing else? */
+void laz_sinks_check(struct laz_merge *merge, struct laz_document *document);
+
 /* complete.c: what only the whole policy shows; and the list of relaxations. */
 void laz_complete(struct laz_merge *merge);
+void laz_complete_shipping(struct laz_merge *merge);
+bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id section);
 void laz_relaxations(struct laz_merge *merge);
+void laz_relaxations_shipping(struct laz_merge *merge);
+void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
+        LAZ_PRINTF(3, 4);
 
 /* narrow.c: the first thing that the child adds to the parent. */
 struct laz_widening {

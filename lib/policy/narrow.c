@@ -166,18 +166,12 @@ static unsigned rights_of(enum laz_path_class class)
     return RIGHT_DEVICE;
 }
 
-static bool is_at_or_below(const char *path, const char *top)
-{
-    size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
-    return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
 /* All that a policy grants at a path: the rules of the path and of all above it. */
 static unsigned rights_at(const struct laz_policy *policy, const char *path)
 {
     unsigned rights = 0;
     for (size_t i = 0; i < policy->n_paths; i++) {
-        if (is_at_or_below(path, policy->paths[i].path)) {
+        if (laz_path_is_at_or_below(path, policy->paths[i].path)) {
             rights |= rights_of(policy->paths[i].class);
         }
     }

@@ -8,6 +8,7 @@
 
 #include "policy/fields.h"
 #include "policy/policy.h"
+#include "policy/scalar.h"
 
 #define PATH_LENGTH 96 /* of the longest dotted path; 33 today */
 
@@ -104,7 +105,18 @@ static const char *type_name(enum laz_field_type type)
         return "socket family";
     case LAZ_TYPE_LIMIT:
         return "number or size";
+    case LAZ_TYPE_PATTERN:
+        return "pattern";
+    case LAZ_TYPE_LITERAL:
+        return "text";
+    case LAZ_TYPE_SINK_NAME:
+        return "name";
+    case LAZ_TYPE_HOST:
+        return "host";
+    case LAZ_TYPE_ADDRESS:
+        return "host:port";
     case LAZ_TYPE_INT:
+    case LAZ_TYPE_SIZE:
     case LAZ_TYPE_WORD:
     case LAZ_TYPE_LATER:
         break;
@@ -131,6 +143,10 @@ static void put_type(struct laz_buf *ret, const struct laz_field *field)
         laz_buf_printf(ret, "`%" PRId64 "`", field->min);
     } else if (field->type == LAZ_TYPE_INT) {
         laz_buf_printf(ret, "%" PRId64 " to %" PRIu64, field->min, field->max);
+    } else if (field->type == LAZ_TYPE_SIZE) {
+        laz_size_format((uint64_t)field->min, ret);
+        laz_buf_str(ret, " to ");
+        laz_size_format(field->max, ret);
     } else {
         laz_buf_str(ret, type_name(field->type));
     }

@@ -8,10 +8,7 @@
 
 #include "policy/merge.h"
 
-static void add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
-        LAZ_PRINTF(3, 4);
-
-static void add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
+void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
 {
     char text[LAZ_DIAGNOSTIC_MESSAGE_MAX];
     va_list args;
@@ -29,25 +26,26 @@ static void add_workload(struct laz_merge *merge)
     const struct laz_policy *policy = merge->policy;
     const struct laz_pos *pos = policy->key_pos;
     if (policy->mode == LAZ_MODE_OBSERVE) {
-        add(merge, pos[LAZ_FIELD_MODE], "mode: observe");
+        laz_relaxations_add(merge, pos[LAZ_FIELD_MODE], "mode: observe");
     }
     for (unsigned i = 0; i < LAZ_REQUIRE_COUNT; i++) {
         /* write-xor-execute is off by default: it is not given up, it was never there. */
         if (policy->require[i] == LAZ_LEVEL_DISABLED && i != LAZ_REQUIRE_WRITE_XOR_EXECUTE) {
             const char *name = laz_require_name((enum laz_require)i);
             enum laz_field_id id = laz_field_find(LAZ_FIELD_REQUIRES, name, strlen(name));
-            add(merge, pos[id], "requires: %s disabled", name);
+            laz_relaxations_add(merge, pos[id], "requires: %s disabled", name);
         }
     }
     if (policy->allow_root) {
-        add(merge, pos[LAZ_FIELD_WORKLOAD_ALLOW_ROOT], "workload: allow-root");
+        laz_relaxations_add(merge, pos[LAZ_FIELD_WORKLOAD_ALLOW_ROOT], "workload: allow-root");
     }
     if (policy->exec_budget < 0) {
-        add(merge, pos[LAZ_FIELD_WORKLOAD_EXEC_BUDGET], "workload: no exec-budget");
+        laz_relaxations_add(merge, pos[LAZ_FIELD_WORKLOAD_EXEC_BUDGET], "workload: no exec-budget");
     }
     for (int i = 0; i < 64; i++) {
         if ((policy->keep_capabilities >> i & 1) != 0) {
-            add(merge, policy->capability_pos[i], "capability: %s", laz_capability_name(i));
+            laz_relaxations_add(
+                    merge, policy->capability_pos[i], "capability: %s", laz_capability_name(i));
         }
     }
 }
@@ -62,12 +60,6 @@ static bool can_execute(const struct laz_path_rule *rule)
     return rule->class == LAZ_PATH_READ_EXEC || rule->class == LAZ_PATH_WRITE_EXEC;
 }
 
-static bool is_at_or_below(const char *path, const char *top)
-{
-    size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
-    return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
 /* Landlock adds up the rules of a path and of all above it: write below an executable path, or
  * execution below a writable one, is both. */
 static void add_overlaps(struct laz_merge *merge, const struct laz_path_rule *rule)
@@ -77,10 +69,11 @@ static void add_overlaps(struct laz_merge *merge, const struct laz_path_rule *ru
         const struct laz_path_rule *above = &policy->paths[i];
         bool is_both =
                 (can_write(rule) && can_execute(above)) || (can_execute(rule) && can_write(above));
-        bool is_below = is_at_or_below(rule->path, above->path);
+        bool is_below = laz_path_is_at_or_below(rule->path, above->path);
         bool is_twin = is_below && strcmp(rule->path, above->path) == 0;
         if (above != rule && is_both && is_below && (!is_twin || can_write(rule))) {
-            add(merge, rule->pos, "filesystem: write and execute at %s", rule->path);
+            laz_relaxations_add(
+                    merge, rule->pos, "filesystem: write and execute at %s", rule->path);
             return;
         }
     }
@@ -95,12 +88,12 @@ static void add_filesystem(struct laz_merge *merge)
     for (size_t i = 0; i < policy->n_paths; i++) {
         const struct laz_path_rule *rule = &policy->paths[i];
         if (rule->class == LAZ_PATH_WRITE_EXEC) {
-            add(merge, rule->pos, "filesystem: write-exec %s", rule->path);
+            laz_relaxations_add(merge, rule->pos, "filesystem: write-exec %s", rule->path);
         } else {
             add_overlaps(merge, rule);
         }
         if (rule->class == LAZ_PATH_WRITE && strcmp(rule->path, "/") == 0) {
-            add(merge, rule->pos, "filesystem: write /");
+            laz_relaxations_add(merge, rule->pos, "filesystem: write /");
         }
     }
 }
@@ -119,19 +112,21 @@ static void add_network(struct laz_merge *merge)
     for (size_t i = 0; i < laz_socket_family_count(); i++) {
         const char *name = laz_socket_family_at(i)->name;
         if ((merge->families >> i & 1) != 0 && !is_usual_family(name)) {
-            add(merge, merge->family_pos[i], "network: family %s", name);
+            laz_relaxations_add(merge, merge->family_pos[i], "network: family %s", name);
         }
     }
     if (policy->tcp_bind.any) {
-        add(merge, policy->key_pos[LAZ_FIELD_NETWORK_TCP_BIND], "network: tcp-bind any");
+        laz_relaxations_add(
+                merge, policy->key_pos[LAZ_FIELD_NETWORK_TCP_BIND], "network: tcp-bind any");
     }
     if (policy->tcp_connect.any) {
-        add(merge, policy->key_pos[LAZ_FIELD_NETWORK_TCP_CONNECT], "network: tcp-connect any");
+        laz_relaxations_add(
+                merge, policy->key_pos[LAZ_FIELD_NETWORK_TCP_CONNECT], "network: tcp-connect any");
     }
     for (size_t i = 0; i < sizeof(permissions) / sizeof(permissions[0]); i++) {
         const struct laz_node *said = merge->said[permissions[i]];
         if (said != NULL && said->number != 0) {
-            add(merge, said->pos, "network: %s", laz_field_at(permissions[i])->key);
+            laz_relaxations_add(merge, said->pos, "network: %s", laz_field_at(permissions[i])->key);
         }
     }
 }
@@ -192,12 +187,13 @@ static void add_calls(struct laz_merge *merge)
         const char *why = why_dangerous(policy, call);
         const char *conditions = is_conditional ? ", with conditions" : "";
         if (group != NULL) {
-            add(merge, pos, "syscalls: %s (group %s%s)", call->name, group->name, conditions);
+            laz_relaxations_add(
+                    merge, pos, "syscalls: %s (group %s%s)", call->name, group->name, conditions);
         } else if (why != NULL) {
-            add(merge, pos, "syscalls: %s (%s%s)", call->name, why, conditions);
+            laz_relaxations_add(merge, pos, "syscalls: %s (%s%s)", call->name, why, conditions);
         }
         if (state->lifted != NULL) {
-            add(merge, state->lifted->pos,
+            laz_relaxations_add(merge, state->lifted->pos,
                     "syscalls: %s without the conditions of an extended policy", call->name);
         }
     }
@@ -209,4 +205,5 @@ void laz_relaxations(struct laz_merge *merge)
     add_filesystem(merge);
     add_network(merge);
     add_calls(merge);
+    laz_relaxations_shipping(merge);
 }

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "core/num.h"
+#include "policy/address.h"
 #include "policy/policy.h"
 #include "policy/report.h"
 
@@ -189,7 +190,8 @@ static bool limit_is_size(uint64_t resource)
     }
 }
 
-static int parse_limit(const struct laz_scalar *scalar, uint64_t *ret, struct laz_err *err)
+/* A plain number, or one with a unit where there may be one. */
+static bool is_quantity(const struct laz_scalar *scalar, bool has_unit, uint64_t *ret)
 {
     size_t digits = strspn(scalar->text, "0123456789");
     const char *unit = scalar->text + digits;
@@ -197,17 +199,59 @@ static int parse_limit(const struct laz_scalar *scalar, uint64_t *ret, struct la
             : strcmp(unit, "MiB") == 0        ? 20
             : strcmp(unit, "GiB") == 0        ? 30
                                               : 0;
-    bool is_size = limit_is_size(scalar->key_number);
     bool is_number = *unit == '\0' && scalar->is_plain;
     uint64_t number = 0;
-    if ((!is_number && (!is_size || shift == 0)) ||
+    if ((!is_number && (!has_unit || shift == 0)) ||
             !laz_parse_u64(scalar->text, digits, (uint64_t)INT64_MAX >> shift, &number)) {
-        return refuse(err, scalar,
-                is_size ? "must be a number of bytes, or one with the unit KiB, MiB or GiB"
-                        : "must be a decimal number without quotes and unit");
+        return false;
     }
     *ret = number << shift;
+    return true;
+}
+
+static const char must_be_size[] =
+        "must be a number of bytes, or one with the unit KiB, MiB or GiB";
+
+static int parse_limit(const struct laz_scalar *scalar, uint64_t *ret, struct laz_err *err)
+{
+    bool is_size = limit_is_size(scalar->key_number);
+    if (!is_quantity(scalar, is_size, ret)) {
+        return refuse(err, scalar,
+                is_size ? must_be_size : "must be a decimal number without quotes and unit");
+    }
     return 0;
+}
+
+static int parse_size(const struct laz_field *field, const struct laz_scalar *scalar, uint64_t *ret,
+        struct laz_err *err)
+{
+    uint64_t number = 0;
+    if (!is_quantity(scalar, true, &number)) {
+        return refuse(err, scalar, must_be_size);
+    }
+    if (number < (uint64_t)field->min || number > field->max) {
+        char text[LAZ_QUOTED_MAX];
+        struct laz_buf range;
+        laz_buf_init_fixed(&range, text, sizeof(text));
+        laz_buf_str(&range, "must be from ");
+        laz_size_format((uint64_t)field->min, &range);
+        laz_buf_str(&range, " to ");
+        laz_size_format(field->max, &range);
+        return refuse(err, scalar, text);
+    }
+    *ret = number;
+    return 0;
+}
+
+void laz_size_format(uint64_t bytes, struct laz_buf *ret)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    size_t unit = 0;
+    while (unit + 1 < sizeof(units) / sizeof(units[0]) && bytes > 0 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    laz_buf_printf(ret, "%" PRIu64 "%s", bytes, units[unit]);
 }
 
 /* ---- Text ---- */
@@ -283,6 +327,40 @@ static int check_env_value(const struct laz_scalar *scalar, struct laz_err *err)
     if (strstr(scalar->text, "${") != NULL) {
         return laz_err_set(
                 err, LAZ_E_POLICY_INVALID, 0, "\"${\" is not expanded: values are taken literally");
+    }
+    return 0;
+}
+
+static int check_sink_name(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    if (scalar->length > LAZ_SHIP_NAME_MAX ||
+            strspn(scalar->text, LAZ_SHIP_NAME_LETTERS) != scalar->length) {
+        return refuse(err, scalar, "must be at most 32 of a-z, 0-9 and -");
+    }
+    return 0;
+}
+
+/* What is not a name of a host or, where there must be one, has no port. */
+static int check_host(
+        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
+{
+    struct laz_address ignored;
+    if (type == LAZ_TYPE_HOST && !laz_host_is_valid(scalar->text, scalar->length)) {
+        return refuse(err, scalar, "must be the name or the address of a host");
+    }
+    if (type == LAZ_TYPE_ADDRESS && !laz_address_split(scalar->text, scalar->length, &ignored)) {
+        return refuse(err, scalar,
+                "must be a host and a port, such as \"logs.internal:2514\" or \"[::1]:2514\"");
+    }
+    return 0;
+}
+
+static int check_length(
+        const struct laz_scalar *scalar, size_t min, size_t max, struct laz_err *err)
+{
+    if (scalar->length < min || scalar->length > max) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be %zu to %zu bytes long, not %zu",
+                min, max, scalar->length);
     }
     return 0;
 }
@@ -395,7 +473,8 @@ static bool is_text(enum laz_field_type type)
 {
     return type == LAZ_TYPE_NAME || type == LAZ_TYPE_POLICY || type == LAZ_TYPE_USER ||
             type == LAZ_TYPE_GROUP || type == LAZ_TYPE_PATH || type == LAZ_TYPE_ENV_NAME ||
-            type == LAZ_TYPE_ENV_VALUE;
+            type == LAZ_TYPE_ENV_VALUE || type == LAZ_TYPE_PATTERN || type == LAZ_TYPE_LITERAL ||
+            type == LAZ_TYPE_SINK_NAME || type == LAZ_TYPE_HOST || type == LAZ_TYPE_ADDRESS;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)
@@ -437,6 +516,15 @@ static int check_text(
         return check_env_name(scalar, err);
     case LAZ_TYPE_ENV_VALUE:
         return check_env_value(scalar, err);
+    case LAZ_TYPE_SINK_NAME:
+        return check_sink_name(scalar, err);
+    case LAZ_TYPE_HOST:
+    case LAZ_TYPE_ADDRESS:
+        return check_host(type, scalar, err);
+    case LAZ_TYPE_PATTERN:
+        return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);
+    case LAZ_TYPE_LITERAL:
+        return check_length(scalar, LAZ_SHIP_LITERAL_MIN, LAZ_SHIP_LITERAL_MAX, err);
     default:
         return 0; /* users and groups are looked up when all files are known */
     }
@@ -492,6 +580,8 @@ int laz_scalar_parse(const struct laz_field *field, const struct laz_scalar *sca
         return check_value(scalar, err);
     case LAZ_TYPE_LIMIT:
         return parse_limit(scalar, ret_number, err);
+    case LAZ_TYPE_SIZE:
+        return parse_size(field, scalar, ret_number, err);
     case LAZ_TYPE_ARGUMENT:
         return 0; /* needs the system call */
     default:

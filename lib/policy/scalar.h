@@ -37,4 +37,7 @@ int laz_scalar_refuse_lone_user(const char *number, struct laz_err *err);
 /* A decimal or 0x number as in conditions. */
 LAZ_MUST_CHECK bool laz_scalar_integer(const char *text, size_t length, uint64_t *ret);
 
+/* "64KiB" */
+void laz_size_format(uint64_t bytes, struct laz_buf *ret);
+
 #endif

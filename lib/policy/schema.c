@@ -98,13 +98,23 @@ static void put_type(struct laz_json *json, enum laz_field_type type, const stru
     case LAZ_TYPE_GROUP:
     case LAZ_TYPE_ENV_VALUE:
     case LAZ_TYPE_ARGUMENT:
+    case LAZ_TYPE_PATTERN:
+    case LAZ_TYPE_LITERAL:
+    case LAZ_TYPE_HOST:
         put_pattern(json, NULL);
         return;
     case LAZ_TYPE_VALUE:
         put_value_type(json);
         return;
     case LAZ_TYPE_LIMIT:
+    case LAZ_TYPE_SIZE:
         put_limit(json);
+        return;
+    case LAZ_TYPE_SINK_NAME:
+        put_pattern(json, "^[a-z0-9-]{1,32}$");
+        return;
+    case LAZ_TYPE_ADDRESS:
+        put_pattern(json, ":[0-9]{1,5}$");
         return;
     case LAZ_TYPE_SYSCALL:
         laz_json_string(json, "$ref", "#/$defs/syscall");

@@ -18,6 +18,30 @@
 #define LAZ_SHIP_KEYS_MAX     4  /* recovery keys that the spool is sealed to */
 #define LAZ_SHIP_LITERALS_MAX 64 /* literals to redact */
 #define LAZ_SHIP_NAME_MAX     32 /* bytes of a sink's name */
+#define LAZ_SHIP_NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+/* Ranges of the values below, in their units. */
+#define LAZ_SHIP_PIPE_MIN          4096
+#define LAZ_SHIP_PIPE_MAX          1048576 /* what any user may ask of the kernel by default */
+#define LAZ_SHIP_LINE_MIN          1024
+#define LAZ_SHIP_LINE_MAX          262144
+#define LAZ_SHIP_WAIT_MIN          10 /* of multi-line records */
+#define LAZ_SHIP_WAIT_MAX          10000
+#define LAZ_SHIP_LITERAL_MIN       4
+#define LAZ_SHIP_LITERAL_MAX       256
+#define LAZ_SHIP_PATTERN_MAX       256 /* bytes of a pattern's text */
+#define LAZ_SHIP_CHECKPOINT_MAX    4096
+#define LAZ_SHIP_CHECKPOINT_MS_MIN 1000
+#define LAZ_SHIP_CHECKPOINT_MS_MAX 3600000
+#define LAZ_SHIP_SPOOL_MIN         4194304
+#define LAZ_SHIP_SPOOL_MAX         UINT64_C(68719476736)
+#define LAZ_SHIP_SEGMENT_MIN       1048576
+#define LAZ_SHIP_SEGMENT_MAX       16777216
+#define LAZ_SHIP_SEGMENTS_MIN      4 /* that the spool has room for */
+#define LAZ_SHIP_SYNC_MAX          60000
+#define LAZ_SHIP_SEVERITY_MAX      10
+#define LAZ_SHIP_WINDOW_MAX        1024
+#define LAZ_SHIP_HOST_MAX          253 /* characters of a host's name, RFC 1035 */
 
 /* Whose events and lines a sink takes. */
 #define LAZ_SHIP_CLASSES(X)                                                                        \
@@ -32,35 +56,52 @@ enum laz_ship_class {
     LAZ_SHIP_CLASS_COUNT
 };
 
+#define LAZ_SINK_TYPES(X)                                                                          \
+    X(FILE, "file")                                                                                \
+    X(STDOUT, "stdout") /* the container's own */                                                  \
+    X(RELP, "relp")                                                                                \
+    X(SYSLOG, "syslog")
+
 enum laz_sink_type {
-    LAZ_SINK_FILE,
-    LAZ_SINK_STDOUT,
-    LAZ_SINK_RELP,
-    LAZ_SINK_SYSLOG,
+#define X(id, word) LAZ_SINK_##id,
+    LAZ_SINK_TYPES(X)
+#undef X
     LAZ_SINK_TYPE_COUNT
 };
 
-/* How a syslog sink speaks. */
+/* How a syslog sink speaks. Those of other types have the first, which is 0. */
+#define LAZ_TRANSPORTS(X)                                                                          \
+    X(TLS, "tls")       /* octet-counted, RFC 5425 */                                              \
+    X(TCP, "tcp")       /* octet-counted, RFC 6587 */                                              \
+    X(TCP_LF, "tcp-lf") /* a line feed ends each message, RFC 6587 */                              \
+    X(UDP, "udp")                                                                                  \
+    X(UNIX, "unix") /* datagrams */
+
 enum laz_transport {
-    LAZ_TRANSPORT_TLS,    /* octet-counted, RFC 5425 */
-    LAZ_TRANSPORT_TCP,    /* octet-counted, RFC 6587 */
-    LAZ_TRANSPORT_TCP_LF, /* a line feed ends each message, RFC 6587 */
-    LAZ_TRANSPORT_UDP,
-    LAZ_TRANSPORT_UNIX, /* datagrams */
+#define X(id, word) LAZ_TRANSPORT_##id,
+    LAZ_TRANSPORTS(X)
+#undef X
     LAZ_TRANSPORT_COUNT
 };
 
+/* What is taken out of lines. */
+#define LAZ_REDACTIONS(X)                                                                          \
+    X(SSN, "ssn") /* social security numbers */                                                    \
+    X(PAN, "pan") /* numbers of payment cards */                                                   \
+    X(JWT, "jwt")                                                                                  \
+    X(AWS_KEY, "aws-key")                                                                          \
+    X(MRN, "mrn") /* medical record numbers, which have no form of their own */                    \
+    X(LITERAL, "literal")
+
 enum laz_redaction {
-    LAZ_REDACT_SSN,
-    LAZ_REDACT_PAN,
-    LAZ_REDACT_JWT,
-    LAZ_REDACT_AWS_KEY,
-    LAZ_REDACT_MRN,
-    LAZ_REDACT_LITERAL,
+#define X(id, word) LAZ_REDACT_##id,
+    LAZ_REDACTIONS(X)
+#undef X
     LAZ_REDACT_COUNT
 };
 
-/* Strings are borrowed from the block, which must outlive this; "" where nothing was said. */
+/* Strings are borrowed from the block, which must outlive this; "" where nothing was said. What
+ * does not belong to the type of the sink is empty, 0 or false. */
 struct laz_ship_sink {
     const char *name;
     enum laz_sink_type type;
@@ -73,7 +114,7 @@ struct laz_ship_sink {
     enum laz_transport transport;
     uint32_t window; /* relp: messages without an answer */
     bool has_tls;
-    const char *tls_ca; /* PEM files */
+    const char *tls_ca; /* PEM files; certificate and key come together or not at all */
     const char *tls_cert;
     const char *tls_key;
     const char *tls_peer; /* the name that the peer's certificate must have */
@@ -111,9 +152,15 @@ struct laz_ship_config {
 LAZ_MUST_CHECK int laz_ship_encode(
         const struct laz_ship_config *config, struct laz_buf *ret, struct laz_err *err);
 
-/* LAZ_E_IMAGE_CORRUPT unless every field is in range, every string ends inside the block and no
- * byte is left over. */
+/* LAZ_E_IMAGE_CORRUPT, with what is wrong, unless every field is in range, every string ends inside
+ * the block and no byte is left over. What it takes, laz_ship_encode writes again byte for byte. */
 LAZ_MUST_CHECK int laz_ship_decode(
         const void *block, size_t length, struct laz_ship_config *ret, struct laz_err *err);
+
+/* The words of the policy; static; "?" beyond the list. */
+const char *laz_ship_class_name(enum laz_ship_class value);
+const char *laz_sink_type_name(enum laz_sink_type value);
+const char *laz_transport_name(enum laz_transport value);
+const char *laz_redaction_name(enum laz_redaction value);
 
 #endif

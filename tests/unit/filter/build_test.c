@@ -12,6 +12,7 @@
 #include <criterion/criterion.h>
 
 #include "policy/image.h"
+#include "policy/ship.h"
 #include "tests/fixture/policy.h"
 
 #define TEST(name, ...)                                                                            \
@@ -34,6 +35,47 @@ static struct laz_path_rule paths[] = {
         {.path = texts[8], .class = LAZ_PATH_WRITE, .optional = true},
 };
 static struct laz_exit_map exits[] = {{.from = 143, .to = 0, .only_if_stop_requested = true}};
+
+static const struct laz_ship_config config = {.pipe_bytes = 65536,
+        .max_line = 4096,
+        .multiline_start = "",
+        .multiline_wait_ms = 200,
+        .mrn = "",
+        .durability_acked = true,
+        .checkpoint_records = 256,
+        .checkpoint_ms = 5000,
+        .spool_max_bytes = 64 << 20,
+        .spool_segment_bytes = 4 << 20,
+        .open_with = "",
+        .n_sinks = 3,
+        .sinks = {{.name = "a",
+                          .type = LAZ_SINK_FILE,
+                          .required = true,
+                          .classes = 1,
+                          .path = "/var/a",
+                          .host = "",
+                          .tls_ca = "",
+                          .tls_cert = "",
+                          .tls_key = "",
+                          .tls_peer = ""},
+                {.name = "b",
+                        .type = LAZ_SINK_STDOUT,
+                        .classes = 1 << LAZ_SHIP_CLASS_LOG,
+                        .path = "",
+                        .host = "",
+                        .tls_ca = "",
+                        .tls_cert = "",
+                        .tls_key = "",
+                        .tls_peer = ""},
+                {.name = "c",
+                        .type = LAZ_SINK_FILE,
+                        .classes = 1,
+                        .path = "/var/c",
+                        .host = "",
+                        .tls_ca = "",
+                        .tls_cert = "",
+                        .tls_key = "",
+                        .tls_peer = ""}}};
 
 /* Every field of the policy has a value of its own. */
 static struct fixture *make_policy(void)
@@ -71,7 +113,9 @@ static struct fixture *make_policy(void)
     policy->signal_stop = 7;
     policy->n_exit_map = 1;
     policy->exit_map = exits;
-    policy->shutdown = (struct laz_shutdown){10, 11, 12, 13};
+    policy->shutdown = (struct laz_shutdown){10, 11, 12, 13, 14};
+    policy->shipping = (struct laz_shipping){
+            .config = config, .capture = true, .start_wait_ms = 1500, .spool_dir = "/run/spool"};
     decision_of(fixture, "read")->base = verdict_of(LAZ_ACTION_ALLOW, 0);
     decision_of(fixture, "geteuid")->base = verdict_of(LAZ_ACTION_LOG, 0);
     decision_of(fixture, "ptrace")->base = verdict_of(LAZ_ACTION_KILL, 0);
@@ -122,7 +166,11 @@ Test(filter_build_image, carries_over_everything)
     cr_expect(image.n_exit_map == 1 && image.exit_map[0].from == 143);
     cr_expect(image.exit_map[0].to == 0 && image.exit_map[0].only_if_stop_requested);
     cr_expect(image.stop_timeout_ms == 10 && image.lb_grace_ms == 11);
-    cr_expect(image.grace_ms == 12 && image.drain_ms == 13);
+    cr_expect(image.grace_ms == 12 && image.drain_ms == 13 && image.flush_ms == 14);
+    cr_expect(image.ships && image.capture && !image.passthrough && image.start_acked);
+    cr_expect(image.pipe_bytes == 65536 && image.start_wait_ms == 1500);
+    cr_expect_str_eq(image.spool_dir, "/run/spool");
+    cr_expect(image.sink_files.n == 2 && memcmp(image.sink_files.first, "/var/a\0/var/c", 14) == 0);
     const uint8_t *cursor = image.paths;
     struct laz_image_path path;
     cr_assert_eq(image.n_paths, 2);
@@ -130,6 +178,39 @@ Test(filter_build_image, carries_over_everything)
     cr_expect(path.class == LAZ_PATH_READ_EXEC && !path.optional && strcmp(path.path, "/usr") == 0);
     laz_image_path_next(&cursor, &path);
     cr_expect(path.class == LAZ_PATH_WRITE && path.optional && strcmp(path.path, "/tmp") == 0);
+}
+
+Test(filter_build_image, tells_the_helper_what_the_policy_says)
+{
+    cleanup_fixture struct fixture *fixture = make_policy();
+    laz_cleanup_buf struct laz_buf buf;
+    struct laz_image image;
+    struct laz_ship_config told;
+    struct laz_err err = {0};
+    laz_buf_init_heap(&buf, LAZ_IMAGE_MAX);
+    struct laz_policy *policy = &fixture->policy;
+    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_ship_decode(image.ship, image.ship_length, &told, &err), 0, "%s", err.message);
+    cr_expect(told.n_sinks == 3 && told.durability_acked && told.spool_segment_bytes == 4 << 20);
+    cr_expect_str_eq(told.sinks[2].path, "/var/c");
+    /* Whether a stream is captured is both: wanted, and taken by somebody. */
+    policy->shipping.config.sinks[1].classes = 1;
+    buf.len = 0;
+    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    cr_expect(image.ships && !image.capture);
+    policy->shipping.config.sinks[1].classes = 1 << LAZ_SHIP_CLASS_LOG;
+    policy->shipping.capture = false;
+    buf.len = 0;
+    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    cr_expect(image.ships && !image.capture);
+    policy->shipping.config.n_sinks = 0;
+    buf.len = 0;
+    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    cr_expect(!image.ships && image.spool_dir == NULL);
 }
 
 Test(filter_build_image, has_the_two_programs_of_the_policy)

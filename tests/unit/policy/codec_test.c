@@ -74,7 +74,17 @@ static struct laz_image make_image(void)
             .lb_grace_ms = 1,
             .grace_ms = 2,
             .drain_ms = 3,
+            .flush_ms = 4,
             .relaxations = {1, "allow-root"},
+            .ships = true,
+            .capture = true,
+            .start_acked = true,
+            .pipe_bytes = 65536,
+            .start_wait_ms = 1234,
+            .spool_dir = "/run/spool",
+            .sink_files = {2, "/var/a\0/var/b"},
+            .ship = (const uint8_t *)"a\0b\377",
+            .ship_length = 4,
     };
     for (size_t i = 0; i < sizeof(image.source_digest); i++) {
         image.source_digest[i] = (uint8_t)(i + 1);
@@ -169,6 +179,31 @@ Test(image_codec, reads_back_every_field)
     cr_expect_eq(out.lb_grace_ms, in.lb_grace_ms);
     cr_expect_eq(out.grace_ms, in.grace_ms);
     cr_expect_eq(out.drain_ms, in.drain_ms);
+    cr_expect_eq(out.flush_ms, in.flush_ms);
+    cr_expect(out.ships && out.capture && !out.passthrough && out.start_acked);
+    cr_expect_eq(out.pipe_bytes, in.pipe_bytes);
+    cr_expect_eq(out.start_wait_ms, in.start_wait_ms);
+    cr_expect_str_eq(out.spool_dir, in.spool_dir);
+    cr_assert_eq(out.ship_length, in.ship_length);
+    cr_expect_eq(memcmp(out.ship, in.ship, in.ship_length), 0);
+}
+
+/* Without sinks nothing of it is in the block, and nothing of it is set. */
+Test(image_codec, says_nothing_of_shipping_where_there_is_none)
+{
+    struct laz_image in = make_image();
+    struct laz_image out;
+    struct block with;
+    struct block without;
+    encode(&in, &with);
+    in.ships = false;
+    encode(&in, &without);
+    cr_assert_null(decode(&without, &out));
+    cr_expect(!out.ships && !out.capture && !out.start_acked);
+    cr_expect(out.spool_dir == NULL && out.ship == NULL && out.sink_files.n == 0);
+    cr_expect_eq(out.flush_ms, in.flush_ms);
+    /* three booleans, two numbers, the strings, and two lengths with what they count */
+    cr_expect_eq(with.length - without.length, 3 + 8 + 11 + 4 + 14 + 4 + 4);
 }
 
 Test(image_codec, walks_strings_and_paths)
@@ -186,6 +221,10 @@ Test(image_codec, walks_strings_and_paths)
     cr_expect_str_eq(laz_strings_next(&at), "TZ=UTC");
     at = out.relaxations.first;
     cr_expect_str_eq(laz_strings_next(&at), "allow-root");
+    at = out.sink_files.first;
+    cr_assert_eq(out.sink_files.n, 2);
+    cr_expect_str_eq(laz_strings_next(&at), "/var/a");
+    cr_expect_str_eq(laz_strings_next(&at), "/var/b");
     const uint8_t *cursor = out.paths;
     struct laz_image_path path;
     cr_assert_eq(out.n_paths, 2);
@@ -331,7 +370,7 @@ Test(image_codec, names_what_is_out_of_range)
     struct laz_image out;
     const struct laz_image good = make_image();
     struct block block;
-    for (int row = 0; row < 23; row++) {
+    for (int row = 0; row < 28; row++) {
         struct laz_image in = good;
         static const uint16_t unsorted[] = {443, 80};
         static const struct sock_filter endless[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)};
@@ -339,6 +378,7 @@ Test(image_codec, names_what_is_out_of_range)
         size_t at = 0; /* or one byte of the block is changed */
         uint8_t value = 0;
         encode(&good, &block);
+        const size_t whole = block.length;
         size_t mode_at = find(&block, "claims-api", 11) + 11;
         size_t flags_at = find(&block, "/tmp/a", 7) + 7;
         switch (row) {
@@ -435,17 +475,40 @@ Test(image_codec, names_what_is_out_of_range)
             wanted = "padding is not zero";
             break;
         case 21:
-            at = find(&block, "allow-root", 11) + 10;
-            value = 'x';
+            block.length = mode_at - 3; /* inside the name */
             wanted = "a string does not end";
+            break;
+        case 22:
+            at = find(&block, "allow-root", 11) + 11;
+            value = 2;
+            wanted = "a boolean is neither 0 nor 1";
+            break;
+        case 23:
+            in.pipe_bytes = LAZ_IMAGE_PIPE_MAX + 1;
+            wanted = "a pipe is too large";
+            break;
+        case 24:
+            in.spool_dir = "spool";
+            wanted = "a path is not absolute";
+            break;
+        case 25:
+            in.sink_files.first = "/var/a\0var/b";
+            wanted = "a path is not absolute";
+            break;
+        case 26:
+            at = find(&block, "/run/spool", 11) + 11;
+            value = LAZ_IMAGE_FILES_MAX + 1;
+            wanted = "a list is too long";
             break;
         default:
-            at = find(&block, "allow-root", 11) - 4;
-            value = 2;
-            wanted = "a string does not end";
+            at = block.length - 4 - 2; /* 65536 and more */
+            value = 1;
+            wanted = "what ship is told is too long";
             break;
         }
-        if (at == 0) {
+        if (block.length < whole) {
+            seal(&block);
+        } else if (at == 0) {
             encode(&in, &block);
         } else {
             block.bytes[at] = value;
@@ -468,9 +531,9 @@ Test(image_codec, names_what_is_not_its_format)
     block.bytes[0] = 'l';
     cr_expect_str_eq(decode(&block, &out), "compiled policy: this is not one");
     encode(&in, &block);
-    block.bytes[8] = 2;
+    block.bytes[8] = 1;
     cr_expect_str_eq(
-            decode(&block, &out), "compiled policy: format 2, this program reads format 1");
+            decode(&block, &out), "compiled policy: format 1, this program reads format 2");
     encode(&in, &block);
     block.bytes[12] ^= 1;
     cr_expect_str_eq(decode(&block, &out), "compiled policy: its length is not what it says");
@@ -500,7 +563,7 @@ Test(image_codec, leaves_the_result_alone_when_it_fails)
     struct laz_image out = {.uid = 77};
     struct block block;
     encode(&in, &block);
-    block.bytes[block.length - 1] = 'x';
+    block.length--;
     seal(&block);
     cr_assert_not_null(decode(&block, &out));
     cr_assert_eq(out.uid, 77);
@@ -509,15 +572,16 @@ Test(image_codec, leaves_the_result_alone_when_it_fails)
 
 Test(image_codec, refuses_to_write_what_is_too_large)
 {
-    for (int row = 0; row < 11; row++) {
+    for (int row = 0; row < 13; row++) {
         struct laz_image in = make_image();
         uint32_t *counts[] = {&in.n_groups, &in.n_limits, &in.n_exit_map, &in.n_paths,
                 &in.n_tcp_bind, &in.n_tcp_connect, &in.env_pass.n, &in.env_set.n, &in.relaxations.n,
-                &in.with_events.n, &in.plain.n};
+                &in.with_events.n, &in.plain.n, &in.sink_files.n, &in.ship_length};
         static const uint32_t ceilings[] = {LAZ_IMAGE_GROUPS_MAX, LAZ_LIMIT_COUNT,
                 LAZ_IMAGE_EXIT_MAP_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_PORTS_MAX,
                 LAZ_IMAGE_PORTS_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_STRINGS_MAX,
-                LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_BPF_MAX};
+                LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_FILES_MAX,
+                LAZ_IMAGE_SHIP_MAX};
         struct laz_buf buf;
         struct laz_err err = {0};
         char memory[BLOCK_MAX];

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Names of hosts and HOST:PORT, as text. Looks nothing up.
+ */
+#ifndef LAZ_POLICY_ADDRESS_H
+#define LAZ_POLICY_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Parts of the text that was split; borrowed from it. */
+struct laz_address {
+    const char *host; /* without brackets, not terminated */
+    size_t host_length;
+    uint16_t port;
+};
+
+/* false unless it is a host, a colon and a port; ret is then left alone. IPv6 is "[::1]:6514". */
+bool laz_address_split(const char *text, size_t length, struct laz_address *ret);
+
+/* A name of letters, digits, - and dots, or an address of either family. */
+bool laz_host_is_valid(const char *text, size_t length);
+
+/* Does it stay on this host: 127.0.0.0/8, ::1 or "localhost"? By text. */
+bool laz_host_is_loopback(const char *text, size_t length);
+
+#endif

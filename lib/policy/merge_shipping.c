@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sinks, logs, audit and spool: what is recorded and where it goes. A sink is one value: a later
+ * file that names it replaces it.
+ */
+#include <string.h>
+
+#include "policy/address.h"
+#include "policy/merge.h"
+
+#define FLUSH_MS      2000    /* where there are sinks and nothing is said */
+#define SEGMENT_BYTES 4194304 /* likewise, where a quarter of the spool is not less */
+
+/* ---- One document more ---- */
+
+static const char *name_of(const struct laz_node *sink)
+{
+    return laz_check_child(sink, LAZ_FIELD_SINK_NAME)->text;
+}
+
+static void merge_sinks(struct laz_merge *merge, struct laz_node *list)
+{
+    uint32_t *n = &merge->policy->shipping.config.n_sinks;
+    for (struct laz_node *sink = laz_check_item(list, NULL); sink != NULL;
+            sink = laz_check_item(list, sink)) {
+        if (sink->has_bad) {
+            continue;
+        }
+        uint32_t slot = 0;
+        while (slot < *n && strcmp(name_of(merge->sinks[slot]), name_of(sink)) != 0) {
+            slot++;
+        }
+        if (slot == LAZ_SHIP_SINKS_MAX) {
+            laz_report_node(merge->report, LAZ_E_POLICY_TOO_LARGE, sink, "more than %d sinks",
+                    LAZ_SHIP_SINKS_MAX);
+            return;
+        }
+        merge->sinks[slot] = sink;
+        *n += slot == *n ? 1 : 0;
+    }
+}
+
+/* Texts of several files add up, each once. */
+static void merge_texts(
+        struct laz_merge *merge, struct laz_node *list, struct laz_string_list *texts, size_t max)
+{
+    for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
+            node = laz_check_item(list, node)) {
+        bool is_known = false;
+        for (size_t i = 0; i < texts->n; i++) {
+            is_known = is_known || strcmp(texts->items[i], node->text) == 0;
+        }
+        if (!is_known && texts->n == max) {
+            laz_report_node(
+                    merge->report, LAZ_E_POLICY_TOO_LARGE, node, "more than %zu entries", max);
+            return;
+        }
+        if (!is_known) {
+            laz_strings_append(merge->arena, texts, node->text, node->length, node->pos);
+        }
+    }
+}
+
+void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document)
+{
+    struct laz_shipping *shipping = &merge->policy->shipping;
+    struct laz_node *patterns = document->at[LAZ_FIELD_REDACT_PATTERNS];
+    struct laz_node *literals = document->at[LAZ_FIELD_REDACT_LITERALS];
+    laz_sinks_check(merge, document);
+    merge_sinks(merge, document->at[LAZ_FIELD_SINKS]);
+    for (struct laz_node *node = laz_check_item(patterns, NULL); node != NULL;
+            node = laz_check_item(patterns, node)) {
+        shipping->config.redact |= (uint8_t)(1U << node->number);
+        shipping->redact_pos[node->number] = node->pos;
+    }
+    if (laz_check_item(literals, NULL) != NULL) {
+        laz_report_warning(merge->report, literals,
+                "everybody can read a policy: no place for what is secret in itself");
+    }
+    merge_texts(merge, literals, &shipping->literals, LAZ_SHIP_LITERALS_MAX);
+    merge_texts(
+            merge, document->at[LAZ_FIELD_SPOOL_SEAL_TO], &shipping->seal_to, LAZ_SHIP_KEYS_MAX);
+}
+
+/* ---- When all are in ---- */
+
+/* The text of a value that may not be there. */
+static const char *copy_text(struct laz_merge *merge, const struct laz_node *node)
+{
+    const char *text = node == NULL ? "" : laz_arena_copy(merge->arena, node->text, node->length);
+    return text == NULL ? "" : text; /* the load fails for want of memory */
+}
+
+static uint64_t number_of(const struct laz_node *sink, enum laz_field_id field)
+{
+    const struct laz_node *node = laz_check_child(sink, field);
+    return node != NULL ? node->number : laz_preset_number(laz_field_at(field));
+}
+
+static uint8_t classes_of(const struct laz_node *sink)
+{
+    struct laz_node *list = laz_check_child(sink, LAZ_FIELD_SINK_CLASSES);
+    uint8_t classes = 0;
+    for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
+            node = laz_check_item(list, node)) {
+        classes |= (uint8_t)(1U << node->number);
+    }
+    return list != NULL ? classes : 1U << LAZ_SHIP_CLASS_AUDIT | 1U << LAZ_SHIP_CLASS_IDS;
+}
+
+static void fill_peer(struct laz_merge *merge, const struct laz_node *sink,
+        const struct laz_address *address, struct laz_ship_sink *ret)
+{
+    const struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
+    const char *host = laz_arena_copy(merge->arena, address->host, address->host_length);
+    ret->host = host == NULL ? "" : host;
+    ret->port = address->port;
+    if (tls == NULL) {
+        return;
+    }
+    const struct laz_node *peer = laz_check_child(tls, LAZ_FIELD_SINK_TLS_PEER);
+    ret->has_tls = true;
+    ret->tls_ca = copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CA));
+    ret->tls_cert = copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CERT));
+    ret->tls_key = copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_KEY));
+    ret->tls_peer = peer != NULL ? copy_text(merge, peer) : ret->host;
+}
+
+static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint32_t slot)
+{
+    struct laz_shipping *shipping = &merge->policy->shipping;
+    struct laz_ship_sink *ret = &shipping->config.sinks[slot];
+    *ret = (struct laz_ship_sink){
+            .name = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_NAME)),
+            .type = (enum laz_sink_type)number_of(sink, LAZ_FIELD_SINK_TYPE),
+            .required = number_of(sink, LAZ_FIELD_SINK_REQUIRED) != 0,
+            .classes = classes_of(sink),
+            .min_severity = (uint8_t)number_of(sink, LAZ_FIELD_SINK_MIN_SEVERITY),
+            .path = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_PATH)),
+            .host = "",
+            .tls_ca = "",
+            .tls_cert = "",
+            .tls_key = "",
+            .tls_peer = "",
+    };
+    if (ret->type == LAZ_SINK_SYSLOG) {
+        ret->transport = (enum laz_transport)number_of(sink, LAZ_FIELD_SINK_TRANSPORT);
+    }
+    if (ret->type == LAZ_SINK_RELP) {
+        ret->window = (uint32_t)number_of(sink, LAZ_FIELD_SINK_WINDOW);
+    }
+    const struct laz_node *to = laz_check_child(sink, LAZ_FIELD_SINK_TO);
+    struct laz_address address;
+    if (to != NULL && laz_address_split(to->text, to->length, &address)) {
+        fill_peer(merge, sink, &address, ret);
+        shipping->plain[slot] =
+                !ret->has_tls && !laz_host_is_loopback(address.host, address.host_length);
+    }
+    shipping->sinks[slot] = sink;
+}
+
+void laz_finish_shipping(struct laz_merge *merge)
+{
+    struct laz_shipping *shipping = &merge->policy->shipping;
+    struct laz_ship_config *config = &shipping->config;
+    const struct laz_node *dir = merge->said[LAZ_FIELD_SPOOL_DIR];
+    shipping->spool_dir =
+            dir != NULL ? copy_text(merge, dir) : laz_field_at(LAZ_FIELD_SPOOL_DIR)->preset;
+    config->multiline_start = copy_text(merge, merge->said[LAZ_FIELD_MULTILINE_START]);
+    config->mrn = copy_text(merge, merge->said[LAZ_FIELD_REDACT_MRN]);
+    config->open_with = copy_text(merge, merge->said[LAZ_FIELD_SPOOL_OPEN_WITH]);
+    for (size_t i = 0; i < shipping->literals.n; i++) {
+        config->literals[config->n_literals++] = shipping->literals.items[i];
+        config->redact |= 1U << LAZ_REDACT_LITERAL;
+    }
+    for (size_t i = 0; i < shipping->seal_to.n; i++) {
+        config->seal_to[config->n_seal_to++] = shipping->seal_to.items[i];
+    }
+    for (uint32_t i = 0; i < config->n_sinks; i++) {
+        fill_sink(merge, merge->sinks[i], i);
+    }
+    if (merge->said[LAZ_FIELD_SPOOL_SEGMENT] == NULL) {
+        uint64_t quarter = config->spool_max_bytes / LAZ_SHIP_SEGMENTS_MIN;
+        config->spool_segment_bytes =
+                quarter < SEGMENT_BYTES ? (uint32_t)quarter : (uint32_t)SEGMENT_BYTES;
+    }
+    if (merge->said[LAZ_FIELD_SHUTDOWN_FLUSH] == NULL) {
+        merge->policy->shutdown.flush_ms = config->n_sinks > 0 ? FLUSH_MS : 0;
+    }
+}
+
+bool laz_policy_ships(const struct laz_policy *policy, enum laz_ship_class class)
+{
+    const struct laz_ship_config *config = &policy->shipping.config;
+    for (uint32_t i = 0; i < config->n_sinks; i++) {
+        if ((config->sinks[i].classes >> class & 1) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct laz_pos laz_policy_pos_of_sink(const struct laz_policy *policy, size_t sink, const char *key)
+{
+    if (sink >= policy->shipping.config.n_sinks) {
+        return (struct laz_pos){0};
+    }
+    const struct laz_node *node = policy->shipping.sinks[sink];
+    enum laz_field_id field = laz_field_find(LAZ_FIELD_SINKS, key, strlen(key));
+    const struct laz_node *child = field == LAZ_FIELD_ROOT ? NULL : laz_check_child(node, field);
+    return child != NULL ? child->pos : node->pos;
+}

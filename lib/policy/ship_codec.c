@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The section of the compiled policy that lazaret-helper reads. Encoder and decoder are the same
+ * list of fields in the same order, little-endian. The decoder trusts nothing; it needs nothing
+ * else of this area. Layout: docs/reference/policy-image.md.
+ */
+#include <string.h>
+
+#include "policy/ship.h"
+
+#define FORMAT 1
+
+#define X(id, word) word,
+#define WORDS(function, type, list, count)                                                         \
+    const char *function(enum type value)                                                          \
+    {                                                                                              \
+        static const char *const words[] = {list(X)};                                              \
+        return (size_t)value < (count) ? words[value] : "?";                                       \
+    }
+
+WORDS(laz_ship_class_name, laz_ship_class, LAZ_SHIP_CLASSES, LAZ_SHIP_CLASS_COUNT)
+WORDS(laz_sink_type_name, laz_sink_type, LAZ_SINK_TYPES, LAZ_SINK_TYPE_COUNT)
+WORDS(laz_transport_name, laz_transport, LAZ_TRANSPORTS, LAZ_TRANSPORT_COUNT)
+WORDS(laz_redaction_name, laz_redaction, LAZ_REDACTIONS, LAZ_REDACT_COUNT)
+#undef X
+
+/* ---- Encoding ---- */
+
+static void put_uint(struct laz_buf *buf, uint64_t value, unsigned size)
+{
+    uint8_t bytes[8];
+    for (unsigned i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    }
+    laz_buf_put(buf, bytes, size);
+}
+
+static void put_string(struct laz_buf *buf, const char *text)
+{
+    laz_buf_put(buf, text, strlen(text) + 1);
+}
+
+static void put_logs(struct laz_buf *buf, const struct laz_ship_config *config)
+{
+    put_uint(buf, config->pipe_bytes, 4);
+    put_uint(buf, config->passthrough, 1);
+    put_uint(buf, config->logs_block, 1);
+    put_uint(buf, config->max_line, 4);
+    put_string(buf, config->multiline_start);
+    put_uint(buf, config->multiline_wait_ms, 4);
+    put_uint(buf, config->redact, 1);
+    put_string(buf, config->mrn);
+    put_uint(buf, config->n_literals, 4);
+    for (uint32_t i = 0; i < config->n_literals; i++) {
+        put_string(buf, config->literals[i]);
+    }
+}
+
+static void put_keeping(struct laz_buf *buf, const struct laz_ship_config *config)
+{
+    put_uint(buf, config->durability_acked, 1);
+    put_uint(buf, config->checkpoint_records, 4);
+    put_uint(buf, config->checkpoint_ms, 4);
+    put_uint(buf, config->spool_max_bytes, 8);
+    put_uint(buf, config->spool_segment_bytes, 4);
+    put_uint(buf, config->n_seal_to, 4);
+    for (uint32_t i = 0; i < config->n_seal_to; i++) {
+        put_string(buf, config->seal_to[i]);
+    }
+    put_string(buf, config->open_with);
+    put_uint(buf, config->sync_audit_ms, 4);
+    put_uint(buf, config->sync_log_ms, 4);
+}
+
+static void put_sink(struct laz_buf *buf, const struct laz_ship_sink *sink)
+{
+    put_string(buf, sink->name);
+    put_uint(buf, sink->type, 1);
+    put_uint(buf, sink->required, 1);
+    put_uint(buf, sink->classes, 1);
+    put_uint(buf, sink->min_severity, 1);
+    put_string(buf, sink->path);
+    put_string(buf, sink->host);
+    put_uint(buf, sink->port, 2);
+    put_uint(buf, sink->transport, 1);
+    put_uint(buf, sink->window, 4);
+    put_uint(buf, sink->has_tls, 1);
+    put_string(buf, sink->tls_ca);
+    put_string(buf, sink->tls_cert);
+    put_string(buf, sink->tls_key);
+    put_string(buf, sink->tls_peer);
+}
+
+int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, struct laz_err *err)
+{
+    size_t start = ret->len;
+    if (config->n_sinks > LAZ_SHIP_SINKS_MAX || config->n_seal_to > LAZ_SHIP_KEYS_MAX ||
+            config->n_literals > LAZ_SHIP_LITERALS_MAX) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "more sinks, recovery keys or literals than there can be");
+    }
+    put_uint(ret, FORMAT, 4);
+    put_logs(ret, config);
+    put_keeping(ret, config);
+    put_uint(ret, config->n_sinks, 4);
+    for (uint32_t i = 0; i < config->n_sinks; i++) {
+        put_sink(ret, &config->sinks[i]);
+    }
+    if (ret->overflow || ret->len - start > LAZ_SHIP_MAX) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "what the sinks are told is longer than %d bytes: name fewer literals or sinks",
+                LAZ_SHIP_MAX);
+    }
+    return 0;
+}
+
+/* ---- Decoding ---- */
+
+/* A cursor that remembers its first mistake: after one, everything reads as zero. */
+struct cursor {
+    const uint8_t *at;
+    const uint8_t *end;
+    const char *wrong; /* static; NULL while all is well */
+};
+
+static void require(struct cursor *in, bool holds, const char *what)
+{
+    if (!holds && in->wrong == NULL) {
+        in->wrong = what;
+    }
+}
+
+static uint64_t take_uint(struct cursor *in, unsigned size, uint64_t min, uint64_t max)
+{
+    uint64_t value = 0;
+    if (in->wrong != NULL || (size_t)(in->end - in->at) < size) {
+        require(in, false, "it ends too early");
+        return 0;
+    }
+    for (unsigned i = 0; i < size; i++) {
+        value |= (uint64_t)in->at[i] << (8 * i);
+    }
+    in->at += size;
+    require(in, value >= min && value <= max, "a number is out of range");
+    return in->wrong == NULL ? value : 0;
+}
+
+static uint32_t take_u32(struct cursor *in, uint32_t min, uint32_t max)
+{
+    return (uint32_t)take_uint(in, 4, min, max);
+}
+
+static bool take_bool(struct cursor *in)
+{
+    return take_uint(in, 1, 0, 1) == 1;
+}
+
+static const char *take_string(struct cursor *in, size_t min, size_t max)
+{
+    size_t rest = in->wrong != NULL ? 0 : (size_t)(in->end - in->at);
+    const uint8_t *nul = rest == 0 ? NULL : memchr(in->at, 0, rest);
+    if (nul == NULL) {
+        require(in, false, "a string does not end");
+        return "";
+    }
+    const char *text = (const char *)in->at;
+    size_t length = (size_t)(nul - in->at);
+    in->at = nul + 1;
+    require(in, length >= min && length <= max, "a string is too short or too long");
+    return text;
+}
+
+/* An absolute path, or "". */
+static const char *take_path(struct cursor *in)
+{
+    const char *text = take_string(in, 0, LAZ_SHIP_MAX);
+    require(in, text[0] == '\0' || text[0] == '/', "a path is not absolute");
+    return text;
+}
+
+static void take_logs(struct cursor *in, struct laz_ship_config *config)
+{
+    config->pipe_bytes = take_u32(in, LAZ_SHIP_PIPE_MIN, LAZ_SHIP_PIPE_MAX);
+    config->passthrough = take_bool(in);
+    config->logs_block = take_bool(in);
+    config->max_line = take_u32(in, LAZ_SHIP_LINE_MIN, LAZ_SHIP_LINE_MAX);
+    config->multiline_start = take_string(in, 0, LAZ_SHIP_PATTERN_MAX);
+    config->multiline_wait_ms = take_u32(in, LAZ_SHIP_WAIT_MIN, LAZ_SHIP_WAIT_MAX);
+    config->redact = (uint8_t)take_uint(in, 1, 0, (1U << LAZ_REDACT_COUNT) - 1);
+    config->mrn = take_string(in, 0, LAZ_SHIP_PATTERN_MAX);
+    config->n_literals = take_u32(in, 0, LAZ_SHIP_LITERALS_MAX);
+    for (uint32_t i = 0; i < config->n_literals; i++) {
+        config->literals[i] = take_string(in, LAZ_SHIP_LITERAL_MIN, LAZ_SHIP_LITERAL_MAX);
+    }
+    bool has_mrn = (config->redact >> LAZ_REDACT_MRN & 1) != 0;
+    bool has_literal = (config->redact >> LAZ_REDACT_LITERAL & 1) != 0;
+    require(in, has_mrn == (config->mrn[0] != '\0') && has_literal == (config->n_literals > 0),
+            "what is to be redacted does not fit together");
+}
+
+static void take_keeping(struct cursor *in, struct laz_ship_config *config)
+{
+    config->durability_acked = take_bool(in);
+    config->checkpoint_records = take_u32(in, 1, LAZ_SHIP_CHECKPOINT_MAX);
+    config->checkpoint_ms = take_u32(in, LAZ_SHIP_CHECKPOINT_MS_MIN, LAZ_SHIP_CHECKPOINT_MS_MAX);
+    config->spool_max_bytes = take_uint(in, 8, LAZ_SHIP_SPOOL_MIN, LAZ_SHIP_SPOOL_MAX);
+    config->spool_segment_bytes = take_u32(in, LAZ_SHIP_SEGMENT_MIN, LAZ_SHIP_SEGMENT_MAX);
+    require(in, config->spool_segment_bytes <= config->spool_max_bytes / LAZ_SHIP_SEGMENTS_MIN,
+            "a segment is larger than a quarter of the spool");
+    config->n_seal_to = take_u32(in, 0, LAZ_SHIP_KEYS_MAX);
+    for (uint32_t i = 0; i < config->n_seal_to; i++) {
+        config->seal_to[i] = take_path(in);
+        require(in, config->seal_to[i][0] != '\0', "a path is empty");
+    }
+    config->open_with = take_path(in);
+    config->sync_audit_ms = take_u32(in, 0, LAZ_SHIP_SYNC_MAX);
+    config->sync_log_ms = take_u32(in, 0, LAZ_SHIP_SYNC_MAX);
+}
+
+/* Does the sink have what its type needs, and nothing else? */
+static bool fits_together(const struct laz_ship_sink *sink)
+{
+    bool is_unix = sink->type == LAZ_SINK_SYSLOG && sink->transport == LAZ_TRANSPORT_UNIX;
+    bool needs_path = sink->type == LAZ_SINK_FILE || is_unix;
+    bool needs_peer = sink->type == LAZ_SINK_RELP || (sink->type == LAZ_SINK_SYSLOG && !is_unix);
+    bool may_have_tls = sink->type == LAZ_SINK_RELP ||
+            (sink->type == LAZ_SINK_SYSLOG && sink->transport == LAZ_TRANSPORT_TLS);
+    bool must_have_tls = may_have_tls && sink->type == LAZ_SINK_SYSLOG;
+    bool has_pair = sink->tls_cert[0] != '\0';
+    return needs_path == (sink->path[0] != '\0') && needs_peer == (sink->host[0] != '\0') &&
+            needs_peer == (sink->port != 0) &&
+            (sink->type == LAZ_SINK_SYSLOG || sink->transport == LAZ_TRANSPORT_TLS) &&
+            (sink->type == LAZ_SINK_RELP) == (sink->window != 0) &&
+            (may_have_tls || !sink->has_tls) && (sink->has_tls || !must_have_tls) &&
+            sink->has_tls == (sink->tls_ca[0] != '\0') &&
+            sink->has_tls == (sink->tls_peer[0] != '\0') && (sink->has_tls || !has_pair) &&
+            has_pair == (sink->tls_key[0] != '\0');
+}
+
+static void take_sink(struct cursor *in, struct laz_ship_sink *sink)
+{
+    sink->name = take_string(in, 1, LAZ_SHIP_NAME_MAX);
+    require(in, strspn(sink->name, LAZ_SHIP_NAME_LETTERS) == strlen(sink->name),
+            "the name of a sink is none");
+    sink->type = (enum laz_sink_type)take_uint(in, 1, 0, LAZ_SINK_TYPE_COUNT - 1);
+    sink->required = take_bool(in);
+    sink->classes = (uint8_t)take_uint(in, 1, 1, (1U << LAZ_SHIP_CLASS_COUNT) - 1);
+    sink->min_severity = (uint8_t)take_uint(in, 1, 0, LAZ_SHIP_SEVERITY_MAX);
+    sink->path = take_path(in);
+    sink->host = take_string(in, 0, LAZ_SHIP_HOST_MAX);
+    sink->port = (uint16_t)take_uint(in, 2, 0, UINT16_MAX);
+    sink->transport = (enum laz_transport)take_uint(in, 1, 0, LAZ_TRANSPORT_COUNT - 1);
+    sink->window = take_u32(in, 0, LAZ_SHIP_WINDOW_MAX);
+    sink->has_tls = take_bool(in);
+    sink->tls_ca = take_path(in);
+    sink->tls_cert = take_path(in);
+    sink->tls_key = take_path(in);
+    sink->tls_peer = take_string(in, 0, LAZ_SHIP_HOST_MAX);
+    require(in, fits_together(sink), "a sink does not fit together");
+}
+
+static void take_sinks(struct cursor *in, struct laz_ship_config *config)
+{
+    config->n_sinks = take_u32(in, 1, LAZ_SHIP_SINKS_MAX);
+    for (uint32_t i = 0; i < config->n_sinks; i++) {
+        take_sink(in, &config->sinks[i]);
+        for (uint32_t k = 0; k < i && in->wrong == NULL; k++) {
+            require(in, strcmp(config->sinks[k].name, config->sinks[i].name) != 0,
+                    "two sinks have one name");
+        }
+    }
+}
+
+int laz_ship_decode(
+        const void *block, size_t length, struct laz_ship_config *ret, struct laz_err *err)
+{
+    struct cursor in = {.at = block, .end = (const uint8_t *)block + length};
+    struct laz_ship_config config = {0};
+    require(&in, length <= LAZ_SHIP_MAX, "it is too long");
+    require(&in, take_u32(&in, 0, UINT32_MAX) == FORMAT, "another version wrote it");
+    take_logs(&in, &config);
+    take_keeping(&in, &config);
+    take_sinks(&in, &config);
+    require(&in, in.at == in.end, "bytes are left over");
+    if (in.wrong != NULL) {
+        return laz_err_set(
+                err, LAZ_E_IMAGE_CORRUPT, 0, "compiled policy, what ship is told: %s", in.wrong);
+    }
+    *ret = config;
+    return 0;
+}

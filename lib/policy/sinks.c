@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sinks of one file, each by itself: has it what its type needs, and nothing that another type
+ * needs?
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "policy/address.h"
+#include "policy/merge.h"
+
+#define TYPE(id) (1U << LAZ_SINK_##id)
+
+/* Keys that not every type has. */
+static const struct {
+    enum laz_field_id field;
+    unsigned types;
+} keys[] = {
+        {LAZ_FIELD_SINK_PATH, TYPE(FILE) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_TO, TYPE(RELP) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_TRANSPORT, TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_TLS, TYPE(RELP) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_PLAIN, TYPE(RELP) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_WINDOW, TYPE(RELP)},
+};
+
+static void check_keys(struct laz_merge *merge, struct laz_node *sink, enum laz_sink_type type)
+{
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct laz_node *node = laz_check_child(sink, keys[i].field);
+        if (node != NULL && (keys[i].types >> type & 1) == 0) {
+            laz_report_key(merge->report, LAZ_E_POLICY_INVALID, node,
+                    "a sink of type \"%s\" has no such key", laz_sink_type_name(type));
+        }
+    }
+}
+
+static bool is_true(const struct laz_node *node)
+{
+    return node != NULL && node->number != 0;
+}
+
+static void check_needed(struct laz_merge *merge, struct laz_node *sink, enum laz_field_id field,
+        enum laz_sink_type type)
+{
+    if (laz_check_child(sink, field) == NULL) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, sink,
+                "a sink of type \"%s\" needs the key \"%s\"", laz_sink_type_name(type),
+                laz_field_at(field)->key);
+    }
+}
+
+/* Keys that make no sense with this transport. */
+static void check_transport(
+        struct laz_merge *merge, struct laz_node *sink, enum laz_transport transport)
+{
+    struct laz_node *path = laz_check_child(sink, LAZ_FIELD_SINK_PATH);
+    struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
+    bool is_unix = transport == LAZ_TRANSPORT_UNIX;
+    static const enum laz_field_id of_hosts[] = {LAZ_FIELD_SINK_TO, LAZ_FIELD_SINK_PLAIN};
+    if (path != NULL && !is_unix) {
+        laz_report_key(merge->report, LAZ_E_POLICY_INVALID, path,
+                "goes with \"transport: unix\" alone; another host is named by \"to\"");
+    }
+    for (size_t i = 0; is_unix && i < sizeof(of_hosts) / sizeof(of_hosts[0]); i++) {
+        struct laz_node *node = laz_check_child(sink, of_hosts[i]);
+        if (node != NULL) {
+            laz_report_key(merge->report, LAZ_E_POLICY_INVALID, node,
+                    "with \"transport: unix\" there is no other host; the socket is named by "
+                    "\"path\"");
+        }
+    }
+    if (tls != NULL && transport != LAZ_TRANSPORT_TLS) {
+        laz_report_key(merge->report, LAZ_E_POLICY_INVALID, tls,
+                "goes with \"transport: tls\" alone, not with \"%s\"",
+                laz_transport_name(transport));
+    }
+}
+
+/* Where records leave this host they are encrypted, or the policy says in so many words that they
+ * are not. */
+static void check_encryption(
+        struct laz_merge *merge, struct laz_node *sink, enum laz_transport transport)
+{
+    struct laz_node *to = laz_check_child(sink, LAZ_FIELD_SINK_TO);
+    struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
+    struct laz_node *plain = laz_check_child(sink, LAZ_FIELD_SINK_PLAIN);
+    struct laz_address address;
+    if (to == NULL || sink->has_bad || !laz_address_split(to->text, to->length, &address)) {
+        return;
+    }
+    if (tls != NULL) {
+        if (is_true(plain)) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, plain,
+                    "with \"tls\" it is not plain: say one of the two");
+        }
+        if ((laz_check_child(tls, LAZ_FIELD_SINK_TLS_CERT) == NULL) !=
+                (laz_check_child(tls, LAZ_FIELD_SINK_TLS_KEY) == NULL)) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, tls,
+                    "\"cert\" and \"key\" go together: one is missing");
+        }
+        return;
+    }
+    if (laz_check_child(sink, LAZ_FIELD_SINK_TRANSPORT) != NULL && transport == LAZ_TRANSPORT_TLS) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, sink,
+                "\"transport: tls\" needs the key \"tls\", with \"ca\" at least");
+        return;
+    }
+    if (!is_true(plain) && !laz_host_is_loopback(address.host, address.host_length)) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, to,
+                "records would travel to another host unencrypted: say \"tls: {ca: FILE}\", or "
+                "\"plain: true\", a relaxation");
+    }
+}
+
+static void check_one(struct laz_merge *merge, struct laz_node *sink)
+{
+    const struct laz_node *said = laz_check_child(sink, LAZ_FIELD_SINK_TYPE);
+    const struct laz_node *transport_said = laz_check_child(sink, LAZ_FIELD_SINK_TRANSPORT);
+    struct laz_node *required = laz_check_child(sink, LAZ_FIELD_SINK_REQUIRED);
+    struct laz_node *classes = laz_check_child(sink, LAZ_FIELD_SINK_CLASSES);
+    if (said == NULL) {
+        return; /* reported */
+    }
+    enum laz_sink_type type = (enum laz_sink_type)said->number;
+    enum laz_transport transport =
+            transport_said == NULL ? LAZ_TRANSPORT_TLS : (enum laz_transport)transport_said->number;
+    check_keys(merge, sink, type);
+    if (classes != NULL && laz_check_item(classes, NULL) == NULL) {
+        laz_report_node(
+                merge->report, LAZ_E_POLICY_INVALID, classes, "empty: nothing would go there");
+    }
+    if (sink->has_bad) {
+        return;
+    }
+    bool is_unix = type == LAZ_SINK_SYSLOG && transport == LAZ_TRANSPORT_UNIX;
+    if (type == LAZ_SINK_SYSLOG) {
+        check_transport(merge, sink, transport);
+    }
+    if (type == LAZ_SINK_FILE || is_unix) {
+        check_needed(merge, sink, LAZ_FIELD_SINK_PATH, type);
+    } else if (type != LAZ_SINK_STDOUT) {
+        check_needed(merge, sink, LAZ_FIELD_SINK_TO, type);
+        check_encryption(merge, sink, transport);
+    }
+    if (type == LAZ_SINK_STDOUT && is_true(required)) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, required,
+                "nobody acknowledges what goes to standard output");
+    }
+}
+
+/* The earlier sink of this list that has the name. */
+static const struct laz_node *find_earlier(struct laz_node *list, const struct laz_node *sink)
+{
+    const struct laz_node *name = laz_check_child(sink, LAZ_FIELD_SINK_NAME);
+    for (struct laz_node *other = laz_check_item(list, NULL); name != NULL && other != sink;
+            other = laz_check_item(list, other)) {
+        const struct laz_node *other_name = laz_check_child(other, LAZ_FIELD_SINK_NAME);
+        if (other_name != NULL && strcmp(other_name->text, name->text) == 0) {
+            return other_name;
+        }
+    }
+    return NULL;
+}
+
+void laz_sinks_check(struct laz_merge *merge, struct laz_document *document)
+{
+    struct laz_node *list = document->at[LAZ_FIELD_SINKS];
+    for (struct laz_node *sink = laz_check_item(list, NULL); sink != NULL;
+            sink = laz_check_item(list, sink)) {
+        const struct laz_node *earlier = find_earlier(list, sink);
+        if (earlier != NULL) {
+            struct laz_quoted quoted;
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
+                    laz_check_child(sink, LAZ_FIELD_SINK_NAME),
+                    "%s is the name of another sink, at line %" PRIu32,
+                    laz_quote(&quoted, earlier->text, earlier->length), earlier->pos.line);
+        }
+        check_one(merge, sink);
+    }
+}

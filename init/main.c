@@ -81,7 +81,9 @@ int main(int argc, char **argv, char **environment)
     fill_standard();
     pid1.is_pid1 = getpid() == 1;
     pid1.parent = getppid();
+    pid1.argv = argv;
     pid1.environment = environment;
+    pid1.said_fd = STDERR_FILENO;
     pid1.terminal_fd = -1;
     pid1.signal_fd = -1;
     pid1.children_fd = -1;
@@ -91,6 +93,7 @@ int main(int argc, char **argv, char **environment)
     pid1.trail.ctr = "";
     pid1.listener.fd = -1;
     laz_launch_init(&pid1.launch);
+    laz_shipping_init(&pid1.shipping);
     bool shared = true;
     if (pid1.refusal.kind != LAZ_E_NONE ||
             laz_probe_open_files(&pid1.launch.probe, &pid1.refusal) < 0) {

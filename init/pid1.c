@@ -29,7 +29,7 @@
 #define GATE_SPIN_NS   1000000 /* confining and loading a filter take 150 to 300 us */
 #define GATE_POLL_NS   1000000 /* after that */
 
-static void say(const struct laz_err *err)
+static void say(int fd, const struct laz_err *err)
 {
     char text[SAID_MAX];
     int n = snprintf(text, sizeof(text),
@@ -39,8 +39,7 @@ static void say(const struct laz_err *err)
     struct laz_err ignored = {0};
     if (n > 0) {
         size_t length = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
-        laz_ignore(laz_fd_write_all(
-                STDERR_FILENO, text, length, &ignored)); /* nowhere else to say it */
+        laz_ignore(laz_fd_write_all(fd, text, length, &ignored)); /* nowhere else to say it */
     }
 }
 
@@ -143,24 +142,47 @@ static void do_abort_start(struct laz_pid1 *pid1)
     }
 }
 
-static void do_exit(struct laz_pid1 *pid1, int code)
+/* Once: what ended it, and how much there was. */
+static void tell_end(struct laz_pid1 *pid1, int code)
 {
-    pid1->done = true;
-    pid1->exit_code = code;
+    if (pid1->end_told) {
+        return;
+    }
+    pid1->end_told = true;
     if (pid1->refusal.kind != LAZ_E_NONE) {
-        say(&pid1->refusal);
+        say(pid1->said_fd, &pid1->refusal);
         laz_trail_refusal(&pid1->trail, &pid1->refusal, code);
         return;
+    }
+    if (pid1->shipping.is_lost) {
+        say(pid1->said_fd, &pid1->shipping.err);
     }
     pid1->totals.denied = pid1->listener.denied;
     pid1->totals.held = pid1->listener.held_ever;
     laz_listener_finish(&pid1->listener, &pid1->trail);
     laz_trail_stop(&pid1->trail, code,
-            pid1->state.forced_code != 0         ? "flood.kill-after"
-                    : pid1->state.forced         ? "forced"
-                    : pid1->state.stop_requested ? "stop-request"
-                                                 : "workload-exit",
+            pid1->shipping.is_lost                 ? "audit-lost"
+                    : pid1->state.forced_code != 0 ? "flood.kill-after"
+                    : pid1->state.forced           ? "forced"
+                    : pid1->state.stop_requested   ? "stop-request"
+                                                   : "workload-exit",
             &pid1->totals);
+}
+
+static void do_exit(struct laz_pid1 *pid1, int code)
+{
+    pid1->done = true;
+    pid1->exit_code = code;
+    tell_end(pid1, code);
+    struct laz_shipping *shipping = &pid1->shipping;
+    if (shipping->is_finishing && (!shipping->is_flushed || shipping->undelivered > 0)) {
+        struct laz_err err = {0};
+        (void)laz_err_set(&err, LAZ_E_SINK, 0,
+                "not everything was delivered within shutdown.flush: %llu records wait in the "
+                "spool",
+                (unsigned long long)shipping->undelivered);
+        say(pid1->said_fd, &err);
+    }
 }
 
 /* If the terminal is ours, it becomes the workload's: ^C then reaches it once, and from the kernel.
@@ -206,6 +228,10 @@ static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
     case LAZ_DO_NOTE:
         do_note(pid1, action);
         break;
+    case LAZ_DO_FLUSH:
+        tell_end(pid1, action->code);
+        laz_shipping_finish(&pid1->shipping, action->code, laz_pid1_now_ns());
+        break;
     case LAZ_DO_EXIT:
         do_exit(pid1, action->code);
         break;
@@ -230,14 +256,43 @@ void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns)
     laz_pid1_event(pid1, &failed, now_ns);
 }
 
-void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
+/* The list of our children, where kill(-1) is not for us. */
+static void open_children(struct laz_pid1 *pid1)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    if (pid1->children_fd < 0) {
+        pid1->children_fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (pid1->children_fd < 0) {
+        pid1->degraded |= LAZ_DEGRADED_BIT(CHILDREN);
+    }
+}
+
+/* Everything but the workload: it needs the sinks first. */
+static int begin_shipping(struct laz_pid1 *pid1)
+{
+    if (pid1->options.events != NULL) {
+        return laz_err_set(&pid1->refusal, LAZ_E_USAGE, 0,
+                "--events: the policy has sinks, and events go there");
+    }
+    if (laz_shipping_begin(&pid1->shipping, &pid1->image, pid1->argv, &pid1->refusal) < 0) {
+        return -1;
+    }
+    open_children(pid1);
+    pid1->state.ships = true;
+    laz_fd_close(&pid1->trail.fd);
+    pid1->trail.fd = laz_shipping_events(&pid1->shipping);
+    pid1->said_fd = pid1->shipping.outputs[LAZ_STREAM_STDERR];
+    pid1->degraded &= ~LAZ_DEGRADED_BIT(SHARED_STREAM);
+    return 0;
+}
+
+static void start_workload(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_launch *launch = &pid1->launch;
-    laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
-    if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
-            laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
-            laz_launch_fork(launch, &pid1->image, pid1->options.command, pid1->environment,
-                    &pid1->refusal) < 0) {
+    if (laz_launch_fork(launch, &pid1->image, pid1->options.command, pid1->environment,
+                &pid1->refusal) < 0) {
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
@@ -246,7 +301,7 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     pid1->started_ns = now_ns;
     const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
     laz_pid1_event(pid1, &forked, now_ns);
-    if (pid1->done) {
+    if (pid1->done || pid1->state.phase != LAZ_PHASE_STARTING) {
         return;
     }
     if (laz_probe_own_filters(&launch->probe, &pid1->refusal) < 0) {
@@ -255,6 +310,21 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     }
     laz_image_filter_digest(&pid1->image, pid1->filter_digest);
     laz_pid1_narrow(pid1);
+}
+
+void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_launch *launch = &pid1->launch;
+    laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
+    if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
+            laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
+            (pid1->image.ships && begin_shipping(pid1) < 0)) {
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    if (!pid1->image.ships) {
+        start_workload(pid1, now_ns);
+    }
 }
 
 static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns);
@@ -269,14 +339,18 @@ static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
         return false;
     }
     pid1->degraded |= laz_launch_degraded(launch);
-    pid1->degraded |= laz_launch_part() ? 0 : LAZ_DEGRADED_BIT(STREAMS);
+    if (laz_launch_part()) {
+        laz_shipping_part(&pid1->shipping);
+    } else {
+        pid1->degraded |= LAZ_DEGRADED_BIT(STREAMS);
+    }
     pid1->trail.main_pid = launch->pid;
     pid1->trail.main_exe = launch->path;
     pid1->gate_open = true; /* from here on its end is the workload's: ^C may come from now on */
     hand_terminal(pid1, launch->pid);
     laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->filter_digest);
     take_signals(pid1, now_ns);
-    return !pid1->done;
+    return !pid1->done && pid1->state.phase == LAZ_PHASE_STARTING;
 }
 
 static void started(struct laz_pid1 *pid1, uint64_t now_ns)
@@ -289,7 +363,43 @@ static void started(struct laz_pid1 *pid1, uint64_t now_ns)
     laz_pid1_event(pid1, &event, now_ns);
 }
 
-/* With a listener, the gate is the notification of the first execve. */
+/* With a listener, the gate is the notification of the first execve; without one, it is a read on
+ * an eventfd. */
+static void open_gate(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    pid1->gate_waits = false;
+    int result = 0;
+    if (pid1->launch.listener >= 0) {
+        pid1->listener.exec_attempts = 1;
+        result = laz_listener_let_through(&pid1->listener, pid1->gate_id, &pid1->refusal);
+    } else {
+        const uint64_t open = 1;
+        if (write(pid1->launch.gate, &open, sizeof(open)) < 0) {
+            result = laz_err_set(&pid1->refusal, LAZ_E_ENFORCE, errno,
+                    "the gate cannot be opened: %s", strerror(errno));
+        }
+    }
+    if (result < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+    } else {
+        started(pid1, now_ns);
+    }
+}
+
+/* The child stands at the gate. */
+static void at_gate(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    if (!may_start(pid1, now_ns)) {
+        return;
+    }
+    pid1->gate_waits = pid1->image.ships && pid1->image.start_acked && !pid1->shipping.is_acked;
+    if (pid1->gate_waits) {
+        pid1->start_deadline_ns = now_ns + pid1->image.start_wait_ms * NS_PER_MS;
+    } else {
+        open_gate(pid1, now_ns);
+    }
+}
+
 static void turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct seccomp_notif notif;
@@ -304,32 +414,8 @@ static void turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
-    if (!may_start(pid1, now_ns)) {
-        return;
-    }
-    pid1->listener.exec_attempts = 1;
-    if (laz_listener_let_through(&pid1->listener, notif.id, &pid1->refusal) < 0) {
-        laz_pid1_refuse(pid1, now_ns);
-        return;
-    }
-    started(pid1, now_ns);
-}
-
-/* Without one, it is a read on an eventfd: the child says in the page that it goes there, and the
- * kernel shows the filter. */
-static void turn_plain_gate(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    if (pid1->launch.page->step != LAZ_STEP_GATE || !may_start(pid1, now_ns)) {
-        return;
-    }
-    const uint64_t open = 1;
-    if (write(pid1->launch.gate, &open, sizeof(open)) < 0) {
-        (void)laz_err_set(&pid1->refusal, LAZ_E_ENFORCE, errno, "the gate cannot be opened: %s",
-                strerror(errno));
-        laz_pid1_refuse(pid1, now_ns);
-        return;
-    }
-    started(pid1, now_ns);
+    pid1->gate_id = notif.id;
+    at_gate(pid1, now_ns);
 }
 
 static bool may_spin(const struct laz_pid1 *pid1, uint64_t now_ns)
@@ -348,17 +434,24 @@ static void turn_start(struct laz_pid1 *pid1, uint64_t now_ns)
     } else if (page->listener >= 0) {
         launch->listener = page->listener;
         laz_listener_init(&pid1->listener, launch->listener);
-    } else if (page->listener == -2 && page->failed == 0) {
-        turn_plain_gate(pid1, now_ns);
+    } else if (page->listener == -2 && page->failed == 0 && page->step == LAZ_STEP_GATE &&
+            !pid1->gate_open) {
+        at_gate(pid1, now_ns); /* it says so itself; the kernel shows the filter */
     }
 }
 
-static void check_start_time(struct laz_pid1 *pid1, uint64_t start_deadline_ns, uint64_t now_ns)
+static void check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    if (pid1->done || pid1->state.phase >= LAZ_PHASE_RUNNING || now_ns < start_deadline_ns) {
+    if (pid1->done || pid1->state.phase >= LAZ_PHASE_RUNNING || now_ns < pid1->start_deadline_ns) {
         return;
     }
-    const char *where = pid1->setup_pid > 0 ? "lazaret-setup"
+    if (pid1->gate_waits) {
+        (void)laz_err_set(&pid1->refusal, LAZ_E_AUDIT, 0,
+                "no acknowledgement of the start from every required sink within %u ms",
+                pid1->image.start_wait_ms);
+    }
+    const char *where = pid1->setup_pid > 0                            ? "lazaret-setup"
+            : pid1->shipping.image != NULL && !pid1->shipping.is_ready ? "lazaret-helper ship"
             : pid1->launch.page != NULL
             ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
             : "start";
@@ -447,6 +540,8 @@ static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns)
 enum {
     POLL_SIGNALS,
     POLL_LISTENER,
+    POLL_LAUNCHER,
+    POLL_SHIP,
     POLL_COUNT
 };
 
@@ -460,16 +555,18 @@ static void sooner(uint64_t *due_ns, uint64_t other_ns)
 /* Forked, and its listener is not there yet, if there is to be one. */
 static bool waits_for_gate(const struct laz_pid1 *pid1)
 {
-    return pid1->state.phase == LAZ_PHASE_STARTING && pid1->launch.listener < 0;
+    return pid1->state.phase == LAZ_PHASE_STARTING && pid1->launch.listener < 0 &&
+            !pid1->gate_waits;
 }
 
-static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t start_deadline_ns, uint64_t now_ns)
+static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
 {
     uint64_t due_ns = 0;
     sooner(&due_ns, pid1->state.deadline_ns);
     sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
+    sooner(&due_ns, pid1->shipping.due_ns);
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
-        sooner(&due_ns, start_deadline_ns);
+        sooner(&due_ns, pid1->start_deadline_ns);
         if (waits_for_gate(pid1)) {
             sooner(&due_ns, now_ns + (may_spin(pid1, now_ns) ? 0 : GATE_POLL_NS));
         }
@@ -480,12 +577,14 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t start_deadline_ns
     return due_ns;
 }
 
-static void wait_for_world(struct laz_pid1 *pid1, struct pollfd fds[POLL_COUNT],
-        uint64_t start_deadline_ns, bool busy, uint64_t now_ns)
+static void wait_for_world(
+        struct laz_pid1 *pid1, struct pollfd fds[POLL_COUNT], bool busy, uint64_t now_ns)
 {
     fds[POLL_SIGNALS] = (struct pollfd){.fd = pid1->signal_fd, .events = POLLIN};
     fds[POLL_LISTENER] = (struct pollfd){.fd = pid1->launch.listener, .events = POLLIN};
-    uint64_t due_ns = next_due(pid1, start_deadline_ns, now_ns);
+    fds[POLL_LAUNCHER] = (struct pollfd){.fd = pid1->shipping.launcher_chan, .events = POLLIN};
+    fds[POLL_SHIP] = (struct pollfd){.fd = pid1->shipping.chan, .events = POLLIN};
+    uint64_t due_ns = next_due(pid1, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
     struct timespec timeout = {
             .tv_sec = (time_t)(wait_ns / 1000000000), .tv_nsec = (long)(wait_ns % 1000000000)};
@@ -512,14 +611,46 @@ static void turn_listener(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
+/* What the helper's state means for the start, the run and the end. */
+static void turn_shipping(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_shipping *shipping = &pid1->shipping;
+    laz_shipping_turn(shipping, now_ns);
+    if (shipping->image == NULL || pid1->done) {
+        return;
+    }
+    if (shipping->is_lost && pid1->state.ships) {
+        const struct laz_event event = {.type = LAZ_EVENT_AUDIT_LOST};
+        bool before = pid1->state.phase < LAZ_PHASE_RUNNING;
+        if (before || pid1->refusal.kind != LAZ_E_NONE) {
+            (void)laz_err_set(&pid1->refusal, shipping->err.kind, 0, "%s", shipping->err.message);
+            pid1->state.ships = false;
+            laz_pid1_refuse(pid1, now_ns);
+        } else {
+            laz_pid1_event(pid1, &event, now_ns);
+        }
+    } else if (shipping->is_flushed) {
+        const struct laz_event event = {.type = LAZ_EVENT_FLUSHED};
+        laz_pid1_event(pid1, &event, now_ns);
+    } else if (pid1->state.phase == LAZ_PHASE_SETUP && shipping->is_ready &&
+            pid1->launch.pid == 0) {
+        start_workload(pid1, now_ns);
+    } else if (pid1->gate_waits && shipping->is_acked) {
+        take_signals(pid1, now_ns);
+        if (!pid1->done && pid1->state.phase == LAZ_PHASE_STARTING) {
+            open_gate(pid1, now_ns);
+        }
+    }
+}
+
 static void loop(struct laz_pid1 *pid1)
 {
     uint64_t now_ns = laz_pid1_now_ns();
-    uint64_t start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * NS_PER_MS;
+    pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * NS_PER_MS;
     bool busy = false;
     while (!pid1->done) {
         struct pollfd fds[POLL_COUNT];
-        wait_for_world(pid1, fds, start_deadline_ns, busy, now_ns);
+        wait_for_world(pid1, fds, busy, now_ns);
         now_ns = laz_pid1_now_ns();
         if (fds[POLL_SIGNALS].revents != 0) {
             turn_signalfd(pid1, now_ns);
@@ -532,13 +663,14 @@ static void loop(struct laz_pid1 *pid1)
         if (waits_for_gate(pid1)) {
             turn_start(pid1, now_ns);
         }
+        turn_shipping(pid1, now_ns);
         busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
         laz_listener_expire(&pid1->listener, &pid1->trail, now_ns);
         if (!pid1->done && pid1->state.deadline_ns != 0 && pid1->state.deadline_ns <= now_ns) {
             const struct laz_event timeout = {.type = LAZ_EVENT_TIMEOUT};
             laz_pid1_event(pid1, &timeout, now_ns);
         }
-        check_start_time(pid1, start_deadline_ns, now_ns);
+        check_start_time(pid1, now_ns);
     }
 }
 
@@ -554,12 +686,7 @@ static void open_extras(struct laz_pid1 *pid1)
         if (prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL) < 0) {
             pid1->degraded |= LAZ_DEGRADED_BIT(SUBREAPER);
         }
-        char path[64];
-        (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-        pid1->children_fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (pid1->children_fd < 0) {
-            pid1->degraded |= LAZ_DEGRADED_BIT(CHILDREN);
-        }
+        open_children(pid1);
     }
     pid_t foreground = -1;
     if (laz_sys_ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) == 0) {

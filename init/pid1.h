@@ -11,6 +11,7 @@
 #include "init/launch.h"
 #include "init/listener.h"
 #include "init/options.h"
+#include "init/shipping.h"
 #include "init/step.h"
 #include "init/trail.h"
 
@@ -30,10 +31,14 @@ struct laz_pid1 {
     bool has_image;
     uint8_t filter_digest[LAZ_SHA256_SIZE];
     struct laz_options options;
+    char **argv;
     char **environment; /* until the fork */
     struct laz_launch launch;
     struct laz_listener listener;
     struct laz_trail trail;
+    struct laz_shipping shipping;
+    bool end_told; /* the record of the end is written */
+    int said_fd;   /* where errors are said: standard error as it was */
     laz_degraded degraded;
     bool is_pid1;
     pid_t parent;    /* may stop us where we are not PID 1 */
@@ -42,13 +47,16 @@ struct laz_pid1 {
     int children_fd; /* /proc/self/task/PID/children; -1 = not to be had */
     int oom_fd;      /* memory.events; -1 = none */
     int64_t oom_kills_before;
-    pid_t setup_pid; /* 0: no setup child */
-    int setup_fd;    /* the memfd that it fills */
-    bool gate_open;
+    pid_t setup_pid;  /* 0: no setup child */
+    int setup_fd;     /* the memfd that it fills */
+    bool gate_open;   /* the child is what the policy says: it may go on */
+    uint64_t gate_id; /* of the notification that holds it there */
+    bool gate_waits;  /* for the sinks to have the record of the start */
     bool main_reaped;
     bool main_exited; /* seen, maybe not reaped */
     int main_status;
     uint64_t started_ns;
+    uint64_t start_deadline_ns;
     struct laz_totals totals;
     struct laz_err refusal; /* why nothing started */
     bool done;

@@ -16,10 +16,11 @@
 
 #include "core/fd.h"
 #include "core/num.h"
+#include "init/launcher.h"
 #include "init/pid1.h"
 
 #define SETUP_NAME      "lazaret-setup"
-#define SETUP_ELSEWHERE "/usr/libexec/lazaret/lazaret-setup"
+#define SETUP_ELSEWHERE LAZ_LAUNCHER_ELSEWHERE SETUP_NAME
 #define SETUP_FD        3
 
 /* A link is nobody's word for what it leads to; what a pin names may lie anywhere. */
@@ -135,23 +136,6 @@ static int read_image(struct laz_pid1 *pid1, int fd, size_t size, struct laz_err
     return take_block(pid1, block, length, err); /* stays mapped: the decoded form points into it */
 }
 
-/* Beside our own binary, or in libexec. */
-static void find_setup(char *ret, size_t size)
-{
-    ssize_t n = readlink("/proc/self/exe", ret, size - sizeof(SETUP_NAME));
-    if (n > 0) {
-        ret[n] = '\0';
-        char *slash = strrchr(ret, '/');
-        if (slash != NULL) {
-            (void)memcpy(slash + 1, SETUP_NAME, sizeof(SETUP_NAME));
-            if (access(ret, X_OK) == 0) {
-                return;
-            }
-        }
-    }
-    (void)snprintf(ret, size, "%s", SETUP_ELSEWHERE);
-}
-
 static _Noreturn void setup_in_child(const char *program, const char *policy, int fd, bool pinned)
 {
     const char *const arguments[] = {SETUP_NAME, pinned ? "--pinned" : "--unpinned", policy, NULL};
@@ -170,7 +154,7 @@ static _Noreturn void setup_in_child(const char *program, const char *policy, in
 static int start_setup(struct laz_pid1 *pid1, const char *policy, struct laz_err *err)
 {
     char program[LAZ_FILE_PATH_MAX];
-    find_setup(program, sizeof(program));
+    laz_launcher_find(SETUP_NAME, program, sizeof(program));
     pid1->setup_fd = memfd_create("lazaret-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (pid1->setup_fd < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "memfd_create: %s", strerror(errno));

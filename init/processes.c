@@ -21,6 +21,37 @@ uint64_t laz_pid1_now_ns(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
+/* Our children's pids, as /proc lists them. */
+struct children {
+    bool known;
+    const char *at;
+    const char *end;
+    char text[CHILDREN_MAX];
+};
+
+static void read_children(const struct laz_pid1 *pid1, struct children *ret)
+{
+    ssize_t n =
+            pid1->children_fd < 0 ? -1 : pread(pid1->children_fd, ret->text, sizeof(ret->text), 0);
+    ret->known = n >= 0;
+    ret->at = ret->text;
+    ret->end = ret->text + (n > 0 ? n : 0);
+}
+
+static bool next_child(struct children *children, pid_t *ret)
+{
+    size_t left = (size_t)(children->end - children->at);
+    const char *space = memchr(children->at, ' ', left);
+    uint64_t pid = 0;
+    if (space == NULL ||
+            !laz_parse_u64(children->at, (size_t)(space - children->at), INT32_MAX, &pid)) {
+        return false; /* a number cut by the end of the buffer: next turn */
+    }
+    children->at = space + 1;
+    *ret = (pid_t)pid;
+    return true;
+}
+
 /* Where we are not PID 1, kill(-1) would reach strangers: signal the workload's group, and whatever
  * was reparented to us, one by one, as /proc lists them. A process that forks while this runs is
  * found at the next turn, because its child is reparented to us when it dies. */
@@ -30,21 +61,30 @@ static void signal_children(struct laz_pid1 *pid1, int signal_number)
         (void)kill(-pid1->launch.pid,
                 signal_number); /* the leader is not reaped yet: the id is ours */
     }
-    char text[CHILDREN_MAX];
-    ssize_t n = pid1->children_fd < 0 ? -1 : pread(pid1->children_fd, text, sizeof(text) - 1, 0);
-    char *at = text;
-    char *end = text + (n > 0 ? n : 0);
-    while (at < end) {
-        char *space = memchr(at, ' ', (size_t)(end - at));
-        uint64_t pid = 0;
-        if (space == NULL || !laz_parse_u64(at, (size_t)(space - at), INT32_MAX, &pid)) {
-            break; /* a number cut by the end of the buffer: next turn */
+    struct children children;
+    read_children(pid1, &children);
+    for (pid_t pid = 0; next_child(&children, &pid);) {
+        if (pid != pid1->launch.pid && !laz_shipping_owns(&pid1->shipping, pid)) {
+            (void)kill(pid, signal_number);
         }
-        if ((pid_t)pid != pid1->launch.pid) {
-            (void)kill((pid_t)pid, signal_number);
-        }
-        at = space + 1;
     }
+}
+
+/* After the workload's end: is nobody left but our own helpers? */
+static bool only_helpers(const struct laz_pid1 *pid1)
+{
+    bool drains =
+            pid1->state.phase == LAZ_PHASE_DRAINING || pid1->state.phase == LAZ_PHASE_DRAIN_KILLED;
+    if (!drains || pid1->shipping.image == NULL || pid1->shipping.is_starting) {
+        return false;
+    }
+    struct children children;
+    read_children(pid1, &children);
+    bool only = children.known;
+    for (pid_t pid = 0; only && next_child(&children, &pid);) {
+        only = laz_shipping_owns(&pid1->shipping, pid);
+    }
+    return only;
 }
 
 /* Where we are PID 1: is there a child, dead or alive? Nobody else can be left then, but for what a
@@ -57,7 +97,7 @@ static bool has_children(void)
 
 void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number)
 {
-    if (!pid1->is_pid1) {
+    if (!pid1->is_pid1 || pid1->shipping.image != NULL) { /* our helpers are to live on */
         signal_children(pid1, signal_number);
         return;
     }
@@ -153,6 +193,8 @@ static void child_ended(struct laz_pid1 *pid1, pid_t pid, int status, uint64_t n
 {
     if (pid == pid1->setup_pid) {
         setup_ended(pid1, status, now_ns);
+    } else if (laz_shipping_ended(&pid1->shipping, pid, status, now_ns)) {
+        laz_trail_helper(&pid1->trail, pid, &pid1->shipping.err);
     } else {
         pid1->totals.reaped++;
     }
@@ -200,11 +242,13 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
 
 bool laz_pid1_reap(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    if (pid1->state.phase == LAZ_PHASE_DRAIN_KILLED && !pid1->is_pid1) {
+    if (pid1->state.phase == LAZ_PHASE_DRAIN_KILLED &&
+            (!pid1->is_pid1 || pid1->shipping.image != NULL)) {
         signal_children(pid1, SIGKILL); /* those that were reparented to us since the last turn */
     }
     for (unsigned i = 0; i < LAZ_REAP_TURN_MAX && !pid1->done; i++) {
         int handled = reap_one(pid1, now_ns);
+        handled = handled == 0 && only_helpers(pid1) ? -1 : handled;
         if (handled < 0) {
             const struct laz_event empty = {.type = LAZ_EVENT_EMPTY};
             laz_pid1_event(pid1, &empty, now_ns);

@@ -26,17 +26,29 @@ static void note(struct laz_actions *actions, enum laz_note what, const struct l
     action->signal = *signal;
 }
 
-static void finish(struct laz_state *state, struct laz_actions *actions, int code)
-{
-    state->phase = LAZ_PHASE_DONE;
-    state->deadline_ns = 0;
-    state->exit_code = code;
-    add(actions, LAZ_DO_EXIT)->code = code;
-}
-
 static void set_deadline(struct laz_state *state, uint64_t now_ns, uint32_t after_ms)
 {
     state->deadline_ns = now_ns + after_ms * NS_PER_MS;
+}
+
+static void leave(struct laz_state *state, struct laz_actions *actions)
+{
+    state->phase = LAZ_PHASE_DONE;
+    state->deadline_ns = 0;
+    add(actions, LAZ_DO_EXIT)->code = state->exit_code;
+}
+
+static void finish(struct laz_state *state, const struct laz_image *image, int code,
+        uint64_t now_ns, struct laz_actions *actions)
+{
+    state->exit_code = code;
+    if (!state->ships) {
+        leave(state, actions);
+        return;
+    }
+    state->phase = LAZ_PHASE_FLUSHING;
+    set_deadline(state, now_ns, image->flush_ms);
+    add(actions, LAZ_DO_FLUSH)->code = code;
 }
 
 static bool has_signal(uint64_t set, int signal_number)
@@ -111,7 +123,7 @@ static void on_stop_signal(struct laz_state *state, const struct laz_image *imag
     case LAZ_PHASE_SETUP:
     case LAZ_PHASE_STARTING:
         add(actions, LAZ_DO_ABORT_START);
-        finish(state, actions, 128 + signal->number);
+        finish(state, image, 128 + signal->number, now_ns, actions);
         break;
     case LAZ_PHASE_RUNNING:
         if (image->lb_grace_ms > 0) {
@@ -138,6 +150,7 @@ static void on_stop_signal(struct laz_state *state, const struct laz_image *imag
         break;
     case LAZ_PHASE_KILLING:
     case LAZ_PHASE_DRAIN_KILLED:
+    case LAZ_PHASE_FLUSHING:
     case LAZ_PHASE_DONE:
     case LAZ_PHASE_COUNT:
         break; /* nothing stronger is left */
@@ -242,13 +255,17 @@ static void on_timeout(struct laz_state *state, const struct laz_image *image, u
         force(state, &state->stop, now_ns, actions);
         break;
     case LAZ_PHASE_KILLING:
-        finish(state, actions, state->forced_code != 0 ? state->forced_code : 128 + SIGKILL);
+        finish(state, image, state->forced_code != 0 ? state->forced_code : 128 + SIGKILL, now_ns,
+                actions);
         break;
     case LAZ_PHASE_DRAINING:
         kill_strays(state, now_ns, actions);
         break;
     case LAZ_PHASE_DRAIN_KILLED:
-        finish(state, actions, state->exit_code);
+        finish(state, image, state->exit_code, now_ns, actions);
+        break;
+    case LAZ_PHASE_FLUSHING:
+        leave(state, actions);
         break;
     case LAZ_PHASE_SETUP:
     case LAZ_PHASE_STARTING: /* the driver knows which step is late and says START_FAILED */
@@ -260,14 +277,26 @@ static void on_timeout(struct laz_state *state, const struct laz_image *image, u
     }
 }
 
-static void on_kill_after(struct laz_state *state, uint64_t now_ns, struct laz_actions *actions)
+static void end_by_policy(struct laz_state *state, enum laz_err_kind why, uint64_t now_ns,
+        struct laz_actions *actions)
 {
     if (state->phase < LAZ_PHASE_RUNNING || state->phase >= LAZ_PHASE_KILLING) {
         return;
     }
     const struct laz_signal nobody = {.number = SIGKILL};
-    state->forced_code = laz_err_exit_code(LAZ_E_KILLED_BY_POLICY);
+    state->forced_code = laz_err_exit_code(why);
     force(state, &nobody, now_ns, actions);
+}
+
+/* What nobody records is not allowed to go on. Before the start, the driver says START_FAILED. */
+static void on_audit_lost(struct laz_state *state, uint64_t now_ns, struct laz_actions *actions)
+{
+    state->ships = false;
+    if (state->phase == LAZ_PHASE_FLUSHING) {
+        leave(state, actions);
+    } else {
+        end_by_policy(state, LAZ_E_AUDIT, now_ns, actions);
+    }
 }
 
 void laz_step(struct laz_state *state, const struct laz_image *image, const struct laz_event *event,
@@ -297,7 +326,7 @@ void laz_step(struct laz_state *state, const struct laz_image *image, const stru
     case LAZ_EVENT_START_FAILED:
         if (state->phase < LAZ_PHASE_KILLING) { /* RUNNING and later: execve itself failed */
             add(ret, LAZ_DO_ABORT_START);
-            finish(state, ret, event->code);
+            finish(state, image, event->code, now_ns, ret);
         }
         break;
     case LAZ_EVENT_MAIN_EXITED:
@@ -305,14 +334,22 @@ void laz_step(struct laz_state *state, const struct laz_image *image, const stru
         break;
     case LAZ_EVENT_EMPTY:
         if (state->phase == LAZ_PHASE_DRAINING || state->phase == LAZ_PHASE_DRAIN_KILLED) {
-            finish(state, ret, state->exit_code);
+            finish(state, image, state->exit_code, now_ns, ret);
         }
         break;
     case LAZ_EVENT_TIMEOUT:
         on_timeout(state, image, now_ns, ret);
         break;
     case LAZ_EVENT_KILL_AFTER:
-        on_kill_after(state, now_ns, ret);
+        end_by_policy(state, LAZ_E_KILLED_BY_POLICY, now_ns, ret);
+        break;
+    case LAZ_EVENT_FLUSHED:
+        if (state->phase == LAZ_PHASE_FLUSHING) {
+            leave(state, ret);
+        }
+        break;
+    case LAZ_EVENT_AUDIT_LOST:
+        on_audit_lost(state, now_ns, ret);
         break;
     case LAZ_EVENT_COUNT:
         break;

@@ -219,6 +219,15 @@ void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int e
     write_or_count(trail, &json);
 }
 
+void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_err *why)
+{
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "helper.exit", .severity = 6, .pid = pid, .exe = "",
+            .obj = "ship", .act = "restarted");
+    laz_json_string(&json, "error", laz_err_name(why->kind));
+    laz_json_string(&json, "message", why->message);
+    write_or_count(trail, &json);
+}
+
 void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note)
 {
     char name[24];

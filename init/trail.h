@@ -72,6 +72,9 @@ struct laz_exit_note {
 
 void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note);
 
+/* One of our own processes has ended, and is started again. */
+void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_err *why);
+
 struct laz_totals {
     uint64_t denied;
     uint64_t held;

@@ -15,7 +15,8 @@
 
 static struct laz_image image_of(uint32_t lb_grace_ms, uint32_t drain_ms)
 {
-    struct laz_image image = {.lb_grace_ms = lb_grace_ms, .grace_ms = 2000, .drain_ms = drain_ms};
+    struct laz_image image = {
+            .lb_grace_ms = lb_grace_ms, .grace_ms = 2000, .drain_ms = drain_ms, .flush_ms = 2000};
     for (int s = 1; s <= LAZ_SIGNAL_MAX; s++) {
         image.signal_map[s] = (uint8_t)s;
     }
@@ -64,6 +65,8 @@ static const struct laz_event events[] = {
         {.type = LAZ_EVENT_EMPTY},
         {.type = LAZ_EVENT_TIMEOUT},
         {.type = LAZ_EVENT_KILL_AFTER},
+        {.type = LAZ_EVENT_FLUSHED},
+        {.type = LAZ_EVENT_AUDIT_LOST},
 };
 
 #define N_EVENTS (sizeof(events) / sizeof(events[0]))
@@ -75,7 +78,7 @@ static bool same(const struct node *a, const struct node *b)
 
 static bool wants_deadline(enum laz_phase phase)
 {
-    return phase >= LAZ_PHASE_LB_GRACE && phase <= LAZ_PHASE_DRAIN_KILLED;
+    return phase >= LAZ_PHASE_LB_GRACE && phase <= LAZ_PHASE_FLUSHING;
 }
 
 static void check_deadline(const struct laz_state *state)
@@ -123,7 +126,12 @@ static void check_actions(const struct node *before, const struct laz_event *eve
             break;
         case LAZ_DO_ABORT_START:
             cr_assert_lt(before->state.phase, LAZ_PHASE_KILLING);
-            cr_assert_eq(after->phase, LAZ_PHASE_DONE);
+            cr_assert(after->phase == LAZ_PHASE_DONE || after->phase == LAZ_PHASE_FLUSHING);
+            break;
+        case LAZ_DO_FLUSH:
+            cr_assert(before->state.ships, "nobody is there to flush");
+            cr_assert_eq(after->phase, LAZ_PHASE_FLUSHING);
+            cr_assert_eq(action->code, after->exit_code);
             break;
         case LAZ_DO_RELEASE:
         case LAZ_DO_NOTE:
@@ -152,10 +160,11 @@ static void check_signal_kept(const struct node *before, const struct laz_event 
             kept, "signal %d in phase %d left no trace", event->signal.number, before->state.phase);
 }
 
-static size_t explore(const struct laz_image *image)
+static size_t explore(const struct laz_image *image, bool ships)
 {
     struct node *nodes = calloc(STATES_MAX, sizeof(*nodes));
     cr_assert_not_null(nodes);
+    nodes[0].state.ships = ships;
     size_t n = 1;
     bool phases[LAZ_PHASE_COUNT] = {0};
     for (size_t i = 0; i < n; i++) {
@@ -167,8 +176,8 @@ static size_t explore(const struct laz_image *image)
             }
             struct node next = nodes[i];
             struct laz_actions actions;
-            bool has_image =
-                    next.state.phase > LAZ_PHASE_SETUP || events[e].type == LAZ_EVENT_FORKED;
+            bool has_image = ships || next.state.phase > LAZ_PHASE_SETUP ||
+                    events[e].type == LAZ_EVENT_FORKED;
             laz_step(&next.state, has_image ? image : NULL, &events[e], NOW, &actions);
             check_actions(&nodes[i], &events[e], &next.state, &actions, &next.main_reaped);
             check_signal_kept(&nodes[i], &events[e], &next.state, &actions);
@@ -189,7 +198,8 @@ static size_t explore(const struct laz_image *image)
     }
     for (int p = 0; p < LAZ_PHASE_COUNT; p++) {
         bool expected = (p != LAZ_PHASE_LB_GRACE || image->lb_grace_ms > 0) &&
-                (p != LAZ_PHASE_DRAINING || image->drain_ms > 0);
+                (p != LAZ_PHASE_DRAINING || image->drain_ms > 0) &&
+                (p != LAZ_PHASE_FLUSHING || ships);
         cr_assert_eq(phases[p], expected, "phase %d", p);
     }
     free(nodes);
@@ -201,10 +211,12 @@ Test(step, holds_its_invariants_in_every_reachable_state)
     struct laz_image plain = image_of(0, 1000);
     struct laz_image with_grace = image_of(500, 1000);
     struct laz_image no_drain = image_of(0, 0);
-    cr_assert_gt(explore(&plain), 50);
-    cr_assert_gt(explore(&with_grace), 50);
     no_drain.drain_ms = 0;
-    cr_assert_gt(explore(&no_drain), 30);
+    for (int ships = 0; ships <= 1; ships++) {
+        cr_assert_gt(explore(&plain, ships != 0), 50);
+        cr_assert_gt(explore(&with_grace, ships != 0), 50);
+        cr_assert_gt(explore(&no_drain, ships != 0), 30);
+    }
 }
 
 /* ---- the contract, row by row ---- */
@@ -309,6 +321,47 @@ Test(step, guards_and_groups_by_the_number_that_came)
     story.image.signal_guard = story.image.signal_group = LAZ_SIGNAL_BIT(SIGQUIT);
     tell(&story, signal_event(SIGUSR2, false));
     cr_assert(!story.actions.items[0].guard && !story.actions.items[0].group);
+}
+
+/* ---- with a helper that keeps the trail ---- */
+
+Test(step, the_end_waits_for_the_trail_and_keeps_its_code)
+{
+    struct story story = running();
+    story.state.ships = true;
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_MAIN_EXITED, .status = exit_status(3)});
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_EMPTY});
+    cr_assert_eq(story.state.phase, LAZ_PHASE_FLUSHING);
+    cr_assert_eq(count(&story.actions, LAZ_DO_FLUSH), 1);
+    cr_assert_eq(count(&story.actions, LAZ_DO_EXIT), 0);
+    cr_assert_eq(story.state.deadline_ns, NOW + UINT64_C(2000) * 1000000);
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_FLUSHED});
+    cr_assert_eq(story.state.phase, LAZ_PHASE_DONE);
+    cr_assert_eq(story.actions.items[0].code, 3);
+}
+
+Test(step, a_trail_that_is_not_delivered_in_time_does_not_hold_the_end)
+{
+    struct story story = running();
+    story.state.ships = true;
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_MAIN_EXITED, .status = exit_status(3)});
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_EMPTY});
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_TIMEOUT});
+    cr_assert_eq(story.state.phase, LAZ_PHASE_DONE);
+    cr_assert_eq(story.state.exit_code, 3);
+}
+
+Test(step, a_workload_that_nobody_records_is_stopped_with_106)
+{
+    struct story story = running();
+    story.state.ships = true;
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_AUDIT_LOST});
+    cr_assert_eq(story.state.phase, LAZ_PHASE_KILLING);
+    cr_assert_eq(count(&story.actions, LAZ_DO_KILL_MAIN), 1);
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_MAIN_EXITED, .status = SIGKILL});
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_EMPTY});
+    cr_assert_eq(story.state.phase, LAZ_PHASE_DONE);
+    cr_assert_eq(story.state.exit_code, 106);
 }
 
 Test(step, holds_64_signals_and_says_so_when_there_are_more)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What outlives a `ship` that crashes: memory that init holds for it and never looks into. Written
+ * by one ship at a time.
+ *
+ * Each stream has a ring, a file in memory that ship fills with splice(2) from the stream's pipe.
+ * The kernel moves the file's position with the bytes, both or neither, so a successor reads off
+ * it how much had been taken, whenever its predecessor was killed.
+ */
+#ifndef LAZ_INIT_SHIP_STATE_H
+#define LAZ_INIT_SHIP_STATE_H
+
+#include "ipc/msg.h"
+
+#define LAZ_RING_SIZE        1048576 /* bytes; a power of two, and of whole pages */
+#define LAZ_SHIP_STATE_SIZE  4096
+#define LAZ_SHIP_STATE_MAGIC UINT64_C(0x31706968737a616c) /* "lazship1" */
+#define LAZ_SHIP_SAVED_MAX   192
+
+/* How the chain stood when `block` was appended to the spool. Two of them, by turns: the one that
+ * agrees with the spool's last block counts. */
+struct laz_ship_slot {
+    uint64_t block;
+    uint8_t chain[LAZ_SHIP_SAVED_MAX];
+};
+
+/* Lines that found no room. Two by turns, so that one is always whole. */
+struct laz_ship_dropped {
+    uint64_t generation; /* goes up when a gap record says it */
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t recorded[LAZ_STREAM_COUNT]; /* up to where the streams are done with */
+};
+
+struct laz_ship_state {
+    uint64_t magic; /* 0: nothing has been written */
+    uint8_t key[32];
+    struct laz_ship_slot slots[2];
+    uint64_t dropped_at; /* which of the two counts */
+    struct laz_ship_dropped dropped[2];
+    uint64_t wraps[LAZ_STREAM_COUNT];    /* how often each ring has begun anew */
+    uint64_t wrapping[LAZ_STREAM_COUNT]; /* 1 while that is under way */
+    uint64_t passed[LAZ_STREAM_COUNT];   /* bytes that were passed through */
+};
+
+_Static_assert(sizeof(struct laz_ship_state) <= LAZ_SHIP_STATE_SIZE, "the state fits its file");
+
+#endif

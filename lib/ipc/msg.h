@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The messages between init and its own processes: one catalogue (msg.def), one header, fields
+ * written one by one. libc only: linked into PID 1, which trusts none of it.
+ */
+#ifndef LAZ_IPC_MSG_H
+#define LAZ_IPC_MSG_H
+
+#include "core/buf.h"
+
+#define LAZ_MESSAGE_MAX     16384 /* bytes, header included */
+#define LAZ_MESSAGE_FDS_MAX 2
+#define LAZ_MESSAGE_HEADER  8 /* u16 type, u16 zero, u32 length of the fields; little-endian */
+
+/* X(ENUM, "what ps and the records call it") */
+#define LAZ_ROLES(X)                                                                               \
+    X(INIT, "init")                                                                                \
+    X(LAUNCH, "launch")                                                                            \
+    X(SHIP, "ship")
+
+enum laz_role {
+#define X(id, name) LAZ_ROLE_##id,
+    LAZ_ROLES(X)
+#undef X
+    LAZ_ROLE_COUNT
+};
+
+const char *laz_role_name(enum laz_role role);
+
+enum laz_message_type {
+#define LAZ_MESSAGE(id, from, to, fds, says) LAZ_MESSAGE_##id,
+#include "ipc/msg.def"
+#undef LAZ_MESSAGE
+    LAZ_MESSAGE_COUNT
+};
+
+/* The streams that `ship` reads. */
+enum laz_stream {
+    LAZ_STREAM_EVENTS, /* lines of init's own: core/record.h */
+    LAZ_STREAM_STDOUT,
+    LAZ_STREAM_STDERR,
+    LAZ_STREAM_COUNT
+};
+
+/* A message that has been received. Descriptors are owned by whoever received it. */
+struct laz_message {
+    enum laz_message_type type;
+    const uint8_t *fields; /* borrowed from the receiver's buffer */
+    size_t length;
+    size_t n_fds;
+    int fds[LAZ_MESSAGE_FDS_MAX];
+};
+
+/* Begin a message in `buf`; then its fields; then laz_message_end, false if it did not fit. */
+void laz_message_begin(struct laz_buf *buf, enum laz_message_type type);
+void laz_message_u8(struct laz_buf *buf, uint8_t value);
+void laz_message_u32(struct laz_buf *buf, uint32_t value);
+void laz_message_u64(struct laz_buf *buf, uint64_t value);
+void laz_message_string(struct laz_buf *buf, const char *text); /* its NUL included */
+LAZ_MUST_CHECK bool laz_message_end(struct laz_buf *buf);
+
+/* Is this what `from` may say to `to`, with so many descriptors? LAZ_E_INTERNAL, with what is
+ * wrong. `ret` borrows from `bytes`. */
+LAZ_MUST_CHECK int laz_message_parse(const uint8_t *bytes, size_t length, size_t n_fds,
+        enum laz_role from, enum laz_role to, struct laz_message *ret, struct laz_err *err);
+
+/* Read the fields in order. After the first that is not there, all fail; laz_fields_done is false
+ * then, and where bytes are left over. */
+struct laz_fields {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool failed;
+};
+
+void laz_fields_begin(struct laz_fields *fields, const struct laz_message *message);
+uint8_t laz_fields_u8(struct laz_fields *fields);
+uint32_t laz_fields_u32(struct laz_fields *fields);
+uint64_t laz_fields_u64(struct laz_fields *fields);
+const char *laz_fields_string(struct laz_fields *fields); /* "" where there is none */
+LAZ_MUST_CHECK bool laz_fields_done(const struct laz_fields *fields);
+
+#endif

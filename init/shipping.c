@@ -66,7 +66,8 @@ static int make_stream(struct laz_shipping *shipping, enum laz_stream stream, st
  * not read what is on its way. */
 static void give_pipe(const struct laz_shipping *shipping, int fd)
 {
-    (void)fchown(fd, shipping->image->uid, shipping->image->gid); /* without CAP_CHOWN it is ours */
+    laz_ignore(fchown(
+            fd, shipping->image->uid, shipping->image->gid)); /* without CAP_CHOWN it is ours */
     (void)fchmod(fd, S_IWUSR);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "cli/explanation.h"
+#include "cli/shipping.h"
 #include "cli/words.h"
 #include "core/num.h"
 
@@ -285,8 +286,8 @@ static void put_end(const struct laz_policy *policy, struct laz_explanation *ret
     }
     const struct laz_shutdown *shutdown = &policy->shutdown;
     laz_buf_printf(add(ret, policy, "shutdown", nowhere),
-            "lb-grace %u ms, grace %u ms, drain %u ms; within stop-timeout %u ms",
-            shutdown->lb_grace_ms, shutdown->grace_ms, shutdown->drain_ms,
+            "lb-grace %u ms, grace %u ms, drain %u ms, flush %u ms; within stop-timeout %u ms",
+            shutdown->lb_grace_ms, shutdown->grace_ms, shutdown->drain_ms, shutdown->flush_ms,
             shutdown->stop_timeout_ms);
     laz_buf_printf(add(ret, policy, "tests", nowhere), "%zu", policy->n_tests);
     add_list(ret, policy, "relaxations", &policy->relaxations);
@@ -303,5 +304,6 @@ void laz_explain_policy(
     put_network(policy, arch, ret);
     put_system_calls(policy, arch, ret);
     put_signals(policy, ret);
+    laz_shipping_explain(policy, ret);
     put_end(policy, ret);
 }

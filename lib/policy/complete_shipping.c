@@ -71,8 +71,7 @@ static void check_segment(struct laz_merge *merge)
     laz_buf_init_fixed(&max, text, sizeof(text));
     laz_size_format(config->spool_max_bytes, &max);
     laz_report_node(merge->report, LAZ_E_POLICY_INVALID, segment,
-            "must be at most a quarter of \"spool.max\", which is %s%s", text,
-            merge->said[LAZ_FIELD_SPOOL_MAX] == NULL ? " (default)" : "");
+            "must be at most a quarter of \"spool.max\", which is %s", text);
 }
 
 static void check_redaction(struct laz_merge *merge)

@@ -69,9 +69,16 @@ static void report_widening(struct laz_load *load, uint16_t file, const struct l
     if (pos.line == 0) {
         pos = load->documents[0].root->pos;
     }
+    (void)laz_quote(&value, found->value, strlen(found->value));
+    if (found->is_less) {
+        laz_report_at(&load->report, LAZ_E_POLICY_WIDENED, pos,
+                "%s: %s is not what the sealed policy %s requires (%s)", found->key, value.text,
+                policy->files[file].name, found->parent_pos.line > 0 ? parent : "by default");
+        return;
+    }
     laz_report_at(&load->report, LAZ_E_POLICY_WIDENED, pos,
-            "%s: %s is more than the sealed policy %s allows (%s)", found->key,
-            laz_quote(&value, found->value, strlen(found->value)), policy->files[file].name,
+            "%s: %s is more than the sealed policy %s allows (%s)", found->key, value.text,
+            policy->files[file].name,
             found->parent_pos.line > 0 ? parent : "it does not mention it");
 }
 

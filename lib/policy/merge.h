@@ -120,11 +120,15 @@ struct laz_widening {
     char value[LAZ_NAME_LENGTH_MAX * 2];
     struct laz_pos child_pos;
     struct laz_pos parent_pos; /* line 0: the parent does not mention it */
+    bool is_less;              /* not more than is allowed, but less than is required */
 };
 /* narrow_calls.c: the same for one system call; the key to blame, or NULL. */
 const char *laz_decision_find_widening(const struct laz_decision *child,
         const struct laz_decision *parent, struct laz_pos *ret_child_pos,
         struct laz_pos *ret_parent_pos);
+/* narrow_shipping.c: what of the parent's records the child would lose or show. */
+bool laz_shipping_find_widening(
+        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
 bool laz_policy_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
 

@@ -13,8 +13,7 @@
 #include "core/buf.h"
 #include "core/sha256.h"
 #include "policy/arena.h"
-#include "policy/diagnostic.h"
-#include "policy/ship.h"
+#include "policy/shipping.h"
 #include "policy/tables/tables.h"
 #include "policy/vocabulary.h"
 
@@ -84,12 +83,6 @@ struct laz_file {
     bool is_builtin;
 };
 
-struct laz_string_list {
-    size_t n;
-    char **items;        /* owned */
-    struct laz_pos *pos; /* owned; parallel to items */
-};
-
 struct laz_path_rule {
     char *path; /* owned, absolute, without . or .. */
     enum laz_path_class class;
@@ -141,21 +134,6 @@ struct laz_shutdown {
     uint32_t grace_ms;
     uint32_t drain_ms;
     uint32_t flush_ms;
-};
-
-struct laz_node;
-
-/* What is recorded and where it goes. Without sinks nothing of it counts. */
-struct laz_shipping {
-    struct laz_ship_config config; /* strings owned by the policy */
-    bool capture;                  /* logs.capture is not disabled */
-    uint32_t start_wait_ms;
-    const char *spool_dir;
-    const struct laz_node *sinks[LAZ_SHIP_SINKS_MAX]; /* of each, where it was said */
-    bool plain[LAZ_SHIP_SINKS_MAX];                   /* by a relaxation */
-    struct laz_pos redact_pos[LAZ_REDACT_COUNT];
-    struct laz_string_list literals;
-    struct laz_string_list seal_to;
 };
 
 /* A resolved, validated policy. All that it owns lives in `memory`. Invariant: laz_policy_load
@@ -257,13 +235,6 @@ LAZ_MUST_CHECK bool laz_policy_is_narrower(const struct laz_policy *child,
 /* "web.yaml:14:9" or "default" into a caller's buffer. */
 void laz_policy_pos_format(
         const struct laz_policy *policy, struct laz_pos pos, char *ret, size_t size);
-
-/* Does any sink take this class? */
-bool laz_policy_ships(const struct laz_policy *policy, enum laz_ship_class class);
-
-/* Where a key of a sink was said, or the sink; line 0 if there is no such sink. */
-struct laz_pos laz_policy_pos_of_sink(
-        const struct laz_policy *policy, size_t sink, const char *key);
 
 /* Where a key that is not inside a list was said last ("workload.user"); line 0 if nowhere. */
 struct laz_pos laz_policy_pos_of(const struct laz_policy *policy, const char *key);

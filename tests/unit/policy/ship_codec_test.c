@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lib/policy/ship_codec: what the helper is told is what was written, and nothing else is taken.
+ */
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "policy/ship.h"
+
+#define BLOCK_MAX 1024
+
+struct block {
+    uint8_t bytes[BLOCK_MAX];
+    size_t length;
+};
+
+/* Every field has a value of its own. */
+static struct laz_ship_config make_config(void)
+{
+    struct laz_ship_config config = {.pipe_bytes = 4096,
+            .logs_block = true,
+            .max_line = 262144,
+            .multiline_start = "^x",
+            .multiline_wait_ms = 10,
+            .redact = 1 << LAZ_REDACT_PAN | 1 << LAZ_REDACT_MRN | 1 << LAZ_REDACT_LITERAL,
+            .mrn = "M[0-9]",
+            .n_literals = 2,
+            .literals = {"word", "other"},
+            .durability_acked = true,
+            .checkpoint_records = 4096,
+            .checkpoint_ms = 1000,
+            .spool_max_bytes = UINT64_C(1) << 36,
+            .spool_segment_bytes = 1 << 24,
+            .n_seal_to = 1,
+            .seal_to = {"/key"},
+            .open_with = "/private",
+            .sync_audit_ms = 0,
+            .sync_log_ms = 60000,
+            .n_sinks = 4,
+            .sinks = {{.name = "file",
+                              .type = LAZ_SINK_FILE,
+                              .required = true,
+                              .classes = 7,
+                              .min_severity = 10,
+                              .path = "/f"},
+                    {.name = "std", .type = LAZ_SINK_STDOUT, .classes = 2},
+                    {.name = "relp",
+                            .type = LAZ_SINK_RELP,
+                            .classes = 1,
+                            .host = "h.internal",
+                            .port = 2514,
+                            .window = 1024,
+                            .has_tls = true,
+                            .tls_ca = "/ca",
+                            .tls_cert = "/cert",
+                            .tls_key = "/key",
+                            .tls_peer = "peer"},
+                    {.name = "sys",
+                            .type = LAZ_SINK_SYSLOG,
+                            .classes = 4,
+                            .transport = LAZ_TRANSPORT_UNIX,
+                            .path = "/dev/log"}}};
+    for (uint32_t i = 0; i < config.n_sinks; i++) {
+        struct laz_ship_sink *sink = &config.sinks[i];
+        const char **texts[] = {&sink->path, &sink->host, &sink->tls_ca, &sink->tls_cert,
+                &sink->tls_key, &sink->tls_peer};
+        for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
+            *texts[k] = *texts[k] == NULL ? "" : *texts[k];
+        }
+    }
+    return config;
+}
+
+static void encode(const struct laz_ship_config *config, struct block *ret)
+{
+    struct laz_buf buf;
+    struct laz_err err = {0};
+    laz_buf_init_fixed(&buf, (char *)ret->bytes, sizeof(ret->bytes));
+    cr_assert_eq(laz_ship_encode(config, &buf, &err), 0, "%s", err.message);
+    ret->length = buf.len;
+}
+
+/* NULL if it is taken, else what is wrong. */
+static const char *decode(const struct block *block, struct laz_ship_config *ret)
+{
+    static struct laz_err err;
+    static const char prefix[] = "compiled policy, what ship is told: ";
+    err = (struct laz_err){0};
+    if (laz_ship_decode(block->bytes, block->length, ret, &err) == 0) {
+        return NULL;
+    }
+    cr_assert_eq(err.kind, LAZ_E_IMAGE_CORRUPT);
+    cr_assert_eq(strncmp(err.message, prefix, strlen(prefix)), 0, "%s", err.message);
+    return err.message + strlen(prefix);
+}
+
+Test(ship_codec, reads_back_every_field)
+{
+    const struct laz_ship_config in = make_config();
+    struct laz_ship_config out;
+    struct block block;
+    encode(&in, &block);
+    cr_assert_null(decode(&block, &out));
+    cr_expect(out.pipe_bytes == in.pipe_bytes && !out.passthrough && out.logs_block);
+    cr_expect(out.max_line == in.max_line && out.multiline_wait_ms == in.multiline_wait_ms);
+    cr_expect_str_eq(out.multiline_start, in.multiline_start);
+    cr_expect_eq(out.redact, in.redact);
+    cr_expect_str_eq(out.mrn, in.mrn);
+    cr_assert_eq(out.n_literals, 2);
+    cr_expect_str_eq(out.literals[1], "other");
+    cr_expect(out.durability_acked && out.checkpoint_records == in.checkpoint_records);
+    cr_expect_eq(out.checkpoint_ms, in.checkpoint_ms);
+    cr_expect_eq(out.spool_max_bytes, in.spool_max_bytes);
+    cr_expect_eq(out.spool_segment_bytes, in.spool_segment_bytes);
+    cr_assert_eq(out.n_seal_to, 1);
+    cr_expect_str_eq(out.seal_to[0], "/key");
+    cr_expect_str_eq(out.open_with, "/private");
+    cr_expect(out.sync_audit_ms == 0 && out.sync_log_ms == 60000);
+    cr_assert_eq(out.n_sinks, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct laz_ship_sink *a = &in.sinks[i];
+        const struct laz_ship_sink *b = &out.sinks[i];
+        cr_expect(a->type == b->type && a->required == b->required && a->classes == b->classes &&
+                        a->min_severity == b->min_severity && a->port == b->port &&
+                        a->transport == b->transport && a->window == b->window &&
+                        a->has_tls == b->has_tls,
+                "%s", a->name);
+        cr_expect_str_eq(a->name, b->name);
+        cr_expect_str_eq(a->path, b->path);
+        cr_expect_str_eq(a->host, b->host);
+        cr_expect_str_eq(a->tls_ca, b->tls_ca);
+        cr_expect_str_eq(a->tls_cert, b->tls_cert);
+        cr_expect_str_eq(a->tls_key, b->tls_key);
+        cr_expect_str_eq(a->tls_peer, b->tls_peer);
+    }
+}
+
+Test(ship_codec, refuses_every_truncation_and_extension)
+{
+    const struct laz_ship_config in = make_config();
+    struct laz_ship_config out = {.pipe_bytes = 77};
+    struct block block;
+    encode(&in, &block);
+    size_t length = block.length;
+    for (block.length = 0; block.length < length; block.length++) {
+        cr_assert_not_null(decode(&block, &out), "%zu bytes", block.length);
+    }
+    block.length = length + 1;
+    block.bytes[length] = 0;
+    cr_assert_str_eq(decode(&block, &out), "bytes are left over");
+    cr_assert_eq(out.pipe_bytes, 77, "the result is left alone");
+}
+
+/* A flipped bit is another configuration or none; it is never a second way to write one. */
+Test(ship_codec, has_one_block_for_each_configuration)
+{
+    const struct laz_ship_config in = make_config();
+    struct laz_ship_config out;
+    struct block block;
+    unsigned n_taken = 0;
+    encode(&in, &block);
+    for (size_t bit = 0; bit < 8 * block.length; bit++) {
+        block.bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
+        if (decode(&block, &out) == NULL) {
+            struct block again;
+            encode(&out, &again);
+            cr_assert_eq(again.length, block.length, "bit %zu", bit);
+            cr_assert_eq(memcmp(again.bytes, block.bytes, block.length), 0, "bit %zu", bit);
+            n_taken++;
+        }
+        block.bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
+    }
+    cr_assert_gt(n_taken, 100);
+}
+
+static char long_host[LAZ_SHIP_HOST_MAX + 2];
+static char long_word[LAZ_SHIP_LITERAL_MAX + 2];
+
+/* Each row changes one thing of a configuration that is fine. */
+static const char *spoil(int row, struct laz_ship_config *config)
+{
+    static const char number[] = "a number is out of range";
+    static const char string[] = "a string is too short or too long";
+    static const char sink[] = "a sink does not fit together";
+    static const char redaction[] = "what is to be redacted does not fit together";
+    struct laz_ship_sink *sinks = config->sinks;
+    switch (row) {
+    case 0:
+        config->pipe_bytes--;
+        return number;
+    case 1:
+        config->pipe_bytes = LAZ_SHIP_PIPE_MAX + 1;
+        return number;
+    case 2:
+        config->max_line++;
+        return number;
+    case 3:
+        config->multiline_wait_ms--;
+        return number;
+    case 4:
+        config->redact = 1U << LAZ_REDACT_COUNT;
+        return number;
+    case 5:
+        config->redact &= (uint8_t) ~(1U << LAZ_REDACT_MRN);
+        return redaction;
+    case 6:
+        config->mrn = "";
+        return redaction;
+    case 7:
+        config->n_literals = 0;
+        return redaction;
+    case 8:
+        config->literals[0] = "abc";
+        return string;
+    case 9:
+        config->literals[0] = long_word;
+        return string;
+    case 10:
+        config->checkpoint_records = 0;
+        return number;
+    case 11:
+        config->checkpoint_ms--;
+        return number;
+    case 12:
+        config->spool_max_bytes++;
+        return number;
+    case 13:
+        config->spool_max_bytes = LAZ_SHIP_SPOOL_MIN - 1;
+        return number;
+    case 14:
+        config->spool_segment_bytes++;
+        return number;
+    case 15:
+        config->spool_max_bytes = (1 << 26) - 1;
+        return "a segment is larger than a quarter of the spool";
+    case 16:
+        config->seal_to[0] = "";
+        return "a path is empty";
+    case 17:
+        config->seal_to[0] = "key";
+        return "a path is not absolute";
+    case 18:
+        config->open_with = "x";
+        return "a path is not absolute";
+    case 19:
+        config->sync_log_ms++;
+        return number;
+    case 20:
+        config->n_sinks = 0;
+        return number;
+    case 21:
+        sinks[1].name = "file";
+        return "two sinks have one name";
+    case 22:
+        sinks[1].name = "";
+        return string;
+    case 23:
+        sinks[1].name = "abcdefghijklmnopqrstuvwxyz-012345";
+        return string;
+    case 24:
+        sinks[1].name = "A";
+        return "the name of a sink is none";
+    case 25:
+        sinks[1].type = LAZ_SINK_TYPE_COUNT;
+        return number;
+    case 26:
+        sinks[1].classes = 0;
+        return number;
+    case 27:
+        sinks[1].classes = 8;
+        return number;
+    case 28:
+        sinks[0].min_severity++;
+        return number;
+    case 29:
+        sinks[0].path = "";
+        return sink;
+    case 30:
+        sinks[0].host = "h";
+        return sink;
+    case 31:
+        sinks[1].path = "/f";
+        return sink;
+    case 32:
+        sinks[1].has_tls = true;
+        return sink;
+    case 33:
+        sinks[2].port = 0;
+        return sink;
+    case 34:
+        sinks[2].host = "";
+        return sink;
+    case 35:
+        sinks[2].host = long_host;
+        return string;
+    case 36:
+        sinks[2].window = 0;
+        return sink;
+    case 37:
+        sinks[2].window++;
+        return number;
+    case 38:
+        sinks[2].transport = LAZ_TRANSPORT_TCP;
+        return sink;
+    case 39:
+        sinks[2].tls_key = "";
+        return sink;
+    case 40:
+        sinks[2].tls_ca = "";
+        return sink;
+    case 41:
+        sinks[2].tls_peer = "";
+        return sink;
+    case 42:
+        sinks[2].has_tls = false;
+        return sink;
+    case 43:
+        sinks[3].path = "";
+        return sink;
+    case 44:
+        sinks[3].transport = LAZ_TRANSPORT_TLS;
+        return sink;
+    case 45:
+        sinks[3].transport = LAZ_TRANSPORT_COUNT;
+        return number;
+    case 46:
+        sinks[3].window = 1;
+        return sink;
+    case 47:
+        config->multiline_start = long_word;
+        return string;
+    case 48:
+        /* syslog over TLS without TLS */
+        sinks[3] = sinks[2];
+        sinks[3].name = "sys";
+        sinks[3].type = LAZ_SINK_SYSLOG;
+        sinks[3].window = 0;
+        sinks[3].has_tls = false;
+        sinks[3].tls_ca = sinks[3].tls_cert = sinks[3].tls_key = sinks[3].tls_peer = "";
+        return sink;
+    default:
+        return NULL;
+    }
+}
+
+Test(ship_codec, names_what_is_out_of_range)
+{
+    (void)memset(long_host, 'h', sizeof(long_host) - 1);
+    (void)memset(long_word, 'w', sizeof(long_word) - 1);
+    for (int row = 0;; row++) {
+        struct laz_ship_config config = make_config();
+        struct laz_ship_config out;
+        struct block block;
+        const char *wanted = spoil(row, &config);
+        if (wanted == NULL) {
+            cr_assert_eq(row, 49);
+            break;
+        }
+        encode(&config, &block);
+        const char *got = decode(&block, &out);
+        cr_assert_not_null(got, "row %d: %s", row, wanted);
+        cr_expect_str_eq(got, wanted, "row %d", row);
+    }
+    const struct laz_ship_config good = make_config();
+    struct laz_ship_config out;
+    struct block block;
+    encode(&good, &block);
+    block.bytes[0]++;
+    cr_expect_str_eq(decode(&block, &out), "another version wrote it");
+}
+
+Test(ship_codec, takes_a_syslog_sink_of_each_transport)
+{
+    for (unsigned transport = 0; transport < LAZ_TRANSPORT_UNIX; transport++) {
+        struct laz_ship_config config = make_config();
+        struct laz_ship_config out;
+        struct block block;
+        struct laz_ship_sink *sink = &config.sinks[3];
+        *sink = config.sinks[2];
+        sink->name = "sys";
+        sink->type = LAZ_SINK_SYSLOG;
+        sink->window = 0;
+        sink->transport = (enum laz_transport)transport;
+        if (transport != LAZ_TRANSPORT_TLS) {
+            encode(&config, &block);
+            cr_expect_not_null(decode(&block, &out), "%u with TLS", transport);
+            sink->has_tls = false;
+            sink->tls_ca = sink->tls_cert = sink->tls_key = sink->tls_peer = "";
+        }
+        encode(&config, &block);
+        const char *wrong = decode(&block, &out);
+        cr_expect_null(wrong, "%u: %s", transport, wrong);
+    }
+}
+
+Test(ship_codec, refuses_to_write_what_is_too_large)
+{
+    static char long_path[LAZ_SHIP_MAX];
+    (void)memset(long_path, '/', sizeof(long_path) - 1);
+    for (int row = 0; row < 4; row++) {
+        struct laz_ship_config config = make_config();
+        uint32_t *counts[] = {&config.n_sinks, &config.n_seal_to, &config.n_literals};
+        static const uint32_t ceilings[] = {
+                LAZ_SHIP_SINKS_MAX, LAZ_SHIP_KEYS_MAX, LAZ_SHIP_LITERALS_MAX};
+        struct laz_err err = {0};
+        laz_cleanup_buf struct laz_buf buf;
+        laz_buf_init_heap(&buf, (size_t)2 * LAZ_SHIP_MAX);
+        if (row < 3) {
+            *counts[row] = ceilings[row] + 1;
+        } else {
+            config.open_with = long_path;
+        }
+        cr_expect_eq(laz_ship_encode(&config, &buf, &err), -1, "row %d", row);
+        cr_expect_eq(err.kind, LAZ_E_POLICY_TOO_LARGE, "row %d", row);
+    }
+}
+
+Test(ship_words, are_those_of_the_policy)
+{
+    cr_expect_str_eq(laz_ship_class_name(LAZ_SHIP_CLASS_IDS), "ids");
+    cr_expect_str_eq(laz_sink_type_name(LAZ_SINK_RELP), "relp");
+    cr_expect_str_eq(laz_transport_name(LAZ_TRANSPORT_TCP_LF), "tcp-lf");
+    cr_expect_str_eq(laz_redaction_name(LAZ_REDACT_AWS_KEY), "aws-key");
+    cr_expect_str_eq(laz_sink_type_name(LAZ_SINK_TYPE_COUNT), "?");
+}

@@ -11,9 +11,10 @@ void laz_json_init(struct laz_json *json, struct laz_buf *buf)
     *json = (struct laz_json){.buf = buf};
 }
 
-/* How many bytes of well-formed UTF-8 start here (Unicode 15, table 3-7); 0 if none do. */
-static size_t utf8_length(const unsigned char *s, size_t left)
+/* Unicode 15, table 3-7. */
+size_t laz_utf8_length(const char *text, size_t left)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80) {
         return 1;
     }
@@ -49,7 +50,7 @@ static void put_escaped(struct laz_buf *buf, const char *value, size_t length)
             i++;
             continue;
         }
-        size_t n = utf8_length(s + i, length - i);
+        size_t n = laz_utf8_length(value + i, length - i);
         if (n > 1) {
             i += n;
             continue;

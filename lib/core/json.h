@@ -8,6 +8,10 @@
 
 #include "core/buf.h"
 
+/* How many bytes of well-formed UTF-8 begin the text, of which at least one byte is left; 0 if none
+ * do. */
+size_t laz_utf8_length(const char *text, size_t left);
+
 /* Invariant: `comma` says whether the next member needs one before it. */
 struct laz_json {
     struct laz_buf *buf; /* borrowed for the writer's life */

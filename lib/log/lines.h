@@ -9,6 +9,15 @@
 
 #include "log/redact.h"
 
+/* max_line is between these. */
+#define LAZ_LINES_LEAST 64
+#define LAZ_LINES_MOST  (256U << 10)
+/* How many bytes must be there before a line that is too long is cut, beyond max_line: so far a cut
+ * looks ahead. An offer never needs to be larger than both. */
+#define LAZ_LINES_AHEAD (LAZ_REDACT_MATCH_MAX + 16)
+/* What laz_line_members appends is never more; a record that would need more becomes parts. */
+#define LAZ_LINE_MEMBERS_MAX ((1U << 20) - (32U << 10))
+
 struct laz_lines_options {
     size_t max_line;                     /* bytes; longer ones become parts */
     const char *multiline_start;         /* NULL or "": each line is a record */
@@ -17,7 +26,8 @@ struct laz_lines_options {
 
 /* One record's words. */
 struct laz_line {
-    const char *text; /* without the line feed that ended it; until the next call */
+    const char *text; /* without the line feed that ended it; until the next call, and as long as
+                         the bytes that were offered */
     size_t length;
     bool eol;      /* a line feed followed: false for a part that goes on, and at the end of file */
     uint32_t part; /* 0: whole; 1, 2, ... of a line that was too long */
@@ -42,6 +52,10 @@ void laz_lines_free(struct laz_lines *lines);
  * feed included, and sets *ret; 0 if there is none yet. */
 size_t laz_lines_next(struct laz_lines *lines, const char *bytes, size_t length,
         enum laz_lines_until until, struct laz_line *ret);
+
+/* Bytes looked at so far, each as often as it was: what its tests hold against the bytes that came.
+ */
+uint64_t laz_lines_work(const struct laz_lines *lines);
 
 /* The members of d for this record, as JSON without the braces. */
 void laz_line_members(const struct laz_line *line, struct laz_buf *ret);

@@ -26,6 +26,38 @@ LAZ_MUST_CHECK int laz_redactor_new(
         const struct laz_redactor_options *options, struct laz_redactor **ret, struct laz_err *err);
 void laz_redactor_free(struct laz_redactor *redactor); /* wipes the literals */
 
+/* No match is longer; what is longer is not recognised. */
+#define LAZ_REDACT_MATCH_MAX 16384
+
+struct laz_redact_text {
+    const char *text;
+    size_t length;
+    char before[2]; /* what stands in front of it: line feeds where nothing does */
+    uint64_t work;  /* bytes that were compared, each as often as it was; for tests */
+};
+
+struct laz_redact_match {
+    size_t at;
+    size_t kept;   /* bytes of it that stay: the name of a key, which tells that it is one */
+    size_t length; /* with what stays */
+    enum laz_redaction kind;
+};
+
+/* The first match that begins in [from, until), the longest of those that begin there. For what
+ * ends or is cut off behind `until`, the text goes on to its `length`. */
+bool laz_redactor_find(const struct laz_redactor *redactor, struct laz_redact_text *text,
+        size_t from, size_t until, struct laz_redact_match *ret);
+
+/* Is there anything at all to look at? Returns the first place of [from, length) where a match
+ * could begin; nothing begins in front of it, whatever follows the text. */
+size_t laz_redactor_skip(
+        const struct laz_redactor *redactor, const char *text, size_t length, size_t from);
+
+/* "[REDACTED:ssn]" */
+void laz_redact_put_mark(struct laz_buf *ret, enum laz_redaction kind);
+/* "ssn"; static */
+const char *laz_redact_name(enum laz_redaction kind);
+
 /* Append `text` to `ret` with each match replaced by "[REDACTED:ssn]" and so on, and count them.
  * False, and nothing appended, if nothing matched. */
 bool laz_redact(const struct laz_redactor *redactor, const char *text, size_t length,

@@ -6,6 +6,7 @@
 #ifndef LAZ_SINK_KIND_H
 #define LAZ_SINK_KIND_H
 
+#include "net/stream.h"
 #include "sink/backoff.h"
 #include "sink/sink.h"
 
@@ -52,10 +53,24 @@ int laz_sink_event_new(struct laz_sink *sink, int fd, short what, event_callback
 /* The event within ms; one that is pending stays. */
 void laz_sink_event_in(struct event *event, uint32_t ms);
 
+/* A connection as the config says; its context is the sink. */
+LAZ_MUST_CHECK int laz_sink_stream_new(struct laz_sink *sink, const struct laz_stream_owner *owner,
+        struct laz_tls **ret_tls, struct laz_stream **ret, struct laz_err *err);
+
 LAZ_MUST_CHECK int laz_sink_file_open(const struct laz_ship_sink *config,
         const struct laz_sink_means *means, const struct laz_sink_owner *owner,
         struct laz_sink **ret, struct laz_err *err);
 LAZ_MUST_CHECK int laz_sink_stdout_open(const struct laz_ship_sink *config,
+        const struct laz_sink_means *means, const struct laz_sink_owner *owner,
+        struct laz_sink **ret, struct laz_err *err);
+LAZ_MUST_CHECK int laz_sink_relp_open(const struct laz_ship_sink *config,
+        const struct laz_sink_means *means, const struct laz_sink_owner *owner,
+        struct laz_sink **ret, struct laz_err *err);
+LAZ_MUST_CHECK int laz_sink_syslog_open(const struct laz_ship_sink *config,
+        const struct laz_sink_means *means, const struct laz_sink_owner *owner,
+        struct laz_sink **ret, struct laz_err *err);
+/* Of `syslog`, the transports that are not streams. */
+LAZ_MUST_CHECK int laz_sink_datagram_open(const struct laz_ship_sink *config,
         const struct laz_sink_means *means, const struct laz_sink_owner *owner,
         struct laz_sink **ret, struct laz_err *err);
 

@@ -114,6 +114,33 @@ void laz_sink_say_down(struct laz_sink *sink, const char *why)
     sink->owner.down(sink->owner.context, sink->why);
 }
 
+int laz_sink_stream_new(struct laz_sink *sink, const struct laz_stream_owner *owner,
+        struct laz_tls **ret_tls, struct laz_stream **ret, struct laz_err *err)
+{
+    const struct laz_ship_sink *config = sink->config;
+    const struct laz_dial_plan plan = {
+            .host = config->host,
+            .port = config->port,
+            .wait_ms = sink->pace.connect_ms,
+            .unsent_ms = sink->pace.answer_ms,
+    };
+    const struct laz_tls_plan tls_plan = {
+            .ca = config->tls_ca,
+            .cert = config->tls_cert,
+            .key = config->tls_key,
+            .peer = config->tls_peer[0] == '\0' ? config->host : config->tls_peer,
+    };
+    struct laz_stream_owner own = *owner;
+    own.context = sink;
+    if (config->has_tls && laz_tls_new(&tls_plan, ret_tls, err) != 0) {
+        return laz_err_context(err, "sink %s", config->name);
+    }
+    if (laz_stream_new(sink->means.base, &plan, *ret_tls, &own, ret, err) != 0) {
+        return laz_err_context(err, "sink %s", config->name);
+    }
+    return 0;
+}
+
 int laz_sink_open(const struct laz_ship_sink *config, const struct laz_sink_means *means,
         const struct laz_sink_owner *owner, struct laz_sink **ret, struct laz_err *err)
 {
@@ -123,7 +150,9 @@ int laz_sink_open(const struct laz_ship_sink *config, const struct laz_sink_mean
     case LAZ_SINK_STDOUT:
         return laz_sink_stdout_open(config, means, owner, ret, err);
     case LAZ_SINK_RELP:
+        return laz_sink_relp_open(config, means, owner, ret, err);
     case LAZ_SINK_SYSLOG:
+        return laz_sink_syslog_open(config, means, owner, ret, err);
     case LAZ_SINK_TYPE_COUNT:
         break;
     }

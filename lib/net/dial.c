@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Looking up and connecting. All addresses of a name are tried, beginning with another one each
+ * time, because the first may be a server that accepts and then does not serve.
+ */
+#include "net/dial.h"
+
+#include <errno.h>
+#include <event2/dns.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+
+#define ADDRESSES_MAX   16
+#define LOOKUP_TIMEOUT  "2" /* seconds for each question */
+#define LOOKUP_ATTEMPTS "3"
+
+struct address {
+    struct sockaddr_storage at;
+    socklen_t length;
+};
+
+/* A question that cannot be taken back: the answer comes to nobody if `dial` is NULL. */
+struct lookup {
+    struct laz_dial *dial;
+};
+
+/* Invariant: fd >= 0 while it connects, `lookup` is set while it looks up, never both. */
+struct laz_dial {
+    struct event_base *base;
+    struct laz_dial_plan plan;
+    struct laz_dial_owner owner;
+    struct evdns_base *dns; /* NULL for an address */
+    struct lookup *lookup;
+    struct address addresses[ADDRESSES_MAX];
+    size_t n_addresses;
+    size_t turn;  /* which address comes first */
+    size_t tried; /* of this start */
+    int fd;
+    struct event *timer;
+    struct event *writable;
+    char why[256];
+};
+
+static void connect_next(struct laz_dial *dial);
+
+static void stop(struct laz_dial *dial)
+{
+    (void)event_del(dial->timer);
+    if (dial->writable != NULL) {
+        event_free(dial->writable);
+        dial->writable = NULL;
+    }
+    laz_fd_close(&dial->fd);
+    if (dial->lookup != NULL) {
+        dial->lookup->dial = NULL;
+        dial->lookup = NULL;
+    }
+}
+
+static void fail(struct laz_dial *dial)
+{
+    stop(dial);
+    dial->owner.failed(dial->owner.context, dial->why);
+}
+
+static void wait_at_most(struct laz_dial *dial, uint32_t ms)
+{
+    const struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    (void)evtimer_add(dial->timer, &wait); /* replaces the one before */
+}
+
+/* This address will not do; the next one, or the end, from the loop. Of all failures the first
+ * address' is kept, so that the same trouble has the same words each time. */
+static void give_up_address(struct laz_dial *dial, int sys_errno)
+{
+    char text[64] = "?";
+    size_t index = (dial->turn + dial->tried) % dial->n_addresses;
+    const struct sockaddr_storage *storage = &dial->addresses[index].at;
+    const void *at = &((const struct sockaddr_in *)storage)->sin_addr;
+    if (storage->ss_family == AF_INET6) {
+        at = &((const struct sockaddr_in6 *)storage)->sin6_addr;
+    }
+    (void)evutil_inet_ntop(storage->ss_family, at, text, sizeof(text));
+    if (index == 0) {
+        (void)snprintf(dial->why, sizeof(dial->why), "%s%s%s", dial->dns == NULL ? "" : text,
+                dial->dns == NULL ? "" : ": ", strerror(sys_errno));
+    }
+    stop(dial);
+    dial->tried++;
+    wait_at_most(dial, 0);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_dial *dial = context;
+    int failed = 0;
+    socklen_t length = sizeof(failed);
+    (void)what;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &length) != 0) {
+        failed = errno;
+    }
+    if (failed != 0) {
+        give_up_address(dial, failed);
+        return;
+    }
+    dial->fd = -1;
+    stop(dial);
+    dial->owner.connected(dial->owner.context, fd);
+}
+
+static void set_options(const struct laz_dial *dial)
+{
+    int yes = 1;
+    unsigned unsent_ms = dial->plan.unsent_ms;
+    if (!dial->plan.datagram) {
+        /* Neither is worth failing for: without the first it is slower, without the second a peer
+         * that vanished is noticed later. */
+        laz_ignore(setsockopt(dial->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)));
+        laz_ignore(
+                setsockopt(dial->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent_ms, sizeof(unsent_ms)));
+    }
+}
+
+static void connect_next(struct laz_dial *dial)
+{
+    if (dial->tried == dial->n_addresses) {
+        fail(dial);
+        return;
+    }
+    const struct address *address =
+            &dial->addresses[(dial->turn + dial->tried) % dial->n_addresses];
+    int type = dial->plan.datagram ? SOCK_DGRAM : SOCK_STREAM;
+    dial->fd = socket(address->at.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (dial->fd < 0) {
+        give_up_address(dial, errno);
+        return;
+    }
+    set_options(dial);
+    if (connect(dial->fd, (const struct sockaddr *)&address->at, address->length) != 0 &&
+            errno != EINPROGRESS) {
+        give_up_address(dial, errno);
+        return;
+    }
+    dial->writable = event_new(dial->base, dial->fd, EV_WRITE, on_writable, dial);
+    if (dial->writable == NULL || event_add(dial->writable, NULL) != 0) {
+        give_up_address(dial, ENOMEM);
+        return;
+    }
+    wait_at_most(dial, dial->plan.wait_ms);
+}
+
+static void add_address(struct laz_dial *dial, const struct sockaddr *at, socklen_t length)
+{
+    if (dial->n_addresses < ADDRESSES_MAX && length <= sizeof(dial->addresses[0].at)) {
+        struct address *address = &dial->addresses[dial->n_addresses++];
+        (void)memcpy(&address->at, at, length);
+        address->length = length;
+    }
+}
+
+static const char *lookup_failure(int failed)
+{
+    switch (failed) {
+    case 0:
+    case EVUTIL_EAI_NONAME:
+    case EVUTIL_EAI_NODATA:
+        return "no such name";
+    case EVUTIL_EAI_AGAIN:
+    case EVUTIL_EAI_FAIL:
+        return "no answer from the name servers";
+    default:
+        return evutil_gai_strerror(failed);
+    }
+}
+
+static void on_answer(int failed, struct evutil_addrinfo *found, void *context)
+{
+    struct lookup *lookup = context;
+    struct laz_dial *dial = lookup->dial;
+    free(lookup);
+    if (dial != NULL) {
+        dial->lookup = NULL;
+        for (const struct evutil_addrinfo *a = found; a != NULL; a = a->ai_next) {
+            add_address(dial, a->ai_addr, (socklen_t)a->ai_addrlen);
+        }
+        if (failed != 0 || dial->n_addresses == 0) {
+            (void)snprintf(dial->why, sizeof(dial->why), "it cannot be looked up: %s",
+                    lookup_failure(failed));
+        }
+        wait_at_most(dial, 0);
+    }
+    if (found != NULL) {
+        evutil_freeaddrinfo(found);
+    }
+}
+
+static void look_up(struct laz_dial *dial)
+{
+    const struct evutil_addrinfo hints = {
+            .ai_family = AF_UNSPEC,
+            .ai_socktype = dial->plan.datagram ? SOCK_DGRAM : SOCK_STREAM,
+            .ai_flags = EVUTIL_AI_NUMERICSERV,
+    };
+    char port[8];
+    struct lookup *lookup = calloc(1, sizeof(*lookup));
+    if (lookup == NULL) {
+        (void)snprintf(dial->why, sizeof(dial->why), "no memory to look a name up");
+        wait_at_most(dial, 0);
+        return;
+    }
+    (void)snprintf(port, sizeof(port), "%u", dial->plan.port);
+    lookup->dial = dial;
+    dial->lookup = lookup;
+    dial->n_addresses = 0;
+    wait_at_most(dial, dial->plan.wait_ms);
+    (void)evdns_getaddrinfo(dial->dns, dial->plan.host, port, &hints, on_answer, lookup);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_dial *dial = context;
+    (void)fd;
+    (void)what;
+    if (dial->lookup != NULL) {
+        (void)snprintf(dial->why, sizeof(dial->why), "it cannot be looked up: no answer in %u ms",
+                dial->plan.wait_ms);
+        fail(dial);
+    } else if (dial->fd >= 0) {
+        give_up_address(dial, ETIMEDOUT);
+    } else {
+        connect_next(dial);
+    }
+}
+
+void laz_dial_start(struct laz_dial *dial)
+{
+    dial->tried = 0;
+    dial->turn++;
+    if (dial->dns != NULL) {
+        look_up(dial);
+    } else {
+        wait_at_most(dial, 0);
+    }
+}
+
+void laz_dial_cancel(struct laz_dial *dial)
+{
+    stop(dial);
+}
+
+/* The address that the plan's host is, if it is one. */
+static void take_address(struct laz_dial *dial)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(dial->plan.port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(dial->plan.port)};
+    if (evutil_inet_pton(AF_INET, dial->plan.host, &four.sin_addr) == 1) {
+        add_address(dial, (const struct sockaddr *)&four, sizeof(four));
+    } else if (evutil_inet_pton(AF_INET6, dial->plan.host, &six.sin6_addr) == 1) {
+        add_address(dial, (const struct sockaddr *)&six, sizeof(six));
+    }
+}
+
+int laz_dial_new(struct event_base *base, const struct laz_dial_plan *plan,
+        const struct laz_dial_owner *owner, struct laz_dial **ret, struct laz_err *err)
+{
+    struct laz_dial *dial = calloc(1, sizeof(*dial));
+    if (dial == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a connection");
+    }
+    dial->base = base;
+    dial->plan = *plan;
+    dial->owner = *owner;
+    dial->fd = -1;
+    take_address(dial);
+    dial->timer = evtimer_new(base, on_timer, dial);
+    if (dial->n_addresses == 0) {
+        dial->dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    }
+    if (dial->timer == NULL || (dial->n_addresses == 0 && dial->dns == NULL)) {
+        laz_dial_free(dial);
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a connection");
+    }
+    if (dial->dns != NULL) {
+        /* Without the file it asks 127.0.0.1, as others do. */
+        laz_ignore(evdns_base_resolv_conf_parse(dial->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf"));
+        laz_ignore(evdns_base_set_option(dial->dns, "timeout:", LOOKUP_TIMEOUT));
+        laz_ignore(evdns_base_set_option(dial->dns, "attempts:", LOOKUP_ATTEMPTS));
+    }
+    *ret = dial;
+    return 0;
+}
+
+void laz_dial_free(struct laz_dial *dial)
+{
+    if (dial == NULL) {
+        return;
+    }
+    if (dial->timer != NULL) {
+        stop(dial);
+        event_free(dial->timer);
+    }
+    if (dial->dns != NULL) {
+        evdns_base_free(dial->dns, 1); /* answers what was asked, to nobody */
+    }
+    free(dial);
+}

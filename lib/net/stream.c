@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections as bufferevents.
+ */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#define READ_AT_MOST (64U << 10) /* bytes that wait for us; more stay with the peer */
+
+/* Invariant: is_up only while there is a bufferevent. */
+struct laz_stream {
+    struct event_base *base;
+    struct laz_stream_owner owner;
+    const struct laz_tls *tls;
+    struct laz_dial *dial;
+    struct bufferevent *connection;
+    struct event *deadline; /* of the handshake */
+    uint32_t wait_ms;
+    bool is_up;
+};
+
+void laz_stream_stop(struct laz_stream *stream)
+{
+    laz_dial_cancel(stream->dial);
+    (void)event_del(stream->deadline);
+    if (stream->is_up && stream->tls != NULL) {
+        /* Or the peer takes the end of the connection for an attack. */
+        (void)SSL_shutdown(bufferevent_openssl_get_ssl(stream->connection));
+        ERR_clear_error();
+    }
+    if (stream->connection != NULL) {
+        bufferevent_free(stream->connection);
+        stream->connection = NULL;
+    }
+    stream->is_up = false;
+}
+
+static void end(struct laz_stream *stream, const char *why)
+{
+    laz_stream_stop(stream);
+    stream->owner.ended(stream->owner.context, why);
+}
+
+static void on_read(struct bufferevent *connection, void *context)
+{
+    const struct laz_stream *stream = context;
+    (void)connection;
+    stream->owner.can_read(stream->owner.context);
+}
+
+static void on_written(struct bufferevent *connection, void *context)
+{
+    const struct laz_stream *stream = context;
+    (void)connection;
+    if (stream->is_up) {
+        stream->owner.written(stream->owner.context);
+    }
+}
+
+static void describe(const struct laz_stream *stream, short what, char *ret, size_t size)
+{
+    int sys_errno = EVUTIL_SOCKET_ERROR();
+    SSL *session = stream->tls == NULL ? NULL : bufferevent_openssl_get_ssl(stream->connection);
+    const char *where = stream->is_up ? "" : "during the handshake: ";
+    char why[192] = "";
+    if (session != NULL) {
+        laz_tls_why(session, bufferevent_get_openssl_error(stream->connection), why, sizeof(why));
+    }
+    if (why[0] == '\0' && (what & BEV_EVENT_ERROR) != 0 && sys_errno != 0) {
+        (void)snprintf(why, sizeof(why), "%s", strerror(sys_errno));
+    }
+    (void)snprintf(
+            ret, size, "%s%s", where, why[0] == '\0' ? "the peer closed the connection" : why);
+}
+
+static void on_event(struct bufferevent *connection, short what, void *context)
+{
+    struct laz_stream *stream = context;
+    char why[256];
+    if ((what & BEV_EVENT_CONNECTED) == 0) {
+        describe(stream, what, why, sizeof(why));
+        stream->is_up = false; /* nothing can be said any more */
+        end(stream, why);
+        return;
+    }
+    if (!laz_tls_is_verified(bufferevent_openssl_get_ssl(connection))) {
+        end(stream, "the peer is not verified");
+        return;
+    }
+    (void)event_del(stream->deadline);
+    stream->is_up = true;
+    stream->owner.up(stream->owner.context);
+}
+
+static struct bufferevent *wrap(const struct laz_stream *stream, int fd)
+{
+    if (stream->tls == NULL) {
+        return bufferevent_socket_new(stream->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    }
+    SSL *session = laz_tls_session(stream->tls);
+    if (session == NULL) {
+        return NULL;
+    }
+    struct bufferevent *wrapped = bufferevent_openssl_socket_new(
+            stream->base, fd, session, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+    if (wrapped == NULL) {
+        SSL_free(session);
+    }
+    return wrapped;
+}
+
+static void on_connected(void *context, int fd)
+{
+    struct laz_stream *stream = context;
+    const struct timeval wait = {.tv_sec = stream->wait_ms / 1000,
+            .tv_usec = (suseconds_t)(stream->wait_ms % 1000) * 1000};
+    stream->connection = wrap(stream, fd);
+    if (stream->connection == NULL) {
+        (void)close(fd);
+        end(stream, "no memory for a connection");
+        return;
+    }
+    bufferevent_setcb(stream->connection, on_read, on_written, on_event, stream);
+    bufferevent_setwatermark(stream->connection, EV_READ, 0, READ_AT_MOST);
+    (void)bufferevent_enable(stream->connection, EV_READ | EV_WRITE);
+    if (stream->tls != NULL) {
+        (void)evtimer_add(stream->deadline, &wait);
+        return;
+    }
+    stream->is_up = true;
+    stream->owner.up(stream->owner.context);
+}
+
+static void on_failed(void *context, const char *why)
+{
+    end(context, why);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_stream *stream = context;
+    char why[64];
+    (void)fd;
+    (void)what;
+    (void)snprintf(why, sizeof(why), "during the handshake: no answer in %u ms", stream->wait_ms);
+    end(stream, why);
+}
+
+int laz_stream_new(struct event_base *base, const struct laz_dial_plan *plan,
+        const struct laz_tls *tls, const struct laz_stream_owner *owner, struct laz_stream **ret,
+        struct laz_err *err)
+{
+    struct laz_stream *stream = calloc(1, sizeof(*stream));
+    if (stream == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a connection");
+    }
+    const struct laz_dial_owner dial_owner = {
+            .connected = on_connected, .failed = on_failed, .context = stream};
+    stream->base = base;
+    stream->tls = tls;
+    stream->owner = *owner;
+    stream->wait_ms = plan->wait_ms;
+    if (laz_dial_new(base, plan, &dial_owner, &stream->dial, err) != 0) {
+        free(stream);
+        return -1;
+    }
+    stream->deadline = evtimer_new(base, on_deadline, stream);
+    if (stream->deadline == NULL) {
+        laz_dial_free(stream->dial);
+        free(stream);
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a connection");
+    }
+    *ret = stream;
+    return 0;
+}
+
+void laz_stream_free(struct laz_stream *stream)
+{
+    if (stream != NULL) {
+        laz_stream_stop(stream);
+        laz_dial_free(stream->dial);
+        event_free(stream->deadline);
+        free(stream);
+    }
+}
+
+void laz_stream_start(struct laz_stream *stream)
+{
+    laz_dial_start(stream->dial);
+}
+
+bool laz_stream_write(struct laz_stream *stream, const void *bytes, size_t length)
+{
+    return bufferevent_write(stream->connection, bytes, length) == 0;
+}
+
+size_t laz_stream_unwritten(const struct laz_stream *stream)
+{
+    return evbuffer_get_length(bufferevent_get_output(stream->connection));
+}
+
+size_t laz_stream_read(struct laz_stream *stream, void *memory, size_t size)
+{
+    return stream->connection == NULL ? 0 : bufferevent_read(stream->connection, memory, size);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * TLS contexts from PEM files. Private keys are in memory only inside OpenSSL's own objects.
+ */
+#include "net/tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "core/fd.h"
+
+struct laz_tls {
+    SSL_CTX *context;
+    char *peer;
+    bool peer_is_address;
+};
+
+struct pem {
+    char *bytes;
+    size_t length;
+    BIO *bio;
+};
+
+static void close_pem(struct pem *pem)
+{
+    BIO_free(pem->bio);
+    if (pem->bytes != NULL) {
+        OPENSSL_cleanse(pem->bytes, LAZ_TLS_FILE_MAX);
+        free(pem->bytes);
+    }
+    *pem = (struct pem){0};
+}
+
+static int open_pem(const char *path, struct pem *ret, struct laz_err *err)
+{
+    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return laz_err_set(err, LAZ_E_SINK, errno, "%s: %s", path, strerror(errno));
+    }
+    struct pem pem = {.bytes = malloc(LAZ_TLS_FILE_MAX)};
+    if (pem.bytes == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "%s: no memory", path);
+    }
+    if (laz_fd_read_all(fd, pem.bytes, LAZ_TLS_FILE_MAX, &pem.length, err) != 0) {
+        close_pem(&pem);
+        return laz_err_context(err, "%s", path);
+    }
+    pem.bio = BIO_new_mem_buf(pem.bytes, (int)pem.length);
+    if (pem.bio == NULL) {
+        close_pem(&pem);
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "%s: no memory", path);
+    }
+    *ret = pem;
+    return 0;
+}
+
+static const char *reason(void)
+{
+    unsigned long error = ERR_peek_last_error();
+    const char *text = ERR_reason_error_string(error);
+    return text == NULL ? "unknown" : text;
+}
+
+/* Its message; the queue is left empty, because the next failure is another. */
+static int set_reason(struct laz_err *err, const char *path, const char *what)
+{
+    (void)laz_err_set(err, LAZ_E_SINK, 0, "%s: %s: %s", path, what, reason());
+    ERR_clear_error();
+    return -1;
+}
+
+/* Nobody is asked for a passphrase. */
+static int no_passphrase(char *text, int size, int writing, void *context)
+{
+    (void)text;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return -1;
+}
+
+static int load_authorities(SSL_CTX *context, const char *path, struct laz_err *err)
+{
+    struct pem pem = {0};
+    int n = 0;
+    bool is_good = true;
+    if (open_pem(path, &pem, err) != 0) {
+        return -1;
+    }
+    for (X509 *found = NULL; is_good; n++) {
+        found = PEM_read_bio_X509(pem.bio, NULL, no_passphrase, NULL);
+        if (found == NULL) {
+            break;
+        }
+        is_good = X509_STORE_add_cert(SSL_CTX_get_cert_store(context), found) == 1;
+        X509_free(found);
+    }
+    close_pem(&pem);
+    is_good = is_good && n > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (!is_good) {
+        return set_reason(err, path, n == 0 ? "no certificate in it" : "a certificate in it");
+    }
+    ERR_clear_error();
+    return 0;
+}
+
+/* The first certificate is ours, the others lead to an authority. */
+static int load_certificate(SSL_CTX *context, const char *path, struct laz_err *err)
+{
+    struct pem pem = {0};
+    if (open_pem(path, &pem, err) != 0) {
+        return -1;
+    }
+    X509 *own = PEM_read_bio_X509(pem.bio, NULL, no_passphrase, NULL);
+    bool is_good = own != NULL && SSL_CTX_use_certificate(context, own) == 1;
+    X509_free(own);
+    while (is_good) {
+        X509 *next = PEM_read_bio_X509(pem.bio, NULL, no_passphrase, NULL);
+        if (next == NULL) {
+            is_good = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+            break;
+        }
+        is_good = SSL_CTX_add0_chain_cert(context, next) == 1;
+        if (!is_good) {
+            X509_free(next);
+        }
+    }
+    close_pem(&pem);
+    if (!is_good) {
+        return set_reason(err, path, "it is no certificate to show");
+    }
+    ERR_clear_error();
+    return 0;
+}
+
+static int load_key(SSL_CTX *context, const char *path, struct laz_err *err)
+{
+    struct pem pem = {0};
+    if (open_pem(path, &pem, err) != 0) {
+        return -1;
+    }
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(pem.bio, NULL, no_passphrase, NULL);
+    close_pem(&pem);
+    bool is_good = key != NULL && SSL_CTX_use_PrivateKey(context, key) == 1 &&
+            SSL_CTX_check_private_key(context) == 1;
+    EVP_PKEY_free(key);
+    return is_good ? 0 : set_reason(err, path, "it is not the certificate's key");
+}
+
+static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan, struct laz_err *err)
+{
+    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "TLS 1.2 cannot be asked for: %s", reason());
+    }
+    if (load_authorities(context, plan->ca, err) != 0) {
+        return -1;
+    }
+    if (plan->cert[0] == '\0') {
+        return 0;
+    }
+    if (load_certificate(context, plan->cert, err) != 0) {
+        return -1;
+    }
+    return load_key(context, plan->key, err);
+}
+
+int laz_tls_new(const struct laz_tls_plan *plan, struct laz_tls **ret, struct laz_err *err)
+{
+    uint8_t address[sizeof(struct in6_addr)];
+    struct laz_tls *tls = calloc(1, sizeof(*tls));
+    ERR_clear_error();
+    if (tls != NULL) {
+        tls->peer = strdup(plan->peer);
+        tls->context = SSL_CTX_new(TLS_client_method());
+        tls->peer_is_address = inet_pton(AF_INET, plan->peer, address) == 1 ||
+                inet_pton(AF_INET6, plan->peer, address) == 1;
+    }
+    if (tls == NULL || tls->peer == NULL || tls->context == NULL) {
+        laz_tls_free(tls);
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for TLS");
+    }
+    if (set_up(tls->context, plan, err) != 0) {
+        laz_tls_free(tls);
+        return -1;
+    }
+    *ret = tls;
+    return 0;
+}
+
+void laz_tls_free(struct laz_tls *tls)
+{
+    if (tls != NULL) {
+        SSL_CTX_free(tls->context);
+        free(tls->peer);
+        free(tls);
+    }
+}
+
+SSL *laz_tls_session(const struct laz_tls *tls)
+{
+    SSL *session = SSL_new(tls->context);
+    if (session == NULL) {
+        return NULL;
+    }
+    X509_VERIFY_PARAM *wanted = SSL_get0_param(session);
+    bool is_good = false;
+    X509_VERIFY_PARAM_set_hostflags(
+            wanted, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (tls->peer_is_address) {
+        is_good = X509_VERIFY_PARAM_set1_ip_asc(wanted, tls->peer) == 1;
+    } else {
+        is_good = X509_VERIFY_PARAM_set1_host(wanted, tls->peer, 0) == 1 &&
+                SSL_set_tlsext_host_name(session, tls->peer) == 1;
+    }
+    if (!is_good) {
+        ERR_clear_error();
+        SSL_free(session);
+        return NULL;
+    }
+    return session;
+}
+
+bool laz_tls_is_verified(const SSL *session)
+{
+    return SSL_get0_peer_certificate(session) != NULL &&
+            SSL_get_verify_result(session) == X509_V_OK;
+}
+
+void laz_tls_why(const SSL *session, unsigned long error, char *ret, size_t size)
+{
+    long verdict = SSL_get_verify_result(session);
+    const char *text = ERR_reason_error_string(error);
+    if (verdict != X509_V_OK) {
+        (void)snprintf(
+                ret, size, "the peer's certificate: %s", X509_verify_cert_error_string(verdict));
+    } else if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        (void)snprintf(ret, size, "the peer closed the connection");
+    } else if (error != 0) {
+        (void)snprintf(ret, size, "TLS: %s", text == NULL ? "unknown error" : text);
+    } else {
+        ret[0] = '\0';
+    }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * TLS as a client: one way to verify a peer, for all who connect. TLS 1.2 or later, the chain and
+ * the name in the certificate (subjectAltName; never the common name), no renegotiation, no
+ * compression. There is no switch to leave any of it out.
+ */
+#ifndef LAZ_NET_TLS_H
+#define LAZ_NET_TLS_H
+
+#include <stddef.h>
+
+#include <openssl/types.h>
+
+#include "core/err.h"
+
+#define LAZ_TLS_FILE_MAX                                                                           \
+    (1U << 20) /* bytes of a PEM file; a bundle of all public CAs is a fifth                       \
+                */
+
+struct laz_tls_plan {
+    const char *ca;   /* PEM files. Whose certificates are good */
+    const char *cert; /* ours, and what leads from it to a CA; "" for none */
+    const char *key;
+    const char *peer; /* the name, or the address, that the peer's certificate must have */
+};
+
+struct laz_tls;
+
+/* Reads the files, which are not needed afterwards. LAZ_E_SINK with the file and what is wrong in
+ * it. */
+LAZ_MUST_CHECK int laz_tls_new(
+        const struct laz_tls_plan *plan, struct laz_tls **ret, struct laz_err *err);
+void laz_tls_free(struct laz_tls *tls);
+
+/* For one connection. NULL without memory. Free with SSL_free. */
+SSL *laz_tls_session(const struct laz_tls *tls);
+
+/* After the handshake, once more, what the handshake has checked. */
+bool laz_tls_is_verified(const SSL *session);
+
+/* Why a handshake, or a connection, ended: the certificate's fault, or else OpenSSL's `error`; ""
+ * if neither. */
+void laz_tls_why(const SSL *session, unsigned long error, char *ret, size_t size);
+
+#endif

@@ -27,7 +27,7 @@ static bool copy(const char *text, size_t length, char ret[LAZ_SHIP_HOST_MAX + 1
 static bool is_name(const char *host)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789-";
+                                  "0123456789-_";
     const char *label = host;
     for (;;) {
         size_t length = strspn(label, allowed);

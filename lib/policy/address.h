@@ -19,7 +19,7 @@ struct laz_address {
 /* false unless it is a host, a colon and a port; ret is then left alone. IPv6 is "[::1]:6514". */
 bool laz_address_split(const char *text, size_t length, struct laz_address *ret);
 
-/* A name of letters, digits, - and dots, or an address of either family. */
+/* A name of letters, digits, -, _ and dots, or an address of either family. */
 bool laz_host_is_valid(const char *text, size_t length);
 
 /* Does it stay on this host: 127.0.0.0/8, ::1 or "localhost"? By text. */

@@ -43,6 +43,14 @@ static void check(const struct laz_image *image, const uint8_t *block, size_t le
         require(path.path[0] == '/');
         all += strlen(path.path) + 1;
     }
+    if (image->ships) {
+        all += walk(image->sink_files) + strlen(image->spool_dir) + image->ship_length;
+        require(image->spool_dir[0] == '/' && image->sink_files.n <= LAZ_IMAGE_FILES_MAX);
+        require(image->pipe_bytes <= LAZ_IMAGE_PIPE_MAX);
+        require(image->ship >= block && image->ship + image->ship_length <= block + length);
+    } else {
+        require(!image->capture && image->spool_dir == NULL && image->ship_length == 0);
+    }
     require(all <= length);
     require(laz_bpf_is_valid(image->plain.insns, image->plain.n));
     struct laz_buf again;

@@ -34,6 +34,8 @@ static const char good[] =
         "events: {flood: {hold: 50ms}, quiet: [tee]}\n"
         "signals: {map: {TERM: QUIT}}\n"
         "exit: {map: [{from: 143, to: 0}]}\n"
+        "sinks: [{name: a, type: relp, to: \"h.x:1\", tls: {ca: /c}, classes: [log], window: 9}]\n"
+        "logs: {max-line: 4KiB, redact: {patterns: [mrn], mrn: 'M-[0-9]{8}'}}\n"
         "tests:\n"
         "  - {call: socket, args: {domain: AF_VSOCK}, expect: notify}\n";
 

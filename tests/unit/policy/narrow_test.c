@@ -102,6 +102,28 @@ Test(policy_narrow, both_ways)
             {"no sockets", "network: {families: [unix]}\nsyscalls: {allow: [read, socket]}\n",
                     "syscalls: {allow: [read, socket]}\n",
                     "syscalls: socket (/nowhere/test.yaml:3:26; the other: default)"},
+            {"a sink", "", "sinks: [{name: a, type: stdout}]\n",
+                    "sinks.a.name: no such sink (default; the other: /nowhere/test.yaml:2:16)"},
+            {"what a sink gets", "sinks: [{name: a, type: stdout, min-severity: 3}]\n",
+                    "sinks: [{name: a, type: stdout, classes: [ids, log, audit]}]\n",
+                    "sinks.a.classes: without log (/nowhere/test.yaml:2:9; the other: "
+                    "/nowhere/test.yaml:2:42)"},
+            {"a key that seals", "sinks: [{name: a, type: stdout}]\nspool: {seal-to: [/b]}\n",
+                    "sinks: [{name: a, type: stdout}]\nspool: {seal-to: [/k, /b]}\n",
+                    "spool.seal-to: without /k (/nowhere/test.yaml:3:18; the other: "
+                    "/nowhere/test.yaml:3:19)"},
+            {"a pattern", "sinks: [{name: a, type: stdout}]\nlogs: {max-line: 1KiB}\n",
+                    "sinks: [{name: a, type: stdout}]\nlogs: {redact: {patterns: [ssn, jwt]}}\n",
+                    "logs.redact.patterns: without ssn (default; the other: "
+                    "/nowhere/test.yaml:3:27)"},
+            {"a literal", "sinks: [{name: a, type: stdout}]\n",
+                    "sinks: [{name: a, type: stdout}]\nlogs: {redact: {literals: [abcd]}}\n",
+                    "logs.redact.literals: without abcd (default; the other: "
+                    "/nowhere/test.yaml:3:28)"},
+            {"checkpoints and sizes are no requirement",
+                    "sinks: [{name: a, type: stdout}]\n"
+                    "audit: {checkpoint: {records: 1}}\nspool: {max: 4MiB, dir: /a}\n",
+                    "sinks: [{name: a, type: stdout}]\n", ""},
             {"environment is no permission", "", "exit: {map: [{from: 1, to: 2}]}\n", ""},
     };
     for (size_t i = 0; i < LENGTH(rows); i++) {

@@ -11,6 +11,7 @@
 
 #include "audit/bytes.h"
 #include "audit/crypto.h"
+#include "audit/log_head.h"
 #include "core/num.h"
 
 struct laz_chain {
@@ -31,6 +32,7 @@ struct laz_chain {
     uint64_t block_bytes;
     struct laz_buf line;    /* the record that is being made */
     struct laz_buf members; /* its d, where it is the chain's own */
+    struct laz_log_head log_head;
 };
 
 void laz_chain_free(struct laz_chain *chain)
@@ -41,6 +43,7 @@ void laz_chain_free(struct laz_chain *chain)
         laz_hasher_free(chain->block);
         laz_buf_done(&chain->line);
         laz_buf_done(&chain->members);
+        laz_log_head_done(&chain->log_head);
         free(chain);
     }
 }
@@ -89,16 +92,23 @@ static void hex_member(struct laz_json *json, const char *key, const uint8_t *by
     laz_json_string(json, key, text);
 }
 
-/* Into chain->line: the record without LF, hash and signature. Returns the length of what stands in
- * front of the hash, or 0 if it does not fit. */
-static size_t build(struct laz_chain *chain, const struct laz_record *given, const char *prev,
-        const char *members, size_t length)
+static struct laz_record own_record(const struct laz_chain *chain, const struct laz_record *given)
 {
     struct laz_record record = *given;
     record.seq = chain->seq;
     record.task = chain->task;
     record.ctr = chain->ctr;
     record.chain = chain->id_text;
+    record.prev = NULL;
+    return record;
+}
+
+/* Into chain->line: the record without LF, hash and signature. Returns the length of what stands in
+ * front of the hash, or 0 if it does not fit. */
+static size_t build(struct laz_chain *chain, const struct laz_record *given, const char *prev,
+        const char *members, size_t length)
+{
+    struct laz_record record = own_record(chain, given);
     record.prev = prev;
     struct laz_json json;
     chain->line.len = 0;
@@ -232,19 +242,23 @@ static void own_members(struct laz_chain *chain, struct laz_json *json)
     laz_json_init(json, &chain->members);
 }
 
-int laz_chain_log(struct laz_chain *chain, const struct laz_record *record, const char *members,
+int laz_chain_log(struct laz_chain *chain, const struct laz_record *given, const char *members,
         size_t length, struct laz_buf *out, struct laz_err *err)
 {
+    static const char end[] = "}}\n";
     if (chain->signer == NULL) {
         return closed(err);
     }
-    if (build(chain, record, NULL, members, length) == 0 ||
-            chain->line.len + 1 > LAZ_TRAIL_LINE_MAX) {
+    struct laz_record record = own_record(chain, given);
+    struct laz_buf *head = &chain->log_head.text;
+    if (!laz_log_head_make(&chain->log_head, &record) ||
+            head->len + length + sizeof(end) - 1 > LAZ_TRAIL_LINE_MAX) {
         return full(err);
     }
     size_t before = out->len;
-    laz_buf_put(out, chain->line.data, chain->line.len);
-    laz_buf_char(out, '\n');
+    laz_buf_put(out, head->data, head->len);
+    laz_buf_put(out, members, length);
+    laz_buf_put(out, end, sizeof(end) - 1);
     if (keep_if_whole(out, before, err) < 0) {
         return -1;
     }
@@ -409,6 +423,7 @@ static struct laz_chain *new_chain(const struct laz_chain_start *start, struct l
     }
     laz_buf_init_heap(&chain->line, LAZ_TRAIL_LINE_MAX + 1);
     laz_buf_init_heap(&chain->members, LAZ_TRAIL_LINE_MAX);
+    laz_log_head_init(&chain->log_head);
     chain->task = start->task;
     chain->ctr = start->ctr;
     chain->hasher = laz_hasher_new();

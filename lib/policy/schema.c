@@ -63,10 +63,59 @@ static void put_value_type(struct laz_json *json)
     laz_json_array_end(json);
 }
 
+/* Of types that are text: the pattern that it must match, as far as one can say it; NULL: any. */
+static const char *pattern_of(enum laz_field_type type)
+{
+    switch ((int)type) {
+    case LAZ_TYPE_DURATION:
+        return "^[0-9]+(ms|s)$";
+    case LAZ_TYPE_OCTAL:
+        return "^0[0-7]{1,5}$";
+    case LAZ_TYPE_NAME:
+        return "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
+    case LAZ_TYPE_PATH:
+        return "^/";
+    case LAZ_TYPE_ENV_NAME:
+        return "^[A-Za-z_][A-Za-z0-9_]*$";
+    case LAZ_TYPE_SINK_NAME:
+        return "^[a-z0-9-]{1,32}$";
+    case LAZ_TYPE_ADDRESS:
+        return ":[0-9]{1,5}$";
+    default:
+        return NULL;
+    }
+}
+
+/* Of types that are names of a table: where the schema lists them; NULL: it is no such type. */
+static const char *names_of(enum laz_field_type type)
+{
+    switch ((int)type) {
+    case LAZ_TYPE_SYSCALL:
+        return "#/$defs/syscall";
+    case LAZ_TYPE_SYSCALL_GROUP:
+        return "#/$defs/group";
+    case LAZ_TYPE_CAPABILITY:
+        return "#/$defs/capability";
+    case LAZ_TYPE_ERRNO:
+        return "#/$defs/errno";
+    case LAZ_TYPE_SIGNAL:
+        return "#/$defs/signal";
+    case LAZ_TYPE_FAMILY:
+        return "#/$defs/family";
+    default:
+        return NULL;
+    }
+}
+
 /* The members of the schema of one value of a type; `field` gives range and words. */
 static void put_type(struct laz_json *json, enum laz_field_type type, const struct laz_field *field)
 {
-    switch (type) {
+    const char *names = names_of(type);
+    if (names != NULL) {
+        laz_json_string(json, "$ref", names);
+        return;
+    }
+    switch ((int)type) {
     case LAZ_TYPE_BOOL:
         laz_json_string(json, "type", "boolean");
         return;
@@ -75,33 +124,8 @@ static void put_type(struct laz_json *json, enum laz_field_type type, const stru
         laz_json_i64(json, "minimum", field->min);
         laz_json_u64(json, "maximum", field->max);
         return;
-    case LAZ_TYPE_DURATION:
-        put_pattern(json, "^[0-9]+(ms|s)$");
-        return;
-    case LAZ_TYPE_OCTAL:
-        put_pattern(json, "^0[0-7]{1,5}$");
-        return;
     case LAZ_TYPE_WORD:
         put_words(json, field->words);
-        return;
-    case LAZ_TYPE_NAME:
-        put_pattern(json, "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$");
-        return;
-    case LAZ_TYPE_PATH:
-        put_pattern(json, "^/");
-        return;
-    case LAZ_TYPE_ENV_NAME:
-        put_pattern(json, "^[A-Za-z_][A-Za-z0-9_]*$");
-        return;
-    case LAZ_TYPE_POLICY:
-    case LAZ_TYPE_USER:
-    case LAZ_TYPE_GROUP:
-    case LAZ_TYPE_ENV_VALUE:
-    case LAZ_TYPE_ARGUMENT:
-    case LAZ_TYPE_PATTERN:
-    case LAZ_TYPE_LITERAL:
-    case LAZ_TYPE_HOST:
-        put_pattern(json, NULL);
         return;
     case LAZ_TYPE_VALUE:
         put_value_type(json);
@@ -110,32 +134,11 @@ static void put_type(struct laz_json *json, enum laz_field_type type, const stru
     case LAZ_TYPE_SIZE:
         put_limit(json);
         return;
-    case LAZ_TYPE_SINK_NAME:
-        put_pattern(json, "^[a-z0-9-]{1,32}$");
-        return;
-    case LAZ_TYPE_ADDRESS:
-        put_pattern(json, ":[0-9]{1,5}$");
-        return;
-    case LAZ_TYPE_SYSCALL:
-        laz_json_string(json, "$ref", "#/$defs/syscall");
-        return;
-    case LAZ_TYPE_SYSCALL_GROUP:
-        laz_json_string(json, "$ref", "#/$defs/group");
-        return;
-    case LAZ_TYPE_CAPABILITY:
-        laz_json_string(json, "$ref", "#/$defs/capability");
-        return;
-    case LAZ_TYPE_ERRNO:
-        laz_json_string(json, "$ref", "#/$defs/errno");
-        return;
-    case LAZ_TYPE_SIGNAL:
-        laz_json_string(json, "$ref", "#/$defs/signal");
-        return;
-    case LAZ_TYPE_FAMILY:
-        laz_json_string(json, "$ref", "#/$defs/family");
-        return;
     case LAZ_TYPE_MAP:
     case LAZ_TYPE_LATER:
+        return;
+    default:
+        put_pattern(json, pattern_of(type));
         return;
     }
 }

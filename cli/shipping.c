@@ -39,7 +39,7 @@ static void put_classes(struct laz_buf *buf, const struct laz_ship_sink *sink)
     for (int i = 0; i < LAZ_SHIP_CLASS_COUNT; i++) {
         if ((sink->classes >> i & 1) != 0) {
             laz_buf_printf(
-                    buf, "%s%s", is_first ? "" : ", ", laz_ship_class_name((enum laz_ship_class)i));
+                    buf, "%s%s", is_first ? "" : "+", laz_ship_class_name((enum laz_ship_class)i));
             is_first = false;
         }
     }

@@ -153,6 +153,41 @@ def check_fine():
     check_equal([d["severity"] for d in data["diagnostics"]], ["warning"], "diagnostics")
 
 
+SINKS = """
+sinks:
+  - {name: trail, type: file, path: /var/log/trail.jsonl, required: true}
+  - {name: console, type: stdout, classes: [ids, log]}
+  - {name: siem, type: syslog, transport: udp, to: "10.0.0.1:514", plain: true, min-severity: 4}
+logs: {redact: {patterns: [pan]}, when-full: block}
+"""
+
+
+@case("check and explain: each sink with what its acknowledgement is worth; what is captured, and when it is full")
+def sinks():
+    write("sinks.yaml", WEB + SINKS)
+    found = as_json("policy", "check", "sinks.yaml")["policies"][0]
+    check_equal([(sink["name"], sink["type"], sink["required"], sink["classes"]) for sink in found["sinks"]],
+                [("trail", "file", True, ["audit", "ids"]), ("console", "stdout", False, ["ids", "log"]),
+                 ("siem", "syslog", False, ["audit", "ids"])], "sinks")
+    begins = ["acked means written and synced", "never acked", "acked means sent"]
+    for sink, begin in zip(found["sinks"], begins):
+        check(sink["guarantee"].startswith(begin), f"{sink}: {begin}")
+    check("sinks: siem is not encrypted" in [r["name"] for r in found["relaxations"]], f"{found['relaxations']}")
+    text = lazaret("policy", "check", "sinks.yaml", expect=0).stdout
+    for line in ("  sinks       trail (file, required): acked means ", "              console (stdout): never acked: "):
+        check(f"\n{line}" in text, f"{line}: {text}")
+    facts = as_json("policy", "explain", "sinks.yaml")["facts"]
+    check_equal([fact["text"] for fact in facts["sinks"]],
+                ["trail: audit+ids appended to /var/log/trail.jsonl, required",
+                 "console: ids+log to the container's standard output",
+                 "siem: audit+ids from severity 4 to 10.0.0.1 port 514 by syslog over udp, NOT encrypted"], "sinks")
+    check_equal([fact["text"] for fact in facts["redacted"]], ["pan"], "redacted")
+    check(facts["captured"][0]["text"].startswith("standard output and error"), f"{facts['captured']}")
+    check(facts["when full"][0]["text"].startswith("the workload waits"), f"{facts['when full']}")
+    check(facts["sealed to"][0]["text"].startswith("nobody"), f"{facts['sealed to']}")
+    check_equal(as_json("policy", "explain", web())["facts"]["sinks"][0]["text"], "none", "without sinks")
+
+
 @case("check: runs the policy's tests on every architecture: each that fails is a finding at its line; 1")
 def check_tests():
     text = WEB.replace("{call: bpf, expect: kill}", "{call: bpf, expect: notify, errno: EACCES}")

@@ -26,6 +26,8 @@ enum laz_cli_exit {
     X(ROOT, "root", 0, "DIR", "take users and groups by name from DIR/etc; by default /")          \
     X(ANCHOR, "anchor", 0, "CHAIN:SEQ:H", "a record that somebody has seen; may be repeated")      \
     X(RUNNING, "running", 0, NULL, "a chain without a final record is fine")                       \
+    X(KEY, "key", 0, "FILE", "the private recovery key, PEM")                                      \
+    X(LIST, "list", 0, NULL, "one line for each segment, and no records")                          \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -47,6 +49,8 @@ struct laz_cli_arguments {
     const char *output; /* NULL: not given */
     const char *root;   /* "" for / */
     bool running;
+    bool list;
+    const char *key; /* NULL: not given */
     size_t n_anchors;
     const char *anchors[LAZ_CLI_ANCHORS_MAX];
     size_t n_operands;
@@ -77,6 +81,7 @@ int laz_cli_policy_compile(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_schema(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_reference(const struct laz_cli_arguments *arguments);
 int laz_cli_verify(const struct laz_cli_arguments *arguments);
+int laz_cli_spool_read(const struct laz_cli_arguments *arguments);
 int laz_cli_doctor(const struct laz_cli_arguments *arguments);
 
 #endif

@@ -48,15 +48,22 @@ static const struct laz_cli_command commands[] = {
         {"policy reference", "", "print the reference page of the policy language",
                 "Markdown, from the same table.\n", HELP, 0, 0, laz_cli_policy_reference},
         {"verify", "PATH...", "say whether an audit trail is whole",
-                "PATH is a file or a folder of files, from one sink or from several. Three "
-                "verdicts "
-                "for each\n"
-                "chain: integrity (is what is there what was written), completeness (is all there "
-                "that was\n"
-                "written), uniqueness (is there only one story). See "
+                "PATH is a file or a folder of files, from one sink or from several; - is "
+                "standard input.\n"
+                "Three verdicts for each chain: integrity (is what is there what was written), "
+                "completeness\n"
+                "(is all there that was written), uniqueness (is there only one story). See\n"
                 "docs/reference/trail-format.md.\n",
                 JSON | HELP | LAZ_OPTION_BIT(ANCHOR) | LAZ_OPTION_BIT(RUNNING), 1, SIZE_MAX,
                 laz_cli_verify},
+        {"spool read", "DIR", "print the records that a spool still holds",
+                "DIR is the folder of segments that a run left, at best a copy of it. The records "
+                "of all\n"
+                "segments that the key opens go to standard output, as lines of the trail, for\n"
+                "`lazaret verify -`; what is torn, damaged or missing is told on standard error. "
+                "Nothing is\n"
+                "changed. See docs/reference/spool-format.md.\n",
+                HELP | LAZ_OPTION_BIT(KEY) | LAZ_OPTION_BIT(LIST), 1, 1, laz_cli_spool_read},
         {"doctor", "[FILE]", "say what this host or container offers",
                 "Tries, in child processes, what lazaret-init needs and what it prefers. With a "
                 "policy, also\n"
@@ -132,15 +139,30 @@ static int match(const struct laz_cli_command *command, int argc, char **argv)
     return argc >= 2 && strcmp(argv[1], second + 1) == 0 ? 2 : 0;
 }
 
-/* The word by which a command is known: "check"; behind the last one the group's own. */
+/* Commands of two words have their first in common. NULL: no such word. */
+static const char *group_at(size_t i)
+{
+    static const char *const groups[] = {"policy", "spool"};
+    return i < sizeof(groups) / sizeof(groups[0]) ? groups[i] : NULL;
+}
+
+static bool is_group_word(const char *word)
+{
+    const char *group = NULL;
+    for (size_t i = 0; (group = group_at(i)) != NULL; i++) {
+        if (strcmp(word, group) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The word by which a command is known: "check"; behind the last one the groups' own. */
 static const char *word_at(const void *context, size_t i)
 {
     const bool *is_group = context;
-    if (i == N_COMMANDS && !*is_group) {
-        return "policy";
-    }
     if (i >= N_COMMANDS) {
-        return NULL;
+        return *is_group ? NULL : group_at(i - N_COMMANDS);
     }
     const char *second = strchr(commands[i].name, ' ');
     return second == NULL ? commands[i].name : second + 1;
@@ -168,11 +190,11 @@ static void put_known(struct laz_buf *buf, const char *word, bool is_group)
 static int unknown_command(int argc, char **argv)
 {
     struct laz_err err = {0};
-    bool is_group = strcmp(argv[0], "policy") == 0;
+    bool is_group = is_group_word(argv[0]);
     laz_cleanup_buf struct laz_buf text;
     laz_buf_init_heap(&text, LAZ_CLI_OUTPUT_MAX);
     if (is_group && argc < 2) {
-        laz_buf_str(&text, "policy needs a command");
+        laz_buf_printf(&text, "%s needs a command", argv[0]);
     } else {
         laz_buf_printf(&text, "unknown command \"%.64s%s%.64s\"", argv[0], is_group ? " " : "",
                 is_group ? argv[1] : "");
@@ -218,7 +240,7 @@ int main(int argc, char **argv)
             return run(&commands[i], argc - words, argv + words);
         }
     }
-    bool is_group = strcmp(argv[0], "policy") == 0;
+    bool is_group = is_group_word(argv[0]);
     bool is_version = strcmp(argv[0], "--version") == 0;
     if (!is_version && !is_help(argv[0]) && !(is_group && argc > 1 && is_help(argv[1]))) {
         return unknown_command(argc, argv);
@@ -228,7 +250,7 @@ int main(int argc, char **argv)
     if (is_version) {
         laz_buf_str(&buf, "lazaret " LAZARET_VERSION "\n");
     } else {
-        put_overview(&buf, is_group ? "policy" : "");
+        put_overview(&buf, is_group ? argv[0] : "");
     }
     return laz_cli_print(&buf, LAZ_EXIT_FINE);
 }

@@ -72,6 +72,15 @@ int laz_cli_fail(const struct laz_err *err, bool json)
     return laz_cli_print(&buf, result);
 }
 
+void laz_cli_note(const struct laz_buf *text)
+{
+    laz_cleanup_buf struct laz_buf line;
+    laz_buf_init_heap(&line, LAZ_CLI_OUTPUT_MAX);
+    laz_buf_printf(&line, "lazaret: %.*s\n", (int)text->len, text->data);
+    struct laz_err ignored = {0};
+    laz_ignore(laz_fd_write_all(STDERR_FILENO, line.data, line.len, &ignored)); /* nobody to tell */
+}
+
 void laz_cli_wrap(struct laz_buf *buf, const char *text, size_t column, size_t indent)
 {
     bool first = true;

@@ -21,6 +21,9 @@ int laz_cli_fail(const struct laz_err *err, bool json);
 /* The same as members of a JSON object. */
 void laz_cli_error_json(struct laz_json *json, const struct laz_err *err);
 
+/* A remark on standard error, beside the result: "lazaret: ", the text, a line feed. */
+void laz_cli_note(const struct laz_buf *text);
+
 /* Append `text`, wrapped at spaces; continuation lines begin with `indent` spaces. `column` is
  * where the cursor stands. Ends the line. */
 void laz_cli_wrap(struct laz_buf *buf, const char *text, size_t column, size_t indent);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lazaret verify PATH...: reads trails, prints the three verdicts of each chain. Reads files whole
- * and once; follows no link in a folder.
+ * and once, - as standard input; follows no link in a folder.
  */
 #include "audit/verify.h"
 
@@ -16,6 +16,8 @@
 #include "cli/output.h"
 #include "core/fd.h"
 #include "core/num.h"
+
+#define STREAM_CHUNK 8192
 
 /* Everything that was read, kept until the verdicts are printed. */
 struct pieces {
@@ -97,6 +99,29 @@ static int add_file(struct pieces *pieces, int fd, const char *path, struct laz_
     return laz_verify_add(pieces->verify, piece, length, err);
 }
 
+/* To its end, however long that is. */
+static int add_stream(struct pieces *pieces, struct laz_err *err)
+{
+    laz_cleanup_buf struct laz_buf text;
+    char chunk[STREAM_CHUNK];
+    size_t n = 0;
+    laz_buf_init_heap(&text, SIZE_MAX / 4);
+    do {
+        if (read_piece(STDIN_FILENO, chunk, sizeof(chunk), &n) < 0) {
+            return refused("standard input", err);
+        }
+        laz_buf_put(&text, chunk, n);
+    } while (n == sizeof(chunk));
+    char *piece = text.overflow ? NULL : new_piece(pieces, text.len + 1);
+    if (piece == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "standard input: no memory");
+    }
+    if (text.len > 0) {
+        (void)memcpy(piece, text.data, text.len);
+    }
+    return laz_verify_add(pieces->verify, piece, text.len, err);
+}
+
 static int is_name(const struct dirent *entry)
 {
     return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
@@ -143,6 +168,9 @@ static int add_folder(struct pieces *pieces, int fd, const char *path, struct la
 static int add_path(struct pieces *pieces, const char *path, struct laz_err *err)
 {
     struct stat status;
+    if (strcmp(path, "-") == 0) {
+        return add_stream(pieces, err);
+    }
     laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0) {
         return refused(path, err);

@@ -23,7 +23,7 @@ struct laz_spool_options {
     uint64_t reserve_bytes;           /* kept for blocks that are `urgent` */
     uint8_t chain[LAZ_CHAIN_ID_SIZE]; /* this run */
     uint8_t key[LAZ_SPOOL_KEY_SIZE];  /* of this run; random, never used for another chain */
-    size_t n_seal_to;
+    size_t n_seal_to;                 /* at most 8 */
     const char *const *seal_to; /* PEM texts of public keys: X25519, or RSA of at least 2048 bits */
     const char *open_with;      /* PEM text of a private key for what earlier runs left, or NULL */
 };
@@ -48,39 +48,49 @@ struct laz_spool_block {
 struct laz_spool_left {
     uint32_t segments;
     uint64_t bytes;
-    bool readable; /* open_with opens it: laz_spool_read gives it first */
+    bool readable; /* open_with opens all of it: laz_spool_read gives it first */
     bool has_place;
-    struct laz_place place; /* the last chained record that it names, for the genesis' `before` */
+    /* The last chained record that it names, for the genesis' `before`; also where all of it had
+     * been released (then `segments` is 0). Without the key nothing vouches for it. */
+    struct laz_place place;
 };
 
 struct laz_spool;
 
 /* Recover what is there and begin a segment. A torn tail is cut off; a bad block anywhere else is
  * LAZ_E_SPOOL_CORRUPT in *err's words, but only when that segment is read. LAZ_E_SPOOL (no room, no
- * access, not a directory), LAZ_E_MEMORY. */
+ * access, not a directory, a key that is none, another process writes here), LAZ_E_MEMORY,
+ * LAZ_E_INTERNAL (sizes that do not fit each other). Where all room is taken by what can be read,
+ * it opens, and there is room when that is released. */
 LAZ_MUST_CHECK int laz_spool_open(const struct laz_spool_options *options, struct laz_spool **ret,
         struct laz_spool_left *ret_left, struct laz_err *err);
-void laz_spool_free(struct laz_spool *spool); /* wipes the key */
+/* In order: what was allocated and not used is given back, and where everything has been released,
+ * the next run is told so. Whoever is killed instead loses nothing by it. Wipes the key; NULL is
+ * fine. */
+void laz_spool_free(struct laz_spool *spool);
 
 /* The meta of the last block of this chain: what a predecessor in the same run had got to. 0 if
  * there is none. */
 size_t laz_spool_tail(const struct laz_spool *spool, uint8_t ret[LAZ_SPOOL_META_MAX]);
 
 /* Append one block, whole or not at all. LAZ_E_SPOOL_FULL: no room; LAZ_E_SPOOL: the write failed,
- * and what it left is cut off. The block's records may be read at once. */
+ * and what it left is cut off. The block's records may be read at once. Of the place, seq and h
+ * count. */
 LAZ_MUST_CHECK int laz_spool_append(struct laz_spool *spool, const struct laz_spool_block *block,
         const struct laz_place *place, struct laz_err *err);
-/* What has been appended is on the disk when this returns. */
+/* What has been appended is on the disk when this returns. LAZ_E_SPOOL: it may never get there. */
 LAZ_MUST_CHECK int laz_spool_sync(struct laz_spool *spool, struct laz_err *err);
 
 /* Read the block at *at and move on: 1; 0 at the end. LAZ_E_SPOOL_CORRUPT names the segment and the
- * offset; *at then stands behind that segment. `ret` is emptied first. */
+ * offset; *at then stands behind that segment. LAZ_E_MEMORY leaves *at alone. `ret` is emptied
+ * first. What nobody has the key of is passed over. */
 LAZ_MUST_CHECK int laz_spool_read(
         struct laz_spool *spool, struct laz_spool_at *at, struct laz_buf *ret, struct laz_err *err);
 /* The first block that can be read, and the place where the next will be appended. */
 struct laz_spool_at laz_spool_first(const struct laz_spool *spool);
 struct laz_spool_at laz_spool_end(const struct laz_spool *spool);
-/* Nobody needs what lies before `at`: whole segments go. */
+/* Nobody needs what lies before `at`: whole segments go. Those stay of which not every block is
+ * what was written, of which nobody has the key, and the one with the last block of this chain. */
 void laz_spool_release(struct laz_spool *spool, struct laz_spool_at at);
 uint64_t laz_spool_used(const struct laz_spool *spool);
 

@@ -219,6 +219,22 @@ def check_ceilings():
     check_equal(name, "policy-too-large", "too many groups")
 
 
+@case("spool read, beside what spool_test shows of it: a key that is none, a folder that is none, nothing at all")
+def no_spool():
+    (FOLDER / "spool").mkdir()
+    write("no.key", "nothing\n")
+    done = lazaret("spool", "read", "--list", "spool", expect=0)
+    check_equal(done.stdout + done.stderr, "", "output about nothing")
+    done = lazaret("spool", "read", "--key", "no.key", "spool", expect=1)
+    check("error: spool-failed: no.key: it is no private key" in done.stderr, f"a key that is none: {done.stderr}")
+    done = lazaret("spool", "read", "--list", "no.key", expect=1)
+    check("no.key: Not a directory" in done.stderr, f"a folder that is none: {done.stderr}")
+    done = lazaret("spool", "read", "spool", expect=2)
+    check("needs --key FILE, or --list" in done.stderr, f"neither: {done.stderr}")
+    done = lazaret("spool", expect=2)
+    check("spool needs a command" in done.stderr, f"a group alone: {done.stderr}")
+
+
 @case("verify, beside what trail_test shows of it: no trail is a finding, and an anchor has one form")
 def no_trail():
     write("no.trail", "nothing\n")

@@ -41,6 +41,10 @@ static const struct entry setup_calls[] = {
 #include "init/setup_filter.def"
 };
 
+static const struct entry ship_calls[] = {
+#include "init/ship_filter.def"
+};
+
 /* What a sanitizer's runtime needs besides: only where the build asks for it. */
 #define LAZ_PID1(name, reason) LAZ_CALL(name, reason)
 #define LAZ_SETUP(name, reason)
@@ -73,9 +77,10 @@ static const struct {
 } lists[] = {
         {"pid1", LIST(pid1_calls), LIST(pid1_instrumented_calls)},
         {"setup", LIST(setup_calls), LIST(setup_instrumented_calls)},
+        {"ship", LIST(ship_calls), LIST(setup_instrumented_calls)},
 };
 
-#define ENTRIES_MAX 64
+#define ENTRIES_MAX 128
 
 /* A policy that allows what a list has and kills for the rest. */
 struct listed {
@@ -191,7 +196,7 @@ int main(int argc, char **argv)
 {
     bool is_instrumented = argc == 4 && strcmp(argv[2], "instrumented") == 0;
     if (argc != 3 && !is_instrumented) {
-        return fail("usage", "filter_gen pid1|setup [instrumented] OUTPUT");
+        return fail("usage", "filter_gen pid1|setup|ship [instrumented] OUTPUT");
     }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (strcmp(lists[i].name, argv[1]) == 0) {

@@ -21,6 +21,7 @@
  * agrees with the spool's last block counts. */
 struct laz_ship_slot {
     uint64_t block;
+    uint64_t is_final; /* the chain is closed */
     uint8_t chain[LAZ_SHIP_SAVED_MAX];
 };
 
@@ -33,14 +34,17 @@ struct laz_ship_dropped {
 };
 
 struct laz_ship_state {
-    uint64_t magic; /* 0: nothing has been written */
-    uint8_t key[32];
+    uint64_t magic;    /* 0: nothing has been written */
+    uint8_t chain[16]; /* its identity */
+    uint8_t key[32];   /* of the spool's segments */
     struct laz_ship_slot slots[2];
     uint64_t dropped_at; /* which of the two counts */
     struct laz_ship_dropped dropped[2];
     uint64_t wraps[LAZ_STREAM_COUNT];    /* how often each ring has begun anew */
     uint64_t wrapping[LAZ_STREAM_COUNT]; /* 1 while that is under way */
-    uint64_t passed[LAZ_STREAM_COUNT];   /* bytes that were passed through */
+    uint64_t start_at; /* where in the spool the record of the start is: segment, offset; 0: not yet
+                        */
+    uint64_t passed[LAZ_STREAM_COUNT]; /* bytes that were passed through */
 };
 
 _Static_assert(sizeof(struct laz_ship_state) <= LAZ_SHIP_STATE_SIZE, "the state fits its file");

@@ -204,7 +204,6 @@ static bool hand_over(struct laz_shipping *shipping)
     laz_message_string(&message, shipping->image->name);
     laz_message_string(&message, digest);
     laz_message_string(&message, shipping->image->spool_dir);
-    laz_message_u32(&message, shipping->image->uid);
     send_or_end(shipping, &message, NULL, 0, &ok);
     laz_message_begin(&message, LAZ_MESSAGE_STATE);
     send_or_end(shipping, &message, &shipping->state, 1, &ok);
@@ -288,7 +287,7 @@ static void on_ship(struct laz_shipping *shipping, const struct laz_message *mes
     } else if (message->type == LAZ_MESSAGE_ACKED) {
         shipping->is_acked = true;
     } else if (message->type == LAZ_MESSAGE_FLUSHED) {
-        shipping->undelivered = laz_fields_u64(&fields);
+        shipping->undelivered = laz_fields_u32(&fields);
         shipping->is_flushed = shipping->is_finishing;
     } else if (message->type == LAZ_MESSAGE_FAILED) {
         on_failed(shipping, &fields);

@@ -40,7 +40,7 @@ struct laz_shipping {
     bool is_finishing;
     int exit_code;
     uint32_t flush_ms;
-    uint64_t undelivered;
+    uint32_t undelivered; /* sinks that have not got everything */
     struct laz_err err; /* what it said when it ended, or what is wrong with it */
 };
 

@@ -201,6 +201,52 @@ int laz_chain_event(struct laz_chain *chain, const struct laz_record *record, co
     return add(chain, &item, out, err);
 }
 
+/* The end of the first `needle` in `text`, or NULL. A quotation mark inside a string has a \ in
+ * front of it, so that these are found where the members are and nowhere else. */
+static const char *behind(const struct laz_span *text, const char *needle)
+{
+    const char *at = memmem(text->at, text->length, needle, strlen(needle));
+    return at == NULL ? NULL : at + strlen(needle);
+}
+
+/* {"lz":1,"ev":...,"sev":N | ,"seq":...,"task":...,"ctr":... | ,"pid":... "ts":"..." | ,"d":{...}}
+ */
+int laz_chain_adopt(struct laz_chain *chain, const char *line, size_t length, struct laz_buf *out,
+        struct laz_err *err)
+{
+    const struct laz_span text = {.at = line, .length = length};
+    const char *seq = behind(&text, ",\"seq\":");
+    const char *pid = behind(&text, "\",\"pid\":");
+    const char *d = behind(&text, "Z\",\"d\":{");
+    if (chain->signer == NULL) {
+        return closed(err);
+    }
+    if (seq == NULL || pid == NULL || d == NULL || seq > pid || pid > d ||
+            !laz_trail_is_unchained(text)) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "not a record of init's");
+    }
+    struct laz_json json;
+    struct laz_buf *into = &chain->line;
+    into->len = 0;
+    into->overflow = false;
+    laz_buf_put(into, line, (size_t)(seq - line) - strlen(",\"seq\":"));
+    laz_json_init(&json, into);
+    json.comma = true;
+    laz_json_u64(&json, "seq", chain->seq);
+    laz_json_string(&json, "task", chain->task);
+    laz_json_string(&json, "ctr", chain->ctr);
+    const char *rest = pid - strlen(",\"pid\":");
+    const char *end = d - strlen(",\"d\":{");
+    laz_buf_put(into, rest, (size_t)(end - rest));
+    laz_json_string(&json, "chain", chain->id_text);
+    laz_buf_str(into, ",\"prev\":\"");
+    put_hex(into, chain->last.h, LAZ_TRAIL_PREV_SIZE);
+    laz_buf_char(into, '"');
+    size_t head = into->len;
+    laz_buf_put(into, end, (size_t)(line + length - end));
+    return into->overflow ? full(err) : emit(chain, LAZ_TRAIL_EVENT, head, NULL, out, err);
+}
+
 /* The chain's own records; genesis, checkpoint and final are signed. */
 static const struct {
     const char *ev;
@@ -451,7 +497,10 @@ int laz_chain_open(const struct laz_chain_start *start, struct laz_chain **ret, 
     }
     chain->signer = laz_signer_new(err);
     int result = -1;
-    if (RAND_bytes(chain->id, sizeof(chain->id)) != 1) {
+    if (start->id != NULL) {
+        (void)memcpy(chain->id, start->id, sizeof(chain->id));
+    }
+    if (start->id == NULL && RAND_bytes(chain->id, sizeof(chain->id)) != 1) {
         (void)laz_err_set(err, LAZ_E_SYSTEM, 0, "there is no randomness for a chain's identity");
     } else if (chain->signer != NULL) {
         know_id(chain);

@@ -34,6 +34,7 @@ struct laz_anchors {
 };
 
 struct laz_chain_start {
+    const uint8_t *id; /* LAZ_CHAIN_ID_SIZE random bytes; NULL: the chain draws them itself */
     const char *task;
     const char *ctr;
     const char *boot;               /* /proc/sys/kernel/random/boot_id */
@@ -67,6 +68,12 @@ LAZ_MUST_CHECK int laz_chain_resume(const struct laz_chain_start *start,
  * as JSON without the braces, and must be well-formed. */
 LAZ_MUST_CHECK int laz_chain_event(struct laz_chain *chain, const struct laz_record *record,
         const char *members, size_t length, struct laz_buf *out, struct laz_err *err);
+
+/* Likewise, of a record that init wrote outside of any chain (laz_trail_is_unchained): its words
+ * stay as they are, and seq, task, ctr, chain, prev and h become the chain's. `line` is without its
+ * line feed. LAZ_E_INTERNAL if it is no such record. */
+LAZ_MUST_CHECK int laz_chain_adopt(struct laz_chain *chain, const char *line, size_t length,
+        struct laz_buf *out, struct laz_err *err);
 
 /* A line of the workload; likewise, but hashed with the next block. */
 LAZ_MUST_CHECK int laz_chain_log(struct laz_chain *chain, const struct laz_record *record,

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The role `ship`: takes its orders, opens what they name, narrows itself, and then carries what is
+ * said from the streams into the ledger and from there to the sinks, until init tells it to finish.
+ */
+#include "init/role_ship.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/crypto.h"
+#include "core/fd.h"
+#include "core/num.h"
+#include "ipc/chan.h"
+
+#define KEY_FILE_MAX    16384
+#define PROGRAM_MAX     (8U << 20)
+#define FINISH_SLACK_MS 50 /* to say that it was not enough, before init loses its patience */
+#define FINISH_TURN_US  5000
+
+uint64_t laz_ship_now_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+struct timespec laz_ship_wall(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now;
+}
+
+/* ---- words with init ---- */
+
+static void say(const struct laz_ship *ship, struct laz_buf *message)
+{
+    struct laz_err ignored = {0}; /* without init there is nobody to tell */
+    if (laz_message_end(message)) {
+        laz_ignore(laz_chan_send(ship->chan, message, NULL, 0, &ignored));
+    }
+}
+
+static void say_only(const struct laz_ship *ship, enum laz_message_type type)
+{
+    char memory[64];
+    struct laz_buf message;
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, type);
+    say(ship, &message);
+}
+
+_Noreturn void laz_ship_fail(struct laz_ship *ship, const struct laz_err *err)
+{
+    char memory[LAZ_ERR_MESSAGE_MAX + 64];
+    struct laz_buf message;
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, LAZ_MESSAGE_FAILED);
+    laz_message_u32(&message, (uint32_t)err->kind);
+    laz_message_string(&message, err->message);
+    say(ship, &message);
+    _exit(1); /* and what is open is the successor's */
+}
+
+static void copy_string(char *ret, size_t size, const char *text)
+{
+    (void)snprintf(ret, size, "%s", text);
+}
+
+static int take_config(
+        struct laz_ship_orders *orders, const struct laz_message *message, struct laz_err *err)
+{
+    if (message->length > sizeof(orders->section)) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "a section of %zu bytes", message->length);
+    }
+    (void)memcpy(orders->section, message->fields, message->length);
+    orders->has_config = true;
+    return laz_ship_decode(orders->section, message->length, &orders->config, err);
+}
+
+static int take_stream(
+        struct laz_ship_orders *orders, const struct laz_message *message, struct laz_err *err)
+{
+    struct laz_fields fields;
+    laz_fields_begin(&fields, message);
+    uint8_t stream = laz_fields_u8(&fields);
+    if (!laz_fields_done(&fields) || stream >= LAZ_STREAM_COUNT) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such stream: %u", stream);
+    }
+    if (message->type == LAZ_MESSAGE_STREAM) {
+        orders->pipes[stream] = message->fds[0];
+        orders->rings[stream] = message->fds[1];
+    } else {
+        orders->outputs[stream] = message->fds[0];
+    }
+    return 0;
+}
+
+static void take_finish(struct laz_ship *ship, const struct laz_message *message)
+{
+    struct laz_fields fields;
+    laz_fields_begin(&fields, message);
+    ship->exit_code = (int)laz_fields_u32(&fields);
+    ship->flush_ms = laz_fields_u32(&fields);
+    ship->is_finishing = laz_fields_done(&fields);
+}
+
+static int take_order(struct laz_ship *ship, struct laz_message *message, struct laz_err *err)
+{
+    struct laz_ship_orders *orders = &ship->orders;
+    struct laz_fields fields;
+    laz_fields_begin(&fields, message);
+    if (message->type == LAZ_MESSAGE_CONFIG) {
+        return take_config(orders, message, err);
+    }
+    if (message->type == LAZ_MESSAGE_FACTS) {
+        copy_string(orders->name, sizeof(orders->name), laz_fields_string(&fields));
+        copy_string(
+                orders->policy_digest, sizeof(orders->policy_digest), laz_fields_string(&fields));
+        copy_string(orders->spool_dir, sizeof(orders->spool_dir), laz_fields_string(&fields));
+        return laz_fields_done(&fields)
+                ? 0
+                : laz_err_set(err, LAZ_E_INTERNAL, 0, "facts of another form");
+    }
+    if (message->type == LAZ_MESSAGE_STATE) {
+        orders->state_fd = message->fds[0];
+        return 0;
+    }
+    if (message->type == LAZ_MESSAGE_STREAM || message->type == LAZ_MESSAGE_OUTPUT) {
+        return take_stream(orders, message, err);
+    }
+    orders->has_begun = orders->has_begun || message->type == LAZ_MESSAGE_BEGIN;
+    if (message->type == LAZ_MESSAGE_FINISH) {
+        take_finish(ship, message);
+    }
+    return 0;
+}
+
+/* All that has come. False when init has gone. */
+static bool read_orders(struct laz_ship *ship)
+{
+    for (;;) {
+        uint8_t memory[LAZ_SHIP_MAX + LAZ_MESSAGE_HEADER];
+        struct laz_message message;
+        struct laz_err err = {0};
+        switch (laz_chan_receive(
+                ship->chan, LAZ_ROLE_INIT, LAZ_ROLE_SHIP, memory, sizeof(memory), &message, &err)) {
+        case LAZ_CHAN_MESSAGE:
+            if (take_order(ship, &message, &err) < 0) {
+                laz_ship_fail(ship, &err);
+            }
+            break;
+        case LAZ_CHAN_NOTHING:
+            return true;
+        case LAZ_CHAN_VIOLATION:
+            laz_ship_fail(ship, &err);
+        case LAZ_CHAN_CLOSED:
+            return false;
+        }
+    }
+}
+
+static void await_orders(struct laz_ship *ship)
+{
+    while (!ship->orders.has_begun) {
+        struct pollfd world = {.fd = ship->chan, .events = POLLIN};
+        (void)poll(&world, 1, -1);
+        if (!read_orders(ship)) {
+            _exit(0);
+        }
+    }
+}
+
+/* ---- opening ---- */
+
+static int map_state(struct laz_ship *ship, struct laz_err *err)
+{
+    void *state = mmap(NULL, LAZ_SHIP_STATE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+            ship->orders.state_fd, 0);
+    if (state == MAP_FAILED) {
+        return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
+    }
+    ship->state = state;
+    return 0;
+}
+
+/* Each folder of the path that is not there; the last one is the helper's own. */
+static int open_spool_dir(struct laz_ship *ship, struct laz_err *err)
+{
+    char *path = ship->orders.spool_dir;
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0755); /* whatever is wrong shows below */
+        *slash = '/';
+    }
+    (void)mkdir(path, 0700);
+    ship->spool_dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (ship->spool_dir < 0) {
+        return laz_err_set(err, LAZ_E_SPOOL, errno, "spool.dir: %.256s: %s", path, strerror(errno));
+    }
+    struct stat status;
+    bool is_ours = fstat(ship->spool_dir, &status) == 0 && (status.st_mode & 077) == 0 &&
+            (geteuid() != 0 || status.st_uid == LAZ_SHIP_UID);
+    /* The mode first: what is given away is no longer ours to change. */
+    if (!is_ours &&
+            (fchmod(ship->spool_dir, 0700) < 0 ||
+                    (geteuid() == 0 && fchown(ship->spool_dir, LAZ_SHIP_UID, LAZ_SHIP_UID) < 0))) {
+        return laz_err_set(err, LAZ_E_SPOOL, errno,
+                "spool.dir: %.256s cannot be made the helper's own: %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+static char *read_text(const char *path, struct laz_err *err)
+{
+    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    char *text = calloc(1, KEY_FILE_MAX + 1);
+    size_t length = 0;
+    if (fd < 0 || text == NULL) {
+        (void)laz_err_set(err, LAZ_E_SPOOL, errno, "%.256s: %s", path, strerror(errno));
+    } else if (laz_fd_read_all(fd, text, KEY_FILE_MAX, &length, err) == 0) {
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
+static int read_keys(
+        const struct laz_ship_config *config, struct laz_ship_keys *ret, struct laz_err *err)
+{
+    for (size_t i = 0; i < config->n_seal_to; i++) {
+        ret->seal_to[i] = read_text(config->seal_to[i], err);
+        if (ret->seal_to[i] == NULL) {
+            return laz_err_context(err, "spool.seal-to");
+        }
+    }
+    if (config->open_with[0] != '\0') {
+        ret->open_with = read_text(config->open_with, err);
+        return ret->open_with == NULL ? laz_err_context(err, "spool.open-with") : 0;
+    }
+    return 0;
+}
+
+static void free_keys(struct laz_ship_keys *keys)
+{
+    for (size_t i = 0; i < LAZ_SHIP_KEYS_MAX; i++) {
+        free(laz_unconst(keys->seal_to[i]));
+    }
+    if (keys->open_with != NULL) {
+        explicit_bzero(laz_unconst(keys->open_with), KEY_FILE_MAX);
+        free(laz_unconst(keys->open_with));
+    }
+}
+
+static void read_line(const char *path, char *ret, size_t size)
+{
+    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+    ret[n > 0 ? n : 0] = '\0';
+    ret[strcspn(ret, "\n")] = '\0';
+}
+
+/* The init that is beside us, which is the one that started us. */
+static void digest_init(struct laz_ship *ship)
+{
+    char path[4096] = "";
+    uint8_t digest[LAZ_SHA256_SIZE];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("lazaret-init"));
+    char *slash = n > 0 ? strrchr(path, '/') : NULL;
+    if (slash == NULL) {
+        return;
+    }
+    (void)memcpy(slash + 1, "lazaret-init", sizeof("lazaret-init"));
+    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *bytes = malloc(PROGRAM_MAX);
+    struct laz_err ignored = {0};
+    size_t length = 0;
+    if (fd >= 0 && bytes != NULL &&
+            laz_fd_read_all(fd, bytes, PROGRAM_MAX, &length, &ignored) == 0) {
+        laz_sha256_of(bytes, length, digest);
+        laz_format_hex(digest, sizeof(digest), ship->binary);
+    }
+    free(bytes);
+}
+
+static void learn_facts(struct laz_ship *ship)
+{
+    read_line("/proc/sys/kernel/random/boot_id", ship->boot, sizeof(ship->boot));
+    if (gethostname(ship->host, sizeof(ship->host) - 1) < 0 || ship->host[0] == '\0') {
+        copy_string(ship->host, sizeof(ship->host), "-");
+    }
+    digest_init(ship);
+    ship->start = (struct laz_chain_start){.task = "",
+            .ctr = ship->orders.name,
+            .boot = ship->boot,
+            .policy = ship->orders.policy_digest,
+            .binary = ship->binary};
+}
+
+static int narrow(const struct laz_ship *ship, struct laz_err *err)
+{
+    struct laz_narrow narrow = {.spool_dir = ship->spool_dir};
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        if (ship->feeds[i].config->port != 0) {
+            narrow.ports[narrow.n_ports++] = ship->feeds[i].config->port;
+        }
+    }
+    return laz_role_narrow(&narrow, err);
+}
+
+/* Files and keys as whoever started us, all that is done with them as the role's own user. */
+static int open_all(struct laz_ship *ship, struct laz_err *err)
+{
+    struct laz_ship_keys keys = {0};
+    const struct laz_ship_config *config = &ship->orders.config;
+    learn_facts(ship);
+    if (map_state(ship, err) < 0 || open_spool_dir(ship, err) < 0 ||
+            read_keys(config, &keys, err) < 0) {
+        return -1;
+    }
+    for (ship->n_feeds = 0; ship->n_feeds < config->n_sinks; ship->n_feeds++) {
+        if (laz_ship_feed_open(ship, ship->n_feeds, err) < 0) {
+            return -1;
+        }
+    }
+    int result = laz_role_take_user(LAZ_SHIP_UID, err);
+    result = result == 0 ? laz_ship_ledger_open(ship, &keys, err) : result;
+    free_keys(&keys);
+    for (size_t i = 0; i < LAZ_STREAM_COUNT && result == 0; i++) {
+        int output = config->passthrough ? ship->orders.outputs[i] : -1;
+        result = laz_ship_stream_open(ship, (enum laz_stream)i, output, err);
+    }
+    for (size_t i = 0; i < ship->n_feeds && result == 0; i++) {
+        laz_ship_feed_begin(&ship->feeds[i]);
+    }
+    return result == 0 ? narrow(ship, err) : -1;
+}
+
+/* ---- the end ---- */
+
+static uint32_t count_behind(const struct laz_ship *ship)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        n += laz_ship_feed_is_done(&ship->feeds[i]) ? 0 : 1;
+    }
+    return n;
+}
+
+static _Noreturn void leave(struct laz_ship *ship)
+{
+    char memory[64];
+    struct laz_buf message;
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        laz_ship_feed_save(&ship->feeds[i]);
+    }
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, LAZ_MESSAGE_FLUSHED);
+    laz_message_u32(&message, count_behind(ship));
+    laz_spool_free(ship->ledger.spool); /* init may end when it has heard, and this with it */
+    say(ship, &message);
+    _exit(0);
+}
+
+static bool has_passed_all(const struct laz_ship *ship)
+{
+    bool all = true;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        all = all && ship->streams[i].passed == ship->streams[i].taken;
+    }
+    return all;
+}
+
+/* Everybody is dead: what is in the pipes is all that will ever be. */
+static void finish_turn(struct laz_ship *ship)
+{
+    const struct timeval soon = {.tv_usec = FINISH_TURN_US};
+    size_t came = 0;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        came += laz_ship_stream_take(&ship->streams[i]);
+    }
+    if (came > 0) {
+        laz_ship_ledger_turn(ship);
+    } else if (laz_ship_ledger_finish(ship)) {
+        for (size_t i = 0; i < ship->n_feeds; i++) {
+            laz_ship_feed_turn(&ship->feeds[i]);
+            laz_sink_flush(ship->feeds[i].sink);
+        }
+    }
+    bool is_over = ship->ledger.is_final && count_behind(ship) == 0 && has_passed_all(ship);
+    if (is_over || laz_ship_now_ns() >= ship->finish_deadline_ns) {
+        leave(ship);
+    }
+    (void)event_add(ship->finish_timer, &soon);
+}
+
+static void on_finish_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    finish_turn(context);
+}
+
+static void begin_finish(struct laz_ship *ship)
+{
+    uint64_t patience_ms = ship->flush_ms > FINISH_SLACK_MS ? ship->flush_ms - FINISH_SLACK_MS : 1;
+    ship->finish_deadline_ns = laz_ship_now_ns() + patience_ms * UINT64_C(1000000);
+    finish_turn(ship);
+}
+
+/* ---- the loop ---- */
+
+void laz_ship_look(struct laz_ship *ship)
+{
+    if (ship->acked_said || ship->state->start_at == 0) {
+        return;
+    }
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        const struct laz_feed *feed = &ship->feeds[i];
+        uint64_t at = (uint64_t)feed->cursor.segment << 32 | feed->cursor.offset;
+        if (feed->config->required && at <= ship->state->start_at) {
+            return;
+        }
+    }
+    ship->acked_said = true;
+    say_only(ship, LAZ_MESSAGE_ACKED);
+}
+
+static void on_orders(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_ship *ship = context;
+    bool before = ship->is_finishing;
+    (void)fd;
+    (void)what;
+    if (!read_orders(ship)) {
+        leave(ship); /* init has gone without a word: the trail stays open */
+    }
+    if (ship->is_finishing && !before) {
+        begin_finish(ship);
+    }
+}
+
+static int begin_loop(struct laz_ship *ship, struct laz_err *err)
+{
+    ship->orders_event = event_new(ship->base, ship->chan, EV_READ | EV_PERSIST, on_orders, ship);
+    ship->finish_timer = event_new(ship->base, -1, 0, on_finish_timer, ship);
+    if (ship->orders_event == NULL || ship->finish_timer == NULL ||
+            event_add(ship->orders_event, NULL) != 0) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for events");
+    }
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        if (laz_ship_stream_begin(&ship->streams[i], err) < 0) {
+            return -1;
+        }
+    }
+    return laz_ship_ledger_begin(ship, err);
+}
+
+_Noreturn void laz_role_ship(int chan)
+{
+    struct laz_err err = {0};
+    struct laz_ship *ship = calloc(1, sizeof(*ship));
+    if (ship == NULL) {
+        _exit(1);
+    }
+    ship->chan = chan;
+    ship->orders.state_fd = ship->spool_dir = -1;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        ship->orders.pipes[i] = ship->orders.rings[i] = ship->orders.outputs[i] = -1;
+        ship->streams[i].pipe = -1;
+    }
+    await_orders(ship);
+    ship->base = event_base_new();
+    if (ship->base == NULL) {
+        (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
+        laz_ship_fail(ship, &err);
+    }
+    if (open_all(ship, &err) < 0 || begin_loop(ship, &err) < 0) {
+        laz_ship_fail(ship, &err);
+    }
+    say_only(ship, LAZ_MESSAGE_READY);
+    if (ship->is_finishing) {
+        begin_finish(ship);
+    }
+    (void)event_base_dispatch(ship->base);
+    (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "the event loop ended");
+    laz_ship_fail(ship, &err);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One sink's way through the spool: which block it is at, which of its records the sink wants, and
+ * how far everything has arrived. A sink that breaks is offered again what it had not acknowledged;
+ * a block is given up only when the whole of it has arrived.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "audit/trail.h"
+#include "core/num.h"
+#include "init/role_ship.h"
+
+/* What looks wrong, rather than what was done. Everything of such a name. */
+static const char *const ids_events[] = {
+        "seccomp.", "exec.", "net.", "fim.", "cred.", "proc.", "signal.", "stop."};
+
+struct label {
+    bool is_log;
+    bool is_gap;
+    bool is_ids;
+    int severity;
+};
+
+/* {"lz":1,"ev":"...","sev":N, as all records begin. */
+static void read_label(const char *line, size_t length, struct label *ret)
+{
+    static const char front[] = "{\"lz\":1,\"ev\":\"";
+    static const char middle[] = "\",\"sev\":";
+    const size_t skip = sizeof(front) - 1;
+    *ret = (struct label){0};
+    const char *ev = line + skip;
+    const char *quote = length > skip ? memchr(ev, '"', length - skip) : NULL;
+    if (quote == NULL) {
+        return;
+    }
+    size_t n = (size_t)(quote - ev);
+    ret->is_log = n == 3 && memcmp(ev, "log", 3) == 0;
+    ret->is_gap = n == 9 && memcmp(ev, "chain.gap", 9) == 0;
+    for (size_t i = 0; i < sizeof(ids_events) / sizeof(ids_events[0]); i++) {
+        size_t prefix = strlen(ids_events[i]);
+        ret->is_ids = ret->is_ids || (n > prefix && memcmp(ev, ids_events[i], prefix) == 0);
+    }
+    const char *digits = quote + sizeof(middle) - 1;
+    uint64_t severity = 0;
+    size_t left = length - (size_t)(quote - line);
+    if (left > sizeof(middle) + 2 &&
+            laz_parse_u64(digits, strspn(digits, "0123456789"), 10, &severity)) {
+        ret->severity = (int)severity;
+    }
+}
+
+static bool is_for(const struct laz_ship_sink *config, const struct label *label)
+{
+    bool takes_logs = (config->classes >> LAZ_SHIP_CLASS_LOG & 1) != 0;
+    if (label->is_log) {
+        return takes_logs;
+    }
+    if ((config->classes >> LAZ_SHIP_CLASS_AUDIT & 1) != 0) {
+        return true; /* all that is chained: with a link missing it would prove nothing */
+    }
+    bool takes_ids = (config->classes >> LAZ_SHIP_CLASS_IDS & 1) != 0;
+    return (takes_logs && label->is_gap) ||
+            (takes_ids && label->is_ids && label->severity >= config->min_severity);
+}
+
+/* An event of ship's own about this sink. */
+static void tell_trouble(
+        struct laz_feed *feed, const char *ev, int severity, const char *act, const char *why)
+{
+    char memory[1024];
+    struct laz_buf members;
+    struct laz_json json;
+    laz_buf_init_fixed(&members, memory, sizeof(memory));
+    laz_json_init(&json, &members);
+    laz_json_string(&json, "message", why);
+    laz_ship_note(feed->ship, ev, severity, feed->config->name, act,
+            members.overflow ? "" : members.data);
+}
+
+/* ---- blocks ---- */
+
+static struct laz_feed_block *current(struct laz_feed *feed)
+{
+    return feed->n_blocks == 0 ? NULL : &feed->blocks[feed->n_blocks - 1];
+}
+
+static bool has_current(const struct laz_feed *feed)
+{
+    return feed->n_blocks > 0 && feed->at < feed->text.len;
+}
+
+/* Blocks that have arrived whole, from the oldest on. */
+static void pop_arrived(struct laz_feed *feed)
+{
+    size_t n = 0;
+    while (n < feed->n_blocks) {
+        const struct laz_feed_block *block = &feed->blocks[n];
+        bool is_offered = n + 1 < feed->n_blocks || feed->at == feed->text.len;
+        if (!is_offered || block->first_ticket + block->n > feed->arrived + 1) {
+            break;
+        }
+        feed->cursor = block->next;
+        if (block->has_place) {
+            feed->has_anchor = true;
+            feed->anchor.seq = block->seq;
+            (void)memcpy(feed->anchor.h, block->h, sizeof(block->h));
+        }
+        n++;
+    }
+    feed->n_blocks -= n;
+    (void)memmove(feed->blocks, feed->blocks + n, feed->n_blocks * sizeof(feed->blocks[0]));
+}
+
+static bool read_next(struct laz_feed *feed)
+{
+    struct laz_err err = {0};
+    struct laz_spool_at at = feed->next;
+    if (feed->n_blocks == LAZ_FEED_BLOCKS_MAX) {
+        return false;
+    }
+    int got = laz_spool_read(feed->ship->ledger.spool, &feed->next, &feed->text, &err);
+    feed->at = 0;
+    if (got <= 0) {
+        feed->text.len = 0;
+        if (got < 0) {
+            tell_trouble(feed, "spool.corrupt", 9, "skipped", err.message);
+        }
+        return got < 0; /* there may be something behind it */
+    }
+    feed->blocks[feed->n_blocks++] =
+            (struct laz_feed_block){.at = at, .next = feed->next, .first_ticket = feed->ticket + 1};
+    return true;
+}
+
+static size_t line_length(const struct laz_feed *feed)
+{
+    const char *at = feed->text.data + feed->at;
+    size_t left = feed->text.len - feed->at;
+    const char *end = memchr(at, '\n', left);
+    return end == NULL ? left : (size_t)(end - at) + 1;
+}
+
+/* For the anchors: the last chained record that the sink has had. */
+static void note_place(struct laz_feed_block *block, const char *line, size_t length)
+{
+    struct laz_trail_line parsed;
+    if (laz_trail_parse(laz_trail_find(line, length - 1), &parsed) &&
+            parsed.kind != LAZ_TRAIL_LOG) {
+        block->has_place = true;
+        block->seq = parsed.seq;
+        (void)memcpy(block->h, parsed.h, sizeof(parsed.h));
+    }
+}
+
+/* Offer the rest of the block. False if the sink wants no more for now. */
+static bool offer_block(struct laz_feed *feed)
+{
+    while (has_current(feed)) {
+        const char *line = feed->text.data + feed->at;
+        size_t length = line_length(feed);
+        struct label label;
+        read_label(line, length, &label);
+        if (is_for(feed->config, &label)) {
+            const struct laz_sink_record record = {.text = line,
+                    .length = length,
+                    .severity = label.severity,
+                    .ticket = feed->ticket + 1};
+            if (laz_sink_offer(feed->sink, &record) != LAZ_SINK_TAKEN) {
+                feed->wants = false;
+                return false;
+            }
+            feed->ticket++;
+            current(feed)->n++;
+            if (!label.is_log) {
+                note_place(current(feed), line, length);
+            }
+        }
+        feed->at += length;
+    }
+    return true;
+}
+
+void laz_ship_feed_turn(struct laz_feed *feed)
+{
+    while (feed->wants) {
+        if (!has_current(feed)) {
+            pop_arrived(feed);
+            if (!read_next(feed)) {
+                return;
+            }
+        }
+        if (!offer_block(feed)) {
+            return;
+        }
+    }
+}
+
+bool laz_ship_feed_is_done(const struct laz_feed *feed)
+{
+    struct laz_spool_at end = laz_spool_end(feed->ship->ledger.spool);
+    return feed->n_blocks == 0 && feed->cursor.segment == end.segment &&
+            feed->cursor.offset == end.offset;
+}
+
+/* ---- what the sink says ---- */
+
+static void on_arrived(void *context, uint64_t ticket)
+{
+    struct laz_feed *feed = context;
+    feed->arrived = ticket;
+    pop_arrived(feed);
+    laz_ship_feed_turn(feed);
+    laz_ship_look(feed->ship);
+}
+
+/* Back to the record behind `ticket`: it has been offered, and is to be offered again. */
+static void rewind_to(struct laz_feed *feed, uint64_t ticket)
+{
+    size_t i = 0;
+    while (i < feed->n_blocks && feed->blocks[i].first_ticket + feed->blocks[i].n <= ticket + 1 &&
+            i + 1 < feed->n_blocks) {
+        i++;
+    }
+    feed->at = feed->text.len = 0;
+    if (i == feed->n_blocks) {
+        return; /* nothing is out */
+    }
+    uint64_t skip = ticket + 1 - feed->blocks[i].first_ticket;
+    feed->next = feed->blocks[i].at;
+    feed->n_blocks = i;
+    feed->ticket = feed->blocks[i].first_ticket - 1;
+    if (!read_next(feed)) {
+        return;
+    }
+    while (skip > 0 && has_current(feed)) {
+        struct label label;
+        const char *line = feed->text.data + feed->at;
+        size_t length = line_length(feed);
+        read_label(line, length, &label);
+        if (is_for(feed->config, &label)) {
+            skip--;
+            feed->ticket++;
+            current(feed)->n++;
+            note_place(current(feed), line, length);
+        }
+        feed->at += length;
+    }
+}
+
+static void on_wants(void *context, uint64_t ticket)
+{
+    struct laz_feed *feed = context;
+    if (feed->is_down) {
+        feed->is_down = false;
+        laz_ship_note(feed->ship, "sink.up", 2, feed->config->name, "connected", "");
+    }
+    if (ticket != feed->ticket) {
+        rewind_to(feed, ticket);
+    }
+    feed->wants = true;
+    laz_ship_feed_turn(feed);
+}
+
+static void on_rejected(void *context, uint64_t ticket, const char *why)
+{
+    struct laz_feed *feed = context;
+    (void)ticket;
+    feed->rejected++;
+    tell_trouble(feed, "sink.reject", 7, "rejected", why);
+}
+
+static void on_down(void *context, const char *why)
+{
+    struct laz_feed *feed = context;
+    feed->is_down = true;
+    feed->wants = false;
+    tell_trouble(feed, "sink.down", 7, "waits", why);
+}
+
+/* ---- its life ---- */
+
+static int open_file(struct laz_feed *feed, struct laz_err *err)
+{
+    if (feed->config->type == LAZ_SINK_STDOUT) {
+        feed->fd = feed->ship->orders.outputs[LAZ_STREAM_STDOUT];
+        return 0;
+    }
+    if (feed->config->type != LAZ_SINK_FILE) {
+        return 0;
+    }
+    feed->fd = open(feed->config->path,
+            O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (feed->fd < 0) {
+        return laz_err_set(err, LAZ_E_SINK, errno, "sink %s: %.200s: %s", feed->config->name,
+                feed->config->path, strerror(errno));
+    }
+    return 0;
+}
+
+int laz_ship_feed_open(struct laz_ship *ship, size_t i, struct laz_err *err)
+{
+    struct laz_feed *feed = &ship->feeds[i];
+    feed->ship = ship;
+    feed->config = &ship->orders.config.sinks[i];
+    feed->fd = -1;
+    feed->anchor.sink = feed->config->name;
+    laz_buf_init_heap(&feed->text, LAZ_SPOOL_BLOCK_MAX + 1);
+    if (open_file(feed, err) < 0) {
+        return -1;
+    }
+    const struct laz_sink_means means = {.base = ship->base, .fd = feed->fd, .host = ship->host};
+    const struct laz_sink_owner owner = {.arrived = on_arrived,
+            .rejected = on_rejected,
+            .wants = on_wants,
+            .down = on_down,
+            .context = feed};
+    return laz_sink_open(feed->config, &means, &owner, &feed->sink, err);
+}
+
+void laz_ship_feed_begin(struct laz_feed *feed)
+{
+    feed->cursor = laz_spool_load_cursor(feed->ship->ledger.spool, feed->config->name);
+    feed->next = feed->cursor;
+}
+
+void laz_ship_feed_save(struct laz_feed *feed)
+{
+    struct laz_err ignored = {0}; /* a cursor that is not saved costs records that come twice */
+    laz_ignore(laz_spool_save_cursor(
+            feed->ship->ledger.spool, feed->config->name, feed->cursor, &ignored));
+}

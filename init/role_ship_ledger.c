@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ledger of `ship`: what came by the streams becomes records of the chain, and the records one
+ * block of the spool at a time. Nothing is offered to a sink, and no byte of a ring is given up,
+ * before that block is appended.
+ *
+ * A successor finds in the spool's last block how far each stream is recorded, and in the state the
+ * chain as it stood then: of two slots, the one with that block's number.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "audit/trail.h"
+#include "init/role_ship.h"
+
+#define RECORDS_BYTES (4U << 20) /* a batch, and the largest record behind it */
+#define MEMBERS_BYTES (2U << 20)
+#define CURSORS_NS    UINT64_C(1000000000)
+#define AGAIN_US      200000 /* after the spool has refused a block */
+
+/* meta of a block: its number, each stream's offset, the generation of what was dropped */
+#define META_WORDS (2 + LAZ_STREAM_COUNT)
+
+static void put_word(uint8_t *at, uint64_t value)
+{
+    for (unsigned i = 0; i < sizeof(value); i++) {
+        at[i] = (uint8_t)(value >> (56 - 8 * i));
+    }
+}
+
+static uint64_t get_word(const uint8_t *at)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < sizeof(value); i++) {
+        value = value << 8 | at[i];
+    }
+    return value;
+}
+
+static struct timeval timeval_of_ms(uint32_t ms)
+{
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+}
+
+/* ---- dropped lines ---- */
+
+static const struct laz_ship_dropped *dropped_of(const struct laz_ship_state *state)
+{
+    return &state->dropped[state->dropped_at & 1];
+}
+
+/* Into the slot that does not count, and then it does: a kill leaves one of the two. */
+static void save_dropped(struct laz_ship *ship)
+{
+    struct laz_ship_state *state = ship->state;
+    uint64_t other = (state->dropped_at + 1) & 1;
+    struct laz_ship_dropped *slot = &state->dropped[other];
+    slot->generation = ship->ledger.generation;
+    slot->count = ship->ledger.dropped_count;
+    slot->bytes = ship->ledger.dropped_bytes;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        slot->recorded[i] = ship->streams[i].recorded;
+    }
+    __atomic_store_n(&state->dropped_at, other, __ATOMIC_RELEASE);
+}
+
+/* Room for another full batch, and the reserve stays? */
+static bool has_room(const struct laz_ship *ship)
+{
+    const struct laz_ship_config *config = &ship->orders.config;
+    uint64_t kept = (uint64_t)config->spool_segment_bytes + LAZ_SHIP_BATCH;
+    return laz_spool_used(ship->ledger.spool) + kept < config->spool_max_bytes;
+}
+
+/* ---- appending ---- */
+
+static struct laz_anchors collect_anchors(
+        const struct laz_ship *ship, struct laz_anchor items[LAZ_SHIP_SINKS_MAX])
+{
+    struct laz_anchors anchors = {.items = items};
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        if (ship->feeds[i].has_anchor) {
+            items[anchors.n++] = ship->feeds[i].anchor;
+        }
+    }
+    return anchors;
+}
+
+static void sync_later(struct laz_ship *ship, bool is_urgent)
+{
+    const struct laz_ship_config *config = &ship->orders.config;
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    const struct timeval wait =
+            timeval_of_ms(is_urgent ? config->sync_audit_ms : config->sync_log_ms);
+    if (is_urgent || !ledger->sync_due) {
+        (void)event_add(ledger->sync, &wait);
+    }
+    ledger->sync_due = true;
+}
+
+static void stick(struct laz_ship *ship)
+{
+    const struct timeval again = {.tv_usec = AGAIN_US};
+    ship->ledger.is_stuck = true;
+    (void)event_add(ship->ledger.again, &again);
+}
+
+static int save_slot(struct laz_ship *ship, struct laz_err *err)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_ship_slot *slot = &ship->state->slots[(ledger->block + 1) & 1];
+    slot->block = 0; /* not a slot, while it is written */
+    if (laz_chain_save(ledger->chain, slot->chain, err) < 0) {
+        return -1;
+    }
+    slot->is_final = ledger->is_final;
+    __atomic_store_n(&slot->block, ledger->block + 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static uint32_t count_lines(const struct laz_buf *buf)
+{
+    uint32_t n = 0;
+    const char *end = buf->data + buf->len;
+    for (const char *at = buf->data; at < end; n++) {
+        const char *feed = memchr(at, '\n', (size_t)(end - at));
+        at = feed == NULL ? end : feed + 1;
+    }
+    return n;
+}
+
+static uint64_t first_seq(const struct laz_buf *buf)
+{
+    struct laz_trail_line line;
+    const char *feed = memchr(buf->data, '\n', buf->len);
+    size_t length = feed == NULL ? buf->len : (size_t)(feed - buf->data);
+    return laz_trail_parse(laz_trail_find(buf->data, length), &line) ? line.seq : 0;
+}
+
+/* The batch is in the spool: the streams are done with what it holds. */
+static void appended(struct laz_ship *ship, struct laz_spool_at at)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    ledger->block++;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        laz_ship_stream_recorded(&ship->streams[i]);
+    }
+    if (ledger->has_start) {
+        ship->state->start_at = (uint64_t)at.segment << 32 | at.offset;
+    }
+    save_dropped(ship);
+    sync_later(ship, ledger->batch_urgent);
+    ledger->batch.len = 0;
+    ledger->batch_urgent = ledger->has_start = false;
+}
+
+static bool append(struct laz_ship *ship)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_err err = {0};
+    uint8_t meta[8 * META_WORDS];
+    struct laz_place place;
+    put_word(meta, ledger->block + 1);
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        put_word(meta + 8 * (i + 1), ship->streams[i].framed);
+    }
+    put_word(meta + 8 * (1 + LAZ_STREAM_COUNT), ledger->generation);
+    const struct laz_spool_block block = {
+            .meta = meta,
+            .meta_length = sizeof(meta),
+            .records = ledger->batch.data,
+            .length = ledger->batch.len,
+            .first_seq = first_seq(&ledger->batch),
+            .n_records = count_lines(&ledger->batch),
+            .urgent = ledger->batch_urgent,
+    };
+    laz_chain_place(ledger->chain, &place);
+    struct laz_spool_at at = laz_spool_end(ledger->spool);
+    if (save_slot(ship, &err) < 0) {
+        laz_ship_fail(ship, &err);
+    }
+    if (laz_spool_append(ledger->spool, &block, &place, &err) < 0) {
+        stick(ship);
+        return false;
+    }
+    appended(ship, at);
+    return true;
+}
+
+/* Close what is open, add what is due, append. True if the batch is gone. */
+static bool commit(struct laz_ship *ship)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_err err = {0};
+    struct timespec now = laz_ship_wall();
+    int result = laz_chain_block(ledger->chain, now, &ledger->batch, &err);
+    if (result == 0 && ledger->dropped_count > 0 && has_room(ship)) {
+        const struct laz_lost lost = {.count = ledger->dropped_count,
+                .bytes = ledger->dropped_bytes,
+                .why = "spool-full"};
+        result = laz_chain_gap(ledger->chain, now, &lost, &ledger->batch, &err);
+        ledger->dropped_count = ledger->dropped_bytes = 0;
+        ledger->generation++;
+    }
+    if (result == 0 &&
+            laz_chain_unsigned(ledger->chain) >= ship->orders.config.checkpoint_records) {
+        struct laz_anchor items[LAZ_SHIP_SINKS_MAX];
+        const struct laz_anchors anchors = collect_anchors(ship, items);
+        result = laz_chain_checkpoint(ledger->chain, now, &anchors, &ledger->batch, &err);
+    }
+    if (result < 0) {
+        laz_ship_fail(ship, &err);
+    }
+    return append(ship);
+}
+
+/* ---- records ---- */
+
+static void drop_line(struct laz_ship_ledger *ledger, size_t bytes)
+{
+    ledger->dropped_count++;
+    ledger->dropped_bytes += bytes;
+}
+
+static bool make_event(struct laz_ship *ship, const char *line, size_t length)
+{
+    static const char start[] = "{\"lz\":1,\"ev\":\"init.start\"";
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_err err = {0};
+    if (laz_chain_adopt(ledger->chain, line, length, &ledger->batch, &err) < 0) {
+        return err.kind != LAZ_E_MEMORY; /* what is no record of init's is not from init */
+    }
+    ledger->has_start = ledger->has_start ||
+            (length > sizeof(start) && memcmp(line, start, sizeof(start) - 1) == 0);
+    ledger->batch_urgent = true;
+    return true;
+}
+
+static void make_events(struct laz_ship *ship)
+{
+    struct laz_ship_stream *stream = &ship->streams[LAZ_STREAM_EVENTS];
+    size_t length = 0;
+    const char *window = laz_ship_stream_window(stream, &length);
+    while (length > 0 && ship->ledger.batch.len < LAZ_SHIP_BATCH) {
+        const char *feed = memchr(window, '\n', length);
+        size_t line = feed == NULL ? length : (size_t)(feed - window);
+        if ((feed == NULL && line < LAZ_RECORD_MAX) || !make_event(ship, window, line)) {
+            break;
+        }
+        line += feed == NULL ? 0 : 1;
+        stream->framed += line;
+        window += line;
+        length -= line;
+    }
+}
+
+static const char *const stream_names[LAZ_STREAM_COUNT] = {
+        [LAZ_STREAM_EVENTS] = "events",
+        [LAZ_STREAM_STDOUT] = "stdout",
+        [LAZ_STREAM_STDERR] = "stderr",
+};
+
+static void make_line(struct laz_ship *ship, const struct laz_ship_stream *stream,
+        const struct laz_line *line, const struct timespec *now)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_err err = {0};
+    const struct laz_record record = {
+            .ev = "log", .exe = "", .obj = stream_names[stream->id], .act = "", .when = *now};
+    ledger->members.len = 0;
+    ledger->members.overflow = false;
+    laz_line_members(line, &ledger->members);
+    if (ledger->members.overflow ||
+            laz_chain_log(ledger->chain, &record, ledger->members.data, ledger->members.len,
+                    &ledger->batch, &err) < 0) {
+        drop_line(ledger, line->length); /* larger than any record may be */
+    }
+    if (laz_chain_open_bytes(ledger->chain) >= LAZ_BLOCK_BYTES &&
+            laz_chain_block(ledger->chain, *now, &ledger->batch, &err) < 0) {
+        laz_ship_fail(ship, &err);
+    }
+}
+
+static void make_lines(struct laz_ship *ship, struct laz_ship_stream *stream)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    bool drops = !has_room(ship);
+    if (stream->pipe < 0 || (drops && ship->orders.config.logs_block)) {
+        return;
+    }
+    size_t length = 0;
+    const char *window = laz_ship_stream_window(stream, &length);
+    const struct timespec now = laz_ship_wall();
+    while (length > 0 && ledger->batch.len < LAZ_SHIP_BATCH) {
+        struct laz_line line;
+        size_t n = laz_lines_next(stream->lines, window, length, stream->until, &line);
+        if (n == 0) {
+            break;
+        }
+        if (drops) {
+            drop_line(ledger, n);
+        } else {
+            make_line(ship, stream, &line, &now);
+        }
+        stream->framed += n;
+        window += n;
+        length -= n;
+    }
+    if (drops) { /* the batch may be empty: the rings go on all the same */
+        laz_ship_stream_recorded(stream);
+        save_dropped(ship);
+    }
+}
+
+void laz_ship_ledger_turn(struct laz_ship *ship)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    bool again = true;
+    while (again && !ledger->is_stuck && !ledger->is_final) {
+        make_lines(ship, &ship->streams[LAZ_STREAM_STDOUT]);
+        make_lines(ship, &ship->streams[LAZ_STREAM_STDERR]);
+        make_events(ship);
+        again = ledger->batch.len >= LAZ_SHIP_BATCH;
+        if (ledger->batch.len == 0 || !commit(ship)) {
+            break;
+        }
+    }
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        laz_ship_feed_turn(&ship->feeds[i]);
+    }
+}
+
+void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const char *obj,
+        const char *act, const char *members)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_err err = {0};
+    const struct laz_record record = {.ev = ev,
+            .severity = severity,
+            .exe = "",
+            .obj = obj,
+            .act = act,
+            .when = laz_ship_wall()};
+    if (!ledger->is_final &&
+            laz_chain_event(
+                    ledger->chain, &record, members, strlen(members), &ledger->batch, &err) == 0) {
+        ledger->batch_urgent = true;
+    }
+}
+
+/* ---- timers ---- */
+
+static void tell_unpassed(struct laz_ship *ship)
+{
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        struct laz_ship_stream *stream = &ship->streams[i];
+        if (stream->out_lost > 0) {
+            char members[48];
+            (void)snprintf(members, sizeof(members), "\"bytes\":%llu",
+                    (unsigned long long)stream->out_lost);
+            laz_ship_note(ship, "log.unpassed", 4, stream_names[i], "skipped", members);
+            stream->out_lost = 0;
+        }
+    }
+}
+
+/* Silence is signed too. */
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_ship *ship = context;
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_anchor items[LAZ_SHIP_SINKS_MAX];
+    struct laz_err err = {0};
+    (void)fd;
+    (void)what;
+    tell_unpassed(ship);
+    laz_ship_ledger_turn(ship);
+    const struct laz_anchors anchors = collect_anchors(ship, items);
+    if (ledger->is_stuck || ledger->is_final) {
+        return;
+    }
+    ledger->batch_urgent = true;
+    if (laz_chain_checkpoint(ledger->chain, laz_ship_wall(), &anchors, &ledger->batch, &err) < 0) {
+        laz_ship_fail(ship, &err);
+    }
+    (void)append(ship);
+    laz_ship_ledger_turn(ship);
+}
+
+/* Losing one costs records that come twice; what all have had, nobody needs. */
+static void save_cursors(struct laz_ship *ship)
+{
+    uint64_t now_ns = laz_ship_now_ns();
+    if (now_ns < ship->ledger.cursors_ns + CURSORS_NS) {
+        return;
+    }
+    ship->ledger.cursors_ns = now_ns;
+    struct laz_spool_at least = laz_spool_end(ship->ledger.spool);
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        struct laz_spool_at at = ship->feeds[i].cursor;
+        laz_ship_feed_save(&ship->feeds[i]);
+        bool is_before = at.segment < least.segment ||
+                (at.segment == least.segment && at.offset < least.offset);
+        least = is_before ? at : least;
+    }
+    laz_spool_release(ship->ledger.spool, least);
+}
+
+static void on_sync(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_ship *ship = context;
+    struct laz_err err = {0};
+    (void)fd;
+    (void)what;
+    ship->ledger.sync_due = false;
+    if (laz_spool_sync(ship->ledger.spool, &err) < 0) {
+        laz_ship_note(ship, "spool.error", 8, "spool", laz_err_errno_name(err.sys_errno), "");
+        sync_later(ship, true);
+    }
+    save_cursors(ship);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_ship *ship = context;
+    (void)fd;
+    (void)what;
+    ship->ledger.is_stuck = false;
+    ship->ledger.batch_urgent = true; /* what is numbered must go in: the reserve is for that */
+    if (ship->ledger.batch.len == 0 || append(ship)) {
+        laz_ship_ledger_turn(ship);
+        laz_ship_look(ship);
+    }
+}
+
+bool laz_ship_ledger_finish(struct laz_ship *ship)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_anchor items[LAZ_SHIP_SINKS_MAX];
+    struct laz_err err = {0};
+    if (ledger->is_final) {
+        return !ledger->is_stuck && ledger->batch.len == 0;
+    }
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        ship->streams[i].until = LAZ_LINES_END;
+    }
+    tell_unpassed(ship);
+    laz_ship_ledger_turn(ship);
+    if (ledger->is_stuck) {
+        return false;
+    }
+    const struct laz_anchors anchors = collect_anchors(ship, items);
+    ledger->batch_urgent = true;
+    if (laz_chain_final(ledger->chain, laz_ship_wall(), ship->exit_code, &anchors, &ledger->batch,
+                &err) < 0) {
+        laz_ship_fail(ship, &err);
+    }
+    ledger->is_final = true;
+    return append(ship) && laz_spool_sync(ledger->spool, &err) == 0;
+}
+
+/* ---- opening ---- */
+
+/* Of a predecessor in the same run; false if there was none, or nothing of it was appended. */
+static bool find_slot(struct laz_ship *ship, const struct laz_ship_slot **ret)
+{
+    uint8_t meta[LAZ_SPOOL_META_MAX];
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    if (laz_spool_tail(ledger->spool, meta) != 8 * META_WORDS) {
+        return false;
+    }
+    ledger->block = get_word(meta);
+    const struct laz_ship_dropped *dropped = dropped_of(ship->state);
+    ledger->generation = get_word(meta + 8 * (1 + LAZ_STREAM_COUNT));
+    bool is_said = dropped->generation < ledger->generation;
+    ledger->dropped_count = is_said ? 0 : dropped->count;
+    ledger->dropped_bytes = is_said ? 0 : dropped->bytes;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        uint64_t recorded = get_word(meta + 8 * (i + 1));
+        uint64_t later = dropped->recorded[i];
+        ship->streams[i].recorded = ship->streams[i].framed = recorded > later ? recorded : later;
+    }
+    *ret = &ship->state->slots[ledger->block & 1];
+    return (*ret)->block == ledger->block;
+}
+
+/* The first of a run: its chain begins, and says what an earlier run has left. */
+static int open_new(struct laz_ship *ship, const struct laz_spool_left *left, struct laz_err *err)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    ship->start.when = laz_ship_wall();
+    ship->start.before = left->has_place ? &left->place : NULL;
+    ledger->batch_urgent = true;
+    if (laz_chain_open(&ship->start, &ledger->chain, &ledger->batch, err) < 0) {
+        return -1;
+    }
+    if (left->segments > 0) {
+        char members[96];
+        (void)snprintf(members, sizeof(members), "\"segments\":%u,\"bytes\":%llu", left->segments,
+                (unsigned long long)left->bytes);
+        laz_ship_note(ship, "spool.left", left->readable ? 2 : 7, "spool",
+                left->readable ? "shipped" : "kept", members);
+    }
+    return 0;
+}
+
+/* A name and a key of its own for each run; a successor finds them. */
+static int draw_names(struct laz_ship_state *state, struct laz_err *err)
+{
+    if (state->magic == LAZ_SHIP_STATE_MAGIC) {
+        return 0;
+    }
+    if (getrandom(state->key, sizeof(state->key), 0) != (ssize_t)sizeof(state->key) ||
+            getrandom(state->chain, sizeof(state->chain), 0) != (ssize_t)sizeof(state->chain)) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
+    }
+    __atomic_store_n(&state->magic, LAZ_SHIP_STATE_MAGIC, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static int open_spool(struct laz_ship *ship, const struct laz_ship_keys *keys,
+        struct laz_spool_left *ret_left, struct laz_err *err)
+{
+    const struct laz_ship_config *config = &ship->orders.config;
+    struct laz_spool_options options = {
+            .dir = ship->spool_dir,
+            .max_bytes = config->spool_max_bytes,
+            .segment_bytes = config->spool_segment_bytes,
+            .reserve_bytes = config->spool_segment_bytes,
+            .n_seal_to = config->n_seal_to,
+            .seal_to = keys->seal_to,
+            .open_with = keys->open_with,
+    };
+    (void)memcpy(options.chain, ship->state->chain, sizeof(options.chain));
+    (void)memcpy(options.key, ship->state->key, sizeof(options.key));
+    int result = laz_spool_open(&options, &ship->ledger.spool, ret_left, err);
+    explicit_bzero(options.key, sizeof(options.key));
+    return result;
+}
+
+int laz_ship_ledger_open(
+        struct laz_ship *ship, const struct laz_ship_keys *keys, struct laz_err *err)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    const struct laz_ship_config *config = &ship->orders.config;
+    const struct laz_redactor_options redactions = {.patterns = config->redact,
+            .mrn = config->mrn,
+            .n_literals = config->n_literals,
+            .literals = config->literals};
+    struct laz_spool_left left = {0};
+    const struct laz_ship_slot *slot = NULL;
+    laz_buf_init_heap(&ledger->batch, RECORDS_BYTES);
+    laz_buf_init_heap(&ledger->members, MEMBERS_BYTES);
+    if (draw_names(ship->state, err) < 0 || open_spool(ship, keys, &left, err) < 0 ||
+            laz_redactor_new(&redactions, &ledger->redactor, err) < 0) {
+        return -1;
+    }
+    ship->start.id = ship->state->chain;
+    if (!find_slot(ship, &slot)) {
+        return ledger->block == 0 ? open_new(ship, &left, err)
+                                  : laz_err_set(err, LAZ_E_INTERNAL, 0,
+                                            "the spool and what its writer left do not agree");
+    }
+    ledger->is_final = slot->is_final != 0;
+    return laz_chain_resume(&ship->start, slot->chain, &ledger->chain, err);
+}
+
+int laz_ship_ledger_begin(struct laz_ship *ship, struct laz_err *err)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    const struct timeval every = timeval_of_ms(ship->orders.config.checkpoint_ms);
+    ledger->tick = event_new(ship->base, -1, EV_PERSIST, on_tick, ship);
+    ledger->sync = event_new(ship->base, -1, 0, on_sync, ship);
+    ledger->again = event_new(ship->base, -1, 0, on_again, ship);
+    if (ledger->tick == NULL || ledger->sync == NULL || ledger->again == NULL ||
+            event_add(ledger->tick, &every) != 0) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for timers");
+    }
+    laz_ship_ledger_turn(ship);
+    return 0;
+}

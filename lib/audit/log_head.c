@@ -5,8 +5,7 @@
  */
 #include "audit/log_head.h"
 
-#define HEAD_MAX   (1U << 20) /* a record has no more */
-#define DIGITS_MAX 20
+#define HEAD_MAX (1U << 20) /* a record has no more */
 
 void laz_log_head_init(struct laz_log_head *head)
 {
@@ -21,6 +20,19 @@ void laz_log_head_done(struct laz_log_head *head)
     laz_buf_done(&head->words);
 }
 
+/* Behind the word that stands at `at` and its NUL; NULL if it is another. */
+static const char *skip_word(const char *at, const char *word)
+{
+    while (*at == *word) {
+        if (*word == '\0') {
+            return at + 1;
+        }
+        at++;
+        word++;
+    }
+    return NULL;
+}
+
 static bool is_like(const struct laz_log_head *head, const struct laz_record *record)
 {
     const char *const words[] = {record->ev, record->exe, record->obj, record->act};
@@ -30,30 +42,28 @@ static bool is_like(const struct laz_log_head *head, const struct laz_record *re
             head->record.when.tv_nsec != record->when.tv_nsec) {
         return false;
     }
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        size_t size = strlen(words[i]) + 1;
-        if (strncmp(words[i], at, size) != 0) {
-            return false;
-        }
-        at += size;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && at != NULL; i++) {
+        at = skip_word(at, words[i]);
     }
-    return true;
+    return at != NULL;
 }
 
-/* false if the number has more digits or fewer than the one before: there is no room. */
-static bool put_digits(struct laz_log_head *head, uint64_t seq)
+/* From a number to the next, as on paper. false where that has one more digit: there is no room. */
+static bool count_up(struct laz_log_head *head, uint64_t seq)
 {
-    char digits[DIGITS_MAX];
-    size_t first = sizeof(digits);
-    do {
-        digits[--first] = (char)('0' + seq % 10);
-        seq /= 10;
-    } while (seq > 0);
-    if (sizeof(digits) - first != head->n_digits) {
+    if (seq != head->record.seq + 1) {
         return false;
     }
-    (void)memcpy(head->text.data + head->digits_at, digits + first, head->n_digits);
-    return true;
+    for (size_t i = head->n_digits; i > 0; i--) {
+        char *digit = head->text.data + head->digits_at + i - 1;
+        if (*digit != '9') {
+            (*digit)++;
+            head->record.seq = seq;
+            return true;
+        }
+        *digit = '0';
+    }
+    return false;
 }
 
 static bool make_anew(struct laz_log_head *head, const struct laz_record *record)
@@ -82,5 +92,5 @@ static bool make_anew(struct laz_log_head *head, const struct laz_record *record
 
 bool laz_log_head_make(struct laz_log_head *head, const struct laz_record *record)
 {
-    return (is_like(head, record) && put_digits(head, record->seq)) || make_anew(head, record);
+    return (is_like(head, record) && count_up(head, record->seq)) || make_anew(head, record);
 }

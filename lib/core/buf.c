@@ -22,6 +22,9 @@ void laz_buf_init_fixed(struct laz_buf *buf, char *memory, size_t size)
 static bool reserve(struct laz_buf *buf, size_t extra)
 {
     size_t needed = 0;
+    if (!buf->overflow && extra < buf->cap - buf->len) {
+        return true; /* nearly always */
+    }
     if (buf->overflow || !laz_add_size(buf->len, extra, &needed) ||
             !laz_add_size(needed, 1, &needed)) {
         buf->overflow = true;

@@ -47,11 +47,13 @@ bool laz_form_is_front(const struct laz_redact_text *text, size_t at)
 
 void laz_form_ssn_scan(struct laz_scan_form *form)
 {
+    laz_scan_form_front(form);
+    for (size_t at = 0; at <= 10; at++) {
+        laz_scan_form_range(form, at, '0', '9');
+    }
     laz_scan_form_range(form, 0, '0', '8');
-    laz_scan_form_range(form, 2, '0', '9');
     laz_scan_form_range(form, 3, '-', '-');
-    laz_scan_form_range(form, 9, '0', '9');
-    laz_scan_form_range(form, 10, '0', '9');
+    laz_scan_form_range(form, 6, '-', '-');
 }
 
 /* Areas 000, 666 and 900 to 999, group 00 and serial 0000 were never given out. */
@@ -79,14 +81,15 @@ size_t laz_form_ssn(struct laz_redact_text *text, size_t at)
 
 void laz_form_pan_scan(struct laz_scan_form *form)
 {
-    laz_scan_form_range(form, 0, '2', '6');
-    laz_scan_form_range(form, 2, '0', '9');
-    laz_scan_form_range(form, 3, '0', '9');
-    for (size_t at = 9; at <= 10; at++) {
+    laz_scan_form_front(form);
+    for (size_t at = 0; at <= 10; at++) {
         laz_scan_form_range(form, at, '0', '9');
-        laz_scan_form_or(form, at, ' ', ' ');
-        laz_scan_form_or(form, at, '-', '-');
+        if (at >= 4) {
+            laz_scan_form_or(form, at, ' ', ' ');
+            laz_scan_form_or(form, at, '-', '-');
+        }
     }
+    laz_scan_form_range(form, 0, '2', '6');
 }
 
 /* Bit n: the issuers of numbers that begin so (four digits) have numbers of n digits. */
@@ -192,15 +195,16 @@ size_t laz_form_pan(struct laz_redact_text *text, size_t at)
 
 void laz_form_jwt_scan(struct laz_scan_form *form)
 {
-    laz_scan_form_range(form, 0, 'e', 'e');
-    laz_scan_form_range(form, 2, 'J', 'J');
-    for (size_t at = 9; at <= 9; at++) {
+    for (size_t at = 0; at < JWT_HEAD_LEAST; at++) {
         laz_scan_form_range(form, at, '0', '9');
         laz_scan_form_or(form, at, 'A', 'Z');
         laz_scan_form_or(form, at, 'a', 'z');
         laz_scan_form_or(form, at, '-', '-');
         laz_scan_form_or(form, at, '_', '_');
     }
+    laz_scan_form_range(form, 0, 'e', 'e');
+    laz_scan_form_range(form, 1, 'y', 'y');
+    laz_scan_form_range(form, 2, 'J', 'J');
 }
 
 static bool is_base64url(char c)
@@ -246,13 +250,16 @@ size_t laz_form_jwt(struct laz_redact_text *text, size_t at)
 
 void laz_form_aws_id_scan(struct laz_scan_form *form)
 {
+    laz_scan_form_front(form);
+    for (size_t at = 4; at <= 10; at++) {
+        laz_scan_form_range(form, at, '0', '9');
+        laz_scan_form_or(form, at, 'A', 'Z');
+    }
     laz_scan_form_range(form, 0, 'A', 'A');
+    laz_scan_form_range(form, 1, 'K', 'K');
+    laz_scan_form_or(form, 1, 'S', 'S');
     laz_scan_form_range(form, 2, 'I', 'I');
     laz_scan_form_range(form, 3, 'A', 'A');
-    laz_scan_form_range(form, 9, '0', '9');
-    laz_scan_form_or(form, 9, 'A', 'Z');
-    laz_scan_form_range(form, 10, '0', '9');
-    laz_scan_form_or(form, 10, 'A', 'Z');
 }
 
 size_t laz_form_aws_id(struct laz_redact_text *text, size_t at)
@@ -274,13 +281,12 @@ size_t laz_form_aws_id(struct laz_redact_text *text, size_t at)
 
 void laz_form_aws_secret_scan(struct laz_scan_form *form)
 {
-    static const char name[] = "s\0cr";
+    static const char name[] = "secret";
     for (size_t at = 0; at < sizeof(name) - 1; at++) {
-        if (name[at] != '\0') {
-            laz_scan_form_range(form, at, (unsigned char)name[at], (unsigned char)name[at]);
-            unsigned char upper = (unsigned char)(name[at] - 'a' + 'A');
-            laz_scan_form_or(form, at, upper, upper);
-        }
+        unsigned char lower = (unsigned char)name[at];
+        unsigned char upper = (unsigned char)(lower - 'a' + 'A');
+        laz_scan_form_range(form, at, lower, lower);
+        laz_scan_form_or(form, at, upper, upper);
     }
 }
 

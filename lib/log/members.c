@@ -44,6 +44,10 @@ static size_t skip_plain(const char *text, size_t length)
     while (length - at >= sizeof(v16) && are_plain(text + at)) {
         at += sizeof(v16);
     }
+    if (length - at < sizeof(v16) && length >= sizeof(v16) &&
+            are_plain(text + length - sizeof(v16))) {
+        return length;
+    }
     while (at < length && is_plain((unsigned char)text[at])) {
         at++;
     }
@@ -113,8 +117,11 @@ static bool put_escaped(struct laz_buf *buf, const char *text, size_t length)
     bool is_utf8 = true;
     size_t at = skip_plain(text, length);
     laz_buf_put(buf, text, at);
+    if (at == length) {
+        return true;
+    }
+    char piece[WORST * PIECE];
     while (at < length) {
-        char piece[WORST * PIECE];
         char *to = piece;
         size_t end = length - at < PIECE ? length : at + PIECE;
         while (at < end) {

@@ -7,7 +7,11 @@
 
 #include <string.h>
 
-static const size_t offsets[LAZ_SCAN_OFFSETS] = {0, 2, 3, 9, LAZ_SCAN_REACH};
+#include "core/pattern.h"
+
+/* Those that are looked at everywhere: the first ones, and so far behind that a date is no longer
+ * like a number of something else. */
+static const size_t quick[LAZ_SCAN_QUICK] = {0, 2, 3, 9, LAZ_SCAN_REACH};
 
 void laz_scan_form_any(struct laz_scan_form *form)
 {
@@ -17,22 +21,25 @@ void laz_scan_form_any(struct laz_scan_form *form)
 void laz_scan_form_or(
         struct laz_scan_form *form, size_t offset, unsigned char low, unsigned char high)
 {
-    for (size_t i = 0; i < LAZ_SCAN_OFFSETS; i++) {
-        for (unsigned byte = low; byte <= high && offsets[i] == offset; byte++) {
-            form->allows[i][byte] = true;
-        }
+    for (unsigned byte = low; byte <= high && offset <= LAZ_SCAN_REACH; byte++) {
+        form->allows[offset][byte] = true;
     }
 }
 
 void laz_scan_form_range(
         struct laz_scan_form *form, size_t offset, unsigned char low, unsigned char high)
 {
-    for (size_t i = 0; i < LAZ_SCAN_OFFSETS; i++) {
-        if (offsets[i] == offset) {
-            (void)memset(form->allows[i], false, sizeof(form->allows[i]));
-        }
+    if (offset <= LAZ_SCAN_REACH) {
+        (void)memset(form->allows[offset], false, sizeof(form->allows[offset]));
     }
     laz_scan_form_or(form, offset, low, high);
+}
+
+void laz_scan_form_front(struct laz_scan_form *form)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        form->allows[LAZ_SCAN_FRONT][byte] = !laz_is_word((char)(unsigned char)byte);
+    }
 }
 
 /* ---- Running it: the first block with a place in it, or n_blocks ---- */
@@ -44,9 +51,9 @@ static size_t run_plain(
         const unsigned char *at = (const unsigned char *)text + block * LAZ_SCAN_BLOCK;
         uint32_t places = 0;
         for (size_t i = 0; i < LAZ_SCAN_BLOCK; i++) {
-            uint8_t buckets = scan->whole[0][at[i]] & scan->whole[2][at[i + offsets[2]]];
-            for (size_t k = 0; k < LAZ_SCAN_OFFSETS && buckets != 0; k++) {
-                buckets &= scan->whole[k][at[i + offsets[k]]];
+            uint8_t buckets = scan->whole[0][at[i]];
+            for (size_t k = 1; k < LAZ_SCAN_QUICK && buckets != 0; k++) {
+                buckets &= scan->whole[quick[k]][at[i + quick[k]]];
             }
             places |= buckets != 0 ? UINT32_C(1) << i : 0;
         }
@@ -63,43 +70,36 @@ static size_t run_plain(
 typedef char v32 __attribute__((vector_size(32)));
 typedef unsigned short v16 __attribute__((vector_size(32)));
 
-__attribute__((target("avx2"))) static inline v32 load(const void *from)
+#define VECTORS __attribute__((target("avx2")))
+
+VECTORS static inline v32 load(const void *from)
 {
     v32 result;
     (void)memcpy(&result, from, sizeof(result));
     return result;
 }
 
-/* A table look-up is within each half of the vector, so the table is in both. */
-__attribute__((target("avx2"))) static inline v32 load_twice(const uint8_t table[16])
+/* The buckets of 32 places, as far as the bytes at one offset tell. */
+VECTORS static inline v32 look(const struct laz_scan *scan, size_t k, const char *text)
 {
-    v32 result;
-    (void)memcpy(&result, table, 16);
-    (void)memcpy((char *)&result + 16, table, 16);
-    return result;
+    const v32 half = (v32){0} + 0x0F;
+    v32 bytes = load(text + quick[k]);
+    v32 low = __builtin_ia32_pshufb256(load(scan->low[k]), bytes & half);
+    v32 high = __builtin_ia32_pshufb256(load(scan->high[k]), (v32)((v16)bytes >> 4) & half);
+    return low & high;
 }
 
-__attribute__((target("avx2"))) static size_t run_vectors(
+VECTORS static size_t run_vectors(
         const struct laz_scan *scan, const char *text, size_t n_blocks, uint32_t *ret_places)
 {
-    v32 low[LAZ_SCAN_OFFSETS];
-    v32 high[LAZ_SCAN_OFFSETS];
-    const v32 half = (v32){0} + 0x0F;
-    for (size_t k = 0; k < LAZ_SCAN_OFFSETS; k++) {
-        low[k] = load_twice(scan->low[k]);
-        high[k] = load_twice(scan->high[k]);
-    }
+    _Static_assert(LAZ_SCAN_QUICK == 5, "all offsets are looked at");
     for (size_t block = 0; block < n_blocks; block++) {
         const char *at = text + block * LAZ_SCAN_BLOCK;
-        v32 buckets = (v32){0} - 1;
-        for (size_t k = 0; k < LAZ_SCAN_OFFSETS; k++) {
-            v32 bytes = load(at + offsets[k]);
-            buckets &= __builtin_ia32_pshufb256(low[k], bytes & half) &
-                    __builtin_ia32_pshufb256(high[k], (v32)((v16)bytes >> 4) & half);
-        }
-        uint32_t places = ~(uint32_t)__builtin_ia32_pmovmskb256((v32)(buckets == 0));
-        if (places != 0) {
-            *ret_places = places;
+        v32 buckets = look(scan, 0, at) & look(scan, 1, at) & look(scan, 2, at) &
+                look(scan, 3, at) & look(scan, 4, at);
+        uint32_t none = (uint32_t)__builtin_ia32_pmovmskb256((v32)(buckets == 0));
+        if (none != UINT32_MAX) {
+            *ret_places = ~none;
             return block;
         }
     }
@@ -130,42 +130,66 @@ void laz_scan_init(struct laz_scan *scan, bool plain)
 void laz_scan_add(struct laz_scan *scan, unsigned bucket, const struct laz_scan_form *form)
 {
     uint8_t bit = (uint8_t)(1U << bucket);
-    for (size_t k = 0; k < LAZ_SCAN_OFFSETS; k++) {
-        for (unsigned byte = 0; byte < 256; byte++) {
-            if (form->allows[k][byte]) {
-                scan->low[k][byte % 16] |= bit;
-                scan->high[k][byte / 16] |= bit;
-                scan->whole[k][byte] |= bit;
-            }
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t i = 0; i < LAZ_SCAN_OFFSETS; i++) {
+            scan->whole[i][byte] |= form->allows[i][byte] ? bit : 0;
+        }
+        for (size_t k = 0; k < LAZ_SCAN_QUICK; k++) {
+            uint8_t allowed = form->allows[quick[k]][byte] ? bit : 0;
+            scan->low[k][byte % 16] |= allowed;
+            scan->low[k][16 + byte % 16] |= allowed;
+            scan->high[k][byte / 16] |= allowed;
+            scan->high[k][16 + byte / 16] |= allowed;
         }
     }
+}
+
+/* Behind the text are zeros; in front of it is anything. */
+uint8_t laz_scan_buckets(const struct laz_scan *scan, const char *text, size_t length, size_t at)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    uint8_t buckets = at > 0 ? scan->whole[LAZ_SCAN_FRONT][s[at - 1]] : 0xFF;
+    for (size_t i = 0; i <= LAZ_SCAN_REACH && buckets != 0; i++) {
+        buckets &= scan->whole[i][at + i < length ? s[at + i] : 0];
+    }
+    return buckets;
+}
+
+/* The first of the places of one block that the whole bytes do not rule out, or `length`. */
+static size_t first_of(
+        const struct laz_scan *scan, const char *text, size_t length, size_t block, uint32_t places)
+{
+    for (; places != 0; places &= places - 1) {
+        size_t at = block + (size_t)__builtin_ctz(places);
+        if (at >= length || laz_scan_buckets(scan, text, length, at) != 0) {
+            return at < length ? at : length;
+        }
+    }
+    return length;
 }
 
 size_t laz_scan_next(const struct laz_scan *scan, const char *text, size_t length, size_t from)
 {
-    uint32_t places = 0;
-    if (length - from >= LAZ_SCAN_BLOCK + LAZ_SCAN_REACH) {
+    while (length - from >= LAZ_SCAN_BLOCK + LAZ_SCAN_REACH) {
+        uint32_t places = 0;
         size_t n_blocks = (length - from - LAZ_SCAN_REACH) / LAZ_SCAN_BLOCK;
-        size_t block = scan->run(scan, text + from, n_blocks, &places);
-        from += block * LAZ_SCAN_BLOCK;
-        if (block < n_blocks) {
-            return from + (size_t)__builtin_ctz(places);
+        from += scan->run(scan, text + from, n_blocks, &places) * LAZ_SCAN_BLOCK;
+        size_t found = first_of(scan, text, length, from, places);
+        if (found < length) {
+            return found;
         }
+        from += places != 0 ? LAZ_SCAN_BLOCK : 0;
     }
     /* What is left is less than a block and the reach; behind it nothing may be read. */
-    char rest[2 * LAZ_SCAN_BLOCK + LAZ_SCAN_REACH + 1] = {0};
+    char rest[2 * LAZ_SCAN_BLOCK + LAZ_SCAN_REACH] = {0};
     (void)memcpy(rest, text + from, length - from);
-    size_t block = scan->run(scan, rest, 2, &places);
-    size_t at = block < 2 ? from + block * LAZ_SCAN_BLOCK + (size_t)__builtin_ctz(places) : length;
-    return at < length ? at : length;
-}
-
-uint8_t laz_scan_buckets(const struct laz_scan *scan, const char *text, size_t length, size_t at)
-{
-    uint8_t buckets = 0xFF;
-    for (size_t k = 0; k < LAZ_SCAN_OFFSETS; k++) {
-        unsigned char byte = at + offsets[k] < length ? (unsigned char)text[at + offsets[k]] : 0;
-        buckets &= scan->whole[k][byte];
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t places = 0;
+        (void)scan->run(scan, rest + i * LAZ_SCAN_BLOCK, 1, &places);
+        size_t found = first_of(scan, text, length, from + i * LAZ_SCAN_BLOCK, places);
+        if (found < length) {
+            return found;
+        }
     }
-    return buckets;
+    return length;
 }

@@ -10,13 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAZ_SCAN_BUCKETS 8  /* things that are told apart */
-#define LAZ_SCAN_BLOCK   32 /* places of one step */
-#define LAZ_SCAN_OFFSETS 5
-#define LAZ_SCAN_REACH   10 /* how far behind a place the last byte is that is looked at */
+#define LAZ_SCAN_BUCKETS 8                    /* things that are told apart */
+#define LAZ_SCAN_BLOCK   32                   /* places of one step */
+#define LAZ_SCAN_REACH   10                   /* so many bytes behind a place are looked at */
+#define LAZ_SCAN_FRONT   (LAZ_SCAN_REACH + 1) /* stands for the byte in front of the place */
+#define LAZ_SCAN_OFFSETS (LAZ_SCAN_FRONT + 1)
+#define LAZ_SCAN_QUICK   5 /* of them are looked at everywhere, the others where those agree */
 
-/* Which bytes a thing may have at the places that are looked at; from `least` bytes on, which is
- * how many it has at least, anything. */
+/* Which bytes a thing may have where. Behind its end it has any. */
 struct laz_scan_form {
     bool allows[LAZ_SCAN_OFFSETS][256];
 };
@@ -26,6 +27,8 @@ void laz_scan_form_any(struct laz_scan_form *form);
  * looks this does nothing. */
 void laz_scan_form_range(
         struct laz_scan_form *form, size_t offset, unsigned char low, unsigned char high);
+/* It does not begin inside a word. */
+void laz_scan_form_front(struct laz_scan_form *form);
 /* One more range for a distance that has one. */
 void laz_scan_form_or(
         struct laz_scan_form *form, size_t offset, unsigned char low, unsigned char high);
@@ -33,8 +36,8 @@ void laz_scan_form_or(
 /* Bit b of the tables: may a thing of bucket b have this byte here? The halves of a byte apart,
  * which is how vectors look, and together. */
 struct laz_scan {
-    uint8_t low[LAZ_SCAN_OFFSETS][16];
-    uint8_t high[LAZ_SCAN_OFFSETS][16];
+    uint8_t low[LAZ_SCAN_QUICK][32];
+    uint8_t high[LAZ_SCAN_QUICK][32];
     uint8_t whole[LAZ_SCAN_OFFSETS][256];
     size_t (*run)(
             const struct laz_scan *scan, const char *text, size_t n_blocks, uint32_t *ret_places);

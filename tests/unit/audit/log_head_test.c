@@ -2,9 +2,9 @@
  *
  * A head that was made once and changed is the head that is made anew, byte for byte.
  */
-#include <criterion/criterion.h>
-
 #include "audit/log_head.h"
+
+#include <criterion/criterion.h>
 
 static const struct laz_record usual = {.ev = "log",
         .seq = 1,

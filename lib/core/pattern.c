@@ -276,7 +276,9 @@ static size_t row_of(struct laz_pattern *pattern, struct builder *builder, const
     }
     size_t row = pattern->n_states++;
     builder->states[row] = *set;
-    builder->slots[slot] = (uint16_t)(row + 1);
+    if (row != START) { /* which is at ^, and no other row of the same places is */
+        builder->slots[slot] = (uint16_t)(row + 1);
+    }
     pattern->accepts[row] = have_common(set, &builder->accepting);
     struct places at_end = *set;
     struct places anchors = builder->ends;

@@ -18,8 +18,8 @@
 
 enum laz_pattern_use {
     LAZ_PATTERN_LINE,   /* is it somewhere in a line? */
-    LAZ_PATTERN_NUMBER, /* how far does it reach from here? Without ^ and $, never empty, and its
-                           length has an end */
+    LAZ_PATTERN_NUMBER, /* how far does it reach from here? Without ^ and $, never empty, in one
+                           line, and its length has an end */
 };
 
 /* Immutable; opaque. */

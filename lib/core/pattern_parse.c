@@ -234,9 +234,16 @@ static int read_set(struct parser *parser, struct laz_pattern_set *ret)
     return 0;
 }
 
-static int push_set(struct parser *parser, const struct laz_pattern_set *set)
+static int push_set(struct parser *parser, struct laz_pattern_set *set)
 {
+    static const struct laz_pattern_set empty = {0};
     struct laz_pattern_program *program = parser->program;
+    if (parser->use == LAZ_PATTERN_NUMBER) {
+        set->bits[0] &= ~(UINT64_C(1) << '\n');
+        if (memcmp(set, &empty, sizeof(empty)) == 0) {
+            return wrong(parser, parser->at - 1, "there is no line feed in a line");
+        }
+    }
     size_t i = 0;
     while (i < program->n_sets && memcmp(&program->sets[i], set, sizeof(*set)) != 0) {
         i++;

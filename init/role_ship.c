@@ -23,7 +23,8 @@
 #define KEY_FILE_MAX    16384
 #define PROGRAM_MAX     (8U << 20)
 #define FINISH_SLACK_MS 50 /* to say that it was not enough, before init loses its patience */
-#define FINISH_TURN_US  5000
+#define FINISH_TURN_US  2000
+#define GIVE_UP_NS      UINT64_C(100000000) /* before the deadline: what finds no room is dropped */
 
 uint64_t laz_ship_now_ns(void)
 {
@@ -379,24 +380,31 @@ static bool has_passed_all(const struct laz_ship *ship)
     return all;
 }
 
+static bool are_dry(struct laz_ship *ship)
+{
+    bool dry = true;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        dry = laz_ship_stream_is_dry(&ship->streams[i]) && dry;
+    }
+    return dry;
+}
+
 /* Everybody is dead: what is in the pipes is all that will ever be. */
 static void finish_turn(struct laz_ship *ship)
 {
     const struct timeval soon = {.tv_usec = FINISH_TURN_US};
-    size_t came = 0;
-    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        came += laz_ship_stream_take(&ship->streams[i]);
-    }
-    if (came > 0) {
-        laz_ship_ledger_turn(ship);
-    } else if (laz_ship_ledger_finish(ship)) {
+    uint64_t now_ns = laz_ship_now_ns();
+    ship->gives_up = now_ns + GIVE_UP_NS >= ship->finish_deadline_ns;
+    bool dry = are_dry(ship);
+    laz_ship_ledger_turn(ship);
+    if (dry && laz_ship_ledger_finish(ship)) {
         for (size_t i = 0; i < ship->n_feeds; i++) {
             laz_ship_feed_turn(&ship->feeds[i]);
             laz_sink_flush(ship->feeds[i].sink);
         }
     }
     bool is_over = ship->ledger.is_final && count_behind(ship) == 0 && has_passed_all(ship);
-    if (is_over || laz_ship_now_ns() >= ship->finish_deadline_ns) {
+    if (is_over || now_ns >= ship->finish_deadline_ns) {
         leave(ship);
     }
     (void)event_add(ship->finish_timer, &soon);

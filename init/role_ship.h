@@ -14,9 +14,14 @@
 #include "log/lines.h"
 #include "sink/sink.h"
 
-#define LAZ_SHIP_UID       65311 /* and gid: of the range that Debian reserves and gives to nobody */
-#define LAZ_SHIP_BATCH     (512U << 10) /* bytes of records that become one block of the spool */
-#define LAZ_SHIP_PIECE_MAX 4096         /* of what is passed through at once */
+#define LAZ_SHIP_UID   65311 /* and gid: of the range that Debian reserves and gives to nobody */
+#define LAZ_SHIP_BATCH (512U << 10) /* bytes of records that become one block of the spool */
+/* A reader that takes nothing for so long holds the workload no longer, unless the policy says so.
+ */
+#define LAZ_SHIP_PATIENCE_NS UINT64_C(500000000)
+#define LAZ_SHIP_PIECE_MAX   4096 /* of what is passed through at once */
+
+_Static_assert(LAZ_SHIP_SINKS_MAX <= LAZ_SHIP_CURSORS, "each sink has a cursor");
 
 /* What init has told, before BEGIN. */
 struct laz_ship_orders {
@@ -48,12 +53,12 @@ struct laz_ship_stream {
     uint64_t taken;
     uint64_t framed;
     uint64_t recorded;
-    uint64_t passed;  /* = taken where nothing is passed through */
-    uint64_t passing; /* what has been offered */
+    uint64_t passed;    /* = taken where nothing is passed through */
+    uint64_t passing;   /* what has been offered */
+    uint64_t passed_ns; /* when it last moved */
     struct laz_sink *output;
     uint64_t out_ticket;
     bool out_full;
-    uint64_t out_lost; /* bytes that were not passed, since it was last said */
     struct laz_lines *lines;
     struct event *readable;
     struct event *nap;
@@ -68,6 +73,8 @@ LAZ_MUST_CHECK int laz_ship_stream_open(
 LAZ_MUST_CHECK int laz_ship_stream_begin(struct laz_ship_stream *stream, struct laz_err *err);
 /* Everything that is there and fits. Returns how many bytes came. */
 size_t laz_ship_stream_take(struct laz_ship_stream *stream);
+/* Is there nothing more in its pipe? For when nobody writes any more. */
+bool laz_ship_stream_is_dry(struct laz_ship_stream *stream);
 /* What is taken and not framed yet. */
 const char *laz_ship_stream_window(const struct laz_ship_stream *stream, size_t *ret_length);
 /* Up to here it is in the spool, or lost and counted. */
@@ -89,6 +96,7 @@ struct laz_ship_ledger {
     uint64_t dropped_count;
     uint64_t dropped_bytes;
     uint64_t generation;
+    uint64_t full_ns;   /* since when there is no room; 0: there is */
     struct event *tick; /* checkpoints */
     struct event *sync;
     struct event *again; /* after a failure of the spool */
@@ -174,6 +182,7 @@ struct laz_ship {
     struct event *orders_event;
     bool acked_said;
     bool is_finishing;
+    bool gives_up; /* what finds no room now is dropped and counted */
     int exit_code;
     uint64_t finish_deadline_ns;
     uint32_t flush_ms;

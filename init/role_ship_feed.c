@@ -110,6 +110,10 @@ static void pop_arrived(struct laz_feed *feed)
         }
         n++;
     }
+    if (n > 0) {
+        feed->ship->state->cursors[feed - feed->ship->feeds] =
+                (uint64_t)feed->cursor.segment << 32 | feed->cursor.offset;
+    }
     feed->n_blocks -= n;
     (void)memmove(feed->blocks, feed->blocks + n, feed->n_blocks * sizeof(feed->blocks[0]));
 }
@@ -322,7 +326,12 @@ int laz_ship_feed_open(struct laz_ship *ship, size_t i, struct laz_err *err)
 
 void laz_ship_feed_begin(struct laz_feed *feed)
 {
+    uint64_t known = feed->ship->state->cursors[feed - feed->ship->feeds];
     feed->cursor = laz_spool_load_cursor(feed->ship->ledger.spool, feed->config->name);
+    if (known != 0) { /* a predecessor's, which had no time to save it */
+        feed->cursor = (struct laz_spool_at){
+                .segment = (uint32_t)(known >> 32), .offset = (uint32_t)known};
+    }
     feed->next = feed->cursor;
 }
 

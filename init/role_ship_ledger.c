@@ -14,10 +14,11 @@
 #include "audit/trail.h"
 #include "init/role_ship.h"
 
-#define RECORDS_BYTES (4U << 20) /* a batch, and the largest record behind it */
-#define MEMBERS_BYTES (2U << 20)
-#define CURSORS_NS    UINT64_C(1000000000)
-#define AGAIN_US      200000 /* after the spool has refused a block */
+#define RECORDS_BYTES   (4U << 20) /* a batch, and the largest record behind it */
+#define MEMBERS_BYTES   (2U << 20)
+#define CURSORS_NS      UINT64_C(1000000000)
+#define FULL_CURSORS_NS UINT64_C(5000000)
+#define AGAIN_US        200000 /* after the spool has refused a block */
 
 /* meta of a block: its number, each stream's offset, the generation of what was dropped */
 #define META_WORDS (2 + LAZ_STREAM_COUNT)
@@ -71,6 +72,44 @@ static bool has_room(const struct laz_ship *ship)
     const struct laz_ship_config *config = &ship->orders.config;
     uint64_t kept = (uint64_t)config->spool_segment_bytes + LAZ_SHIP_BATCH;
     return laz_spool_used(ship->ledger.spool) + kept < config->spool_max_bytes;
+}
+
+/* Losing one costs records that come twice; what all have had, nobody needs. */
+static void save_cursors(struct laz_ship *ship, uint64_t pace_ns)
+{
+    uint64_t now_ns = laz_ship_now_ns();
+    if (now_ns < ship->ledger.cursors_ns + pace_ns) {
+        return;
+    }
+    ship->ledger.cursors_ns = now_ns;
+    struct laz_spool_at least = laz_spool_end(ship->ledger.spool);
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        struct laz_spool_at at = ship->feeds[i].cursor;
+        laz_ship_feed_save(&ship->feeds[i]);
+        bool is_before = at.segment < least.segment ||
+                (at.segment == least.segment && at.offset < least.offset);
+        least = is_before ? at : least;
+    }
+    laz_spool_release(ship->ledger.spool, least);
+}
+
+/* No room: first see what all sinks have had; then wait a little, for a sink that is merely slower
+ * than the workload; then go on without what finds no room, unless the policy says otherwise. */
+static bool must_wait(struct laz_ship *ship)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    if (!has_room(ship)) {
+        save_cursors(ship, FULL_CURSORS_NS);
+    }
+    if (has_room(ship)) {
+        ledger->full_ns = 0;
+        return false;
+    }
+    uint64_t now_ns = laz_ship_now_ns();
+    ledger->full_ns = ledger->full_ns == 0 ? now_ns : ledger->full_ns;
+    bool has_patience = ship->is_finishing || ship->orders.config.logs_block ||
+            now_ns - ledger->full_ns < LAZ_SHIP_PATIENCE_NS;
+    return has_patience && !ship->gives_up;
 }
 
 /* ---- appending ---- */
@@ -188,6 +227,21 @@ static bool append(struct laz_ship *ship)
     return true;
 }
 
+/* What found no room, if anything did. */
+static int put_gap(struct laz_ship *ship, struct laz_err *err)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    const struct laz_lost lost = {
+            .count = ledger->dropped_count, .bytes = ledger->dropped_bytes, .why = "spool-full"};
+    if (lost.count == 0) {
+        return 0;
+    }
+    ledger->dropped_count = ledger->dropped_bytes = 0;
+    ledger->generation++;
+    ledger->batch_urgent = true;
+    return laz_chain_gap(ledger->chain, laz_ship_wall(), &lost, &ledger->batch, err);
+}
+
 /* Close what is open, add what is due, append. True if the batch is gone. */
 static bool commit(struct laz_ship *ship)
 {
@@ -195,13 +249,8 @@ static bool commit(struct laz_ship *ship)
     struct laz_err err = {0};
     struct timespec now = laz_ship_wall();
     int result = laz_chain_block(ledger->chain, now, &ledger->batch, &err);
-    if (result == 0 && ledger->dropped_count > 0 && has_room(ship)) {
-        const struct laz_lost lost = {.count = ledger->dropped_count,
-                .bytes = ledger->dropped_bytes,
-                .why = "spool-full"};
-        result = laz_chain_gap(ledger->chain, now, &lost, &ledger->batch, &err);
-        ledger->dropped_count = ledger->dropped_bytes = 0;
-        ledger->generation++;
+    if (result == 0 && ledger->full_ns == 0) {
+        result = put_gap(ship, &err);
     }
     if (result == 0 &&
             laz_chain_unsigned(ledger->chain) >= ship->orders.config.checkpoint_records) {
@@ -285,10 +334,10 @@ static void make_line(struct laz_ship *ship, const struct laz_ship_stream *strea
 static void make_lines(struct laz_ship *ship, struct laz_ship_stream *stream)
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
-    bool drops = !has_room(ship);
-    if (stream->pipe < 0 || (drops && ship->orders.config.logs_block)) {
+    if (stream->pipe < 0 || must_wait(ship)) {
         return;
     }
+    bool drops = ledger->full_ns != 0;
     size_t length = 0;
     const char *window = laz_ship_stream_window(stream, &length);
     const struct timespec now = laz_ship_wall();
@@ -354,13 +403,13 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
 static void tell_unpassed(struct laz_ship *ship)
 {
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        struct laz_ship_stream *stream = &ship->streams[i];
-        if (stream->out_lost > 0) {
+        uint64_t *unpassed = &ship->state->unpassed[i];
+        if (*unpassed > 0) {
             char members[48];
-            (void)snprintf(members, sizeof(members), "\"bytes\":%llu",
-                    (unsigned long long)stream->out_lost);
+            (void)snprintf(
+                    members, sizeof(members), "\"bytes\":%llu", (unsigned long long)*unpassed);
             laz_ship_note(ship, "log.unpassed", 4, stream_names[i], "skipped", members);
-            stream->out_lost = 0;
+            *unpassed = 0;
         }
     }
 }
@@ -381,30 +430,13 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         return;
     }
     ledger->batch_urgent = true;
-    if (laz_chain_checkpoint(ledger->chain, laz_ship_wall(), &anchors, &ledger->batch, &err) < 0) {
+    if (put_gap(ship, &err) < 0 ||
+            laz_chain_checkpoint(ledger->chain, laz_ship_wall(), &anchors, &ledger->batch, &err) <
+                    0) {
         laz_ship_fail(ship, &err);
     }
     (void)append(ship);
     laz_ship_ledger_turn(ship);
-}
-
-/* Losing one costs records that come twice; what all have had, nobody needs. */
-static void save_cursors(struct laz_ship *ship)
-{
-    uint64_t now_ns = laz_ship_now_ns();
-    if (now_ns < ship->ledger.cursors_ns + CURSORS_NS) {
-        return;
-    }
-    ship->ledger.cursors_ns = now_ns;
-    struct laz_spool_at least = laz_spool_end(ship->ledger.spool);
-    for (size_t i = 0; i < ship->n_feeds; i++) {
-        struct laz_spool_at at = ship->feeds[i].cursor;
-        laz_ship_feed_save(&ship->feeds[i]);
-        bool is_before = at.segment < least.segment ||
-                (at.segment == least.segment && at.offset < least.offset);
-        least = is_before ? at : least;
-    }
-    laz_spool_release(ship->ledger.spool, least);
 }
 
 static void on_sync(evutil_socket_t fd, short what, void *context)
@@ -418,7 +450,7 @@ static void on_sync(evutil_socket_t fd, short what, void *context)
         laz_ship_note(ship, "spool.error", 8, "spool", laz_err_errno_name(err.sys_errno), "");
         sync_later(ship, true);
     }
-    save_cursors(ship);
+    save_cursors(ship, CURSORS_NS);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *context)
@@ -447,13 +479,16 @@ bool laz_ship_ledger_finish(struct laz_ship *ship)
     }
     tell_unpassed(ship);
     laz_ship_ledger_turn(ship);
-    if (ledger->is_stuck) {
-        return false;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        if (ledger->is_stuck || ship->streams[i].framed < ship->streams[i].taken) {
+            return false; /* it waits for room */
+        }
     }
     const struct laz_anchors anchors = collect_anchors(ship, items);
     ledger->batch_urgent = true;
-    if (laz_chain_final(ledger->chain, laz_ship_wall(), ship->exit_code, &anchors, &ledger->batch,
-                &err) < 0) {
+    if (put_gap(ship, &err) < 0 ||
+            laz_chain_final(ledger->chain, laz_ship_wall(), ship->exit_code, &anchors,
+                    &ledger->batch, &err) < 0) {
         laz_ship_fail(ship, &err);
     }
     ledger->is_final = true;

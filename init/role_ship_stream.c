@@ -106,6 +106,7 @@ static void on_passed(void *context, uint64_t ticket)
     struct laz_ship_stream *stream = context;
     if (ticket == stream->out_ticket) {
         stream->passed = stream->passing;
+        stream->passed_ns = laz_ship_now_ns();
         stream->ship->state->passed[stream->id] = stream->passed;
     }
 }
@@ -124,8 +125,9 @@ static void on_output_wants(void *context, uint64_t ticket)
 /* Nobody reads it: what is not passed is counted, and the rest of the world goes on. */
 static void skip_output(struct laz_ship_stream *stream)
 {
-    stream->out_lost += stream->taken - stream->passed;
+    stream->ship->state->unpassed[stream->id] += stream->taken - stream->passed;
     stream->passed = stream->passing = stream->taken;
+    stream->passed_ns = laz_ship_now_ns();
     stream->ship->state->passed[stream->id] = stream->passed;
 }
 
@@ -172,8 +174,9 @@ size_t laz_ship_stream_take(struct laz_ship_stream *stream)
     if (stream->pipe < 0) {
         return 0;
     }
-    if (room(stream) == 0 && stream->passed < stream->recorded &&
-            !stream->ship->orders.config.logs_block) {
+    bool is_held = room(stream) == 0 && stream->passed < stream->recorded;
+    if (is_held && !stream->ship->orders.config.logs_block &&
+            laz_ship_now_ns() - stream->passed_ns > LAZ_SHIP_PATIENCE_NS) {
         skip_output(stream);
     }
     for (size_t wanted = room(stream); wanted > 0; wanted = room(stream)) {
@@ -202,6 +205,11 @@ size_t laz_ship_stream_take(struct laz_ship_stream *stream)
         pass(stream);
     }
     return sum;
+}
+
+bool laz_ship_stream_is_dry(struct laz_ship_stream *stream)
+{
+    return stream->pipe < 0 || (laz_ship_stream_take(stream) == 0 && room(stream) > 0);
 }
 
 void laz_ship_stream_recorded(struct laz_ship_stream *stream)
@@ -289,6 +297,7 @@ int laz_ship_stream_open(struct laz_ship *ship, enum laz_stream id, int output, 
         return -1;
     }
     stream->passed = stream->passing = stream->taken;
+    stream->passed_ns = laz_ship_now_ns();
     if (output >= 0 && id != LAZ_STREAM_EVENTS) {
         stream->passed = stream->passing = ship->state->passed[id];
         return open_output(stream, output, err);

@@ -16,6 +16,7 @@
 #define LAZ_SHIP_STATE_SIZE  4096
 #define LAZ_SHIP_STATE_MAGIC UINT64_C(0x31706968737a616c) /* "lazship1" */
 #define LAZ_SHIP_SAVED_MAX   192
+#define LAZ_SHIP_CURSORS     8
 
 /* How the chain stood when `block` was appended to the spool. Two of them, by turns: the one that
  * agrees with the spool's last block counts. */
@@ -42,6 +43,9 @@ struct laz_ship_state {
     struct laz_ship_dropped dropped[2];
     uint64_t wraps[LAZ_STREAM_COUNT];    /* how often each ring has begun anew */
     uint64_t wrapping[LAZ_STREAM_COUNT]; /* 1 while that is under way */
+    uint64_t unpassed[LAZ_STREAM_COUNT]; /* bytes that were not, and of which no record says so yet
+                                          */
+    uint64_t cursors[LAZ_SHIP_CURSORS];  /* of each sink: segment, offset; 0: not yet */
     uint64_t start_at; /* where in the spool the record of the start is: segment, offset; 0: not yet
                         */
     uint64_t passed[LAZ_STREAM_COUNT]; /* bytes that were passed through */

@@ -16,24 +16,24 @@
 
 /* ---- The list ---- */
 
-/* Its head, or what is wrong with it. */
-static int look_at(
-        struct laz_spool *spool, uint32_t number, struct laz_spool_segment *ret, int *ret_fd)
+/* Its head, or what is wrong with it. 1: it is one; 0: a link, a folder, somebody else's: its
+ * number is taken, and that is all. */
+static int look_at(struct laz_spool *spool, uint32_t number, struct laz_spool_segment *ret,
+        struct laz_err *err)
 {
     uint8_t bytes[LAZ_SPOOL_HEAD_MAX];
     *ret = (struct laz_spool_segment){.number = number, .run = LAZ_SPOOL_NO_RUN};
-    *ret_fd = laz_spool_file_open(spool->dir, number, O_RDONLY, &ret->size);
-    if (*ret_fd < 0) {
-        return -1; /* a link, a folder, somebody else's: its number is taken, and that is all */
+    laz_cleanup_fd int fd = laz_spool_file_open(spool->dir, number, O_RDONLY, &ret->size);
+    if (fd < 0 && (errno == EINVAL || errno == ELOOP || errno == ENXIO || errno == EACCES)) {
+        return 0;
     }
     size_t size = ret->size < sizeof(bytes) ? (size_t)ret->size : sizeof(bytes);
-    if (ret->size > LAZ_SPOOL_SEGMENT_MAX) {
-        ret->wrong = "it is larger than any segment";
-    } else if (laz_spool_read_at(*ret_fd, bytes, size, 0) < 0) {
-        ret->wrong = "it cannot be read";
-    } else {
-        ret->wrong = laz_spool_head_decode(bytes, size, &ret->head);
+    if (fd < 0 || laz_spool_read_at(fd, bytes, size, 0) < 0) { /* it may be of this run */
+        return laz_err_set(err, LAZ_E_SPOOL, errno, "%08u.lzs cannot be read: %s", (unsigned)number,
+                strerror(errno));
     }
+    ret->wrong = ret->size > LAZ_SPOOL_SEGMENT_MAX ? "it is larger than any segment"
+                                                   : laz_spool_head_decode(bytes, size, &ret->head);
     if (ret->wrong == NULL && ret->head.segment != number) {
         ret->wrong = "it has the name of another segment";
     }
@@ -43,7 +43,7 @@ static int look_at(
     ret->limit = ret->head.length;
     ret->is_own =
             ret->wrong == NULL && memcmp(ret->head.chain, spool->chain, sizeof(spool->chain)) == 0;
-    return 0;
+    return 1;
 }
 
 static int list_segments(struct laz_spool *spool, struct laz_err *err)
@@ -57,12 +57,11 @@ static int list_segments(struct laz_spool *spool, struct laz_err *err)
     spool->next_number = count == 0 ? 1 : numbers[count - 1] + 1;
     for (size_t i = 0; i < count && result == 0; i++) {
         struct laz_spool_segment segment;
-        int fd = -1;
-        if (look_at(spool, numbers[i], &segment, &fd) == 0) {
+        result = look_at(spool, numbers[i], &segment, err);
+        if (result == 1) {
             spool->closed_bytes += segment.size;
             result = laz_spool_push(spool, &segment, err);
         }
-        laz_fd_close(&fd);
     }
     free(numbers);
     return result;
@@ -136,7 +135,8 @@ static int find_keys(
 
 /* ---- Ends ---- */
 
-/* A file that cannot be read is not looked at again, and hinders nothing else. */
+/* Another run's file that cannot be read is not looked at again, and hinders nothing else. Without
+ * one of this run nobody knows how far its chain has come. */
 static int survey_segment(struct laz_spool *spool, struct laz_spool_segment *segment,
         struct laz_spool_survey *ret, struct laz_err *err)
 {
@@ -151,7 +151,7 @@ static int survey_segment(struct laz_spool *spool, struct laz_spool_segment *seg
         return -1;
     }
     if (laz_spool_image_load(spool->dir, segment->number, &image, &reading) < 0) {
-        if (reading.kind == LAZ_E_SPOOL) {
+        if (reading.kind == LAZ_E_SPOOL && !segment->is_own) {
             segment->wrong = "it cannot be read";
             return 0;
         }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -212,4 +213,21 @@ size_t laz_stream_unwritten(const struct laz_stream *stream)
 size_t laz_stream_read(struct laz_stream *stream, void *memory, size_t size)
 {
     return stream->connection == NULL ? 0 : bufferevent_read(stream->connection, memory, size);
+}
+
+void laz_stream_take_leave(
+        struct laz_stream *stream, const void *bytes, size_t length, uint32_t wait_ms)
+{
+    char answer[64];
+    SSL *session = stream->tls == NULL ? NULL : bufferevent_openssl_get_ssl(stream->connection);
+    struct pollfd it = {.fd = bufferevent_getfd(stream->connection), .events = POLLIN};
+    (void)bufferevent_disable(stream->connection, EV_READ | EV_WRITE);
+    bool is_said = session == NULL
+            ? send(it.fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)length
+            : SSL_write(session, bytes, (int)length) == (int)length;
+    if (is_said && poll(&it, 1, (int)wait_ms) == 1) {
+        laz_ignore(session == NULL ? (int)recv(it.fd, answer, sizeof(answer), MSG_DONTWAIT)
+                                   : SSL_read(session, answer, sizeof(answer)));
+    }
+    ERR_clear_error();
 }

@@ -17,6 +17,7 @@
 #define REFUSALS_MAX  4          /* of one record: the first time, and three more */
 #define UNWRITTEN_MAX (1U << 20) /* bytes; a longer record goes alone */
 #define READ_BYTES    4096
+#define LEAVE_MS      200
 #define NO_MEMORY_MS  100
 #define OFFERS        "relp_version=0\nrelp_software=lazaret," LAZARET_VERSION "\ncommands=syslog"
 
@@ -62,6 +63,7 @@ struct relp_sink {
     uint64_t offered; /* everything up to it has been taken */
     bool is_open;     /* the server has made its offers */
     bool refused;     /* something is to be sent again; nothing new until then */
+    bool is_ending;   /* nothing more is coming */
     bool went_well;   /* of this connection: an answer to a record */
 };
 
@@ -392,7 +394,18 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
 
 static void flush(struct laz_sink *sink)
 {
-    (void)sink; /* nothing is held back */
+    ((struct relp_sink *)sink)->is_ending = true; /* nothing is held back */
+}
+
+/* A receiver logs an error for each session that ends without a word. */
+static void take_leave(struct relp_sink *relp)
+{
+    char memory[LAZ_RELP_HEAD_MAX];
+    struct laz_buf frame;
+    laz_buf_init_fixed(&frame, memory, sizeof(memory));
+    laz_relp_put_head(&frame, laz_relp_txnr_after(relp->txnr), "close", 0);
+    laz_buf_char(&frame, '\n');
+    laz_stream_take_leave(relp->stream, frame.data, frame.len, LEAVE_MS);
 }
 
 static void free_event(struct event *event)
@@ -405,6 +418,9 @@ static void free_event(struct event *event)
 static void close_relp(struct laz_sink *sink)
 {
     struct relp_sink *relp = (struct relp_sink *)sink;
+    if (relp->is_open && relp->is_ending && relp->n_out == 0) {
+        take_leave(relp);
+    }
     laz_stream_free(relp->stream);
     laz_tls_free(relp->tls);
     free_event(relp->deadline);

@@ -68,7 +68,8 @@ struct laz_sink;
 LAZ_MUST_CHECK int laz_sink_open(const struct laz_ship_sink *config,
         const struct laz_sink_means *means, const struct laz_sink_owner *owner,
         struct laz_sink **ret, struct laz_err *err);
-void laz_sink_close(struct laz_sink *sink); /* at once; NULL is fine */
+/* At once; after a flush a sink may take 200 ms to say goodbye. NULL is fine. */
+void laz_sink_close(struct laz_sink *sink);
 
 /* The text is not kept. */
 enum laz_sink_answer laz_sink_offer(struct laz_sink *sink, const struct laz_sink_record *record);

@@ -36,8 +36,8 @@ static int check(const char *text, size_t length, struct laz_err *err)
     if (length <= START_LENGTH || memcmp(text, RECORD_START, START_LENGTH) != 0) {
         return laz_err_set(err, LAZ_E_SINK, 0, "it does not begin as a record");
     }
-    if (text[length - 1] != '\n') {
-        return laz_err_set(err, LAZ_E_SINK, 0, "it has no line feed at its end");
+    if (text[length - 2] != '}' || text[length - 1] != '\n') {
+        return laz_err_set(err, LAZ_E_SINK, 0, "it does not end as a record");
     }
     for (size_t i = 0; i < length - 1; i++) {
         unsigned char c = (unsigned char)text[i];

@@ -147,22 +147,19 @@ static enum laz_sink_answer send_message(struct datagram_sink *datagram, uint64_
         laz_sink_event_in(datagram->turn, 0);
         return LAZ_SINK_TAKEN;
     }
-    switch (errno) {
-    case EMSGSIZE:
+    if (errno == EMSGSIZE) {
         return reject_later(datagram, ticket, "it is longer than a datagram may be here");
-    case EAGAIN:
-        if (event_add(datagram->writable, NULL) == 0) {
-            return LAZ_SINK_NOT_NOW;
-        }
-        /* fall through */
-    case ENOBUFS:
-        laz_sink_event_in(datagram->turn, RETRY_MS);
-        return LAZ_SINK_NOT_NOW;
-    default:
-        datagram->failed = errno;
-        laz_sink_event_in(datagram->turn, 0);
+    }
+    if (errno == EAGAIN && event_add(datagram->writable, NULL) == 0) {
         return LAZ_SINK_NOT_NOW;
     }
+    if (errno == EAGAIN || errno == ENOBUFS) {
+        laz_sink_event_in(datagram->turn, RETRY_MS);
+        return LAZ_SINK_NOT_NOW;
+    }
+    datagram->failed = errno;
+    laz_sink_event_in(datagram->turn, 0);
+    return LAZ_SINK_NOT_NOW;
 }
 
 static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_record *record)

@@ -18,6 +18,8 @@
 #include "core/num.h"
 
 #define STREAM_CHUNK 8192
+/* Bytes; printed once there are so many: there can be any number of chains. */
+#define PIECE_SIZE (1U << 20)
 
 /* Everything that was read, kept until the verdicts are printed. */
 struct pieces {
@@ -266,7 +268,14 @@ static void put_verdict(struct laz_buf *buf, const struct laz_chain_verdict *ver
                 verdict->last_when.at);
     }
     if (verdict->integrity == LAZ_INTEGRITY_OK) {
-        laz_buf_str(buf, "  integrity     ok\n");
+        laz_buf_str(buf, "  integrity     ok");
+        if (verdict->unvouched > 0) {
+            laz_buf_printf(buf,
+                    "; but nothing vouches for %llu log records: others of their blocks are "
+                    "missing",
+                    (unsigned long long)verdict->unvouched);
+        }
+        laz_buf_char(buf, '\n');
     } else {
         laz_buf_printf(buf, "  integrity     broken at %llu: %s\n",
                 (unsigned long long)verdict->broken_seq, verdict->broken_why);
@@ -324,10 +333,22 @@ static void json_verdict(struct laz_json *json, const struct laz_chain_verdict *
     laz_json_u64(json, "last", verdict->last_seq);
     laz_json_u64(json, "records", verdict->records);
     laz_json_u64(json, "lost", verdict->lost);
+    laz_json_u64(json, "unvouched", verdict->unvouched);
     laz_json_u64(json, "tail", verdict->tail);
     laz_json_bytes(json, "last_ts", verdict->last_when.length > 0 ? verdict->last_when.at : "",
             verdict->last_when.length);
     laz_json_object_end(json);
+}
+
+/* Once there is enough of it. false: it cannot be, which has been said. */
+static bool print_piece(struct laz_buf *buf)
+{
+    if (buf->len < PIECE_SIZE) {
+        return true;
+    }
+    bool is_printed = laz_cli_print(buf, LAZ_EXIT_FINE) == LAZ_EXIT_FINE;
+    buf->len = 0;
+    return is_printed;
 }
 
 static int report_json(const struct laz_verify *verify, bool fine, uint64_t skipped)
@@ -343,6 +364,9 @@ static int report_json(const struct laz_verify *verify, bool fine, uint64_t skip
     laz_json_array(&json, "chains");
     for (size_t i = 0; i < laz_verify_count(verify); i++) {
         json_verdict(&json, laz_verify_at(verify, i));
+        if (!print_piece(&buf)) {
+            return LAZ_EXIT_FINDINGS;
+        }
     }
     laz_json_array_end(&json);
     laz_json_object(&json, "lines");
@@ -365,6 +389,9 @@ static int report(const struct laz_verify *verify, bool fine, uint64_t skipped)
     laz_verify_lines(verify, &lines);
     for (size_t i = 0; i < laz_verify_count(verify); i++) {
         put_verdict(&buf, laz_verify_at(verify, i));
+        if (!print_piece(&buf)) {
+            return LAZ_EXIT_FINDINGS;
+        }
     }
     put_lines(&buf, &lines, skipped);
     if (laz_verify_count(verify) == 0) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "audit/walk.h"
+#include "core/json.h"
 
 struct laz_verify {
     struct laz_entry *entries;
@@ -72,6 +73,26 @@ static int add_record(struct laz_verify *verify, struct laz_span record,
     return 0;
 }
 
+static bool is_utf8(struct laz_span text)
+{
+    for (size_t i = 0; i < text.length;) {
+        uint64_t word = 0;
+        if (text.length - i >= sizeof(word)) {
+            (void)memcpy(&word, text.at + i, sizeof(word));
+            if ((word & UINT64_C(0x8080808080808080)) == 0) {
+                i += sizeof(word);
+                continue;
+            }
+        }
+        size_t n = laz_utf8_length(text.at + i, text.length - i);
+        if (n == 0) {
+            return false;
+        }
+        i += n;
+    }
+    return true;
+}
+
 static int add_line(struct laz_verify *verify, const char *text, size_t length, struct laz_err *err)
 {
     struct laz_trail_line line;
@@ -80,10 +101,11 @@ static int add_line(struct laz_verify *verify, const char *text, size_t length, 
         verify->lines.foreign++;
         return 0;
     }
-    if (laz_trail_parse(record, &line)) {
+    bool is_text = is_utf8(record);
+    if (is_text && laz_trail_parse(record, &line)) {
         return add_record(verify, record, &line, err);
     }
-    if (laz_trail_is_unchained(record)) {
+    if (is_text && laz_trail_is_unchained(record)) {
         verify->lines.unchained++;
     } else {
         verify->lines.malformed++;

@@ -40,6 +40,7 @@ struct laz_chain_verdict {
     uint64_t last_seq;
     uint64_t records;          /* that are there, each once */
     uint64_t lost;             /* that gaps name */
+    uint64_t unvouched;        /* log records that are there, of blocks that cannot be checked */
     uint64_t tail;             /* behind the last signature */
     struct laz_span last_when; /* of the last record */
 };

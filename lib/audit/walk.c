@@ -28,7 +28,7 @@ struct walk {
     struct laz_range open_logs;
     bool has_open_missing;
     uint64_t open_bytes;
-    bool has_seen_block;
+    bool knows_open; /* where log records begin that no block has covered */
     bool has_gap;
     struct laz_seen continues; /* what the genesis says; is_continued is false if nothing */
     uint64_t *chained;         /* of each entry: how many in front of it are chained */
@@ -152,6 +152,15 @@ static const char *check_signature(
     return laz_signature_holds(key, line->h, line->signature) ? NULL : "the signature is wrong";
 }
 
+/* A SHA-256, or nothing. */
+static bool read_digest(struct laz_trail_reader *reader, const char *key)
+{
+    uint8_t digest[LAZ_SHA256_SIZE];
+    struct laz_span text;
+    return laz_trail_read_hex(reader, key, digest, sizeof(digest)) ||
+            (laz_trail_read_string(reader, key, &text) && text.length == 0);
+}
+
 /* Each of these returns what is wrong, or NULL. */
 static const char *on_genesis(struct walk *walk, const struct laz_trail_line *line)
 {
@@ -161,9 +170,8 @@ static const char *on_genesis(struct walk *walk, const struct laz_trail_line *li
     struct laz_seen before = {.is_continued = true};
     laz_trail_read_begin(&reader, line->members);
     if (!laz_trail_read_u64(&reader, "format", &format) || format != 1 ||
-            !laz_trail_read_string(&reader, "boot", &ignored) ||
-            !laz_trail_read_string(&reader, "policy", &ignored) ||
-            !laz_trail_read_string(&reader, "binary", &ignored) ||
+            !laz_trail_read_string(&reader, "boot", &ignored) || !read_digest(&reader, "policy") ||
+            !read_digest(&reader, "binary") ||
             !laz_trail_read_hex(&reader, "pk", walk->key, sizeof(walk->key))) {
         return "a genesis has other members";
     }
@@ -212,6 +220,7 @@ static const char *on_checkpoint(struct walk *walk, const struct laz_trail_line 
     if (walk->is_lost_known && lost != walk->lost) {
         return "a checkpoint counts other losses";
     }
+    walk->knows_open = true;
     const char *why = NULL;
     if (walk->knows_key) {
         why = epoch != walk->epoch ? "another epoch is due" : check_signature(line, walk->key);
@@ -296,7 +305,8 @@ static const char *on_gap(struct walk *walk, const struct laz_trail_line *line)
             !laz_trail_read_string(&reader, "why", &why) || !laz_trail_read_done(&reader)) {
         return "a gap has other members";
     }
-    if (range.first > range.last || range.last >= line->seq) {
+    if (range.first > range.last || range.last >= line->seq ||
+            (range.first == 0 && range.last > 0)) { /* place 0 is the genesis' */
         return "a gap names what is not before it";
     }
     walk->has_gap = walk->has_gap || count > 0 || bytes > 0;
@@ -308,6 +318,15 @@ static const char *on_gap(struct walk *walk, const struct laz_trail_line *line)
     }
     ranges_add(&walk->named, range.first, range.last);
     return check_range(walk, &range, count);
+}
+
+/* How many of a block's log records are there. */
+static uint64_t count_logs(
+        const struct walk *walk, const struct laz_trail_line *line, const struct laz_range *range)
+{
+    size_t first = find_place(walk, range->first);
+    size_t end = find_place(walk, range->last < line->seq ? range->last + 1 : line->seq);
+    return end <= first ? 0 : end - first - (walk->chained[end] - walk->chained[first]);
 }
 
 static const char *on_block(struct walk *walk, const struct laz_trail_line *line)
@@ -326,13 +345,13 @@ static const char *on_block(struct walk *walk, const struct laz_trail_line *line
         return "a block has other members";
     }
     /* the first one of a headless trail may cover what came before */
-    bool is_headless = walk->entries[0].seq > 0 && !walk->has_seen_block;
+    bool is_headless = walk->entries[0].seq > 0 && !walk->knows_open;
     bool covers = walk->has_open_logs && range.first == walk->open_logs.first &&
             range.last == walk->open_logs.last;
     bool is_whole = covers && !walk->has_open_missing;
     bool had_logs = walk->has_open_logs;
     uint64_t open_bytes = walk->open_bytes;
-    walk->has_seen_block = true;
+    walk->knows_open = true;
     walk->has_open_logs = false;
     walk->has_open_missing = false;
     walk->open_bytes = 0;
@@ -340,6 +359,7 @@ static const char *on_block(struct walk *walk, const struct laz_trail_line *line
         return "a block covers other log records";
     }
     if (!is_whole) {
+        walk->verdict->unvouched += count_logs(walk, line, &range);
         return NULL;
     }
     if (had_logs && laz_hasher_end(walk->block, seen, walk->err) < 0) {

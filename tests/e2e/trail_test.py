@@ -6,7 +6,6 @@ something: without any key, or with a key that he has got hold of. Every verdict
 agree is not enough. What the design does not catch is stated as well.
 """
 import copy
-import functools
 import json
 import random
 import re
@@ -15,83 +14,11 @@ import subprocess
 import cli
 import laz
 import trail_forge as forge
-import trail_verifier
 from cli import FOLDER, lazaret
 from laz import case, check, check_equal
+from trail_judge import CLOSED, FINE, KEYS, NO_H, OTHER, both, judged, make, place, product, records, said
 
-MAKE = laz.BIN.parent / "tests" / "trail_make"
 KEPT = laz.BIN.parent / "tests" / "trail_test.kept"  # the trail of a random edit that was judged wrongly
-KEYS = {epoch: bytes([epoch + 1]) * 32 for epoch in range(16)}   # of a victim whose keys can be stolen
-OTHER = {epoch: bytes([epoch + 101]) * 32 for epoch in range(16)}  # an attacker's own
-FINE = "ok closed single"
-NO_H = "0" * 64
-CLOSED = "event proc.exec /app\nlog one\nlog two\nblock\nevent seccomp.deny ptrace\ncheckpoint\nlog three\nfinal 0\n"
-
-
-@functools.cache
-def make(script):
-    done = subprocess.run([MAKE], input=script.encode(), capture_output=True, timeout=60, check=False)
-    laz.check_no_report(done.stderr.decode())
-    check_equal(done.returncode, 0, f"trail_make: {done.stderr.decode()}")
-    return done.stdout
-
-
-def records(script, keys=None):
-    """A trail as records; with `keys`, one whose writer had those."""
-    made = forge.decode(make(script))
-    return forge.seal(made, keys) if keys else made
-
-
-def place(record):
-    """A record as an anchor: (chain, seq, h)."""
-    return record["chain"], record["seq"], record["h"]
-
-
-def product(data, anchors=(), running=False):
-    """The finished process and its answer."""
-    (FOLDER / "trail").write_bytes(data)
-    words = [word for anchor in anchors for word in ("--anchor", ":".join(map(str, anchor)))]
-    done = lazaret("verify", "--json", *words, *(["--running"] if running else []), "trail")
-    answer = json.loads(done.stdout)
-    laz.check_equal(answer.pop("skipped"), 0, "files that were not read")
-    return done.returncode, answer
-
-
-def said(chain):
-    """The verdicts on a chain in one line: 'broken@5 closed single'."""
-    integrity = f"broken@{chain['broken_seq']}" if chain["integrity"] == "broken" else chain["integrity"]
-    uniqueness = f"forked@{chain['forked_seq']}" if chain["uniqueness"] == "forked" else chain["uniqueness"]
-    return f"{integrity} {chain['completeness']} {uniqueness}"
-
-
-def comparable(answer):
-    """All that two verifiers must agree about: of a broken chain not what is left of it (see the page)."""
-    chains = [{key: value for key, value in chain.items() if key != "why" and not (
-        chain["integrity"] == "broken" and key in ("completeness", "missing", "lost", "tail"))}
-        for chain in answer["chains"]]
-    return {**answer, "chains": sorted(chains, key=lambda chain: chain["chain"])}
-
-
-def both(name, data, anchors=(), running=False):
-    """The answer of both verifiers, who must agree; data is bytes or records."""
-    data = data if isinstance(data, bytes) else forge.encode(data)
-    code, theirs = product(data, anchors, running)
-    ours = trail_verifier.verify(data, anchors, running)
-    check_equal(comparable(theirs), comparable(ours), f"{name}: lazaret verify and the second verifier")
-    check_equal(code, 0 if ours["ok"] else 1, f"{name}: exit code")
-    return theirs
-
-
-def judged(name, data, expected, anchors=(), **counts):
-    """Both verifiers say of the only chain, or of each in the order of the list, what is expected, and count so."""
-    answer = both(name, data, anchors)
-    verdicts = [said(chain) for chain in answer["chains"]]
-    expected = [expected] if isinstance(expected, str) else expected
-    check_equal(sorted(verdicts), sorted(expected), f"{name}: verdicts")
-    for key, value in counts.items():
-        seen = answer["lines"][key] if key in answer["lines"] else answer["chains"][0][key]
-        check_equal(seen, value, f"{name}: {key}")
-    return answer
 
 
 # ---- Agreement ----
@@ -250,6 +177,70 @@ def torn():
     torn_trail = make("event a.b x\ncheckpoint\n") + b'{"lz":1,"ev":"a'
     laz.check_equal(product(torn_trail, running=True)[0], 0, "--running")
     laz.check_equal(product(torn_trail)[1]["lines"]["malformed"], 1, "without")
+
+
+@case("a record is UTF-8, all of it; what a transport puts in front need not be")
+def utf8():
+    line = (b'%s{"lz":1,"ev":"a.b","sev":1,"seq":0,"task":"","ctr":"","pid":1,"exe":"","obj":"%s","act":"",'
+            b'"ts":"2026-11-21T23:59:01.123456Z","d":{"msg":"%s"}}\n')
+    good = ("\u00e9", "\u20ac", "\ud7ff", "\ue000", "\U0001f600", "\U0010ffff", "1234567\u00e9", "12345678\u00e9")
+    bad = (b"\xff", b"\x80", b"\xc3", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf0\x9f\x98",
+           b"1234567\xc3", b"\xc3\xa912345\xe2\x82")
+    whole = make("event a.b x\nfinal 0\n")
+    for text in (word.encode() for word in good):
+        for place_of in ((b"", text, b""), (b"", b"", text)):
+            judged(f"{text}", whole + line % place_of, FINE, unchained=1, malformed=0)
+    for text in bad:
+        judged(f"{text} in front", whole + line % (text, b"", b""), FINE, unchained=1, malformed=0)
+        for place_of in ((b"", text, b""), (b"", b"", text)):
+            judged(f"{text}", whole + line % place_of, FINE, unchained=0, malformed=1)
+    lines = make("event a.b x\nevent a.b caf\nfinal 0\n").splitlines(keepends=True)
+    judged("of a chain", b"".join(lines[:2]) + lines[2].replace(b"caf", b"caf\xe9") + lines[3], "broken@3 truncated single",
+           malformed=1)
+
+
+@case("the genesis names policy and program by a digest, or not at all")
+def digests():
+    trail = records("event a.b x\nfinal 0\n", KEYS)
+    digest = "0123456789abcdef" * 4
+    for key in ("policy", "binary"):
+        for value in ("", digest):
+            judged(f"{key} {value}", lie(trail, 0, key, value), FINE)
+        for value in ("0", digest[1:], digest + "0", digest.upper(), "g" * 64, "web.yaml"):
+            answer = both(f"{key} {value}", lie(trail, 0, key, value))
+            check(said(answer["chains"][0]).startswith("broken@0 "), f"{key} {value}: {said(answer['chains'][0])}")
+
+
+@case("log records of a block that cannot be checked are counted, and told")
+def unvouched():
+    logs = "log a\nlog b\nblock\ndrop 1\nlog c\nlog d\nevent a.b x\nlog e\nblock\n"
+    trail = records(logs + "gap 4 4 1 80 full\nfinal 0\n")
+    judged("a gap names one of three", trail, "ok gap single", unvouched=2, lost=1)
+    judged("and another is missing", [r for r in trail if r["seq"] != 7], "ok truncated single", unvouched=1, missing=1)
+    judged("all of a block", [r for r in trail if r["seq"] not in (1, 2)], "ok truncated single", unvouched=2, missing=2)
+    judged("of two blocks", [r for r in trail if r["seq"] != 1], "ok truncated single", unvouched=3, missing=1)
+    judged("headless inside a block", trail[2:], "ok headless single", unvouched=3)
+    judged("headless in front of a block", trail[1:], "ok headless single", unvouched=2)
+    judged("no block yet", trail[:6], "ok truncated single", unvouched=0)
+    (FOLDER / "trail").write_bytes(forge.encode(trail))
+    out = human("trail", expect=1)[0]
+    check("integrity     ok; but nothing vouches for 2 log records: others of their blocks are missing\n" in out, out)
+
+
+@case("any number of chains is printed, in both forms")
+def many_chains():
+    line = make("event a.b x\nfinal 0\n").splitlines()[1]
+    chain = json.loads(line)["chain"].encode()
+    names = [b"%032x" % number for number in range(100000)]
+    (FOLDER / "trail").write_bytes(b"\n".join(line.replace(chain, name) for name in names))
+    answer = json.loads(lazaret("verify", "--json", "trail", expect=1).stdout)
+    check_equal([chain["chain"].encode() for chain in answer["chains"]], names, "chains")
+    check_equal(answer["lines"]["malformed"], 0, "the end of the answer")
+    out = human("trail", expect=1)[0]
+    check_equal(out.count("\nchain ") + out.startswith("chain "), len(names), "chains of the text")
+    done = subprocess.run([cli.LAZARET, "verify", "--json", "trail"], cwd=FOLDER, stdout=open("/dev/full", "wb"),
+                          stderr=subprocess.PIPE, timeout=60, check=False)
+    check(done.returncode == 1 and done.stderr.count(b"standard output") == 1, f"a full disk: {done.stderr}")
 
 
 @case("the first record is the genesis, not a line of the workload")
@@ -444,7 +435,7 @@ def fork():
 def beside_a_gap():
     trail = records("log a\ndrop 1\nlog b\nlog c\nblock\ngap 2 2 1 80 full\nfinal 0\n")
     trail[1]["d"]["msg"] = "nothing"
-    judged("beside a gap", trail, "ok gap single")
+    judged("beside a gap", trail, "ok gap single", unvouched=2)
     whole = records("log a\nlog c\nblock\nfinal 0\n")
     whole[1]["d"]["msg"] = "nothing"
     judged("no gap", whole, "broken@3 closed single")

@@ -117,7 +117,7 @@ SIGNATURE = re.compile(rb'(?P<member>,"sig":"(?P<value>%(g)s)")\}\}\Z' % WORDS)
 KINDS = {"chain.genesis": 0, "chain.checkpoint": 2, "chain.gap": 3, "chain.final": 4, "log.block": 5}
 SIGNED = ("chain.genesis", "chain.checkpoint", "chain.final")
 FORMS = {ev: re.compile(form % WORDS) for ev, form in {
-    "chain.genesis": rb'\{"format":1,"boot":%(s)s,"policy":%(s)s,"binary":%(s)s,"pk":"%(h)s",'
+    "chain.genesis": rb'\{"format":1,"boot":%(s)s,"policy":"(?:%(h)s)?","binary":"(?:%(h)s)?","pk":"%(h)s",'
                      rb'"before":(?:null|\{"chain":"%(c)s","seq":%(n)s,"h":"%(h)s"\}),"sig":"%(g)s"\}',
     "chain.checkpoint": rb'\{"epoch":%(n)s,"records":%(n)s,"lost":%(n)s,"anchors":%(a)s,"pk":"%(h)s","sig":"%(g)s"\}',
     "chain.gap": rb'\{"first":%(n)s,"last":%(n)s,"count":%(n)s,"bytes":%(n)s,"why":%(s)s\}',
@@ -170,6 +170,10 @@ def read_line(line):
     if at < 0:
         return "foreign"
     line = line[at:]
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "malformed"
     match = RECORD.fullmatch(line) if len(line) < LINE_MAX else None
     if not match or int(match["seq"]) > U64_MAX or abs(int(match["pid"])) > PID_MAX:
         return "malformed"
@@ -201,6 +205,7 @@ class Walk:
         self.h = self.key = self.epoch = self.checkpoint = None
         self.final = False
         self.lost, self.is_lost_known = 0, self.start == 0
+        self.unvouched = 0           # log records that are there, of blocks that cannot be checked
 
     def broken_at(self):
         """(seq, why) of the first record at which something is wrong, or None."""
@@ -277,16 +282,19 @@ class Walk:
 
     def on_block(self, record, d):
         first, last = d["first"], d["last"]
-        if self.is_open_known:
-            self.must(self.open <= first <= last < record.seq, "names what is not before it")
-            self.must(not self.log_places(self.open, first - 1), "log records before it")
-            self.must(not self.log_places(last + 1, record.seq - 1), "log records behind it")
-            self.must(not self.chained_between(first, first) and not self.chained_between(last, last), "ends")
+        rules = {"names what is not before it": self.open <= first <= last < record.seq,
+                 "log records before it": not self.log_places(self.open, first - 1),
+                 "log records behind it": not self.log_places(last + 1, record.seq - 1),
+                 "ends": not self.chained_between(first, first) and not self.chained_between(last, last)}
+        for why, holds in rules.items():
+            self.must(holds or not self.is_open_known, why)
         self.open, self.is_open_known = record.seq + 1, True
-        there = [self.logs[seq] for seq in sorted(s for s in self.logs if first <= s <= last)]
-        if there and first >= self.start and len(there) == self.log_places(first, last):
+        there = [self.logs[seq] for seq in sorted(s for s in self.logs if first <= s <= last and s < record.seq)]
+        if all(rules.values()) and len(there) == self.log_places(first, last):
             text = b"".join(r.line + b"\n" for r in there)
             self.must(d["bytes"] == len(text) and d["sha256"] == hashlib.sha256(text).hexdigest(), "log records")
+        else:
+            self.unvouched += len(there)
 
 
 # ---- A chain, and all that knows of it ----
@@ -348,11 +356,12 @@ class Chain:
                   "uniqueness": "forked" if forks else "single"}
         if forks:
             answer["forked_seq"] = min(forks)
-        broken = Walk(records).broken_at() if records else None
+        walk = Walk(records) if records else None
+        broken = walk.broken_at() if walk else None
         if broken:
             answer.update(integrity="broken", broken_seq=broken[0], why=broken[1])
         answer.update(first=records[0].seq if records else 0, last=records[-1].seq if records else 0,
-                      records=len(records), lost=self.lost(records), tail=0,
+                      records=len(records), lost=self.lost(records), unvouched=walk.unvouched if walk else 0, tail=0,
                       last_ts=records[-1].ts if records else "")
         if records:
             signed = [r.seq for r in records if r.sig]

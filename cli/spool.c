@@ -199,6 +199,8 @@ static int read_image(struct reading *reading, uint32_t number, const struct laz
         laz_cleanup_buf struct laz_buf text;
         laz_buf_init_heap(&text, LINE_MAX_SIZE);
         laz_buf_printf(&text, ": %s", wrong);
+        settle(reading, NULL);
+        reading->before.is_there = false;
         found(reading, number, text.data);
         return 0;
     }
@@ -227,6 +229,8 @@ static int read_segment(struct reading *reading, uint32_t number, struct laz_err
         if (opening.kind == LAZ_E_MEMORY) {
             return laz_err_set(err, opening.kind, 0, "%s", opening.message);
         }
+        settle(reading, NULL);
+        reading->before.is_there = false;
         found(reading, number, " is no file that can be read");
         return 0;
     }

@@ -18,6 +18,7 @@
 #include "core/fd.h"
 
 #define ADDRESSES_MAX   16
+#define WHY_MAX         160 /* an address and strerror */
 #define LOOKUP_TIMEOUT  "2" /* seconds for each question */
 #define LOOKUP_ATTEMPTS "3"
 
@@ -45,7 +46,7 @@ struct laz_dial {
     int fd;
     struct event *timer;
     struct event *writable;
-    char why[256];
+    char why[WHY_MAX];
 };
 
 static void connect_next(struct laz_dial *dial);

@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#define WHY_MAX      200         /* OpenSSL's longest reason, and what is in front of it */
 #define READ_AT_MOST (64U << 10) /* bytes that wait for us; more stay with the peer */
 
 /* Invariant: is_up only while there is a bufferevent. */
@@ -73,7 +74,7 @@ static void describe(const struct laz_stream *stream, short what, char *ret, siz
     int sys_errno = EVUTIL_SOCKET_ERROR();
     SSL *session = stream->tls == NULL ? NULL : bufferevent_openssl_get_ssl(stream->connection);
     const char *where = stream->is_up ? "" : "during the handshake: ";
-    char why[192] = "";
+    char why[WHY_MAX] = "";
     if (session != NULL) {
         laz_tls_why(session, bufferevent_get_openssl_error(stream->connection), why, sizeof(why));
     }
@@ -87,7 +88,7 @@ static void describe(const struct laz_stream *stream, short what, char *ret, siz
 static void on_event(struct bufferevent *connection, short what, void *context)
 {
     struct laz_stream *stream = context;
-    char why[256];
+    char why[2 * WHY_MAX];
     if ((what & BEV_EVENT_CONNECTED) == 0) {
         describe(stream, what, why, sizeof(why));
         stream->is_up = false; /* nothing can be said any more */

@@ -81,8 +81,9 @@ static int set_reason(struct laz_err *err, const char *path, const char *what)
 /* Nobody is asked for a passphrase. */
 static int no_passphrase(char *text, int size, int writing, void *context)
 {
-    (void)text;
-    (void)size;
+    if (size > 0) {
+        text[0] = '\0';
+    }
     (void)writing;
     (void)context;
     return -1;

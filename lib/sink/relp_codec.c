@@ -161,24 +161,31 @@ int laz_relp_read_answer(
     return 0;
 }
 
+/* Whether a list with commas has the word. */
+static bool has_word(const char *list, const char *end, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = list; at < end;) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *word_end = comma == NULL ? end : comma;
+        if ((size_t)(word_end - at) == length && memcmp(at, word, length) == 0) {
+            return true;
+        }
+        at = word_end + 1;
+    }
+    return false;
+}
+
 bool laz_relp_offers_syslog(const char *data, size_t length)
 {
     static const char key[] = "commands=";
-    static const char word[] = "syslog";
     for (const char *line = data, *end = data + length; line < end;) {
         const char *feed = memchr(line, '\n', (size_t)(end - line));
         const char *line_end = feed == NULL ? end : feed;
-        size_t left = (size_t)(line_end - line);
-        if (left > sizeof(key) - 1 && memcmp(line, key, sizeof(key) - 1) == 0) {
-            const char *at = line + sizeof(key) - 1;
-            while (at < line_end) {
-                const char *comma = memchr(at, ',', (size_t)(line_end - at));
-                size_t n = (size_t)((comma == NULL ? line_end : comma) - at);
-                if (n == sizeof(word) - 1 && memcmp(at, word, n) == 0) {
-                    return true;
-                }
-                at += n + 1;
-            }
+        if ((size_t)(line_end - line) > sizeof(key) - 1 &&
+                memcmp(line, key, sizeof(key) - 1) == 0 &&
+                has_word(line + sizeof(key) - 1, line_end, "syslog")) {
+            return true;
         }
         line = line_end + 1;
     }

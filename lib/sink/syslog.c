@@ -15,6 +15,7 @@
 
 #define UNWRITTEN_MAX (256U << 10) /* bytes; a longer record goes alone */
 #define COUNT_MAX     16           /* bytes in front of a message: its length and a blank */
+#define READ_BYTES    1024
 #define NO_MEMORY_MS  100
 
 /* Invariant: arrived <= sent <= offered. */
@@ -53,7 +54,7 @@ static void on_up(void *context)
 static void on_can_read(void *context)
 {
     const struct syslog_sink *syslog = context;
-    char bytes[1024];
+    char bytes[READ_BYTES];
     while (laz_stream_read(syslog->stream, bytes, sizeof(bytes)) > 0) {
     }
 }

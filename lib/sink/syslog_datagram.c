@@ -105,15 +105,15 @@ static void on_failed(void *context, const char *why)
 static void connect_unix(struct datagram_sink *datagram)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    laz_cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     (void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", datagram->sink.config->path);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&at, sizeof(at)) != 0) {
-        go_down(datagram, strerror(errno));
+        int failed = errno;
+        laz_fd_close(&fd);
+        go_down(datagram, strerror(failed));
         return;
     }
-    int connected = fd;
-    fd = -1;
-    on_connected(datagram, connected);
+    on_connected(datagram, fd);
 }
 
 static void try_again(struct laz_sink *sink)

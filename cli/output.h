@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How lazaret speaks: results on standard output, whole or not at all (but verdicts on trails, of
- * which there can be any number, in pieces); errors on standard error, by
- * the catalogue's name and with its remedy. With --json both are one object on standard output.
+ * which there can be any number, in pieces); errors on standard error, by the catalogue's name and
+ * with its remedy. With --json both are one object on standard output.
  */
 #ifndef LAZ_CLI_OUTPUT_H
 #define LAZ_CLI_OUTPUT_H

@@ -25,6 +25,9 @@ struct laz_document {
 /* Fill document->at from document->root; the nodes' field, number and key_number are set. */
 void laz_check(struct laz_document *document, struct laz_report *report);
 
+/* What is wrong with the sinks and patterns of a file, each by itself. After laz_check. */
+void laz_check_shipping(struct laz_document *document, struct laz_report *report);
+
 /* The child of a mapping that belongs to this field, if it is there and usable. */
 struct laz_node *laz_check_child(const struct laz_node *mapping, enum laz_field_id field);
 

@@ -102,9 +102,6 @@ LAZ_MUST_CHECK int laz_user_resolve(const struct laz_policy_source *source, cons
 LAZ_MUST_CHECK int laz_group_resolve(const struct laz_policy_source *source, const char *text,
         uint32_t *ret_gid, struct laz_err *err);
 
-/* sinks.c: does each sink of a file have what its type needs, and nothing else? */
-void laz_sinks_check(struct laz_merge *merge, struct laz_document *document);
-
 /* complete.c: what only the whole policy shows; and the list of relaxations. */
 void laz_complete(struct laz_merge *merge);
 void laz_complete_shipping(struct laz_merge *merge);

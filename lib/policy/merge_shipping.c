@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "core/pattern.h"
 #include "policy/address.h"
 #include "policy/merge.h"
 
@@ -62,36 +61,16 @@ static void merge_texts(
     }
 }
 
-static void check_pattern(struct laz_merge *merge, struct laz_node *node, enum laz_pattern_use use)
-{
-    struct laz_pattern *pattern = NULL;
-    struct laz_err err = {0};
-    if (node == NULL || node->is_bad) {
-        return;
-    }
-    if (laz_pattern_new(node->text, use, &pattern, &err) < 0) {
-        laz_report_node(merge->report, err.kind, node, "%s", err.message);
-    }
-    laz_pattern_free(pattern);
-}
-
 void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document)
 {
     struct laz_shipping *shipping = &merge->policy->shipping;
     struct laz_node *patterns = document->at[LAZ_FIELD_REDACT_PATTERNS];
     struct laz_node *literals = document->at[LAZ_FIELD_REDACT_LITERALS];
-    laz_sinks_check(merge, document);
-    check_pattern(merge, document->at[LAZ_FIELD_MULTILINE_START], LAZ_PATTERN_LINE);
-    check_pattern(merge, document->at[LAZ_FIELD_REDACT_MRN], LAZ_PATTERN_NUMBER);
     merge_sinks(merge, document->at[LAZ_FIELD_SINKS]);
     for (struct laz_node *node = laz_check_item(patterns, NULL); node != NULL;
             node = laz_check_item(patterns, node)) {
         shipping->config.redact |= (uint8_t)(1U << node->number);
         shipping->redact_pos[node->number] = node->pos;
-    }
-    if (laz_check_item(literals, NULL) != NULL) {
-        laz_report_warning(merge->report, literals,
-                "everybody can read a policy: no place for what is secret in itself");
     }
     merge_texts(merge, literals, &shipping->literals, LAZ_SHIP_LITERALS_MAX);
     merge_texts(

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sinks of one file, each by itself: has it what its type needs, and nothing that another type
- * needs?
+ * What one file says about records, beyond its types: has each sink what its type needs, and
+ * nothing that another type needs? Can the patterns be compiled?
  */
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/pattern.h"
 #include "policy/address.h"
-#include "policy/merge.h"
+#include "policy/check.h"
 
 #define TYPE(id) (1U << LAZ_SINK_##id)
 
@@ -24,12 +25,12 @@ static const struct {
         {LAZ_FIELD_SINK_WINDOW, TYPE(RELP)},
 };
 
-static void check_keys(struct laz_merge *merge, struct laz_node *sink, enum laz_sink_type type)
+static void check_keys(struct laz_report *report, struct laz_node *sink, enum laz_sink_type type)
 {
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         struct laz_node *node = laz_check_child(sink, keys[i].field);
         if (node != NULL && (keys[i].types >> type & 1) == 0) {
-            laz_report_key(merge->report, LAZ_E_POLICY_INVALID, node,
+            laz_report_key(report, LAZ_E_POLICY_INVALID, node,
                     "a sink of type \"%s\" has no such key", laz_sink_type_name(type));
         }
     }
@@ -40,11 +41,11 @@ static bool is_true(const struct laz_node *node)
     return node != NULL && node->number != 0;
 }
 
-static void check_needed(struct laz_merge *merge, struct laz_node *sink, enum laz_field_id field,
+static void check_needed(struct laz_report *report, struct laz_node *sink, enum laz_field_id field,
         enum laz_sink_type type)
 {
     if (laz_check_child(sink, field) == NULL) {
-        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, sink,
+        laz_report_node(report, LAZ_E_POLICY_INVALID, sink,
                 "a sink of type \"%s\" needs the key \"%s\"", laz_sink_type_name(type),
                 laz_field_at(field)->key);
     }
@@ -52,26 +53,26 @@ static void check_needed(struct laz_merge *merge, struct laz_node *sink, enum la
 
 /* Keys that make no sense with this transport. */
 static void check_transport(
-        struct laz_merge *merge, struct laz_node *sink, enum laz_transport transport)
+        struct laz_report *report, struct laz_node *sink, enum laz_transport transport)
 {
     struct laz_node *path = laz_check_child(sink, LAZ_FIELD_SINK_PATH);
     struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
     bool is_unix = transport == LAZ_TRANSPORT_UNIX;
     static const enum laz_field_id of_hosts[] = {LAZ_FIELD_SINK_TO, LAZ_FIELD_SINK_PLAIN};
     if (path != NULL && !is_unix) {
-        laz_report_key(merge->report, LAZ_E_POLICY_INVALID, path,
+        laz_report_key(report, LAZ_E_POLICY_INVALID, path,
                 "goes with \"transport: unix\" alone; another host is named by \"to\"");
     }
     for (size_t i = 0; is_unix && i < sizeof(of_hosts) / sizeof(of_hosts[0]); i++) {
         struct laz_node *node = laz_check_child(sink, of_hosts[i]);
         if (node != NULL) {
-            laz_report_key(merge->report, LAZ_E_POLICY_INVALID, node,
+            laz_report_key(report, LAZ_E_POLICY_INVALID, node,
                     "with \"transport: unix\" there is no other host; the socket is named by "
                     "\"path\"");
         }
     }
     if (tls != NULL && transport != LAZ_TRANSPORT_TLS) {
-        laz_report_key(merge->report, LAZ_E_POLICY_INVALID, tls,
+        laz_report_key(report, LAZ_E_POLICY_INVALID, tls,
                 "goes with \"transport: tls\" alone, not with \"%s\"",
                 laz_transport_name(transport));
     }
@@ -80,7 +81,7 @@ static void check_transport(
 /* Where records leave this host they are encrypted, or the policy says in so many words that they
  * are not. */
 static void check_encryption(
-        struct laz_merge *merge, struct laz_node *sink, enum laz_transport transport)
+        struct laz_report *report, struct laz_node *sink, enum laz_transport transport)
 {
     struct laz_node *to = laz_check_child(sink, LAZ_FIELD_SINK_TO);
     struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
@@ -91,29 +92,29 @@ static void check_encryption(
     }
     if (tls != NULL) {
         if (is_true(plain)) {
-            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, plain,
+            laz_report_node(report, LAZ_E_POLICY_INVALID, plain,
                     "with \"tls\" it is not plain: say one of the two");
         }
         if ((laz_check_child(tls, LAZ_FIELD_SINK_TLS_CERT) == NULL) !=
                 (laz_check_child(tls, LAZ_FIELD_SINK_TLS_KEY) == NULL)) {
-            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, tls,
+            laz_report_node(report, LAZ_E_POLICY_INVALID, tls,
                     "\"cert\" and \"key\" go together: one is missing");
         }
         return;
     }
     if (laz_check_child(sink, LAZ_FIELD_SINK_TRANSPORT) != NULL && transport == LAZ_TRANSPORT_TLS) {
-        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, sink,
+        laz_report_node(report, LAZ_E_POLICY_INVALID, sink,
                 "\"transport: tls\" needs the key \"tls\", with \"ca\" at least");
         return;
     }
     if (!is_true(plain) && !laz_host_is_loopback(address.host, address.host_length)) {
-        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, to,
+        laz_report_node(report, LAZ_E_POLICY_INVALID, to,
                 "records would travel to another host unencrypted: say \"tls: {ca: FILE}\", or "
                 "\"plain: true\", a relaxation");
     }
 }
 
-static void check_one(struct laz_merge *merge, struct laz_node *sink)
+static void check_one(struct laz_report *report, struct laz_node *sink)
 {
     const struct laz_node *said = laz_check_child(sink, LAZ_FIELD_SINK_TYPE);
     const struct laz_node *transport_said = laz_check_child(sink, LAZ_FIELD_SINK_TRANSPORT);
@@ -125,26 +126,25 @@ static void check_one(struct laz_merge *merge, struct laz_node *sink)
     enum laz_sink_type type = (enum laz_sink_type)said->number;
     enum laz_transport transport =
             transport_said == NULL ? LAZ_TRANSPORT_TLS : (enum laz_transport)transport_said->number;
-    check_keys(merge, sink, type);
+    check_keys(report, sink, type);
     if (classes != NULL && laz_check_item(classes, NULL) == NULL) {
-        laz_report_node(
-                merge->report, LAZ_E_POLICY_INVALID, classes, "empty: nothing would go there");
+        laz_report_node(report, LAZ_E_POLICY_INVALID, classes, "empty: nothing would go there");
     }
     if (sink->has_bad) {
         return;
     }
     bool is_unix = type == LAZ_SINK_SYSLOG && transport == LAZ_TRANSPORT_UNIX;
     if (type == LAZ_SINK_SYSLOG) {
-        check_transport(merge, sink, transport);
+        check_transport(report, sink, transport);
     }
     if (type == LAZ_SINK_FILE || is_unix) {
-        check_needed(merge, sink, LAZ_FIELD_SINK_PATH, type);
+        check_needed(report, sink, LAZ_FIELD_SINK_PATH, type);
     } else if (type != LAZ_SINK_STDOUT) {
-        check_needed(merge, sink, LAZ_FIELD_SINK_TO, type);
-        check_encryption(merge, sink, transport);
+        check_needed(report, sink, LAZ_FIELD_SINK_TO, type);
+        check_encryption(report, sink, transport);
     }
     if (type == LAZ_SINK_STDOUT && is_true(required)) {
-        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, required,
+        laz_report_node(report, LAZ_E_POLICY_INVALID, required,
                 "nobody acknowledges what goes to standard output");
     }
 }
@@ -163,19 +163,40 @@ static const struct laz_node *find_earlier(struct laz_node *list, const struct l
     return NULL;
 }
 
-void laz_sinks_check(struct laz_merge *merge, struct laz_document *document)
+static void check_pattern(
+        struct laz_report *report, struct laz_node *node, enum laz_pattern_use use)
+{
+    struct laz_pattern *pattern = NULL;
+    struct laz_err err = {0};
+    if (node == NULL || node->is_bad) {
+        return;
+    }
+    if (laz_pattern_new(node->text, use, &pattern, &err) < 0) {
+        laz_report_node(report, err.kind, node, "%s", err.message);
+    }
+    laz_pattern_free(pattern);
+}
+
+void laz_check_shipping(struct laz_document *document, struct laz_report *report)
 {
     struct laz_node *list = document->at[LAZ_FIELD_SINKS];
+    struct laz_node *literals = document->at[LAZ_FIELD_REDACT_LITERALS];
     for (struct laz_node *sink = laz_check_item(list, NULL); sink != NULL;
             sink = laz_check_item(list, sink)) {
         const struct laz_node *earlier = find_earlier(list, sink);
         if (earlier != NULL) {
             struct laz_quoted quoted;
-            laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
+            laz_report_node(report, LAZ_E_POLICY_INVALID,
                     laz_check_child(sink, LAZ_FIELD_SINK_NAME),
                     "%s is the name of another sink, at line %" PRIu32,
                     laz_quote(&quoted, earlier->text, earlier->length), earlier->pos.line);
         }
-        check_one(merge, sink);
+        check_one(report, sink);
+    }
+    check_pattern(report, document->at[LAZ_FIELD_MULTILINE_START], LAZ_PATTERN_LINE);
+    check_pattern(report, document->at[LAZ_FIELD_REDACT_MRN], LAZ_PATTERN_NUMBER);
+    if (laz_check_item(literals, NULL) != NULL) {
+        laz_report_warning(report, literals,
+                "everybody can read a policy: no place for what is secret in itself");
     }
 }

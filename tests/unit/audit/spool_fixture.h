@@ -3,8 +3,8 @@
  * Spools for tests: a folder of their own, blocks whose content follows from their number, files
  * that are taken out, changed and put back, and the end of a writer that is killed.
  */
-#ifndef LAZ_TESTS_UNIT_AUDIT_SPOOL_FIXTURE_H
-#define LAZ_TESTS_UNIT_AUDIT_SPOOL_FIXTURE_H
+#ifndef LAZ_AUDIT_SPOOL_FIXTURE_H
+#define LAZ_AUDIT_SPOOL_FIXTURE_H
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -127,6 +127,7 @@ static inline void kill_writer(struct laz_spool *spool)
 /* ---- Blocks ---- */
 
 #define TEXT_MAX (512 * 1024)
+#define SMALL    300 /* bytes of a block's records */
 
 /* The records of block `n`: `size` bytes that no other block has, ended by a line feed. */
 static inline size_t text_of(uint32_t n, size_t size, char *ret)

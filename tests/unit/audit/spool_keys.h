@@ -2,8 +2,8 @@
  *
  * Keys for tests of the spool; made for them and good for nothing else.
  */
-#ifndef LAZ_TESTS_UNIT_AUDIT_SPOOL_KEYS_H
-#define LAZ_TESTS_UNIT_AUDIT_SPOOL_KEYS_H
+#ifndef LAZ_AUDIT_SPOOL_KEYS_H
+#define LAZ_AUDIT_SPOOL_KEYS_H
 
 /* clang-format off */
 static const char x25519_private[] =
@@ -28,66 +28,65 @@ static const char other_public[] =
 
 static const char rsa_private[] =
         "-----BEGIN PRIVATE KEY-----\n"
-        "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQCwusshhqdnfcc1\n"
-        "Uu10XyWfFHdGsXVlI4MPIPvkf2bkryj83p0vTzaXUZGLOCt0pxRpr4hQVd0bFKCA\n"
-        "j7jrLfZ+Of7yJlOGeeLWeWvgxH3GK9dfcJlvpYfGwwS1KloTaaISLFjqBLFT0Wi7\n"
-        "7BMf8j0dEbaU8joqpqGIorviw7j3orxN14l/43PG5ZL+A4BNFwmIP699gJiDCg42\n"
-        "K7B4mj98P5XT1ozUdQ4LIZrnhc8CjedN2nTkdOFlyvrzbmSHgbskQPE/XqypJ1O+\n"
-        "8uDErwHAjN8nrHNbCtd6Akeey/vU0PGg73NITA+bA0E+VGhme6Aziey/TWLIGHNs\n"
-        "pjTj434xAgMBAAECggEAJCTLsutaVNbbNTtkz2I/LDnwC+/yqbDZ1rAA/DIXHcl5\n"
-        "+T9hB8IsUMWwnbeq4YRjLxskZoOtAOMW0Twzjjub+CRN0QHIHs5SN1llV/Zvn6Yr\n"
-        "ObxqUPRaYKrVTWTgP6ygphVWSOQVTSZchGRrY+LznzyWaf9hKIRkMHDRurabH1/c\n"
-        "Yqhrp4YgVF+NmekBBGbTPDUODgFArthBrGGSaPinF19jS7bjMdaozIbvpS6cNUvl\n"
-        "J/aXbuEOty8R2kgF+qIA0o3E6rCzQMToU5neTAgBCEHiob99xJttRwHJ1YrEYrSn\n"
-        "KvX+W+rXmEr2NpxVIbGSbjWZ3+DqvkDPyjCNb8OvLQKBgQDlMVebJVcvK0Mww/Bl\n"
-        "AoqzHRpXlQm/MF1SJRlx1e9DWBQgo+gTmz7c5iQJC2e4ZmDsSNG8ck7pukJS7JLh\n"
-        "gJo8IixbfrYGhqPG7yuuxNT03fYFohYhkBKaa2c1QhNt9viJKyV6Ht0kRxEeoqc2\n"
-        "qS4Ob98O0HNXW3UA/ppShGsNLQKBgQDFZpAmgiCCbLLc0eW1KU7UJITGibpZVUEe\n"
-        "+PyIOe7GG3rPQ9IOAI8/RSGM8uwyZH9oJjrJtnRNvShTWbhA2QlNv6AiPz2jbZGD\n"
-        "1aSPR7upSLLXtt86Y437xmlvK+x0YNwop6fTghm4KWBAHbFuCYRdTlYkp8VXxJoM\n"
-        "jljm6Gn/lQKBgQDZeUpxcqsZnOlymlm+3vyRHKpkNI09Fz1VttJADAmuUyM2HZEX\n"
-        "GZY6sT28P1A5zxtk2Wv6blSmvxAz8zskMo0nRh3k64T5CETbfRJsEWUovHy3t6dc\n"
-        "TYL5d7RE+t/I1jHaplA3YpXf2HdMJHaaDUogdNKpEe6AE84gFXaFmhSiOQKBgQC7\n"
-        "B7ggpD5FFNRLIJxyDxdfLNKYgboMFhjDTcmHEMzI6xRq+Kk3FxSiL8/gCfH8tPd6\n"
-        "KG6e275KQaTJhEJtPrXv8lW43Q57n761mGB4WNDXTcgVVnEek2DdYlpXONiqU3OF\n"
-        "GYSLg8L2mE1XskqAJYhCF4zK4iK6S85hgyV8ckysGQKBgHMUfcEac1BR3URJ7JT2\n"
-        "WxI15jdD5mi9vNGMNheME/GCuMyWu2KPZ/iiSCUXwhrW4CeSwKXHgfOe81Zmzn3V\n"
-        "iBiu6jg5W7wbxEblXZIxj/zayy2zbaF0pRk7n4/xbDCLGR0Vd+Bzia8HBBugGO7q\n"
-        "XHT3q6SlMestls6oXV2B9anw\n"
+        "MIIEvwIBADANBgkqhkiG9w0BAQEFAASCBKkwggSlAgEAAoIBAQC5IQWxoYKKEhfF\n"
+        "iLekXCYuVv529bB0t6WcwlYTtZDl0w9+lxyu2vlCQHTYG7p6SnsNgfyWkxnCBRLT\n"
+        "Ozl/IMtrcHmpV4y5g1LhjmWfN3aGNMFXhhwMY/+aQOZiqX9EzK1XRZtly7TBrCKv\n"
+        "w66smpZd1sj/nCKDIx1Nq6A2bG0kpELwPW+4VJrUm54my/zUOx/dqXq1r/lmYzQM\n"
+        "Qc954P2rZYhreujy23axXJZtcaGRQiJD9XbdfR+mk2kggcHbpD2z74J3OAGilir3\n"
+        "pMJXDd3DFolEGyDeUxntaXudR8Gu2/Buq82PuW4/aC0JfGdGBTiHhFfAZXpMUIq+\n"
+        "nLh7KfEzAgMBAAECggEANn7+ChgdMT+6N6/TP1LQ+nspVSNl2jXlTov2gr7D9KN4\n"
+        "wC8DhoV3MoV+387pye364zMMg9axkmej7wJUHpQszWfCqJLZHhMGZtdgGspc3YzS\n"
+        "DU2xHASjzWilaQ20JTCLJlGbORAKGajuXQcheDXZZa5AZN41Wp0PlzmaY+rvBgXE\n"
+        "cwLEkuEB3SkXNR8b1Ob6tq7bjnHR0bf08zD6Qe7Ofz0F7UGxxshSjrLZpsHeH0TF\n"
+        "hH39UfazvkEPZrR7L2Cj9xXjWBID3wzryLjhAfHlzkrnkBGO2j6pYodqSWYS/KeI\n"
+        "9JxQ3ZhMMS1zvBpiMDJiBo1qBZKq17kvHpwV7GX4QQKBgQDamljtk1CZF2Z+mHnk\n"
+        "waAJePf7UyBeY79i8CJBnW6Ej9D7lYfnpZFW9bd/YUQuWXU/wzgacEryLawS9Ufn\n"
+        "YBiBnYsuyQK4lIQKcs+aM4knwpK0B7ct4A/3uuYyaM76wMR+yhys/ffjkiS68QcT\n"
+        "rUTl2GZy3Da0Ftkdcms+A6f+WQKBgQDYzLGccy4WrTEIAzkUyBlC55C32AGrNJ3j\n"
+        "wHu7rsj8c3xHD0eSoDli5BKIxkdk3x6430epLezwoY0vviZ0XEjdKMklDRhpQoCZ\n"
+        "kfzIqkztoFOPPQMzU9vLL17c6btVQG/MkLDQE4TLrdNUq0y+aRQohuPsmeqCV5iQ\n"
+        "R4hqKkdyawKBgQCSwvMXNUL0NQijz3xufywRj/x05/8gP7l7FBr7kFVlfCRi86YV\n"
+        "eEvWZQs34rZio76a+1aMMX2vj8gpxjDq/tIVGw8Zbux7vYHUffYw4Y6gefoCEfgC\n"
+        "PZ6axAjOKR1krcx+DvUnky48w54TP8RvinFqGlnVnVDAoWJMacfkD5JWqQKBgQCS\n"
+        "XH57tHak8H9tfV+H3B7RwCs/MiDOSFNfco8WAcXGSODZyEL1hh232Wl51QJV4xuG\n"
+        "i5aBbHPNcAM0/BZR8Atw4xwIW3LjfPX8t0YE4pPUyKwgw3vppu93mJ9eXJ0PzNSt\n"
+        "MfFsSAEa0FsfihXhZmcphQdSsAZVwHVK0kASDED3yQKBgQC12vzyp/uYd8OotDC3\n"
+        "sZKTyvnt1i3bG8uYVYtNs+Si69oRuLkZh0hIlaU8tgFpNBrJPXhs8Dbx+lVPLO7H\n"
+        "LFvYxc5BM1lUC4/QAPVg8pOnK1dyCHddr8wQztg7nWENc7p2SIXVjvAFZDiMziCt\n"
+        "vkmLNIFRm1TEQkV5Mx6m8KVCjg==\n"
         "-----END PRIVATE KEY-----\n";
 
 static const char rsa_public[] =
         "-----BEGIN PUBLIC KEY-----\n"
-        "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAsLrLIYanZ33HNVLtdF8l\n"
-        "nxR3RrF1ZSODDyD75H9m5K8o/N6dL082l1GRizgrdKcUaa+IUFXdGxSggI+46y32\n"
-        "fjn+8iZThnni1nlr4MR9xivXX3CZb6WHxsMEtSpaE2miEixY6gSxU9Fou+wTH/I9\n"
-        "HRG2lPI6KqahiKK74sO496K8TdeJf+NzxuWS/gOATRcJiD+vfYCYgwoONiuweJo/\n"
-        "fD+V09aM1HUOCyGa54XPAo3nTdp05HThZcr6825kh4G7JEDxP16sqSdTvvLgxK8B\n"
-        "wIzfJ6xzWwrXegJHnsv71NDxoO9zSEwPmwNBPlRoZnugM4nsv01iyBhzbKY04+N+\n"
-        "MQIDAQAB\n"
+        "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAuSEFsaGCihIXxYi3pFwm\n"
+        "Llb+dvWwdLelnMJWE7WQ5dMPfpccrtr5QkB02Bu6ekp7DYH8lpMZwgUS0zs5fyDL\n"
+        "a3B5qVeMuYNS4Y5lnzd2hjTBV4YcDGP/mkDmYql/RMytV0WbZcu0wawir8OurJqW\n"
+        "XdbI/5wigyMdTaugNmxtJKRC8D1vuFSa1JueJsv81Dsf3al6ta/5ZmM0DEHPeeD9\n"
+        "q2WIa3ro8tt2sVyWbXGhkUIiQ/V23X0fppNpIIHB26Q9s++CdzgBopYq96TCVw3d\n"
+        "wxaJRBsg3lMZ7Wl7nUfBrtvwbqvNj7luP2gtCXxnRgU4h4RXwGV6TFCKvpy4eynx\n"
+        "MwIDAQAB\n"
         "-----END PUBLIC KEY-----\n";
 
 static const char locked_private[] =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
-        "MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjC9q82DWR5AAICCAAw\n"
-        "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEPcd+EhutjpTgKtE9qW8rdoEQASJ\n"
-        "lEKCA3+AUTCEJMi1oIfZ2vj9q6TClFq2s8DzhdtsWMdcb0U5LgpinHeftbnHaybq\n"
-        "6qnGS5nxmALEYNkEEus=\n"
+        "MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjgIDPtxvWGuAICCAAw\n"
+        "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEELKjeGM4gIrz6WU7kL40vjwEQNnF\n"
+        "JIkDF8KgJhgy6gitvalhZ0acqCcQVGNRShu5duaCuGZ7M+wZ7Qe0jDTf0olGYCyO\n"
+        "zqd+pKkAQRAZSWxlXkc=\n"
         "-----END ENCRYPTED PRIVATE KEY-----\n";
 
 static const char short_public[] =
         "-----BEGIN PUBLIC KEY-----\n"
-        "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDE+RkNdPFqqCVUX968ZE47wWaW\n"
-        "Jx4NbQcuBHjANjpw/7+z65MnUqr9dY24YNTzvUs4iBvGXvZqVpC/NaiMxnqtrPVj\n"
-        "sTLyro9ewjDUkvrvu6POJGwfZwsCr1K2WUUJ4WXteMMRJgBgqycliP4rxg2AhDC5\n"
-        "7F48KA7gyvXuE8jN2wIDAQAB\n"
+        "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCn9wtCoAU0OTri6UkrMN7618Yk\n"
+        "mgOYVls8+j3err8shkA8B3Rx3WHojq8TEiDORL8dCmHjjXLg8BfqxLqrILA/Pk47\n"
+        "IC30HPgxBGKMBcw7tIi98JcE7SCk+uvnLyTOoAFR1g6JYcU5QNx//Uq+Yb/WIq4W\n"
+        "XEbyIF4dEIqpYK1b8QIDAQAB\n"
         "-----END PUBLIC KEY-----\n";
 
 static const char signing_public[] =
         "-----BEGIN PUBLIC KEY-----\n"
         "MCowBQYDK2VwAyEA5e+kOeh4WIGt9aTgJYCCmyDZrhPsJWdjwwlILn9kt2s=\n"
         "-----END PUBLIC KEY-----\n";
-
 /* clang-format on */
 
 #endif

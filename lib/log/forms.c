@@ -155,9 +155,59 @@ static bool ends_number(const struct laz_redact_text *text, size_t end)
     return !laz_is_word(next) && !(next == '.' && is_digit(at_or_feed(text, end + 1)));
 }
 
+/* The groups in which cards show their numbers: of four digits each, or 4-6-5 and 4-6-4. Numbers in
+ * a row with blanks between them are in every log. */
+struct groups {
+    char joint;    /* what stands between them; 0: nothing so far */
+    size_t joints; /* how often */
+    size_t digits; /* of the group that is read */
+    bool has_six;
+};
+
+static bool begin_group(struct groups *groups, char joint)
+{
+    bool is_six = groups->joints == 1 && groups->digits == 6;
+    bool goes_on = (groups->digits == 4 && !groups->has_six) || is_six;
+    goes_on = goes_on && (groups->joint == 0 || groups->joint == joint);
+    groups->has_six = groups->has_six || is_six;
+    groups->joint = joint;
+    groups->joints++;
+    groups->digits = 0;
+    return goes_on;
+}
+
+static bool are_whole(const struct groups *groups)
+{
+    return groups->joints == 0 || groups->digits <= (groups->has_six ? 5 : 4);
+}
+
+static size_t find_pan(struct laz_redact_text *text, size_t at, uint32_t lengths)
+{
+    struct luhn luhn = {{0}};
+    struct groups groups = {0};
+    size_t found = 0;
+    size_t n = 0;
+    for (size_t i = at; i < text->length && n < PAN_MOST; i++) {
+        char c = text->text[i];
+        text->work++;
+        if ((c == ' ' || c == '-') && begin_group(&groups, c)) {
+            continue;
+        }
+        if (!is_digit(c)) {
+            break;
+        }
+        luhn_add(&luhn, n++, c);
+        groups.digits++;
+        if ((lengths >> n & 1) != 0 && are_whole(&groups) && luhn_holds(&luhn, n) &&
+                ends_number(text, i + 1)) {
+            found = i + 1 - at;
+        }
+    }
+    return found;
+}
+
 size_t laz_form_pan(struct laz_redact_text *text, size_t at)
 {
-    const char *s = text->text;
     text->work += 4;
     if (text->length - at < PAN_LEAST || !laz_form_is_front(text, at) ||
             (in_front(text, at, 1) == '.' && is_digit(in_front(text, at, 2)))) {
@@ -165,30 +215,13 @@ size_t laz_form_pan(struct laz_redact_text *text, size_t at)
     }
     unsigned first = 0;
     for (size_t i = at; i < at + 4; i++) {
-        if (!is_digit(s[i])) {
+        if (!is_digit(text->text[i])) {
             return 0;
         }
-        first = 10 * first + (unsigned)(s[i] - '0');
+        first = 10 * first + (unsigned)(text->text[i] - '0');
     }
     uint32_t lengths = lengths_of_issuer(first);
-    struct luhn luhn = {{0}};
-    size_t found = 0;
-    size_t n = 0;
-    for (size_t i = at; i < text->length && n < PAN_MOST && lengths != 0; i++) {
-        text->work++;
-        bool parts = (s[i] == ' ' || s[i] == '-') && is_digit(s[i - 1]);
-        if (parts) {
-            continue;
-        }
-        if (!is_digit(s[i])) {
-            break;
-        }
-        luhn_add(&luhn, n++, s[i]);
-        if ((lengths >> n & 1) != 0 && luhn_holds(&luhn, n) && ends_number(text, i + 1)) {
-            found = i + 1 - at;
-        }
-    }
-    return found;
+    return lengths == 0 ? 0 : find_pan(text, at, lengths);
 }
 
 /* ---- A JSON web token: three parts in base64url, the first of which begins with {" ---- */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +25,7 @@
 #define NS_PER_MS      UINT64_C(1000000)
 #define SAID_MAX       1536    /* a message, its name and its remedy */
 #define SIGNAL_POLL_MS 20      /* where signalfd is missing */
-#define GATE_SPIN_NS   1000000 /* confining and loading a filter take 150 to 300 us */
-#define GATE_POLL_NS   1000000 /* after that */
+#define GATE_POLL_NS   1000000 /* after the first millisecond */
 
 static void say(int fd, const struct laz_err *err)
 {
@@ -187,7 +185,7 @@ static void do_exit(struct laz_pid1 *pid1, int code)
 
 /* If the terminal is ours, it becomes the workload's: ^C then reaches it once, and from the kernel.
  * All signals are blocked, so SIGTTOU cannot stop us. */
-static void hand_terminal(struct laz_pid1 *pid1, pid_t group)
+void laz_pid1_hand_terminal(struct laz_pid1 *pid1, pid_t group)
 {
     pid_t foreground = -1;
     if (laz_sys_ioctl(pid1->terminal_fd, TIOCGPGRP, &foreground) < 0) {
@@ -219,7 +217,7 @@ static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
         laz_pid1_signal_others(pid1, SIGKILL);
         break;
     case LAZ_DO_REAP_MAIN:
-        hand_terminal(pid1, getpgrp());
+        laz_pid1_hand_terminal(pid1, getpgrp());
         laz_pid1_reap_main(pid1);
         break;
     case LAZ_DO_RELEASE:
@@ -245,220 +243,6 @@ void laz_pid1_event(struct laz_pid1 *pid1, const struct laz_event *event, uint64
     for (unsigned i = 0; i < actions.n; i++) {
         do_action(pid1, &actions.items[i]);
     }
-}
-
-/* ---- start ---- */
-
-void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    const struct laz_event failed = {
-            .type = LAZ_EVENT_START_FAILED, .code = laz_err_exit_code(pid1->refusal.kind)};
-    laz_pid1_event(pid1, &failed, now_ns);
-}
-
-/* The list of our children, where kill(-1) is not for us. */
-static void open_children(struct laz_pid1 *pid1)
-{
-    char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-    if (pid1->children_fd < 0) {
-        pid1->children_fd = open(path, O_RDONLY | O_CLOEXEC);
-    }
-    if (pid1->children_fd < 0) {
-        pid1->degraded |= LAZ_DEGRADED_BIT(CHILDREN);
-    }
-}
-
-/* Everything but the workload: it needs the sinks first. */
-static int begin_shipping(struct laz_pid1 *pid1)
-{
-    if (pid1->options.events != NULL) {
-        return laz_err_set(&pid1->refusal, LAZ_E_USAGE, 0,
-                "--events: the policy has sinks, and events go there");
-    }
-    if (laz_shipping_begin(&pid1->shipping, &pid1->image, pid1->argv, &pid1->refusal) < 0) {
-        return -1;
-    }
-    open_children(pid1);
-    pid1->state.ships = true;
-    laz_fd_close(&pid1->trail.fd);
-    pid1->trail.fd = laz_shipping_events(&pid1->shipping);
-    pid1->said_fd = pid1->shipping.outputs[LAZ_STREAM_STDERR];
-    pid1->degraded &= ~LAZ_DEGRADED_BIT(SHARED_STREAM);
-    return 0;
-}
-
-static void start_workload(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    struct laz_launch *launch = &pid1->launch;
-    if (laz_launch_fork(launch, &pid1->image, pid1->options.command, pid1->environment,
-                &pid1->refusal) < 0) {
-        laz_pid1_refuse(pid1, now_ns);
-        return;
-    }
-    /* From here on the child works on the other processor. */
-    laz_pid1_note_oom_kills(pid1);
-    pid1->started_ns = now_ns;
-    const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
-    laz_pid1_event(pid1, &forked, now_ns);
-    if (pid1->done || pid1->state.phase != LAZ_PHASE_STARTING) {
-        return;
-    }
-    if (laz_probe_own_filters(&launch->probe, &pid1->refusal) < 0) {
-        laz_pid1_refuse(pid1, now_ns);
-        return;
-    }
-    laz_image_filter_digest(&pid1->image, pid1->filter_digest);
-    laz_pid1_narrow(pid1);
-}
-
-void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    struct laz_launch *launch = &pid1->launch;
-    laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
-    if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
-            laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
-            (pid1->image.ships && begin_shipping(pid1) < 0)) {
-        laz_pid1_refuse(pid1, now_ns);
-        return;
-    }
-    if (!pid1->image.ships) {
-        start_workload(pid1, now_ns);
-    }
-}
-
-static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns);
-
-/* The child waits. Read it back and write down what was read; only what equals the policy may go
- * on, and only if nobody has asked for the end meanwhile. */
-static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    struct laz_launch *launch = &pid1->launch;
-    if (laz_launch_attest(launch, &pid1->image, &pid1->refusal) < 0) {
-        laz_pid1_refuse(pid1, now_ns);
-        return false;
-    }
-    pid1->degraded |= laz_launch_degraded(launch);
-    if (laz_launch_part()) {
-        laz_shipping_part(&pid1->shipping);
-    } else {
-        pid1->degraded |= LAZ_DEGRADED_BIT(STREAMS);
-    }
-    pid1->trail.main_pid = launch->pid;
-    pid1->trail.main_exe = launch->path;
-    pid1->gate_open = true; /* from here on its end is the workload's: ^C may come from now on */
-    hand_terminal(pid1, launch->pid);
-    laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->filter_digest);
-    take_signals(pid1, now_ns);
-    return !pid1->done && pid1->state.phase == LAZ_PHASE_STARTING;
-}
-
-static void started(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    bool shares = (pid1->degraded & LAZ_DEGRADED_BIT(STREAMS)) != 0;
-    if (!shares || pid1->launch.listener >= 0) {
-        laz_fd_close(&pid1->launch.gate);
-    } /* else the child may not have come to its read yet */
-    const struct laz_event event = {.type = LAZ_EVENT_STARTED};
-    laz_pid1_event(pid1, &event, now_ns);
-}
-
-/* With a listener, the gate is the notification of the first execve; without one, it is a read on
- * an eventfd. */
-static void open_gate(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    pid1->gate_waits = false;
-    int result = 0;
-    if (pid1->launch.listener >= 0) {
-        pid1->listener.exec_attempts = 1;
-        result = laz_listener_let_through(&pid1->listener, pid1->gate_id, &pid1->refusal);
-    } else {
-        const uint64_t open = 1;
-        if (write(pid1->launch.gate, &open, sizeof(open)) < 0) {
-            result = laz_err_set(&pid1->refusal, LAZ_E_ENFORCE, errno,
-                    "the gate cannot be opened: %s", strerror(errno));
-        }
-    }
-    if (result < 0) {
-        laz_pid1_refuse(pid1, now_ns);
-    } else {
-        started(pid1, now_ns);
-    }
-}
-
-/* The child stands at the gate. */
-static void at_gate(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    if (!may_start(pid1, now_ns)) {
-        return;
-    }
-    pid1->gate_waits = pid1->image.ships && pid1->image.start_acked && !pid1->shipping.is_acked;
-    if (pid1->gate_waits) {
-        pid1->start_deadline_ns = now_ns + pid1->image.start_wait_ms * NS_PER_MS;
-    } else {
-        open_gate(pid1, now_ns);
-    }
-}
-
-static void turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    struct seccomp_notif notif;
-    if (laz_listener_receive(&pid1->listener, &notif) <= 0) {
-        return; /* its death, if that is it, comes as SIGCHLD */
-    }
-    if ((pid_t)notif.pid != pid1->launch.pid || notif.data.nr != SYS_execve ||
-            notif.data.arch != pid1->image.audit_arch) {
-        (void)laz_err_set(&pid1->refusal, LAZ_E_ATTEST, 0,
-                "the first notification is call %d of process %u, not the execve of %d",
-                notif.data.nr, notif.pid, (int)pid1->launch.pid);
-        laz_pid1_refuse(pid1, now_ns);
-        return;
-    }
-    pid1->gate_id = notif.id;
-    at_gate(pid1, now_ns);
-}
-
-static bool may_spin(const struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    return now_ns < pid1->started_ns + GATE_SPIN_NS;
-}
-
-/* The child confines itself. Its listener is in our table as soon as its number is in the page;
- * nothing can wake us for that, so the loop looks at every turn, for a while without sleeping. */
-static void turn_start(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    struct laz_launch *launch = &pid1->launch;
-    const volatile struct laz_confine_page *page = launch->page;
-    if (page->listener == -1 && page->failed == 0) {
-        (void)sched_yield(); /* where there is one processor, the child needs it */
-    } else if (page->listener >= 0) {
-        launch->listener = page->listener;
-        laz_listener_init(&pid1->listener, launch->listener);
-    } else if (page->listener == -2 && page->failed == 0 && page->step == LAZ_STEP_GATE &&
-            !pid1->gate_open) {
-        at_gate(pid1, now_ns); /* it says so itself; the kernel shows the filter */
-    }
-}
-
-static void check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    if (pid1->done || pid1->state.phase >= LAZ_PHASE_RUNNING || now_ns < pid1->start_deadline_ns) {
-        return;
-    }
-    if (pid1->gate_waits) {
-        (void)laz_err_set(&pid1->refusal, LAZ_E_AUDIT, 0,
-                "no acknowledgement of the start from every required sink within %u ms",
-                pid1->image.start_wait_ms);
-    }
-    const char *where = pid1->setup_pid > 0                            ? "lazaret-setup"
-            : pid1->shipping.image != NULL && !pid1->shipping.is_ready ? "lazaret-helper ship"
-            : pid1->launch.page != NULL
-            ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
-            : "start";
-    (void)laz_err_set(&pid1->refusal, LAZ_E_START_TIMEOUT, 0,
-            "start-up took longer than %d ms; the last step was \"%s\"", LAZ_START_TIMEOUT_MS,
-            where);
-    laz_pid1_refuse(pid1, now_ns);
 }
 
 /* ---- signals ---- */
@@ -526,7 +310,7 @@ static void poll_signals(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
-static void take_signals(struct laz_pid1 *pid1, uint64_t now_ns)
+void laz_pid1_take_signals(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     if (pid1->signal_fd >= 0) {
         turn_signalfd(pid1, now_ns);
@@ -568,7 +352,7 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
         sooner(&due_ns, pid1->start_deadline_ns);
         if (waits_for_gate(pid1)) {
-            sooner(&due_ns, now_ns + (may_spin(pid1, now_ns) ? 0 : GATE_POLL_NS));
+            sooner(&due_ns, now_ns + (laz_pid1_may_spin(pid1, now_ns) ? 0 : GATE_POLL_NS));
         }
     }
     if (pid1->signal_fd < 0) {
@@ -598,7 +382,7 @@ static void wait_for_world(
 static void turn_listener(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     if (!pid1->gate_open) {
-        turn_gate(pid1, now_ns);
+        laz_pid1_turn_gate(pid1, now_ns);
         return;
     }
     bool too_many = false;
@@ -634,11 +418,11 @@ static void turn_shipping(struct laz_pid1 *pid1, uint64_t now_ns)
         laz_pid1_event(pid1, &event, now_ns);
     } else if (pid1->state.phase == LAZ_PHASE_SETUP && shipping->is_ready &&
             pid1->launch.pid == 0) {
-        start_workload(pid1, now_ns);
+        laz_pid1_start_workload(pid1, now_ns);
     } else if (pid1->gate_waits && shipping->is_acked) {
-        take_signals(pid1, now_ns);
+        laz_pid1_take_signals(pid1, now_ns);
         if (!pid1->done && pid1->state.phase == LAZ_PHASE_STARTING) {
-            open_gate(pid1, now_ns);
+            laz_pid1_open_gate(pid1, now_ns);
         }
     }
 }
@@ -661,7 +445,7 @@ static void loop(struct laz_pid1 *pid1)
             turn_listener(pid1, now_ns);
         }
         if (waits_for_gate(pid1)) {
-            turn_start(pid1, now_ns);
+            laz_pid1_turn_start(pid1, now_ns);
         }
         turn_shipping(pid1, now_ns);
         busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
@@ -670,7 +454,7 @@ static void loop(struct laz_pid1 *pid1)
             const struct laz_event timeout = {.type = LAZ_EVENT_TIMEOUT};
             laz_pid1_event(pid1, &timeout, now_ns);
         }
-        check_start_time(pid1, now_ns);
+        laz_pid1_check_start_time(pid1, now_ns);
     }
 }
 
@@ -686,7 +470,7 @@ static void open_extras(struct laz_pid1 *pid1)
         if (prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL) < 0) {
             pid1->degraded |= LAZ_DEGRADED_BIT(SUBREAPER);
         }
-        open_children(pid1);
+        laz_pid1_open_children(pid1);
     }
     pid_t foreground = -1;
     if (laz_sys_ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) == 0) {

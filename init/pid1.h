@@ -83,12 +83,27 @@ void laz_pid1_note_oom_kills(struct laz_pid1 *pid1);
 int64_t laz_pid1_oom_kills(const char *text);
 uint64_t laz_pid1_now_ns(void); /* CLOCK_BOOTTIME */
 
-/* pid1.c, for processes.c: run one event through the step function and carry out its actions. */
-void laz_pid1_event(struct laz_pid1 *pid1, const struct laz_event *event, uint64_t now_ns);
-/* The policy is there: probe, decide, fork. */
-void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns);
+/* start.c: from the policy to the open gate. */
+void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns); /* probe, decide, helpers */
+/* The helpers are there, or there are none: fork. */
+void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns);
 /* pid1->refusal is set: nothing will start. */
 void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns);
+/* The child confines itself: has it come to the gate? */
+void laz_pid1_turn_start(struct laz_pid1 *pid1, uint64_t now_ns);
+void laz_pid1_turn_gate(struct laz_pid1 *pid1, uint64_t now_ns); /* its notification is there */
+void laz_pid1_open_gate(struct laz_pid1 *pid1, uint64_t now_ns);
+bool laz_pid1_may_spin(const struct laz_pid1 *pid1, uint64_t now_ns);
+void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns);
+/* The list of our children, where kill(-1) is not for us. */
+void laz_pid1_open_children(struct laz_pid1 *pid1);
+
+/* pid1.c, for the other files: run one event through the step function and carry out its actions.
+ */
+void laz_pid1_event(struct laz_pid1 *pid1, const struct laz_event *event, uint64_t now_ns);
+void laz_pid1_take_signals(struct laz_pid1 *pid1, uint64_t now_ns);
+/* If the terminal is ours, it becomes the group's. */
+void laz_pid1_hand_terminal(struct laz_pid1 *pid1, pid_t group);
 
 /* narrow.c: PID 1's own capabilities and filter, once nothing is left to start. */
 void laz_pid1_narrow(struct laz_pid1 *pid1);

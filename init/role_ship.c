@@ -272,7 +272,7 @@ static void read_line(const char *path, char *ret, size_t size)
 /* The init that is beside us, which is the one that started us. */
 static void digest_init(struct laz_ship *ship)
 {
-    char path[4096] = "";
+    char path[LAZ_SHIP_PATH_MAX] = "";
     uint8_t digest[LAZ_SHA256_SIZE];
     ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("lazaret-init"));
     char *slash = n > 0 ? strrchr(path, '/') : NULL;

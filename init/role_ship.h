@@ -14,8 +14,10 @@
 #include "log/lines.h"
 #include "sink/sink.h"
 
-#define LAZ_SHIP_UID   65311 /* and gid: of the range that Debian reserves and gives to nobody */
-#define LAZ_SHIP_BATCH (512U << 10) /* bytes of records that become one block of the spool */
+#define LAZ_SHIP_UID      65311 /* and gid: of the range that Debian reserves and gives to nobody */
+#define LAZ_SHIP_PATH_MAX 4096  /* the kernel's PATH_MAX */
+#define LAZ_SHIP_WORD_MAX 256   /* names of hosts and of policies */
+#define LAZ_SHIP_BATCH    (512U << 10) /* bytes of records that become one block of the spool */
 /* A reader that takes nothing for so long holds the workload no longer, unless the policy says so.
  */
 #define LAZ_SHIP_PATIENCE_NS UINT64_C(500000000)
@@ -28,9 +30,9 @@ struct laz_ship_orders {
     uint8_t section[LAZ_SHIP_MAX];
     struct laz_ship_config config; /* points into it */
     bool has_config;
-    char name[256];
+    char name[LAZ_SHIP_WORD_MAX];
     char policy_digest[65];
-    char spool_dir[4096];
+    char spool_dir[LAZ_SHIP_PATH_MAX];
     int state_fd;
     int pipes[LAZ_STREAM_COUNT]; /* -1: there is no such stream */
     int rings[LAZ_STREAM_COUNT];
@@ -178,7 +180,7 @@ struct laz_ship {
     struct laz_chain_start start;
     char boot[40];
     char binary[65];
-    char host[256];
+    char host[LAZ_SHIP_WORD_MAX];
     struct event *orders_event;
     bool acked_said;
     bool is_finishing;

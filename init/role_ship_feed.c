@@ -13,6 +13,8 @@
 #include "core/num.h"
 #include "init/role_ship.h"
 
+#define TROUBLE_MAX 1024 /* why a sink is down, escaped */
+
 /* What looks wrong, rather than what was done. Everything of such a name. */
 static const char *const ids_events[] = {
         "seccomp.", "exec.", "net.", "fim.", "cred.", "proc.", "signal.", "stop."};
@@ -70,7 +72,7 @@ static bool is_for(const struct laz_ship_sink *config, const struct label *label
 static void tell_trouble(
         struct laz_feed *feed, const char *ev, int severity, const char *act, const char *why)
 {
-    char memory[1024];
+    char memory[TROUBLE_MAX];
     struct laz_buf members;
     struct laz_json json;
     laz_buf_init_fixed(&members, memory, sizeof(memory));

@@ -41,7 +41,7 @@ struct laz_shipping {
     int exit_code;
     uint32_t flush_ms;
     uint32_t undelivered; /* sinks that have not got everything */
-    struct laz_err err; /* what it said when it ended, or what is wrong with it */
+    struct laz_err err;   /* what it said when it ended, or what is wrong with it */
 };
 
 void laz_shipping_init(struct laz_shipping *shipping);

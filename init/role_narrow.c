@@ -18,14 +18,24 @@
 
 #define DNS_PORT 53
 
+static int refused(const char *what, uint32_t id, struct laz_err *err)
+{
+    return laz_err_set(err, LAZ_E_PRIVILEGE, errno, "lazaret-helper cannot become %s %u: %s", what,
+            id, strerror(errno));
+}
+
+int laz_role_take_group(uint32_t id, struct laz_err *err)
+{
+    if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0)) {
+        return refused("group", id, err);
+    }
+    return 0;
+}
+
 int laz_role_take_user(uint32_t id, struct laz_err *err)
 {
-    if (geteuid() != 0) {
-        return 0; /* the container's user is all that there is */
-    }
-    if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0) {
-        return laz_err_set(err, LAZ_E_PRIVILEGE, errno, "lazaret-helper cannot become user %u: %s",
-                id, strerror(errno));
+    if (geteuid() == 0 && setresuid(id, id, id) < 0) {
+        return refused("user", id, err);
     }
     return 0;
 }

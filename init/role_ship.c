@@ -193,6 +193,29 @@ static int map_state(struct laz_ship *ship, struct laz_err *err)
     return 0;
 }
 
+/* Where init is not root, its user is ours. */
+static bool is_ours(const struct stat *status)
+{
+    if (geteuid() != 0) {
+        return status->st_uid == geteuid() && (status->st_mode & 077) == 0;
+    }
+    return (status->st_mode & 07) == 0 &&
+            ((status->st_uid == LAZ_SHIP_UID && (status->st_mode & 0700) == 0700) ||
+                    (status->st_gid == LAZ_SHIP_UID && (status->st_mode & 070) == 070));
+}
+
+/* What we have made ourselves is root's and our group's; what was there needs CAP_CHOWN. The mode
+ * first: what is given away is no longer ours to change. */
+static int take_dir(int dir, const struct stat *status)
+{
+    bool is_root = geteuid() == 0;
+    if (fchmod(dir, is_root ? 0770 : 0700) < 0) {
+        return -1;
+    }
+    bool is_done = !is_root || status->st_gid == LAZ_SHIP_UID;
+    return is_done ? 0 : fchown(dir, LAZ_SHIP_UID, LAZ_SHIP_UID);
+}
+
 /* Each folder of the path that is not there; the last one is the helper's own. */
 static int open_spool_dir(struct laz_ship *ship, struct laz_err *err)
 {
@@ -208,14 +231,12 @@ static int open_spool_dir(struct laz_ship *ship, struct laz_err *err)
         return laz_err_set(err, LAZ_E_SPOOL, errno, "spool.dir: %.256s: %s", path, strerror(errno));
     }
     struct stat status;
-    bool is_ours = fstat(ship->spool_dir, &status) == 0 && (status.st_mode & 077) == 0 &&
-            (geteuid() != 0 || status.st_uid == LAZ_SHIP_UID);
-    /* The mode first: what is given away is no longer ours to change. */
-    if (!is_ours &&
-            (fchmod(ship->spool_dir, 0700) < 0 ||
-                    (geteuid() == 0 && fchown(ship->spool_dir, LAZ_SHIP_UID, LAZ_SHIP_UID) < 0))) {
+    if (fstat(ship->spool_dir, &status) < 0 ||
+            (!is_ours(&status) && take_dir(ship->spool_dir, &status) < 0)) {
         return laz_err_set(err, LAZ_E_SPOOL, errno,
-                "spool.dir: %.256s cannot be made the helper's own: %s", path, strerror(errno));
+                "spool.dir: %.256s is neither the helper's own (user or group %d, nothing for "
+                "others) nor can be made so: %s",
+                path, LAZ_SHIP_UID, strerror(errno));
     }
     return 0;
 }
@@ -323,8 +344,8 @@ static int open_all(struct laz_ship *ship, struct laz_err *err)
     struct laz_ship_keys keys = {0};
     const struct laz_ship_config *config = &ship->orders.config;
     learn_facts(ship);
-    if (map_state(ship, err) < 0 || open_spool_dir(ship, err) < 0 ||
-            read_keys(config, &keys, err) < 0) {
+    if (map_state(ship, err) < 0 || laz_role_take_group(LAZ_SHIP_UID, err) < 0 ||
+            open_spool_dir(ship, err) < 0 || read_keys(config, &keys, err) < 0) {
         return -1;
     }
     for (ship->n_feeds = 0; ship->n_feeds < config->n_sinks; ship->n_feeds++) {

@@ -208,7 +208,9 @@ struct laz_narrow {
     size_t n_ports;
 };
 
-/* Become the role's own user. Where init was not root, it stays who it is. */
+/* Become the role's own group, and later its user: what is made in between is root's and the
+ * group's, which needs no CAP_CHOWN. Where init was not root, it stays who it is. */
+LAZ_MUST_CHECK int laz_role_take_group(uint32_t id, struct laz_err *err);
 LAZ_MUST_CHECK int laz_role_take_user(uint32_t id, struct laz_err *err);
 LAZ_MUST_CHECK int laz_role_narrow(const struct laz_narrow *narrow, struct laz_err *err);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -48,10 +49,30 @@ static int memory_file(const char *name, off_t size, struct laz_err *err)
     return fd;
 }
 
+/* A pipe is whose file system user makes it, and that can be changed without CAP_CHOWN. The
+ * workload's own name for it must work too, programs open /dev/stdout; it may write there, and not
+ * read what is on its way. */
+static int make_pipe(const struct laz_shipping *shipping, bool is_workloads, int ret[2])
+{
+    if (is_workloads) {
+        (void)setfsgid(shipping->image->gid);
+        (void)setfsuid(shipping->image->uid);
+    }
+    int result = pipe2(ret, O_CLOEXEC);
+    int cause = errno;
+    if (is_workloads) {
+        (void)(result == 0 && fchmod(ret[1], S_IWUSR)); /* else it can read what it wrote itself */
+        (void)setfsuid(geteuid());
+        (void)setfsgid(getegid());
+    }
+    errno = cause;
+    return result;
+}
+
 static int make_stream(struct laz_shipping *shipping, enum laz_stream stream, struct laz_err *err)
 {
     int *pipe_fds = shipping->pipes[stream];
-    if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
+    if (make_pipe(shipping, stream != LAZ_STREAM_EVENTS, pipe_fds) < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "pipe: %s", strerror(errno));
     }
     /* As much as is granted: beyond a share for each user, the kernel refuses. */
@@ -62,15 +83,6 @@ static int make_stream(struct laz_shipping *shipping, enum laz_stream stream, st
     return shipping->rings[stream] < 0 ? -1 : 0;
 }
 
-/* The workload's own name for it must work too: programs open /dev/stdout. It may write there and
- * not read what is on its way. */
-static void give_pipe(const struct laz_shipping *shipping, int fd)
-{
-    laz_ignore(fchown(
-            fd, shipping->image->uid, shipping->image->gid)); /* without CAP_CHOWN it is ours */
-    (void)fchmod(fd, S_IWUSR);
-}
-
 static int capture(struct laz_shipping *shipping, struct laz_err *err)
 {
     for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -78,7 +90,6 @@ static int capture(struct laz_shipping *shipping, struct laz_err *err)
         if (make_stream(shipping, stream, err) < 0) {
             return -1;
         }
-        give_pipe(shipping, shipping->pipes[stream][1]);
         if (dup2(shipping->pipes[stream][1], fd) < 0) { /* meant to be inherited */
             return laz_err_set(err, LAZ_E_SYSTEM, errno, "dup2: %s", strerror(errno));
         }
@@ -98,12 +109,6 @@ static int keep_outputs(struct laz_shipping *shipping, struct laz_err *err)
     return 0;
 }
 
-static bool is_terminal(int fd)
-{
-    struct stat status;
-    return isatty(fd) != 0 || (fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && isatty(fd));
-}
-
 int laz_shipping_begin(struct laz_shipping *shipping, const struct laz_image *image, char **argv,
         struct laz_err *err)
 {
@@ -116,7 +121,7 @@ int laz_shipping_begin(struct laz_shipping *shipping, const struct laz_image *im
         return -1;
     }
     /* At a terminal sits a person: programs ask whether it is one, and it stays theirs. */
-    if (image->capture && !is_terminal(STDOUT_FILENO) && capture(shipping, err) < 0) {
+    if (image->capture && isatty(STDOUT_FILENO) == 0 && capture(shipping, err) < 0) {
         return -1;
     }
     shipping->due_ns = 1;

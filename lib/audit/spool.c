@@ -289,16 +289,19 @@ struct laz_spool_at laz_spool_first(const struct laz_spool *spool)
                     .segment = segment->number, .offset = segment->head.length};
         }
     }
-    return laz_spool_end(spool);
+    return (struct laz_spool_at){.segment = spool->next_number};
 }
 
 struct laz_spool_at laz_spool_end(const struct laz_spool *spool)
 {
-    if (spool->fd < 0) {
-        return (struct laz_spool_at){.segment = spool->next_number};
+    for (size_t i = spool->n_segments; i > 0; i--) {
+        const struct laz_spool_segment *segment = &spool->segments[i - 1];
+        uint32_t limit = limit_of(spool, segment);
+        if (laz_spool_is_readable(segment) && limit > segment->head.length) {
+            return (struct laz_spool_at){.segment = segment->number, .offset = limit};
+        }
     }
-    return (struct laz_spool_at){
-            .segment = spool->segments[spool->n_segments - 1].number, .offset = spool->offset};
+    return laz_spool_first(spool);
 }
 
 /* Its file and its key. */

@@ -86,7 +86,8 @@ LAZ_MUST_CHECK int laz_spool_sync(struct laz_spool *spool, struct laz_err *err);
  * first. What nobody has the key of is passed over. */
 LAZ_MUST_CHECK int laz_spool_read(
         struct laz_spool *spool, struct laz_spool_at *at, struct laz_buf *ret, struct laz_err *err);
-/* The first block that can be read, and the place where the next will be appended. */
+/* In front of the first block that can be read, and behind the last one: what is appended later is
+ * read from there on. Both are the same where nothing can be read. */
 struct laz_spool_at laz_spool_first(const struct laz_spool *spool);
 struct laz_spool_at laz_spool_end(const struct laz_spool *spool);
 /* Nobody needs what lies before `at`: whole segments go. Those stay of which not every block is

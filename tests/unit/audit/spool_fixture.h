@@ -124,6 +124,8 @@ static inline void kill_writer(struct laz_spool *spool)
     laz_spool_free(spool);
 }
 
+static const struct laz_spool_at everything = {.segment = UINT32_MAX};
+
 /* ---- Blocks ---- */
 
 #define TEXT_MAX (512 * 1024)

@@ -122,7 +122,7 @@ Test(spool, each_recovery_key_opens_it_and_no_other)
             cr_expect_eq(left.place.seq, 29);
             cr_expect_eq(left.place.h[5], 2);
             expect_blocks(spool, 0, i < n_keys ? 3 : 0, SMALL);
-            laz_spool_release(spool, laz_spool_end(spool));
+            laz_spool_release(spool, everything);
             cr_expect_eq(has_file(&folder, "00000001.lzs"), i >= n_keys,
                     "only what could be read is deleted");
             laz_spool_free(spool);
@@ -199,10 +199,10 @@ Test(spool, no_key_ever_sees_a_nonce_twice)
         }
         struct laz_spool *spool = open_run(&folder, 1);
         char name[LAZ_SPOOL_NAME_SIZE];
-        laz_spool_name(laz_spool_end(spool).segment, name);
         for (uint32_t i = 0; i < 5; i++) {
             append(spool, i, SMALL);
         }
+        laz_spool_name(laz_spool_end(spool).segment, name);
         n += collect_nonces(&folder, name, nonces + n);
         kill_writer(spool);
     }
@@ -295,6 +295,32 @@ Test(spool, what_several_runs_left_is_read_in_order_and_then_gone)
     drop_folder(&folder);
 }
 
+/* Two ends are the same place where nothing is between them. */
+Test(spool, the_end_is_behind_the_last_block)
+{
+    struct folder folder = new_folder();
+    struct laz_err err = {0};
+    struct laz_spool *spool = open_run(&folder, 1);
+    struct laz_spool_at at = laz_spool_first(spool);
+    cr_expect_eq(
+            memcmp(&at, &(struct laz_spool_at){.segment = 1, .offset = at.offset}, sizeof(at)), 0);
+    struct laz_spool_at end = laz_spool_end(spool);
+    cr_expect_eq(memcmp(&at, &end, sizeof(at)), 0, "nothing is there");
+    append(spool, 0, SMALL);
+    cr_expect_eq(read_blocks(spool, &at, 0, SMALL, &err), 1);
+    cr_expect_eq(laz_spool_save_cursor(spool, "siem", at, &err), 0);
+    kill_writer(spool);
+    spool = open_run(&folder, 1); /* which has begun a segment of its own */
+    at = laz_spool_load_cursor(spool, "siem");
+    end = laz_spool_end(spool);
+    cr_expect_eq(memcmp(&at, &end, sizeof(at)), 0, "nothing has come since");
+    cr_expect_eq(read_blocks(spool, &at, 1, SMALL, &err), 0);
+    append(spool, 1, SMALL);
+    cr_expect_eq(read_blocks(spool, &end, 1, SMALL, &err), 1);
+    laz_spool_free(spool);
+    drop_folder(&folder);
+}
+
 /* ---- The folder ---- */
 
 static void expect_refused(
@@ -368,8 +394,8 @@ Test(spool, links_and_strangers_are_left_alone)
     cr_expect_eq(left.segments, 2, "two files could have been segments");
     cr_expect(!left.readable);
     cr_expect(!left.has_place);
-    cr_expect_eq(laz_spool_end(spool).segment, 10);
     append(spool, 0, SMALL);
+    cr_expect_eq(laz_spool_end(spool).segment, 10);
     struct laz_spool_at at = laz_spool_first(spool);
     cr_expect_eq(read_blocks(spool, &at, 0, SMALL, &err), 0);
     cr_expect_not_null(

@@ -8,10 +8,12 @@ runs tiny counts and only checks that every bench gives its numbers: nothing is 
 writes all of it into docs/reference/numbers.md, which nobody edits by hand.
 Everything runs inside a fence (tests/e2e/fence.py). LAZARET_BIN names the build, as for the suites.
 """
+import fcntl
 import json
 import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -42,6 +44,9 @@ WHY = {
     "start, YAML, against the bare program":
         "on top of the compiled start: fork, exec and confinement of lazaret-setup, parsing, compiling, and the "
         "proof of both filters, all with cold caches.",
+    "a log line in memory, all of it":
+        "SHA-256 and AES-256-GCM of the record, which has three times the bytes of the line, take nine tenths of "
+        "that already.",
 }
 
 
@@ -392,6 +397,71 @@ def verify():
         show(name, found[name], "ms", found["sha256sum"], 1e6)
     say(f"  {events} records of {os.path.getsize(trail) / events:.0f} bytes, "
         f"{events / statistics.median(found['lazaret verify']) * 1e3:.2f} million a second")
+
+
+STAGES = {"copy": "memcpy", "lines": "framing", "members": "and members", "redact": "and redaction",
+          "chain": "and the chain", "all": "and sealed blocks"}
+
+
+def log_lines(lines):
+    """A file of lines of 128 bytes, as programs write them."""
+    words = ("GET POST request user claim status order handled cache miss hit retry timeout error pool worker "
+             "queue batch invoice").split()
+    path = fence.scratch() / "bench.log"
+    with open(path, "w", encoding="ascii") as output:
+        for i in range(lines):
+            line = f"2026-11-22T08:{i // 1000 % 60:02d}:{i % 60:02d}.{i % 1000:03d}Z INFO web-{i % 7}"
+            for k in range(32):
+                line += f" {words[(i * 7 + k * 5) % len(words)]}" + (f"={i * k % 99991}" if k % 3 == 2 else "")
+            output.write(line[:127] + "\n")
+    return path
+
+
+def through_pipe(path, argv):
+    """Nanoseconds that argv takes for the file, out of a pipe as large as Lazaret asks for."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, 1031, 1 << 20)  # F_SETPIPE_SZ
+    began = time.monotonic_ns()
+    with subprocess.Popen(argv, stdin=reader, stdout=subprocess.DEVNULL) as program:
+        os.close(reader)
+        subprocess.run(["cat", str(path)], stdout=writer, check=True)
+        os.close(writer)
+        if program.wait() != 0:
+            raise laz.Failed(f"{argv[0]} ended with {program.returncode}")
+    return time.monotonic_ns() - began
+
+
+@bench("log")
+def log():
+    """Log lines of 128 bytes into sealed blocks in memory, beside s6-log that stamps them into a file."""
+    lines = count(400000, 2000)
+    path = log_lines(lines)
+    program = str(laz.BIN.parent / "tests" / "bench_log")
+    folder = fence.scratch() / "s6-log"
+    commands = {"memcpy": [program, "copy"], "Lazaret": [program, "all"]}
+    if shutil.which("s6-log"):
+        commands["s6-log, with stamps"] = ["s6-log", "-b", "n1", "t", str(folder)]
+    else:
+        say("  s6-log is not installed, and left out")
+    found = {name: [] for name in commands}
+    stages = {stage: [] for stage in STAGES}
+    for _ in range(count(9, 1)):
+        for stage, values in stages.items():
+            argv = [program, stage, str(path), str(count(3, 1))]
+            values.append(float(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout))
+        for name, argv in commands.items():
+            found[name].append(through_pipe(path, argv) / lines)
+    say("  in memory, processor time of a line:")
+    for stage, name in STAGES.items():
+        show(name, stages[stage], "ns")
+    say("  through a pipe, time of a line:")
+    for name, values in found.items():
+        show(name, values, "ns", found["Lazaret"])
+    say(f"  {1e3 / statistics.median(stages['all']):.2f} million lines a second in memory")
+    goal("a log line in memory, all of it", statistics.median(stages["all"]), 400, "ns")
+    if len(found) == 3:
+        ratio = statistics.median(found["Lazaret"]) / statistics.median(found["s6-log, with stamps"])
+        goal("a log line through a pipe, against s6-log", ratio, 0.5)
 
 
 # --- main ---------------------------------------------------------------------------------------------

@@ -130,6 +130,44 @@ Test(lines, that_are_joined_become_parts_at_their_ends)
     laz_buf_done(&expected);
 }
 
+Test(lines, are_cut_in_front_of_what_is_redacted)
+{
+    struct laz_redactor *redactor = redactor_of(ALL_PATTERNS, NULL, 0);
+    const struct laz_lines_options options = {.max_line = LEAST, .redactor = redactor};
+    struct laz_buf text;
+    struct laz_buf expected;
+    laz_buf_init_heap(&text, 4096);
+    laz_buf_init_heap(&expected, 4096);
+    laz_buf_printf(&text, "%059d 123-45-6789 \n", 0);
+    laz_buf_printf(&expected,
+            "\"msg\":\"%059d \",\"eol\":false,\"part\":1,\"more\":true\n"
+            "\"msg\":\"[REDACTED:ssn] \",\"part\":2,\"redacted\":{\"ssn\":1}\n",
+            0);
+    expect_records(&options, text.data, expected.data);
+    laz_buf_done(&text);
+    laz_buf_done(&expected);
+    laz_redactor_free(redactor);
+}
+
+/* However long it is: it may not be there yet. */
+Test(lines, are_judged_by_as_much_of_them_as_a_record_takes)
+{
+    static const struct laz_lines_options options = {.max_line = LEAST, .multiline_start = "x$"};
+    struct laz_buf text;
+    struct laz_buf expected;
+    laz_buf_init_heap(&text, 4096);
+    laz_buf_init_heap(&expected, 4096);
+    laz_buf_printf(&text, "y\n%063dxb\n", 0);
+    laz_buf_printf(&expected,
+            "\"msg\":\"y\"\n"
+            "\"msg\":\"%063dx\",\"eol\":false,\"part\":1,\"more\":true\n"
+            "\"msg\":\"b\",\"part\":2\n",
+            0);
+    expect_records(&options, text.data, expected.data);
+    laz_buf_done(&text);
+    laz_buf_done(&expected);
+}
+
 /* The worst that 256 KiB can be: each byte is six in JSON. */
 Test(lines, whose_record_would_be_too_long_become_parts)
 {

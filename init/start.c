@@ -53,6 +53,12 @@ static int begin_shipping(struct laz_pid1 *pid1)
     pid1->trail.fd = laz_shipping_events(&pid1->shipping);
     pid1->said_fd = pid1->shipping.outputs[LAZ_STREAM_STDERR];
     pid1->degraded &= ~LAZ_DEGRADED_BIT(SHARED_STREAM);
+    const struct laz_shipping *shipping = &pid1->shipping;
+    bool is_uncaptured = pid1->image.capture && !shipping->captures;
+    bool is_small = shipping->pipe_bytes < pid1->image.pipe_bytes;
+    pid1->degraded |= pid1->launch.probe.uid != 0 ? LAZ_DEGRADED_BIT(HELPER_USER) : 0;
+    pid1->degraded |= is_uncaptured ? LAZ_DEGRADED_BIT(UNCAPTURED) : 0;
+    pid1->degraded |= is_small ? LAZ_DEGRADED_BIT(PIPE_SMALL) : 0;
     return 0;
 }
 

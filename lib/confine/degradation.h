@@ -43,7 +43,10 @@
     X(SHARED_STREAM, "events-stream-shared", "events go to a stream that the workload can write")  \
     X(STREAMS, "streams-held",                                                                     \
             "lazaret-init holds the workload's stdin and stdout: their readers see no early end")  \
-    X(TERMINAL, "terminal-kept", "the terminal could not be handed to the workload")
+    X(TERMINAL, "terminal-kept", "the terminal could not be handed to the workload")               \
+    X(HELPER_USER, "helper-shares-user", "lazaret-init is not root: helpers run as its own user")  \
+    X(UNCAPTURED, "terminal-not-captured", "standard output is a terminal, and is not recorded")   \
+    X(PIPE_SMALL, "pipes-small", "the kernel granted smaller pipes than logs.pipe-size")
 
 enum laz_degradation {
 #define X(id, name, meaning) LAZ_DEGRADED_##id,

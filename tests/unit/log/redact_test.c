@@ -122,6 +122,14 @@ Test(redact, finds_several_and_counts_them)
     laz_redactor_free(redactor);
 }
 
+Test(redact, leaves_the_full_stop_behind_a_token)
+{
+    static const char text[] = "a eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln. The end";
+    struct laz_redactor *redactor = everything();
+    expect_redacted(redactor, text, sizeof(text) - 1, "a " MARK("jwt") ". The end");
+    laz_redactor_free(redactor);
+}
+
 Test(redact, finds_an_aws_secret_behind_its_name_and_leaves_the_name)
 {
 #define SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -187,6 +195,15 @@ Test(redact, takes_the_longest_of_those_that_begin_together)
     expect_redacted(redactor, "abcdefgh", 8, MARK("literal"));
     expect_redacted(redactor, "abcdefgx", 8, MARK("literal") "gx");
     expect_redacted(redactor, "abcdx cdef", 10, MARK("literal") "x " MARK("literal"));
+    laz_redactor_free(redactor);
+}
+
+Test(redact, takes_the_longest_of_all_sorts)
+{
+    static const char *const short_and_long[] = {"4111", "123-45-6789 of"};
+    struct laz_redactor *redactor = redactor_of(ALL_PATTERNS, short_and_long, 2);
+    expect_redacted(redactor, "4111111111111111", 16, MARK("pan"));
+    expect_redacted(redactor, "123-45-6789 of", 14, MARK("literal"));
     laz_redactor_free(redactor);
 }
 
@@ -279,6 +296,8 @@ Test(redact, leaves_what_only_looks_like_it)
             {"secret_key_id=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "another name"},
             {"secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKE", "39 characters"},
             {"secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEYS", "41 characters"},
+            {"secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY=",
+                    "base64 of something else"},
             {"secret access keys are 40 characters long", "prose"},
             {"da39a3ee5e6b4b0d3255bfef95601890afd80709", "SHA-1"},
             {"MRN-12345", "a digit too few"},

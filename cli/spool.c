@@ -33,6 +33,7 @@ struct reading {
     struct laz_spool_crypt *crypt;
     struct laz_buf out;
     struct before before;
+    bool is_cut; /* standard output takes no more, and that was said */
     uint64_t findings;
 };
 
@@ -86,7 +87,8 @@ static int print_block(struct reading *reading, const struct laz_spool_step *ste
     reading->out.len = 0;
     reading->out.overflow = false;
     laz_buf_put(&reading->out, step->block.records, step->block.length);
-    return laz_cli_print(&reading->out, 0) == 0 ? 0 : -1;
+    reading->is_cut = laz_cli_print(&reading->out, 0) != 0;
+    return reading->is_cut ? -1 : 0;
 }
 
 struct tally {
@@ -109,8 +111,8 @@ static void put_seals(struct laz_buf *buf, const struct laz_spool_image *image, 
     }
 }
 
-static int list_segment(const struct laz_spool_image *image, const struct laz_spool_head *head,
-        const struct tally *tally)
+static int list_segment(struct reading *reading, const struct laz_spool_image *image,
+        const struct laz_spool_head *head, const struct tally *tally)
 {
     char chain[2 * LAZ_CHAIN_ID_SIZE + 1];
     laz_cleanup_buf struct laz_buf line;
@@ -125,7 +127,8 @@ static int list_segment(const struct laz_spool_image *image, const struct laz_sp
     }
     put_seals(&line, image, head->n_seals);
     laz_buf_char(&line, '\n');
-    return laz_cli_print(&line, 0) == 0 ? 0 : -1;
+    reading->is_cut = laz_cli_print(&line, 0) != 0;
+    return reading->is_cut ? -1 : 0;
 }
 
 static int walk_blocks(struct reading *reading, struct laz_spool_walk *walk, struct tally *tally,
@@ -144,7 +147,7 @@ static int walk_blocks(struct reading *reading, struct laz_spool_walk *walk, str
             tally->last_place = step.head.place_seq;
             reading->before.end = step.to;
             if (print_block(reading, &step) < 0) {
-                return laz_err_set(err, LAZ_E_SYSTEM, 0, "standard output takes no more");
+                return -1;
             }
             break;
         case LAZ_SPOOL_STEP_DAMAGE:
@@ -215,7 +218,7 @@ static int read_image(struct reading *reading, uint32_t number, const struct laz
     if (walk_blocks(reading, &walk, &tally, err) < 0) {
         return -1;
     }
-    return reading->list ? list_segment(image, &head, &tally) : 0;
+    return reading->list ? list_segment(reading, image, &head, &tally) : 0;
 }
 
 static int read_segment(struct reading *reading, uint32_t number, struct laz_err *err)
@@ -301,9 +304,12 @@ int laz_cli_spool_read(const struct laz_cli_arguments *arguments)
     struct laz_err err = {0};
     struct reading reading = {.dir = -1, .list = arguments->list};
     laz_buf_init_heap(&reading.out, LAZ_SPOOL_BLOCK_MAX + 1);
-    int result = run(&reading, arguments, &err) < 0 ? laz_cli_fail(&err, false)
-            : reading.findings > 0                  ? LAZ_EXIT_FINDINGS
-                                                    : LAZ_EXIT_FINE;
+    int result = LAZ_EXIT_FINDINGS;
+    if (run(&reading, arguments, &err) < 0 && err.kind != LAZ_E_NONE) {
+        result = laz_cli_fail(&err, false);
+    } else if (err.kind == LAZ_E_NONE && !reading.is_cut && reading.findings == 0) {
+        result = LAZ_EXIT_FINE;
+    }
     laz_fd_close(&reading.dir);
     laz_spool_opener_free(reading.opener);
     laz_spool_crypt_free(reading.crypt);

@@ -131,6 +131,19 @@ def keys():
     check_equal(product(nobody)[0], 1, "sealed to nobody")
 
 
+@case("records that cannot be printed are an error, said once")
+def unprintable():
+    folder = new_spool()
+    live(folder, KILLED)
+    for words in (["--key", X25519], ["--list"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([LAZARET, "spool", "read", *words, folder], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, check=False, timeout=60)
+        check_equal(done.returncode, 1, f"{words}: exit code")
+        check_equal(done.stderr.count("lazaret: error: "), 1, f"{words}: {done.stderr}")
+        check("standard output: write: No space left on device" in done.stderr, f"{words}: {done.stderr}")
+
+
 @case("torn anywhere, by zeros, by garbage or by an end: what comes out is what was whole, and both name the place")
 def torn():
     folder = new_spool()

@@ -447,8 +447,8 @@ static void loop(struct laz_pid1 *pid1)
         if (waits_for_gate(pid1)) {
             laz_pid1_turn_start(pid1, now_ns);
         }
-        turn_shipping(pid1, now_ns);
         busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
+        turn_shipping(pid1, now_ns); /* after its end may have been seen */
         laz_listener_expire(&pid1->listener, &pid1->trail, now_ns);
         if (!pid1->done && pid1->state.deadline_ns != 0 && pid1->state.deadline_ns <= now_ns) {
             const struct laz_event timeout = {.type = LAZ_EVENT_TIMEOUT};

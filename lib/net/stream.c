@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#define WHY_MAX      200         /* OpenSSL's longest reason, and what is in front of it */
+#define WHY_MAX      200 /* OpenSSL's longest reason, and what is in front of it */
+#define DRAIN_BYTES  1024
 #define READ_AT_MOST (64U << 10) /* bytes that wait for us; more stay with the peer */
 
 /* Invariant: is_up only while there is a bufferevent. */
@@ -216,19 +218,49 @@ size_t laz_stream_read(struct laz_stream *stream, void *memory, size_t size)
     return stream->connection == NULL ? 0 : bufferevent_read(stream->connection, memory, size);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Whatever comes, until the peer has closed or the time is over. */
+static void drain(int fd, SSL *session, uint32_t wait_ms)
+{
+    char bytes[DRAIN_BYTES];
+    int64_t end = now_ms() + wait_ms;
+    for (int64_t left = wait_ms; left > 0; left = end - now_ms()) {
+        struct pollfd it = {.fd = fd, .events = POLLIN};
+        if (poll(&it, 1, (int)left) != 1) {
+            break;
+        }
+        ssize_t n = session == NULL ? recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)
+                                    : SSL_read(session, bytes, sizeof(bytes));
+        bool has_more = session == NULL ? n < 0 && errno == EAGAIN
+                                        : SSL_get_error(session, (int)n) == SSL_ERROR_WANT_READ;
+        if (n <= 0 && !has_more) {
+            break;
+        }
+    }
+}
+
 void laz_stream_take_leave(
         struct laz_stream *stream, const void *bytes, size_t length, uint32_t wait_ms)
 {
-    char answer[64];
     SSL *session = stream->tls == NULL ? NULL : bufferevent_openssl_get_ssl(stream->connection);
-    struct pollfd it = {.fd = bufferevent_getfd(stream->connection), .events = POLLIN};
+    int fd = bufferevent_getfd(stream->connection);
     (void)bufferevent_disable(stream->connection, EV_READ | EV_WRITE);
-    bool is_said = session == NULL
-            ? send(it.fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)length
-            : SSL_write(session, bytes, (int)length) == (int)length;
-    if (is_said && poll(&it, 1, (int)wait_ms) == 1) {
-        laz_ignore(session == NULL ? (int)recv(it.fd, answer, sizeof(answer), MSG_DONTWAIT)
-                                   : SSL_read(session, answer, sizeof(answer)));
+    ERR_clear_error();
+    if (length > 0) {
+        laz_ignore(session == NULL ? (int)send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                   : SSL_write(session, bytes, (int)length));
+    } else {
+        laz_ignore(session == NULL ? 0 : SSL_shutdown(session));
+        (void)shutdown(fd, SHUT_WR);
     }
+    /* To close with something unread (session tickets, say) is a reset, for which the kernel of the
+     * peer throws away what it has received and not been asked for. */
+    drain(fd, session, wait_ms);
     ERR_clear_error();
 }

@@ -35,8 +35,9 @@ void laz_stream_stop(struct laz_stream *stream); /* at once; nobody is told */
 LAZ_MUST_CHECK bool laz_stream_write(struct laz_stream *stream, const void *bytes, size_t length);
 size_t laz_stream_unwritten(const struct laz_stream *stream); /* bytes */
 size_t laz_stream_read(struct laz_stream *stream, void *memory, size_t size);
-/* These last few bytes, and waits so long for an answer, whatever it is. The only thing here that
- * waits: for a process that is about to end. */
+/* To be stopped next. Says these last bytes, or without any that nothing follows, and waits so long
+ * for the peer to close. The only thing here that waits: for a process that is about to end, whose
+ * peer would otherwise lose what it has not read yet. */
 void laz_stream_take_leave(
         struct laz_stream *stream, const void *bytes, size_t length, uint32_t wait_ms);
 

@@ -458,7 +458,7 @@ int laz_sink_relp_open(const struct laz_ship_sink *config, const struct laz_sink
     if (relp == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", config->name);
     }
-    relp->window = config->window;
+    relp->window = config->window > 0 ? config->window : 1;
     relp->settled = relp->offered = means->last_ticket;
     relp->slots = calloc(relp->window, sizeof(*relp->slots));
     relp->sent = calloc(relp->window, sizeof(*relp->sent));

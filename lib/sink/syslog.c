@@ -16,6 +16,7 @@
 #define UNWRITTEN_MAX (256U << 10) /* bytes; a longer record goes alone */
 #define COUNT_MAX     16           /* bytes in front of a message: its length and a blank */
 #define READ_BYTES    1024
+#define LEAVE_MS      200
 #define NO_MEMORY_MS  100
 
 /* Invariant: arrived <= sent <= offered. */
@@ -28,6 +29,7 @@ struct syslog_sink {
     struct event *turn;
     uint64_t sent;    /* the last ticket that was given to the stream */
     uint64_t offered; /* the same, or one that is unfit */
+    bool is_ending;   /* nothing more is coming */
     bool is_unfit;    /* `offered` is, and nobody has been told */
 };
 
@@ -140,12 +142,15 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
 
 static void flush(struct laz_sink *sink)
 {
-    (void)sink; /* nothing is held back */
+    ((struct syslog_sink *)sink)->is_ending = true; /* nothing is held back */
 }
 
 static void close_syslog(struct laz_sink *sink)
 {
     struct syslog_sink *syslog = (struct syslog_sink *)sink;
+    if (sink->up && syslog->is_ending) {
+        laz_stream_take_leave(syslog->stream, "", 0, LEAVE_MS);
+    }
     laz_stream_free(syslog->stream);
     laz_tls_free(syslog->tls);
     if (syslog->turn != NULL) {

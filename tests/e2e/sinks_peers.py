@@ -112,7 +112,7 @@ class Rsyslog:
                 ["setpriv", "--pdeathsig", "KILL", "rsyslogd", "-n", "-f", self.folder / "conf", "-i",
                  self.folder / "pid"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         atexit.register(self.process.kill)
-        wait_until(lambda: all(map(self._listens, ("relp", "relps", "tls", "tcp"))), "rsyslogd listens", self.said)
+        wait_until(lambda: all(map(self._listens, ("relp", "relps", "tls", "tcp"))), "rsyslogd listens", self.said_last)
 
     def _listens(self, port):
         with contextlib.closing(socket.socket()) as probe:
@@ -121,6 +121,9 @@ class Rsyslog:
     def said(self):
         texts = [self.folder / "said", self.folder / "internal"]
         return "\n".join(t.read_text(errors="replace") for t in texts if t.exists())
+
+    def said_last(self):
+        return self.said()[-600:]
 
     def signal(self, number):
         self.process.send_signal(number)

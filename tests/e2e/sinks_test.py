@@ -71,7 +71,7 @@ def lengths():
         drive = Drive(host="127.0.0.1", seconds=20, **(peers.client() | keys if "transport" in keys else keys))
         drive.end(lines)
         settled(drive, len(lines))
-    peers.wait_until(lambda: len(rsyslog.lines()) >= 2 * len(lines), "everything in the file", rsyslog.said)
+    peers.wait_until(lambda: len(rsyslog.lines()) >= 2 * len(lines), "everything in the file", rsyslog.said_last)
     rsyslog.stop()
     check(rsyslog.lines() == 2 * lines, f"lengths: {[len(line) for line in rsyslog.lines()]}")
 
@@ -481,9 +481,21 @@ def syslog():
         drive.end(record(n) for n in range(count, count + burst))
         settled(drive, burst)
         count += burst
-        peers.wait_until(lambda count=count: len(rsyslog.lines()) >= count, transport, rsyslog.said)
+        peers.wait_until(lambda count=count: len(rsyslog.lines()) >= count, transport, rsyslog.said_last)
     rsyslog.stop()
     check_equal(peers.numbers(rsyslog.lines()), list(range(count)), "what arrived")
+
+
+@case("the last words of a run over TLS are not lost by closing the connection")
+def last_words():
+    rsyslog = Rsyslog("last-words")
+    runs, burst = 20, 30
+    for run in range(runs):
+        drive = Drive(type="syslog", transport="tls", host="127.0.0.1", port=rsyslog.ports["tls"], **peers.client())
+        drive.end(record(n) for n in range(run * burst, (run + 1) * burst))
+    peers.wait_until(lambda: len(rsyslog.lines()) >= runs * burst, "all runs", rsyslog.said_last)
+    rsyslog.stop()
+    check_equal(sorted(peers.numbers(rsyslog.lines())), list(range(runs * burst)), "what arrived")
 
 
 @case("what is longer than a datagram is rejected by name, and the rest goes on")
@@ -498,7 +510,7 @@ def long_datagrams():
         check_equal([int(text.split()[0]) for text in drive.of("rejected")], rejected, f"{transport}: rejected")
         check(all("longer than a datagram may be" in text for text in drive.of("rejected")), f"{drive.said}")
         check_equal(drive.of("settled"), ["5"], "what was settled")
-        peers.wait_until(lambda n=5 - len(rejected): len(rsyslog.lines()) >= n, transport, rsyslog.said)
+        peers.wait_until(lambda n=5 - len(rejected): len(rsyslog.lines()) >= n, transport, rsyslog.said_last)
         rsyslog.records.unlink()
         rsyslog.signal(signal.SIGHUP)
         time.sleep(0.2)
@@ -555,7 +567,7 @@ def injection():
         drive.end(lines)
         settled(drive, len(lines))
         count += len(lines)
-        peers.wait_until(lambda count=count: len(rsyslog.lines()) >= count, f"{keys}", rsyslog.said)
+        peers.wait_until(lambda count=count: len(rsyslog.lines()) >= count, f"{keys}", rsyslog.said_last)
     rsyslog.stop()
     messages = [json.loads(line) for line in (rsyslog.folder / "parts").read_bytes().splitlines()]
     check_equal(len(messages), count, "messages")
@@ -581,7 +593,7 @@ def not_records():
         check_equal(drive.of("rejected"), [f"{2 * n + 2} it is not a record in one line" for n in range(len(bad))],
                     f"{keys}: rejected")
         check_equal(drive.of("settled"), [str(len(lines))], "what was settled")
-    peers.wait_until(lambda: len(rsyslog.lines()) >= 4 * (len(bad) + 1), "the good ones", rsyslog.said)
+    peers.wait_until(lambda: len(rsyslog.lines()) >= 4 * (len(bad) + 1), "the good ones", rsyslog.said_last)
     rsyslog.stop()
     check_equal(peers.numbers(rsyslog.lines()), 4 * list(range(len(bad) + 1)), "what arrived")
 

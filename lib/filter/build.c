@@ -62,13 +62,12 @@ static void fill_confinement(struct laz_image *image, const struct laz_policy *p
     image->tcp_connect = policy->tcp_connect.ports;
 }
 
-_Static_assert(LAZ_IMAGE_SHIP_MAX == LAZ_SHIP_MAX && LAZ_IMAGE_FILES_MAX == LAZ_SHIP_SINKS_MAX &&
-                LAZ_IMAGE_PIPE_MAX == LAZ_SHIP_PIPE_MAX,
+_Static_assert(LAZ_IMAGE_SHIP_MAX == LAZ_SHIP_MAX && LAZ_IMAGE_PIPE_MAX == LAZ_SHIP_PIPE_MAX,
         "what PID 1 carries is what lazaret-helper reads");
 
-/* `files` and `ship` keep what the image borrows. */
+/* `ship` keeps what the image borrows. */
 static int fill_shipping(struct laz_image *image, const struct laz_policy *policy,
-        struct laz_buf *files, struct laz_buf *ship, struct laz_err *err)
+        struct laz_buf *ship, struct laz_err *err)
 {
     const struct laz_shipping *shipping = &policy->shipping;
     const struct laz_ship_config *config = &shipping->config;
@@ -83,16 +82,9 @@ static int fill_shipping(struct laz_image *image, const struct laz_policy *polic
     image->pipe_bytes = config->pipe_bytes;
     image->start_wait_ms = shipping->start_wait_ms;
     image->spool_dir = shipping->spool_dir;
-    for (uint32_t i = 0; i < config->n_sinks; i++) {
-        if (config->sinks[i].type == LAZ_SINK_FILE) {
-            laz_buf_put(files, config->sinks[i].path, strlen(config->sinks[i].path) + 1);
-            image->sink_files.n++;
-        }
-    }
     if (laz_ship_encode(config, ship, err) < 0) {
         return -1;
     }
-    image->sink_files.first = files->data;
     image->ship = (const uint8_t *)ship->data;
     image->ship_length = (uint32_t)ship->len;
     return 0;
@@ -154,23 +146,20 @@ static int encode(const struct laz_policy *policy, struct laz_image *image, stru
     laz_cleanup_buf struct laz_buf env_pass;
     laz_cleanup_buf struct laz_buf env_set;
     laz_cleanup_buf struct laz_buf relaxations;
-    laz_cleanup_buf struct laz_buf files;
     laz_cleanup_buf struct laz_buf ship;
     laz_buf_init_heap(&paths, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&env_pass, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&env_set, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&relaxations, LAZ_IMAGE_MAX);
-    laz_buf_init_heap(&files, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&ship, LAZ_SHIP_MAX + 1);
     fill_paths(image, policy, &paths);
     image->env_pass = put_strings(&env_pass, &policy->env_pass);
     image->env_set = put_strings(&env_set, &policy->env_set);
     image->relaxations = put_strings(&relaxations, &policy->relaxations);
-    if (fill_shipping(image, policy, &files, &ship, err) < 0) {
+    if (fill_shipping(image, policy, &ship, err) < 0) {
         return -1;
     }
-    if (paths.overflow || env_pass.overflow || env_set.overflow || relaxations.overflow ||
-            files.overflow) {
+    if (paths.overflow || env_pass.overflow || env_set.overflow || relaxations.overflow) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "the compiled policy would be larger than %d bytes", LAZ_IMAGE_MAX);
     }

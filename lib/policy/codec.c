@@ -161,7 +161,6 @@ static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
     put_u32(buf, image->pipe_bytes);
     put_u32(buf, image->start_wait_ms);
     put_string(buf, image->spool_dir);
-    put_strings(buf, image->sink_files);
     put_u32(buf, image->ship_length);
     laz_buf_put(buf, image->ship, image->ship_length);
 }
@@ -190,7 +189,6 @@ static bool has_room(const struct laz_image *image)
             image->env_pass.n <= LAZ_IMAGE_STRINGS_MAX &&
             image->env_set.n <= LAZ_IMAGE_STRINGS_MAX &&
             image->relaxations.n <= LAZ_IMAGE_STRINGS_MAX &&
-            image->sink_files.n <= LAZ_IMAGE_FILES_MAX &&
             image->ship_length <= LAZ_IMAGE_SHIP_MAX && image->with_events.n <= LAZ_IMAGE_BPF_MAX &&
             image->plain.n <= LAZ_IMAGE_BPF_MAX;
 }
@@ -433,11 +431,6 @@ static void take_shipping(struct cursor *in, struct laz_image *image)
     image->pipe_bytes = take_below(in, 4, LAZ_IMAGE_PIPE_MAX, "a pipe is too large");
     image->start_wait_ms = take_u32(in);
     image->spool_dir = take_path(in);
-    image->sink_files.n = take_below(in, 4, LAZ_IMAGE_FILES_MAX, "a list is too long");
-    image->sink_files.first = (const char *)in->at;
-    for (uint32_t i = 0; i < image->sink_files.n; i++) {
-        (void)take_path(in);
-    }
     image->ship_length = take_below(in, 4, LAZ_IMAGE_SHIP_MAX, "what ship is told is too long");
     image->ship = take(in, image->ship_length);
 }

@@ -23,7 +23,6 @@
 #define LAZ_IMAGE_EXIT_MAP_MAX 256
 #define LAZ_IMAGE_STRINGS_MAX  4096 /* entries of one list */
 #define LAZ_IMAGE_PIPE_MAX     1048576
-#define LAZ_IMAGE_FILES_MAX    8     /* that sinks write */
 #define LAZ_IMAGE_SHIP_MAX     12288 /* bytes of what the helper is told: one message */
 
 /* `n` strings, each ended by NUL, back to back. */
@@ -120,8 +119,7 @@ struct laz_image {
     uint32_t pipe_bytes;
     uint32_t start_wait_ms;
     const char *spool_dir;
-    struct laz_strings sink_files; /* of the sinks that are files, in their order */
-    const uint8_t *ship;           /* borrowed: for laz_ship_decode, in lazaret-helper */
+    const uint8_t *ship; /* borrowed: for laz_ship_decode, in lazaret-helper */
     uint32_t ship_length;
 };
 

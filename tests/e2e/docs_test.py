@@ -123,36 +123,80 @@ def two_commands():
 
 @case("a compiled policy has the fields, in the order, that its page lists")
 def compiled():
-    """Walks the file along the page's table; the walk must end exactly at its end."""
-    folder = area.folder("compiled")
-    (folder / "policy.yaml").write_text(readme.block("yaml"))
-    digests = lazaret("policy", "compile", "policy.yaml", "-o", "policy.img", cwd=folder)
-    check_equal(digests.code, 0, digests.err)
-    data = (folder / "policy.img").read_bytes()
-    at = 0
-    for size, _ in re.findall(r"^\| (\d.*|string.*|list.*) \| (.*) \|$", text_of("docs/reference/policy-image.md"),
-                              re.MULTILINE):
+    """Walks each file along the page's tables; the walk must end exactly at its end."""
+    block, told = text_of("docs/reference/policy-image.md").split("\n## What the helper is told\n")
+    for sinks in ("", SINKS):
+        folder = area.folder("compiled-with" if sinks else "compiled")
+        (folder / "policy.yaml").write_text(readme.block("yaml") + sinks)
+        digests = lazaret("policy", "compile", "policy.yaml", "-o", "policy.img", cwd=folder)
+        check_equal(digests.code, 0, digests.err)
+        data = (folder / "policy.img").read_bytes()
+        check_equal((data[:8], int.from_bytes(data[12:16], "little")), (b"LAZPOLIC", len(data)), "magic and length")
+        check_equal(hashlib.sha256(data[48:]).digest(), data[16:48], "the digest in the header")
+        check(data[52:84].hex() in digests.out, "the digest of the sources is not the one that compile prints")
+        of_helper = walk_block(block, data)
+        check_equal(bool(of_helper), bool(sinks), "the helper is told something")
+        if sinks:
+            check_equal(walk_told(told, of_helper), 2, "sinks of which the helper is told")
+
+
+SINKS = """
+logs: {redact: {patterns: [mrn], mrn: 'MRN-[0-9]{8}', literals: [open sesame]}}
+spool: {seal-to: [/etc/lazaret/recovery.pem]}
+sinks:
+  - {name: trail, type: file, path: /var/log/lazaret/trail.jsonl, classes: [audit, ids, log], required: true}
+  - {name: far, type: relp, to: "logs.internal:2514", tls: {ca: /etc/lazaret/ca.pem}}
+"""
+
+
+def rows_of(text):
+    return re.findall(r"^\| (\d.*|string.*|list.*) \| (.*) \|$", text, re.MULTILINE)
+
+
+def walk_block(page, data):
+    """What the helper is told, which is the block's last field, if it has that one."""
+    at = start = 0
+    rows = rows_of(page)
+    for size, what in rows:
         for field in fields_of(size):
-            at = skip_field(data, at, field)
+            at = skip_field(data, start := at, field)
+        if what.endswith("the block ends here") and data[start] == 0:
+            start = at - 4
+            break
+    else:
+        check_equal(rows[-1][0], "list of bytes", "the last field")
     check_equal(at, len(data), "where the page's last field ends")
-    check_equal((data[:8], int.from_bytes(data[12:16], "little")), (b"LAZPOLIC", len(data)), "magic and length")
-    check_equal(hashlib.sha256(data[48:]).digest(), data[16:48], "the digest in the header")
-    check(data[52:84].hex() in digests.out, "the digest of the sources is not the one that compile prints")
+    return data[start + 4:]
+
+
+def walk_told(page, told):
+    """The number of sinks."""
+    at = start = 0
+    rows = rows_of(page)
+    each = next(i for i, (_, what) in enumerate(rows) if what.endswith("and for each:")) + 1
+    for size, _ in rows[:each]:
+        for field in fields_of(size):
+            at = skip_field(told, start := at, field)
+    count = int.from_bytes(told[start:at], "little")
+    for size, _ in rows[each:] * count:
+        for field in fields_of(size):
+            at = skip_field(told, at, field)
+    check_equal(at, len(told), "where the last field of the helper's ends")
+    return count
 
 
 def fields_of(size):
     """The fields of one row: (kind, size of an entry, aligned)."""
-    times = re.match(r"(\d+) × (\d+|aligned list of \d+)$", size)
+    parts = re.split(r", (?![^(]*\))", size)
+    if len(parts) > 1:
+        return [field for part in parts for field in fields_of(part)]
+    times = re.match(r"(\d+)(?: ×)? (.+)$", size)
     if times:
         return fields_of(times.group(2)) * int(times.group(1))
-    strings = re.match(r"(\d+) lists of strings$", size)
-    if strings:
-        return [("list", ["string"], False)] * int(strings.group(1))
-    of = re.match(r"(aligned )?list of (.*)$", size)
+    of = re.match(r"(aligned )?lists? of (.*)$", size)
     if of:
-        entry = of.group(2).replace("strings", "string").strip("()").split(", ")
-        return [("list", entry, bool(of.group(1)))]
-    return [("plain", [word], False) for word in size.split(", ")]
+        return [("list", of.group(2).strip("()").split(", "), bool(of.group(1)))]
+    return [("plain", [size], False)]
 
 
 def skip_field(data, at, field):
@@ -165,7 +209,10 @@ def skip_field(data, at, field):
         at += -at % 8 if aligned else 0
     for _ in range(count):
         for word in entry:
-            at = data.index(b"\0", at) + 1 if word == "string" else at + int(word)
+            if word in ("string", "strings"):
+                at = data.index(b"\0", at) + 1
+            else:
+                at += 1 if word == "bytes" else int(word)
     return at
 
 

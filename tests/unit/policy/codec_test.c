@@ -82,7 +82,6 @@ static struct laz_image make_image(void)
             .pipe_bytes = 65536,
             .start_wait_ms = 1234,
             .spool_dir = "/run/spool",
-            .sink_files = {2, "/var/a\0/var/b"},
             .ship = (const uint8_t *)"a\0b\377",
             .ship_length = 4,
     };
@@ -200,10 +199,10 @@ Test(image_codec, says_nothing_of_shipping_where_there_is_none)
     encode(&in, &without);
     cr_assert_null(decode(&without, &out));
     cr_expect(!out.ships && !out.capture && !out.start_acked);
-    cr_expect(out.spool_dir == NULL && out.ship == NULL && out.sink_files.n == 0);
+    cr_expect(out.spool_dir == NULL && out.ship == NULL);
     cr_expect_eq(out.flush_ms, in.flush_ms);
-    /* three booleans, two numbers, the strings, and two lengths with what they count */
-    cr_expect_eq(with.length - without.length, 3 + 8 + 11 + 4 + 14 + 4 + 4);
+    /* three booleans, two numbers, the string, and a length with what it counts */
+    cr_expect_eq(with.length - without.length, 3 + 8 + 11 + 4 + 4);
 }
 
 Test(image_codec, walks_strings_and_paths)
@@ -221,10 +220,6 @@ Test(image_codec, walks_strings_and_paths)
     cr_expect_str_eq(laz_strings_next(&at), "TZ=UTC");
     at = out.relaxations.first;
     cr_expect_str_eq(laz_strings_next(&at), "allow-root");
-    at = out.sink_files.first;
-    cr_assert_eq(out.sink_files.n, 2);
-    cr_expect_str_eq(laz_strings_next(&at), "/var/a");
-    cr_expect_str_eq(laz_strings_next(&at), "/var/b");
     const uint8_t *cursor = out.paths;
     struct laz_image_path path;
     cr_assert_eq(out.n_paths, 2);
@@ -370,7 +365,7 @@ Test(image_codec, names_what_is_out_of_range)
     struct laz_image out;
     const struct laz_image good = make_image();
     struct block block;
-    for (int row = 0; row < 28; row++) {
+    for (int row = 0; row < 26; row++) {
         struct laz_image in = good;
         static const uint16_t unsorted[] = {443, 80};
         static const struct sock_filter endless[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)};
@@ -491,15 +486,6 @@ Test(image_codec, names_what_is_out_of_range)
             in.spool_dir = "spool";
             wanted = "a path is not absolute";
             break;
-        case 25:
-            in.sink_files.first = "/var/a\0var/b";
-            wanted = "a path is not absolute";
-            break;
-        case 26:
-            at = find(&block, "/run/spool", 11) + 11;
-            value = LAZ_IMAGE_FILES_MAX + 1;
-            wanted = "a list is too long";
-            break;
         default:
             at = block.length - 4 - 2; /* 65536 and more */
             value = 1;
@@ -572,16 +558,15 @@ Test(image_codec, leaves_the_result_alone_when_it_fails)
 
 Test(image_codec, refuses_to_write_what_is_too_large)
 {
-    for (int row = 0; row < 13; row++) {
+    for (int row = 0; row < 12; row++) {
         struct laz_image in = make_image();
         uint32_t *counts[] = {&in.n_groups, &in.n_limits, &in.n_exit_map, &in.n_paths,
                 &in.n_tcp_bind, &in.n_tcp_connect, &in.env_pass.n, &in.env_set.n, &in.relaxations.n,
-                &in.with_events.n, &in.plain.n, &in.sink_files.n, &in.ship_length};
+                &in.with_events.n, &in.plain.n, &in.ship_length};
         static const uint32_t ceilings[] = {LAZ_IMAGE_GROUPS_MAX, LAZ_LIMIT_COUNT,
                 LAZ_IMAGE_EXIT_MAP_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_PORTS_MAX,
                 LAZ_IMAGE_PORTS_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_STRINGS_MAX,
-                LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_FILES_MAX,
-                LAZ_IMAGE_SHIP_MAX};
+                LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_SHIP_MAX};
         struct laz_buf buf;
         struct laz_err err = {0};
         char memory[BLOCK_MAX];

@@ -2,7 +2,7 @@
  *
  * What is found when a spool is opened. Of this run: the torn tail is cut off, and the last block
  * says where to go on. Of other runs: whose key is there, where each segment ends; of their files
- * only zeros behind the last block are ever cut.
+ * only zeros behind the last block are ever cut, and only one without any block is deleted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -232,6 +232,18 @@ static int find_ends(struct laz_spool *spool, struct laz_err *err)
     return 0;
 }
 
+/* Whoever is killed before its first block leaves a head and nothing else. */
+static void drop_empty(struct laz_spool *spool)
+{
+    for (size_t i = spool->n_segments; i > 0; i--) {
+        struct laz_spool_segment *segment = &spool->segments[i - 1];
+        if (!segment->is_own && segment->wrong == NULL && segment->size == segment->head.length &&
+                segment->limit == segment->head.length) {
+            laz_spool_drop(spool, segment);
+        }
+    }
+}
+
 /* ---- What they say ---- */
 
 /* The last block of this chain, and the segment that the next one follows. */
@@ -325,5 +337,6 @@ int laz_spool_recover(struct laz_spool *spool, const char *open_with,
         return -1;
     }
     mark_done(spool);
+    drop_empty(spool);
     return describe_left(spool, ret_left, err);
 }

@@ -202,6 +202,25 @@ Test(spool_room, what_a_killed_run_did_not_use_is_given_back)
     drop_folder(&folder);
 }
 
+Test(spool_room, a_run_that_came_to_nothing_leaves_nothing)
+{
+    struct folder folder = new_folder();
+    struct laz_spool_left left;
+    for (uint8_t run = 1; run <= 5; run++) {
+        const struct laz_spool_options options = options_of(&folder, run);
+        struct laz_spool *spool = open_with(&options, &left);
+        cr_expect_eq(left.segments, 0);
+        cr_expect(!left.has_place);
+        kill_writer(spool);
+        char name[LAZ_SPOOL_NAME_SIZE];
+        laz_spool_name(run, name);
+        cr_expect(has_file(&folder, name));
+        laz_spool_name(run - 1U, name);
+        cr_expect(!has_file(&folder, name), "%s", name);
+    }
+    drop_folder(&folder);
+}
+
 Test(spool_room, only_what_is_released_is_deleted)
 {
     struct folder folder = new_folder();

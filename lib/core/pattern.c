@@ -224,27 +224,33 @@ static int run(struct builder *builder, struct laz_err *err)
 
 /* ---- The table ---- */
 
+/* Those of each class that are in the set become a class of their own, unless that is all of it. */
+static void split_classes(struct laz_pattern *pattern, const struct laz_pattern_set *set)
+{
+    uint16_t split[256] = {0}; /* by the class that they leave; 0: none so far */
+    bool has_others[256] = {false};
+    for (unsigned byte = 0; byte < 256; byte++) {
+        has_others[pattern->class_of[byte]] |= !laz_pattern_set_has(set, byte);
+    }
+    for (unsigned byte = 0; byte < 256; byte++) {
+        uint8_t old = pattern->class_of[byte];
+        if (!has_others[old] || !laz_pattern_set_has(set, byte)) {
+            continue;
+        }
+        if (split[old] == 0) {
+            split[old] = (uint16_t)pattern->n_classes++;
+        }
+        pattern->class_of[byte] = (uint8_t)split[old];
+    }
+}
+
 /* Bytes that no set tells apart are one class. */
 static void find_classes(struct laz_pattern *pattern, struct builder *builder)
 {
     const struct laz_pattern_program *program = &builder->program;
     pattern->n_classes = 1;
     for (size_t i = 0; i < program->n_sets; i++) {
-        uint16_t split[256] = {
-                0}; /* the class of those in the set, by that of the others; 0: none */
-        bool has_others[256] = {false};
-        for (unsigned byte = 0; byte < 256; byte++) {
-            has_others[pattern->class_of[byte]] |= !laz_pattern_set_has(&program->sets[i], byte);
-        }
-        for (unsigned byte = 0; byte < 256; byte++) {
-            uint8_t old = pattern->class_of[byte];
-            if (has_others[old] && laz_pattern_set_has(&program->sets[i], byte)) {
-                if (split[old] == 0) {
-                    split[old] = (uint16_t)pattern->n_classes++;
-                }
-                pattern->class_of[byte] = (uint8_t)split[old];
-            }
-        }
+        split_classes(pattern, &program->sets[i]);
     }
     for (unsigned byte = 0; byte < 256; byte++) {
         for (size_t i = 0; i < program->n_sets; i++) {
@@ -433,25 +439,34 @@ size_t laz_pattern_shortest(const struct laz_pattern *pattern)
     return pattern->shortest;
 }
 
+/* The rows that one byte leads to from any of `now`, and the bytes that lead anywhere. */
+static void step_all(const struct laz_pattern *pattern, const bool now[LAZ_PATTERN_STATES_MAX],
+        bool ret_then[LAZ_PATTERN_STATES_MAX], bool ret_bytes[256])
+{
+    for (size_t row = START; row < pattern->n_states; row++) {
+        for (unsigned byte = 0; now[row] && byte < 256; byte++) {
+            size_t to = pattern->next[row * pattern->n_classes + pattern->class_of[byte]];
+            ret_then[to] = ret_then[to] || to != DEAD;
+            ret_bytes[byte] = ret_bytes[byte] || to != DEAD;
+        }
+    }
+}
+
 void laz_pattern_range(const struct laz_pattern *pattern, size_t at, unsigned char *ret_low,
         unsigned char *ret_high)
 {
     bool now[LAZ_PATTERN_STATES_MAX] = {[START] = true};
-    unsigned low = 255;
-    unsigned high = 0;
+    unsigned low = 0;
+    unsigned high = 255;
     for (size_t i = 0; i <= at; i++) {
         bool then[LAZ_PATTERN_STATES_MAX] = {false};
-        for (size_t row = START; row < pattern->n_states; row++) {
-            for (unsigned byte = 0; now[row] && byte < 256; byte++) {
-                size_t to = pattern->next[row * pattern->n_classes + pattern->class_of[byte]];
-                then[to] = to != DEAD;
-                if (to != DEAD && i == at) {
-                    low = byte < low ? byte : low;
-                    high = byte > high ? byte : high;
-                }
-            }
-        }
+        bool bytes[256] = {false};
+        step_all(pattern, now, then, bytes);
         (void)memcpy(now, then, sizeof(now));
+        for (low = 0; low < 255 && !bytes[low]; low++) {
+        }
+        for (high = 255; high > low && !bytes[high]; high--) {
+        }
     }
     *ret_low = (unsigned char)low;
     *ret_high = (unsigned char)high;

@@ -168,7 +168,7 @@ static int read_member(struct parser *parser, struct laz_pattern_set *set, int *
             strchr(":.=", parser->text[parser->at]) != NULL) {
         return wrong(parser, at, "named sets are \\d, \\s and \\w here");
     }
-    *ret_byte = c;
+    *ret_byte = (unsigned char)c;
     if (c != '\\') {
         return 0;
     }

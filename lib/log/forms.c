@@ -29,13 +29,17 @@ static bool is_alphanumeric(char c)
 
 static char at_or_feed(const struct laz_redact_text *text, size_t at)
 {
-    return at < text->length ? text->text[at] : '\n';
+    if (at < text->length) {
+        return text->text[at];
+    }
+    return '\n';
 }
 
 /* The byte `back` bytes in front of `at`: 1 or 2. */
 static char in_front(const struct laz_redact_text *text, size_t at, size_t back)
 {
-    return at >= back ? text->text[at - back] : text->before[2 - (back - at)];
+    const char *from = at >= back ? text->text + (at - back) : text->before + (2 - (back - at));
+    return *from;
 }
 
 bool laz_form_is_front(const struct laz_redact_text *text, size_t at)

@@ -207,8 +207,12 @@ static size_t take(struct laz_lines *lines, const struct offer *offer, struct pi
         redact(lines, offer->bytes, &piece, ret);
     }
     size_t taken = piece.length + (piece.eol ? 1 : 0);
-    lines->before[0] = taken > 1 ? offer->bytes[taken - 2] : lines->before[1];
-    lines->before[1] = offer->bytes[taken - 1];
+    if (taken > 1) {
+        (void)memcpy(lines->before, offer->bytes + taken - 2, 2);
+    } else {
+        lines->before[0] = lines->before[1];
+        lines->before[1] = offer->bytes[0];
+    }
     lines->scanned -= taken < lines->scanned ? taken : lines->scanned;
     lines->joined -= taken < lines->joined ? taken : lines->joined;
     lines->clean -= taken < lines->clean ? taken : lines->clean;

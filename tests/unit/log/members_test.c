@@ -86,16 +86,25 @@ Test(members, of_what_is_no_utf8_are_there_in_base64_too)
 /* Each byte at each place of what is looked at together. */
 Test(members, escape_a_byte_wherever_it_stands)
 {
-    for (size_t length = 1; length < 70; length++) {
-        for (size_t at = 0; at < length; at++) {
-            char text[70];
-            char expected[128];
-            (void)memset(text, 'x', sizeof(text));
-            text[at] = '\n';
-            int n = snprintf(expected, sizeof(expected), "\"msg\":\"%.*s\\u000a%.*s\"", (int)at,
-                    text, (int)(length - at - 1), text + at + 1);
-            cr_assert_gt(n, 0);
-            expect_text(text, length, expected);
+    for (unsigned byte = 0; byte < 0x80; byte++) {
+        char escaped[8] = {(char)byte};
+        if (byte == '"' || byte == '\\') {
+            escaped[0] = '\\';
+            escaped[1] = (char)byte;
+        } else if (byte < 0x20 || byte == 0x7F) {
+            cr_assert_eq(snprintf(escaped, sizeof(escaped), "\\u%04x", byte), 6);
+        }
+        for (size_t length = 1; length < 70; length += byte == '\n' ? 1 : 7) {
+            for (size_t at = 0; at < length; at++) {
+                char text[70];
+                char expected[128];
+                (void)memset(text, 'x', sizeof(text));
+                text[at] = (char)byte;
+                int n = snprintf(expected, sizeof(expected), "\"msg\":\"%.*s%s%.*s\"", (int)at,
+                        text, escaped, (int)(length - at - 1), text + at + 1);
+                cr_assert_gt(n, 0);
+                expect_text(text, length, expected);
+            }
         }
     }
 }

@@ -273,6 +273,7 @@ Test(redact, leaves_what_only_looks_like_it)
             {"4111-1111 1111-1111", "blanks and hyphens"},
             {"4111111 111 111111", "groups that no card has"},
             {"/claims/41111111 1111 1111", "likewise"},
+            {"4111 111111111111", "likewise"},
             {"3782 822463 1000 5", "likewise"},
             {"411 1111 1111 11111", "the first four digits stand together"},
             {"1795336440123", "milliseconds since 1970"},

@@ -176,9 +176,9 @@ static void do_exit(struct laz_pid1 *pid1, int code)
     if (shipping->is_finishing && (!shipping->is_flushed || shipping->undelivered > 0)) {
         struct laz_err err = {0};
         (void)laz_err_set(&err, LAZ_E_SINK, 0,
-                "not everything was delivered within shutdown.flush: %llu records wait in the "
-                "spool",
-                (unsigned long long)shipping->undelivered);
+                "%s within shutdown.flush; what is missing is in the spool",
+                shipping->is_flushed ? "some sink has not acknowledged everything"
+                                     : "the trail was not closed");
         say(pid1->said_fd, &err);
     }
 }

@@ -10,9 +10,7 @@
 #include "audit/trail.h"
 #include "core/record.h"
 
-#define LAZ_CHECKPOINT_RECORDS 256   /* at least every so many records */
-#define LAZ_CHECKPOINT_MS      5000  /* and so often, also when nothing happens */
-#define LAZ_BLOCK_BYTES        65536 /* of log records that one block covers, at most */
+#define LAZ_BLOCK_BYTES 65536 /* of log records that one block covers, at most */
 
 /* Where a chain was seen to be. */
 struct laz_place {

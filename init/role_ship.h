@@ -24,6 +24,8 @@
 #define LAZ_SHIP_PIECE_MAX   4096 /* of what is passed through at once */
 
 _Static_assert(LAZ_SHIP_SINKS_MAX <= LAZ_SHIP_CURSORS, "each sink has a cursor");
+_Static_assert(LAZ_SHIP_LINE_MIN >= LAZ_LINES_LEAST && LAZ_SHIP_LINE_MAX <= LAZ_LINES_MOST,
+        "lines as the policy has them");
 
 /* What init has told, before BEGIN. */
 struct laz_ship_orders {

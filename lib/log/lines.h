@@ -11,7 +11,7 @@
 
 /* max_line is between these. */
 #define LAZ_LINES_LEAST 64
-#define LAZ_LINES_MOST  (256U << 10)
+#define LAZ_LINES_MOST  (128U << 10)
 /* How many bytes must be there before a line that is too long is cut, beyond max_line: so far a cut
  * looks ahead. An offer never needs to be larger than both. */
 #define LAZ_LINES_AHEAD (LAZ_REDACT_MATCH_MAX + 16)

@@ -24,8 +24,8 @@
 #define LAZ_SHIP_PIPE_MIN          4096
 #define LAZ_SHIP_PIPE_MAX          1048576 /* what any user may ask of the kernel by default */
 #define LAZ_SHIP_LINE_MIN          1024
-#define LAZ_SHIP_LINE_MAX          262144
-#define LAZ_SHIP_WAIT_MIN          10 /* of multi-line records */
+#define LAZ_SHIP_LINE_MAX          131072 /* escaped, and once more in base64, it fits a record */
+#define LAZ_SHIP_WAIT_MIN          10     /* of multi-line records */
 #define LAZ_SHIP_WAIT_MAX          10000
 #define LAZ_SHIP_LITERAL_MIN       4
 #define LAZ_SHIP_LITERAL_MAX       256

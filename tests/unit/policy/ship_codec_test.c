@@ -20,7 +20,7 @@ static struct laz_ship_config make_config(void)
 {
     struct laz_ship_config config = {.pipe_bytes = 4096,
             .logs_block = true,
-            .max_line = 262144,
+            .max_line = 131072,
             .multiline_start = "^x",
             .multiline_wait_ms = 10,
             .redact = 1 << LAZ_REDACT_PAN | 1 << LAZ_REDACT_MRN | 1 << LAZ_REDACT_LITERAL,

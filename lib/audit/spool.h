@@ -96,7 +96,8 @@ void laz_spool_release(struct laz_spool *spool, struct laz_spool_at at);
 uint64_t laz_spool_used(const struct laz_spool *spool);
 
 /* The cursor of a sink, a file beside the segments, replaced as a whole. Loading one that is not
- * there, damaged, or of a segment that is gone gives laz_spool_first. */
+ * there, damaged, or of a segment that is gone gives laz_spool_first. It is never saved as behind
+ * what nobody has the key of. */
 LAZ_MUST_CHECK int laz_spool_save_cursor(
         struct laz_spool *spool, const char *name, struct laz_spool_at at, struct laz_err *err);
 struct laz_spool_at laz_spool_load_cursor(struct laz_spool *spool, const char *name);

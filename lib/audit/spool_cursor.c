@@ -124,6 +124,21 @@ static bool cursor_name(const char *sink, struct laz_buf *ret)
             sink[0] != '\0';
 }
 
+/* What nobody has the key of is passed over, and was not shipped: a later run, which may have the
+ * key, begins there. What lies behind it then comes once more. */
+static struct laz_spool_at behind_what_was_read(
+        const struct laz_spool *spool, struct laz_spool_at at)
+{
+    for (size_t i = 0; i < spool->n_segments && spool->segments[i].number < at.segment; i++) {
+        const struct laz_spool_segment *segment = &spool->segments[i];
+        if (segment->run == LAZ_SPOOL_NO_RUN && segment->wrong == NULL && !segment->is_done) {
+            return (struct laz_spool_at){
+                    .segment = segment->number, .offset = segment->head.length};
+        }
+    }
+    return at;
+}
+
 int laz_spool_save_cursor(
         struct laz_spool *spool, const char *name, struct laz_spool_at at, struct laz_err *err)
 {
@@ -133,7 +148,7 @@ int laz_spool_save_cursor(
     if (!cursor_name(name, &file)) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "a cursor cannot be called \"%.64s\"", name);
     }
-    return laz_spool_save_mark(spool, file.data, at, err);
+    return laz_spool_save_mark(spool, file.data, behind_what_was_read(spool, at), err);
 }
 
 struct laz_spool_at laz_spool_load_cursor(struct laz_spool *spool, const char *name)

@@ -140,9 +140,12 @@ void laz_shipping_part(struct laz_shipping *shipping)
 
 static void lost(struct laz_shipping *shipping, const char *why)
 {
+    if (!shipping->is_lost && shipping->err.kind != LAZ_E_NONE) {
+        (void)laz_err_context(&shipping->err, "%s", why);
+    }
+    (void)laz_err_set(&shipping->err, LAZ_E_AUDIT, 0, "%s", why);
     shipping->is_lost = true;
     shipping->due_ns = 0;
-    (void)laz_err_set(&shipping->err, LAZ_E_AUDIT, 0, "%s", why);
 }
 
 static void retry_later(struct laz_shipping *shipping, uint64_t now_ns)

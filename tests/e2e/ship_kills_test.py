@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever is killed, nothing is lost that is not counted: ship at any moment and at each of its system calls, the
+process that starts it, and the whole container with a spool that outlives it."""
+import json
+import os
+import random
+import subprocess
+import time
+
+import adapters
+import fence
+import laz
+import ship_world
+import trail_judge
+from laz import case, check, check_equal
+from ship_world import Disk, Injector, World, numbered, until
+
+SEED = 20261122
+# The calls between which ship does what must not be torn, and at which use of them it dies.
+RUNNING = {"splice": (1, 2, 7), "pwrite64": (1, 2, 5), "lseek": (1, 2), "fdatasync": (1, 2, 3), "renameat": (1, 2),
+           "openat": (1, 2), "write": (1, 2, 5), "epoll_wait": (1, 4)}
+STARTING = {"splice": (1, 2), "pwrite64": (1, 2), "lseek": (1, 2, 3), "fdatasync": (1, 2), "renameat": (1, 2),
+            "fallocate": (1,), "ftruncate": (1, 2), "mmap": (1, 5, 9), "openat": (1, 2, 4, 6, 8), "epoll_ctl": (1, 3),
+            "setresuid": (1,), "seccomp": (1,), "write": (1, 2), "unlinkat": (1,)}
+ENDING = {"splice": (1, 2), "pwrite64": (1, 2), "fdatasync": (1, 2, 3), "renameat": (1, 2), "ftruncate": (1,),
+          "sendmsg": (1,), "write": (1, 2), "openat": (1, 2), "epoll_wait": (1, 2, 3)}
+
+
+def points(table):
+    return adapters.sample([(call, n) for call, numbers in table.items() for n in numbers], 16)
+
+
+def ended(world, run, count, width, code, timeout=30):
+    """The end of a run that said so many lines, every one of which must be there."""
+    check_equal(str(run.wait(timeout)), f"exit {code}", f"the end: {run.stderr()}")
+    check_equal(world.account(numbered(count, width)), [], "missing")
+
+
+def dies(pid, within):
+    """Whether a process ends within so many seconds."""
+    end = time.monotonic() + within
+    while fence.state(pid) not in "ZX" and time.monotonic() < end:
+        time.sleep(0.002)
+    return fence.state(pid) in "ZX"
+
+
+@case("kill -9 of ship, again and again at random moments: every line once, in order")
+def killed():
+    chance = random.Random(SEED)
+    kills = 100 if laz.LONG else 10
+    count = 1200 * kills
+    world = World()
+    with world.start(f"lines={count},900,10,{1000}", "exit=3") as run:
+        before = None
+        for _ in range(kills):
+            before = world.ship(before)
+            time.sleep(chance.uniform(0, 0.04))
+            os.kill(before, fence.KILL)
+        check(run.ended is None, "the workload was over before all the kills")
+        ended(world, run, count, 900, 3, 60 + kills)
+    check(len(world.records("helper.exit")) == kills, f"{kills} kills: {world.records('helper.exit')}")
+
+
+@case("kill -9 of ship at each of its calls while it works")
+def killed_running():
+    world = World()
+    fired = []
+    with world.start("lines=0,900,20,2000", "exit=3") as run:
+        for call, n in points(RUNNING):
+            before = world.ready()
+            with Injector(before, call, n):
+                if dies(before, 3):
+                    fired.append(call)
+        run.kill(fence.TERM, world.workload())
+        check_equal(str(run.wait(20)), "exit 3", f"the end: {run.stderr()}")
+    produced = numbered(world.said() // 901, 900)
+    check_equal(world.account(produced), [], "missing")
+    check_equal(set(RUNNING) - set(fired), set(), f"calls at which it was never killed; {len(fired)} kills")
+
+
+@case("kill -9 of ship at each of its calls while it starts, after another was killed")
+def killed_starting():
+    world, fired = World(), []
+    with world.start("lines=0,200,5,4000", "exit=3") as run:
+        for call, n in points(STARTING):
+            before = world.ready()
+            with Injector(world.pid("launch"), call, n, follow=True):
+                os.kill(before, fence.KILL)
+                if dies(world.ship(before), 0.5):
+                    fired.append(call)
+        world.ready()
+        run.kill(fence.TERM, world.workload())
+        check_equal(str(run.wait(30)), "exit 3", f"the end: {run.stderr()}")
+    check_equal(world.account(numbered(world.said() // 201, 200)), [], "missing")
+    check(len(set(fired)) > len(STARTING) // 2, f"killed at {fired} only")
+
+
+@case("kill -9 of ship at each of its calls at the end: closed all the same, once")
+def killed_ending():
+    fired = []
+    for call, n in points(ENDING):
+        world = World({"shutdown": {"flush": "4s"}})
+        with world.start("lines=300,60,10,100", "term", "lines=300,60,10,100", "exit=3") as run:
+            until(lambda: world.said() == 300 * 61, "first words")
+            with Injector(world.ready(), call, n):
+                run.kill(fence.TERM)
+                check_equal(str(run.wait(15)), "exit 3", f"{call} {n}: {run.stderr()}")
+            check_equal(run.stderr(), "", f"{call} {n}: stderr")
+        produced = numbered(300, 60)
+        check(world.stream() == produced + produced, f"{call} {n}: {len(world.stream())} bytes, not {2 * len(produced)}")
+        world.judge(trail_judge.FINE)
+        fired += [call] if world.records("helper.exit") else []
+    check(fired, "it was never killed")
+
+
+@case("a ship that is stopped for a while goes on where it was, and the workload waits for it no longer than it must")
+def stopped():
+    world = World()
+    with world.start("lines=20000,400,10,200", "exit=3") as run:
+        for _ in range(3):
+            ship = world.ready()
+            os.kill(ship, fence.STOP)
+            time.sleep(0.7)
+            os.kill(ship, fence.CONT)
+            time.sleep(0.1)
+        ended(world, run, 20000, 400, 3)
+    check_equal(world.records("helper.exit"), [], "nobody was restarted")
+
+
+@case("kill -9 of launch: all goes on; of ship too: the workload is ended with 106, by name, and before its grace is over")
+def nobody_starts():
+    world = World({"shutdown": {"grace": "9s", "stop-timeout": "30s"}})
+    with world.start("lines=0,60,1,1000", "exit=3") as run:
+        world.ready()
+        os.kill(world.pid("launch"), fence.KILL)
+        check(not run.has_ended(0.5), f"it ended: {run.stderr()}")
+        said = len(world.stream())
+        until(lambda: len(world.stream()) > said, "more of the workload in the trail")
+        began = time.monotonic()
+        os.kill(world.pid("ship"), fence.KILL)
+        check_equal(str(run.wait(8)), "exit 106", "the end")
+        check(time.monotonic() - began < 3, f"{time.monotonic() - began} s")
+        check("audit-unavailable" in run.stderr() and "the process that starts helpers has ended" in run.stderr(),
+              run.stderr())
+    whole = world.stream()
+    check(numbered(len(whole) // 61, 60) == whole, "what had arrived is not the beginning of what was said")
+    world.judge("ok open single")
+
+
+# ---- The whole container ----
+
+
+def recovery_key():
+    private, public = fence.scratch() / "recovery.key", fence.scratch() / "recovery.pem"
+    if not public.exists():
+        for words in (["genpkey", "-algorithm", "x25519", "-out", private], ["pkey", "-in", private, "-pubout", "-out", public]):
+            subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+    return private, public
+
+
+def spooled(world):
+    """What whoever has the recovery key reads in the folder."""
+    done = subprocess.run([laz.BIN / "lazaret", "spool", "read", "--key", recovery_key()[0], world.spool],
+                          capture_output=True, check=False)
+    return done.stdout
+
+
+def sealed(opens):
+    private, public = recovery_key()
+    return {"spool": {"seal-to": [str(public)], **({"open-with": str(private)} if opens else {})}}
+
+
+def chains(world, data=None):
+    """Records of each chain, by its name, in the order in which the chains began."""
+    found = {}
+    for record in world.records(data=data):
+        found.setdefault(record["chain"], []).append(record)
+    return [sorted(records, key=lambda r: r["seq"]) for records in found.values()]
+
+
+def lines_of(records):
+    return b"".join(ship_world.bytes_of(r) for r in records if r["ev"] == "log")
+
+
+NOWHERE = {"name": "trail", "type": "relp", "to": "127.0.0.1:1", "classes": ["audit", "ids", "log"], "required": True}
+
+
+@case("kill -9 of the container: what no sink had is shipped by the next run, which knows where the last one ended")
+def left_and_shipped():
+    world = World(sealed(opens=True), [NOWHERE])
+    with world.start("lines=5000,100,10", "sleep=60000", ready=False) as run:
+        until(lambda: world.said() == 101 * 5000, "all words")
+        time.sleep(1.5)
+        run.kill(fence.KILL)
+        check_equal(str(run.wait()), "signal 9", "the end of the first")
+    left = spooled(world)
+    check(lines_of(world.records(data=left)) == numbered(5000, 100), "not all of it is in the spool")
+    world.sinks = [world.file_sink()]
+    code, errors = world.outcome("lines=100,100,10", "exit=3")
+    check_equal((code, errors), (3, ""), "the second")
+    first, second = chains(world)
+    check(world.bytes().startswith(left), "what was left was not shipped first, byte for byte")
+    check(lines_of(first) == numbered(5000, 100) and lines_of(second) == numbered(100, 100), "the lines of both")
+    last = [r for r in first if r["ev"] != "log"][-1]
+    check_equal(second[0]["d"]["before"], {"chain": last["chain"], "seq": last["seq"], "h": last["h"]}, "before")
+    check_equal([(r["obj"], r["act"]) for r in second if r["ev"] == "spool.left"], [("spool", "shipped")], "it says so")
+    world.judge("ok open single", trail_judge.FINE)
+
+
+@case("without the key what was left is kept as it is, and said; a later run that has the key ships it")
+def left_and_kept():
+    world = World(sealed(opens=False), [NOWHERE])
+    with world.start("lines=1000,100,10", "sleep=60000", ready=False) as run:
+        until(lambda: world.said() == 101 * 1000, "all words")
+        time.sleep(1.5)
+        run.kill(fence.KILL)
+        run.wait()
+    left = spooled(world)
+    world.sinks = [world.file_sink()]
+    code, errors = world.outcome("lines=100,100,10", "exit=3")
+    check_equal((code, errors), (3, ""), "the second")
+    (second,) = chains(world)
+    check_equal([(r["obj"], r["act"]) for r in second if r["ev"] == "spool.left"], [("spool", "kept")], "it says so")
+    last = [r for r in world.records(data=left) if r["ev"] != "log"][-1]
+    check_equal(second[0]["d"]["before"], {"chain": last["chain"], "seq": last["seq"], "h": last["h"]}, "before")
+    check(spooled(world).startswith(left), "what was left is no longer there")
+    world.changes = sealed(opens=True)
+    code, errors = world.outcome("lines=100,100,10", "sleep=2500", "lines=100,100,10", "sleep=1500", "exit=4")
+    check_equal((code, errors), (4, ""), "the third")
+    check(lines_of(chains(world)[1]) == numbered(1000, 100), "what was left did not arrive in the end")
+    check_equal(len(chains(world)), 3, "chains")
+
+
+@case("kill -9 of the container at random moments, again and again: nothing that was in the spool is missing")
+def killed_containers():
+    chance = random.Random(SEED)
+    world = World(sealed(opens=True))
+    rounds = 20 if laz.LONG else 3
+    kept = []
+    for _ in range(rounds):
+        with world.start("lines=0,300,10,1000", ready=False) as run:
+            until(lambda: world.said() > 0, "words")
+            time.sleep(chance.uniform(0, 0.5))
+            run.kill(fence.KILL)
+            check_equal(str(run.wait()), "signal 9", "the end")
+        kept.append(spooled(world))
+    code, errors = world.outcome("lines=10,300,10", "exit=3")
+    check_equal((code, errors), (3, ""), "the last")
+    found = chains(world)
+    check_equal(len(found), rounds + 1, "chains")
+    for one in found:
+        lines = lines_of(one)
+        check(numbered(len(lines) // 301, 300) == lines, f"{one[0]['chain']}: lines are missing, or not in order")
+    there = set(world.bytes().splitlines())
+    check(all(there.issuperset(data.splitlines()) for data in kept), "something that was in the spool is not in the trail")
+    before = [one[0]["d"]["before"] for one in found]
+    names = [one[0]["chain"] for one in found]
+    check_equal([b and b["chain"] for b in before], [None, *names[:-1]], "each names the one before")
+    answer = trail_judge.both("all of them", world.bytes())
+    check(all(c["integrity"] == "ok" and c["uniqueness"] == "single" for c in answer["chains"]), f"{answer}")
+
+
+# ---- Disks ----
+
+
+@case("a spool's disk that is full: nothing starts, and the error says so")
+def no_room_at_start():
+    world = World()
+    with Disk(world.spool, "512k") as disk:
+        code, errors = world.outcome("exit=3", wrapper=disk.wrapper)
+    check_equal(code, 106, f"exit code: {errors}")
+    check("spool-failed" in errors and "No space left" in errors, errors)
+
+
+if __name__ == "__main__":
+    laz.main()

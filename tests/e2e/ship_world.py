@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One container with a trail: a policy with sinks, an init inside the fence, and what came out of it.
+
+A World knows its folder, its trail, who of the processes is who, and how to hold what was delivered against what was
+said: both verifiers agree, and every byte of the workload is in a record or counted in a gap. Must never look into the
+spool or the product's memory for an answer.
+"""
+import base64
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import time
+
+import adapters
+import fence
+import laz
+import trail_judge
+from laz import check, check_equal
+
+HERE = pathlib.Path(__file__).resolve().parent
+SHIP_UID = 65311
+STREAMS = ("stdout", "stderr")
+NAMES = {"launch": "lazaret-launch", "ship": "lazaret-ship"}
+
+
+@functools.cache
+def program(name, *sources):
+    """One of the programs in ship/, built if need be."""
+    out = fence.build_folder()
+    with open(out / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return str(fence.compile_program(name, list(sources), HERE / "ship", out))
+
+
+def talk():
+    return program("talk", "talk.c", "pry.c")
+
+
+def until(found, what, timeout=10.0, pause=0.005):
+    """The first answer that is true."""
+    end = time.monotonic() + timeout
+    while True:
+        answer = found()
+        if answer:
+            return answer
+        check(time.monotonic() < end, f"no {what() if callable(what) else what} within {timeout} s")
+        time.sleep(pause)
+
+
+class World:
+    """What several runs in turn may share: folder, spool, file sink."""
+
+    _count = 0
+
+    def __init__(self, changes=None, sinks=None, folder=None):
+        World._count += 1
+        self.folder = folder or fence.scratch() / f"world-{World._count}"
+        self.folder.mkdir(exist_ok=True)
+        self.folder.chmod(0o777)
+        self.trail, self.spool = self.folder / "trail.jsonl", self.folder / "spool"
+        self.shared = self.folder / "said"
+        self.sinks = sinks or [self.file_sink()]
+        self.changes, self.run = changes or {}, None
+
+    def file_sink(self, **changes):
+        return {"name": "trail", "type": "file", "path": str(self.trail), "classes": ["audit", "ids", "log"],
+                "required": True, **changes}
+
+    def policy(self):
+        base = adapters.Lazaret.policy({
+            "name": "ship", "sinks": self.sinks, "workload": {"exec-budget": -1},
+            "spool": {"dir": str(self.spool), "max": "16MiB", "segment": "1MiB"},
+            "audit": {"checkpoint": {"records": 4096}},
+            "shutdown": {"grace": "2s", "drain": "200ms"}})
+        return adapters.merged(base, self.changes)
+
+    # --- its life ------------------------------------------------------------------------------------
+
+    def command(self, words, app=None, init=None, options=()):
+        argv = app if app is not None else [talk(), f"share={self.shared}", *words]
+        return [str(init or laz.BIN / "lazaret-init"), "--policy", adapters.Lazaret.image(self.policy()), *options, "--",
+                *map(str, argv)]
+
+    @contextlib.contextmanager
+    def start(self, *words, mode="pid1", conditions=(), app=None, init=None, options=(), ready=True, **rest):
+        """The init with talk, which says `words`, as its workload; with `ready`, once ship has said that it is."""
+        self.shared.write_bytes(bytes(4096))
+        self.shared.chmod(0o666)
+        command = self.command(words, app, init, options)
+        with fence.Run(command, "pid1" if mode == "pid1" else "nested", conditions, **rest) as run:
+            self.run = run
+            if ready:
+                until(lambda: run.ended or self.records("init.start"), lambda: f"start: {run.describe()}")
+            yield run
+
+    def outcome(self, *words, timeout=20, **rest):
+        """Exit code and stderr of a run that ends by itself."""
+        with self.start(*words, ready=False, **rest) as run:
+            code = run.wait(timeout).code
+            return code, run.stderr()
+
+    def said(self):
+        """Bytes that the workload has got rid of."""
+        return struct.unpack_from("<Q", self.shared.read_bytes())[0]
+
+    def pid(self, role):
+        """Host pid of a helper that lives, or None."""
+        for pid in self.run.children():
+            if fence.comm(pid) == NAMES[role] and fence.state(pid) not in "ZX":
+                return pid
+        return None
+
+    def workload(self):
+        return next((p for p in self.run.children() if fence.comm(p) == "talk"), None)
+
+    def ship(self, other_than=None, timeout=10.0):
+        """Host pid of the ship that runs, as soon as it is another than this one."""
+        def found():
+            pid = self.pid("ship")
+            return pid if pid != other_than else None
+        return until(found, lambda: f"ship: {self.run.describe()}", timeout)
+
+    def ready(self):
+        """Host pid of a ship that has narrowed itself, which it does last, and said so."""
+        def found():
+            pid = self.pid("ship")
+            with contextlib.suppress(OSError):
+                return pid if pid and self.run.status(pid)["Seccomp"] == "2" else None
+            return None
+        pid = until(found, lambda: f"ship that is ready: {self.run.describe()}", 25)
+        time.sleep(0.03)
+        return pid
+
+    # --- what came out -------------------------------------------------------------------------------
+
+    def bytes(self):
+        """The whole lines of the trail, so far."""
+        try:
+            data = self.trail.read_bytes()
+        except FileNotFoundError:
+            return b""
+        return data[:data.rfind(b"\n") + 1]
+
+    def records(self, ev=None, data=None):
+        """Records in the order of the file, what was repeated once."""
+        found = {}
+        for line in (self.bytes() if data is None else data).splitlines():
+            record = json.loads(line)
+            found.setdefault((record["chain"], record["seq"]), record)
+        return [r for r in found.values() if ev is None or r["ev"] == ev]
+
+    def judge(self, *expected, data=None, **counts):
+        """Both verifiers see one chain, or as many as `expected` has verdicts, and say so."""
+        return trail_judge.judged(f"world {self.folder.name}", self.bytes() if data is None else data,
+                                  list(expected), **counts)
+
+    def account(self, produced=None, verdict=None, stream="stdout", data=None):
+        """The numbers of the lines that are missing, each counted in a gap, line and byte.
+
+        produced: the bytes of the stream, of which the first word of each line is its number.
+        """
+        records = sorted(self.records(data=data), key=lambda r: r["seq"])
+        gaps = [r["d"] for r in records if r["ev"] == "chain.gap"]
+        seen = [text_of(r).split(b" ")[0] for r in records if r["ev"] == "log" and r["obj"] == stream]
+        lines = produced.splitlines(keepends=True)
+        numbers = [line.split(b" ")[0].rstrip(b"\n") for line in lines]
+        check_equal(len(seen), len(set(seen)), "lines that are there, and those that differ")
+        there = set(seen)
+        missing = [n for n in numbers if n not in there]
+        check_equal([n for n in numbers if n in there], seen, "the lines in their order")
+        lost = sum(len(line) for line, n in zip(lines, numbers) if n not in there)
+        check_equal((sum(g["count"] for g in gaps), sum(g["bytes"] for g in gaps)), (len(missing), lost),
+                    "lines and bytes that the gaps count, and those that are missing")
+        self.judge(verdict or ("ok gap single" if missing else trail_judge.FINE), data=data)
+        return missing
+
+    def stream(self, stream="stdout", data=None):
+        """The bytes of a stream, put together from its records."""
+        records = sorted(self.records("log", data), key=lambda r: r["seq"])
+        return b"".join(bytes_of(r) for r in records if r["obj"] == stream)
+
+
+def text_of(record):
+    """The words of a log record, to the byte."""
+    d = record["d"]
+    if "raw" in d:
+        return base64.b64decode(d["raw"] + "=" * (-len(d["raw"]) % 4), validate=True)
+    return d["msg"].encode()
+
+
+def bytes_of(record):
+    return text_of(record) + (b"\n" if record["d"].get("eol", True) else b"")
+
+
+def numbered(count, width):
+    """What talk's lines=COUNT,WIDTH says."""
+    width = max(10, width)
+    return b"".join((f"{i:08d} ".encode()).ljust(width, bytes([97 + i % 26])) + b"\n" for i in range(1, count + 1))
+
+
+class Disk:
+    """A file system of its own size at a folder, for those that are started with `wrapper`; gone with the suite."""
+
+    def __init__(self, folder, size):
+        folder.mkdir(exist_ok=True)
+        self.holder = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "sh", "-c",
+             f"mount -t tmpfs -o size={size},mode=0777 none {folder} && echo mounted && exec cat"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        check_equal(self.holder.stdout.readline(), b"mounted\n", "mount")
+        self.wrapper = ("nsenter", "-t", str(self.holder.pid), "-m")
+
+    def seen(self, path):
+        """The same path as we see it."""
+        return pathlib.Path(f"/proc/{self.holder.pid}/root{path}")
+
+    def grow(self, folder, size):
+        subprocess.run([*self.wrapper, "mount", "-o", f"remount,size={size}", str(folder)], check=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.holder.kill()
+        self.holder.communicate()
+
+
+# ---- Crash points ----
+
+
+class Injector:
+    """strace on a process, which ends it at the n-th use of a call."""
+
+    def __init__(self, pid, call, n, effect="signal=KILL", follow=False):
+        words = ["strace", *(["-f"] if follow else []), "-qq", "-o", "/dev/null", "-e", f"inject={call}:{effect}:when={n}",
+                 "-e", f"trace={call}", "-p", str(pid)]
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.pid = pid
+        until(self.is_attached, f"strace at {pid}", 5)
+
+    def is_attached(self):
+        if self.process.poll() is not None:
+            return True
+        try:
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return True
+        return f"TracerPid:\t{self.process.pid}\n" in status
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(5)
+        self.process.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -121,6 +121,9 @@ static uint32_t live(const struct folder *folder, uint32_t appended, bool *ret_r
         *ret_refused = true;
         return appended;
     }
+    if (appended > 0) {
+        expect_tail(spool, appended - 1); /* whoever opens it knows how far the chain has come */
+    }
     for (int i = 0; i < 3; i++) {
         err = (struct laz_err){0};
         if (try_append(spool, appended, 400000, false, &err) == 0) {

@@ -231,6 +231,7 @@ Test(spool, the_last_place_outlives_what_was_released)
         append(spool, n, 300000);
     }
     laz_spool_release(spool, laz_spool_end(spool));
+    laz_spool_release(spool, (struct laz_spool_at){.segment = 1}); /* takes nothing back */
     laz_spool_free(spool);
     for (uint8_t run = 2; run < 5; run++) { /* none of these gets as far as its genesis */
         struct laz_spool_options options = options_of(&folder, run);

@@ -218,6 +218,44 @@ Test(spool_torn, damage_in_the_last_segment_is_no_torn_tail)
     drop_folder(&folder);
 }
 
+/* Whole blocks in another order: of the second to the fifth, these, one behind the other. */
+Test(spool_torn, no_block_is_left_out_moved_or_repeated)
+{
+    static struct torn torn;
+    static uint8_t bytes[2 * MIB];
+    static const struct {
+        const char *what;
+        uint32_t n_before; /* blocks that come out in front of the damage */
+        int order[6];
+    } rows[] = {
+            {"left out", 1, {0, 2, 3, 4, -1}},
+            {"moved", 1, {0, 2, 1, 3, 4, -1}},
+            {"repeated", 2, {0, 1, 1, 2, 3, 4}},
+            {"the first left out", 0, {1, 2, 3, 4, -1}},
+    };
+    struct folder folder = new_folder();
+    make_torn(&folder, &torn);
+    size_t block = torn.ends[1] - torn.ends[0];
+    size_t head = torn.ends[0] - block;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_err err = {0};
+        size_t size = head;
+        memcpy(bytes, torn.bytes, head);
+        for (size_t k = 0; k < 6 && rows[i].order[k] >= 0; k++) {
+            memcpy(bytes + size, torn.bytes + head + block * (size_t)rows[i].order[k], block);
+            size += block;
+        }
+        empty_folder(&folder);
+        put_file(&folder, "00000001.lzs", bytes, size);
+        struct laz_spool *spool = open_run(&folder, 1);
+        struct laz_spool_at at = laz_spool_first(spool);
+        cr_expect_eq(read_blocks(spool, &at, 0, SMALL, &err), rows[i].n_before, "%s", rows[i].what);
+        cr_expect_eq(err.kind, LAZ_E_SPOOL_CORRUPT, "%s", rows[i].what);
+        kill_writer(spool);
+    }
+    drop_folder(&folder);
+}
+
 /* A segment that lacks its last block, or is an older one of the same number. */
 Test(spool_torn, a_segment_that_was_exchanged_is_found)
 {

@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sinks in words: what is captured, where it goes, what happens when it cannot go there, and what
- * an acknowledgement is worth. Claims nothing that the other end does not vouch for.
+ * Sinks in words: what is captured, where it goes, and what happens when it cannot go there.
  */
 #include "cli/shipping.h"
 
 #include "cli/explanation.h"
 #include "policy/scalar.h"
-
-const char *laz_shipping_guarantee(const struct laz_ship_sink *sink)
-{
-    switch (sink->type) {
-    case LAZ_SINK_FILE:
-        return "acked means written and synced; the file is as lasting as the volume it is on";
-    case LAZ_SINK_STDOUT:
-        return "never acked: what becomes of the container's output is not known here";
-    case LAZ_SINK_RELP:
-        return "acked means that the collector answered for it; whether it had it on a disk by "
-               "then is up to the collector (rsyslog: queue.type=\"Direct\")";
-    case LAZ_SINK_SYSLOG:
-        if (sink->transport == LAZ_TRANSPORT_UDP) {
-            return "acked means sent; datagrams get lost, and nobody says so";
-        }
-        if (sink->transport == LAZ_TRANSPORT_UNIX) {
-            return "acked means that the local socket took it; nobody answers for the rest";
-        }
-        return "acked means handed to the connection; what is on the way when it breaks is lost, "
-               "and nobody says so";
-    case LAZ_SINK_TYPE_COUNT:
-        break;
-    }
-    return "";
-}
 
 static void put_classes(struct laz_buf *buf, const struct laz_ship_sink *sink)
 {
@@ -54,7 +28,7 @@ void laz_shipping_put(struct laz_buf *buf, const struct laz_policy *policy)
         const struct laz_ship_sink *sink = &config->sinks[i];
         laz_buf_printf(buf, "  %-12s%s (%s%s): %s\n", i == 0 ? "sinks" : "", sink->name,
                 laz_sink_type_name(sink->type), sink->required ? ", required" : "",
-                laz_shipping_guarantee(sink));
+                laz_ship_guarantee(sink));
     }
 }
 
@@ -75,7 +49,7 @@ void laz_shipping_json(struct laz_json *json, const struct laz_policy *policy)
             }
         }
         laz_json_array_end(json);
-        laz_json_string(json, "guarantee", laz_shipping_guarantee(sink));
+        laz_json_string(json, "guarantee", laz_ship_guarantee(sink));
         laz_json_object_end(json);
     }
     laz_json_array_end(json);

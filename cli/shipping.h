@@ -10,9 +10,6 @@
 
 struct laz_explanation;
 
-/* What an acknowledgement of this sink is worth: "acked means ..."; static. */
-const char *laz_shipping_guarantee(const struct laz_ship_sink *sink);
-
 /* `check`: one line for each sink. */
 void laz_shipping_put(struct laz_buf *buf, const struct laz_policy *policy);
 /* The same as the member "sinks". */

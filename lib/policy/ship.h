@@ -163,4 +163,7 @@ const char *laz_sink_type_name(enum laz_sink_type value);
 const char *laz_transport_name(enum laz_transport value);
 const char *laz_redaction_name(enum laz_redaction value);
 
+/* What an acknowledgement of this sink is worth: "acked means ...", one sentence; static. */
+const char *laz_ship_guarantee(const struct laz_ship_sink *sink);
+
 #endif

@@ -180,24 +180,3 @@ void laz_sink_flush(struct laz_sink *sink)
 {
     sink->kind->flush(sink);
 }
-
-const char *laz_sink_guarantee(const struct laz_ship_sink *config)
-{
-    switch (config->type) {
-    case LAZ_SINK_FILE:
-        return "acked means that the record is in the file and that the kernel has been told to "
-               "bring it to the disk and has done so (fdatasync)";
-    case LAZ_SINK_STDOUT:
-        return "acked means that the record was written to the container's output; nothing "
-               "acknowledges that anybody has read it";
-    case LAZ_SINK_RELP:
-        return "acked means that the receiver has answered for the record; whether it is on a disk "
-               "by then is up to the receiver's queue (docs/how-to/rsyslog.md)";
-    case LAZ_SINK_SYSLOG:
-        return "acked means that the record was handed to the kernel's network; nothing "
-               "acknowledges that it has been received";
-    case LAZ_SINK_TYPE_COUNT:
-        break;
-    }
-    return "";
-}

@@ -76,7 +76,4 @@ enum laz_sink_answer laz_sink_offer(struct laz_sink *sink, const struct laz_sink
 /* Nothing more is coming: hurry (a file is synced, a batch is sent). */
 void laz_sink_flush(struct laz_sink *sink);
 
-/* "acked means ...": what `arrived` is worth for this sink, one sentence; static. */
-const char *laz_sink_guarantee(const struct laz_ship_sink *config);
-
 #endif

@@ -424,3 +424,27 @@ Test(ship_words, are_those_of_the_policy)
     cr_expect_str_eq(laz_redaction_name(LAZ_REDACT_AWS_KEY), "aws-key");
     cr_expect_str_eq(laz_sink_type_name(LAZ_SINK_TYPE_COUNT), "?");
 }
+
+/* No acknowledgement is worth more than whoever gives it; only a file and a collector give one. */
+Test(ship_words, say_what_an_acknowledgement_of_each_sink_is_worth)
+{
+    static const struct {
+        enum laz_sink_type type;
+        enum laz_transport transport;
+        const char *begin;
+    } rows[] = {
+            {LAZ_SINK_FILE, 0, "acked means written and synced; "},
+            {LAZ_SINK_STDOUT, 0, "never acked: "},
+            {LAZ_SINK_RELP, 0, "acked means that the collector answered for it; "},
+            {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_UDP, "acked means sent; "},
+            {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_UNIX, "acked means that the local socket took it; "},
+            {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_TCP, "acked means handed to the connection; "},
+            {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_TLS, "acked means handed to the connection; "},
+            {LAZ_SINK_TYPE_COUNT, 0, "?"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct laz_ship_sink sink = {.type = rows[i].type, .transport = rows[i].transport};
+        const char *got = laz_ship_guarantee(&sink);
+        cr_expect(strncmp(got, rows[i].begin, strlen(rows[i].begin)) == 0, "row %zu: %s", i, got);
+    }
+}

@@ -17,7 +17,10 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#define WHY_MAX      200 /* OpenSSL's longest reason, and what is in front of it */
+#include "core/buf.h"
+
+#define WHY_MAX      200   /* OpenSSL's longest reason, and what is in front of it */
+#define CORK_MAX     16384 /* bytes: a TLS record */
 #define DRAIN_BYTES  1024
 #define READ_AT_MOST (64U << 10) /* bytes that wait for us; more stay with the peer */
 
@@ -29,6 +32,8 @@ struct laz_stream {
     struct laz_dial *dial;
     struct bufferevent *connection;
     struct event *deadline; /* of the handshake */
+    struct laz_buf corked;  /* what was written in this turn: one TLS record for many of ours */
+    struct event *uncork;
     uint32_t wait_ms;
     bool is_up;
 };
@@ -37,6 +42,8 @@ void laz_stream_stop(struct laz_stream *stream)
 {
     laz_dial_cancel(stream->dial);
     (void)event_del(stream->deadline);
+    (void)event_del(stream->uncork);
+    stream->corked.len = 0;
     if (stream->is_up && stream->tls != NULL) {
         /* Or the peer takes the end of the connection for an attack. */
         (void)SSL_shutdown(bufferevent_openssl_get_ssl(stream->connection));
@@ -66,8 +73,30 @@ static void on_written(struct bufferevent *connection, void *context)
 {
     const struct laz_stream *stream = context;
     (void)connection;
-    if (stream->is_up) {
+    /* It comes some time after the buffer was empty, when it may not be any more. */
+    if (stream->is_up && laz_stream_unwritten(stream) == 0) {
         stream->owner.written(stream->owner.context);
+    }
+}
+
+/* false: no memory. */
+static bool uncork(struct laz_stream *stream)
+{
+    if (stream->corked.len > 0 &&
+            bufferevent_write(stream->connection, stream->corked.data, stream->corked.len) != 0) {
+        return false;
+    }
+    stream->corked.len = 0;
+    return true;
+}
+
+static void on_uncork(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_stream *stream = context;
+    (void)fd;
+    (void)what;
+    if (!uncork(stream)) {
+        end(stream, "no memory");
     }
 }
 
@@ -178,24 +207,37 @@ int laz_stream_new(struct event_base *base, const struct laz_dial_plan *plan,
         free(stream);
         return -1;
     }
+    laz_buf_init_heap(&stream->corked, CORK_MAX + 1);
     stream->deadline = evtimer_new(base, on_deadline, stream);
-    if (stream->deadline == NULL) {
-        laz_dial_free(stream->dial);
-        free(stream);
+    stream->uncork = evtimer_new(base, on_uncork, stream);
+    if (stream->deadline == NULL || stream->uncork == NULL) {
+        laz_stream_free(stream);
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a connection");
     }
     *ret = stream;
     return 0;
 }
 
+static void free_event(struct event *event)
+{
+    if (event != NULL) {
+        event_free(event);
+    }
+}
+
 void laz_stream_free(struct laz_stream *stream)
 {
-    if (stream != NULL) {
-        laz_stream_stop(stream);
-        laz_dial_free(stream->dial);
-        event_free(stream->deadline);
-        free(stream);
+    if (stream == NULL) {
+        return;
     }
+    if (stream->deadline != NULL && stream->uncork != NULL) {
+        laz_stream_stop(stream);
+    }
+    laz_dial_free(stream->dial);
+    free_event(stream->deadline);
+    free_event(stream->uncork);
+    laz_buf_done(&stream->corked);
+    free(stream);
 }
 
 void laz_stream_start(struct laz_stream *stream)
@@ -205,12 +247,27 @@ void laz_stream_start(struct laz_stream *stream)
 
 bool laz_stream_write(struct laz_stream *stream, const void *bytes, size_t length)
 {
-    return bufferevent_write(stream->connection, bytes, length) == 0;
+    static const struct timeval now = {0};
+    if (stream->corked.len + length > CORK_MAX && !uncork(stream)) {
+        return false;
+    }
+    if (length > CORK_MAX) {
+        return bufferevent_write(stream->connection, bytes, length) == 0;
+    }
+    laz_buf_put(&stream->corked, bytes, length);
+    if (stream->corked.overflow) {
+        stream->corked.overflow = false;
+        return false;
+    }
+    if (!event_pending(stream->uncork, EV_TIMEOUT, NULL)) {
+        (void)evtimer_add(stream->uncork, &now);
+    }
+    return true;
 }
 
 size_t laz_stream_unwritten(const struct laz_stream *stream)
 {
-    return evbuffer_get_length(bufferevent_get_output(stream->connection));
+    return evbuffer_get_length(bufferevent_get_output(stream->connection)) + stream->corked.len;
 }
 
 size_t laz_stream_read(struct laz_stream *stream, void *memory, size_t size)
@@ -259,8 +316,8 @@ void laz_stream_take_leave(
         laz_ignore(session == NULL ? 0 : SSL_shutdown(session));
         (void)shutdown(fd, SHUT_WR);
     }
-    /* To close with something unread (session tickets, say) is a reset, for which the kernel of the
-     * peer throws away what it has received and not been asked for. */
+    /* To close with something unread (session tickets, say) is a reset, for which the peer's kernel
+     * throws away what nobody has read yet. */
     drain(fd, session, wait_ms);
     ERR_clear_error();
 }

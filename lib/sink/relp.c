@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/stream.h"
@@ -59,12 +60,13 @@ struct relp_sink {
     uint32_t out_first;
     uint32_t n_out;
     uint32_t txnr;
-    uint64_t settled; /* everything up to it has arrived or was rejected */
-    uint64_t offered; /* everything up to it has been taken */
-    bool is_open;     /* the server has made its offers */
-    bool refused;     /* something is to be sent again; nothing new until then */
-    bool is_ending;   /* nothing more is coming */
-    bool went_well;   /* of this connection: an answer to a record */
+    int64_t answered_ms; /* when something was sent or answered last */
+    uint64_t settled;    /* everything up to it has arrived or was rejected */
+    uint64_t offered;    /* everything up to it has been taken */
+    bool is_open;        /* the server has made its offers */
+    bool refused;        /* something is to be sent again; nothing new until then */
+    bool is_ending;      /* nothing more is coming */
+    bool went_well;      /* of this connection: an answer to a record */
 };
 
 static struct slot *slot_of(const struct relp_sink *relp, uint64_t ticket)
@@ -102,10 +104,18 @@ static void on_ended(void *context, const char *why)
     go_down(context, why);
 }
 
-/* Something is out from now on, or still is. */
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Something is out from now on, or still is. The timer is left to find that out when it ends,
+ * because this happens with every answer. */
 static void expect_answer(struct relp_sink *relp)
 {
-    (void)event_del(relp->deadline);
+    relp->answered_ms = now_ms();
     laz_sink_event_in(relp->deadline, relp->sink.pace.answer_ms);
 }
 
@@ -113,8 +123,16 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 {
     struct relp_sink *relp = context;
     char why[64];
+    int64_t left = relp->answered_ms + relp->sink.pace.answer_ms - now_ms();
     (void)fd;
     (void)what;
+    if (relp->is_open && relp->n_out == 0) {
+        return;
+    }
+    if (left > 0) {
+        laz_sink_event_in(relp->deadline, (uint32_t)left);
+        return;
+    }
     (void)snprintf(why, sizeof(why), "no answer in %u ms", relp->sink.pace.answer_ms);
     go_down(relp, why);
 }
@@ -242,7 +260,6 @@ static int take_offers(
                 err, LAZ_E_SINK, 0, "the receiver does not offer to take syslog messages");
     }
     relp->is_open = true;
-    (void)event_del(relp->deadline);
     relp->sink.said_down = false;
     laz_sink_say_up(&relp->sink, relp->settled);
     return 0;
@@ -282,10 +299,12 @@ static int take_bytes(struct relp_sink *relp, const char *bytes, size_t length, 
     return 0;
 }
 
+/* Not for each answer, but for a quarter of the window at once: one TLS record, one system call. */
 static void want_more(struct relp_sink *relp)
 {
-    if (relp->sink.hungry && relp->is_open && !relp->refused &&
-            relp->offered < relp->settled + relp->window &&
+    uint64_t room = relp->settled + relp->window - relp->offered;
+    if (relp->sink.hungry && relp->is_open && !relp->refused && room > 0 &&
+            (room >= relp->window / 4 || relp->n_out == 0) &&
             laz_stream_unwritten(relp->stream) < UNWRITTEN_MAX) {
         laz_sink_say_wants(&relp->sink, relp->offered);
     }
@@ -329,9 +348,7 @@ static void on_can_read(void *context)
         }
     }
     settle(relp);
-    if (relp->n_out == 0 && relp->is_open) {
-        (void)event_del(relp->deadline);
-    } else if (relp->settled != settled || relp->n_out != n_out) {
+    if (relp->settled != settled || relp->n_out != n_out) {
         expect_answer(relp);
     }
     look_after_refused(relp);

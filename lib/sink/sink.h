@@ -63,8 +63,8 @@ struct laz_sink_record {
 struct laz_sink;
 
 /* Reads what it needs of the file system (certificates, resolv.conf), so that the process can be
- * narrowed afterwards. Does not wait for a connection; `wants` follows when there is one. The config
- * is borrowed for the sink's life. */
+ * narrowed afterwards. Does not wait for a connection; `wants` follows when there is one. The
+ * config is borrowed for the sink's life. */
 LAZ_MUST_CHECK int laz_sink_open(const struct laz_ship_sink *config,
         const struct laz_sink_means *means, const struct laz_sink_owner *owner,
         struct laz_sink **ret, struct laz_err *err);

@@ -43,12 +43,9 @@ struct laz_redactor {
 const char *laz_redact_name(enum laz_redaction kind)
 {
     static const char *const names[LAZ_REDACT_COUNT] = {
-            [LAZ_REDACT_SSN] = "ssn",
-            [LAZ_REDACT_PAN] = "pan",
-            [LAZ_REDACT_JWT] = "jwt",
-            [LAZ_REDACT_AWS_KEY] = "aws-key",
-            [LAZ_REDACT_MRN] = "mrn",
-            [LAZ_REDACT_LITERAL] = "literal",
+#define X(id, word) word,
+            LAZ_REDACTIONS(X)
+#undef X
     };
     return names[kind];
 }

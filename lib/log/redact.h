@@ -16,8 +16,8 @@ struct laz_redactor_options {
     const char *const *literals; /* each LAZ_REDACT_LITERAL_MIN to LAZ_REDACT_LITERAL_MAX bytes */
 };
 
-#define LAZ_REDACT_LITERAL_MIN 4
-#define LAZ_REDACT_LITERAL_MAX 256
+#define LAZ_REDACT_LITERAL_MIN LAZ_SHIP_LITERAL_MIN
+#define LAZ_REDACT_LITERAL_MAX LAZ_SHIP_LITERAL_MAX
 
 struct laz_redactor;
 

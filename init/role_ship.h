@@ -79,6 +79,9 @@ LAZ_MUST_CHECK int laz_ship_stream_begin(struct laz_ship_stream *stream, struct 
 size_t laz_ship_stream_take(struct laz_ship_stream *stream);
 /* Is there nothing more in its pipe? For when nobody writes any more. */
 bool laz_ship_stream_is_dry(struct laz_ship_stream *stream);
+/* At the end: what nobody reads is passed over, and counted; `is_late`: so is what is read slowly.
+ */
+void laz_ship_stream_settle(struct laz_ship_stream *stream, bool is_late);
 /* What is taken and not framed yet. */
 const char *laz_ship_stream_window(const struct laz_ship_stream *stream, size_t *ret_length);
 /* Up to here it is in the spool, or lost and counted. */
@@ -92,11 +95,14 @@ struct laz_ship_ledger {
     struct laz_redactor *redactor;
     struct laz_buf batch;   /* records that are not in the spool yet */
     struct laz_buf members; /* of the record that is being made */
-    uint64_t block;         /* number of the last block in the spool */
-    bool batch_urgent;      /* holds more than lines of the workload */
-    bool is_stuck;  /* the spool does not take the batch: nothing more is made until it does */
-    bool is_final;  /* the final record is in the spool */
-    bool has_start; /* the batch has the record of the start */
+    struct laz_buf hot;     /* the block that was appended last: most sinks are that far */
+    struct laz_spool_at hot_at;
+    struct laz_spool_at hot_next;
+    uint64_t block;    /* number of the last block in the spool */
+    bool batch_urgent; /* holds more than lines of the workload */
+    bool is_stuck;     /* the spool does not take the batch: nothing more is made until it does */
+    bool is_final;     /* the final record is in the spool */
+    bool has_start;    /* the batch has the record of the start */
     uint64_t dropped_count;
     uint64_t dropped_bytes;
     uint64_t generation;
@@ -188,8 +194,8 @@ struct laz_ship {
     bool is_finishing;
     bool gives_up; /* what finds no room now is dropped and counted */
     int exit_code;
+    uint64_t finish_began_ns;
     uint64_t finish_deadline_ns;
-    uint32_t flush_ms;
     struct event *finish_timer;
 };
 

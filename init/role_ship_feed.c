@@ -29,10 +29,15 @@ struct label {
 /* {"lz":1,"ev":"...","sev":N, as all records begin. */
 static void read_label(const char *line, size_t length, struct label *ret)
 {
+    static const char line_front[] = "{\"lz\":1,\"ev\":\"log\",\"sev\":0,"; /* most of them */
     static const char front[] = "{\"lz\":1,\"ev\":\"";
     static const char middle[] = "\",\"sev\":";
     const size_t skip = sizeof(front) - 1;
     *ret = (struct label){0};
+    if (length > sizeof(line_front) && memcmp(line, line_front, sizeof(line_front) - 1) == 0) {
+        ret->is_log = true;
+        return;
+    }
     const char *ev = line + skip;
     const char *quote = length > skip ? memchr(ev, '"', length - skip) : NULL;
     if (quote == NULL) {
@@ -120,6 +125,24 @@ static void pop_arrived(struct laz_feed *feed)
     (void)memmove(feed->blocks, feed->blocks + n, feed->n_blocks * sizeof(feed->blocks[0]));
 }
 
+/* What was appended last is at hand; all else is read back. */
+static int read_block(struct laz_feed *feed, struct laz_err *err)
+{
+    const struct laz_ship_ledger *ledger = &feed->ship->ledger;
+    if (ledger->hot.len == 0 || feed->next.segment != ledger->hot_at.segment ||
+            feed->next.offset != ledger->hot_at.offset) {
+        return laz_spool_read(ledger->spool, &feed->next, &feed->text, err);
+    }
+    feed->text.len = 0;
+    feed->text.overflow = false;
+    laz_buf_put(&feed->text, ledger->hot.data, ledger->hot.len);
+    if (feed->text.overflow) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a block");
+    }
+    feed->next = ledger->hot_next;
+    return 1;
+}
+
 static bool read_next(struct laz_feed *feed)
 {
     struct laz_err err = {0};
@@ -127,14 +150,15 @@ static bool read_next(struct laz_feed *feed)
     if (feed->n_blocks == LAZ_FEED_BLOCKS_MAX) {
         return false;
     }
-    int got = laz_spool_read(feed->ship->ledger.spool, &feed->next, &feed->text, &err);
+    int got = read_block(feed, &err);
     feed->at = 0;
     if (got <= 0) {
         feed->text.len = 0;
-        if (got < 0) {
-            tell_trouble(feed, "spool.corrupt", 9, "skipped", err.message);
+        if (got == 0 || err.kind == LAZ_E_MEMORY) {
+            return false;
         }
-        return got < 0; /* there may be something behind it */
+        tell_trouble(feed, "spool.corrupt", 9, "skipped", err.message);
+        return true; /* there may be something behind it */
     }
     feed->blocks[feed->n_blocks++] =
             (struct laz_feed_block){.at = at, .next = feed->next, .first_ticket = feed->ticket + 1};

@@ -190,7 +190,13 @@ static void appended(struct laz_ship *ship, struct laz_spool_at at)
     }
     save_dropped(ship);
     sync_later(ship, ledger->batch_urgent);
+    struct laz_buf old = ledger->hot;
+    ledger->hot = ledger->batch;
+    ledger->hot_at = at;
+    ledger->hot_next = laz_spool_end(ledger->spool);
+    ledger->batch = old;
     ledger->batch.len = 0;
+    ledger->batch.overflow = false;
     ledger->batch_urgent = ledger->has_start = false;
 }
 
@@ -596,6 +602,7 @@ int laz_ship_ledger_open(
     struct laz_spool_left left = {0};
     const struct laz_ship_slot *slot = NULL;
     laz_buf_init_heap(&ledger->batch, RECORDS_BYTES);
+    laz_buf_init_heap(&ledger->hot, RECORDS_BYTES);
     laz_buf_init_heap(&ledger->members, MEMBERS_BYTES);
     if (draw_names(ship->state, err) < 0 || open_spool(ship, keys, &left, err) < 0 ||
             laz_redactor_new(&redactions, &ledger->redactor, err) < 0) {

@@ -20,11 +20,15 @@
 #include "core/num.h"
 #include "ipc/chan.h"
 
-#define KEY_FILE_MAX    16384
-#define PROGRAM_MAX     (8U << 20)
-#define FINISH_SLACK_MS 50 /* to say that it was not enough, before init loses its patience */
+#define KEY_FILE_MAX 16384
+#define PROGRAM_MAX  (8U << 20)
+/* To say that it was not enough, before init loses its patience. */
+#define FINISH_SLACK_NS UINT64_C(50000000)
 #define FINISH_TURN_US  2000
-#define GIVE_UP_NS      UINT64_C(100000000) /* before the deadline: what finds no room is dropped */
+/* Parts of 16 of the time for finishing, after which nobody waits for what is passed through; */
+#define OUTPUTS_PART 8
+/* after which what finds no room is dropped, and who still writes is no longer heard. */
+#define GIVE_UP_PART 14
 
 uint64_t laz_ship_now_ns(void)
 {
@@ -110,7 +114,7 @@ static void take_finish(struct laz_ship *ship, const struct laz_message *message
     struct laz_fields fields;
     laz_fields_begin(&fields, message);
     ship->exit_code = (int)laz_fields_u32(&fields);
-    ship->flush_ms = laz_fields_u32(&fields);
+    ship->finish_deadline_ns = laz_fields_u64(&fields);
     ship->is_finishing = laz_fields_done(&fields);
 }
 
@@ -410,21 +414,41 @@ static bool are_dry(struct laz_ship *ship)
     return dry;
 }
 
-/* Everybody is dead: what is in the pipes is all that will ever be. */
+/* Has so much of the time for finishing passed, in parts of 16? */
+static bool is_past(const struct laz_ship *ship, uint64_t now_ns, uint64_t parts)
+{
+    uint64_t began_ns = ship->finish_began_ns;
+    uint64_t whole_ns =
+            ship->finish_deadline_ns > began_ns ? ship->finish_deadline_ns - began_ns : 0;
+    return now_ns >= began_ns + whole_ns / 16 * parts;
+}
+
+/* What is passed through comes before the final record, which closes the count of what was not. */
+static void settle_outputs(struct laz_ship *ship, uint64_t now_ns)
+{
+    bool is_late = is_past(ship, now_ns, OUTPUTS_PART);
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        laz_ship_stream_settle(&ship->streams[i], is_late);
+    }
+}
+
+/* Everybody of ours is dead: what is in the pipes is all that will ever be. Who writes there from
+ * outside is heard until it is time to give up. */
 static void finish_turn(struct laz_ship *ship)
 {
     const struct timeval soon = {.tv_usec = FINISH_TURN_US};
     uint64_t now_ns = laz_ship_now_ns();
-    ship->gives_up = now_ns + GIVE_UP_NS >= ship->finish_deadline_ns;
-    bool dry = are_dry(ship);
+    ship->gives_up = is_past(ship, now_ns, GIVE_UP_PART);
+    bool dry = are_dry(ship) || ship->gives_up;
     laz_ship_ledger_turn(ship);
-    if (dry && laz_ship_ledger_finish(ship)) {
+    settle_outputs(ship, now_ns);
+    if (dry && has_passed_all(ship) && laz_ship_ledger_finish(ship)) {
         for (size_t i = 0; i < ship->n_feeds; i++) {
             laz_ship_feed_turn(&ship->feeds[i]);
             laz_sink_flush(ship->feeds[i].sink);
         }
     }
-    bool is_over = ship->ledger.is_final && count_behind(ship) == 0 && has_passed_all(ship);
+    bool is_over = ship->ledger.is_final && count_behind(ship) == 0;
     if (is_over || now_ns >= ship->finish_deadline_ns) {
         leave(ship);
     }
@@ -440,8 +464,8 @@ static void on_finish_timer(evutil_socket_t fd, short what, void *context)
 
 static void begin_finish(struct laz_ship *ship)
 {
-    uint64_t patience_ms = ship->flush_ms > FINISH_SLACK_MS ? ship->flush_ms - FINISH_SLACK_MS : 1;
-    ship->finish_deadline_ns = laz_ship_now_ns() + patience_ms * UINT64_C(1000000);
+    ship->finish_began_ns = laz_ship_now_ns();
+    ship->finish_deadline_ns -= FINISH_SLACK_NS;
     finish_turn(ship);
 }
 

@@ -207,6 +207,14 @@ size_t laz_ship_stream_take(struct laz_ship_stream *stream)
     return sum;
 }
 
+void laz_ship_stream_settle(struct laz_ship_stream *stream, bool is_late)
+{
+    bool waits = stream->output != NULL && stream->passed < stream->taken;
+    if (waits && (is_late || laz_ship_now_ns() - stream->passed_ns > LAZ_SHIP_PATIENCE_NS)) {
+        skip_output(stream);
+    }
+}
+
 bool laz_ship_stream_is_dry(struct laz_ship_stream *stream)
 {
     return stream->pipe < 0 || (laz_ship_stream_take(stream) == 0 && room(stream) > 0);

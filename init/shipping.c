@@ -192,7 +192,7 @@ static void send_finish(struct laz_shipping *shipping, struct laz_buf *message, 
 {
     laz_message_begin(message, LAZ_MESSAGE_FINISH);
     laz_message_u32(message, (uint32_t)shipping->exit_code);
-    laz_message_u32(message, shipping->flush_ms);
+    laz_message_u64(message, shipping->finish_ns);
     send_or_end(shipping, message, NULL, 0, ok);
 }
 
@@ -405,7 +405,7 @@ void laz_shipping_finish(struct laz_shipping *shipping, int exit_code, uint64_t 
     bool ok = true;
     shipping->is_finishing = true;
     shipping->exit_code = exit_code;
-    shipping->flush_ms = shipping->image->flush_ms;
+    shipping->finish_ns = now_ns + shipping->image->flush_ms * NS_PER_MS;
     laz_buf_init_fixed(&message, memory, sizeof(memory));
     if (shipping->chan >= 0) {
         send_finish(shipping, &message, &ok);

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever is killed, nothing is lost that is not counted: ship at any moment and at each of its system calls, the
 process that starts it, and the whole container with a spool that outlives it."""
-import json
 import os
 import random
-import subprocess
 import time
 
 import adapters
@@ -13,7 +11,7 @@ import laz
 import ship_world
 import trail_judge
 from laz import case, check, check_equal
-from ship_world import Disk, Injector, World, numbered, until
+from ship_world import Disk, Injector, World, numbered, sealed, until
 
 SEED = 20261122
 # The calls between which ship does what must not be torn, and at which use of them it dies.
@@ -150,26 +148,6 @@ def nobody_starts():
 # ---- The whole container ----
 
 
-def recovery_key():
-    private, public = fence.scratch() / "recovery.key", fence.scratch() / "recovery.pem"
-    if not public.exists():
-        for words in (["genpkey", "-algorithm", "x25519", "-out", private], ["pkey", "-in", private, "-pubout", "-out", public]):
-            subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
-    return private, public
-
-
-def spooled(world):
-    """What whoever has the recovery key reads in the folder."""
-    done = subprocess.run([laz.BIN / "lazaret", "spool", "read", "--key", recovery_key()[0], world.spool],
-                          capture_output=True, check=False)
-    return done.stdout
-
-
-def sealed(opens):
-    private, public = recovery_key()
-    return {"spool": {"seal-to": [str(public)], **({"open-with": str(private)} if opens else {})}}
-
-
 def chains(world, data=None):
     """Records of each chain, by its name, in the order in which the chains began."""
     found = {}
@@ -182,18 +160,15 @@ def lines_of(records):
     return b"".join(ship_world.bytes_of(r) for r in records if r["ev"] == "log")
 
 
-NOWHERE = {"name": "trail", "type": "relp", "to": "127.0.0.1:1", "classes": ["audit", "ids", "log"], "required": True}
-
-
 @case("kill -9 of the container: what no sink had is shipped by the next run, which knows where the last one ended")
 def left_and_shipped():
-    world = World(sealed(opens=True), [NOWHERE])
+    world = World(sealed(opens=True), [ship_world.NOWHERE])
     with world.start("lines=5000,100,10", "sleep=60000", ready=False) as run:
         until(lambda: world.said() == 101 * 5000, "all words")
         time.sleep(1.5)
         run.kill(fence.KILL)
         check_equal(str(run.wait()), "signal 9", "the end of the first")
-    left = spooled(world)
+    left = world.spooled()
     check(lines_of(world.records(data=left)) == numbered(5000, 100), "not all of it is in the spool")
     world.sinks = [world.file_sink()]
     code, errors = world.outcome("lines=100,100,10", "exit=3")
@@ -209,13 +184,13 @@ def left_and_shipped():
 
 @case("without the key what was left is kept as it is, and said; a later run that has the key ships it")
 def left_and_kept():
-    world = World(sealed(opens=False), [NOWHERE])
+    world = World(sealed(opens=False), [ship_world.NOWHERE])
     with world.start("lines=1000,100,10", "sleep=60000", ready=False) as run:
         until(lambda: world.said() == 101 * 1000, "all words")
         time.sleep(1.5)
         run.kill(fence.KILL)
         run.wait()
-    left = spooled(world)
+    left = world.spooled()
     world.sinks = [world.file_sink()]
     code, errors = world.outcome("lines=100,100,10", "exit=3")
     check_equal((code, errors), (3, ""), "the second")
@@ -223,7 +198,7 @@ def left_and_kept():
     check_equal([(r["obj"], r["act"]) for r in second if r["ev"] == "spool.left"], [("spool", "kept")], "it says so")
     last = [r for r in world.records(data=left) if r["ev"] != "log"][-1]
     check_equal(second[0]["d"]["before"], {"chain": last["chain"], "seq": last["seq"], "h": last["h"]}, "before")
-    check(spooled(world).startswith(left), "what was left is no longer there")
+    check(world.spooled().startswith(left), "what was left is no longer there")
     world.changes = sealed(opens=True)
     code, errors = world.outcome("lines=100,100,10", "sleep=2500", "lines=100,100,10", "sleep=1500", "exit=4")
     check_equal((code, errors), (4, ""), "the third")
@@ -243,7 +218,7 @@ def killed_containers():
             time.sleep(chance.uniform(0, 0.5))
             run.kill(fence.KILL)
             check_equal(str(run.wait()), "signal 9", "the end")
-        kept.append(spooled(world))
+        kept.append(world.spooled())
     code, errors = world.outcome("lines=10,300,10", "exit=3")
     check_equal((code, errors), (3, ""), "the last")
     found = chains(world)

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the workload's mouth to the sinks: what was said is in the trail, or counted as lost, and nothing else is."""
 import os
+import subprocess
+import sys
+import time
 
+import adapters
 import fence
 import laz
 import ship_world
+import trail_judge
 from laz import case, check, check_equal
-from ship_world import World, numbered
+from ship_world import Output, World, numbered, sealed, until
 
 
 @case("all that a workload says is in the trail, in order, and the trail is closed")
@@ -17,6 +22,260 @@ def plain():
     check_equal(world.account(numbered(20000, 60)), [], "missing")
     check_equal([r["ev"] for r in world.records()][:3], ["chain.genesis", "init.start", "log"], "the first records")
     check_equal(world.records("chain.final")[0]["d"]["exit"], 7, "the exit code in the final record")
+
+
+# ---- Full ----
+
+CONSOLE = {"name": "console", "type": "stdout", "classes": ["audit", "ids", "log"]}
+
+
+def small(when, **changes):
+    """The smallest spool there is."""
+    return adapters.merged(sealed(opens=True, max="4MiB", segment="1MiB"), {"logs": {"when-full": when}, **changes})
+
+
+def denied(world, data=None):
+    return sum(r["d"]["count"] for r in world.records("seccomp.deny", data))
+
+
+@case("drop: while nobody reads, the workload goes on, and what found no room is counted, to the line and the byte")
+def drop():
+    world, output = World(small("drop"), [CONSOLE]), Output()
+    count = 60000
+    with world.start(f"lines={count},200,20", "deny=40", "term", "exit=3", ready=False,
+                     stdout=output.write_end) as run:
+        until(lambda: world.said() == 201 * count, lambda: f"end of {world.said()} bytes: {run.describe()}", 25)
+        check(not run.has_ended(0.2), f"it ended: {run.stderr()}")
+        output.read()
+        run.kill(fence.TERM)
+        check_equal(str(run.wait(15)), "exit 3", f"the end: {run.stderr()}")
+    data = output.all()
+    missing = world.account(numbered(count, 200), data=data)
+    check(1000 < len(missing), f"only {len(missing)} lines found no room")
+    check_equal(denied(world, data), 40, "refused calls in the trail")
+
+
+@case("block: while nobody reads, the workload is held, and nothing is lost when somebody does")
+def block():
+    world, output = World(small("block"), [CONSOLE]), Output()
+    count = 60000
+    with world.start(f"lines={count},200,20", "exit=3", ready=False, stdout=output.write_end) as run:
+        said = -1
+        while world.said() != said or said == 0:
+            said = world.said()
+            time.sleep(1)
+        check(said < 201 * count, "it was never held")
+        check(4 << 20 > said > 1 << 20, f"it was held after {said} bytes")
+        check_equal(run.ended, None, "the end")
+        output.read()
+        check_equal(str(run.wait(25)), "exit 3", f"the end: {run.stderr()}")
+    check_equal(world.account(numbered(count, 200), data=output.all()), [], "missing")
+
+
+@case("a stop while nobody reads is over in time, the code is kept, and all of it is in the spool, closed")
+def stop_while_full():
+    for when in ("drop", "block"):
+        world, output = World(small(when), [CONSOLE]), Output()
+        last = ["say=bye", "deny=5"] if when == "drop" else []
+        with world.start("lines=0,200,20", *last, "exit=3", ready=False, stdout=output.write_end) as run:
+            until(lambda: world.said() > (7 << 20 if when == "drop" else 1 << 20), lambda: f"words: {world.said()}", 20)
+            time.sleep(1)
+            began = time.monotonic()
+            run.kill(fence.TERM)
+            check_equal(str(run.wait(15)), "exit 3", f"{when}: the end: {run.stderr()}")
+            took = time.monotonic() - began
+        check(took < 2 + 2 + 0.5, f"{when}: it took {took:.1f} s")
+        check("sink-failed: some sink has not acknowledged everything within shutdown.flush" in run.stderr(), f"{when}: {run.stderr()}")
+        output.all()
+        said, data = world.said() - (4 if last else 0), world.spooled()
+        world.account(numbered(said // 201 + 1, 200)[:said] + (b"bye\n" if last else b""), data=data)
+        check_equal(denied(world, data), 5 if last else 0, "refused calls in the trail")
+
+
+# ---- The end ----
+
+
+@case("the last line of a TERM handler arrives, the code is kept and the trail closed: sinks up, down and stuck")
+def last_words():
+    rows = [(timeout, sink) for timeout in (2, 10) for sink in ("up", "down", "stuck")]
+    for timeout, sink in rows:
+        budget = {"stop-timeout": f"{timeout}s", "grace": f"{timeout * 1000 // 4}ms", "drain": "200ms",
+                  "flush": f"{timeout * 1000 // 4}ms"}
+        world = World({**sealed(), "shutdown": budget})
+        sinks = {"up": [world.file_sink()], "down": [ship_world.NOWHERE], "stuck": [CONSOLE]}
+        world.sinks, output = sinks[sink], Output()
+        before = ["lines=2000,100,20"] if sink == "stuck" else []
+        with world.start(*before, "say=up", "term", "say=the last words", "exit=9", ready=False,
+                         stdout=output.write_end) as run:
+            until(lambda: world.said() == 101 * 2000 * len(before) + 3, lambda: f"start: {run.describe()}")
+            began = time.monotonic()
+            run.kill(fence.TERM)
+            check_equal(str(run.wait(timeout + 3)), "exit 9", f"{timeout} {sink}: the end: {run.stderr()}")
+            took = time.monotonic() - began
+        output.all()
+        data = world.bytes() if sink == "up" else world.spooled()
+        what = f"stop-timeout {timeout} s, sink {sink}"
+        check(took < (timeout / 4 + 0.7 if sink != "up" else 0.7), f"{what}: it took {took:.2f} s")
+        check_equal(world.stream(data=data).splitlines()[-2:], [b"up", b"the last words"], what)
+        check_equal([r["d"]["exit"] for r in world.records("chain.final", data)], [9], f"{what}: exit code in the trail")
+        world.judge(trail_judge.FINE, data=data)
+        check_equal("sink-failed" in run.stderr(), sink != "up", f"{what}: {run.stderr()}")
+
+
+@case("a workload that closes its output runs on, and a line without an end is a record too")
+def closes():
+    world = World()
+    with world.start("say=one", "close=1", "close=2", "sleep=600", "exit=5") as run:
+        until(lambda: world.stream() == b"one\n", "line")
+        check(not run.has_ended(0.2), f"it ended: {run.stderr()}")
+        check_equal(str(run.wait()), "exit 5", "the end")
+    check_equal(world.stream(), b"one\n", "the stream")
+    world.judge(trail_judge.FINE)
+    world = World()
+    code, errors = world.outcome(app=["/bin/sh", "-c", "printf 'no end'; printf 'nor here' >&2; exit 6"])
+    check_equal((code, errors), (6, ""), "exit code")
+    check_equal((world.stream(), world.stream("stderr")), (b"no end", b"nor here"), "the streams")
+    world.judge(trail_judge.FINE)
+
+
+@case("grandchildren that hold the pipe, and write to it, neither hold up the end nor lose what they said before it")
+def grandchildren():
+    world = World()
+    with world.start("daemon=4,300", "lines=0,100,1,2000") as run:
+        check_equal(str(run.wait(5)), "exit 4", "the end")
+        check(run.ended.seconds < 2, f"it took {run.ended.seconds} s")
+    said = world.said()
+    check(said > 0, "the grandchild never wrote")
+    check_equal(world.account(numbered(said // 101 + 1, 100)[:said]), [], "missing")
+    world = World()  # it does not end by TERM, and is killed
+    with world.start("ignore=15", "daemon=4,300", "lines=0,100,1,2000") as run:
+        check_equal(str(run.wait(5)), "exit 4", "the end")
+    stream = world.stream()
+    check(numbered(len(stream) // 101 + 1, 100).startswith(stream) and world.said() - 101 <= len(stream), "lines are missing")
+    world.judge(trail_judge.FINE)
+
+
+@case("somebody outside who writes to the workload's output without end does not keep the trail from being closed")
+def outsider():
+    world = World()
+    world.sinks = [world.file_sink(classes=["audit"]), CONSOLE]  # which is /dev/null
+    with world.start("say=up", "term", "exit=3") as run:
+        until(lambda: b'"ev":"log.block"' in world.bytes(), "line")
+        target = f"/proc/{world.workload()}/fd/1"
+        with subprocess.Popen([sys.executable, "-c", f"f = open({target!r}, 'wb', 0)\nwhile True: f.write(b'o' * 999 + b'\\n')"],
+                              stderr=subprocess.DEVNULL) as other:
+            until(lambda: world.bytes().count(b'"ev":"log.block"') > 20, "its lines")
+            began = time.monotonic()
+            run.kill(fence.TERM)
+            check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+            check(time.monotonic() - began < 3.5, f"it took {time.monotonic() - began:.1f} s")
+            other.kill()
+    check_equal(len(world.records("chain.final")), 1, "final records")
+
+
+@case("fifty processes that write at once: every line whole, each one's in order")
+def many():
+    world = World()
+    code, errors = world.outcome("many=50,200,120,100", "exit=3", timeout=30)
+    check_equal((code, errors), (3, ""), "exit code")
+    seen = {}
+    for line in world.stream().splitlines():
+        who, number = line.split(b" ")[0].split(b"-")
+        seen.setdefault(who, []).append(int(number))
+        check_equal(len(line), 120, "length of a line")
+    check_equal(len(seen), 50, "writers")
+    check(all(numbers == list(range(1, 201)) for numbers in seen.values()), "a line is missing, or not in order")
+    world.judge(trail_judge.FINE)
+
+
+# ---- The start ----
+
+
+@case("durability acked: the workload runs when every required sink has the record of its start, and not before")
+def acked():
+    world = World({"audit": {"durability": "acked", "start-wait": "1s"}})
+    marker = world.folder / "ran"
+    code, errors = world.outcome(f"touch={marker}", "exit=3")
+    check_equal((code, errors, marker.exists()), (3, "", True), "with a sink that is up")
+    marker.unlink()
+    stuck = {**world.file_sink(), "name": "other", "type": "relp", "to": "127.0.0.1:1"}
+    del stuck["path"]
+    world = World({"audit": {"durability": "acked", "start-wait": "1s"}, **sealed()}, [world.file_sink(), stuck])
+    began = time.monotonic()
+    code, errors = world.outcome(f"touch={marker}", "exit=3")
+    check_equal(code, 106, f"with one that is down: {errors}")
+    check("audit-unavailable: no acknowledgement of the start from every required sink within 1000 ms" in errors, errors)
+    check(1 < time.monotonic() - began < 6, f"it took {time.monotonic() - began:.1f} s")
+    check(not marker.exists(), "the workload ran")
+    data = world.spooled()
+    check_equal([r["d"]["exit"] for r in world.records("init.stop", data)], [106], "the trail says so")
+    stuck["required"] = False
+    world = World({"audit": {"durability": "acked", "start-wait": "1s"}}, [world.file_sink(), stuck])
+    code, errors = world.outcome(f"touch={marker}", "exit=3")
+    check_equal((code, marker.exists()), (3, True), f"with one that is down, and not required: {errors}")
+
+
+@case("events have one place: --events and LAZARET_EVENTS beside sinks are an error of usage")
+def events_beside():
+    world = World()
+    code, errors = world.outcome("exit=3", options=["--events", str(world.folder / "events")])
+    check_equal(code, 101, errors)
+    check("bad-option: --events: the policy has sinks, and events go there" in errors, errors)
+    code, errors = world.outcome("exit=3", env={**fence.ENVIRONMENT, "LAZARET_EVENTS": "2"})
+    check_equal(code, 101, errors)
+
+
+@case("an init that is not PID 1, or not root, keeps its trail as well")
+def elsewhere():
+    for mode, conditions in (("nested", ()), ("pid1", (f"uid={adapters.WORKLOAD_UID}",)),
+                             ("nested", (f"uid={adapters.WORKLOAD_UID}",))):
+        world = World()
+        with world.start("lines=2000,60,5,100", "term", "say=bye", "exit=7", mode=mode, conditions=conditions) as run:
+            until(lambda: world.said() == 61 * 2000, "lines")
+            ship = world.ready()
+            os.kill(ship, fence.KILL)
+            world.ship(ship)
+            run.kill(fence.TERM)
+            check_equal(str(run.wait()), "exit 7", f"{mode} {conditions}: the end: {run.stderr()}")
+            check_equal(run.stderr(), "", f"{mode} {conditions}: stderr")
+        check(world.stream() == numbered(2000, 60) + b"bye\n", f"{mode} {conditions}: the stream")
+        world.judge(trail_judge.FINE)
+        check_equal(world.records("init.start")[0]["d"]["pid1"], mode == "pid1", f"{mode}: pid1")
+
+
+@case("a terminal is not captured: the workload sees one, and what it says goes there")
+def terminal():
+    world = World()
+    with world.start("tty", "exit=3", conditions=["tty"], ready=False) as run:
+        check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
+        said = os.read(run.terminal, 4096)
+    check(b"tty 1 1 1" in said, f"{said}")
+    check_equal(world.records("log"), [], "log records")
+    world.judge(trail_judge.FINE)
+
+
+@case("passthrough: the container's own output has every byte as it was said, and the trail has it too")
+def passthrough():
+    world, output = World({"logs": {"passthrough": True}}), Output()
+    output.read()
+    with world.start("lines=20000,90,7", "exit=3", ready=False, stdout=output.write_end) as run:
+        check_equal(str(run.wait(20)), "exit 3", f"the end: {run.stderr()}")
+    check(output.all() == numbered(20000, 90), "the container's output is not what was said")
+    check_equal(world.account(numbered(20000, 90)), [], "missing")
+
+
+@case("passthrough that nobody reads: the workload goes on, the trail has all, and what was passed over is counted")
+def passthrough_stuck():
+    world, output = World({"logs": {"passthrough": True}}), Output()
+    count = 30000
+    with world.start(f"lines={count},200,20", "sleep=1000", "exit=3", ready=False, stdout=output.write_end) as run:
+        check_equal(str(run.wait(25)), "exit 3", f"the end: {run.stderr()}")
+    passed = output.all()
+    check(numbered(count, 200).startswith(passed[:4096]), "the first that was passed on")
+    counted = len(passed) + sum(r["d"]["bytes"] for r in world.records("log.unpassed"))
+    check(0 <= counted - 201 * count <= 68 << 10, f"{counted} bytes were passed on or counted, of {201 * count}; up to "
+          "68 KiB may be both, because nobody knows whether what was on its way will ever be read")
+    check_equal(world.account(numbered(count, 200)), [], "missing")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import os
 import pathlib
 import struct
 import subprocess
+import threading
 import time
 
 import adapters
@@ -26,6 +27,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 SHIP_UID = 65311
 STREAMS = ("stdout", "stderr")
 NAMES = {"launch": "lazaret-launch", "ship": "lazaret-ship"}
+
+
+# A collector that is not there.
+NOWHERE = {"name": "trail", "type": "relp", "to": "127.0.0.1:1", "classes": ["audit", "ids", "log"], "required": True}
 
 
 @functools.cache
@@ -146,6 +151,12 @@ class World:
             return b""
         return data[:data.rfind(b"\n") + 1]
 
+    def spooled(self):
+        """What whoever has the recovery key reads in the spool."""
+        done = subprocess.run([laz.BIN / "lazaret", "spool", "read", "--key", recovery_key()[0], self.spool],
+                              capture_output=True, check=False)
+        return done.stdout
+
     def records(self, ev=None, data=None):
         """Records in the order of the file, what was repeated once."""
         found = {}
@@ -183,6 +194,21 @@ class World:
         """The bytes of a stream, put together from its records."""
         records = sorted(self.records("log", data), key=lambda r: r["seq"])
         return b"".join(bytes_of(r) for r in records if r["obj"] == stream)
+
+
+@functools.cache
+def recovery_key():
+    """(private, public), of X25519."""
+    private, public = fence.scratch() / "recovery.key", fence.scratch() / "recovery.pem"
+    for words in (["genpkey", "-algorithm", "x25519", "-out", private], ["pkey", "-in", private, "-pubout", "-out", public]):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+    return private, public
+
+
+def sealed(opens=False, **spool):
+    """A policy's changes: sealed to the recovery key, and, with `opens`, opened with it."""
+    private, public = recovery_key()
+    return {"spool": {"seal-to": [str(public)], **({"open-with": str(private)} if opens else {}), **spool}}
 
 
 def text_of(record):
@@ -228,6 +254,34 @@ class Disk:
     def __exit__(self, *_):
         self.holder.kill()
         self.holder.communicate()
+
+
+class Output:
+    """The container's own output, a pipe. Nobody reads it before `read` is called; then all of it is `data`."""
+
+    def __init__(self):
+        self.read_end, self.write_end = os.pipe()
+        self.data, self.thread = b"", None
+
+    def read(self):
+        """From now on."""
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        pieces = []
+        while piece := os.read(self.read_end, 1 << 20):
+            pieces.append(piece)
+        self.data = b"".join(pieces)
+
+    def all(self):
+        """After the container's end."""
+        if self.thread is None:
+            self.read()
+        os.close(self.write_end)
+        self.thread.join(20)
+        os.close(self.read_end)
+        return self.data
 
 
 # ---- Crash points ----

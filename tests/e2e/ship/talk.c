@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -127,7 +128,8 @@ static void on_many(const char *text, const uint64_t *arguments)
     }
 }
 
-/* The child goes on in a session of its own, and with the words that follow; we end. */
+/* code, milliseconds: the child goes on in a session of its own, and with the words that follow; we
+ * end with the code, later. */
 static void on_daemon(const char *text, const uint64_t *arguments)
 {
     (void)text;
@@ -136,6 +138,7 @@ static void on_daemon(const char *text, const uint64_t *arguments)
         die("fork");
     }
     if (pid > 0) {
+        nap(arguments[1] * 1000);
         _exit((int)arguments[0]);
     }
     (void)setsid();
@@ -241,6 +244,17 @@ static void on_ignore(const char *text, const uint64_t *arguments)
     (void)signal((int)arguments[0], SIG_IGN);
 }
 
+/* So often a call that no policy of ours allows. */
+static void on_deny(const char *text, const uint64_t *arguments)
+{
+    (void)text;
+    for (uint64_t i = 0; i < arguments[0]; i++) {
+        if (syscall(SYS_swapoff, "/") == 0) {
+            die("swapoff");
+        }
+    }
+}
+
 static void on_pry(const char *text, const uint64_t *arguments)
 {
     (void)arguments;
@@ -271,6 +285,7 @@ static const struct {
         {"again", on_again},
         {"term", on_term_word},
         {"ignore", on_ignore},
+        {"deny", on_deny},
         {"pry", on_pry},
         {"exit", on_exit_word},
 };

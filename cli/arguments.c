@@ -47,6 +47,9 @@ static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option o
     case LAZ_OPTION_RUNNING:
         arguments->running = true;
         return 0;
+    case LAZ_OPTION_NO_LOGS:
+        arguments->no_logs = true;
+        return 0;
     case LAZ_OPTION_LIST:
         arguments->list = true;
         return 0;

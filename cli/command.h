@@ -26,6 +26,7 @@ enum laz_cli_exit {
     X(ROOT, "root", 0, "DIR", "take users and groups by name from DIR/etc; by default /")          \
     X(ANCHOR, "anchor", 0, "CHAIN:SEQ:H", "a record that somebody has seen; may be repeated")      \
     X(RUNNING, "running", 0, NULL, "a chain without a final record is fine")                       \
+    X(NO_LOGS, "no-logs", 0, NULL, "the copy holds no log records: missing ones are not judged")   \
     X(KEY, "key", 0, "FILE", "the private recovery key, PEM")                                      \
     X(LIST, "list", 0, NULL, "one line for each segment, and no records")                          \
     X(HELP, "help", 'h', NULL, "print this")
@@ -49,6 +50,7 @@ struct laz_cli_arguments {
     const char *output; /* NULL: not given */
     const char *root;   /* "" for / */
     bool running;
+    bool no_logs;
     bool list;
     const char *key; /* NULL: not given */
     size_t n_anchors;

@@ -54,8 +54,9 @@ static const struct laz_cli_command commands[] = {
                 "completeness\n"
                 "(is all there that was written), uniqueness (is there only one story). See\n"
                 "docs/reference/trail-format.md.\n",
-                JSON | HELP | LAZ_OPTION_BIT(ANCHOR) | LAZ_OPTION_BIT(RUNNING), 1, SIZE_MAX,
-                laz_cli_verify},
+                JSON | HELP | LAZ_OPTION_BIT(ANCHOR) | LAZ_OPTION_BIT(RUNNING) |
+                        LAZ_OPTION_BIT(NO_LOGS),
+                1, SIZE_MAX, laz_cli_verify},
         {"spool read", "DIR", "print the records that a spool still holds",
                 "DIR is the folder of segments that a run left, at best a copy of it. The records "
                 "of all\n"

@@ -251,6 +251,10 @@ static void put_completeness(struct laz_buf *buf, const struct laz_chain_verdict
     if (verdict->lost > 0) {
         laz_buf_printf(buf, "; %llu lost and named", (unsigned long long)verdict->lost);
     }
+    if (verdict->unjudged > 0) {
+        laz_buf_printf(buf, "; %llu log records are not in this copy, and not judged",
+                (unsigned long long)verdict->unjudged);
+    }
     laz_buf_char(buf, '\n');
 }
 
@@ -323,6 +327,7 @@ static void json_verdict(struct laz_json *json, const struct laz_chain_verdict *
     }
     laz_json_string(json, "completeness", laz_completeness_name(verdict->completeness));
     laz_json_u64(json, "missing", verdict->missing);
+    laz_json_u64(json, "unjudged", verdict->unjudged);
     if (verdict->uniqueness == LAZ_UNIQUE_SINGLE) {
         laz_json_string(json, "uniqueness", "single");
     } else {
@@ -406,6 +411,9 @@ static int collect(
     pieces->verify = laz_verify_new();
     if (pieces->verify == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to verify");
+    }
+    if (arguments->no_logs) {
+        laz_verify_without_logs(pieces->verify);
     }
     for (size_t i = 0; i < arguments->n_anchors; i++) {
         if (add_anchor(pieces->verify, arguments->anchors[i], err) < 0) {

@@ -18,6 +18,7 @@ struct laz_verify {
     size_t chains_cap;
     struct laz_seen_list seen;
     struct laz_verify_lines lines;
+    bool without_logs;
 };
 
 const char *laz_completeness_name(enum laz_completeness completeness)
@@ -125,6 +126,11 @@ int laz_verify_add(struct laz_verify *verify, const char *text, size_t length, s
         text = stop + 1;
     }
     return 0;
+}
+
+void laz_verify_without_logs(struct laz_verify *verify)
+{
+    verify->without_logs = true;
 }
 
 int laz_verify_anchor(struct laz_verify *verify, const struct laz_place *seen, struct laz_err *err)
@@ -349,8 +355,10 @@ int laz_verify_run(struct laz_verify *verify, struct laz_err *err)
     if (hasher == NULL || block == NULL || parts == NULL) {
         (void)no_memory(err);
     } else {
-        const struct laz_walk_tools tools = {
-                .hasher = hasher, .block = block, .seen = &verify->seen};
+        const struct laz_walk_tools tools = {.hasher = hasher,
+                .block = block,
+                .seen = &verify->seen,
+                .without_logs = verify->without_logs};
         result = walk_all(verify, &tools, parts, err);
     }
     laz_hasher_free(hasher);

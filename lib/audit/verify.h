@@ -33,7 +33,8 @@ struct laz_chain_verdict {
     uint64_t broken_seq;
     const char *broken_why; /* static; NULL while it is whole */
     enum laz_completeness completeness;
-    uint64_t missing; /* records that are not there and that no gap names */
+    uint64_t missing;  /* records that are not there and that no gap names */
+    uint64_t unjudged; /* the same, where they are no finding: laz_verify_without_logs */
     enum laz_uniqueness uniqueness;
     uint64_t forked_seq;
     uint64_t first_seq;
@@ -56,6 +57,10 @@ void laz_verify_free(struct laz_verify *verify);
  * the verdicts are no longer used. LAZ_E_MEMORY. */
 LAZ_MUST_CHECK int laz_verify_add(
         struct laz_verify *verify, const char *text, size_t length, struct laz_err *err);
+
+/* The copy is of a sink that takes no log records: of a chain of which none is there, those that
+ * are missing are counted and not judged. A chained record is missed as ever, by the next one. */
+void laz_verify_without_logs(struct laz_verify *verify);
 
 /* Somebody has seen this record. LAZ_E_MEMORY. */
 LAZ_MUST_CHECK int laz_verify_anchor(

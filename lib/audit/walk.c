@@ -30,6 +30,7 @@ struct walk {
     uint64_t open_bytes;
     bool knows_open; /* where log records begin that no block has covered */
     bool has_gap;
+    bool without_logs;         /* as the auditor says, and so far nothing says otherwise */
     struct laz_seen continues; /* what the genesis says; is_continued is false if nothing */
     uint64_t *chained;         /* of each entry: how many in front of it are chained */
     struct laz_ranges missing;
@@ -382,6 +383,7 @@ static void open_logs(struct walk *walk, uint64_t first, uint64_t last)
 
 static void on_log(struct walk *walk, struct laz_span record, uint64_t seq)
 {
+    walk->without_logs = false;
     open_logs(walk, seq, seq);
     laz_hasher_add(walk->block, record.at, record.length);
     laz_hasher_add(walk->block, "\n", 1);
@@ -500,7 +502,9 @@ static void conclude(struct walk *walk)
 {
     struct laz_chain_verdict *verdict = walk->verdict;
     verdict->lost = walk->lost;
-    verdict->missing = count_unnamed(&walk->missing, &walk->named);
+    uint64_t unnamed = count_unnamed(&walk->missing, &walk->named);
+    verdict->missing = walk->without_logs ? 0 : unnamed;
+    verdict->unjudged = walk->without_logs ? unnamed : 0;
     verdict->tail = walk->knows_signature ? verdict->last_seq - walk->signed_seq
                                           : verdict->last_seq - verdict->first_seq + 1;
     if (!walk->is_closed) {
@@ -512,7 +516,7 @@ static void conclude(struct walk *walk)
     if (verdict->missing > 0) {
         laz_verdict_incomplete(verdict, LAZ_COMPLETE_TRUNCATED);
     }
-    if (walk->has_gap || walk->missing.n > 0) {
+    if (walk->has_gap || (walk->missing.n > 0 && !walk->without_logs)) {
         laz_verdict_incomplete(verdict, LAZ_COMPLETE_GAP);
     }
 }
@@ -527,6 +531,7 @@ int laz_walk_chain(const struct laz_walk_tools *tools, const struct laz_entry *e
             .entries = entries,
             .n = n,
             .err = err,
+            .without_logs = tools->without_logs,
             .knows_before = entries[0].seq == 0,
             .chained = calloc(n + 1, sizeof(uint64_t))};
     if (walk.chained == NULL) {

@@ -48,6 +48,7 @@ struct laz_walk_tools {
     struct laz_hasher *hasher;
     struct laz_hasher *block;
     struct laz_seen_list *seen;
+    bool without_logs;
 };
 
 void laz_seen_add(struct laz_seen_list *list, const struct laz_seen *seen);

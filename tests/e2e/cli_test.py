@@ -34,7 +34,7 @@ def helps():
         text = lazaret(*command.split(), "--help", expect=0).stdout
         check_equal(lazaret(*command.split(), "-h", expect=0).stdout, text, f"{command} -h")
         known = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
-        for option in ("--json", "--arch=x86-64", "--root=/", "--output=x", "--running", "--anchor=x", "--help", "--nonsense"):
+        for option in ("--json", "--arch=x86-64", "--root=/", "--output=x", "--running", "--no-logs", "--anchor=x", "--help", "--nonsense"):
             refused = "has no option" in lazaret(*command.split(), option).stderr
             check_equal(refused, option.split("=")[0] not in known, f"{command} {option}")
 
@@ -242,7 +242,7 @@ def no_trail():
     check_equal(done.stdout, "lines that are no records: 1\nthere is no record of any chain: this is no audit trail\n",
                 "output")
     anchor = f"{'0' * 32}:7:{'f' * 64}"
-    answer = as_json("verify", "--running", "--anchor", anchor, "no.trail", expect=1)
+    answer = as_json("verify", "--running", "--no-logs", "--anchor", anchor, "no.trail", expect=1)
     check_equal(answer["chains"][0]["completeness"], "truncated", "the anchor's chain")
     for wrong in ("x", anchor[1:], anchor + "0", anchor.replace(":7:", ":-7:")):
         done = lazaret("verify", "--anchor", wrong, "no.trail", expect=2)
@@ -650,7 +650,7 @@ def schema():
 def page():
     check_page("policy")
     items = re.findall(r"^\.It Fl (.*)$", PAGE[PAGE.index("The options:"):], re.MULTILINE)
-    listed = {f"-{o}" for item in items for o in re.findall(r"(?:^|, )(-?\w+)", item)}
+    listed = {f"-{o}" for item in items for o in re.findall(r"(?:^|, )(-?[\w-]+)", item)}
     check_equal(listed, {o for _, o in exercised}, "options of the list, options that were run")
 
 

@@ -6,6 +6,7 @@ hashed and signed is from docs/reference/trail-format.md, and must never be take
 """
 import hashlib
 import json
+import re
 
 from trail_verifier import KINDS, SIGNED, public_of, sign
 
@@ -83,3 +84,59 @@ def rewrite(records, keys=None, start=0):
         elif ev == "chain.checkpoint":
             checkpoint, epoch = place, epoch + 1
     return seal(records, keys or {}, start)
+
+
+# ---- Random edits: what was edited, and the trail then ----
+
+
+def edit_bytes(choose, data):
+    at = choose.randrange(len(data))
+    kind = choose.choice(["flip a bit", "change", "insert", "remove"])
+    if kind == "flip a bit":
+        new = bytes([data[at] ^ 1 << choose.randrange(8)])
+    elif kind == "change":
+        new = bytes([choose.choice(b'0123456789abcdefABCDEF{}",:\\ \n\r\x00\x7f\xff')])
+    else:
+        new = b"" if kind == "remove" else bytes([choose.randrange(256)]) + data[at:at + 1]
+    return f"{kind} at {at}: {data[at:at + 1]} to {new}", data[:at] + new + data[at + 1:]
+
+
+NUMBERS = re.compile(rb'"(?:seq|sev|pid|ts|first|last|count|bytes|epoch|records|lost|exit)":"?[0-9]')
+MEMBERS = (rb'"obj":"[^"]*"', rb'"ts":"[^"]*"', rb'"ev":"[^"]*"', rb'"d":.*', rb'"seq":[0-9]+', rb'"h":"[^"]*"')
+
+
+def edit_number(choose, data):
+    at = choose.choice(list(NUMBERS.finditer(data))).end() - 1
+    return f"digit at {at}", data[:at] + choose.choice(b"0123456789").to_bytes(1, "big") + data[at + 1:]
+
+
+def edit_lines(choose, data):
+    lines = data.splitlines(keepends=True)
+    a, b = choose.randrange(len(lines)), choose.randrange(len(lines))
+    line = lines[a]
+    kind = choose.choice(["delete", "repeat", "repeat with a change", "move", "exchange", "cut", "join", "header", "foreign",
+                          "exchange what is said", "cut the trail"])
+    if kind == "delete":
+        del lines[a]
+    elif kind == "repeat":
+        lines.insert(b, b"<7>" + line[line.find(b"{"):])
+    elif kind == "repeat with a change":
+        lines.insert(b, edit_bytes(choose, line[:-1])[1] + b"\n")
+    elif kind in ("move", "exchange"):
+        lines[a], lines[b] = lines[b], line
+    elif kind == "cut":
+        lines[a] = line[:choose.randrange(len(line))] + choose.choice([b"", b"\n"])
+    elif kind == "join":
+        lines[a] = line[:-1] + choose.choice([b"", b" ", b","])
+    elif kind == "header":
+        lines[a] = b"Nov 21 23:59:01 host lazaret[1]: " + line
+    elif kind == "foreign":
+        lines.insert(a, b"words of another program {}\n")
+    elif kind == "exchange what is said":
+        key = choose.choice(MEMBERS)
+        one, other = re.search(key, line), re.search(key, lines[b])
+        if one and other:
+            lines[a], lines[b] = line.replace(one[0], other[0]), lines[b].replace(other[0], one[0])
+    else:
+        lines = lines[:a]
+    return f"{kind} {a} {b}", b"".join(lines)

@@ -40,11 +40,11 @@ def place(record):
     return record["chain"], record["seq"], record["h"]
 
 
-def product(data, anchors=(), running=False):
+def product(data, anchors=(), running=False, no_logs=False):
     """The finished process and its answer."""
     (FOLDER / "trail").write_bytes(data)
     words = [word for anchor in anchors for word in ("--anchor", ":".join(map(str, anchor)))]
-    done = lazaret("verify", "--json", *words, *(["--running"] if running else []), "trail")
+    done = lazaret("verify", "--json", *words, *["--running"] * running, *["--no-logs"] * no_logs, "trail")
     answer = json.loads(done.stdout)
     laz.check_equal(answer.pop("skipped"), 0, "files that were not read")
     return done.returncode, answer
@@ -60,24 +60,24 @@ def said(chain):
 def comparable(answer):
     """All that two verifiers must agree about: of a broken chain not what is left of it (see the page)."""
     chains = [{key: value for key, value in chain.items() if key != "why" and not (
-        chain["integrity"] == "broken" and key in ("completeness", "missing", "lost", "unvouched", "tail"))}
+        chain["integrity"] == "broken" and key in ("completeness", "missing", "unjudged", "lost", "unvouched", "tail"))}
         for chain in answer["chains"]]
     return {**answer, "chains": sorted(chains, key=lambda chain: chain["chain"])}
 
 
-def both(name, data, anchors=(), running=False):
+def both(name, data, anchors=(), running=False, no_logs=False):
     """The answer of both verifiers, who must agree; data is bytes or records."""
     data = data if isinstance(data, bytes) else forge.encode(data)
-    code, theirs = product(data, anchors, running)
-    ours = trail_verifier.verify(data, anchors, running)
+    code, theirs = product(data, anchors, running, no_logs)
+    ours = trail_verifier.verify(data, anchors, running, no_logs)
     check_equal(comparable(theirs), comparable(ours), f"{name}: lazaret verify and the second verifier")
     check_equal(code, 0 if ours["ok"] else 1, f"{name}: exit code")
     return theirs
 
 
-def judged(name, data, expected, anchors=(), **counts):
+def judged(name, data, expected, anchors=(), no_logs=False, **counts):
     """Both verifiers say of the only chain, or of each in the order of the list, what is expected, and count so."""
-    answer = both(name, data, anchors)
+    answer = both(name, data, anchors, no_logs=no_logs)
     verdicts = [said(chain) for chain in answer["chains"]]
     expected = [expected] if isinstance(expected, str) else expected
     check_equal(sorted(verdicts), sorted(expected), f"{name}: verdicts")

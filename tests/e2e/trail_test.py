@@ -227,6 +227,35 @@ def unvouched():
     check("integrity     ok; but nothing vouches for 2 log records: others of their blocks are missing\n" in out, out)
 
 
+@case("--no-logs: of a copy without log records these are not judged, and all others are missed as ever")
+def no_logs():
+    trail = records(CLOSED)
+    copy_of = [r for r in trail if r["ev"] != "log"]
+    judged("without the option", copy_of, "ok truncated single", missing=3, unjudged=0)
+    judged("with it", copy_of, FINE, no_logs=True, missing=0, unjudged=3)
+    judged("nothing to judge", make("event a.b x\nfinal 0\n"), FINE, no_logs=True, unjudged=0)
+    judged("where they are there", trail, FINE, no_logs=True, missing=0, unjudged=0)
+    judged("where one is there", without(trail, 2, 7), "ok truncated single", no_logs=True, missing=2, unjudged=0)
+    other = make("log x\nevent a.b y\nfinal 0\n")
+    judged("beside another chain that has them", forge.encode(copy_of) + other, [FINE, FINE], no_logs=True)
+    lossy = "log a\ndrop 2\nlog b\nlog c\nlog d\nblock\ngap 2 3 2 80 full\nfinal 0\n"
+    judged("a gap is told", [r for r in records(lossy) if r["ev"] != "log"], "ok gap single", no_logs=True, unjudged=2,
+           lost=2)
+    for n, record in enumerate(copy_of[1:-1], 1):
+        answer = both(f"without its {record['ev']}", without(copy_of, record["seq"]), no_logs=True)
+        check(said(answer["chains"][0]).startswith(f"broken@{copy_of[n + 1]['seq']} "), f"{record['ev']}: {answer}")
+    judged("without its beginning", copy_of[1:], "ok headless single", no_logs=True)
+    judged("without its end", copy_of[:-1], "ok open single", no_logs=True)
+    judged("without what is anchored", copy_of[:-1], "ok truncated single", [place(copy_of[-1])], no_logs=True)
+    judged("a line in a block's place", copy_of[:2] + [{**trail[2], "seq": 4}] + copy_of[3:],
+           "broken@5 truncated single", no_logs=True)
+    (FOLDER / "trail").write_bytes(forge.encode(copy_of))
+    out = human("--no-logs", "trail", expect=0)[0]
+    check("completeness  closed: from the genesis to the final record; 3 log records are not in this copy, and not "
+          "judged\n" in out, out)
+    check("not judged" not in human("trail", expect=1)[0], "without the option")
+
+
 @case("any number of chains is printed, in both forms")
 def many_chains():
     line = make("event a.b x\nfinal 0\n").splitlines()[1]
@@ -457,59 +486,6 @@ def appended_signature():
 # ---- Random edits ----
 
 
-def edit_bytes(choose, data):
-    at = choose.randrange(len(data))
-    kind = choose.choice(["flip a bit", "change", "insert", "remove"])
-    if kind == "flip a bit":
-        new = bytes([data[at] ^ 1 << choose.randrange(8)])
-    elif kind == "change":
-        new = bytes([choose.choice(b'0123456789abcdefABCDEF{}",:\\ \n\r\x00\x7f\xff')])
-    else:
-        new = b"" if kind == "remove" else bytes([choose.randrange(256)]) + data[at:at + 1]
-    return f"{kind} at {at}: {data[at:at + 1]} to {new}", data[:at] + new + data[at + 1:]
-
-
-NUMBERS = re.compile(rb'"(?:seq|sev|pid|ts|first|last|count|bytes|epoch|records|lost|exit)":"?[0-9]')
-MEMBERS = (rb'"obj":"[^"]*"', rb'"ts":"[^"]*"', rb'"ev":"[^"]*"', rb'"d":.*', rb'"seq":[0-9]+', rb'"h":"[^"]*"')
-
-
-def edit_number(choose, data):
-    at = choose.choice(list(NUMBERS.finditer(data))).end() - 1
-    return f"digit at {at}", data[:at] + choose.choice(b"0123456789").to_bytes(1, "big") + data[at + 1:]
-
-
-def edit_lines(choose, data):
-    lines = data.splitlines(keepends=True)
-    a, b = choose.randrange(len(lines)), choose.randrange(len(lines))
-    line = lines[a]
-    kind = choose.choice(["delete", "repeat", "repeat with a change", "move", "exchange", "cut", "join", "header", "foreign",
-                          "exchange what is said", "cut the trail"])
-    if kind == "delete":
-        del lines[a]
-    elif kind == "repeat":
-        lines.insert(b, b"<7>" + line[line.find(b"{"):])
-    elif kind == "repeat with a change":
-        lines.insert(b, edit_bytes(choose, line[:-1])[1] + b"\n")
-    elif kind in ("move", "exchange"):
-        lines[a], lines[b] = lines[b], line
-    elif kind == "cut":
-        lines[a] = line[:choose.randrange(len(line))] + choose.choice([b"", b"\n"])
-    elif kind == "join":
-        lines[a] = line[:-1] + choose.choice([b"", b" ", b","])
-    elif kind == "header":
-        lines[a] = b"Nov 21 23:59:01 host lazaret[1]: " + line
-    elif kind == "foreign":
-        lines.insert(a, b"words of another program {}\n")
-    elif kind == "exchange what is said":
-        key = choose.choice(MEMBERS)
-        one, other = re.search(key, line), re.search(key, lines[b])
-        if one and other:
-            lines[a], lines[b] = line.replace(one[0], other[0]), lines[b].replace(other[0], one[0])
-    else:
-        lines = lines[:a]
-    return f"{kind} {a} {b}", b"".join(lines)
-
-
 def record_set(data):
     """What belongs to records: each line from where a record begins."""
     return {line[line.find(b'{"lz":1,'):] for line in data.split(b"\n") if b'{"lz":1,' in line}
@@ -524,7 +500,7 @@ def random_edits():
     true, found, neutral = record_set(trail), 0, 0
     for number in range(10000 if laz.LONG else 300):
         choose = random.Random(number)
-        edit = choose.choice([edit_bytes, edit_bytes, edit_number, edit_lines, edit_lines])
+        edit = choose.choice([forge.edit_bytes, forge.edit_bytes, forge.edit_number, forge.edit_lines, forge.edit_lines])
         what, edited = edit(choose, trail)
         untouched = record_set(edited) == true
         try:

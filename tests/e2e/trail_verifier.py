@@ -344,16 +344,18 @@ class Chain:
         record = self.places.get(seq)
         return record is not None and (record.is_log or record.h != h)
 
-    def judge(self):
+    def judge(self, no_logs):
         records = self.records()
         gaps = [r for r in records if r.ev == "chain.gap" and r.d]
         named = [(r.d["first"], r.d["last"]) for r in gaps if 0 < r.d["first"] <= r.d["last"] < r.seq]
         own = [(a["seq"], a["h"]) for r in records if r.d for a in r.d.get("anchors", ())]
         forks = self.forks | {seq for seq, h in self.told + own if self.disagrees(seq, h)}
         forks |= {min(self.continued)} if len(self.continued) > 1 else set()
-        missing = self.missing(named) if records else 0
+        missing, unjudged = self.missing(named) if records else 0, 0
+        if no_logs and not any(r.is_log for r in records):
+            missing, unjudged = 0, missing
         answer = {"chain": self.name, "integrity": "ok", "completeness": "closed", "missing": missing,
-                  "uniqueness": "forked" if forks else "single"}
+                  "unjudged": unjudged, "uniqueness": "forked" if forks else "single"}
         if forks:
             answer["forked_seq"] = min(forks)
         walk = Walk(records) if records else None
@@ -390,7 +392,7 @@ def read(data):
     return chains, counts
 
 
-def verify(data, anchors=(), running=False):
+def verify(data, anchors=(), running=False, no_logs=False):
     """What `lazaret verify --json` says; `anchors` are (chain, seq, h)."""
     chains, counts = read(data)
     for name, seq, h in anchors:
@@ -408,7 +410,7 @@ def verify(data, anchors=(), running=False):
         for seq, h in links:
             chain.told.append((seq, h))
             chain.continued.append(seq)
-    answers = [chains[name].judge() for name in sorted(chains)]
+    answers = [chains[name].judge(no_logs) for name in sorted(chains)]
     fine = ("closed", "open") if running else ("closed",)
     ok = bool(answers) and not counts["malformed"] and all(
         a["integrity"] == "ok" and a["completeness"] in fine and a["uniqueness"] == "single" for a in answers)

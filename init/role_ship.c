@@ -27,8 +27,10 @@
 #define FINISH_TURN_US  2000
 /* Parts of 16 of the time for finishing, after which nobody waits for what is passed through; */
 #define OUTPUTS_PART 8
-/* after which what finds no room is dropped, and who still writes is no longer heard. */
+/* after which what finds no room is dropped; */
 #define GIVE_UP_PART 14
+/* after which nobody listens any more: only who is not ours can be writing then. */
+#define CLOSE_PART 15
 
 uint64_t laz_ship_now_ns(void)
 {
@@ -432,14 +434,13 @@ static void settle_outputs(struct laz_ship *ship, uint64_t now_ns)
     }
 }
 
-/* Everybody of ours is dead: what is in the pipes is all that will ever be. Who writes there from
- * outside is heard until it is time to give up. */
+/* Everybody of ours is dead: what is in the pipes is all that will ever be. */
 static void finish_turn(struct laz_ship *ship)
 {
     const struct timeval soon = {.tv_usec = FINISH_TURN_US};
     uint64_t now_ns = laz_ship_now_ns();
     ship->gives_up = is_past(ship, now_ns, GIVE_UP_PART);
-    bool dry = are_dry(ship) || ship->gives_up;
+    bool dry = are_dry(ship) || is_past(ship, now_ns, CLOSE_PART);
     laz_ship_ledger_turn(ship);
     settle_outputs(ship, now_ns);
     if (dry && has_passed_all(ship) && laz_ship_ledger_finish(ship)) {

@@ -234,8 +234,8 @@ def shared_pipe():
     others = [threading.Thread(target=compete, daemon=True) for _ in range(2)]
     for other in others:
         other.start()
-    drive = Drive(type="stdout", fd=1, stdout=write_end)
-    lines = [record(n, "x" * (n * 13 % 3000)) for n in range(1500)]
+    drive = Drive(type="stdout", fd=1, seconds=60, stdout=write_end)
+    lines = [record(n, "x" * (n * 13 % 3000)) for n in range(300)]
     drive.end(lines)
     stop.append(True)
     for other in others:

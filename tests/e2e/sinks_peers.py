@@ -90,6 +90,23 @@ def pki():
     return folder
 
 
+def start_rsyslogd(folder, ports):
+    """rsyslogd with the folder's `conf`, once it listens; its complaints go to the folder's `said`."""
+    (folder / "pid").unlink(missing_ok=True)
+    with open(folder / "said", "ab") as said:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "rsyslogd", "-n", "-f", folder / "conf", "-i", folder / "pid"],
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    atexit.register(process.kill)
+    wait_until(lambda: all(map(_listens, ports)), "rsyslogd listens", (folder / "said").read_text)
+    return process
+
+
+def _listens(port):
+    with contextlib.closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Rsyslog:
     """One rsyslogd. What it took is in `records`, what it says of itself in `internal` and `said`."""
 
@@ -106,17 +123,7 @@ class Rsyslog:
         self.start()
 
     def start(self):
-        (self.folder / "pid").unlink(missing_ok=True)
-        with open(self.folder / "said", "ab") as log:
-            self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "rsyslogd", "-n", "-f", self.folder / "conf", "-i",
-                 self.folder / "pid"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        atexit.register(self.process.kill)
-        wait_until(lambda: all(map(self._listens, ("relp", "relps", "tls", "tcp"))), "rsyslogd listens", self.said_last)
-
-    def _listens(self, port):
-        with contextlib.closing(socket.socket()) as probe:
-            return probe.connect_ex(("127.0.0.1", self.ports[port])) == 0
+        self.process = start_rsyslogd(self.folder, [self.ports[name] for name in PORTS if name != "udp"])
 
     def said(self):
         texts = [self.folder / "said", self.folder / "internal"]

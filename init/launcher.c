@@ -68,6 +68,14 @@ static void keep_few_in_child(void)
     }
 }
 
+/* What the container was given is for the workload, and this lives as long as it does. */
+static void forget_in_child(char **environment)
+{
+    for (; *environment != NULL; environment++) {
+        explicit_bzero(*environment, strlen(*environment));
+    }
+}
+
 /* For ps: the command line is the workload's, and this is not it. */
 static void name_in_child(char **argv)
 {
@@ -133,6 +141,7 @@ static void serve_one(int chan, struct laz_message *message, struct laz_err *err
 static _Noreturn void serve_in_child(int chan, char **argv)
 {
     uint8_t memory[ORDER_MAX];
+    forget_in_child(environ);
     name_in_child(argv);
     (void)laz_descriptors_close(chan);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);

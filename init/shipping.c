@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -49,30 +48,21 @@ static int memory_file(const char *name, off_t size, struct laz_err *err)
     return fd;
 }
 
-/* A pipe is whose file system user makes it, and that can be changed without CAP_CHOWN. The
- * workload's own name for it must work too, programs open /dev/stdout; it may write there, and not
- * read what is on its way. */
-static int make_pipe(const struct laz_shipping *shipping, bool is_workloads, int ret[2])
+/* The workload's own name for it must work too: programs open /dev/stdout. It may write there, by
+ * whatever user it becomes, and not read what is on its way; if the pipe were its own, it could
+ * change that. */
+static int make_pipe(bool is_workloads, int ret[2])
 {
-    if (is_workloads) {
-        (void)setfsgid(shipping->image->gid);
-        (void)setfsuid(shipping->image->uid);
+    if (pipe2(ret, O_CLOEXEC) < 0) {
+        return -1;
     }
-    int result = pipe2(ret, O_CLOEXEC);
-    int cause = errno;
-    if (is_workloads) {
-        (void)(result == 0 && fchmod(ret[1], S_IWUSR)); /* else it can read what it wrote itself */
-        (void)setfsuid(geteuid());
-        (void)setfsgid(getegid());
-    }
-    errno = cause;
-    return result;
+    return is_workloads ? fchmod(ret[1], S_IWUSR | S_IWGRP | S_IWOTH) : 0;
 }
 
 static int make_stream(struct laz_shipping *shipping, enum laz_stream stream, struct laz_err *err)
 {
     int *pipe_fds = shipping->pipes[stream];
-    if (make_pipe(shipping, stream != LAZ_STREAM_EVENTS, pipe_fds) < 0) {
+    if (make_pipe(stream != LAZ_STREAM_EVENTS, pipe_fds) < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "pipe: %s", strerror(errno));
     }
     /* As much as is granted: beyond a share for each user, the kernel refuses. */

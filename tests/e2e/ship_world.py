@@ -67,7 +67,7 @@ class World:
         self.folder = folder or fence.scratch() / f"world-{World._count}"
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o777)
-        self.trail, self.spool = self.folder / "trail.jsonl", self.folder / "spool"
+        self.trail, self.spool = self.folder / "trail.jsonl", self.folder / "run" / "spool"
         self.shared = self.folder / "said"
         self.sinks = sinks or [self.file_sink()]
         self.changes, self.run = changes or {}, None
@@ -233,7 +233,7 @@ class Disk:
     """A file system of its own size at a folder, for those that are started with `wrapper`; gone with the suite."""
 
     def __init__(self, folder, size):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.holder = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "sh", "-c",
              f"mount -t tmpfs -o size={size},mode=0777 none {folder} && echo mounted && exec cat"],

@@ -101,6 +101,12 @@ static int check_pin(const struct laz_image *image, const void *block, size_t le
             "the pin names another policy; this one's source digest is %s", text);
 }
 
+/* The decoder knows no third. */
+static const char *name_of(uint32_t audit_arch)
+{
+    return audit_arch == AUDIT_ARCH_AARCH64 ? "aarch64" : "x86-64";
+}
+
 static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, struct laz_err *err)
 {
     if (laz_image_decode(block, length, &pid1->image, err) < 0) {
@@ -108,7 +114,9 @@ static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, s
     }
     if (pid1->image.audit_arch != LAZ_NATIVE_AUDIT_ARCH) {
         return laz_err_set(err, LAZ_E_IMAGE_CORRUPT, 0,
-                "compiled policy: for another architecture (%#x)", pid1->image.audit_arch);
+                "compiled policy: for another architecture: %s (%#x); this is %s",
+                name_of(pid1->image.audit_arch), pid1->image.audit_arch,
+                name_of(LAZ_NATIVE_AUDIT_ARCH));
     }
     if (pid1->options.has_pin &&
             check_pin(&pid1->image, block, length, pid1->options.pin, err) < 0) {

@@ -20,9 +20,11 @@
 #define EXITED(code) ((code) << 8)
 #define BLOCK_MAX    4096
 #ifdef __x86_64__
-#define FOREIGN AUDIT_ARCH_AARCH64
+#define FOREIGN      AUDIT_ARCH_AARCH64
+#define FOREIGN_NAME "aarch64 (0xc00000b7); this is x86-64"
 #else
-#define FOREIGN AUDIT_ARCH_X86_64
+#define FOREIGN      AUDIT_ARCH_X86_64
+#define FOREIGN_NAME "x86-64 (0xc000003e); this is aarch64"
 #endif
 
 static struct laz_pid1 pid1;
@@ -115,7 +117,7 @@ Test(setup_answer, that_is_no_block_for_here_is_refused)
     expect_refusal(EXITED(0), LAZ_E_IMAGE_CORRUPT, "compiled policy");
     size_t length = make_block(FOREIGN, block);
     leave(block, length, MFD_ALLOW_SEALING);
-    expect_refusal(EXITED(0), LAZ_E_IMAGE_CORRUPT, "for another architecture");
+    expect_refusal(EXITED(0), LAZ_E_IMAGE_CORRUPT, "for another architecture: " FOREIGN_NAME);
     length = make_block(LAZ_NATIVE_AUDIT_ARCH, block);
     leave(block, length, 0); /* could still be written to */
     expect_refusal(EXITED(0), LAZ_E_SYSTEM, "sealing: ");

@@ -142,6 +142,7 @@ int main(int argc, char **argv)
     const struct laz_policy_source source = {
             .path = argv[2],
             .check_ownership = strcmp(argv[1], "--pinned") != 0,
+            .only_directory = true, /* as restrict_files has it */
             .passwd_path = "/etc/passwd",
             .group_path = "/etc/group",
     };

@@ -15,6 +15,8 @@
 #include "policy/image.h"
 #include "policy/load.h"
 
+#define LINK_SHOWN 128 /* bytes of what a link leads to */
+
 /* The part of a path behind its last slash. */
 static const char *base_name(const char *path)
 {
@@ -54,6 +56,26 @@ static int no_memory(const struct laz_file *file, struct laz_err *err)
     return laz_err_set(err, LAZ_E_MEMORY, ENOMEM, "no memory for %s", file->name);
 }
 
+/* errno tells why. */
+static int refuse_opening(
+        const struct laz_policy_source *source, const char *path, struct laz_err *err)
+{
+    int cause = errno;
+    char target[LINK_SHOWN + 1] = "";
+    if (cause == ELOOP && source->check_ownership) {
+        return laz_err_set(err, LAZ_E_POLICY_UNSAFE, cause, "%s is a link", path);
+    }
+    if (cause == EACCES && source->only_directory && strcmp(path, source->path) != 0 &&
+            readlink(path, target, LINK_SHOWN) > 0) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, cause,
+                "%s is a link to %s, which cannot be read: lazaret-setup has no capabilities, and "
+                "reads no file outside of the policy's directory",
+                path, target);
+    }
+    return laz_err_set(
+            err, LAZ_E_POLICY_ABSENT, cause, "cannot open %s: %s", path, strerror(cause));
+}
+
 static int read_file(struct laz_load *load, struct laz_file *file, struct laz_err *err)
 {
     const struct laz_policy_source *source = load->source;
@@ -62,12 +84,8 @@ static int read_file(struct laz_load *load, struct laz_file *file, struct laz_er
     int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     flags |= source->check_ownership ? O_NOFOLLOW : 0;
     laz_cleanup_fd int fd = open(path, flags);
-    if (fd < 0 && errno == ELOOP && source->check_ownership) {
-        return laz_err_set(err, LAZ_E_POLICY_UNSAFE, errno, "%s is a link", path);
-    }
     if (fd < 0) {
-        return laz_err_set(
-                err, LAZ_E_POLICY_ABSENT, errno, "cannot open %s: %s", path, strerror(errno));
+        return refuse_opening(source, path, err);
     }
     struct stat status;
     if (fstat(fd, &status) < 0) {

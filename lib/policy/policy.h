@@ -207,6 +207,7 @@ struct laz_policy_source {
     const char *text; /* instead of reading `path` (then only a name), if not NULL */
     size_t text_length;
     bool check_ownership;    /* refuse links, foreign owners, group- or world-writable files */
+    bool only_directory;     /* this process may read nothing outside of it: errors say so */
     const char *passwd_path; /* "/etc/passwd" of the image; NULL = names of users are an error */
     const char *group_path;  /* "/etc/group" */
 };

@@ -95,6 +95,27 @@ def link_far():
     refused(far / "one.yaml", "policy-unsafe", f"{far / 'one.yaml'}: owned by user 10001, not by root")
 
 
+@case("a parent may be a link within the policy's directory; out of it, the error says where it leads and what is read")
+def parent_far():
+    top, far = folder("parent"), fence.scratch() / "parents-of-all"
+    far.mkdir()
+    (far / "base.yaml").write_text(BASE)
+    pin = lazaret("check", top / "policy.yaml")["policies"][0]["digest"]
+    check_equal(start(top / "policy.yaml", pin), (0, ""), "a link within the directory")
+    (top / "base.yaml").unlink()
+    (top / "base.yaml").symlink_to(far / "base.yaml")
+    if not has_landlock():
+        laz.skip("without Landlock everything can be read")
+    refused(top / "policy.yaml", "policy-invalid", f"{top / 'policy.yaml'}:3:11: extends[0]: {top / 'base.yaml'} is a link to "
+            f"{far / 'base.yaml'}, which cannot be read: lazaret-setup has no capabilities, and reads no file outside of "
+            "the policy's directory", pin)
+
+
+def has_landlock():
+    seen = json.loads(subprocess.run([LAZARET, "doctor", "--json"], capture_output=True, check=False).stdout)
+    return next(c["state"] for c in seen["checks"] if c["name"] == "landlock") == "yes"
+
+
 @case("a link that leads nowhere, or round and round, is policy-absent under a pin")
 def link_broken():
     top = folder("broken")

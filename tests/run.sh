@@ -20,7 +20,6 @@ pkg-config pkg-config
 git git
 python3 python3
 libseccomp-dev -
-libcap-dev -
 libyaml-dev -
 libssl-dev -
 libevent-dev -

@@ -203,6 +203,7 @@ def slow():
 @case("whoever is not who the policy names, or refuses us, gets nothing, and is named [RELP, syslog]")
 def certificates():
     server, expired = Rsyslog("certificates"), Rsyslog("expired", certificate="expired")
+    nameless = Rsyslog("nameless", certificate="nameless")
     good, folder = peers.client(), peers.pki()
     without = {key: value for key, value in good.items() if key not in ("cert", "key")}
     refused = "TLS: |the peer closed the connection|Connection reset"
@@ -211,6 +212,7 @@ def certificates():
         ("another name", server, good | {"peer": "other.test"}, "certificate: hostname mismatch"),
         ("another address", server, good | {"peer": "127.0.0.2"}, "certificate: IP address mismatch"),
         ("expired", expired, good, "certificate: certificate has expired"),
+        ("a name in the subject alone", nameless, good, "certificate: hostname mismatch"),
         ("no certificate of ours", server, without, refused),
         ("a stranger's certificate", server, peers.client("stranger"), refused),
         ("a certificate of another CA", server, peers.client("foreign"), refused),
@@ -232,7 +234,7 @@ def certificates():
         down = drive.of("down")
         check(any(re.search(expected, why) for why in down) or (may_end and not down), f"{name}: {down}")
         check(drive.arrived() == 0 or may_end, f"{name}: what arrived: {drive.said}")
-    for peer in (server, expired):
+    for peer in (server, expired, nameless):
         peer.stop()
         check_equal([line for line in peer.lines() if b'"seq":10' not in line and b'"lz":1' in line], [],
                     "what a receiver has that must not")

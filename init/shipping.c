@@ -245,6 +245,14 @@ static void ask_for_it(struct laz_shipping *shipping, uint64_t now_ns)
 
 /* ---- what they say ---- */
 
+/* Who cannot be talked to is no helper. One that has just ended is not hurt by it. */
+static void end_mute(struct laz_shipping *shipping)
+{
+    if (shipping->chan < 0 && shipping->pid > 0) {
+        (void)kill(shipping->pid, SIGKILL);
+    }
+}
+
 static void on_launcher(
         struct laz_shipping *shipping, const struct laz_message *message, uint64_t now_ns)
 {
@@ -258,6 +266,7 @@ static void on_launcher(
     shipping->is_starting = false;
     if (pid > 0) {
         shipping->pid = pid;
+        end_mute(shipping);
     } else {
         laz_fd_close(&shipping->chan);
         retry_later(shipping, now_ns);
@@ -304,10 +313,11 @@ static void read_ship(struct laz_shipping *shipping)
         on_ship(shipping, &message);
     } else if (got != LAZ_CHAN_NOTHING) {
         laz_fd_close(&shipping->chan);
-        if (got == LAZ_CHAN_VIOLATION && shipping->pid > 0) {
-            shipping->err = err;
-            (void)kill(shipping->pid, SIGKILL);
+        if (got == LAZ_CHAN_VIOLATION) {
+            shipping->err = (struct laz_err){0};
+            (void)laz_err_set(&shipping->err, LAZ_E_AUDIT, 0, "%s", err.message);
         }
+        end_mute(shipping);
     }
 }
 

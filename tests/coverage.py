@@ -15,7 +15,8 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = ["init", "lib/confine", "lib/filter", "lib/policy"]
-PROGRAMS = ("lazaret", "lazaret-init", "lazaret-setup")  # which keep their counters in files: instrument/counted.c
+# Which keep their counters in files: instrument/counted.c.
+PROGRAMS = ("lazaret", "lazaret-helper", "lazaret-init", "lazaret-setup")
 
 
 def measure(build):

@@ -21,6 +21,7 @@ import engines
 import fence
 import laz
 import readme
+import rootfs
 from laz import case, check, check_equal
 
 # What ECS knows, by its API reference: ContainerDefinition and LinuxParameters.
@@ -225,12 +226,11 @@ def dockerfile():
     words = readme.entrypoint()
     check_equal([i[0] for i in instructions], ["FROM", "COPY", "COPY", "ENTRYPOINT"], "instructions")
     *programs, target = instructions[1][1].split()
-    for name in programs:
-        area.program(name)
+    check_equal(programs, list(rootfs.PROGRAMS), "the programs that suites put into images")
     check_equal(words[0], f"{target}{programs[0]}", "the program that the entrypoint starts")
     check_equal(instructions[2][1], "policy.yaml /etc/lazaret/", "where the policy goes")
-    setup = re.search(r'SETUP_ELSEWHERE\s+"(\S+)/lazaret-setup"', text_of("init/policy_file.c")).group(1)
-    check_equal(target, setup + "/", "the folder in which init looks for lazaret-setup")
+    elsewhere = re.search(r'LAZ_LAUNCHER_ELSEWHERE\s+"(\S+)"', text_of("init/launcher.h")).group(1)
+    check_equal(target, elsewhere, "the folder in which init looks for the programs that it starts")
     check('"/etc/lazaret/policy.yaml"' in text_of("init/options.h"), "init looks for its policy elsewhere")
 
 

@@ -91,7 +91,7 @@ def fill_source(archive):
     archive.tree("/source/tests", laz.ROOT / "tests", without=("fuzz", "unit", "e2e/__pycache__"))
     archive.tree("/source/policies", laz.ROOT / "policies")
     archive.tree("/source/docs", laz.ROOT / "docs")
-    for name in ("lazaret", "lazaret-init", "lazaret-setup"):
+    for name in ("lazaret", "lazaret-init", "lazaret-setup", "lazaret-helper"):
         archive.put(f"/source/build/release/bin/{name}", program(name), 0o755)
     for name, sources in fence.PROGRAMS.items():
         out = guests.scratch() / name

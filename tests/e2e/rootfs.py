@@ -10,7 +10,7 @@ import laz
 
 APP_UID = 10001
 APP_USER = f"{APP_UID}:{APP_UID}"
-PROGRAMS = ("lazaret-init", "lazaret-setup")
+PROGRAMS = ("lazaret-init", "lazaret-setup", "lazaret-helper")
 
 
 def put(root, path, content, mode=0o644, owner=(0, 0)):

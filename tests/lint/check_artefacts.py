@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is shipped is what was promised, read from the files in bin/ of a release build: static-pie, no
 interpreter, RELRO, BIND_NOW, no executable stack, stripped, no path of the build machine. PID 1 is small
-and holds no parser, no TLS and no second opinion."""
+and holds no parser, no TLS and no second opinion; the helper, which reads what others write and has sockets, holds no
+parser of policies and starts no program."""
 import re
 
 from tree import Tree
 
-EXPECTED = ("lazaret", "lazaret-init", "lazaret-setup")
+EXPECTED = ("lazaret", "lazaret-helper", "lazaret-init", "lazaret-setup")
 NOT_SHIPPED = ("attack",)  # plays the workload in tests
 INIT_MAX_BYTES = 160 * 1024
 INIT_NEVER = re.compile(r"\b(SSL_|EVP_|yaml_|seccomp_|cap_(get|set)_proc|getaddrinfo|dlopen)\w*")
+HELPER_NEVER = re.compile(r"\b(?:yaml_|seccomp_|laz_(?:yaml|policy|filter|image)_)\w*|\b(?:f?execv\w*|posix_spawn\w*|popen|"
+                          r"system)\b")
 
 tree = Tree("artefacts")
 if not tree.build:
@@ -53,6 +56,9 @@ def judge(path):
             yield f"{size} bytes, at most {INIT_MAX_BYTES}"
         for match in INIT_NEVER.finditer(symbols):
             yield f"PID 1 must not hold {match.group()}"
+    if path.name == "lazaret-helper":
+        for match in HELPER_NEVER.finditer(symbols):
+            yield f"the helper must not hold {match.group()}"
 
 
 for missing in sorted(set(EXPECTED) - {p.name for p in programs}):

@@ -128,6 +128,9 @@ PROGRAMS = [
     (GOOD_LINK.replace("-z,now,", ""), r"no BIND_NOW"),
     (GOOD_LINK.replace("-z,relro", "-z,norelro"), r"no RELRO"),
     (GOOD_LINK.replace("other", "SSL_new"), r"PID 1 must not hold SSL_new"),
+    (GOOD_LINK.replace("other", "yaml_parser_parse"), r"the helper must not hold yaml_parser_parse"),
+    (GOOD_LINK.replace("other", "laz_policy_load"), r"the helper must not hold laz_policy_load"),
+    (GOOD_LINK.replace("other", "posix_spawn"), r"the helper must not hold posix_spawn"),
     (GOOD_LINK + " -DPAD", r"lazaret-init: \d+ bytes, at most"),
 ]
 
@@ -170,10 +173,10 @@ def run(check, files):
 
 
 def check_programs(flags):
-    """The release check over three programs made with these flags."""
+    """The release check over four programs made with these flags."""
     with tempfile.TemporaryDirectory() as folder:
         tree, build = plant(pathlib.Path(folder), GOOD)
-        for name in ("lazaret", "lazaret-init", "lazaret-setup"):
+        for name in ("lazaret", "lazaret-helper", "lazaret-init", "lazaret-setup"):
             program, symbols = build / "bin" / name, build / "debug" / f"{name}.debug"
             program.parent.mkdir(exist_ok=True)
             symbols.parent.mkdir(exist_ok=True)

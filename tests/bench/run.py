@@ -600,7 +600,8 @@ def write_page(sections):
     missed = [f"- *{name}*: {WHY.get(name, 'cause not known')}" for name, _, _, _, met in rows if not met]
     parts = [f"### {name}\n\n{benches[name].__doc__.splitlines()[0]}\n\n" + "\n".join("    " + x for x in lines)
              for name, lines in sections.items()]
-    PAGE.write_text(f"""<!-- written by tests/bench/run.py --page; do not edit -->
+    PAGE.write_text(f"""<!-- SPDX-License-Identifier: Apache-2.0 -->
+<!-- written by tests/bench/run.py --page; do not edit -->
 # Numbers
 
 Measured with `tests/bench/run.py --page` on {machine()}, Lazaret and its peers (Debian's packages, unchanged) in turn

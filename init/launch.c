@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -18,6 +17,7 @@
 
 #include "confine/sys.h"
 #include "core/fd.h"
+#include "core/format.h"
 #include "core/num.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -103,11 +103,11 @@ static bool join(char *ret, size_t size, const char *cwd, const char *directory,
 {
     int n = 0;
     if (length > 0 && directory[0] == '/') {
-        n = snprintf(ret, size, "%.*s/%s", (int)length, directory, name);
+        n = laz_format(ret, size, "%.*s/%s", (int)length, directory, name);
     } else if (length > 0) {
-        n = snprintf(ret, size, "%s/%.*s/%s", cwd, (int)length, directory, name);
+        n = laz_format(ret, size, "%s/%.*s/%s", cwd, (int)length, directory, name);
     } else {
-        n = snprintf(ret, size, "%s/%s", cwd, name);
+        n = laz_format(ret, size, "%s/%s", cwd, name);
     }
     return n > 0 && (size_t)n < size;
 }
@@ -140,7 +140,7 @@ static int resolve(struct laz_launch *launch, const struct laz_image *image, con
     }
     if (strchr(name, '/') != NULL) {
         bool absolute = name[0] == '/';
-        int n = snprintf(launch->path, sizeof(launch->path), "%s%s%s", absolute ? "" : cwd,
+        int n = laz_format(launch->path, sizeof(launch->path), "%s%s%s", absolute ? "" : cwd,
                 absolute ? "" : "/", name);
         int why = n > 0 && (size_t)n < sizeof(launch->path) ? judge(launch->path) : ENAMETOOLONG;
         return found(name, why, name, err);
@@ -156,7 +156,7 @@ static int resolve(struct laz_launch *launch, const struct laz_image *image, con
             }
             if (why != ENOENT && why != ENOTDIR && worst == ENOENT) {
                 worst = why;
-                (void)snprintf(
+                (void)laz_format(
                         refused, sizeof(refused), "%.*s", LAZ_SAID_PATH_MAX - 1, launch->path);
             }
         }

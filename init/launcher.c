@@ -11,7 +11,6 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -19,6 +18,7 @@
 
 #include "confine/descriptors.h"
 #include "core/fd.h"
+#include "core/format.h"
 #include "init/launch.h"
 
 #define HELPER    "lazaret-helper"
@@ -41,7 +41,7 @@ void laz_launcher_find(const char *name, char *ret, size_t size)
             }
         }
     }
-    (void)snprintf(ret, size, LAZ_LAUNCHER_ELSEWHERE "%s", name);
+    (void)laz_format(ret, size, LAZ_LAUNCHER_ELSEWHERE "%s", name);
 }
 
 /* The bounding set needs CAP_SETPCAP; without it, there are no capabilities worth dropping. */
@@ -98,7 +98,7 @@ static _Noreturn void helper_in_child(enum laz_role role, int chan)
     const char *const argv[] = {HELPER, laz_role_name(role), NULL};
     char *const environment[] = {NULL};
     const struct rlimit core = {0};
-    (void)setrlimit(RLIMIT_CORE, &core);
+    (void)syscall(SYS_prlimit64, 0, RLIMIT_CORE, &core, NULL); /* musl's own stops all threads */
     laz_launcher_find(HELPER, program, sizeof(program));
     if (chan == HELPER_FD ? fcntl(chan, F_SETFD, 0) < 0 : dup2(chan, HELPER_FD) < 0) {
         _exit(109);

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -21,6 +20,7 @@
 
 #include "confine/sys.h"
 #include "core/fd.h"
+#include "core/format.h"
 
 #define NS_PER_MS      UINT64_C(1000000)
 #define SAID_MAX       1536    /* a message, its name and its remedy */
@@ -30,7 +30,7 @@
 static void say(int fd, const struct laz_err *err)
 {
     char text[SAID_MAX];
-    int n = snprintf(text, sizeof(text),
+    int n = laz_format(text, sizeof(text),
             "lazaret-init: error: %s: %s\nlazaret-init: remedy: %s (exit %d)\n",
             laz_err_name(err->kind), err->message, laz_err_remedy(err->kind),
             laz_err_exit_code(err->kind));
@@ -399,8 +399,11 @@ static void turn_listener(struct laz_pid1 *pid1, uint64_t now_ns)
 static void turn_shipping(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_shipping *shipping = &pid1->shipping;
+    if (shipping->image == NULL) {
+        return; /* before the call: its frame is three pages, which would be resident for ever */
+    }
     laz_shipping_turn(shipping, now_ns);
-    if (shipping->image == NULL || pid1->done) {
+    if (pid1->done) {
         return;
     }
     if (shipping->is_lost && pid1->state.ships) {

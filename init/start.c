@@ -6,12 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/format.h"
 #include "init/pid1.h"
 
 #define NS_PER_MS    UINT64_C(1000000)
@@ -28,7 +28,7 @@ void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns)
 void laz_pid1_open_children(struct laz_pid1 *pid1)
 {
     char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    (void)laz_format(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
     if (pid1->children_fd < 0) {
         pid1->children_fd = open(path, O_RDONLY | O_CLOEXEC);
     }

@@ -8,13 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "confine/sys.h"
 #include "core/fd.h"
+#include "core/format.h"
 #include "core/num.h"
 #include "policy/tables/sysname.h"
 
@@ -106,7 +106,8 @@ static void tell_gap(struct laz_trail *trail)
     struct laz_record record = {__VA_ARGS__};                                                      \
     begin(trail, &json, &line, memory, &record)
 
-static const char *const degradation_names[LAZ_DEGRADATION_COUNT] = {
+/* Not pointers, each of which would be relocated at every start. */
+static const char degradation_names[LAZ_DEGRADATION_COUNT][LAZ_DEGRADATION_NAME_MAX] = {
 #define X(id, name, meaning) name,
         LAZ_DEGRADATIONS(X)
 #undef X
@@ -231,7 +232,7 @@ void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_err *
 void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note)
 {
     char name[24];
-    (void)snprintf(name, sizeof(name), "signal %d", note->number);
+    (void)laz_format(name, sizeof(name), "signal %d", note->number);
     LAZ_TRAIL_BEGIN(trail, json, .ev = note->ev, .severity = note->severity, .pid = note->sender,
             .exe = "", .obj = name, .act = note->act);
     laz_json_i64(&json, "sender_pid", note->sender);
@@ -276,7 +277,7 @@ void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused
     bool native = refused->native;
     const char *known = native ? laz_sysname(refused->nr) : NULL;
     char number[32];
-    (void)snprintf(number, sizeof(number), "%s%u", native ? "syscall_" : "foreign_", refused->nr);
+    (void)laz_format(number, sizeof(number), "%s%u", native ? "syscall_" : "foreign_", refused->nr);
     LAZ_TRAIL_BEGIN(trail, json, .ev = "seccomp.deny", .severity = native ? 6 : 7,
             .pid = subject.pid, .exe = subject.exe, .obj = known != NULL ? known : number,
             .act = answer_name(refused));

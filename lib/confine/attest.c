@@ -7,11 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "core/fd.h"
+#include "core/format.h"
 #include "core/num.h"
 
 #define STATUS_MAX 4096 /* a status file is about 1.5 KiB; 64 groups add 700 bytes */
@@ -21,9 +21,9 @@ static int read_proc(pid_t pid, const char *name, char *ret, size_t size, size_t
 {
     char path[64];
     if (pid == 0) {
-        (void)snprintf(path, sizeof(path), "/proc/self/%s", name);
+        (void)laz_format(path, sizeof(path), "/proc/self/%s", name);
     } else {
-        (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+        (void)laz_format(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
     }
     laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -166,7 +166,7 @@ static bool parse_line(const char *key, size_t length, struct line value,
         const char *word = NULL;
         size_t n = 0;
         bool some = next_word(&value, &word, &n);
-        (void)snprintf(state->name, sizeof(state->name), "%.*s", (int)n, some ? word : "");
+        (void)laz_format(state->name, sizeof(state->name), "%.*s", (int)n, some ? word : "");
         return true;
     }
     if (key_is(key, length, "Tgid")) {
@@ -336,7 +336,11 @@ static const char *const limit_lines[LAZ_LIMIT_COUNT] = {
 static int check_limit(const char *text, uint32_t resource, uint64_t wanted, struct laz_err *err)
 {
     const char *name = limit_lines[resource % LAZ_LIMIT_COUNT];
-    const char *found = strstr(text, name);
+    const char *found = text;
+    while (found != NULL && strncmp(found, name, strlen(name)) != 0) {
+        found = strchr(found, '\n');
+        found = found == NULL ? NULL : found + 1;
+    }
     if (found == NULL) {
         return laz_err_set(err, LAZ_E_ATTEST, 0, "limits: no line \"%s\"", name);
     }

@@ -48,6 +48,8 @@
     X(UNCAPTURED, "terminal-not-captured", "standard output is a terminal, and is not recorded")   \
     X(PIPE_SMALL, "pipes-small", "the kernel granted smaller pipes than logs.pipe-size")
 
+#define LAZ_DEGRADATION_NAME_MAX 28 /* bytes, NUL included */
+
 enum laz_degradation {
 #define X(id, name, meaning) LAZ_DEGRADED_##id,
     LAZ_DEGRADATIONS(X)

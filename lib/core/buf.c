@@ -5,9 +5,9 @@
 #include "core/buf.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "core/format.h"
 #include "core/num.h"
 
 void laz_buf_init_fixed(struct laz_buf *buf, char *memory, size_t size)
@@ -66,12 +66,12 @@ void laz_buf_printf(struct laz_buf *buf, const char *format, ...)
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = laz_format_v(NULL, 0, format, args);
     va_end(args);
     if (length < 0) {
         buf->overflow = true;
     } else if (reserve(buf, (size_t)length)) {
-        (void)vsnprintf(buf->data + buf->len, (size_t)length + 1, format, again);
+        (void)laz_format_v(buf->data + buf->len, (size_t)length + 1, format, again);
         buf->len += (size_t)length;
     }
     va_end(again);

@@ -6,10 +6,10 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/format.h"
 
 int laz_err_set(struct laz_err *err, enum laz_err_kind kind, int sys_errno, const char *format, ...)
 {
@@ -20,7 +20,7 @@ int laz_err_set(struct laz_err *err, enum laz_err_kind kind, int sys_errno, cons
     err->sys_errno = sys_errno;
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(err->message, sizeof(err->message), format, args); /* a long message is cut */
+    (void)laz_format_v(err->message, sizeof(err->message), format, args); /* a long message is cut */
     va_end(args);
     return -1;
 }
@@ -33,7 +33,7 @@ int laz_err_context(struct laz_err *err, const char *format, ...)
     laz_buf_init_fixed(&buf, err->message, sizeof(err->message));
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(err->message, sizeof(err->message), format, args);
+    int length = laz_format_v(err->message, sizeof(err->message), format, args);
     va_end(args);
     buf.len = length < 0 ? 0 : strlen(err->message);
     laz_buf_str(&buf, ": ");

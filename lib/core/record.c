@@ -4,7 +4,7 @@
  */
 #include "core/record.h"
 
-#include <stdio.h>
+#include "core/format.h"
 
 /* Seconds since 1970 to a calendar date in UTC. gmtime_r would pull libc's zone code into PID 1.
  * Days-to-date by Howard Hinnant's published civil-calendar arithmetic (March-based years). */
@@ -27,7 +27,7 @@ static void format_utc(const struct timespec *when, char *ret, size_t size)
     int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
     int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-    (void)snprintf(ret, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)year, (int)month,
+    (void)laz_format(ret, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)year, (int)month,
             (int)day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60),
             (int)(when->tv_nsec / 1000));
 }

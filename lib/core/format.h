@@ -3,8 +3,8 @@
  * printf for PID 1: what its messages need, and no more. libc's own is a sixth of the program, most
  * of it for floating point. Never allocates, never fails; libc only.
  *
- * Conversions: %s %c %d %u %x %o %%, with the flags 0 and #, a width in digits, a precision for
- * strings (also *), and the sizes z, l and ll. Anything else is copied as it stands.
+ * Conversions: %s %c %d %u %x %o %%, with the flags 0, # and -, width and precision (also *), and
+ * the sizes z, l and ll. Anything else is copied as it stands.
  */
 #ifndef LAZ_CORE_FORMAT_H
 #define LAZ_CORE_FORMAT_H

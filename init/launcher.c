@@ -76,6 +76,17 @@ static void forget_in_child(char **environment)
     }
 }
 
+/* The container's stdin is the workload's alone, or whoever writes to it never hears that it was
+ * closed. Without /dev/null they stay. */
+static void leave_streams_in_child(void)
+{
+    laz_cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+    }
+}
+
 /* For ps: the command line is the workload's, and this is not it. */
 static void name_in_child(char **argv)
 {
@@ -144,6 +155,7 @@ static _Noreturn void serve_in_child(int chan, char **argv)
     forget_in_child(environ);
     name_in_child(argv);
     (void)laz_descriptors_close(chan);
+    leave_streams_in_child();
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);
     keep_few_in_child();
     for (;;) {

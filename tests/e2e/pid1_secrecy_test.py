@@ -11,6 +11,7 @@ import adapters
 import fence
 import laz
 import scenarios
+import ship_world
 from adapters import both
 
 INIT = adapters.subject()
@@ -64,6 +65,15 @@ def markers_control():
 
 
 laz.case("control: the same search finds the secret in tini")(markers_control)
+
+
+@laz.case("the container's stdin is the workload's, and not its helpers'")
+def streams_of_helpers():
+    world = ship_world.World()
+    with world.start("sleep=5000"):
+        for pid in (world.ready(), world.pid("launch")):
+            laz.check_equal([os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1)], ["/dev/null"] * 2,
+                            f"standard input and output of {fence.comm(pid)}")
 
 
 @both("nobody of init's own uid can look into it")

@@ -40,8 +40,10 @@ int laz_shipping_events(const struct laz_shipping *shipping)
 
 static int memory_file(const char *name, off_t size, struct laz_err *err)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, size) < 0) {
+    /* Larger, it would fill the container's memory; smaller, it would kill whoever maps it. */
+    const unsigned seals = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || ftruncate(fd, size) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0) {
         (void)laz_err_set(err, LAZ_E_SYSTEM, errno, "%s: %s", name, strerror(errno));
         laz_fd_close(&fd);
     }
@@ -64,6 +66,9 @@ static int make_stream(struct laz_shipping *shipping, enum laz_stream stream, st
     int *pipe_fds = shipping->pipes[stream];
     if (make_pipe(stream != LAZ_STREAM_EVENTS, pipe_fds) < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "pipe: %s", strerror(errno));
+    }
+    if (stream == LAZ_STREAM_EVENTS) { /* whatever is done to its other end does not hold us */
+        (void)fcntl(pipe_fds[1], F_SETFL, O_WRONLY | O_NONBLOCK);
     }
     /* As much as is granted: beyond a share for each user, the kernel refuses. */
     (void)fcntl(pipe_fds[1], F_SETPIPE_SZ, (int)shipping->image->pipe_bytes);
@@ -245,7 +250,8 @@ static void ask_for_it(struct laz_shipping *shipping, uint64_t now_ns)
 
 /* ---- what they say ---- */
 
-/* Who cannot be talked to is no helper. One that has just ended is not hurt by it. */
+/* Who cannot be talked to is no helper. One that has ended, and is not reaped, is not hurt by it.
+ */
 static void end_mute(struct laz_shipping *shipping)
 {
     if (shipping->chan < 0 && shipping->pid > 0) {
@@ -265,8 +271,7 @@ static void on_launcher(
     }
     shipping->is_starting = false;
     if (pid > 0) {
-        shipping->pid = pid;
-        end_mute(shipping);
+        shipping->pid = pid; /* and the caller looks at it */
     } else {
         laz_fd_close(&shipping->chan);
         retry_later(shipping, now_ns);
@@ -338,13 +343,54 @@ static void read_launcher(struct laz_shipping *shipping, uint64_t now_ns)
     }
 }
 
+/* It is reaped. */
+static void ended(struct laz_shipping *shipping, int status, uint64_t now_ns)
+{
+    shipping->pid = 0; /* the number may be somebody else's: nobody is killed for its last words */
+    for (unsigned i = 0; i < LAST_WORDS_MAX && shipping->chan >= 0; i++) {
+        read_ship(shipping); /* ends with the channel */
+    }
+    laz_fd_close(&shipping->chan);
+    shipping->is_ready = false;
+    if (shipping->is_flushed) {
+        return;
+    }
+    if (shipping->err.kind == LAZ_E_NONE) {
+        (void)laz_err_set(&shipping->err, LAZ_E_AUDIT, 0, "lazaret-helper ship ended by %s %d",
+                WIFSIGNALED(status) ? "signal" : "exit",
+                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+    if (shipping->launcher_chan < 0) {
+        lost(shipping, "the process that starts helpers has ended");
+    } else {
+        retry_later(shipping, now_ns);
+    }
+}
+
+/* It may have ended, and been reaped as one of many, before `launch` had said its number; or have
+ * been found wanting before there was a number to kill. */
+static void look_at_new(struct laz_shipping *shipping, uint64_t now_ns)
+{
+    siginfo_t info = {0};
+    int result = waitid(P_PID, (id_t)shipping->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    if (result < 0 && errno == ECHILD) {
+        ended(shipping, 109 << 8, now_ns); /* how it ended, nobody knows any more */
+    } else {
+        end_mute(shipping);
+    }
+}
+
 void laz_shipping_turn(struct laz_shipping *shipping, uint64_t now_ns)
 {
     if (shipping->image == NULL) {
         return;
     }
     if (shipping->launcher_chan >= 0) {
+        pid_t before = shipping->pid;
         read_launcher(shipping, now_ns);
+        if (shipping->pid != before) {
+            look_at_new(shipping, now_ns);
+        }
     }
     if (shipping->chan >= 0) {
         read_ship(shipping);
@@ -370,31 +416,17 @@ bool laz_shipping_ended(struct laz_shipping *shipping, pid_t pid, int status, ui
         shipping->launcher = 0;
         return true; /* its channel says so too */
     }
-    if (shipping->is_starting && shipping->launcher_chan >= 0) {
+    bool may_be_new = shipping->is_starting && shipping->launcher_chan >= 0;
+    if (may_be_new) {
         read_launcher(shipping, now_ns); /* it may have ended before we knew its number */
     }
     if (pid != shipping->pid) {
+        if (may_be_new && shipping->pid > 0) {
+            look_at_new(shipping, now_ns);
+        }
         return false;
     }
-    for (unsigned i = 0; i < LAST_WORDS_MAX && shipping->chan >= 0; i++) {
-        read_ship(shipping); /* its last words; ends with the channel */
-    }
-    laz_fd_close(&shipping->chan);
-    shipping->pid = 0;
-    shipping->is_ready = false;
-    if (shipping->is_flushed) {
-        return true;
-    }
-    if (shipping->err.kind == LAZ_E_NONE) {
-        (void)laz_err_set(&shipping->err, LAZ_E_AUDIT, 0, "lazaret-helper ship ended by %s %d",
-                WIFSIGNALED(status) ? "signal" : "exit",
-                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    }
-    if (shipping->launcher_chan < 0) {
-        lost(shipping, "the process that starts helpers has ended");
-    } else {
-        retry_later(shipping, now_ns);
-    }
+    ended(shipping, status, now_ns);
     return true;
 }
 

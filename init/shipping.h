@@ -39,7 +39,7 @@ struct laz_shipping {
     uint32_t pipe_bytes;           /* what the kernel granted to stdout's, or the events' */
     bool is_finishing;
     int exit_code;
-    uint64_t finish_ns; /* CLOCK_BOOTTIME: until then */
+    uint64_t finish_ns;   /* CLOCK_BOOTTIME: until then */
     uint32_t undelivered; /* sinks that have not got everything */
     struct laz_err err;   /* what it said when it ended, or what is wrong with it */
 };

@@ -35,7 +35,9 @@ static void say(int fd, const struct laz_err *err)
             laz_err_name(err->kind), err->message, laz_err_remedy(err->kind),
             laz_err_exit_code(err->kind));
     struct laz_err ignored = {0};
-    if (n > 0) {
+    struct pollfd world = {.fd = fd, .events = POLLOUT};
+    bool may_block = poll(&world, 1, 0) != 1 || (world.revents & POLLOUT) == 0;
+    if (n > 0 && !may_block) { /* nobody reads: our end must not wait for that */
         size_t length = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
         laz_ignore(laz_fd_write_all(fd, text, length, &ignored)); /* nowhere else to say it */
     }

@@ -374,11 +374,13 @@ static int open_all(struct laz_ship *ship, struct laz_err *err)
 
 /* ---- the end ---- */
 
+/* Where the spool has not got everything, no sink has. */
 static uint32_t count_behind(const struct laz_ship *ship)
 {
+    bool is_whole = ship->ledger.is_final && ship->ledger.batch.len == 0;
     uint32_t n = 0;
     for (size_t i = 0; i < ship->n_feeds; i++) {
-        n += laz_ship_feed_is_done(&ship->feeds[i]) ? 0 : 1;
+        n += is_whole && laz_ship_feed_is_done(&ship->feeds[i]) ? 0 : 1;
     }
     return n;
 }

@@ -154,7 +154,7 @@ static bool read_next(struct laz_feed *feed)
     feed->at = 0;
     if (got <= 0) {
         feed->text.len = 0;
-        if (got == 0 || err.kind == LAZ_E_MEMORY) {
+        if (got == 0 || err.kind != LAZ_E_SPOOL_CORRUPT) { /* what is no damage stays to be read */
             return false;
         }
         tell_trouble(feed, "spool.corrupt", 9, "skipped", err.message);

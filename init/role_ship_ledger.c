@@ -394,6 +394,7 @@ void laz_ship_ledger_turn(struct laz_ship *ship)
     for (size_t i = 0; i < ship->n_feeds; i++) {
         laz_ship_feed_turn(&ship->feeds[i]);
     }
+    laz_ship_look(ship); /* a sink that wants none of it has had it without a word */
 }
 
 void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const char *obj,
@@ -478,7 +479,6 @@ static void on_again(evutil_socket_t fd, short what, void *context)
     ship->ledger.batch_urgent = true; /* what is numbered must go in: the reserve is for that */
     if (ship->ledger.batch.len == 0 || append(ship)) {
         laz_ship_ledger_turn(ship);
-        laz_ship_look(ship);
     }
 }
 

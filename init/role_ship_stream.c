@@ -56,7 +56,7 @@ static int wrap(struct laz_ship_stream *stream)
         return -1;
     }
     state->wraps[stream->id] = state->wrapping[stream->id];
-    state->wrapping[stream->id] = 0;
+    __atomic_store_n(&state->wrapping[stream->id], 0, __ATOMIC_RELEASE); /* in this order */
     return 0;
 }
 
@@ -245,9 +245,11 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         (void)laz_ship_stream_take(&stream->ship->streams[LAZ_STREAM_STDERR]);
         (void)laz_ship_stream_take(stream);
         laz_ship_ledger_turn(stream->ship);
-        (void)event_add(stream->readable, NULL);
+    }
+    if (stream->id != LAZ_STREAM_EVENTS || room(stream) == 0) {
+        nap(stream, 0); /* full: what is readable would wake us again at once */
     } else {
-        nap(stream, 0);
+        (void)event_add(stream->readable, NULL);
     }
 }
 
@@ -264,8 +266,10 @@ static void on_woken(evutil_socket_t fd, short what, void *context)
     stream->until = LAZ_LINES_OPEN;
     bool holds_lines = stream->ship->orders.config.multiline_start[0] != '\0' &&
             stream->framed < stream->taken && !waited;
+    bool waits_for_room = stream->ship->ledger.full_ns != 0 && stream->framed < stream->taken;
     bool is_done = stream->has_ended && stream->framed == stream->taken;
-    if (came > 0 || holds_lines || room(stream) == 0 || (stream->has_ended && !is_done)) {
+    if (came > 0 || holds_lines || waits_for_room || room(stream) == 0 ||
+            (stream->has_ended && !is_done)) {
         nap(stream, came);
     } else if (!is_done) {
         (void)event_add(stream->readable, NULL);

@@ -20,7 +20,8 @@ int laz_err_set(struct laz_err *err, enum laz_err_kind kind, int sys_errno, cons
     err->sys_errno = sys_errno;
     va_list args;
     va_start(args, format);
-    (void)laz_format_v(err->message, sizeof(err->message), format, args); /* a long message is cut */
+    (void)laz_format_v(
+            err->message, sizeof(err->message), format, args); /* a long message is cut */
     va_end(args);
     return -1;
 }

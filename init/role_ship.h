@@ -84,6 +84,8 @@ bool laz_ship_stream_is_dry(struct laz_ship_stream *stream);
 void laz_ship_stream_settle(struct laz_ship_stream *stream, bool is_late);
 /* What is taken and not framed yet. */
 const char *laz_ship_stream_window(const struct laz_ship_stream *stream, size_t *ret_length);
+/* `framed` went back to `recorded`: a line begins there. */
+LAZ_MUST_CHECK int laz_ship_stream_rewound(struct laz_ship_stream *stream, struct laz_err *err);
 /* Up to here it is in the spool, or lost and counted. */
 void laz_ship_stream_recorded(struct laz_ship_stream *stream);
 
@@ -110,7 +112,10 @@ struct laz_ship_ledger {
     struct event *tick; /* checkpoints */
     struct event *sync;
     struct event *again; /* after a failure of the spool */
+    uint64_t stuck_ns;   /* since when it is stuck; 0: it is not */
+    bool sheds;          /* stuck for so long that lines are dropped; the batch holds none */
     bool sync_due;
+    bool sync_fails;
     uint64_t cursors_ns; /* when they were saved */
 };
 

@@ -142,6 +142,9 @@ static void stick(struct laz_ship *ship)
 {
     const struct timeval again = {.tv_usec = AGAIN_US};
     ship->ledger.is_stuck = true;
+    if (ship->ledger.stuck_ns == 0) {
+        ship->ledger.stuck_ns = laz_ship_now_ns();
+    }
     (void)event_add(ship->ledger.again, &again);
 }
 
@@ -182,6 +185,8 @@ static void appended(struct laz_ship *ship, struct laz_spool_at at)
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
     ledger->block++;
+    ledger->stuck_ns = 0;
+    ledger->sheds = false;
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         laz_ship_stream_recorded(&ship->streams[i]);
     }
@@ -340,10 +345,10 @@ static void make_line(struct laz_ship *ship, const struct laz_ship_stream *strea
 static void make_lines(struct laz_ship *ship, struct laz_ship_stream *stream)
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
-    if (stream->pipe < 0 || must_wait(ship)) {
+    if (stream->pipe < 0 || (!ledger->sheds && must_wait(ship))) {
         return;
     }
-    bool drops = ledger->full_ns != 0;
+    bool drops = ledger->sheds || ledger->full_ns != 0;
     size_t length = 0;
     const char *window = laz_ship_stream_window(stream, &length);
     const struct timespec now = laz_ship_wall();
@@ -391,6 +396,10 @@ void laz_ship_ledger_turn(struct laz_ship *ship)
             break;
         }
     }
+    if (ledger->is_stuck && ledger->sheds) {
+        make_lines(ship, &ship->streams[LAZ_STREAM_STDOUT]);
+        make_lines(ship, &ship->streams[LAZ_STREAM_STDERR]);
+    }
     for (size_t i = 0; i < ship->n_feeds; i++) {
         laz_ship_feed_turn(&ship->feeds[i]);
     }
@@ -413,6 +422,66 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
                     ledger->chain, &record, members, strlen(members), &ledger->batch, &err) == 0) {
         ledger->batch_urgent = true;
     }
+}
+
+/* ---- a disk that takes nothing ---- */
+
+/* Of a predecessor in the same run; false if there was none, or nothing of it was appended. */
+static bool find_slot(struct laz_ship *ship, const struct laz_ship_slot **ret)
+{
+    uint8_t meta[LAZ_SPOOL_META_MAX];
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    if (laz_spool_tail(ledger->spool, meta) != 8 * META_WORDS) {
+        return false;
+    }
+    ledger->block = get_word(meta);
+    const struct laz_ship_dropped *dropped = dropped_of(ship->state);
+    ledger->generation = get_word(meta + 8 * (1 + LAZ_STREAM_COUNT));
+    bool is_said = dropped->generation < ledger->generation;
+    ledger->dropped_count = is_said ? 0 : dropped->count;
+    ledger->dropped_bytes = is_said ? 0 : dropped->bytes;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        uint64_t recorded = get_word(meta + 8 * (i + 1));
+        uint64_t later = dropped->recorded[i];
+        ship->streams[i].recorded = ship->streams[i].framed = recorded > later ? recorded : later;
+    }
+    *ret = &ship->state->slots[ledger->block & 1];
+    return (*ret)->block == ledger->block;
+}
+
+static bool may_shed(const struct laz_ship *ship)
+{
+    bool has_waited = laz_ship_now_ns() - ship->ledger.stuck_ns >= LAZ_SHIP_PATIENCE_NS;
+    return ship->gives_up || (has_waited && !ship->orders.config.logs_block);
+}
+
+/* The disk takes nothing, though the spool would have room: as where it has none, lines are counted
+ * and dropped. Those of the batch have numbers already, so back to the last block, as a successor
+ * would begin; records of other sorts are made again from init's ring, and wait. */
+static void shed(struct laz_ship *ship)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    const struct laz_ship_slot *slot = NULL;
+    struct laz_chain *chain = NULL;
+    struct laz_err err = {0};
+    if (ledger->is_final || ledger->block == 0 || !find_slot(ship, &slot) ||
+            laz_chain_resume(&ship->start, slot->chain, &chain, &err) < 0) {
+        return; /* it goes on waiting */
+    }
+    laz_chain_free(ledger->chain);
+    ledger->chain = chain;
+    ledger->batch.len = 0;
+    ledger->batch.overflow = false;
+    ledger->has_start = false;
+    ledger->sheds = true;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        if (laz_ship_stream_rewound(&ship->streams[i], &err) < 0) {
+            laz_ship_fail(ship, &err);
+        }
+    }
+    laz_ship_note(ship, "spool.error", 8, "spool", "refused", "");
+    make_events(ship);
+    stick(ship);
 }
 
 /* ---- timers ---- */
@@ -463,9 +532,15 @@ static void on_sync(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     ship->ledger.sync_due = false;
-    if (laz_spool_sync(ship->ledger.spool, &err) < 0) {
+    bool fails = laz_spool_sync(ship->ledger.spool, &err) < 0;
+    if (fails && !ship->ledger.sync_fails) { /* once, until it does not */
         laz_ship_note(ship, "spool.error", 8, "spool", laz_err_errno_name(err.sys_errno), "");
-        sync_later(ship, true);
+    }
+    ship->ledger.sync_fails = fails;
+    if (fails) {
+        const struct timeval again = {.tv_usec = AGAIN_US};
+        ship->ledger.sync_due = true;
+        (void)event_add(ship->ledger.sync, &again);
     }
     save_cursors(ship, CURSORS_NS);
 }
@@ -473,12 +548,19 @@ static void on_sync(evutil_socket_t fd, short what, void *context)
 static void on_again(evutil_socket_t fd, short what, void *context)
 {
     struct laz_ship *ship = context;
+    struct laz_ship_ledger *ledger = &ship->ledger;
     (void)fd;
     (void)what;
-    ship->ledger.is_stuck = false;
-    ship->ledger.batch_urgent = true; /* what is numbered must go in: the reserve is for that */
-    if (ship->ledger.batch.len == 0 || append(ship)) {
-        laz_ship_ledger_turn(ship);
+    ledger->is_stuck = false;
+    ledger->batch_urgent = true; /* what is numbered must go in: the reserve is for that */
+    save_cursors(ship, FULL_CURSORS_NS); /* what all sinks have had makes room */
+    bool gone = ledger->batch.len == 0 || append(ship);
+    if (!gone && !ledger->sheds && may_shed(ship)) {
+        shed(ship);
+    }
+    laz_ship_ledger_turn(ship);
+    if (gone) {
+        laz_ship_look(ship);
     }
 }
 
@@ -512,29 +594,6 @@ bool laz_ship_ledger_finish(struct laz_ship *ship)
 }
 
 /* ---- opening ---- */
-
-/* Of a predecessor in the same run; false if there was none, or nothing of it was appended. */
-static bool find_slot(struct laz_ship *ship, const struct laz_ship_slot **ret)
-{
-    uint8_t meta[LAZ_SPOOL_META_MAX];
-    struct laz_ship_ledger *ledger = &ship->ledger;
-    if (laz_spool_tail(ledger->spool, meta) != 8 * META_WORDS) {
-        return false;
-    }
-    ledger->block = get_word(meta);
-    const struct laz_ship_dropped *dropped = dropped_of(ship->state);
-    ledger->generation = get_word(meta + 8 * (1 + LAZ_STREAM_COUNT));
-    bool is_said = dropped->generation < ledger->generation;
-    ledger->dropped_count = is_said ? 0 : dropped->count;
-    ledger->dropped_bytes = is_said ? 0 : dropped->bytes;
-    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        uint64_t recorded = get_word(meta + 8 * (i + 1));
-        uint64_t later = dropped->recorded[i];
-        ship->streams[i].recorded = ship->streams[i].framed = recorded > later ? recorded : later;
-    }
-    *ret = &ship->state->slots[ledger->block & 1];
-    return (*ret)->block == ledger->block;
-}
 
 /* The first of a run: its chain begins, and says what an earlier run has left. */
 static int open_new(struct laz_ship *ship, const struct laz_spool_left *left, struct laz_err *err)

@@ -289,6 +289,22 @@ int laz_ship_stream_begin(struct laz_ship_stream *stream, struct laz_err *err)
     return 0;
 }
 
+int laz_ship_stream_rewound(struct laz_ship_stream *stream, struct laz_err *err)
+{
+    const struct laz_ship_config *config = &stream->ship->orders.config;
+    const struct laz_lines_options options = {
+            .max_line = config->max_line,
+            .multiline_start = config->multiline_start,
+            .redactor = stream->ship->ledger.redactor,
+    };
+    if (stream->id == LAZ_STREAM_EVENTS || stream->pipe < 0) {
+        return 0;
+    }
+    laz_lines_free(stream->lines);
+    stream->lines = NULL;
+    return laz_lines_new(&options, &stream->lines, err);
+}
+
 int laz_ship_stream_open(struct laz_ship *ship, enum laz_stream id, int output, struct laz_err *err)
 {
     struct laz_ship_stream *stream = &ship->streams[id];
@@ -299,13 +315,8 @@ int laz_ship_stream_open(struct laz_ship *ship, enum laz_stream id, int output, 
     if (stream->pipe < 0) {
         return 0;
     }
-    const struct laz_lines_options options = {
-            .max_line = ship->orders.config.max_line,
-            .multiline_start = ship->orders.config.multiline_start,
-            .redactor = ship->ledger.redactor,
-    };
     if (map_ring(stream, err) < 0 || find_taken(stream, err) < 0 ||
-            (id != LAZ_STREAM_EVENTS && laz_lines_new(&options, &stream->lines, err) < 0)) {
+            laz_ship_stream_rewound(stream, err) < 0) {
         return -1;
     }
     stream->passed = stream->passing = stream->taken;

@@ -11,7 +11,7 @@ import laz
 import ship_world
 import trail_judge
 from laz import case, check, check_equal
-from ship_world import Disk, Injector, World, numbered, sealed, until
+from ship_world import Injector, World, numbered, sealed, until
 
 SEED = 20261122
 # The calls between which ship does what must not be torn, and at which use of them it dies.
@@ -233,18 +233,6 @@ def killed_containers():
     check_equal([b and b["chain"] for b in before], [None, *names[:-1]], "each names the one before")
     answer = trail_judge.both("all of them", world.bytes())
     check(all(c["integrity"] == "ok" and c["uniqueness"] == "single" for c in answer["chains"]), f"{answer}")
-
-
-# ---- Disks ----
-
-
-@case("a spool's disk that is full: nothing starts, and the error says so")
-def no_room_at_start():
-    world = World()
-    with Disk(world.spool, "512k") as disk:
-        code, errors = world.outcome("exit=3", wrapper=disk.wrapper)
-    check_equal(code, 106, f"exit code: {errors}")
-    check("spool-failed" in errors and "No space left" in errors, errors)
 
 
 if __name__ == "__main__":

@@ -287,15 +287,13 @@ class Output:
 # ---- Crash points ----
 
 
-class Injector:
-    """strace on a process, which ends it at the n-th use of a call."""
+class Tracer:
+    """A program that traces a process, for a while."""
 
-    def __init__(self, pid, call, n, effect="signal=KILL", follow=False):
-        words = ["strace", *(["-f"] if follow else []), "-qq", "-o", "/dev/null", "-e", f"inject={call}:{effect}:when={n}",
-                 "-e", f"trace={call}", "-p", str(pid)]
+    def __init__(self, pid, words):
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.pid = pid
-        until(self.is_attached, f"strace at {pid}", 5)
+        until(self.is_attached, f"tracer at {pid}", 5)
 
     def is_attached(self):
         if self.process.poll() is not None:
@@ -317,3 +315,18 @@ class Injector:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Injector(Tracer):
+    """strace, which kills a process, with `follow` one that it starts, before its n-th use of a call."""
+
+    def __init__(self, pid, call, n, follow=False):
+        super().__init__(pid, ["strace", *(["-f"] if follow else []), "-qq", "-o", "/dev/null", "-e",
+                               f"inject={call}:signal=KILL:when={n}", "-e", f"trace={call}", "-p", str(pid)])
+
+
+class Refuser(Tracer):
+    """Lets a call fail: from the first-th use on each step-th."""
+
+    def __init__(self, pid, call, error, first=1, step=1):
+        super().__init__(pid, [program("refuse", "refuse.c"), *map(str, (pid, fence.system_calls()[call], error, first, step))])

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disks that are full, that fail, and that go: what finds no place is counted, nobody is held longer than the policy
+says, and all goes on when there is room again."""
+import errno
+import os
+import shutil
+import time
+
+import fence
+import laz
+import ship_world
+import trail_judge
+from laz import case, check, check_equal
+from ship_world import Disk, Output, Refuser, World, numbered, until
+
+CONSOLE = {"name": "console", "type": "stdout", "classes": ["audit", "ids", "log"]}
+
+
+def cpu_s(pid):
+    """Seconds of processor that a process has used."""
+    with open(f"/proc/{pid}/stat") as text:
+        fields = text.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@case("a spool's disk without room: nothing starts, and the error says so")
+def no_room_at_start():
+    world = World()
+    with Disk(world.spool, "512k") as disk:
+        code, errors = world.outcome("exit=3", wrapper=disk.wrapper)
+    check_equal(code, 106, f"exit code: {errors}")
+    check("spool-failed" in errors and "No space left" in errors, errors)
+
+
+@case("a spool's disk that is smaller than spool.max, while nobody reads: `drop` drops and counts, `block` holds")
+def spool_disk_full():
+    count = 60000
+    for when in ("drop", "block"):
+        world, output = World({"logs": {"when-full": when}}, [CONSOLE]), Output()
+        with Disk(world.spool, "3500k") as disk:
+            with world.start(f"lines={count},200,20", "deny=9", "exit=3", ready=False, wrapper=disk.wrapper,
+                             stdout=output.write_end) as run:
+                if when == "drop":
+                    until(lambda: world.said() == 201 * count, lambda: f"end: {world.said()} {run.describe()}", 25)
+                else:
+                    time.sleep(2)
+                    used = cpu_s(world.pid("ship"))
+                    time.sleep(1)
+                    check(world.said() < 201 * count, "it was never held")
+                    used = cpu_s(world.pid("ship")) - used
+                    check(used < 0.3, f"ship used {used:.2f} s of a second to wait")
+                output.read()
+                check_equal(str(run.wait(30)), "exit 3", f"{when}: the end: {run.stderr()}")
+        data = output.all()
+        missing = world.account(numbered(count, 200), data=data)
+        check_equal(len(missing) > 0, when == "drop", f"{when}: {len(missing)} are missing")
+        check_equal(sum(r["d"]["count"] for r in world.records("seccomp.deny", data)), 9, f"{when}: refused calls")
+
+
+@case("a file sink's disk that is full is named; everything is there when there is room again")
+def sink_disk_full():
+    world = World()
+    out = world.folder / "out"
+    with Disk(out, "300k") as disk:
+        world.sinks = [world.file_sink(path=str(out / "trail.jsonl")), {**CONSOLE, "classes": ["audit"]}]
+        output = Output()
+        output.read()
+        with world.start("lines=5000,200,10,500", "term", "exit=3", ready=False, wrapper=disk.wrapper,
+                         stdout=output.write_end) as run:
+            until(lambda: world.said() == 201 * 5000, lambda: f"words: {run.describe()}", 20)
+            time.sleep(0.5)
+            disk.grow(out, "20m")
+            world.trail = disk.seen(out / "trail.jsonl")
+            until(lambda: len(world.stream()) == 201 * 5000, lambda: f"all of it: {len(world.stream())}", 40, 0.2)
+            run.kill(fence.TERM)
+            check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
+        check_equal(world.account(numbered(5000, 200)), [], "missing")
+        down = world.records("sink.down")
+        check(down and "No space left" in down[0]["d"]["message"] and down[0]["obj"] == "trail", f"{down}")
+        check(0 < len(down) < 20, f"it was said {len(down)} times")
+        check(world.records("sink.up"), "that it is up again was not said")
+    output.all()
+
+
+@case("calls on the spool and the sink that fail now and then: nothing is lost, and nothing is said too often")
+def failing():
+    for call, error, first, step in (("pwrite64", errno.EIO, 2, 5), ("fdatasync", errno.EIO, 1, 3), ("write", errno.ENOSPC, 2, 3),
+                                     ("renameat", errno.EIO, 1, 2), ("fallocate", errno.ENOSPC, 1, 2),
+                                     ("ftruncate", errno.EIO, 1, 2), ("openat", errno.EMFILE, 2, 3), ("fsync", errno.EIO, 1, 2)):
+        world = World()
+        with world.start("lines=3000,800,10,1000", "term", "lines=300,800,10,1000", "exit=3") as run:
+            with Refuser(world.ready(), call, error, first, step):
+                until(lambda: world.said() == 801 * 3000, lambda: f"{call}: words: {run.describe()}", 20)
+            run.kill(fence.TERM)
+            check_equal(str(run.wait(20)), "exit 3", f"{call}: the end: {run.stderr()}")
+        produced = numbered(3000, 800) + numbered(300, 800)
+        check(world.stream() == produced, f"{call}: {len(world.stream())} bytes of {len(produced)}")
+        world.judge(trail_judge.FINE)
+        check_equal(world.records("helper.exit"), [], f"{call}: ship did not live through it")
+        said = [r for r in world.records() if r["ev"].startswith(("spool.", "sink."))]
+        check(len(said) < 60, f"{call}: {len(said)} records about it: {said[:3]}")
+
+
+@case("a disk that fails at every sync: it is said, now and then, and the trail goes on when it no longer does")
+def never_synced():
+    world = World()
+    with world.start("lines=4000,100,1,400", "term", "exit=3") as run:
+        with Refuser(world.ready(), "fdatasync", errno.EIO):
+            time.sleep(3)
+        until(lambda: len(world.stream()) == 4000 * 101, lambda: f"all of it: {len(world.stream())}", 20, 0.1)
+        run.kill(fence.TERM)
+        check_equal(str(run.wait(20)), "exit 3", f"the end: {run.stderr()}")
+    check_equal(world.account(numbered(4000, 100)), [], "missing")
+    check_equal(world.records("helper.exit"), [], "ship did not live through it")
+    for ev in ("spool.error", "sink.down"):
+        check(0 < len(world.records(ev)) < 15, f"{ev} was said {len(world.records(ev))} times in 3 seconds")
+
+
+@case("a file sink whose folder goes, and ship with it: init lives, and the rest arrives when the folder is there again")
+def folder_goes():
+    world = World()
+    out = world.folder / "out"
+    out.mkdir()
+    world.sinks = [world.file_sink(path=str(out / "trail.jsonl"))]
+    world.trail = out / "trail.jsonl"
+    with world.start("lines=0,100,5,2000", "exit=3") as run:
+        ship = world.ready()
+        time.sleep(0.3)
+        out.rename(world.folder / "gone")
+        os.kill(ship, fence.KILL)
+        time.sleep(1.5)
+        check_equal(run.ended, None, "the end")
+        shutil.copytree(world.folder / "gone", out)
+        world.ready()
+        run.kill(fence.TERM, world.workload())
+        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+    check_equal(world.account(numbered(world.said() // 101, 100)), [], "missing")
+    exits = world.records("helper.exit")
+    check(any("No such file or directory" in r["d"]["message"] for r in exits), f"{exits}")
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -173,12 +173,15 @@ static size_t line_length(const struct laz_feed *feed)
     return end == NULL ? left : (size_t)(end - at) + 1;
 }
 
-/* For the anchors: the last chained record that the sink has had. */
-static void note_place(struct laz_feed_block *block, const char *line, size_t length)
+/* For the anchors: the last chained record that the sink has had. Those that an earlier run left
+ * are of another chain. */
+static void note_place(struct laz_feed *feed, const char *line, size_t length)
 {
+    struct laz_feed_block *block = current(feed);
     struct laz_trail_line parsed;
     if (laz_trail_parse(laz_trail_find(line, length - 1), &parsed) &&
-            parsed.kind != LAZ_TRAIL_LOG) {
+            parsed.kind != LAZ_TRAIL_LOG &&
+            memcmp(parsed.chain, feed->ship->state->chain, sizeof(parsed.chain)) == 0) {
         block->has_place = true;
         block->seq = parsed.seq;
         (void)memcpy(block->h, parsed.h, sizeof(parsed.h));
@@ -205,7 +208,7 @@ static bool offer_block(struct laz_feed *feed)
             feed->ticket++;
             current(feed)->n++;
             if (!label.is_log) {
-                note_place(current(feed), line, length);
+                note_place(feed, line, length);
             }
         }
         feed->at += length;
@@ -274,7 +277,7 @@ static void rewind_to(struct laz_feed *feed, uint64_t ticket)
             skip--;
             feed->ticket++;
             current(feed)->n++;
-            note_place(current(feed), line, length);
+            note_place(feed, line, length);
         }
         feed->at += length;
     }

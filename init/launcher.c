@@ -103,32 +103,32 @@ static void name_in_child(char **argv)
     (void)prctl(PR_SET_NAME, "lazaret-launch", 0UL, 0UL, 0UL);
 }
 
-static _Noreturn void helper_in_child(enum laz_role role, int chan)
+/* By descriptor: what lies at its path by now may be somebody else's. */
+static _Noreturn void helper_in_child(enum laz_role role, int chan, int program)
 {
-    char program[LAZ_FILE_PATH_MAX];
     const char *const argv[] = {HELPER, laz_role_name(role), NULL};
     char *const environment[] = {NULL};
     const struct rlimit core = {0};
     (void)syscall(SYS_prlimit64, 0, RLIMIT_CORE, &core, NULL); /* musl's own stops all threads */
-    laz_launcher_find(HELPER, program, sizeof(program));
     if (chan == HELPER_FD ? fcntl(chan, F_SETFD, 0) < 0 : dup2(chan, HELPER_FD) < 0) {
         _exit(109);
     }
-    (void)execve(program, laz_unconst(argv), environment); /* all signals stay blocked */
-    _exit(errno == ENOENT ? 127 : 126);
+    /* all signals stay blocked */
+    (void)syscall(SYS_execveat, program, "", laz_unconst(argv), environment, AT_EMPTY_PATH);
+    _exit(errno == EBADF ? 127 : 126); /* it was not there */
 }
 
-static int start(enum laz_role role, int chan)
+static int start(enum laz_role role, int chan, int program)
 {
     /* CLONE_PARENT: a child of init, which reaps it, and not of ours. */
     long pid = syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
     if (pid == 0) {
-        helper_in_child(role, chan);
+        helper_in_child(role, chan, program);
     }
     return pid < 0 ? -errno : (int)pid;
 }
 
-static void serve_one(int chan, struct laz_message *message, struct laz_err *err)
+static void serve_one(int chan, int program, struct laz_message *message, struct laz_err *err)
 {
     struct laz_fields fields;
     char memory[64];
@@ -138,7 +138,7 @@ static void serve_one(int chan, struct laz_message *message, struct laz_err *err
     if (message->type != LAZ_MESSAGE_START || !laz_fields_done(&fields) || role >= LAZ_ROLE_COUNT) {
         _exit(109);
     }
-    int pid = start((enum laz_role)role, message->fds[0]);
+    int pid = start((enum laz_role)role, message->fds[0], program);
     laz_fd_close(&message->fds[0]);
     laz_buf_init_fixed(&answer, memory, sizeof(memory));
     laz_message_begin(&answer, LAZ_MESSAGE_STARTED);
@@ -152,10 +152,16 @@ static void serve_one(int chan, struct laz_message *message, struct laz_err *err
 static _Noreturn void serve_in_child(int chan, char **argv)
 {
     uint8_t memory[ORDER_MAX];
+    char path[LAZ_FILE_PATH_MAX];
     forget_in_child(environ);
     name_in_child(argv);
     (void)laz_descriptors_close(chan);
     leave_streams_in_child();
+    laz_launcher_find(HELPER, path, sizeof(path));
+    int program = open(path, O_PATH | O_CLOEXEC);
+    if (program == HELPER_FD) { /* which is the channel's, in the child */
+        program = fcntl(program, F_DUPFD_CLOEXEC, HELPER_FD + 1);
+    }
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);
     keep_few_in_child();
     for (;;) {
@@ -163,10 +169,10 @@ static _Noreturn void serve_in_child(int chan, char **argv)
         struct laz_err err = {0};
         struct pollfd world = {.fd = chan, .events = POLLIN};
         (void)poll(&world, 1, -1);
-        switch (laz_chan_receive(
-                chan, LAZ_ROLE_INIT, LAZ_ROLE_LAUNCH, memory, sizeof(memory), &message, &err)) {
+        switch (laz_chan_receive(chan, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_LAUNCH}, memory,
+                sizeof(memory), &message, &err)) {
         case LAZ_CHAN_MESSAGE:
-            serve_one(chan, &message, &err);
+            serve_one(chan, program, &message, &err);
             break;
         case LAZ_CHAN_NOTHING:
             break;

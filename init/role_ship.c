@@ -158,8 +158,8 @@ static bool read_orders(struct laz_ship *ship)
         uint8_t memory[LAZ_SHIP_MAX + LAZ_MESSAGE_HEADER];
         struct laz_message message;
         struct laz_err err = {0};
-        switch (laz_chan_receive(
-                ship->chan, LAZ_ROLE_INIT, LAZ_ROLE_SHIP, memory, sizeof(memory), &message, &err)) {
+        switch (laz_chan_receive(ship->chan, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_SHIP},
+                memory, sizeof(memory), &message, &err)) {
         case LAZ_CHAN_MESSAGE:
             if (take_order(ship, &message, &err) < 0) {
                 laz_ship_fail(ship, &err);

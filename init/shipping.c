@@ -156,6 +156,10 @@ static void retry_later(struct laz_shipping *shipping, uint64_t now_ns)
     if (!shipping->was_ever_ready && shipping->failures >= LAZ_SHIP_START_TRIES) {
         lost(shipping, "lazaret-helper does not stay up");
     }
+    shipping->absent_ns = shipping->absent_ns == 0 ? now_ns : shipping->absent_ns;
+    if (now_ns - shipping->absent_ns >= LAZ_SHIP_ABSENT_MAX_MS * NS_PER_MS) {
+        lost(shipping, "lazaret-helper has not come back");
+    }
 }
 
 static void send_or_end(struct laz_shipping *shipping, struct laz_buf *message, const int *fds,
@@ -168,16 +172,16 @@ static void send_or_end(struct laz_shipping *shipping, struct laz_buf *message, 
 
 static void send_streams(struct laz_shipping *shipping, struct laz_buf *message, bool *ok)
 {
-    for (uint8_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+    for (unsigned i = 0; i < LAZ_STREAM_COUNT; i++) {
         if (shipping->pipes[i][0] >= 0) {
             const int fds[] = {shipping->pipes[i][0], shipping->rings[i]};
             laz_message_begin(message, LAZ_MESSAGE_STREAM);
-            laz_message_u8(message, i);
+            laz_message_u8(message, (uint8_t)i);
             send_or_end(shipping, message, fds, 2, ok);
         }
         if (shipping->outputs[i] >= 0) {
             laz_message_begin(message, LAZ_MESSAGE_OUTPUT);
-            laz_message_u8(message, i);
+            laz_message_u8(message, (uint8_t)i);
             send_or_end(shipping, message, &shipping->outputs[i], 1, ok);
         }
     }
@@ -295,6 +299,7 @@ static void on_ship(struct laz_shipping *shipping, const struct laz_message *mes
     if (message->type == LAZ_MESSAGE_READY) {
         shipping->is_ready = shipping->was_ever_ready = true;
         shipping->failures = 0;
+        shipping->absent_ns = 0;
         shipping->err = (struct laz_err){0};
     } else if (message->type == LAZ_MESSAGE_ACKED) {
         shipping->is_acked = true;
@@ -312,8 +317,9 @@ static void read_ship(struct laz_shipping *shipping)
     uint8_t memory[SAID_MAX];
     struct laz_message message;
     struct laz_err err = {0};
-    enum laz_chan_got got = laz_chan_receive(
-            shipping->chan, LAZ_ROLE_SHIP, LAZ_ROLE_INIT, memory, sizeof(memory), &message, &err);
+    enum laz_chan_got got =
+            laz_chan_receive(shipping->chan, (struct laz_route){LAZ_ROLE_SHIP, LAZ_ROLE_INIT},
+                    memory, sizeof(memory), &message, &err);
     if (got == LAZ_CHAN_MESSAGE) {
         on_ship(shipping, &message);
     } else if (got != LAZ_CHAN_NOTHING) {
@@ -331,8 +337,9 @@ static void read_launcher(struct laz_shipping *shipping, uint64_t now_ns)
     uint8_t memory[SAID_MAX];
     struct laz_message message;
     struct laz_err err = {0};
-    enum laz_chan_got got = laz_chan_receive(shipping->launcher_chan, LAZ_ROLE_LAUNCH,
-            LAZ_ROLE_INIT, memory, sizeof(memory), &message, &err);
+    enum laz_chan_got got = laz_chan_receive(shipping->launcher_chan,
+            (struct laz_route){LAZ_ROLE_LAUNCH, LAZ_ROLE_INIT}, memory, sizeof(memory), &message,
+            &err);
     if (got == LAZ_CHAN_MESSAGE) {
         on_launcher(shipping, &message, now_ns);
     } else if (got != LAZ_CHAN_NOTHING) {

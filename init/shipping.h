@@ -15,6 +15,8 @@
 #define LAZ_SHIP_RETRY_MIN_MS 100
 #define LAZ_SHIP_RETRY_MAX_MS 10000
 #define LAZ_SHIP_START_TRIES  3 /* before it has ever been ready */
+/* After that, what nobody records for so long is not allowed to go on. */
+#define LAZ_SHIP_ABSENT_MAX_MS 60000
 
 /* Owned descriptors are -1 when closed. */
 struct laz_shipping {
@@ -28,9 +30,10 @@ struct laz_shipping {
     bool was_ever_ready;
     bool is_acked;
     bool is_flushed;
-    bool is_lost;      /* cannot be started any more: err says why */
-    unsigned failures; /* in a row */
-    uint64_t due_ns;   /* of the next start; 0 = none is due */
+    bool is_lost;       /* cannot be started any more: err says why */
+    unsigned failures;  /* in a row */
+    uint64_t due_ns;    /* of the next start; 0 = none is due */
+    uint64_t absent_ns; /* since when none has been ready; 0 = one is */
     bool captures;
     int state;
     int pipes[LAZ_STREAM_COUNT][2];

@@ -65,8 +65,8 @@ static size_t take_fds(struct msghdr *header, int fds[FDS_ROOM])
     return n;
 }
 
-enum laz_chan_got laz_chan_receive(int chan, enum laz_role from, enum laz_role to, uint8_t *memory,
-        size_t size, struct laz_message *ret, struct laz_err *err)
+enum laz_chan_got laz_chan_receive(int chan, struct laz_route route, uint8_t *memory, size_t size,
+        struct laz_message *ret, struct laz_err *err)
 {
     union control control = {0};
     struct iovec part = {.iov_base = memory, .iov_len = size};
@@ -88,10 +88,10 @@ enum laz_chan_got laz_chan_receive(int chan, enum laz_role from, enum laz_role t
     size_t n_fds = take_fds(&header, fds);
     bool is_cut = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     if (is_cut) {
-        (void)laz_err_set(
-                err, LAZ_E_INTERNAL, 0, "%s sent a message that is too long", laz_role_name(from));
+        (void)laz_err_set(err, LAZ_E_INTERNAL, 0, "%s sent a message that is too long",
+                laz_role_name(route.from));
     }
-    if (is_cut || laz_message_parse(memory, (size_t)n, n_fds, from, to, ret, err) < 0) {
+    if (is_cut || laz_message_parse(memory, (size_t)n, n_fds, route, ret, err) < 0) {
         for (size_t i = 0; i < n_fds; i++) {
             (void)close(fds[i]);
         }

@@ -24,7 +24,7 @@ enum laz_chan_got {
 };
 
 /* `memory` takes the bytes, and what does not fit is a violation; `ret` borrows from it. */
-LAZ_MUST_CHECK enum laz_chan_got laz_chan_receive(int chan, enum laz_role from, enum laz_role to,
-        uint8_t *memory, size_t size, struct laz_message *ret, struct laz_err *err);
+LAZ_MUST_CHECK enum laz_chan_got laz_chan_receive(int chan, struct laz_route route, uint8_t *memory,
+        size_t size, struct laz_message *ret, struct laz_err *err);
 
 #endif

@@ -84,22 +84,22 @@ bool laz_message_end(struct laz_buf *buf)
     return true;
 }
 
-int laz_message_parse(const uint8_t *bytes, size_t length, size_t n_fds, enum laz_role from,
-        enum laz_role to, struct laz_message *ret, struct laz_err *err)
+int laz_message_parse(const uint8_t *bytes, size_t length, size_t n_fds, struct laz_route route,
+        struct laz_message *ret, struct laz_err *err)
 {
     if (length < LAZ_MESSAGE_HEADER || get(bytes + 2, 2) != 0 ||
             get(bytes + 4, 4) != length - LAZ_MESSAGE_HEADER) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "%s sent %zu bytes that are no message",
-                laz_role_name(from), length);
+                laz_role_name(route.from), length);
     }
     uint64_t type = get(bytes, 2);
-    if (type >= LAZ_MESSAGE_COUNT || rules[type].from != from || rules[type].to != to) {
+    if (type >= LAZ_MESSAGE_COUNT || rules[type].from != route.from || rules[type].to != route.to) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "%s may not send message %u",
-                laz_role_name(from), (unsigned)type);
+                laz_role_name(route.from), (unsigned)type);
     }
     if (rules[type].n_fds != n_fds) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0,
-                "%s sent message %u with %zu descriptors instead of %zu", laz_role_name(from),
+                "%s sent message %u with %zu descriptors instead of %zu", laz_role_name(route.from),
                 (unsigned)type, n_fds, rules[type].n_fds);
     }
     *ret = (struct laz_message){.type = (enum laz_message_type)type,

@@ -59,10 +59,16 @@ void laz_message_u64(struct laz_buf *buf, uint64_t value);
 void laz_message_string(struct laz_buf *buf, const char *text); /* its NUL included */
 LAZ_MUST_CHECK bool laz_message_end(struct laz_buf *buf);
 
-/* Is this what `from` may say to `to`, with so many descriptors? LAZ_E_INTERNAL, with what is
+/* Who speaks, and to whom. */
+struct laz_route {
+    enum laz_role from;
+    enum laz_role to;
+};
+
+/* Is this what the one may say to the other, with so many descriptors? LAZ_E_INTERNAL, with what is
  * wrong. `ret` borrows from `bytes`. */
 LAZ_MUST_CHECK int laz_message_parse(const uint8_t *bytes, size_t length, size_t n_fds,
-        enum laz_role from, enum laz_role to, struct laz_message *ret, struct laz_err *err);
+        struct laz_route route, struct laz_message *ret, struct laz_err *err);
 
 /* Read the fields in order. After the first that is not there, all fail; laz_fields_done is false
  * then, and where bytes are left over. */

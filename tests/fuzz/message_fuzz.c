@@ -76,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)memcpy(bytes, data + 7, length);
     struct laz_message message;
     struct laz_err err = {0};
-    if (laz_message_parse(bytes, length, n_fds, from, to, &message, &err) == 0) {
+    if (laz_message_parse(bytes, length, n_fds, (struct laz_route){from, to}, &message, &err) ==
+            0) {
         struct laz_buf again;
         require(message.type < LAZ_MESSAGE_COUNT && catalogue[message.type].from == from &&
                 catalogue[message.type].to == to && catalogue[message.type].n_fds == n_fds);

@@ -54,7 +54,7 @@ static void begin(enum laz_message_type type, uint8_t field)
 static enum laz_chan_got receive(enum laz_role from, enum laz_role to, size_t size)
 {
     err = (struct laz_err){0};
-    return laz_chan_receive(pair[1], from, to, received, size, &message, &err);
+    return laz_chan_receive(pair[1], (struct laz_route){from, to}, received, size, &message, &err);
 }
 
 /* As somebody else would who has the socket: any bytes, any descriptors. */

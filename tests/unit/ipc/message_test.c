@@ -43,7 +43,8 @@ static const uint8_t *bytes(void)
 static int parse(size_t length)
 {
     err = (struct laz_err){0};
-    return laz_message_parse(bytes(), length, 0, LAZ_ROLE_INIT, LAZ_ROLE_SHIP, &message, &err);
+    return laz_message_parse(
+            bytes(), length, 0, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_SHIP}, &message, &err);
 }
 
 /* A message with one field of each kind. */
@@ -113,7 +114,8 @@ Test(message, is_for_whom_the_catalogue_says_and_with_as_many_descriptors)
             bool allowed = type >= 0 && type < LAZ_MESSAGE_COUNT && catalogue[type].from == from &&
                     catalogue[type].to == to && catalogue[type].n_fds == n_fds;
             err = (struct laz_err){0};
-            int result = laz_message_parse(bytes(), buf.len, n_fds, from, to, &message, &err);
+            int result = laz_message_parse(
+                    bytes(), buf.len, n_fds, (struct laz_route){from, to}, &message, &err);
             cr_expect_eq(result == 0, allowed, "message %d from %s to %s with %zu descriptors: %s",
                     type, laz_role_name(from), laz_role_name(to), n_fds, err.message);
             cr_expect(result == 0 || strstr(err.message, laz_role_name(from)) != NULL, "%s",

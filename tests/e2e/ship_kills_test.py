@@ -18,7 +18,7 @@ SEED = 20261122
 RUNNING = {"splice": (1, 2, 7), "pwrite64": (1, 2, 5), "lseek": (1, 2), "fdatasync": (1, 2, 3), "renameat": (1, 2),
            "openat": (1, 2), "write": (1, 2, 5), "epoll_wait": (1, 4)}
 STARTING = {"splice": (1, 2), "pwrite64": (1, 2), "lseek": (1, 2, 3), "fdatasync": (1, 2), "renameat": (1, 2),
-            "fallocate": (1,), "ftruncate": (1, 2), "mmap": (1, 5, 9), "openat": (1, 2, 4, 6, 8), "epoll_ctl": (1, 3),
+            "fallocate": (1,), "ftruncate": (1, 2), "openat": (1, 2, 4, 6, 8), "epoll_ctl": (1, 3),
             "setresuid": (1,), "seccomp": (1,), "write": (1, 2), "unlinkat": (1,)}
 ENDING = {"splice": (1, 2), "pwrite64": (1, 2), "fdatasync": (1, 2, 3), "renameat": (1, 2), "ftruncate": (1,),
           "sendmsg": (1,), "write": (1, 2), "openat": (1, 2), "epoll_wait": (1, 2, 3)}

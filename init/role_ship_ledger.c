@@ -552,7 +552,7 @@ static void on_again(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     ledger->is_stuck = false;
-    ledger->batch_urgent = true; /* what is numbered must go in: the reserve is for that */
+    ledger->batch_urgent = true;         /* what is numbered must go in: the reserve is for that */
     save_cursors(ship, FULL_CURSORS_NS); /* what all sinks have had makes room */
     bool gone = ledger->batch.len == 0 || append(ship);
     if (!gone && !ledger->sheds && may_shed(ship)) {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CHAN    3
@@ -98,7 +99,7 @@ static void misbehave(const char *how)
     if (strncmp(how, "ready-", 6) == 0) {
         (void)tell(READY, NULL, 0, 0);
         how += 6;
-        (void)usleep(50000);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
     if (strcmp(how, "garbage") == 0) {
         (void)forward(garbage, sizeof garbage, 0, 0);
@@ -145,7 +146,7 @@ int main(int argc, char **argv)
     if (slash == NULL) {
         return 90;
     }
-    (void)strcpy(slash, "/do");
+    memcpy(slash, "/do", sizeof "/do");
     FILE *file = fopen(path, "r+");
     if (file == NULL || fscanf(file, "%63s %u", how, &times) != 2) {
         return 91;
@@ -157,7 +158,7 @@ int main(int argc, char **argv)
         misbehave(how);
     }
     (void)fclose(file);
-    (void)strcpy(slash, "/real");
+    memcpy(slash, "/real", sizeof "/real");
     (void)execv(path, argv);
     return 92;
 }

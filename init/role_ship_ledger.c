@@ -21,7 +21,7 @@
 #define AGAIN_US        200000 /* after the spool has refused a block */
 
 /* meta of a block: its number, each stream's offset, the generation of what was dropped */
-#define META_WORDS (2 + LAZ_STREAM_COUNT)
+#define META_WORDS ((size_t)2 + LAZ_STREAM_COUNT)
 
 static void put_word(uint8_t *at, uint64_t value)
 {
@@ -215,7 +215,7 @@ static bool append(struct laz_ship *ship)
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         put_word(meta + 8 * (i + 1), ship->streams[i].framed);
     }
-    put_word(meta + 8 * (1 + LAZ_STREAM_COUNT), ledger->generation);
+    put_word(meta + 8 * (META_WORDS - 1), ledger->generation);
     const struct laz_spool_block block = {
             .meta = meta,
             .meta_length = sizeof(meta),
@@ -421,7 +421,17 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
             laz_chain_event(
                     ledger->chain, &record, members, strlen(members), &ledger->batch, &err) == 0) {
         ledger->batch_urgent = true;
+        if (ledger->soon != NULL) {
+            event_active(ledger->soon, 0, 0); /* not from here: it is said in the midst of things */
+        }
     }
+}
+
+static void on_soon(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    laz_ship_ledger_turn(context);
 }
 
 /* ---- a disk that takes nothing ---- */
@@ -436,7 +446,7 @@ static bool find_slot(struct laz_ship *ship, const struct laz_ship_slot **ret)
     }
     ledger->block = get_word(meta);
     const struct laz_ship_dropped *dropped = dropped_of(ship->state);
-    ledger->generation = get_word(meta + 8 * (1 + LAZ_STREAM_COUNT));
+    ledger->generation = get_word(meta + 8 * (META_WORDS - 1));
     bool is_said = dropped->generation < ledger->generation;
     ledger->dropped_count = is_said ? 0 : dropped->count;
     ledger->dropped_bytes = is_said ? 0 : dropped->bytes;
@@ -683,9 +693,10 @@ int laz_ship_ledger_begin(struct laz_ship *ship, struct laz_err *err)
     const struct timeval every = timeval_of_ms(ship->orders.config.checkpoint_ms);
     ledger->tick = event_new(ship->base, -1, EV_PERSIST, on_tick, ship);
     ledger->sync = event_new(ship->base, -1, 0, on_sync, ship);
+    ledger->soon = event_new(ship->base, -1, 0, on_soon, ship);
     ledger->again = event_new(ship->base, -1, 0, on_again, ship);
-    if (ledger->tick == NULL || ledger->sync == NULL || ledger->again == NULL ||
-            event_add(ledger->tick, &every) != 0) {
+    if (ledger->tick == NULL || ledger->sync == NULL || ledger->soon == NULL ||
+            ledger->again == NULL || event_add(ledger->tick, &every) != 0) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for timers");
     }
     laz_ship_ledger_turn(ship);

@@ -50,8 +50,10 @@ def killed():
     world = World()
     with world.start(f"lines={count},900,10,{1000}", "exit=3") as run:
         before = None
-        for _ in range(kills):
-            before = world.ship(before)
+        for i in range(kills):
+            before = world.ship(before, 25)
+            if i % 2:  # else, where it starts slowly, it would never be ready, and be started ever more seldom
+                before = world.ready()
             time.sleep(chance.uniform(0, 0.04))
             os.kill(before, fence.KILL)
         check(run.ended is None, "the workload was over before all the kills")

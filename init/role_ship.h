@@ -111,7 +111,7 @@ struct laz_ship_ledger {
     uint64_t full_ns;   /* since when there is no room; 0: there is */
     struct event *tick; /* checkpoints */
     struct event *sync;
-    struct event *soon; /* something has been noted */
+    struct event *soon;  /* something has been noted */
     struct event *again; /* after a failure of the spool */
     uint64_t stuck_ns;   /* since when it is stuck; 0: it is not */
     bool sheds;          /* stuck for so long that lines are dropped; the batch holds none */

@@ -459,12 +459,6 @@ static bool find_slot(struct laz_ship *ship, const struct laz_ship_slot **ret)
     return (*ret)->block == ledger->block;
 }
 
-static bool may_shed(const struct laz_ship *ship)
-{
-    bool has_waited = laz_ship_now_ns() - ship->ledger.stuck_ns >= LAZ_SHIP_PATIENCE_NS;
-    return ship->gives_up || (has_waited && !ship->orders.config.logs_block);
-}
-
 /* The disk takes nothing, though the spool would have room: as where it has none, lines are counted
  * and dropped. Those of the batch have numbers already, so back to the last block, as a successor
  * would begin; records of other sorts are made again from init's ring, and wait. */
@@ -565,7 +559,9 @@ static void on_again(evutil_socket_t fd, short what, void *context)
     ledger->batch_urgent = true;         /* what is numbered must go in: the reserve is for that */
     save_cursors(ship, FULL_CURSORS_NS); /* what all sinks have had makes room */
     bool gone = ledger->batch.len == 0 || append(ship);
-    if (!gone && !ledger->sheds && may_shed(ship)) {
+    bool has_waited = laz_ship_now_ns() - ledger->stuck_ns >= LAZ_SHIP_PATIENCE_NS &&
+            !ship->orders.config.logs_block;
+    if (!gone && !ledger->sheds && (has_waited || ship->gives_up)) {
         shed(ship);
     }
     laz_ship_ledger_turn(ship);

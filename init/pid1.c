@@ -350,7 +350,7 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
     uint64_t due_ns = 0;
     sooner(&due_ns, pid1->state.deadline_ns);
     sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
-    sooner(&due_ns, pid1->shipping.due_ns);
+    sooner(&due_ns, laz_shipping_due_ns(&pid1->shipping));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
         sooner(&due_ns, pid1->start_deadline_ns);
         if (waits_for_gate(pid1)) {

@@ -157,9 +157,6 @@ static void retry_later(struct laz_shipping *shipping, uint64_t now_ns)
         lost(shipping, "lazaret-helper does not stay up");
     }
     shipping->absent_ns = shipping->absent_ns == 0 ? now_ns : shipping->absent_ns;
-    if (now_ns - shipping->absent_ns >= LAZ_SHIP_ABSENT_MAX_MS * NS_PER_MS) {
-        lost(shipping, "lazaret-helper has not come back");
-    }
 }
 
 static void send_or_end(struct laz_shipping *shipping, struct laz_buf *message, const int *fds,
@@ -387,6 +384,21 @@ static void look_at_new(struct laz_shipping *shipping, uint64_t now_ns)
     }
 }
 
+/* Whether it dies again and again, or lives and never says that it is ready. */
+static uint64_t patience_ends_ns(const struct laz_shipping *shipping)
+{
+    return shipping->absent_ns == 0 || shipping->is_lost
+            ? 0
+            : shipping->absent_ns + LAZ_SHIP_ABSENT_MAX_MS * NS_PER_MS;
+}
+
+uint64_t laz_shipping_due_ns(const struct laz_shipping *shipping)
+{
+    uint64_t end_ns = patience_ends_ns(shipping);
+    bool is_later = end_ns == 0 || (shipping->due_ns != 0 && shipping->due_ns < end_ns);
+    return is_later ? shipping->due_ns : end_ns;
+}
+
 void laz_shipping_turn(struct laz_shipping *shipping, uint64_t now_ns)
 {
     if (shipping->image == NULL) {
@@ -404,6 +416,10 @@ void laz_shipping_turn(struct laz_shipping *shipping, uint64_t now_ns)
     }
     if (shipping->due_ns != 0 && shipping->due_ns <= now_ns && shipping->pid == 0) {
         ask_for_it(shipping, now_ns);
+    }
+    uint64_t end_ns = patience_ends_ns(shipping);
+    if (end_ns != 0 && end_ns <= now_ns) {
+        lost(shipping, "lazaret-helper has not come back");
     }
 }
 

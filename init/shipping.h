@@ -61,6 +61,9 @@ int laz_shipping_events(const struct laz_shipping *shipping);
 /* After the workload has its own descriptor table: leave its pipes to it. */
 void laz_shipping_part(struct laz_shipping *shipping);
 
+/* When the next turn is due at the latest; 0 = when something comes. */
+uint64_t laz_shipping_due_ns(const struct laz_shipping *shipping);
+
 /* Read what has come on both channels, and start what is due. */
 void laz_shipping_turn(struct laz_shipping *shipping, uint64_t now_ns);
 

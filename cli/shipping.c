@@ -184,6 +184,40 @@ static void put_spool(const struct laz_policy *policy, struct laz_explanation *r
             config->checkpoint_records, config->checkpoint_ms);
 }
 
+static void put_watched(const struct laz_policy *policy, struct laz_explanation *ret)
+{
+    const struct laz_sensing *sensing = &policy->sensing;
+    const struct laz_sense_config *config = &sensing->config;
+    if (!sensing->is_said) {
+        laz_buf_str(add(ret, policy, "sensed", "sense"), "nothing");
+        return;
+    }
+    struct laz_buf *text = add(ret, policy, "sensed", "sense");
+    laz_buf_printf(text, "every %u ms:", config->interval_ms);
+    for (int i = 0; i < LAZ_DETECTOR_COUNT; i++) {
+        bool is_idle = i == LAZ_DETECTOR_FILES && config->n_watch == 0;
+        if (config->level[i] != LAZ_LEVEL_DISABLED && !is_idle) {
+            laz_buf_printf(text, " %s%s", laz_detector_name((enum laz_detector)i),
+                    config->level[i] == LAZ_LEVEL_REQUIRED ? " (required)" : "");
+        }
+    }
+    for (uint32_t i = 0; i < config->n_ports; i++) {
+        struct laz_pos pos = i < sensing->n_ports_said
+                ? sensing->port_pos[i]
+                : laz_policy_pos_of(policy, "network.tcp-bind");
+        laz_buf_printf(laz_lines_add(&ret->facts, policy, "expected", pos), "listening on %u/%s",
+                config->ports[i].port, config->ports[i].protocol == LAZ_SENSE_UDP ? "udp" : "tcp");
+    }
+    for (size_t i = 0; i < sensing->watch.n; i++) {
+        laz_buf_str(laz_lines_add(&ret->facts, policy, "watched", sensing->watch.pos[i]),
+                sensing->watch.items[i]);
+    }
+    for (size_t i = 0; i < sensing->except.n; i++) {
+        laz_buf_printf(laz_lines_add(&ret->facts, policy, "watched", sensing->except.pos[i]),
+                "but not %s", sensing->except.items[i]);
+    }
+}
+
 void laz_shipping_explain(const struct laz_policy *policy, struct laz_explanation *ret)
 {
     if (policy->shipping.config.n_sinks == 0) {
@@ -193,4 +227,5 @@ void laz_shipping_explain(const struct laz_policy *policy, struct laz_explanatio
     put_sinks(policy, ret);
     put_logs(policy, ret);
     put_spool(policy, ret);
+    put_watched(policy, ret);
 }

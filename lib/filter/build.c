@@ -62,7 +62,8 @@ static void fill_confinement(struct laz_image *image, const struct laz_policy *p
     image->tcp_connect = policy->tcp_connect.ports;
 }
 
-_Static_assert(LAZ_IMAGE_SHIP_MAX == LAZ_SHIP_MAX && LAZ_IMAGE_PIPE_MAX == LAZ_SHIP_PIPE_MAX,
+_Static_assert(LAZ_IMAGE_SHIP_MAX == LAZ_SHIP_MAX && LAZ_IMAGE_PIPE_MAX == LAZ_SHIP_PIPE_MAX &&
+                LAZ_IMAGE_SENSE_MAX == LAZ_SENSE_MAX,
         "what PID 1 carries is what lazaret-helper reads");
 
 /* `ship` keeps what the image borrows. */
@@ -87,6 +88,21 @@ static int fill_shipping(struct laz_image *image, const struct laz_policy *polic
     }
     image->ship = (const uint8_t *)ship->data;
     image->ship_length = (uint32_t)ship->len;
+    return 0;
+}
+
+/* `sense` keeps what the image borrows. */
+static int fill_sense(struct laz_image *image, const struct laz_policy *policy,
+        struct laz_buf *sense, struct laz_err *err)
+{
+    if (!policy->sensing.is_said) {
+        return 0;
+    }
+    if (laz_sense_encode(&policy->sensing.config, sense, err) < 0) {
+        return -1;
+    }
+    image->sense = (const uint8_t *)sense->data;
+    image->sense_length = (uint32_t)sense->len;
     return 0;
 }
 
@@ -147,16 +163,19 @@ static int encode(const struct laz_policy *policy, struct laz_image *image, stru
     laz_cleanup_buf struct laz_buf env_set;
     laz_cleanup_buf struct laz_buf relaxations;
     laz_cleanup_buf struct laz_buf ship;
+    laz_cleanup_buf struct laz_buf sense;
     laz_buf_init_heap(&paths, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&env_pass, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&env_set, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&relaxations, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&ship, LAZ_SHIP_MAX + 1);
+    laz_buf_init_heap(&sense, LAZ_SENSE_MAX + 1);
     fill_paths(image, policy, &paths);
     image->env_pass = put_strings(&env_pass, &policy->env_pass);
     image->env_set = put_strings(&env_set, &policy->env_set);
     image->relaxations = put_strings(&relaxations, &policy->relaxations);
-    if (fill_shipping(image, policy, &ship, err) < 0) {
+    if (fill_shipping(image, policy, &ship, err) < 0 ||
+            fill_sense(image, policy, &sense, err) < 0) {
         return -1;
     }
     if (paths.overflow || env_pass.overflow || env_set.overflow || relaxations.overflow) {

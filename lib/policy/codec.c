@@ -163,6 +163,8 @@ static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
     put_string(buf, image->spool_dir);
     put_u32(buf, image->ship_length);
     laz_buf_put(buf, image->ship, image->ship_length);
+    put_u32(buf, image->sense_length);
+    laz_buf_put(buf, image->sense, image->sense_length);
 }
 
 /* Fill in what the header knows only at the end. */
@@ -189,8 +191,9 @@ static bool has_room(const struct laz_image *image)
             image->env_pass.n <= LAZ_IMAGE_STRINGS_MAX &&
             image->env_set.n <= LAZ_IMAGE_STRINGS_MAX &&
             image->relaxations.n <= LAZ_IMAGE_STRINGS_MAX &&
-            image->ship_length <= LAZ_IMAGE_SHIP_MAX && image->with_events.n <= LAZ_IMAGE_BPF_MAX &&
-            image->plain.n <= LAZ_IMAGE_BPF_MAX;
+            image->ship_length <= LAZ_IMAGE_SHIP_MAX &&
+            image->sense_length <= LAZ_IMAGE_SENSE_MAX &&
+            image->with_events.n <= LAZ_IMAGE_BPF_MAX && image->plain.n <= LAZ_IMAGE_BPF_MAX;
 }
 
 int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct laz_err *err)
@@ -433,6 +436,8 @@ static void take_shipping(struct cursor *in, struct laz_image *image)
     image->spool_dir = take_path(in);
     image->ship_length = take_below(in, 4, LAZ_IMAGE_SHIP_MAX, "what ship is told is too long");
     image->ship = take(in, image->ship_length);
+    image->sense_length = take_below(in, 4, LAZ_IMAGE_SENSE_MAX, "what sense is told is too long");
+    image->sense = take(in, image->sense_length);
 }
 
 static void take_body(struct cursor *in, struct laz_image *image)

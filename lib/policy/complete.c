@@ -209,4 +209,5 @@ void laz_complete(struct laz_merge *merge)
     check_gate(merge);
     check_shutdown(merge);
     laz_complete_shipping(merge);
+    laz_complete_sense(merge);
 }

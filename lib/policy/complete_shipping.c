@@ -23,8 +23,8 @@ static struct laz_document *document_at(const struct laz_merge *merge, size_t i)
 /* Keys that mean nothing without a sink. */
 static void report_unused(struct laz_merge *merge)
 {
-    static const enum laz_field_id unused[] = {
-            LAZ_FIELD_LOGS, LAZ_FIELD_AUDIT, LAZ_FIELD_SPOOL, LAZ_FIELD_SHUTDOWN_FLUSH};
+    static const enum laz_field_id unused[] = {LAZ_FIELD_LOGS, LAZ_FIELD_AUDIT, LAZ_FIELD_SPOOL,
+            LAZ_FIELD_SENSE, LAZ_FIELD_SHUTDOWN_FLUSH};
     for (size_t i = 0; i < merge->load->n_order; i++) {
         for (size_t k = 0; k < sizeof(unused) / sizeof(unused[0]); k++) {
             struct laz_node *node = document_at(merge, i)->at[unused[k]];

@@ -42,6 +42,8 @@ enum laz_field_type {
     LAZ_TYPE_SINK_NAME,
     LAZ_TYPE_HOST,
     LAZ_TYPE_ADDRESS, /* HOST:PORT */
+    LAZ_TYPE_PORT,    /* PORT/tcp or PORT/udp: the port, and 65536 times the protocol */
+    LAZ_TYPE_PROCESS, /* a name as the kernel keeps it */
 };
 
 enum laz_field_shape {

@@ -24,6 +24,7 @@
 #define LAZ_IMAGE_STRINGS_MAX  4096 /* entries of one list */
 #define LAZ_IMAGE_PIPE_MAX     1048576
 #define LAZ_IMAGE_SHIP_MAX     12288 /* bytes of what the helper is told: one message */
+#define LAZ_IMAGE_SENSE_MAX    12288 /* likewise */
 
 /* `n` strings, each ended by NUL, back to back. */
 struct laz_strings {
@@ -121,6 +122,8 @@ struct laz_image {
     const char *spool_dir;
     const uint8_t *ship; /* borrowed: for laz_ship_decode, in lazaret-helper */
     uint32_t ship_length;
+    const uint8_t *sense;  /* borrowed: for laz_sense_decode, in lazaret-helper */
+    uint32_t sense_length; /* 0: there is no such helper */
 };
 
 /* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */

@@ -115,6 +115,7 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     laz_merge_calls(merge, document);
     laz_merge_signals(merge, document);
     laz_merge_shipping(merge, document);
+    laz_merge_sense(merge, document);
     if (is_last) {
         laz_merge_tests(merge, document);
     }
@@ -178,6 +179,7 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     laz_finish_quiet(&merge);
     laz_finish_signals(&merge);
     laz_finish_shipping(&merge);
+    laz_finish_sense(&merge);
     if (file == 0) {
         laz_complete(&merge);
     }

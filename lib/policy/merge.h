@@ -52,6 +52,7 @@ void laz_merge_network(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_calls(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_signals(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_sense(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
 
 /* When all documents are in. Network changes decisions, so calls come first. */
@@ -61,10 +62,15 @@ void laz_finish_network(struct laz_merge *merge);
 void laz_finish_quiet(struct laz_merge *merge);
 void laz_finish_signals(struct laz_merge *merge);
 void laz_finish_shipping(struct laz_merge *merge);
+void laz_finish_sense(struct laz_merge *merge);
 
 /* Add a copy of the text to a list of strings. */
 void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
         size_t length, struct laz_pos pos);
+
+/* Texts of several files add up, each once. More than `max` are reported. */
+void laz_merge_texts(
+        struct laz_merge *merge, struct laz_node *list, struct laz_string_list *texts, size_t max);
 
 /* The default of a field, by the same reader as a value of the file; 0 if it has none. */
 uint64_t laz_preset_number(const struct laz_field *field);
@@ -105,9 +111,11 @@ LAZ_MUST_CHECK int laz_group_resolve(const struct laz_policy_source *source, con
 /* complete.c: what only the whole policy shows; and the list of relaxations. */
 void laz_complete(struct laz_merge *merge);
 void laz_complete_shipping(struct laz_merge *merge);
+void laz_complete_sense(struct laz_merge *merge);
 bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id section);
 void laz_relaxations(struct laz_merge *merge);
 void laz_relaxations_shipping(struct laz_merge *merge);
+void laz_relaxations_sense(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);
 
@@ -125,6 +133,9 @@ const char *laz_decision_find_widening(const struct laz_decision *child,
         struct laz_pos *ret_parent_pos);
 /* narrow_shipping.c: what of the parent's records the child would lose or show. */
 bool laz_shipping_find_widening(
+        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
+/* narrow_sense.c: what the child would no longer see. */
+bool laz_sense_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
 bool laz_policy_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);

@@ -40,8 +40,7 @@ static void merge_sinks(struct laz_merge *merge, struct laz_node *list)
     }
 }
 
-/* Texts of several files add up, each once. */
-static void merge_texts(
+void laz_merge_texts(
         struct laz_merge *merge, struct laz_node *list, struct laz_string_list *texts, size_t max)
 {
     for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
@@ -72,8 +71,8 @@ void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document)
         shipping->config.redact |= (uint8_t)(1U << node->number);
         shipping->redact_pos[node->number] = node->pos;
     }
-    merge_texts(merge, literals, &shipping->literals, LAZ_SHIP_LITERALS_MAX);
-    merge_texts(
+    laz_merge_texts(merge, literals, &shipping->literals, LAZ_SHIP_LITERALS_MAX);
+    laz_merge_texts(
             merge, document->at[LAZ_FIELD_SPOOL_SEAL_TO], &shipping->seal_to, LAZ_SHIP_KEYS_MAX);
 }
 

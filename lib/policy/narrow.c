@@ -300,7 +300,8 @@ bool laz_policy_find_widening(
             find_in_powers(&comparison) ||
             (has_landlock && (find_in_filesystem(&comparison) || find_in_ports(&comparison))) ||
             find_in_network(&comparison) || find_in_calls(&comparison) ||
-            laz_shipping_find_widening(child, parent, ret);
+            laz_shipping_find_widening(child, parent, ret) ||
+            laz_sense_find_widening(child, parent, ret);
 }
 
 bool laz_policy_is_narrower(const struct laz_policy *child, const struct laz_policy *parent,

@@ -13,6 +13,7 @@
 #include "core/buf.h"
 #include "core/sha256.h"
 #include "policy/arena.h"
+#include "policy/sensing.h"
 #include "policy/shipping.h"
 #include "policy/tables/tables.h"
 #include "policy/vocabulary.h"
@@ -192,6 +193,7 @@ struct laz_policy {
     struct laz_exit_map *exit_map; /* owned */
     struct laz_shutdown shutdown;
     struct laz_shipping shipping;
+    struct laz_sensing sensing;
 
     size_t n_tests;
     struct laz_policy_test *tests; /* owned */

@@ -115,6 +115,10 @@ static const char *type_name(enum laz_field_type type)
         return "host";
     case LAZ_TYPE_ADDRESS:
         return "host:port";
+    case LAZ_TYPE_PORT:
+        return "port/protocol";
+    case LAZ_TYPE_PROCESS:
+        return "name";
     case LAZ_TYPE_INT:
     case LAZ_TYPE_SIZE:
     case LAZ_TYPE_WORD:

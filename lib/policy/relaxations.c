@@ -206,4 +206,5 @@ void laz_relaxations(struct laz_merge *merge)
     add_network(merge);
     add_calls(merge);
     laz_relaxations_shipping(merge);
+    laz_relaxations_sense(merge);
 }

@@ -254,6 +254,22 @@ void laz_size_format(uint64_t bytes, struct laz_buf *ret)
     laz_buf_printf(ret, "%" PRIu64 "%s", bytes, units[unit]);
 }
 
+/* "8443/tcp" */
+static int parse_port(const struct laz_scalar *scalar, uint64_t *ret, struct laz_err *err)
+{
+    size_t digits = strspn(scalar->text, "0123456789");
+    const char *protocol = scalar->text + digits;
+    bool is_udp = strcmp(protocol, "/udp") == 0;
+    uint64_t number = 0;
+    if ((!is_udp && strcmp(protocol, "/tcp") != 0) || scalar->text[0] == '0' ||
+            !laz_parse_u64(scalar->text, digits, UINT16_MAX, &number)) {
+        return refuse(err, scalar,
+                "must be a port from 1 to 65535 and its protocol, such as 8443/tcp or 53/udp");
+    }
+    *ret = number | (uint64_t)(is_udp ? LAZ_SENSE_UDP : LAZ_SENSE_TCP) << 16;
+    return 0;
+}
+
 /* ---- Text ---- */
 
 static int check_name(const struct laz_scalar *scalar, struct laz_err *err)
@@ -474,7 +490,8 @@ static bool is_text(enum laz_field_type type)
     return type == LAZ_TYPE_NAME || type == LAZ_TYPE_POLICY || type == LAZ_TYPE_USER ||
             type == LAZ_TYPE_GROUP || type == LAZ_TYPE_PATH || type == LAZ_TYPE_ENV_NAME ||
             type == LAZ_TYPE_ENV_VALUE || type == LAZ_TYPE_PATTERN || type == LAZ_TYPE_LITERAL ||
-            type == LAZ_TYPE_SINK_NAME || type == LAZ_TYPE_HOST || type == LAZ_TYPE_ADDRESS;
+            type == LAZ_TYPE_SINK_NAME || type == LAZ_TYPE_HOST || type == LAZ_TYPE_ADDRESS ||
+            type == LAZ_TYPE_PROCESS;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)
@@ -523,6 +540,8 @@ static int check_text(
         return check_host(type, scalar, err);
     case LAZ_TYPE_PATTERN:
         return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);
+    case LAZ_TYPE_PROCESS:
+        return check_length(scalar, 1, LAZ_SENSE_COMM_MAX, err);
     case LAZ_TYPE_LITERAL:
         return check_length(scalar, LAZ_SHIP_LITERAL_MIN, LAZ_SHIP_LITERAL_MAX, err);
     default:
@@ -582,6 +601,8 @@ int laz_scalar_parse(const struct laz_field *field, const struct laz_scalar *sca
         return parse_limit(scalar, ret_number, err);
     case LAZ_TYPE_SIZE:
         return parse_size(field, scalar, ret_number, err);
+    case LAZ_TYPE_PORT:
+        return parse_port(scalar, ret_number, err);
     case LAZ_TYPE_ARGUMENT:
         return 0; /* needs the system call */
     default:

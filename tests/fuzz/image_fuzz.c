@@ -44,10 +44,11 @@ static void check(const struct laz_image *image, const uint8_t *block, size_t le
         all += strlen(path.path) + 1;
     }
     if (image->ships) {
-        all += strlen(image->spool_dir) + image->ship_length;
+        all += strlen(image->spool_dir) + image->ship_length + image->sense_length;
         require(image->spool_dir[0] == '/');
         require(image->pipe_bytes <= LAZ_IMAGE_PIPE_MAX);
         require(image->ship >= block && image->ship + image->ship_length <= block + length);
+        require(image->sense >= block && image->sense + image->sense_length <= block + length);
     } else {
         require(!image->capture && image->spool_dir == NULL && image->ship_length == 0);
     }

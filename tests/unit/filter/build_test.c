@@ -191,6 +191,7 @@ Test(filter_build_image, tells_the_helper_what_the_policy_says)
     cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
     cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
     cr_assert_eq(laz_ship_decode(image.ship, image.ship_length, &told, &err), 0, "%s", err.message);
+    cr_expect_eq(image.sense_length, 0, "nothing is watched where nobody says so");
     cr_expect(told.n_sinks == 3 && told.durability_acked && told.spool_segment_bytes == 4 << 20);
     cr_expect_str_eq(told.sinks[2].path, "/var/c");
     /* Whether a stream is captured is both: wanted, and taken by somebody. */
@@ -205,11 +206,20 @@ Test(filter_build_image, tells_the_helper_what_the_policy_says)
     cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
     cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
     cr_expect(image.ships && !image.capture);
+    struct laz_sense_config watched;
+    policy->sensing = (struct laz_sensing){.is_said = true,
+            .config = {.name = "p", .interval_ms = 500, .window_ms = 1000, .rehash_ms = 1000}};
+    buf.len = 0;
+    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_sense_decode(image.sense, image.sense_length, &watched, &err), 0, "%s",
+            err.message);
+    cr_expect_eq(watched.interval_ms, 500);
     policy->shipping.config.n_sinks = 0;
     buf.len = 0;
     cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
     cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
-    cr_expect(!image.ships && image.spool_dir == NULL);
+    cr_expect(!image.ships && image.spool_dir == NULL && image.sense_length == 0);
 }
 
 Test(filter_build_image, has_the_two_programs_of_the_policy)

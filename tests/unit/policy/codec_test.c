@@ -84,6 +84,8 @@ static struct laz_image make_image(void)
             .spool_dir = "/run/spool",
             .ship = (const uint8_t *)"a\0b\377",
             .ship_length = 4,
+            .sense = (const uint8_t *)"c\0d",
+            .sense_length = 3,
     };
     for (size_t i = 0; i < sizeof(image.source_digest); i++) {
         image.source_digest[i] = (uint8_t)(i + 1);
@@ -185,6 +187,8 @@ Test(image_codec, reads_back_every_field)
     cr_expect_str_eq(out.spool_dir, in.spool_dir);
     cr_assert_eq(out.ship_length, in.ship_length);
     cr_expect_eq(memcmp(out.ship, in.ship, in.ship_length), 0);
+    cr_assert_eq(out.sense_length, in.sense_length);
+    cr_expect_eq(memcmp(out.sense, in.sense, in.sense_length), 0);
 }
 
 /* Without sinks nothing of it is in the block, and nothing of it is set. */
@@ -199,10 +203,10 @@ Test(image_codec, says_nothing_of_shipping_where_there_is_none)
     encode(&in, &without);
     cr_assert_null(decode(&without, &out));
     cr_expect(!out.ships && !out.capture && !out.start_acked);
-    cr_expect(out.spool_dir == NULL && out.ship == NULL);
+    cr_expect(out.spool_dir == NULL && out.ship == NULL && out.sense == NULL);
     cr_expect_eq(out.flush_ms, in.flush_ms);
-    /* three booleans, two numbers, the string, and a length with what it counts */
-    cr_expect_eq(with.length - without.length, 3 + 8 + 11 + 4 + 4);
+    /* three booleans, two numbers, the string, and two lengths with what they count */
+    cr_expect_eq(with.length - without.length, 3 + 8 + 11 + 4 + 4 + 4 + 3);
 }
 
 Test(image_codec, walks_strings_and_paths)
@@ -365,7 +369,7 @@ Test(image_codec, names_what_is_out_of_range)
     struct laz_image out;
     const struct laz_image good = make_image();
     struct block block;
-    for (int row = 0; row < 26; row++) {
+    for (int row = 0; row < 27; row++) {
         struct laz_image in = good;
         static const uint16_t unsorted[] = {443, 80};
         static const struct sock_filter endless[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)};
@@ -486,10 +490,15 @@ Test(image_codec, names_what_is_out_of_range)
             in.spool_dir = "spool";
             wanted = "a path is not absolute";
             break;
-        default:
-            at = block.length - 4 - 2; /* 65536 and more */
+        case 25:
+            at = block.length - 3 - 4 - 4 - 2; /* 65536 and more */
             value = 1;
             wanted = "what ship is told is too long";
+            break;
+        default:
+            at = block.length - 3 - 2;
+            value = 1;
+            wanted = "what sense is told is too long";
             break;
         }
         if (block.length < whole) {
@@ -558,15 +567,16 @@ Test(image_codec, leaves_the_result_alone_when_it_fails)
 
 Test(image_codec, refuses_to_write_what_is_too_large)
 {
-    for (int row = 0; row < 12; row++) {
+    for (int row = 0; row < 13; row++) {
         struct laz_image in = make_image();
         uint32_t *counts[] = {&in.n_groups, &in.n_limits, &in.n_exit_map, &in.n_paths,
                 &in.n_tcp_bind, &in.n_tcp_connect, &in.env_pass.n, &in.env_set.n, &in.relaxations.n,
-                &in.with_events.n, &in.plain.n, &in.ship_length};
+                &in.with_events.n, &in.plain.n, &in.ship_length, &in.sense_length};
         static const uint32_t ceilings[] = {LAZ_IMAGE_GROUPS_MAX, LAZ_LIMIT_COUNT,
                 LAZ_IMAGE_EXIT_MAP_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_PORTS_MAX,
                 LAZ_IMAGE_PORTS_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_STRINGS_MAX,
-                LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_SHIP_MAX};
+                LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_SHIP_MAX,
+                LAZ_IMAGE_SENSE_MAX};
         struct laz_buf buf;
         struct laz_err err = {0};
         char memory[BLOCK_MAX];

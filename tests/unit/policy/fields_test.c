@@ -136,7 +136,7 @@ static void try_value(enum laz_field_id id, const char *value)
         laz_buf_str(&buf, "\n");
     }
     if (top != LAZ_FIELD_SINKS) { /* what is about records is an error without one */
-        laz_buf_str(&buf, "sinks: [{name: a, type: file, path: /a, classes: [log]}]\n");
+        laz_buf_str(&buf, "sinks: [{name: a, type: file, path: /a, classes: [ids, log]}]\n");
     }
     cr_assert(!buf.overflow);
     struct loaded loaded = load_text(text);

@@ -34,7 +34,9 @@ static const char good[] =
         "events: {flood: {hold: 50ms}, quiet: [tee]}\n"
         "signals: {map: {TERM: QUIT}}\n"
         "exit: {map: [{from: 143, to: 0}]}\n"
-        "sinks: [{name: a, type: relp, to: \"h.x:1\", tls: {ca: /c}, classes: [log], window: 9}]\n"
+        "sinks: [{name: a, type: relp, to: \"h.x:1\", tls: {ca: /c}, classes: [ids], window: 9}]\n"
+        "sense: {files: {watch: [/w], rehash: 9s}, listen: {allow: [8443/tcp]}, foreign: "
+        "required}\n"
         "logs: {max-line: 4KiB, redact: {patterns: [mrn], mrn: 'M-[0-9]{8}'}}\n"
         "tests:\n"
         "  - {call: socket, args: {domain: AF_VSOCK}, expect: notify}\n";

@@ -23,6 +23,7 @@ static const struct {
         {LAZ_FIELD_SINK_TLS, TYPE(RELP) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_PLAIN, TYPE(RELP) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_WINDOW, TYPE(RELP)},
+        {LAZ_FIELD_SINK_FORMAT, TYPE(FILE) | TYPE(RELP) | TYPE(SYSLOG)},
 };
 
 static void check_keys(struct laz_report *report, struct laz_node *sink, enum laz_sink_type type)

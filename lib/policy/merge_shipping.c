@@ -130,6 +130,7 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
             .required = number_of(sink, LAZ_FIELD_SINK_REQUIRED) != 0,
             .classes = classes_of(sink),
             .min_severity = (uint8_t)number_of(sink, LAZ_FIELD_SINK_MIN_SEVERITY),
+            .format = (enum laz_ship_format)number_of(sink, LAZ_FIELD_SINK_FORMAT),
             .path = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_PATH)),
             .host = "",
             .tls_ca = "",

@@ -62,6 +62,9 @@ static bool goes_elsewhere(const struct comparison *comparison, size_t c, size_t
     if (child->transport != parent->transport) {
         return note_sink(comparison, c, p, "transport", laz_transport_name(child->transport));
     }
+    if (child->format != parent->format) {
+        return note_sink(comparison, c, p, "format", laz_ship_format_name(child->format));
+    }
     if (strcmp(child->path, parent->path) != 0) {
         return note_sink(comparison, c, p, "path", child->path);
     }

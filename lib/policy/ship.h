@@ -84,6 +84,18 @@ enum laz_transport {
     LAZ_TRANSPORT_COUNT
 };
 
+/* What a record looks like there. */
+#define LAZ_FORMATS(X)                                                                             \
+    X(NATIVE, "native") /* the record */                                                           \
+    X(OSSEC, "ossec")   /* behind a header that stock OSSEC decodes */
+
+enum laz_ship_format {
+#define X(id, word) LAZ_FORMAT_##id,
+    LAZ_FORMATS(X)
+#undef X
+    LAZ_FORMAT_COUNT
+};
+
 /* What is taken out of lines. */
 #define LAZ_REDACTIONS(X)                                                                          \
     X(SSN, "ssn") /* social security numbers */                                                    \
@@ -108,6 +120,7 @@ struct laz_ship_sink {
     bool required;
     uint8_t classes; /* bit LAZ_SHIP_CLASS_x */
     uint8_t min_severity;
+    enum laz_ship_format format;
     const char *path; /* file; unix socket of syslog */
     const char *host; /* relp, syslog */
     uint16_t port;
@@ -161,6 +174,7 @@ LAZ_MUST_CHECK int laz_ship_decode(
 const char *laz_ship_class_name(enum laz_ship_class value);
 const char *laz_sink_type_name(enum laz_sink_type value);
 const char *laz_transport_name(enum laz_transport value);
+const char *laz_ship_format_name(enum laz_ship_format value);
 const char *laz_redaction_name(enum laz_redaction value);
 
 /* What an acknowledgement of this sink is worth: "acked means ...", one sentence; static. */

@@ -8,7 +8,7 @@
 
 #include "policy/ship.h"
 
-#define FORMAT 1
+#define FORMAT 2
 
 #define X(id, word) word,
 #define WORDS(function, type, list, count)                                                         \
@@ -21,6 +21,7 @@
 WORDS(laz_ship_class_name, laz_ship_class, LAZ_SHIP_CLASSES, LAZ_SHIP_CLASS_COUNT)
 WORDS(laz_sink_type_name, laz_sink_type, LAZ_SINK_TYPES, LAZ_SINK_TYPE_COUNT)
 WORDS(laz_transport_name, laz_transport, LAZ_TRANSPORTS, LAZ_TRANSPORT_COUNT)
+WORDS(laz_ship_format_name, laz_ship_format, LAZ_FORMATS, LAZ_FORMAT_COUNT)
 WORDS(laz_redaction_name, laz_redaction, LAZ_REDACTIONS, LAZ_REDACT_COUNT)
 #undef X
 
@@ -79,6 +80,7 @@ static void put_sink(struct laz_buf *buf, const struct laz_ship_sink *sink)
     put_uint(buf, sink->required, 1);
     put_uint(buf, sink->classes, 1);
     put_uint(buf, sink->min_severity, 1);
+    put_uint(buf, sink->format, 1);
     put_string(buf, sink->path);
     put_string(buf, sink->host);
     put_uint(buf, sink->port, 2);
@@ -231,6 +233,7 @@ static bool fits_together(const struct laz_ship_sink *sink)
             needs_peer == (sink->port != 0) &&
             (sink->type == LAZ_SINK_SYSLOG || sink->transport == LAZ_TRANSPORT_TLS) &&
             (sink->type == LAZ_SINK_RELP) == (sink->window != 0) &&
+            (sink->format != LAZ_FORMAT_OSSEC || sink->type != LAZ_SINK_STDOUT) &&
             (may_have_tls || !sink->has_tls) && (sink->has_tls || !must_have_tls) &&
             sink->has_tls == (sink->tls_ca[0] != '\0') &&
             sink->has_tls == (sink->tls_peer[0] != '\0') && (sink->has_tls || !has_pair) &&
@@ -246,6 +249,7 @@ static void take_sink(struct cursor *in, struct laz_ship_sink *sink)
     sink->required = take_bool(in);
     sink->classes = (uint8_t)take_uint(in, 1, 1, (1U << LAZ_SHIP_CLASS_COUNT) - 1);
     sink->min_severity = (uint8_t)take_uint(in, 1, 0, LAZ_SHIP_SEVERITY_MAX);
+    sink->format = (enum laz_ship_format)take_uint(in, 1, 0, LAZ_FORMAT_COUNT - 1);
     sink->path = take_path(in);
     sink->host = take_string(in, 0, LAZ_SHIP_HOST_MAX);
     sink->port = (uint16_t)take_uint(in, 2, 0, UINT16_MAX);

@@ -13,21 +13,24 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "sink/form.h"
 #include "sink/kind.h"
 
-#define BATCH_BYTES  (256U << 10) /* written at a time; a longer record goes alone */
-#define SYNC_MIN_MS  5
-#define SYNC_MAX_MS  1000
-#define SYNC_SHARE   10
-#define CHUNK_BYTES  8192
-#define RECORD_START "{\"lz\":1,"
+#define BATCH_BYTES (256U << 10) /* written at a time; a longer record goes alone */
+#define SYNC_MIN_MS 5
+#define SYNC_MAX_MS 1000
+#define SYNC_SHARE  10
+#define CHUNK_BYTES 8192
+#define START_BYTES 8 /* that tell half a line of ours from somebody else's */
 
 /* Invariant: synced_bytes <= the file's size, unless somebody else has cut it. */
 struct file_sink {
     struct laz_sink sink;
+    struct laz_form form;
     struct laz_buf batch; /* whole lines, not yet written */
     uint64_t batched;     /* the last ticket in the batch */
     uint64_t written;     /* the last ticket in the file */
+    uint64_t unfit;       /* one of the batch that is not in it, and nobody has been told; or 0 */
     off_t synced_bytes;
     uint32_t sync_wait_ms;
     bool flushing;
@@ -43,6 +46,7 @@ static void go_down(struct file_sink *file, const char *what, int sys_errno)
             strerror(sys_errno));
     file->batch.len = 0;
     file->batched = file->written = file->sink.arrived;
+    file->unfit = 0;
     (void)event_del(file->turn);
     (void)event_del(file->sync);
     laz_sink_say_down(&file->sink, err.message);
@@ -97,12 +101,12 @@ static int mend(const struct file_sink *file)
     if (whole == size) {
         return 0;
     }
-    char start[sizeof(RECORD_START) - 1];
+    char start[START_BYTES];
     ssize_t n = pread(fd, start, sizeof(start), whole);
     if (n < 0) {
         return -1;
     }
-    if (memcmp(start, RECORD_START, (size_t)n) == 0) {
+    if (laz_form_begins(&file->form, start, (size_t)n)) {
         return ftruncate(fd, whole);
     }
     return write(fd, "\n", 1) == 1 ? 0 : -1;
@@ -210,7 +214,11 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
         go_down(file, "no room for a record", ENOMEM);
         return;
     }
-    if (file->batch.len > 0 && write_batch(file) != 0) {
+    if (file->unfit != 0) {
+        laz_sink_say_rejected(&file->sink, file->unfit, "it is not a record in one line");
+        file->unfit = 0;
+    }
+    if (file->batched > file->written && write_batch(file) != 0) {
         int failed = errno;
         if (file->written == file->sink.arrived || sync_now(file) == 0) {
             errno = failed;
@@ -236,11 +244,16 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
 {
     struct file_sink *file = (struct file_sink *)sink;
     laz_sink_event_in(file->turn, 0);
-    if (file->batch.len > 0 && file->batch.len + record->length > BATCH_BYTES) {
+    bool is_full = file->batch.len > 0 && file->batch.len + record->length > BATCH_BYTES;
+    if (is_full || file->unfit != 0) {
         return LAZ_SINK_NOT_NOW;
     }
     size_t before = file->batch.len;
-    laz_buf_put(&file->batch, record->text, record->length);
+    struct laz_err err = {0};
+    if (laz_form_line(&file->batch, &file->form, record->text, record->length, &err) != 0) {
+        file->unfit = file->batched = record->ticket;
+        return LAZ_SINK_TAKEN;
+    }
     if (file->batch.overflow) {
         file->batch.len = before;
         file->batch.overflow = false;
@@ -293,7 +306,8 @@ int laz_sink_file_open(const struct laz_ship_sink *config, const struct laz_sink
     if (file == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", config->name);
     }
-    laz_buf_init_heap(&file->batch, LAZ_SINK_RECORD_MAX + BATCH_BYTES);
+    laz_buf_init_heap(&file->batch, LAZ_SINK_RECORD_MAX + LAZ_FORM_MORE_MAX + BATCH_BYTES);
+    laz_form_init(&file->form, config->format, means->host);
     file->written = file->batched = means->last_ticket;
     file->sync_wait_ms = SYNC_MIN_MS;
     if (laz_sink_init(&file->sink, &file_kind, config, means, owner, err) != 0 ||

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "net/stream.h"
+#include "sink/form.h"
 #include "sink/kind.h"
 #include "sink/relp_codec.h"
-#include "sink/syslog_codec.h"
 
 #define REFUSALS_MAX  4          /* of one record: the first time, and three more */
 #define UNWRITTEN_MAX (1U << 20) /* bytes; a longer record goes alone */
@@ -49,7 +49,7 @@ struct relp_sink {
     struct laz_tls *tls;
     struct laz_stream *stream;
     struct laz_relp_decoder decoder;
-    struct laz_syslog_origin origin;
+    struct laz_form form;
     struct laz_buf frame; /* the one that is being made */
     struct event *deadline;
     struct event *retry;
@@ -394,7 +394,7 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
         return LAZ_SINK_TAKEN; /* it arrived when one before it was refused */
     }
     begin_frame(relp);
-    if (laz_syslog_put(&relp->frame, &relp->origin, record->severity, record->text, record->length,
+    if (laz_form_message(&relp->frame, &relp->form, record->severity, record->text, record->length,
                 &err) != 0) {
         slot_of(relp, record->ticket)->state = SLOT_UNFIT;
         laz_sink_event_in(relp->turn, 0);
@@ -480,8 +480,8 @@ int laz_sink_relp_open(const struct laz_ship_sink *config, const struct laz_sink
     relp->slots = calloc(relp->window, sizeof(*relp->slots));
     relp->sent = calloc(relp->window, sizeof(*relp->sent));
     laz_buf_init_heap(
-            &relp->frame, LAZ_SINK_RECORD_MAX + LAZ_SYSLOG_HEAD_MAX + LAZ_RELP_HEAD_MAX + 2);
-    laz_syslog_origin_init(&relp->origin, means->host, (uint32_t)getpid());
+            &relp->frame, LAZ_SINK_RECORD_MAX + LAZ_FORM_MORE_MAX + LAZ_RELP_HEAD_MAX + 2);
+    laz_form_init(&relp->form, config->format, means->host);
     if (relp->slots == NULL || relp->sent == NULL) {
         (void)laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", config->name);
         close_relp(&relp->sink);

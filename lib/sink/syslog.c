@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "net/stream.h"
+#include "sink/form.h"
 #include "sink/kind.h"
-#include "sink/syslog_codec.h"
 
 #define UNWRITTEN_MAX (256U << 10) /* bytes; a longer record goes alone */
 #define COUNT_MAX     16           /* bytes in front of a message: its length and a blank */
@@ -24,7 +24,7 @@ struct syslog_sink {
     struct laz_sink sink;
     struct laz_tls *tls;
     struct laz_stream *stream;
-    struct laz_syslog_origin origin;
+    struct laz_form form;
     struct laz_buf frame; /* the one that is being made */
     struct event *turn;
     uint64_t sent;    /* the last ticket that was given to the stream */
@@ -125,7 +125,7 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
     syslog->frame.len = 0;
     syslog->frame.overflow = false;
     laz_buf_put(&syslog->frame, room, sizeof(room));
-    if (laz_syslog_put(&syslog->frame, &syslog->origin, record->severity, record->text,
+    if (laz_form_message(&syslog->frame, &syslog->form, record->severity, record->text,
                 record->length, &err) != 0) {
         syslog->offered = record->ticket;
         syslog->is_unfit = true;
@@ -178,8 +178,8 @@ static int open_stream(const struct laz_ship_sink *config, const struct laz_sink
         return laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", config->name);
     }
     syslog->sent = syslog->offered = means->last_ticket;
-    laz_buf_init_heap(&syslog->frame, LAZ_SINK_RECORD_MAX + LAZ_SYSLOG_HEAD_MAX + COUNT_MAX + 2);
-    laz_syslog_origin_init(&syslog->origin, means->host, (uint32_t)getpid());
+    laz_buf_init_heap(&syslog->frame, LAZ_SINK_RECORD_MAX + LAZ_FORM_MORE_MAX + COUNT_MAX + 2);
+    laz_form_init(&syslog->form, config->format, means->host);
     if (laz_sink_init(&syslog->sink, &syslog_kind, config, means, owner, err) != 0 ||
             laz_sink_event_new(&syslog->sink, -1, 0, on_turn, &syslog->turn, err) != 0 ||
             laz_sink_stream_new(&syslog->sink, &stream_owner, &syslog->tls, &syslog->stream, err) !=

@@ -14,8 +14,8 @@
 
 #include "core/fd.h"
 #include "net/dial.h"
+#include "sink/form.h"
 #include "sink/kind.h"
-#include "sink/syslog_codec.h"
 
 #define UDP_MAX  8192  /* bytes of a message; what receivers take unless they are told otherwise */
 #define UNIX_MAX 65536 /* the same */
@@ -27,7 +27,7 @@ struct datagram_sink {
     struct laz_sink sink;
     struct laz_dial *dial; /* UDP */
     int fd;
-    struct laz_syslog_origin origin;
+    struct laz_form form;
     struct laz_buf message; /* the one that is being made */
     struct event *turn;
     struct event *writable; /* while fd is full */
@@ -177,7 +177,7 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
     }
     datagram->message.len = 0;
     datagram->message.overflow = false;
-    if (laz_syslog_put(&datagram->message, &datagram->origin, record->severity, record->text,
+    if (laz_form_message(&datagram->message, &datagram->form, record->severity, record->text,
                 record->length, &err) != 0) {
         return reject_later(datagram, record->ticket, "it is not a record in one line");
     }
@@ -245,8 +245,8 @@ int laz_sink_datagram_open(const struct laz_ship_sink *config, const struct laz_
     }
     datagram->fd = -1;
     datagram->sent = datagram->offered = means->last_ticket;
-    laz_buf_init_heap(&datagram->message, LAZ_SINK_RECORD_MAX + LAZ_SYSLOG_HEAD_MAX + 1);
-    laz_syslog_origin_init(&datagram->origin, means->host, (uint32_t)getpid());
+    laz_buf_init_heap(&datagram->message, LAZ_SINK_RECORD_MAX + LAZ_FORM_MORE_MAX + 1);
+    laz_form_init(&datagram->form, config->format, means->host);
     if (laz_sink_init(&datagram->sink, &datagram_kind, config, means, owner, err) != 0 ||
             laz_sink_event_new(&datagram->sink, -1, 0, on_turn, &datagram->turn, err) != 0 ||
             (config->transport == LAZ_TRANSPORT_UDP && dial_udp(datagram, err) != 0)) {

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "audit/packed.h"
 #include "audit/spool_segment.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -15,7 +16,8 @@
 #include "core/num.h"
 
 #define KEY_FILE_SIZE 12288 /* bytes: RSA of 8192 bits in PEM has 6500 */
-#define LINE_MAX_SIZE 4096  /* a line about a segment, with eight recovery keys */
+#define FLUSH_SIZE    1048576
+#define LINE_MAX_SIZE 4096 /* a line about a segment, with eight recovery keys */
 
 /* What is known of the segment before, to hold against the next one. */
 struct before {
@@ -32,6 +34,7 @@ struct reading {
     struct laz_spool_opener *opener; /* NULL: only a list is wanted */
     struct laz_spool_crypt *crypt;
     struct laz_buf out;
+    struct laz_unpacker unpacker;
     struct before before;
     bool is_cut; /* standard output takes no more, and that was said */
     uint64_t findings;
@@ -79,16 +82,42 @@ static void settle(struct reading *reading, const struct laz_spool_head *next)
     }
 }
 
-static int print_block(struct reading *reading, const struct laz_spool_step *step)
+static int flush(struct reading *reading)
 {
-    if (reading->list) {
-        return 0;
-    }
+    reading->is_cut = laz_cli_print(&reading->out, 0) != 0;
+    reading->out.len = 0;
+    return reading->is_cut ? -1 : 0;
+}
+
+/* Line by line: packed records may be few and their lines many. */
+static int print_block(struct reading *reading, uint32_t number, const struct laz_spool_step *step,
+        struct laz_err *err)
+{
+    const char *at = step->block.records;
+    size_t left = reading->list ? 0 : step->block.length;
     reading->out.len = 0;
     reading->out.overflow = false;
-    laz_buf_put(&reading->out, step->block.records, step->block.length);
-    reading->is_cut = laz_cli_print(&reading->out, 0) != 0;
-    return reading->is_cut ? -1 : 0;
+    laz_unpack_begin(&reading->unpacker);
+    while (left > 0) {
+        struct laz_packed_item item;
+        size_t length = 0;
+        int got = laz_unpack_next(&reading->unpacker, at, left, &item);
+        const char *line = got == 1 ? laz_unpack_line(&reading->unpacker, &item, &length) : NULL;
+        if (got < 0 || (got == 1 && line == NULL)) {
+            return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a record");
+        }
+        if (got == 0) {
+            found_range(reading, number, step->from, step->to, "hold what is no record");
+            break;
+        }
+        laz_buf_put(&reading->out, line, length);
+        if (reading->out.len > FLUSH_SIZE && flush(reading) < 0) {
+            return -1;
+        }
+        at += item.size;
+        left -= item.size;
+    }
+    return reading->out.len > 0 ? flush(reading) : 0;
 }
 
 struct tally {
@@ -146,7 +175,7 @@ static int walk_blocks(struct reading *reading, struct laz_spool_walk *walk, str
             tally->records += step.head.n_records;
             tally->last_place = step.head.place_seq;
             reading->before.end = step.to;
-            if (print_block(reading, &step) < 0) {
+            if (print_block(reading, walk->head->segment, &step, err) < 0) {
                 return -1;
             }
             break;
@@ -303,7 +332,8 @@ int laz_cli_spool_read(const struct laz_cli_arguments *arguments)
 {
     struct laz_err err = {0};
     struct reading reading = {.dir = -1, .list = arguments->list};
-    laz_buf_init_heap(&reading.out, LAZ_SPOOL_BLOCK_MAX + 1);
+    laz_buf_init_heap(&reading.out, LAZ_SPOOL_BLOCK_MAX + FLUSH_SIZE + LINE_MAX_SIZE);
+    laz_unpack_init(&reading.unpacker);
     int result = LAZ_EXIT_FINDINGS;
     if (run(&reading, arguments, &err) < 0 && err.kind != LAZ_E_NONE) {
         result = laz_cli_fail(&err, false);
@@ -314,5 +344,6 @@ int laz_cli_spool_read(const struct laz_cli_arguments *arguments)
     laz_spool_opener_free(reading.opener);
     laz_spool_crypt_free(reading.crypt);
     laz_buf_done(&reading.out);
+    laz_unpack_done(&reading.unpacker);
     return result;
 }

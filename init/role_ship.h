@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "audit/chain.h"
+#include "audit/packed.h"
 #include "audit/spool.h"
 #include "init/ship_state.h"
 #include "log/lines.h"
@@ -156,7 +157,8 @@ struct laz_feed {
     struct laz_spool_at next; /* the block after the one in `text` */
     struct laz_buf text;      /* the block that is being offered */
     size_t at;                /* how far in it */
-    uint64_t ticket;          /* of the last record that was taken */
+    struct laz_unpacker unpacker;
+    uint64_t ticket; /* of the last record that was taken */
     uint64_t arrived;
     size_t n_blocks; /* in flight, the last one being offered */
     struct laz_feed_block blocks[LAZ_FEED_BLOCKS_MAX];

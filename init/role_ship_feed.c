@@ -26,20 +26,21 @@ struct label {
     int severity;
 };
 
-/* {"lz":1,"ev":"...","sev":N, as all records begin. */
-static void read_label(const char *line, size_t length, struct label *ret)
+/* {"lz":1,"ev":"...","sev":N, as all records begin but those of the workload, which are packed, or
+ * have no severity. */
+static void read_label(const struct laz_packed_item *item, struct label *ret)
 {
-    static const char line_front[] = "{\"lz\":1,\"ev\":\"log\",\"sev\":0,"; /* most of them */
     static const char front[] = "{\"lz\":1,\"ev\":\"";
     static const char middle[] = "\",\"sev\":";
     const size_t skip = sizeof(front) - 1;
-    *ret = (struct label){0};
-    if (length > sizeof(line_front) && memcmp(line, line_front, sizeof(line_front) - 1) == 0) {
-        ret->is_log = true;
+    const char *line = item->line.at;
+    size_t length = item->line.length;
+    *ret = (struct label){.is_log = item->is_log};
+    if (item->is_log || length <= skip) {
         return;
     }
     const char *ev = line + skip;
-    const char *quote = length > skip ? memchr(ev, '"', length - skip) : NULL;
+    const char *quote = memchr(ev, '"', length - skip);
     if (quote == NULL) {
         return;
     }
@@ -152,6 +153,7 @@ static bool read_next(struct laz_feed *feed)
     }
     int got = read_block(feed, &err);
     feed->at = 0;
+    laz_unpack_begin(&feed->unpacker);
     if (got <= 0) {
         feed->text.len = 0;
         if (got == 0 || err.kind != LAZ_E_SPOOL_CORRUPT) { /* what is no damage stays to be read */
@@ -165,12 +167,33 @@ static bool read_next(struct laz_feed *feed)
     return true;
 }
 
-static size_t line_length(const struct laz_feed *feed)
+/* The record that is to be offered next, and its line if the sink takes it. False if it is not to
+ * be had now; what is no record at all is told, and passed over. */
+struct next {
+    struct laz_packed_item item;
+    struct label label;
+    const char *line; /* NULL: the sink takes none of its class */
+    size_t length;
+};
+
+static bool read_record(struct laz_feed *feed, struct next *ret)
 {
     const char *at = feed->text.data + feed->at;
-    size_t left = feed->text.len - feed->at;
-    const char *end = memchr(at, '\n', left);
-    return end == NULL ? left : (size_t)(end - at) + 1;
+    *ret = (struct next){0};
+    int got = laz_unpack_next(&feed->unpacker, at, feed->text.len - feed->at, &ret->item);
+    if (got == 0) { /* whoever made this block had its key and meant no good */
+        tell_trouble(feed, "spool.corrupt", 9, "skipped", "a block holds what is no record");
+        feed->at = feed->text.len;
+    }
+    if (got <= 0) {
+        return false;
+    }
+    read_label(&ret->item, &ret->label);
+    if (!is_for(feed->config, &ret->label)) {
+        return true;
+    }
+    ret->line = laz_unpack_line(&feed->unpacker, &ret->item, &ret->length);
+    return ret->line != NULL;
 }
 
 /* For the anchors: the last chained record that the sink has had. Those that an earlier run left
@@ -192,14 +215,14 @@ static void note_place(struct laz_feed *feed, const char *line, size_t length)
 static bool offer_block(struct laz_feed *feed)
 {
     while (has_current(feed)) {
-        const char *line = feed->text.data + feed->at;
-        size_t length = line_length(feed);
-        struct label label;
-        read_label(line, length, &label);
-        if (is_for(feed->config, &label)) {
-            const struct laz_sink_record record = {.text = line,
-                    .length = length,
-                    .severity = label.severity,
+        struct next next;
+        if (!read_record(feed, &next)) {
+            return !has_current(feed);
+        }
+        if (next.line != NULL) {
+            const struct laz_sink_record record = {.text = next.line,
+                    .length = next.length,
+                    .severity = next.label.severity,
                     .ticket = feed->ticket + 1};
             if (laz_sink_offer(feed->sink, &record) != LAZ_SINK_TAKEN) {
                 feed->wants = false;
@@ -207,11 +230,11 @@ static bool offer_block(struct laz_feed *feed)
             }
             feed->ticket++;
             current(feed)->n++;
-            if (!label.is_log) {
-                note_place(feed, line, length);
+            if (!next.label.is_log) {
+                note_place(feed, next.line, next.length);
             }
         }
-        feed->at += length;
+        feed->at += next.item.size;
     }
     return true;
 }
@@ -269,17 +292,17 @@ static void rewind_to(struct laz_feed *feed, uint64_t ticket)
         return;
     }
     while (skip > 0 && has_current(feed)) {
-        struct label label;
-        const char *line = feed->text.data + feed->at;
-        size_t length = line_length(feed);
-        read_label(line, length, &label);
-        if (is_for(feed->config, &label)) {
+        struct next next;
+        if (!read_record(feed, &next)) {
+            return;
+        }
+        if (next.line != NULL) {
             skip--;
             feed->ticket++;
             current(feed)->n++;
-            note_place(feed, line, length);
+            note_place(feed, next.line, next.length);
         }
-        feed->at += length;
+        feed->at += next.item.size;
     }
 }
 
@@ -341,6 +364,7 @@ int laz_ship_feed_open(struct laz_ship *ship, size_t i, struct laz_err *err)
     feed->fd = -1;
     feed->anchor.sink = feed->config->name;
     laz_buf_init_heap(&feed->text, LAZ_SPOOL_BLOCK_MAX + 1);
+    laz_unpack_init(&feed->unpacker);
     if (open_file(feed, err) < 0) {
         return -1;
     }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#include "audit/trail.h"
+#include "audit/packed.h"
 #include "init/role_ship.h"
 
 #define RECORDS_BYTES   (4U << 20) /* a batch, and the largest record behind it */
@@ -161,25 +161,6 @@ static int save_slot(struct laz_ship *ship, struct laz_err *err)
     return 0;
 }
 
-static uint32_t count_lines(const struct laz_buf *buf)
-{
-    uint32_t n = 0;
-    const char *end = buf->data + buf->len;
-    for (const char *at = buf->data; at < end; n++) {
-        const char *feed = memchr(at, '\n', (size_t)(end - at));
-        at = feed == NULL ? end : feed + 1;
-    }
-    return n;
-}
-
-static uint64_t first_seq(const struct laz_buf *buf)
-{
-    struct laz_trail_line line;
-    const char *feed = memchr(buf->data, '\n', buf->len);
-    size_t length = feed == NULL ? buf->len : (size_t)(feed - buf->data);
-    return laz_trail_parse(laz_trail_find(buf->data, length), &line) ? line.seq : 0;
-}
-
 /* The batch is in the spool: the streams are done with what it holds. */
 static void appended(struct laz_ship *ship, struct laz_spool_at at)
 {
@@ -221,8 +202,8 @@ static bool append(struct laz_ship *ship)
             .meta_length = sizeof(meta),
             .records = ledger->batch.data,
             .length = ledger->batch.len,
-            .first_seq = first_seq(&ledger->batch),
-            .n_records = count_lines(&ledger->batch),
+            .first_seq = laz_packed_first_seq(ledger->batch.data, ledger->batch.len),
+            .n_records = laz_packed_count(ledger->batch.data, ledger->batch.len),
             .urgent = ledger->batch_urgent,
     };
     laz_chain_place(ledger->chain, &place);
@@ -326,8 +307,7 @@ static void make_line(struct laz_ship *ship, const struct laz_ship_stream *strea
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
     struct laz_err err = {0};
-    const struct laz_record record = {
-            .ev = "log", .exe = "", .obj = stream_names[stream->id], .act = "", .when = *now};
+    const struct laz_record record = {.obj = stream_names[stream->id], .when = *now};
     ledger->members.len = 0;
     ledger->members.overflow = false;
     laz_line_members(line, &ledger->members);

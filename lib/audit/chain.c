@@ -11,7 +11,7 @@
 
 #include "audit/bytes.h"
 #include "audit/crypto.h"
-#include "audit/log_head.h"
+#include "audit/packed.h"
 #include "core/num.h"
 
 struct laz_chain {
@@ -30,9 +30,10 @@ struct laz_chain {
     uint64_t block_first;
     uint64_t block_last;
     uint64_t block_bytes;
-    struct laz_buf line;    /* the record that is being made */
-    struct laz_buf members; /* its d, where it is the chain's own */
-    struct laz_log_head log_head;
+    struct laz_buf line;           /* the record that is being made */
+    struct laz_buf members;        /* its d, where it is the chain's own */
+    struct laz_pack_middle middle; /* of log records */
+    bool is_middle_said;           /* by the last one of the open block */
 };
 
 void laz_chain_free(struct laz_chain *chain)
@@ -43,7 +44,7 @@ void laz_chain_free(struct laz_chain *chain)
         laz_hasher_free(chain->block);
         laz_buf_done(&chain->line);
         laz_buf_done(&chain->members);
-        laz_log_head_done(&chain->log_head);
+        laz_pack_middle_done(&chain->middle);
         free(chain);
     }
 }
@@ -291,20 +292,21 @@ static void own_members(struct laz_chain *chain, struct laz_json *json)
 int laz_chain_log(struct laz_chain *chain, const struct laz_record *given, const char *members,
         size_t length, struct laz_buf *out, struct laz_err *err)
 {
-    static const char end[] = "}}\n";
     if (chain->signer == NULL) {
         return closed(err);
     }
-    struct laz_record record = own_record(chain, given);
-    struct laz_buf *head = &chain->log_head.text;
-    if (!laz_log_head_make(&chain->log_head, &record) ||
-            head->len + length + sizeof(end) - 1 > LAZ_TRAIL_LINE_MAX) {
+    const struct laz_record record = own_record(chain, given);
+    int made = laz_pack_middle_make(&chain->middle, &record);
+    const struct laz_buf *middle = &chain->middle.text;
+    chain->is_middle_said = chain->is_middle_said && made == 1;
+    if (made < 0 || laz_packed_line_most(middle->len, length) > LAZ_TRAIL_LINE_MAX) {
         return full(err);
     }
+    const struct laz_packed packed = {.seq = chain->seq,
+            .middle = {.at = middle->data, .length = chain->is_middle_said ? 0 : middle->len},
+            .members = {.at = members, .length = length}};
     size_t before = out->len;
-    laz_buf_put(out, head->data, head->len);
-    laz_buf_put(out, members, length);
-    laz_buf_put(out, end, sizeof(end) - 1);
+    laz_packed_put(out, &packed);
     if (keep_if_whole(out, before, err) < 0) {
         return -1;
     }
@@ -313,6 +315,7 @@ int laz_chain_log(struct laz_chain *chain, const struct laz_record *given, const
         chain->block_first = chain->seq;
     }
     laz_hasher_add(chain->block, out->data + before, out->len - before);
+    chain->is_middle_said = true;
     chain->block_bytes += out->len - before;
     chain->block_last = chain->seq++;
     chain->n_unsigned++;
@@ -345,6 +348,7 @@ int laz_chain_block(
         return -1;
     }
     chain->block_bytes = 0;
+    chain->is_middle_said = false;
     return 0;
 }
 
@@ -469,7 +473,7 @@ static struct laz_chain *new_chain(const struct laz_chain_start *start, struct l
     }
     laz_buf_init_heap(&chain->line, LAZ_TRAIL_LINE_MAX + 1);
     laz_buf_init_heap(&chain->members, LAZ_TRAIL_LINE_MAX);
-    laz_log_head_init(&chain->log_head);
+    laz_pack_middle_init(&chain->middle);
     chain->task = start->task;
     chain->ctr = start->ctr;
     chain->hasher = laz_hasher_new();

@@ -10,7 +10,7 @@
 #include "audit/trail.h"
 #include "core/record.h"
 
-#define LAZ_BLOCK_BYTES 65536 /* of log records that one block covers, at most */
+#define LAZ_BLOCK_BYTES 65536 /* of packed log records that one block covers, at most */
 
 /* Where a chain was seen to be. */
 struct laz_place {
@@ -46,7 +46,8 @@ struct laz_chain_start {
  * last block. */
 struct laz_chain;
 
-/* All functions below append whole lines to `out`, or nothing and the chain is as it was: then -1
+/* All functions below append whole lines to `out` (laz_chain_log: a packed record, of which
+ * audit/packed.h makes the line), or nothing and the chain is as it was: then -1
  * and LAZ_E_MEMORY (`out` is full), LAZ_E_SYSTEM or LAZ_E_INTERNAL (libcrypto). Pointers in the
  * start are borrowed for the chain's life. */
 LAZ_MUST_CHECK int laz_chain_open(const struct laz_chain_start *start, struct laz_chain **ret,
@@ -73,7 +74,9 @@ LAZ_MUST_CHECK int laz_chain_event(struct laz_chain *chain, const struct laz_rec
 LAZ_MUST_CHECK int laz_chain_adopt(struct laz_chain *chain, const char *line, size_t length,
         struct laz_buf *out, struct laz_err *err);
 
-/* A line of the workload; likewise, but hashed with the next block. */
+/* A line of the workload; likewise, but hashed with the next block. Of `record`, obj and when
+ * count.
+ */
 LAZ_MUST_CHECK int laz_chain_log(struct laz_chain *chain, const struct laz_record *record,
         const char *members, size_t length, struct laz_buf *out, struct laz_err *err);
 

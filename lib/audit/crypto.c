@@ -12,9 +12,13 @@
 
 #define SIGNED_PREFIX "lazaret-trail-1" /* and its NUL */
 
+#define PENDING_MAX 4096 /* a call of libcrypto costs as much as hashing a short record does */
+
 struct laz_hasher {
     EVP_MD_CTX *context;
     bool failed;
+    size_t n_pending;
+    uint8_t pending[PENDING_MAX];
 };
 
 struct laz_hasher *laz_hasher_new(void)
@@ -45,22 +49,41 @@ struct laz_hasher *laz_hasher_copy(const struct laz_hasher *hasher)
     struct laz_hasher *copy = laz_hasher_new();
     if (copy != NULL) {
         copy->failed = hasher->failed || EVP_MD_CTX_copy_ex(copy->context, hasher->context) != 1;
+        copy->n_pending = hasher->n_pending;
+        (void)memcpy(copy->pending, hasher->pending, hasher->n_pending);
     }
     return copy;
 }
 
 void laz_hasher_begin(struct laz_hasher *hasher)
 {
+    hasher->n_pending = 0;
     hasher->failed = EVP_DigestInit_ex2(hasher->context, NULL, NULL) != 1;
+}
+
+static void hash_pending(struct laz_hasher *hasher)
+{
+    hasher->failed = hasher->failed ||
+            EVP_DigestUpdate(hasher->context, hasher->pending, hasher->n_pending) != 1;
+    hasher->n_pending = 0;
 }
 
 void laz_hasher_add(struct laz_hasher *hasher, const void *bytes, size_t length)
 {
-    hasher->failed = hasher->failed || EVP_DigestUpdate(hasher->context, bytes, length) != 1;
+    if (length > PENDING_MAX - hasher->n_pending) {
+        hash_pending(hasher);
+    }
+    if (length > PENDING_MAX) {
+        hasher->failed = hasher->failed || EVP_DigestUpdate(hasher->context, bytes, length) != 1;
+    } else if (length > 0) {
+        (void)memcpy(hasher->pending + hasher->n_pending, bytes, length);
+        hasher->n_pending += length;
+    }
 }
 
 int laz_hasher_end(struct laz_hasher *hasher, uint8_t ret[LAZ_SHA256_SIZE], struct laz_err *err)
 {
+    hash_pending(hasher);
     if (hasher->failed || EVP_DigestFinal_ex(hasher->context, ret, NULL) != 1) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "libcrypto cannot hash");
     }

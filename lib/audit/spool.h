@@ -37,7 +37,7 @@ struct laz_spool_at {
 struct laz_spool_block {
     const void *meta;
     size_t meta_length;
-    const char *records; /* whole lines */
+    const char *records; /* whole lines, and packed records: audit/packed.h */
     size_t length;
     uint64_t first_seq;
     uint32_t n_records;

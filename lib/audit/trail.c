@@ -266,24 +266,34 @@ static bool has_to_be_signed(enum laz_trail_kind kind)
     return kind == LAZ_TRAIL_GENESIS || kind == LAZ_TRAIL_CHECKPOINT || kind == LAZ_TRAIL_FINAL;
 }
 
+/* What only records have that are chained by themselves. */
+static bool read_pid_and_exe(struct laz_trail_reader *reader)
+{
+    struct laz_span ignored;
+    return read_pid(reader) && laz_trail_read_string(reader, "exe", &ignored);
+}
+
 static bool read_head(struct laz_trail_reader *reader, struct laz_trail_line *line)
 {
     uint64_t severity = 0;
     struct laz_span ignored;
     if (!laz_trail_read_text(reader, "{\"lz\":1") ||
-            !laz_trail_read_string(reader, "ev", &line->ev) || !is_event_name(line->ev) ||
-            !laz_trail_read_u64(reader, "sev", &severity) || severity > 10 ||
-            !laz_trail_read_u64(reader, "seq", &line->seq) ||
-            !laz_trail_read_string(reader, "task", &ignored) ||
-            !laz_trail_read_string(reader, "ctr", &ignored) || !read_pid(reader) ||
-            !laz_trail_read_string(reader, "exe", &ignored) ||
-            !laz_trail_read_string(reader, "obj", &ignored) ||
-            !laz_trail_read_string(reader, "act", &ignored) ||
-            !laz_trail_read_string(reader, "ts", &line->when) || !is_time(line->when)) {
+            !laz_trail_read_string(reader, "ev", &line->ev) || !is_event_name(line->ev)) {
         return false;
     }
     line->kind = kind_of(line->ev);
-    return true;
+    bool is_log = line->kind == LAZ_TRAIL_LOG;
+    if ((!is_log && (!laz_trail_read_u64(reader, "sev", &severity) || severity > 10)) ||
+            !laz_trail_read_u64(reader, "seq", &line->seq)) {
+        return false;
+    }
+    line->middle.at = reader->at;
+    return laz_trail_read_string(reader, "task", &ignored) &&
+            laz_trail_read_string(reader, "ctr", &ignored) &&
+            (is_log || read_pid_and_exe(reader)) &&
+            laz_trail_read_string(reader, "obj", &ignored) &&
+            (is_log || laz_trail_read_string(reader, "act", &ignored)) &&
+            laz_trail_read_string(reader, "ts", &line->when) && is_time(line->when);
 }
 
 /* ,"d":{…}} to the end. */
@@ -300,8 +310,9 @@ static bool read_tail(struct laz_trail_reader *reader, struct laz_span *ret)
 bool laz_trail_is_unchained(struct laz_span record)
 {
     struct laz_trail_reader reader = {.at = record.at, .end = record.at + record.length};
-    struct laz_trail_line line;
-    return read_head(&reader, &line) && read_tail(&reader, &line.members);
+    struct laz_trail_line line = {.kind = LAZ_TRAIL_EVENT};
+    return read_head(&reader, &line) && line.kind != LAZ_TRAIL_LOG &&
+            read_tail(&reader, &line.members);
 }
 
 bool laz_trail_parse(struct laz_span record, struct laz_trail_line *ret)
@@ -316,6 +327,7 @@ bool laz_trail_parse(struct laz_span record, struct laz_trail_line *ret)
             !laz_trail_read_hex(&reader, "prev", line.prev, sizeof(line.prev))) {
         return false;
     }
+    line.middle.length = (size_t)(reader.at - line.middle.at);
     line.text[0] = (struct laz_span){.at = record.at, .length = (size_t)(reader.at - record.at)};
     if (line.kind != LAZ_TRAIL_LOG && !laz_trail_read_hex(&reader, "h", line.h, sizeof(line.h))) {
         return false;

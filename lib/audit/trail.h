@@ -51,6 +51,7 @@ struct laz_trail_line {
     uint8_t prev[LAZ_TRAIL_PREV_SIZE];
     uint8_t h[LAZ_SHA256_SIZE];
     struct laz_span text[3]; /* what the hash covers, in this order; unused ones are empty */
+    struct laz_span middle;  /* of a log record: what stands between `seq` and `d` */
     struct laz_span members; /* of d, without the signature */
     bool has_signature;
     uint8_t signature[LAZ_SIGNATURE_SIZE];

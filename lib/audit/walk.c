@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "audit/packed.h"
+
 struct walk {
     struct laz_hasher *hasher;
     struct laz_hasher *block;
@@ -28,7 +30,8 @@ struct walk {
     struct laz_range open_logs;
     bool has_open_missing;
     uint64_t open_bytes;
-    bool knows_open; /* where log records begin that no block has covered */
+    struct laz_span middle; /* of the log record before this one, of those that are open */
+    bool knows_open;        /* where log records begin that no block has covered */
     bool has_gap;
     bool without_logs;         /* as the auditor says, and so far nothing says otherwise */
     struct laz_seen continues; /* what the genesis says; is_continued is false if nothing */
@@ -376,18 +379,23 @@ static void open_logs(struct walk *walk, uint64_t first, uint64_t last)
     if (!walk->has_open_logs) {
         walk->has_open_logs = true;
         walk->open_logs.first = first;
+        walk->middle.length = 0;
         laz_hasher_begin(walk->block);
     }
     walk->open_logs.last = last;
 }
 
-static void on_log(struct walk *walk, struct laz_span record, uint64_t seq)
+static void on_log(struct walk *walk, const struct laz_trail_line *line)
 {
+    struct laz_packed packed = {.seq = line->seq, .middle = line->middle, .members = line->members};
     walk->without_logs = false;
-    open_logs(walk, seq, seq);
-    laz_hasher_add(walk->block, record.at, record.length);
-    laz_hasher_add(walk->block, "\n", 1);
-    walk->open_bytes += record.length + 1;
+    open_logs(walk, line->seq, line->seq);
+    if (walk->middle.length == line->middle.length &&
+            memcmp(walk->middle.at, line->middle.at, line->middle.length) == 0) {
+        packed.middle.length = 0;
+    }
+    walk->middle = line->middle;
+    walk->open_bytes += laz_packed_hash(walk->block, &packed);
 }
 
 /* ---- The walk ---- */
@@ -447,7 +455,7 @@ static void walk_one(struct walk *walk, const struct laz_entry *entry)
     }
     walk->chained[at + 1] = walk->chained[at] + (line.kind == LAZ_TRAIL_LOG ? 0 : 1);
     if (line.kind == LAZ_TRAIL_LOG) {
-        on_log(walk, entry->record, line.seq);
+        on_log(walk, &line);
         return;
     }
     const char *why = check_link(walk, &line);

@@ -8,7 +8,7 @@
 
 /* Seconds since 1970 to a calendar date in UTC. gmtime_r would pull libc's zone code into PID 1.
  * Days-to-date by Howard Hinnant's published civil-calendar arithmetic (March-based years). */
-static void format_utc(const struct timespec *when, char *ret, size_t size)
+void laz_record_time(const struct timespec *when, char ret[LAZ_RECORD_TIME_SIZE])
 {
     int64_t seconds = (int64_t)when->tv_sec;
     int64_t days = seconds / 86400;
@@ -27,15 +27,15 @@ static void format_utc(const struct timespec *when, char *ret, size_t size)
     int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
     int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-    (void)laz_format(ret, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)year, (int)month,
-            (int)day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60),
+    (void)laz_format(ret, LAZ_RECORD_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)year,
+            (int)month, (int)day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60),
             (int)(when->tv_nsec / 1000));
 }
 
 void laz_record_head(struct laz_json *json, struct laz_buf *buf, const struct laz_record *record)
 {
-    char when[48];
-    format_utc(&record->when, when, sizeof(when));
+    char when[LAZ_RECORD_TIME_SIZE];
+    laz_record_time(&record->when, when);
     laz_json_init(json, buf);
     laz_json_object(json, NULL);
     laz_json_u64(json, "lz", 1);

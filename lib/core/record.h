@@ -30,6 +30,10 @@ struct laz_record {
     const char *prev;     /* NULL outside a chain, and where the record is not hashed by itself */
 };
 
+#define LAZ_RECORD_TIME_SIZE 48
+/* As `ts` has it. */
+void laz_record_time(const struct timespec *when, char ret[LAZ_RECORD_TIME_SIZE]);
+
 /* Write everything in front of "d". */
 void laz_record_head(struct laz_json *json, struct laz_buf *buf, const struct laz_record *record);
 

@@ -112,8 +112,7 @@ static void seal(struct bench *bench)
 
 static void take_line(struct bench *bench, const struct laz_line *line)
 {
-    static const struct laz_record record = {
-            .ev = "log", .exe = "", .obj = "stdout", .act = "", .when = when};
+    static const struct laz_record record = {.obj = "stdout", .when = when};
     struct laz_err err = {0};
     if (bench->stage < STAGE_MEMBERS) {
         return;

@@ -16,6 +16,8 @@ def line(ev, sev=1, obj="", act="", exe="", members=None, header=True):
     record = {"lz": 1, "ev": ev, "sev": sev, "seq": 7, "task": "", "ctr": "claims-api", "pid": 42, "exe": exe, "obj": obj,
               "act": act, "ts": "2026-11-21T23:59:01.123456Z", "chain": "0" * 32, "prev": "0" * 16, "h": "0" * 64,
               "d": members or {}}
+    if ev == "log":
+        record = {key: record[key] for key in ("lz", "ev", "seq", "task", "ctr", "obj", "ts", "chain", "d")}
     text = json.dumps(record, separators=(",", ":"))
     return ("2026-11-21T23:59:01.123456+00:00 task-1 lazaret[1]: " if header else "") + text
 

@@ -65,7 +65,7 @@ def block():
             said = world.said()
             time.sleep(1)
         check(said < 201 * count, "it was never held")
-        check(4 << 20 > said > 1 << 20, f"it was held after {said} bytes")
+        check(6 << 20 > said > 1 << 20, f"it was held after {said} bytes")
         check_equal(run.ended, None, "the end")
         output.read()
         check_equal(str(run.wait(25)), "exit 3", f"the end: {run.stderr()}")

@@ -175,6 +175,26 @@ def next_block(data, at, head, key):
     return None
 
 
+def unpack(text):
+    """(the lines of a block, whether all of it is records)."""
+    lines, at, middle = [], 0, b""
+    while at < len(text):
+        if text[at]:
+            end = text.find(b"\n", at) + 1 or len(text)
+            lines.append(text[at:end])
+            at = end
+            continue
+        seq, sizes, at = number(text, at, 8), (number(text, at + 8, 4), number(text, at + 12, 4)), at + 16
+        if at + sum(sizes) > len(text):
+            return b"".join(lines), False
+        middle = text[at:at + sizes[0]] or middle
+        at += sum(sizes)
+        if not middle or len(middle) + sizes[1] > 1 << 20:
+            return b"".join(lines), False
+        lines.append(b'{"lz":1,"ev":"log","seq":%d%s,"d":{%s}}\n' % (seq, middle, text[at - sizes[1]:at]))
+    return b"".join(lines), True
+
+
 class Reading:
     """All records of a folder, and what is wrong with it: (segment, offset or None)."""
 
@@ -212,7 +232,9 @@ class Reading:
         while at < len(data) and data[at:].strip(b"\0"):
             block = block_at(data, at, head, key)
             if block:
-                self.records += block[1]
+                lines, whole = unpack(block[1])
+                self.records += lines
+                self.findings += [] if whole else [(head.segment, at)]
                 at = block[0]
                 continue
             behind = next_block(data, at, head, key)

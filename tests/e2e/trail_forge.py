@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 
-from trail_verifier import KINDS, SIGNED, public_of, sign
+from trail_verifier import KINDS, SIGNED, pack, public_of, read_line, sign
 
 
 def encode_record(record):
@@ -68,7 +68,7 @@ def rewrite(records, keys=None, start=0):
         if place >= start:
             record["seq"] = place
             if ev == "log.block":
-                text = encode(logs)
+                text = pack([read_line(encode_record(r)[:-1]) for r in logs])
                 d.update(first=logs[0]["seq"], last=logs[-1]["seq"], bytes=len(text),
                          sha256=hashlib.sha256(text).hexdigest())
             elif ev == "chain.checkpoint":

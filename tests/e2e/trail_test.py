@@ -343,6 +343,12 @@ def modified(trail, seq):
     return trail
 
 
+def of_another(trail, key, *seqs):
+    for seq in seqs:
+        trail[seq][key] = {"ts": "2026-11-21T23:59:01.123456Z"}.get(key, "another")
+    return trail
+
+
 def without(trail, *seqs):
     return [r for r in trail if r["seq"] not in seqs]
 
@@ -378,6 +384,9 @@ def attacks():
     return [
         row("modify a record", lambda t: modified(t, 10), "broken@10 closed single"),
         row("modify a line", lambda t: modified(t, 12), "broken@14 closed single"),
+        *(row(f"another {key} for {what}", lambda t, key=key, seqs=seqs: of_another(t, key, *seqs), "broken@14 closed single")
+          for key in ("task", "ctr", "obj", "ts")
+          for what, seqs in (("a line", [12]), ("the line after it", [13]), ("both lines of a block", [12, 13]))),
         row("modify and hash all again", lambda t: rehash(modified(t, 10)), "broken@16 closed single",
             with_anchor="broken@16 closed forked@19"),
         row("modify, hash all again and sign it with other keys", lambda t: rehash(modified(t, 10), OTHER, start=10),

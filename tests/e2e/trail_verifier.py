@@ -103,14 +103,18 @@ STRING = rb'"(?:[^"\\\x00-\x1f\x7f]|\\["\\]|\\u[0-9a-f]{4})*"'
 NUMBER = rb"(?:0|[1-9][0-9]*)"
 WORDS = {b"n": NUMBER, b"s": STRING, b"h": rb"[0-9a-f]{64}", b"g": rb"[0-9a-f]{128}", b"c": rb"[0-9a-f]{32}"}
 WORDS[b"a"] = rb'\[(?:(?:%(x)s,)*%(x)s)?\]' % {b"x": rb'\{"sink":%(s)s,"seq":%(n)s,"h":"%(h)s"\}' % WORDS}
+WORDS[b"t"] = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
 LINE_MAX = 1 << 20
 U64_MAX, PID_MAX = (1 << 64) - 1, (1 << 31) - 1
 START = b'{"lz":1,'
+LOG = re.compile((
+    rb'\{"lz":1,"ev":"(?P<ev>log)","seq":(?P<seq>%(n)s)(?P<middle>,"task":%(s)s,"ctr":%(s)s,"obj":%(s)s,'
+    rb'"ts":"(?P<ts>%(t)s)","chain":"(?P<chain>%(c)s)"),"d":\{(?P<members>.*)\}\}') % WORDS, re.DOTALL)
 RECORD = re.compile((
-    rb'\{"lz":1,"ev":"(?P<ev>[a-z0-9.-]+)","sev":(?:[0-9]|10),"seq":(?P<seq>%(n)s),"task":%(s)s,"ctr":%(s)s,'
+    rb'\{"lz":1,"ev":"(?P<ev>(?!log")[a-z0-9.-]+)","sev":(?:[0-9]|10),"seq":(?P<seq>%(n)s),"task":%(s)s,"ctr":%(s)s,'
     rb'"pid":(?P<pid>(?!-0)-?%(n)s),"exe":%(s)s,"obj":%(s)s,"act":%(s)s,'
-    rb'"ts":"(?P<ts>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)"'
-    rb'(?:,"chain":"(?P<chain>%(c)s)"(?:,"prev":"(?P<prev>[0-9a-f]{16})"(?P<hash>,"h":"(?P<h>%(h)s)"))?)?'
+    rb'"ts":"(?P<ts>%(t)s)"'
+    rb'(?:,"chain":"(?P<chain>%(c)s)","prev":"(?P<prev>[0-9a-f]{16})"(?P<hash>,"h":"(?P<h>%(h)s)"))?'
     rb',"d":(?P<d>\{.*\})\}') % WORDS, re.DOTALL)
 SIGNATURE = re.compile(rb'(?P<member>,"sig":"(?P<value>%(g)s)")\}\}\Z' % WORDS)
 
@@ -143,6 +147,7 @@ class Record:
         self.is_log = self.ev == "log"
         self.d = self.sig = None
         if self.is_log:
+            self.middle, self.members = match["middle"], match["members"]
             return
         self.prev, self.h = match["prev"].decode(), match["h"].decode()
         self.text = line[:match.start("hash")] + line[match.end("hash"):]
@@ -174,16 +179,31 @@ def read_line(line):
         line.decode("utf-8")
     except UnicodeDecodeError:
         return "malformed"
-    match = RECORD.fullmatch(line) if len(line) < LINE_MAX else None
+    if len(line) >= LINE_MAX:
+        return "malformed"
+    match = LOG.fullmatch(line)
+    if match:
+        return Record(line, match) if int(match["seq"]) <= U64_MAX else "malformed"
+    match = RECORD.fullmatch(line)
     if not match or int(match["seq"]) > U64_MAX or abs(int(match["pid"])) > PID_MAX:
         return "malformed"
     if match["chain"] is None:
         return "unchained"
-    if (match["h"] is None) != (match["ev"] == b"log"):
-        return "malformed"
     if match["ev"].decode() in SIGNED and not SIGNATURE.search(line):
         return "malformed"
     return Record(line, match)
+
+
+def pack(records):
+    """The text that a block of these log records hashes."""
+    text, before = b"", None
+    for record in records:
+        middle = b"" if record.middle == before else record.middle
+        text += b"".join(n.to_bytes(size, "big") for n, size in
+                         ((record.seq, 8), (len(middle), 4), (len(record.members), 4)))
+        text += middle + record.members
+        before = record.middle
+    return text
 
 
 # ---- Integrity ----
@@ -291,7 +311,7 @@ class Walk:
         self.open, self.is_open_known = record.seq + 1, True
         there = [self.logs[seq] for seq in sorted(s for s in self.logs if first <= s <= last and s < record.seq)]
         if all(rules.values()) and len(there) == self.log_places(first, last):
-            text = b"".join(r.line + b"\n" for r in there)
+            text = pack(there)
             self.must(d["bytes"] == len(text) and d["sha256"] == hashlib.sha256(text).hexdigest(), "log records")
         else:
             self.unvouched += len(there)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two targets in one, by the first byte. Bytes as a trail: what is taken apart can be put together
- * again byte for byte, and the verdicts agree with each other. Bytes as a list of edits of a whole
- * trail: whatever they change in a record is seen.
+ * Three targets in one, by the first byte. Bytes as a trail: what is taken apart can be put
+ * together again byte for byte, and the verdicts agree with each other. Bytes as a list of edits of
+ * a whole trail: whatever they change in a record is seen. Bytes as a text of the spool: what is
+ * unpacked can be packed again, and is the same.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "audit/packed.h"
 #include "audit/verify.h"
 #include "core/num.h"
 
@@ -90,18 +92,23 @@ static void make_whole(struct laz_buf *ret)
     const struct laz_chain_start start = {
             .task = "t", .ctr = "c", .boot = "b", .policy = "", .binary = "", .when = when};
     const struct laz_record event = {.ev = "x.y", .exe = "", .obj = "o", .act = "", .when = when};
-    const struct laz_record line = {.ev = "log", .exe = "", .obj = "", .act = "", .when = when};
+    const struct laz_record line = {.obj = "", .when = when};
     struct laz_chain *chain = NULL;
     struct laz_err err = {0};
+    struct laz_buf packed;
     laz_buf_init_heap(ret, 1U << 16);
-    require(laz_chain_open(&start, &chain, ret, &err) == 0);
+    laz_buf_init_heap(&packed, 1U << 16);
+    require(laz_chain_open(&start, &chain, &packed, &err) == 0);
     for (int i = 0; i < 3; i++) {
-        require(laz_chain_event(chain, &event, "\"n\":1", 5, ret, &err) == 0);
-        require(laz_chain_log(chain, &line, "\"msg\":\"m\"", 9, ret, &err) == 0);
-        require(laz_chain_checkpoint(chain, when, &no_anchors, ret, &err) == 0);
+        require(laz_chain_event(chain, &event, "\"n\":1", 5, &packed, &err) == 0);
+        require(laz_chain_log(chain, &line, "\"msg\":\"m\"", 9, &packed, &err) == 0);
+        require(laz_chain_log(chain, &line, "\"msg\":\"n\"", 9, &packed, &err) == 0);
+        require(laz_chain_checkpoint(chain, when, &no_anchors, &packed, &err) == 0);
     }
-    require(laz_chain_final(chain, when, 0, &no_anchors, ret, &err) == 0);
+    require(laz_chain_final(chain, when, 0, &no_anchors, &packed, &err) == 0);
+    require(laz_unpack_all(packed.data, packed.len, ret) == 1);
     laz_chain_free(chain);
+    laz_buf_done(&packed);
 }
 
 static size_t edit(char *text, size_t length, const uint8_t how[EDIT_SIZE])
@@ -173,10 +180,53 @@ static void check_edits(const uint8_t *data, size_t size)
     laz_buf_done(&whole);
 }
 
+/* ---- Bytes as a text of the spool ---- */
+
+static void check_packed(const char *text, size_t length)
+{
+    struct laz_unpacker unpacker;
+    struct laz_buf lines;
+    struct laz_buf all;
+    struct laz_buf again;
+    size_t at = 0;
+    int got = 1;
+    laz_unpack_init(&unpacker);
+    laz_buf_init_heap(&lines, 1U << 28);
+    laz_buf_init_heap(&all, 1U << 28);
+    laz_buf_init_heap(&again, 1U << 28);
+    while (at < length && got == 1) {
+        struct laz_packed_item item;
+        got = laz_unpack_next(&unpacker, text + at, length - at, &item);
+        size_t line_length = 0;
+        const char *line = got == 1 ? laz_unpack_line(&unpacker, &item, &line_length) : NULL;
+        require((got == 1) == (line != NULL));
+        if (line == NULL) {
+            break;
+        }
+        laz_buf_put(&lines, line, line_length);
+        require(!item.is_log || memmem(line, line_length, ",\"d\":{", 6) != NULL);
+        if (item.is_log) {
+            laz_packed_put(&again, &item.record);
+        } else {
+            laz_buf_put(&again, line, line_length);
+        }
+        at += item.size;
+        require(again.len == at && memcmp(again.data, text, at) == 0);
+    }
+    require(laz_unpack_all(text, length, &all) == got && all.len == lines.len);
+    require(all.len == 0 || memcmp(all.data, lines.data, all.len) == 0);
+    laz_unpack_done(&unpacker);
+    laz_buf_done(&lines);
+    laz_buf_done(&all);
+    laz_buf_done(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > 0 && data[0] == 'e') {
         check_edits(data + 1, size - 1);
+    } else if (size > 0 && data[0] == 'p') {
+        check_packed((const char *)data + 1, size - 1);
     } else if (size > 0) {
         check_trail((const char *)data, size);
     }

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 
+#include "audit/packed.h"
 #include "audit/verify.h"
 #include "core/num.h"
 
@@ -43,10 +44,9 @@ static void event(struct made *made)
     cr_assert_eq(laz_chain_event(made->chain, &record, "\"nr\":1", 6, &made->out, &made->err), 0);
 }
 
-static void log_line(struct made *made)
+static void log_line(struct made *made, const char *stream)
 {
-    const struct laz_record record = {
-            .ev = "log", .exe = "", .obj = "stdout", .act = "", .when = when};
+    const struct laz_record record = {.obj = stream, .when = when};
     cr_assert_eq(
             laz_chain_log(made->chain, &record, "\"msg\":\"hi\"", 10, &made->out, &made->err), 0);
 }
@@ -56,9 +56,15 @@ static void checkpoint(struct made *made)
     cr_assert_eq(laz_chain_checkpoint(made->chain, when, &no_anchors, &made->out, &made->err), 0);
 }
 
+/* What was made is lines from here on. */
 static void final(struct made *made)
 {
+    struct laz_buf lines;
     cr_assert_eq(laz_chain_final(made->chain, when, 7, &no_anchors, &made->out, &made->err), 0);
+    laz_buf_init_heap(&lines, 1U << 24);
+    cr_assert_eq(laz_unpack_all(made->out.data, made->out.len, &lines), 1);
+    laz_buf_done(&made->out);
+    made->out = lines;
 }
 
 static void end(struct made *made)
@@ -87,10 +93,12 @@ static void make_whole(struct made *made)
     begin(made, NULL);
     for (int i = 0; i < 5; i++) {
         event(made);
-        log_line(made);
+        log_line(made, "stdout");
+        log_line(made, "stdout");
     }
     checkpoint(made);
-    log_line(made);
+    log_line(made, "stdout");
+    log_line(made, "stderr");
     event(made);
     const struct laz_lost lost = {.count = 3, .bytes = 30, .why = "drop-newest"};
     cr_assert_eq(laz_chain_gap(made->chain, when, &lost, &made->out, &made->err), 0);
@@ -147,7 +155,7 @@ Test(chain, a_full_buffer_changes_nothing)
     struct made made = {0};
     begin(&made, NULL);
     event(&made);
-    log_line(&made);
+    log_line(&made, "stdout");
     char memory[64];
     struct laz_buf small;
     struct laz_err err = {0};

@@ -63,7 +63,7 @@ def levels():
             check(found, f"{event}: nothing decodes it")
             name, fields, body = found
             check_equal(name, "lazaret" if header else "lazaret-bare", f"the decoder of {event}")
-            check_equal(fields.get("id"), event, "its id")
+            check_equal(fields.get("id"), None if event == "log" else event, "its id")  # a line has fewer members
             check_equal(rules.judge(name, fields, body), (rule, level), f"{event} {more}")
 
 

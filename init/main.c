@@ -92,7 +92,7 @@ int main(int argc, char **argv, char **environment)
     pid1.trail.ctr = "";
     pid1.listener.fd = -1;
     laz_launch_init(&pid1.launch);
-    laz_shipping_init(&pid1.shipping);
+    laz_helpers_init(&pid1.helpers);
     bool shared = true;
     if (pid1.refusal.kind != LAZ_E_NONE ||
             laz_probe_open_files(&pid1.launch.probe, &pid1.refusal) < 0) {

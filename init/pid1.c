@@ -154,14 +154,16 @@ static void tell_end(struct laz_pid1 *pid1, int code)
         laz_trail_refusal(&pid1->trail, &pid1->refusal, code);
         return;
     }
-    if (pid1->shipping.is_lost) {
-        say(pid1->said_fd, &pid1->shipping.err);
+    const struct laz_helper *lost = laz_helpers_lost(&pid1->helpers);
+    if (lost != NULL) {
+        say(pid1->said_fd, &lost->err);
     }
     pid1->totals.denied = pid1->listener.denied;
     pid1->totals.held = pid1->listener.held_ever;
     laz_listener_finish(&pid1->listener, &pid1->trail);
     laz_trail_stop(&pid1->trail, code,
-            pid1->shipping.is_lost                 ? "audit-lost"
+            lost == &pid1->helpers.ship            ? "audit-lost"
+                    : lost != NULL                 ? "sense-lost"
                     : pid1->state.forced_code != 0 ? "flood.kill-after"
                     : pid1->state.forced           ? "forced"
                     : pid1->state.stop_requested   ? "stop-request"
@@ -174,13 +176,13 @@ static void do_exit(struct laz_pid1 *pid1, int code)
     pid1->done = true;
     pid1->exit_code = code;
     tell_end(pid1, code);
-    struct laz_shipping *shipping = &pid1->shipping;
-    if (shipping->is_finishing && (!shipping->is_flushed || shipping->undelivered > 0)) {
+    const struct laz_helper *ship = &pid1->helpers.ship;
+    if (pid1->helpers.is_finishing && (!ship->is_flushed || ship->undelivered > 0)) {
         struct laz_err err = {0};
         (void)laz_err_set(&err, LAZ_E_SINK, 0,
                 "%s within shutdown.flush; what is missing is in the spool",
-                shipping->is_flushed ? "some sink has not acknowledged everything"
-                                     : "the trail was not closed");
+                ship->is_flushed ? "some sink has not acknowledged everything"
+                                 : "the trail was not closed");
         say(pid1->said_fd, &err);
     }
 }
@@ -230,7 +232,7 @@ static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
         break;
     case LAZ_DO_FLUSH:
         tell_end(pid1, action->code);
-        laz_shipping_finish(&pid1->shipping, action->code, laz_pid1_now_ns());
+        laz_helpers_finish(&pid1->helpers, action->code, laz_pid1_now_ns());
         break;
     case LAZ_DO_EXIT:
         do_exit(pid1, action->code);
@@ -328,6 +330,7 @@ enum {
     POLL_LISTENER,
     POLL_LAUNCHER,
     POLL_SHIP,
+    POLL_SENSE,
     POLL_COUNT
 };
 
@@ -350,7 +353,7 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
     uint64_t due_ns = 0;
     sooner(&due_ns, pid1->state.deadline_ns);
     sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
-    sooner(&due_ns, laz_shipping_due_ns(&pid1->shipping));
+    sooner(&due_ns, laz_helpers_due_ns(&pid1->helpers));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
         sooner(&due_ns, pid1->start_deadline_ns);
         if (waits_for_gate(pid1)) {
@@ -368,8 +371,9 @@ static void wait_for_world(
 {
     fds[POLL_SIGNALS] = (struct pollfd){.fd = pid1->signal_fd, .events = POLLIN};
     fds[POLL_LISTENER] = (struct pollfd){.fd = pid1->launch.listener, .events = POLLIN};
-    fds[POLL_LAUNCHER] = (struct pollfd){.fd = pid1->shipping.launcher_chan, .events = POLLIN};
-    fds[POLL_SHIP] = (struct pollfd){.fd = pid1->shipping.chan, .events = POLLIN};
+    fds[POLL_LAUNCHER] = (struct pollfd){.fd = pid1->helpers.launcher_chan, .events = POLLIN};
+    fds[POLL_SHIP] = (struct pollfd){.fd = pid1->helpers.ship.chan, .events = POLLIN};
+    fds[POLL_SENSE] = (struct pollfd){.fd = pid1->helpers.sense.chan, .events = POLLIN};
     uint64_t due_ns = next_due(pid1, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
     struct timespec timeout = {
@@ -397,34 +401,41 @@ static void turn_listener(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
-/* What the helper's state means for the start, the run and the end. */
-static void turn_shipping(struct laz_pid1 *pid1, uint64_t now_ns)
+/* Before the workload runs it is a refusal; later it ends the run, by name. */
+static void on_lost(struct laz_pid1 *pid1, const struct laz_helper *lost, uint64_t now_ns)
 {
-    struct laz_shipping *shipping = &pid1->shipping;
-    if (shipping->image == NULL) {
+    if (pid1->state.phase < LAZ_PHASE_RUNNING || pid1->refusal.kind != LAZ_E_NONE) {
+        (void)laz_err_set(&pid1->refusal, lost->err.kind, 0, "%s", lost->err.message);
+        pid1->state.ships = pid1->state.ships && lost != &pid1->helpers.ship;
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    const struct laz_event event = {
+            .type = lost == &pid1->helpers.ship ? LAZ_EVENT_AUDIT_LOST : LAZ_EVENT_SENSE_LOST};
+    laz_pid1_event(pid1, &event, now_ns);
+}
+
+/* What the helpers' state means for the start, the run and the end. */
+static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_helpers *helpers = &pid1->helpers;
+    if (!laz_helpers_exist(helpers)) {
         return; /* before the call: its frame is three pages, which would be resident for ever */
     }
-    laz_shipping_turn(shipping, now_ns);
+    laz_helpers_turn(helpers, now_ns);
     if (pid1->done) {
         return;
     }
-    if (shipping->is_lost && pid1->state.ships) {
-        const struct laz_event event = {.type = LAZ_EVENT_AUDIT_LOST};
-        bool before = pid1->state.phase < LAZ_PHASE_RUNNING;
-        if (before || pid1->refusal.kind != LAZ_E_NONE) {
-            (void)laz_err_set(&pid1->refusal, shipping->err.kind, 0, "%s", shipping->err.message);
-            pid1->state.ships = false;
-            laz_pid1_refuse(pid1, now_ns);
-        } else {
-            laz_pid1_event(pid1, &event, now_ns);
-        }
-    } else if (shipping->is_flushed) {
+    const struct laz_helper *lost = laz_helpers_lost(helpers);
+    if (lost != NULL && pid1->state.ships) {
+        on_lost(pid1, lost, now_ns);
+    } else if (helpers->ship.is_flushed) {
         const struct laz_event event = {.type = LAZ_EVENT_FLUSHED};
         laz_pid1_event(pid1, &event, now_ns);
-    } else if (pid1->state.phase == LAZ_PHASE_SETUP && shipping->is_ready &&
+    } else if (pid1->state.phase == LAZ_PHASE_SETUP && laz_helpers_are_ready(helpers) &&
             pid1->launch.pid == 0) {
         laz_pid1_start_workload(pid1, now_ns);
-    } else if (pid1->gate_waits && shipping->is_acked) {
+    } else if (pid1->gate_waits && helpers->ship.is_acked) {
         laz_pid1_take_signals(pid1, now_ns);
         if (!pid1->done && pid1->state.phase == LAZ_PHASE_STARTING) {
             laz_pid1_open_gate(pid1, now_ns);
@@ -453,7 +464,7 @@ static void loop(struct laz_pid1 *pid1)
             laz_pid1_turn_start(pid1, now_ns);
         }
         busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
-        turn_shipping(pid1, now_ns); /* after its end may have been seen */
+        turn_helpers(pid1, now_ns); /* after its end may have been seen */
         laz_listener_expire(&pid1->listener, &pid1->trail, now_ns);
         if (!pid1->done && pid1->state.deadline_ns != 0 && pid1->state.deadline_ns <= now_ns) {
             const struct laz_event timeout = {.type = LAZ_EVENT_TIMEOUT};

@@ -8,10 +8,10 @@
 
 #include <linux/audit.h>
 
+#include "init/helpers.h"
 #include "init/launch.h"
 #include "init/listener.h"
 #include "init/options.h"
-#include "init/shipping.h"
 #include "init/step.h"
 #include "init/trail.h"
 
@@ -36,7 +36,7 @@ struct laz_pid1 {
     struct laz_launch launch;
     struct laz_listener listener;
     struct laz_trail trail;
-    struct laz_shipping shipping;
+    struct laz_helpers helpers;
     bool end_told; /* the record of the end is written */
     int said_fd;   /* where errors are said: standard error as it was */
     laz_degraded degraded;

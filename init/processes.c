@@ -64,7 +64,7 @@ static void signal_children(struct laz_pid1 *pid1, int signal_number)
     struct children children;
     read_children(pid1, &children);
     for (pid_t pid = 0; next_child(&children, &pid);) {
-        if (pid != pid1->launch.pid && !laz_shipping_owns(&pid1->shipping, pid)) {
+        if (pid != pid1->launch.pid && !laz_helpers_own(&pid1->helpers, pid)) {
             (void)kill(pid, signal_number);
         }
     }
@@ -75,14 +75,14 @@ static bool only_helpers(const struct laz_pid1 *pid1)
 {
     bool drains =
             pid1->state.phase == LAZ_PHASE_DRAINING || pid1->state.phase == LAZ_PHASE_DRAIN_KILLED;
-    if (!drains || pid1->shipping.image == NULL || pid1->shipping.is_starting) {
+    if (!drains || !laz_helpers_exist(&pid1->helpers) || laz_helpers_are_starting(&pid1->helpers)) {
         return false;
     }
     struct children children;
     read_children(pid1, &children);
     bool only = children.known;
     for (pid_t pid = 0; only && next_child(&children, &pid);) {
-        only = laz_shipping_owns(&pid1->shipping, pid);
+        only = laz_helpers_own(&pid1->helpers, pid);
     }
     return only;
 }
@@ -97,7 +97,7 @@ static bool has_children(void)
 
 void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number)
 {
-    if (!pid1->is_pid1 || pid1->shipping.image != NULL) { /* our helpers are to live on */
+    if (!pid1->is_pid1 || laz_helpers_exist(&pid1->helpers)) { /* our helpers are to live on */
         signal_children(pid1, signal_number);
         return;
     }
@@ -191,10 +191,13 @@ static void setup_ended(struct laz_pid1 *pid1, int status, uint64_t now_ns)
 
 static void child_ended(struct laz_pid1 *pid1, pid_t pid, int status, uint64_t now_ns)
 {
+    struct laz_helper_end end = {0};
     if (pid == pid1->setup_pid) {
         setup_ended(pid1, status, now_ns);
-    } else if (laz_shipping_ended(&pid1->shipping, pid, status, now_ns)) {
-        laz_trail_helper(&pid1->trail, pid, &pid1->shipping.err);
+    } else if (laz_helpers_ended(&pid1->helpers, pid, status, now_ns, &end)) {
+        if (end.why != NULL) {
+            laz_trail_helper(&pid1->trail, pid, &end);
+        }
     } else {
         pid1->totals.reaped++;
     }
@@ -243,7 +246,7 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
 bool laz_pid1_reap(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     if (pid1->state.phase == LAZ_PHASE_DRAIN_KILLED &&
-            (!pid1->is_pid1 || pid1->shipping.image != NULL)) {
+            (!pid1->is_pid1 || laz_helpers_exist(&pid1->helpers))) {
         signal_children(pid1, SIGKILL); /* those that were reparented to us since the last turn */
     }
     for (unsigned i = 0; i < LAZ_REAP_TURN_MAX && !pid1->done; i++) {

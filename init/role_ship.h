@@ -106,6 +106,7 @@ struct laz_ship_ledger {
     bool is_stuck;     /* the spool does not take the batch: nothing more is made until it does */
     bool is_final;     /* the final record is in the spool */
     bool has_start;    /* the batch has the record of the start */
+    uint64_t refused;  /* lines of a helper that it may not say */
     uint64_t dropped_count;
     uint64_t dropped_bytes;
     uint64_t generation;
@@ -135,6 +136,13 @@ LAZ_MUST_CHECK int laz_ship_ledger_begin(struct laz_ship *ship, struct laz_err *
 void laz_ship_ledger_turn(struct laz_ship *ship);
 /* Gap, checkpoint, final record: true once they are in the spool and synced. */
 bool laz_ship_ledger_finish(struct laz_ship *ship);
+
+/* ---- role_ship_events.c: what init and sense say ---- */
+
+/* Of this stream, into the batch. */
+void laz_ship_events_make(struct laz_ship *ship, enum laz_stream id);
+/* Lines of a helper that it may not say: counted in a record. */
+void laz_ship_events_tell_refused(struct laz_ship *ship);
 
 /* ---- role_ship_feed.c: one sink each ---- */
 

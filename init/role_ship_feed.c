@@ -16,8 +16,8 @@
 #define TROUBLE_MAX 1024 /* why a sink is down, escaped */
 
 /* What looks wrong, rather than what was done. Everything of such a name. */
-static const char *const ids_events[] = {
-        "seccomp.", "exec.", "net.", "fim.", "cred.", "proc.", "signal.", "stop."};
+static const char *const ids_events[] = {"seccomp.", "exec.", "net.", "fim.", "cred.", "proc.",
+        "signal.", "stop.", "sense.", "helper."};
 
 struct label {
     bool is_log;

@@ -264,42 +264,11 @@ static void drop_line(struct laz_ship_ledger *ledger, size_t bytes)
     ledger->dropped_bytes += bytes;
 }
 
-static bool make_event(struct laz_ship *ship, const char *line, size_t length)
-{
-    static const char start[] = "{\"lz\":1,\"ev\":\"init.start\"";
-    struct laz_ship_ledger *ledger = &ship->ledger;
-    struct laz_err err = {0};
-    if (laz_chain_adopt(ledger->chain, line, length, &ledger->batch, &err) < 0) {
-        return err.kind != LAZ_E_MEMORY; /* what is no record of init's is not from init */
-    }
-    ledger->has_start = ledger->has_start ||
-            (length > sizeof(start) && memcmp(line, start, sizeof(start) - 1) == 0);
-    ledger->batch_urgent = true;
-    return true;
-}
-
-static void make_events(struct laz_ship *ship)
-{
-    struct laz_ship_stream *stream = &ship->streams[LAZ_STREAM_EVENTS];
-    size_t length = 0;
-    const char *window = laz_ship_stream_window(stream, &length);
-    while (length > 0 && ship->ledger.batch.len < LAZ_SHIP_BATCH) {
-        const char *feed = memchr(window, '\n', length);
-        size_t line = feed == NULL ? length : (size_t)(feed - window);
-        if ((feed == NULL && line < LAZ_RECORD_MAX) || !make_event(ship, window, line)) {
-            break;
-        }
-        line += feed == NULL ? 0 : 1;
-        stream->framed += line;
-        window += line;
-        length -= line;
-    }
-}
-
 static const char *const stream_names[LAZ_STREAM_COUNT] = {
         [LAZ_STREAM_EVENTS] = "events",
         [LAZ_STREAM_STDOUT] = "stdout",
         [LAZ_STREAM_STDERR] = "stderr",
+        [LAZ_STREAM_SENSE] = "sense",
 };
 
 static void make_line(struct laz_ship *ship, const struct laz_ship_stream *stream,
@@ -358,7 +327,7 @@ static void make_start(struct laz_ship *ship)
 {
     if (ship->state->start_at == 0 && !ship->ledger.has_start) {
         (void)laz_ship_stream_take(&ship->streams[LAZ_STREAM_EVENTS]);
-        make_events(ship);
+        laz_ship_events_make(ship, LAZ_STREAM_EVENTS);
     }
 }
 
@@ -370,7 +339,9 @@ void laz_ship_ledger_turn(struct laz_ship *ship)
         make_start(ship);
         make_lines(ship, &ship->streams[LAZ_STREAM_STDOUT]);
         make_lines(ship, &ship->streams[LAZ_STREAM_STDERR]);
-        make_events(ship);
+        laz_ship_events_make(ship, LAZ_STREAM_EVENTS);
+        laz_ship_events_make(ship, LAZ_STREAM_SENSE);
+        laz_ship_events_tell_refused(ship);
         again = ledger->batch.len >= LAZ_SHIP_BATCH;
         if (ledger->batch.len == 0 || !commit(ship)) {
             break;
@@ -464,7 +435,7 @@ static void shed(struct laz_ship *ship)
         }
     }
     laz_ship_note(ship, "spool.error", 8, "spool", "refused", "");
-    make_events(ship);
+    laz_ship_events_make(ship, LAZ_STREAM_EVENTS);
     stick(ship);
 }
 

@@ -240,13 +240,13 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     struct laz_ship_stream *stream = context;
     (void)fd;
     (void)what;
-    if (stream->id == LAZ_STREAM_EVENTS) { /* what was written before it comes before it */
+    if (!laz_stream_is_workloads(stream->id)) { /* what was written before it comes before it */
         (void)laz_ship_stream_take(&stream->ship->streams[LAZ_STREAM_STDOUT]);
         (void)laz_ship_stream_take(&stream->ship->streams[LAZ_STREAM_STDERR]);
         (void)laz_ship_stream_take(stream);
         laz_ship_ledger_turn(stream->ship);
     }
-    if (stream->id != LAZ_STREAM_EVENTS || room(stream) == 0) {
+    if (laz_stream_is_workloads(stream->id) || room(stream) == 0) {
         nap(stream, 0); /* full: what is readable would wake us again at once */
     } else {
         (void)event_add(stream->readable, NULL);
@@ -297,7 +297,7 @@ int laz_ship_stream_rewound(struct laz_ship_stream *stream, struct laz_err *err)
             .multiline_start = config->multiline_start,
             .redactor = stream->ship->ledger.redactor,
     };
-    if (stream->id == LAZ_STREAM_EVENTS || stream->pipe < 0) {
+    if (!laz_stream_is_workloads(stream->id) || stream->pipe < 0) {
         return 0;
     }
     laz_lines_free(stream->lines);
@@ -321,7 +321,7 @@ int laz_ship_stream_open(struct laz_ship *ship, enum laz_stream id, int output, 
     }
     stream->passed = stream->passing = stream->taken;
     stream->passed_ns = laz_ship_now_ns();
-    if (output >= 0 && id != LAZ_STREAM_EVENTS) {
+    if (output >= 0 && laz_stream_is_workloads(id)) {
         stream->passed = stream->passing = ship->state->passed[id];
         return open_output(stream, output, err);
     }

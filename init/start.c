@@ -38,22 +38,22 @@ void laz_pid1_open_children(struct laz_pid1 *pid1)
 }
 
 /* Everything but the workload: it needs the sinks first. */
-static int begin_shipping(struct laz_pid1 *pid1)
+static int begin_helpers(struct laz_pid1 *pid1)
 {
     if (pid1->options.events != NULL) {
         return laz_err_set(&pid1->refusal, LAZ_E_USAGE, 0,
                 "--events: the policy has sinks, and events go there");
     }
-    if (laz_shipping_begin(&pid1->shipping, &pid1->image, pid1->argv, &pid1->refusal) < 0) {
+    if (laz_helpers_begin(&pid1->helpers, &pid1->image, pid1->argv, &pid1->refusal) < 0) {
         return -1;
     }
     laz_pid1_open_children(pid1);
     pid1->state.ships = true;
     laz_fd_close(&pid1->trail.fd);
-    pid1->trail.fd = laz_shipping_events(&pid1->shipping);
-    pid1->said_fd = pid1->shipping.outputs[LAZ_STREAM_STDERR];
+    const struct laz_shipping *shipping = &pid1->helpers.shipping;
+    pid1->trail.fd = laz_shipping_events(shipping);
+    pid1->said_fd = shipping->outputs[LAZ_STREAM_STDERR];
     pid1->degraded &= ~LAZ_DEGRADED_BIT(SHARED_STREAM);
-    const struct laz_shipping *shipping = &pid1->shipping;
     bool is_uncaptured = pid1->image.capture && !shipping->captures;
     bool is_small = shipping->pipe_bytes < pid1->image.pipe_bytes;
     pid1->degraded |= pid1->launch.probe.uid != 0 ? LAZ_DEGRADED_BIT(HELPER_USER) : 0;
@@ -92,7 +92,7 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
     if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
             laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
-            (pid1->image.ships && begin_shipping(pid1) < 0)) {
+            (pid1->image.ships && begin_helpers(pid1) < 0)) {
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
@@ -111,8 +111,9 @@ static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
         return false;
     }
     pid1->degraded |= laz_launch_degraded(launch);
+    pid1->degraded |= pid1->helpers.sense.is_lost ? LAZ_DEGRADED_BIT(SENSE) : 0;
     if (laz_launch_part()) {
-        laz_shipping_part(&pid1->shipping);
+        laz_shipping_part(&pid1->helpers.shipping);
     } else {
         pid1->degraded |= LAZ_DEGRADED_BIT(STREAMS);
     }
@@ -164,7 +165,7 @@ static void at_gate(struct laz_pid1 *pid1, uint64_t now_ns)
     if (!may_start(pid1, now_ns)) {
         return;
     }
-    pid1->gate_waits = pid1->image.ships && pid1->image.start_acked && !pid1->shipping.is_acked;
+    pid1->gate_waits = pid1->image.ships && pid1->image.start_acked && !pid1->helpers.ship.is_acked;
     if (pid1->gate_waits) {
         pid1->start_deadline_ns = now_ns + pid1->image.start_wait_ms * NS_PER_MS;
     } else {
@@ -212,6 +213,11 @@ void laz_pid1_turn_start(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
+static bool waits_for_helpers(const struct laz_pid1 *pid1)
+{
+    return laz_helpers_exist(&pid1->helpers) && !laz_helpers_are_ready(&pid1->helpers);
+}
+
 void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     if (pid1->done || pid1->state.phase >= LAZ_PHASE_RUNNING || now_ns < pid1->start_deadline_ns) {
@@ -222,8 +228,9 @@ void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
                 "no acknowledgement of the start from every required sink within %u ms",
                 pid1->image.start_wait_ms);
     }
-    const char *where = pid1->setup_pid > 0                            ? "lazaret-setup"
-            : pid1->shipping.image != NULL && !pid1->shipping.is_ready ? "lazaret-helper ship"
+    const char *where = pid1->setup_pid > 0                           ? "lazaret-setup"
+            : waits_for_helpers(pid1) && !pid1->helpers.ship.is_ready ? "lazaret-helper ship"
+            : waits_for_helpers(pid1)                                 ? "lazaret-helper sense"
             : pid1->launch.page != NULL
             ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
             : "start";

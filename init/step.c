@@ -343,6 +343,9 @@ void laz_step(struct laz_state *state, const struct laz_image *image, const stru
     case LAZ_EVENT_KILL_AFTER:
         end_by_policy(state, LAZ_E_KILLED_BY_POLICY, now_ns, ret);
         break;
+    case LAZ_EVENT_SENSE_LOST:
+        end_by_policy(state, LAZ_E_SENSE, now_ns, ret);
+        break;
     case LAZ_EVENT_FLUSHED:
         if (state->phase == LAZ_PHASE_FLUSHING) {
             leave(state, ret);

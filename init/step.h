@@ -54,6 +54,7 @@ enum laz_event_type {
     LAZ_EVENT_KILL_AFTER,   /* too many refused calls */
     LAZ_EVENT_FLUSHED,      /* the trail is closed and delivered */
     LAZ_EVENT_AUDIT_LOST,   /* the trail cannot be kept any more */
+    LAZ_EVENT_SENSE_LOST,   /* nobody watches any more, and the policy wants somebody to */
     LAZ_EVENT_COUNT
 };
 

@@ -16,6 +16,7 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/num.h"
+#include "init/helpers.h"
 #include "policy/tables/sysname.h"
 
 #define LISTS_END 3600 /* lists stop here, so that a start record always fits */
@@ -220,12 +221,12 @@ void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int e
     write_or_count(trail, &json);
 }
 
-void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_err *why)
+void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_helper_end *end)
 {
     LAZ_TRAIL_BEGIN(trail, json, .ev = "helper.exit", .severity = 6, .pid = pid, .exe = "",
-            .obj = "ship", .act = "restarted");
-    laz_json_string(&json, "error", laz_err_name(why->kind));
-    laz_json_string(&json, "message", why->message);
+            .obj = laz_role_name(end->role), .act = end->is_lost ? "lost" : "restarted");
+    laz_json_string(&json, "error", laz_err_name(end->why->kind));
+    laz_json_string(&json, "message", end->why->message);
     write_or_count(trail, &json);
 }
 

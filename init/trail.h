@@ -12,6 +12,8 @@
 #include "core/record.h"
 #include "init/launch.h"
 
+struct laz_helper_end;
+
 struct laz_trail {
     int fd; /* owned; -1 = no stream */
     uint64_t seq;
@@ -72,8 +74,8 @@ struct laz_exit_note {
 
 void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note);
 
-/* One of our own processes has ended, and is started again. */
-void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_err *why);
+/* One of our own processes has ended. */
+void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_helper_end *end);
 
 struct laz_totals {
     uint64_t denied;

@@ -46,7 +46,8 @@
     X(TERMINAL, "terminal-kept", "the terminal could not be handed to the workload")               \
     X(HELPER_USER, "helper-shares-user", "lazaret-init is not root: helpers run as its own user")  \
     X(UNCAPTURED, "terminal-not-captured", "standard output is a terminal, and is not recorded")   \
-    X(PIPE_SMALL, "pipes-small", "the kernel granted smaller pipes than logs.pipe-size")
+    X(PIPE_SMALL, "pipes-small", "the kernel granted smaller pipes than logs.pipe-size")           \
+    X(SENSE, "sense-absent", "lazaret-helper sense did not come up, and is tried again")
 
 #define LAZ_DEGRADATION_NAME_MAX 28 /* bytes, NUL included */
 

@@ -103,6 +103,10 @@ static int fill_sense(struct laz_image *image, const struct laz_policy *policy,
     }
     image->sense = (const uint8_t *)sense->data;
     image->sense_length = (uint32_t)sense->len;
+    for (size_t i = 0; i < LAZ_DETECTOR_COUNT; i++) {
+        image->sense_required =
+                image->sense_required || policy->sensing.config.level[i] == LAZ_LEVEL_REQUIRED;
+    }
     return 0;
 }
 

@@ -16,13 +16,22 @@
 #define LAZ_ROLES(X)                                                                               \
     X(INIT, "init")                                                                                \
     X(LAUNCH, "launch")                                                                            \
-    X(SHIP, "ship")
+    X(SHIP, "ship")                                                                                \
+    X(SENSE, "sense")
 
 enum laz_role {
 #define X(id, name) LAZ_ROLE_##id,
     LAZ_ROLES(X)
 #undef X
     LAZ_ROLE_COUNT
+};
+
+/* Sets of roles, for msg.def: bit n is enum value n. */
+enum laz_roles {
+#define X(id, name) LAZ_ROLES_##id = 1 << LAZ_ROLE_##id,
+    LAZ_ROLES(X)
+#undef X
+    LAZ_ROLES_HELPER = LAZ_ROLES_SHIP | LAZ_ROLES_SENSE
 };
 
 const char *laz_role_name(enum laz_role role);
@@ -34,13 +43,19 @@ enum laz_message_type {
     LAZ_MESSAGE_COUNT
 };
 
-/* The streams that `ship` reads. */
+/* The streams that `ship` reads. A spool that is older knows them by these numbers. */
 enum laz_stream {
     LAZ_STREAM_EVENTS, /* lines of init's own: core/record.h */
     LAZ_STREAM_STDOUT,
     LAZ_STREAM_STDERR,
+    LAZ_STREAM_SENSE, /* lines of sense's */
     LAZ_STREAM_COUNT
 };
+
+static inline bool laz_stream_is_workloads(enum laz_stream stream)
+{
+    return stream == LAZ_STREAM_STDOUT || stream == LAZ_STREAM_STDERR;
+}
 
 /* A message that has been received. Descriptors are owned by whoever received it. */
 struct laz_message {

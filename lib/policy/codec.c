@@ -165,6 +165,7 @@ static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
     laz_buf_put(buf, image->ship, image->ship_length);
     put_u32(buf, image->sense_length);
     laz_buf_put(buf, image->sense, image->sense_length);
+    put_u8(buf, image->sense_required);
 }
 
 /* Fill in what the header knows only at the end. */
@@ -438,6 +439,7 @@ static void take_shipping(struct cursor *in, struct laz_image *image)
     image->ship = take(in, image->ship_length);
     image->sense_length = take_below(in, 4, LAZ_IMAGE_SENSE_MAX, "what sense is told is too long");
     image->sense = take(in, image->sense_length);
+    image->sense_required = take_bool(in);
 }
 
 static void take_body(struct cursor *in, struct laz_image *image)

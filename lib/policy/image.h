@@ -124,6 +124,7 @@ struct laz_image {
     uint32_t ship_length;
     const uint8_t *sense;  /* borrowed: for laz_sense_decode, in lazaret-helper */
     uint32_t sense_length; /* 0: there is no such helper */
+    bool sense_required;   /* nothing runs without it */
 };
 
 /* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */

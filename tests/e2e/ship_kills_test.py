@@ -92,7 +92,7 @@ def killed_starting():
             number = inner_number(run, before)
             with Injector(world.pid("launch"), call, n, follow=True):
                 os.kill(before, fence.KILL)
-                time.sleep(0.35)
+                time.sleep(1.2)  # the pause before it is started again grows up to a second
             if inner_number(run, world.ready()) > number + 1:  # nobody else forks in there
                 fired.append(call)
         world.ready()

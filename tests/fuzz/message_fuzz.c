@@ -13,11 +13,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct {
-    enum laz_role from;
-    enum laz_role to;
+    unsigned from; /* sets of roles */
+    unsigned to;
     size_t n_fds;
 } catalogue[] = {
-#define LAZ_MESSAGE(id, from, to, fds, says) {LAZ_ROLE_##from, LAZ_ROLE_##to, fds},
+#define LAZ_MESSAGE(id, from, to, fds, says) {LAZ_ROLES_##from, LAZ_ROLES_##to, fds},
 #include "ipc/msg.def"
 #undef LAZ_MESSAGE
 };
@@ -79,8 +79,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (laz_message_parse(bytes, length, n_fds, (struct laz_route){from, to}, &message, &err) ==
             0) {
         struct laz_buf again;
-        require(message.type < LAZ_MESSAGE_COUNT && catalogue[message.type].from == from &&
-                catalogue[message.type].to == to && catalogue[message.type].n_fds == n_fds);
+        require(message.type < LAZ_MESSAGE_COUNT &&
+                (catalogue[message.type].from >> from & 1) != 0 &&
+                (catalogue[message.type].to >> to & 1) != 0 &&
+                catalogue[message.type].n_fds == n_fds);
         require(message.fields == bytes + LAZ_MESSAGE_HEADER &&
                 message.length == length - LAZ_MESSAGE_HEADER);
         laz_buf_init_fixed(&again, memory, sizeof(memory));

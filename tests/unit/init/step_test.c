@@ -67,6 +67,7 @@ static const struct laz_event events[] = {
         {.type = LAZ_EVENT_KILL_AFTER},
         {.type = LAZ_EVENT_FLUSHED},
         {.type = LAZ_EVENT_AUDIT_LOST},
+        {.type = LAZ_EVENT_SENSE_LOST},
 };
 
 #define N_EVENTS (sizeof(events) / sizeof(events[0]))

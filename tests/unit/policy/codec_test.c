@@ -86,6 +86,7 @@ static struct laz_image make_image(void)
             .ship_length = 4,
             .sense = (const uint8_t *)"c\0d",
             .sense_length = 3,
+            .sense_required = true,
     };
     for (size_t i = 0; i < sizeof(image.source_digest); i++) {
         image.source_digest[i] = (uint8_t)(i + 1);
@@ -188,6 +189,7 @@ Test(image_codec, reads_back_every_field)
     cr_assert_eq(out.ship_length, in.ship_length);
     cr_expect_eq(memcmp(out.ship, in.ship, in.ship_length), 0);
     cr_assert_eq(out.sense_length, in.sense_length);
+    cr_expect_eq(out.sense_required, in.sense_required);
     cr_expect_eq(memcmp(out.sense, in.sense, in.sense_length), 0);
 }
 
@@ -205,8 +207,8 @@ Test(image_codec, says_nothing_of_shipping_where_there_is_none)
     cr_expect(!out.ships && !out.capture && !out.start_acked);
     cr_expect(out.spool_dir == NULL && out.ship == NULL && out.sense == NULL);
     cr_expect_eq(out.flush_ms, in.flush_ms);
-    /* three booleans, two numbers, the string, and two lengths with what they count */
-    cr_expect_eq(with.length - without.length, 3 + 8 + 11 + 4 + 4 + 4 + 3);
+    /* four booleans, two numbers, the string, and two lengths with what they count */
+    cr_expect_eq(with.length - without.length, 4 + 8 + 11 + 4 + 4 + 4 + 3);
 }
 
 Test(image_codec, walks_strings_and_paths)

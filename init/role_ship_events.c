@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What init and sense say, from their rings into the chain. Each may say its own events and nobody
+ * else's; nothing of it is believed beyond its form.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/record.h"
+#include "init/role_ship.h"
+#include "sense/events.h"
+
+static bool make_event(struct laz_ship *ship, const char *line, size_t length)
+{
+    static const char start[] = "{\"lz\":1,\"ev\":\"init.start\"";
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_err err = {0};
+    if (laz_chain_adopt(ledger->chain, line, length, &ledger->batch, &err) < 0) {
+        return err.kind != LAZ_E_MEMORY; /* what is no record of init's is not from init */
+    }
+    ledger->has_start = ledger->has_start ||
+            (length > sizeof(start) && memcmp(line, start, sizeof(start) - 1) == 0);
+    ledger->batch_urgent = true;
+    return true;
+}
+
+/* Taken over, sense still does not speak for init. */
+static bool may_say(const struct laz_ship_stream *stream, const char *line, size_t length)
+{
+    static const char start[] = "{\"lz\":1,\"ev\":\"";
+    const size_t skip = sizeof(start) - 1;
+    if (stream->id == LAZ_STREAM_EVENTS) {
+        return true;
+    }
+    const char *end = length > skip && memcmp(line, start, skip) == 0
+            ? memchr(line + skip, '"', length - skip)
+            : NULL;
+    return end != NULL && laz_sense_event_find(line + skip, (size_t)(end - line) - skip) != NULL;
+}
+
+void laz_ship_events_make(struct laz_ship *ship, enum laz_stream id)
+{
+    struct laz_ship_stream *stream = &ship->streams[id];
+    size_t length = 0;
+    const char *window = laz_ship_stream_window(stream, &length);
+    while (length > 0 && ship->ledger.batch.len < LAZ_SHIP_BATCH) {
+        const char *feed = memchr(window, '\n', length);
+        size_t line = feed == NULL ? length : (size_t)(feed - window);
+        if (feed == NULL && line < LAZ_RECORD_MAX) {
+            break;
+        }
+        if (!may_say(stream, window, line)) {
+            ship->ledger.refused++; /* and the loop says so, when it is back */
+        } else if (!make_event(ship, window, line)) {
+            break;
+        }
+        line += feed == NULL ? 0 : 1;
+        stream->framed += line;
+        window += line;
+        length -= line;
+    }
+}
+
+void laz_ship_events_tell_refused(struct laz_ship *ship)
+{
+    char members[64];
+    uint64_t refused = ship->ledger.refused;
+    if (refused == 0) {
+        return;
+    }
+    ship->ledger.refused = 0;
+    (void)snprintf(members, sizeof(members), "\"count\":%" PRIu64, refused);
+    laz_ship_note(ship, "helper.refused", 8, "sense", "dropped", members);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * PID 1's patience with a helper, without one: what is due when, and when it is over.
+ */
+#include "init/helper.h"
+
+#include <criterion/criterion.h>
+
+#define NOW    UINT64_C(5000000000)
+#define MS     UINT64_C(1000000)
+#define MINUTE (LAZ_HELPER_ABSENT_MAX_MS * MS)
+
+/* One that was ready once, and that nothing runs without. */
+static struct laz_helper needed_one(void)
+{
+    struct laz_helper helper;
+    laz_helper_init(&helper, LAZ_ROLE_SHIP, LAZ_E_AUDIT);
+    helper.is_needed = helper.was_ever_ready = true;
+    return helper;
+}
+
+Test(helper, waits_for_nothing_while_one_is_ready)
+{
+    struct laz_helper helper = needed_one();
+    cr_assert_eq(laz_helper_due_ns(&helper), 0);
+    laz_helper_check(&helper, NOW + 10 * MINUTE);
+    cr_assert_not(helper.is_lost);
+}
+
+Test(helper, is_lost_when_none_is_ready_for_a_minute)
+{
+    struct laz_helper helper = needed_one();
+    helper.pid = 77; /* lives, and says nothing */
+    helper.absent_ns = NOW;
+    cr_assert_eq(laz_helper_due_ns(&helper), NOW + MINUTE);
+    laz_helper_check(&helper, NOW + MINUTE - 1);
+    cr_assert_not(helper.is_lost);
+    laz_helper_check(&helper, NOW + MINUTE);
+    cr_assert(helper.is_lost);
+    cr_assert_eq(helper.err.kind, LAZ_E_AUDIT);
+    cr_assert_str_eq(helper.err.message, "lazaret-helper has not come back");
+    cr_assert_eq(laz_helper_due_ns(&helper), 0, "and nothing more is due");
+}
+
+Test(helper, that_is_not_needed_is_tried_for_ever)
+{
+    struct laz_helper helper = needed_one();
+    helper.is_needed = false;
+    helper.absent_ns = NOW;
+    laz_helper_check(&helper, NOW + MINUTE);
+    cr_assert(helper.is_lost);
+    cr_assert_eq(laz_helper_due_ns(&helper), NOW + 2 * MINUTE);
+    laz_helper_ended(&helper, 1 << 8, true, NOW + MINUTE + MS);
+    cr_assert_gt(helper.due_ns, NOW + MINUTE);
+}
+
+Test(helper, wakes_for_the_next_start_before_it_gives_up)
+{
+    struct laz_helper helper = needed_one();
+    helper.absent_ns = NOW;
+    helper.due_ns = NOW + 100;
+    cr_assert_eq(laz_helper_due_ns(&helper), NOW + 100);
+    helper.due_ns = NOW + 2 * MINUTE;
+    cr_assert_eq(laz_helper_due_ns(&helper), NOW + MINUTE);
+}
+
+/* How long after its end the next one is due, in milliseconds. */
+static uint64_t pause_after_end(struct laz_helper *helper, uint64_t now_ns)
+{
+    laz_helper_ended(helper, 9, true, now_ns);
+    return (helper->due_ns - now_ns) / MS;
+}
+
+Test(helper, that_dies_right_after_ready_is_started_less_and_less_often)
+{
+    struct laz_helper helper = needed_one();
+    const uint64_t pauses_ms[] = {100, 200, 400, 800, 1000, 1000};
+    for (size_t i = 0; i < sizeof(pauses_ms) / sizeof(pauses_ms[0]); i++) {
+        helper.ready_ns = NOW;
+        cr_assert_eq(pause_after_end(&helper, NOW + MS), pauses_ms[i], "failure %zu", i);
+    }
+    helper.ready_ns = NOW; /* this one has worked for long enough */
+    cr_assert_eq(pause_after_end(&helper, NOW + LAZ_HELPER_STEADY_MS * MS), 100);
+}
+
+Test(helper, that_is_not_needed_is_tried_every_ten_seconds_at_last)
+{
+    struct laz_helper helper = needed_one();
+    uint64_t pause_ms = 0;
+    helper.is_needed = helper.was_ever_ready = false;
+    for (unsigned i = 0; i < 12; i++) {
+        pause_ms = pause_after_end(&helper, NOW);
+    }
+    cr_assert(helper.is_lost);
+    cr_assert_eq(pause_ms, LAZ_HELPER_LOST_MS);
+}
+
+Test(helper, that_never_came_up_is_lost_at_the_third_try)
+{
+    struct laz_helper helper = needed_one();
+    helper.was_ever_ready = false;
+    for (unsigned i = 0; i < LAZ_HELPER_START_TRIES; i++) {
+        cr_assert_not(helper.is_lost);
+        laz_helper_ended(&helper, 1 << 8, true, NOW);
+    }
+    cr_assert(helper.is_lost);
+    cr_assert_str_eq(helper.err.message,
+            "lazaret-helper does not stay up: lazaret-helper ship ended by exit 1");
+}

@@ -101,12 +101,13 @@ struct laz_ship_ledger {
     struct laz_buf hot;     /* the block that was appended last: most sinks are that far */
     struct laz_spool_at hot_at;
     struct laz_spool_at hot_next;
-    uint64_t block;    /* number of the last block in the spool */
-    bool batch_urgent; /* holds more than lines of the workload */
-    bool is_stuck;     /* the spool does not take the batch: nothing more is made until it does */
-    bool is_final;     /* the final record is in the spool */
-    bool has_start;    /* the batch has the record of the start */
-    uint64_t refused;  /* lines of a helper that it may not say */
+    uint64_t batch_first; /* `seq` of its first record */
+    uint64_t block;       /* number of the last block in the spool */
+    bool batch_urgent;    /* holds more than lines of the workload */
+    bool is_stuck;    /* the spool does not take the batch: nothing more is made until it does */
+    bool is_final;    /* the final record is in the spool */
+    bool has_start;   /* the batch has the record of the start */
+    uint64_t refused; /* lines of a helper that it may not say */
     uint64_t dropped_count;
     uint64_t dropped_bytes;
     uint64_t generation;

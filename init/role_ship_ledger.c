@@ -184,6 +184,7 @@ static void appended(struct laz_ship *ship, struct laz_spool_at at)
     ledger->batch.len = 0;
     ledger->batch.overflow = false;
     ledger->batch_urgent = ledger->has_start = false;
+    ledger->batch_first = laz_chain_next(ledger->chain);
 }
 
 static bool append(struct laz_ship *ship)
@@ -202,8 +203,8 @@ static bool append(struct laz_ship *ship)
             .meta_length = sizeof(meta),
             .records = ledger->batch.data,
             .length = ledger->batch.len,
-            .first_seq = laz_packed_first_seq(ledger->batch.data, ledger->batch.len),
-            .n_records = laz_packed_count(ledger->batch.data, ledger->batch.len),
+            .first_seq = ledger->batch_first,
+            .n_records = (uint32_t)(laz_chain_next(ledger->chain) - ledger->batch_first),
             .urgent = ledger->batch_urgent,
     };
     laz_chain_place(ledger->chain, &place);
@@ -331,6 +332,13 @@ static void make_start(struct laz_ship *ship)
     }
 }
 
+static void offer(struct laz_ship *ship)
+{
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        laz_ship_feed_turn(&ship->feeds[i]);
+    }
+}
+
 void laz_ship_ledger_turn(struct laz_ship *ship)
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
@@ -346,14 +354,13 @@ void laz_ship_ledger_turn(struct laz_ship *ship)
         if (ledger->batch.len == 0 || !commit(ship)) {
             break;
         }
+        offer(ship); /* while the block is at hand */
     }
     if (ledger->is_stuck && ledger->sheds) {
         make_lines(ship, &ship->streams[LAZ_STREAM_STDOUT]);
         make_lines(ship, &ship->streams[LAZ_STREAM_STDERR]);
     }
-    for (size_t i = 0; i < ship->n_feeds; i++) {
-        laz_ship_feed_turn(&ship->feeds[i]);
-    }
+    offer(ship);
     laz_ship_look(ship); /* a sink that wants none of it has had it without a word */
 }
 
@@ -425,6 +432,7 @@ static void shed(struct laz_ship *ship)
     }
     laz_chain_free(ledger->chain);
     ledger->chain = chain;
+    ledger->batch_first = laz_chain_next(chain);
     ledger->batch.len = 0;
     ledger->batch.overflow = false;
     ledger->has_start = false;
@@ -631,7 +639,11 @@ int laz_ship_ledger_open(
                                             "the spool and what its writer left do not agree");
     }
     ledger->is_final = slot->is_final != 0;
-    return laz_chain_resume(&ship->start, slot->chain, &ledger->chain, err);
+    if (laz_chain_resume(&ship->start, slot->chain, &ledger->chain, err) < 0) {
+        return -1;
+    }
+    ledger->batch_first = laz_chain_next(ledger->chain);
+    return 0;
 }
 
 int laz_ship_ledger_begin(struct laz_ship *ship, struct laz_err *err)

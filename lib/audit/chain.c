@@ -59,6 +59,11 @@ void laz_chain_id(const struct laz_chain *chain, uint8_t ret[LAZ_CHAIN_ID_SIZE])
     (void)memcpy(ret, chain->id, LAZ_CHAIN_ID_SIZE);
 }
 
+uint64_t laz_chain_next(const struct laz_chain *chain)
+{
+    return chain->seq;
+}
+
 uint64_t laz_chain_unsigned(const struct laz_chain *chain)
 {
     return chain->n_unsigned;

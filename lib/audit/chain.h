@@ -109,6 +109,9 @@ LAZ_MUST_CHECK int laz_chain_final(struct laz_chain *chain, struct timespec when
 /* The last chained record: what a sink that acknowledges everything so far is anchored at. */
 void laz_chain_place(const struct laz_chain *chain, struct laz_place *ret);
 
+/* `seq` of the next record. */
+uint64_t laz_chain_next(const struct laz_chain *chain);
+
 void laz_chain_id(const struct laz_chain *chain, uint8_t ret[LAZ_CHAIN_ID_SIZE]);
 
 /* Records since the last checkpoint, and bytes of log records since the last block: the caller's

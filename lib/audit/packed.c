@@ -147,31 +147,6 @@ static bool read_item(const char *text, size_t length, struct laz_packed_item *r
     return true;
 }
 
-uint32_t laz_packed_count(const char *text, size_t length)
-{
-    struct laz_packed_item item;
-    uint32_t n = 0;
-    for (; length > 0 && read_item(text, length, &item); n++) {
-        text += item.size;
-        length -= item.size;
-    }
-    return n;
-}
-
-uint64_t laz_packed_first_seq(const char *text, size_t length)
-{
-    struct laz_packed_item item;
-    struct laz_trail_line line;
-    if (length == 0 || !read_item(text, length, &item)) {
-        return 0;
-    }
-    if (item.is_log) {
-        return item.record.seq;
-    }
-    const struct laz_span record = {.at = text, .length = item.size - 1}; /* without line feed */
-    return laz_trail_parse(record, &line) ? line.seq : 0;
-}
-
 static bool set_middle(struct laz_unpacker *unpacker, const struct laz_span *middle)
 {
     static const char room[MIDDLE_AT];

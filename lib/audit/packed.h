@@ -70,8 +70,5 @@ const char *laz_unpack_line(
 /* All lines of a text, appended. 1; 0 if not all of it is items: then those in front of what is
  * none; -1 without memory (`out` too). */
 LAZ_MUST_CHECK int laz_unpack_all(const char *text, size_t length, struct laz_buf *out);
-/* How many items there are, and the `seq` of the first, 0 if it has none. */
-uint32_t laz_packed_count(const char *text, size_t length);
-uint64_t laz_packed_first_seq(const char *text, size_t length);
 
 #endif

@@ -17,6 +17,7 @@
 #include "sink/kind.h"
 
 #define BATCH_BYTES (256U << 10) /* written at a time; a longer record goes alone */
+#define AHEAD_BYTES (4U << 20)   /* written in one go, before the loop has its turn */
 #define SYNC_MIN_MS 5
 #define SYNC_MAX_MS 1000
 #define SYNC_SHARE  10
@@ -32,6 +33,7 @@ struct file_sink {
     uint64_t written;     /* the last ticket in the file */
     uint64_t unfit;       /* one of the batch that is not in it, and nobody has been told; or 0 */
     off_t synced_bytes;
+    size_t ahead; /* bytes written since the loop's last turn */
     uint32_t sync_wait_ms;
     bool flushing;
     bool starved;       /* there was no memory for a record */
@@ -199,6 +201,7 @@ static int write_batch(struct file_sink *file)
         }
         done += (size_t)n;
     }
+    file->ahead += file->batch.len;
     file->written = file->batched;
     file->batch.len = 0;
     return 0;
@@ -209,6 +212,7 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
     struct file_sink *file = context;
     (void)fd;
     (void)what;
+    file->ahead = 0;
     if (file->starved && file->batch.len == 0) {
         file->starved = false;
         go_down(file, "no room for a record", ENOMEM);
@@ -245,7 +249,9 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
     struct file_sink *file = (struct file_sink *)sink;
     laz_sink_event_in(file->turn, 0);
     bool is_full = file->batch.len > 0 && file->batch.len + record->length > BATCH_BYTES;
-    if (is_full || file->unfit != 0) {
+    /* Who waits for the loop's turn with each batch falls behind, and is read the spool again.
+     * Should it fail, it fails in that turn too, and is told there. */
+    if (file->unfit != 0 || (is_full && (file->ahead >= AHEAD_BYTES || write_batch(file) != 0))) {
         return LAZ_SINK_NOT_NOW;
     }
     size_t before = file->batch.len;

@@ -129,9 +129,6 @@ struct laz_ship_keys {
     const char *open_with; /* NULL: none */
 };
 
-/* Before the streams: says how far each is recorded. */
-LAZ_MUST_CHECK int laz_ship_ledger_open(
-        struct laz_ship *ship, const struct laz_ship_keys *keys, struct laz_err *err);
 LAZ_MUST_CHECK int laz_ship_ledger_begin(struct laz_ship *ship, struct laz_err *err);
 /* Make records of all that is there, and append them. */
 void laz_ship_ledger_turn(struct laz_ship *ship);
@@ -144,6 +141,12 @@ bool laz_ship_ledger_finish(struct laz_ship *ship);
 void laz_ship_events_make(struct laz_ship *ship, enum laz_stream id);
 /* Lines of a helper that it may not say: counted in a record. */
 void laz_ship_events_tell_refused(struct laz_ship *ship);
+
+/* ---- role_ship_kept.c ---- */
+
+/* Before the streams: says how far each is recorded. */
+LAZ_MUST_CHECK int laz_ship_ledger_open(
+        struct laz_ship *ship, const struct laz_ship_keys *keys, struct laz_err *err);
 
 /* ---- role_ship_feed.c: one sink each ---- */
 

@@ -2,69 +2,22 @@
  *
  * The ledger of `ship`: what came by the streams becomes records of the chain, and the records one
  * block of the spool at a time. Nothing is offered to a sink, and no byte of a ring is given up,
- * before that block is appended.
- *
- * A successor finds in the spool's last block how far each stream is recorded, and in the state the
- * chain as it stood then: of two slots, the one with that block's number.
+ * before that block is appended. What outlives it: role_ship_kept.c.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <sys/random.h>
 
-#include "audit/packed.h"
-#include "init/role_ship.h"
+#include "init/role_ship_kept.h"
 
-#define RECORDS_BYTES   (4U << 20) /* a batch, and the largest record behind it */
-#define MEMBERS_BYTES   (2U << 20)
 #define CURSORS_NS      UINT64_C(1000000000)
 #define FULL_CURSORS_NS UINT64_C(5000000)
 #define AGAIN_US        200000 /* after the spool has refused a block */
-
-/* meta of a block: its number, each stream's offset, the generation of what was dropped */
-#define META_WORDS ((size_t)2 + LAZ_STREAM_COUNT)
-
-static void put_word(uint8_t *at, uint64_t value)
-{
-    for (unsigned i = 0; i < sizeof(value); i++) {
-        at[i] = (uint8_t)(value >> (56 - 8 * i));
-    }
-}
-
-static uint64_t get_word(const uint8_t *at)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < sizeof(value); i++) {
-        value = value << 8 | at[i];
-    }
-    return value;
-}
 
 static struct timeval timeval_of_ms(uint32_t ms)
 {
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 }
 
-/* ---- dropped lines ---- */
-
-static const struct laz_ship_dropped *dropped_of(const struct laz_ship_state *state)
-{
-    return &state->dropped[state->dropped_at & 1];
-}
-
-/* Into the slot that does not count, and then it does: a kill leaves one of the two. */
-static void save_dropped(struct laz_ship *ship)
-{
-    struct laz_ship_state *state = ship->state;
-    uint64_t other = (state->dropped_at + 1) & 1;
-    struct laz_ship_dropped *slot = &state->dropped[other];
-    slot->generation = ship->ledger.generation;
-    slot->count = ship->ledger.dropped_count;
-    slot->bytes = ship->ledger.dropped_bytes;
-    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        slot->recorded[i] = ship->streams[i].recorded;
-    }
-    __atomic_store_n(&state->dropped_at, other, __ATOMIC_RELEASE);
-}
+/* ---- room ---- */
 
 /* Room for another full batch, and the reserve stays? */
 static bool has_room(const struct laz_ship *ship)
@@ -148,19 +101,6 @@ static void stick(struct laz_ship *ship)
     (void)event_add(ship->ledger.again, &again);
 }
 
-static int save_slot(struct laz_ship *ship, struct laz_err *err)
-{
-    struct laz_ship_ledger *ledger = &ship->ledger;
-    struct laz_ship_slot *slot = &ship->state->slots[(ledger->block + 1) & 1];
-    slot->block = 0; /* not a slot, while it is written */
-    if (laz_chain_save(ledger->chain, slot->chain, err) < 0) {
-        return -1;
-    }
-    slot->is_final = ledger->is_final;
-    __atomic_store_n(&slot->block, ledger->block + 1, __ATOMIC_RELEASE);
-    return 0;
-}
-
 /* The batch is in the spool: the streams are done with what it holds. */
 static void appended(struct laz_ship *ship, struct laz_spool_at at)
 {
@@ -174,7 +114,7 @@ static void appended(struct laz_ship *ship, struct laz_spool_at at)
     if (ledger->has_start) {
         ship->state->start_at = (uint64_t)at.segment << 32 | at.offset;
     }
-    save_dropped(ship);
+    laz_ship_kept_save_dropped(ship);
     sync_later(ship, ledger->batch_urgent);
     struct laz_buf old = ledger->hot;
     ledger->hot = ledger->batch;
@@ -191,16 +131,11 @@ static bool append(struct laz_ship *ship)
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
     struct laz_err err = {0};
-    uint8_t meta[8 * META_WORDS];
+    uint8_t meta[LAZ_SPOOL_META_MAX];
     struct laz_place place;
-    put_word(meta, ledger->block + 1);
-    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        put_word(meta + 8 * (i + 1), ship->streams[i].framed);
-    }
-    put_word(meta + 8 * (META_WORDS - 1), ledger->generation);
     const struct laz_spool_block block = {
             .meta = meta,
-            .meta_length = sizeof(meta),
+            .meta_length = laz_ship_kept_words(ship, meta),
             .records = ledger->batch.data,
             .length = ledger->batch.len,
             .first_seq = ledger->batch_first,
@@ -209,7 +144,7 @@ static bool append(struct laz_ship *ship)
     };
     laz_chain_place(ledger->chain, &place);
     struct laz_spool_at at = laz_spool_end(ledger->spool);
-    if (save_slot(ship, &err) < 0) {
+    if (laz_ship_kept_save_slot(ship, &err) < 0) {
         laz_ship_fail(ship, &err);
     }
     if (laz_spool_append(ledger->spool, &block, &place, &err) < 0) {
@@ -319,7 +254,7 @@ static void make_lines(struct laz_ship *ship, struct laz_ship_stream *stream)
     }
     if (drops) { /* the batch may be empty: the rings go on all the same */
         laz_ship_stream_recorded(stream);
-        save_dropped(ship);
+        laz_ship_kept_save_dropped(ship);
     }
 }
 
@@ -394,29 +329,6 @@ static void on_soon(evutil_socket_t fd, short what, void *context)
 
 /* ---- a disk that takes nothing ---- */
 
-/* Of a predecessor in the same run; false if there was none, or nothing of it was appended. */
-static bool find_slot(struct laz_ship *ship, const struct laz_ship_slot **ret)
-{
-    uint8_t meta[LAZ_SPOOL_META_MAX];
-    struct laz_ship_ledger *ledger = &ship->ledger;
-    if (laz_spool_tail(ledger->spool, meta) != 8 * META_WORDS) {
-        return false;
-    }
-    ledger->block = get_word(meta);
-    const struct laz_ship_dropped *dropped = dropped_of(ship->state);
-    ledger->generation = get_word(meta + 8 * (META_WORDS - 1));
-    bool is_said = dropped->generation < ledger->generation;
-    ledger->dropped_count = is_said ? 0 : dropped->count;
-    ledger->dropped_bytes = is_said ? 0 : dropped->bytes;
-    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        uint64_t recorded = get_word(meta + 8 * (i + 1));
-        uint64_t later = dropped->recorded[i];
-        ship->streams[i].recorded = ship->streams[i].framed = recorded > later ? recorded : later;
-    }
-    *ret = &ship->state->slots[ledger->block & 1];
-    return (*ret)->block == ledger->block;
-}
-
 /* The disk takes nothing, though the spool would have room: as where it has none, lines are counted
  * and dropped. Those of the batch have numbers already, so back to the last block, as a successor
  * would begin; records of other sorts are made again from init's ring, and wait. */
@@ -426,7 +338,7 @@ static void shed(struct laz_ship *ship)
     const struct laz_ship_slot *slot = NULL;
     struct laz_chain *chain = NULL;
     struct laz_err err = {0};
-    if (ledger->is_final || ledger->block == 0 || !find_slot(ship, &slot) ||
+    if (ledger->is_final || ledger->block == 0 || !laz_ship_kept_find_slot(ship, &slot) ||
             laz_chain_resume(&ship->start, slot->chain, &chain, &err) < 0) {
         return; /* it goes on waiting */
     }
@@ -556,94 +468,6 @@ bool laz_ship_ledger_finish(struct laz_ship *ship)
     }
     ledger->is_final = true;
     return append(ship) && laz_spool_sync(ledger->spool, &err) == 0;
-}
-
-/* ---- opening ---- */
-
-/* The first of a run: its chain begins, and says what an earlier run has left. */
-static int open_new(struct laz_ship *ship, const struct laz_spool_left *left, struct laz_err *err)
-{
-    struct laz_ship_ledger *ledger = &ship->ledger;
-    ship->start.when = laz_ship_wall();
-    ship->start.before = left->has_place ? &left->place : NULL;
-    ledger->batch_urgent = true;
-    if (laz_chain_open(&ship->start, &ledger->chain, &ledger->batch, err) < 0) {
-        return -1;
-    }
-    if (left->segments > 0) {
-        char members[96];
-        (void)snprintf(members, sizeof(members), "\"segments\":%u,\"bytes\":%llu", left->segments,
-                (unsigned long long)left->bytes);
-        laz_ship_note(ship, "spool.left", left->readable ? 2 : 7, "spool",
-                left->readable ? "shipped" : "kept", members);
-    }
-    return 0;
-}
-
-/* A name and a key of its own for each run; a successor finds them. */
-static int draw_names(struct laz_ship_state *state, struct laz_err *err)
-{
-    if (state->magic == LAZ_SHIP_STATE_MAGIC) {
-        return 0;
-    }
-    if (getrandom(state->key, sizeof(state->key), 0) != (ssize_t)sizeof(state->key) ||
-            getrandom(state->chain, sizeof(state->chain), 0) != (ssize_t)sizeof(state->chain)) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
-    }
-    __atomic_store_n(&state->magic, LAZ_SHIP_STATE_MAGIC, __ATOMIC_RELEASE);
-    return 0;
-}
-
-static int open_spool(struct laz_ship *ship, const struct laz_ship_keys *keys,
-        struct laz_spool_left *ret_left, struct laz_err *err)
-{
-    const struct laz_ship_config *config = &ship->orders.config;
-    struct laz_spool_options options = {
-            .dir = ship->spool_dir,
-            .max_bytes = config->spool_max_bytes,
-            .segment_bytes = config->spool_segment_bytes,
-            .reserve_bytes = config->spool_segment_bytes,
-            .n_seal_to = config->n_seal_to,
-            .seal_to = keys->seal_to,
-            .open_with = keys->open_with,
-    };
-    (void)memcpy(options.chain, ship->state->chain, sizeof(options.chain));
-    (void)memcpy(options.key, ship->state->key, sizeof(options.key));
-    int result = laz_spool_open(&options, &ship->ledger.spool, ret_left, err);
-    explicit_bzero(options.key, sizeof(options.key));
-    return result;
-}
-
-int laz_ship_ledger_open(
-        struct laz_ship *ship, const struct laz_ship_keys *keys, struct laz_err *err)
-{
-    struct laz_ship_ledger *ledger = &ship->ledger;
-    const struct laz_ship_config *config = &ship->orders.config;
-    const struct laz_redactor_options redactions = {.patterns = config->redact,
-            .mrn = config->mrn,
-            .n_literals = config->n_literals,
-            .literals = config->literals};
-    struct laz_spool_left left = {0};
-    const struct laz_ship_slot *slot = NULL;
-    laz_buf_init_heap(&ledger->batch, RECORDS_BYTES);
-    laz_buf_init_heap(&ledger->hot, RECORDS_BYTES);
-    laz_buf_init_heap(&ledger->members, MEMBERS_BYTES);
-    if (draw_names(ship->state, err) < 0 || open_spool(ship, keys, &left, err) < 0 ||
-            laz_redactor_new(&redactions, &ledger->redactor, err) < 0) {
-        return -1;
-    }
-    ship->start.id = ship->state->chain;
-    if (!find_slot(ship, &slot)) {
-        return ledger->block == 0 ? open_new(ship, &left, err)
-                                  : laz_err_set(err, LAZ_E_INTERNAL, 0,
-                                            "the spool and what its writer left do not agree");
-    }
-    ledger->is_final = slot->is_final != 0;
-    if (laz_chain_resume(&ship->start, slot->chain, &ledger->chain, err) < 0) {
-        return -1;
-    }
-    ledger->batch_first = laz_chain_next(ledger->chain);
-    return 0;
 }
 
 int laz_ship_ledger_begin(struct laz_ship *ship, struct laz_err *err)

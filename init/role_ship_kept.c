@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a successor of this `ship` finds, in the words of the spool's last block and in the state
+ * that init holds, and how it goes on from there. Both are written so that a kill between any two
+ * lines leaves one of them whole.
+ */
+#include "init/role_ship_kept.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "audit/bytes.h"
+
+#define RECORDS_BYTES (4U << 20) /* a batch, and the largest record behind it */
+#define MEMBERS_BYTES (2U << 20)
+
+/* meta of a block: its number, each stream's offset, the generation of what was dropped */
+#define META_WORDS ((size_t)2 + LAZ_STREAM_COUNT)
+
+size_t laz_ship_kept_words(const struct laz_ship *ship, uint8_t ret[LAZ_SPOOL_META_MAX])
+{
+    const struct laz_ship_ledger *ledger = &ship->ledger;
+    uint8_t *at = laz_put_be(ret, ledger->block + 1, 8);
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        at = laz_put_be(at, ship->streams[i].framed, 8);
+    }
+    (void)laz_put_be(at, ledger->generation, 8);
+    return 8 * META_WORDS;
+}
+
+static const struct laz_ship_dropped *dropped_of(const struct laz_ship_state *state)
+{
+    return &state->dropped[state->dropped_at & 1];
+}
+
+/* Into the slot that does not count, and then it does: a kill leaves one of the two. */
+void laz_ship_kept_save_dropped(struct laz_ship *ship)
+{
+    struct laz_ship_state *state = ship->state;
+    uint64_t other = (state->dropped_at + 1) & 1;
+    struct laz_ship_dropped *slot = &state->dropped[other];
+    slot->generation = ship->ledger.generation;
+    slot->count = ship->ledger.dropped_count;
+    slot->bytes = ship->ledger.dropped_bytes;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        slot->recorded[i] = ship->streams[i].recorded;
+    }
+    __atomic_store_n(&state->dropped_at, other, __ATOMIC_RELEASE);
+}
+
+int laz_ship_kept_save_slot(struct laz_ship *ship, struct laz_err *err)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_ship_slot *slot = &ship->state->slots[(ledger->block + 1) & 1];
+    slot->block = 0; /* not a slot, while it is written */
+    if (laz_chain_save(ledger->chain, slot->chain, err) < 0) {
+        return -1;
+    }
+    slot->is_final = ledger->is_final;
+    __atomic_store_n(&slot->block, ledger->block + 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+bool laz_ship_kept_find_slot(struct laz_ship *ship, const struct laz_ship_slot **ret)
+{
+    uint8_t meta[LAZ_SPOOL_META_MAX];
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    if (laz_spool_tail(ledger->spool, meta) != 8 * META_WORDS) {
+        return false;
+    }
+    ledger->block = laz_get_be(meta, 8);
+    const struct laz_ship_dropped *dropped = dropped_of(ship->state);
+    ledger->generation = laz_get_be(meta + 8 * (META_WORDS - 1), 8);
+    bool is_said = dropped->generation < ledger->generation;
+    ledger->dropped_count = is_said ? 0 : dropped->count;
+    ledger->dropped_bytes = is_said ? 0 : dropped->bytes;
+    for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
+        uint64_t recorded = laz_get_be(meta + 8 * (i + 1), 8);
+        uint64_t later = dropped->recorded[i];
+        ship->streams[i].recorded = ship->streams[i].framed = recorded > later ? recorded : later;
+    }
+    *ret = &ship->state->slots[ledger->block & 1];
+    return (*ret)->block == ledger->block;
+}
+
+/* ---- opening ---- */
+
+/* The first of a run: its chain begins, and says what an earlier run has left. */
+static int open_new(struct laz_ship *ship, const struct laz_spool_left *left, struct laz_err *err)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    ship->start.when = laz_ship_wall();
+    ship->start.before = left->has_place ? &left->place : NULL;
+    ledger->batch_urgent = true;
+    if (laz_chain_open(&ship->start, &ledger->chain, &ledger->batch, err) < 0) {
+        return -1;
+    }
+    if (left->segments > 0) {
+        char members[96];
+        (void)snprintf(members, sizeof(members), "\"segments\":%u,\"bytes\":%llu", left->segments,
+                (unsigned long long)left->bytes);
+        laz_ship_note(ship, "spool.left", left->readable ? 2 : 7, "spool",
+                left->readable ? "shipped" : "kept", members);
+    }
+    return 0;
+}
+
+/* A name and a key of its own for each run; a successor finds them. */
+static int draw_names(struct laz_ship_state *state, struct laz_err *err)
+{
+    if (state->magic == LAZ_SHIP_STATE_MAGIC) {
+        return 0;
+    }
+    if (getrandom(state->key, sizeof(state->key), 0) != (ssize_t)sizeof(state->key) ||
+            getrandom(state->chain, sizeof(state->chain), 0) != (ssize_t)sizeof(state->chain)) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
+    }
+    __atomic_store_n(&state->magic, LAZ_SHIP_STATE_MAGIC, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static int open_spool(struct laz_ship *ship, const struct laz_ship_keys *keys,
+        struct laz_spool_left *ret_left, struct laz_err *err)
+{
+    const struct laz_ship_config *config = &ship->orders.config;
+    struct laz_spool_options options = {
+            .dir = ship->spool_dir,
+            .max_bytes = config->spool_max_bytes,
+            .segment_bytes = config->spool_segment_bytes,
+            .reserve_bytes = config->spool_segment_bytes,
+            .n_seal_to = config->n_seal_to,
+            .seal_to = keys->seal_to,
+            .open_with = keys->open_with,
+    };
+    (void)memcpy(options.chain, ship->state->chain, sizeof(options.chain));
+    (void)memcpy(options.key, ship->state->key, sizeof(options.key));
+    int result = laz_spool_open(&options, &ship->ledger.spool, ret_left, err);
+    explicit_bzero(options.key, sizeof(options.key));
+    return result;
+}
+
+int laz_ship_ledger_open(
+        struct laz_ship *ship, const struct laz_ship_keys *keys, struct laz_err *err)
+{
+    struct laz_ship_ledger *ledger = &ship->ledger;
+    const struct laz_ship_config *config = &ship->orders.config;
+    const struct laz_redactor_options redactions = {.patterns = config->redact,
+            .mrn = config->mrn,
+            .n_literals = config->n_literals,
+            .literals = config->literals};
+    struct laz_spool_left left = {0};
+    const struct laz_ship_slot *slot = NULL;
+    laz_buf_init_heap(&ledger->batch, RECORDS_BYTES);
+    laz_buf_init_heap(&ledger->hot, RECORDS_BYTES);
+    laz_buf_init_heap(&ledger->members, MEMBERS_BYTES);
+    if (draw_names(ship->state, err) < 0 || open_spool(ship, keys, &left, err) < 0 ||
+            laz_redactor_new(&redactions, &ledger->redactor, err) < 0) {
+        return -1;
+    }
+    ship->start.id = ship->state->chain;
+    if (!laz_ship_kept_find_slot(ship, &slot)) {
+        return ledger->block == 0 ? open_new(ship, &left, err)
+                                  : laz_err_set(err, LAZ_E_INTERNAL, 0,
+                                            "the spool and what its writer left do not agree");
+    }
+    ledger->is_final = slot->is_final != 0;
+    if (laz_chain_resume(&ship->start, slot->chain, &ledger->chain, err) < 0) {
+        return -1;
+    }
+    ledger->batch_first = laz_chain_next(ledger->chain);
+    return 0;
+}

@@ -5,6 +5,7 @@
  * fails, but for what the kernel does not have.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
@@ -66,6 +67,21 @@ static int allow_ports(int ruleset, const struct laz_narrow *narrow)
     return result;
 }
 
+/* What a name is looked up with, read once when a sink is opened. What is not there cannot be read.
+ */
+static int allow_resolver(int ruleset)
+{
+    static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts"};
+    struct laz_ll_path rule = {.allowed = LAZ_LL_READ_FILE};
+    int result = 0;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && result == 0; i++) {
+        laz_cleanup_fd int fd = open(files[i], O_PATH | O_CLOEXEC);
+        rule.parent_fd = fd;
+        result = fd < 0 ? 0 : laz_sys_landlock_add(ruleset, LAZ_LL_RULE_PATH, &rule);
+    }
+    return result;
+}
+
 /* The spool's folder, and the ports of the sinks. Without Landlock the filter below still leaves no
  * way to execute, and a user of its own. */
 static int restrict_files(const struct laz_narrow *narrow)
@@ -86,6 +102,7 @@ static int restrict_files(const struct laz_narrow *narrow)
     }
     laz_cleanup_fd int ruleset = laz_sys_landlock_create(&all, size, 0);
     if (ruleset < 0 || allow_folder(ruleset, narrow->spool_dir) < 0 ||
+            (narrow->n_ports > 0 && allow_resolver(ruleset) < 0) ||
             (abi >= 4 && allow_ports(ruleset, narrow) < 0)) {
         return -1;
     }

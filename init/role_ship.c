@@ -344,24 +344,33 @@ static int narrow(const struct laz_ship *ship, struct laz_err *err)
     return laz_role_narrow(&narrow, err);
 }
 
-/* Files and keys as whoever started us, all that is done with them as the role's own user. */
-static int open_all(struct laz_ship *ship, struct laz_err *err)
+/* What only whoever started us may open. Bytes of keys are read here, and looked at by nobody. */
+static int open_files(struct laz_ship *ship, struct laz_ship_keys *keys, struct laz_err *err)
 {
-    struct laz_ship_keys keys = {0};
     const struct laz_ship_config *config = &ship->orders.config;
     learn_facts(ship);
     if (map_state(ship, err) < 0 || laz_role_take_group(LAZ_SHIP_UID, err) < 0 ||
-            open_spool_dir(ship, err) < 0 || read_keys(config, &keys, err) < 0) {
+            open_spool_dir(ship, err) < 0 || read_keys(config, keys, err) < 0) {
         return -1;
     }
     for (ship->n_feeds = 0; ship->n_feeds < config->n_sinks; ship->n_feeds++) {
-        if (laz_ship_feed_open(ship, ship->n_feeds, err) < 0) {
+        if (laz_ship_feed_files(ship, ship->n_feeds, err) < 0) {
             return -1;
         }
     }
-    int result = laz_role_take_user(LAZ_SHIP_UID, err);
-    result = result == 0 ? laz_ship_ledger_open(ship, &keys, err) : result;
-    free_keys(&keys);
+    return 0;
+}
+
+/* What others have written is parsed here: keys, certificates, names of hosts, the spool of an
+ * earlier run. */
+static int begin_work(struct laz_ship *ship, const struct laz_ship_keys *keys, struct laz_err *err)
+{
+    const struct laz_ship_config *config = &ship->orders.config;
+    int result = 0;
+    for (size_t i = 0; i < ship->n_feeds && result == 0; i++) {
+        result = laz_ship_feed_open(&ship->feeds[i], err);
+    }
+    result = result == 0 ? laz_ship_ledger_open(ship, keys, err) : result;
     for (size_t i = 0; i < LAZ_STREAM_COUNT && result == 0; i++) {
         int output = config->passthrough ? ship->orders.outputs[i] : -1;
         result = laz_ship_stream_open(ship, (enum laz_stream)i, output, err);
@@ -369,7 +378,21 @@ static int open_all(struct laz_ship *ship, struct laz_err *err)
     for (size_t i = 0; i < ship->n_feeds && result == 0; i++) {
         laz_ship_feed_begin(&ship->feeds[i]);
     }
-    return result == 0 ? narrow(ship, err) : -1;
+    return result;
+}
+
+/* With root's rights nothing is done but opening. */
+static int open_all(struct laz_ship *ship, struct laz_err *err)
+{
+    struct laz_ship_keys keys = {0};
+    int result = open_files(ship, &keys, err);
+    if (result == 0 && laz_role_take_user(LAZ_SHIP_UID, err) == 0 && narrow(ship, err) == 0) {
+        result = begin_work(ship, &keys, err);
+    } else {
+        result = -1;
+    }
+    free_keys(&keys);
+    return result;
 }
 
 /* ---- the end ---- */
@@ -539,7 +562,7 @@ _Noreturn void laz_role_ship(int chan)
         (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
         laz_ship_fail(ship, &err);
     }
-    if (open_all(ship, &err) < 0 || begin_loop(ship, &err) < 0) {
+    if (laz_crypto_begin(&err) < 0 || open_all(ship, &err) < 0 || begin_loop(ship, &err) < 0) {
         laz_ship_fail(ship, &err);
     }
     say_only(ship, LAZ_MESSAGE_READY);

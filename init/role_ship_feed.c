@@ -356,25 +356,31 @@ static int open_file(struct laz_feed *feed, struct laz_err *err)
     return 0;
 }
 
-int laz_ship_feed_open(struct laz_ship *ship, size_t i, struct laz_err *err)
+int laz_ship_feed_files(struct laz_ship *ship, size_t i, struct laz_err *err)
 {
     struct laz_feed *feed = &ship->feeds[i];
     feed->ship = ship;
     feed->config = &ship->orders.config.sinks[i];
     feed->fd = -1;
     feed->anchor.sink = feed->config->name;
+    return open_file(feed, err) < 0 ? -1 : laz_sink_files_open(feed->config, &feed->tls, err);
+}
+
+int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
+{
+    const struct laz_ship *ship = feed->ship;
     laz_buf_init_heap(&feed->text, LAZ_SPOOL_BLOCK_MAX + 1);
     laz_unpack_init(&feed->unpacker);
-    if (open_file(feed, err) < 0) {
-        return -1;
-    }
-    const struct laz_sink_means means = {.base = ship->base, .fd = feed->fd, .host = ship->host};
+    const struct laz_sink_means means = {
+            .base = ship->base, .fd = feed->fd, .host = ship->host, .tls_files = &feed->tls};
     const struct laz_sink_owner owner = {.arrived = on_arrived,
             .rejected = on_rejected,
             .wants = on_wants,
             .down = on_down,
             .context = feed};
-    return laz_sink_open(feed->config, &means, &owner, &feed->sink, err);
+    int result = laz_sink_open(feed->config, &means, &owner, &feed->sink, err);
+    laz_tls_files_close(&feed->tls);
+    return result;
 }
 
 void laz_ship_feed_begin(struct laz_feed *feed)

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "audit/bytes.h"
@@ -20,6 +21,15 @@ struct laz_hasher {
     size_t n_pending;
     uint8_t pending[PENDING_MAX];
 };
+
+int laz_crypto_begin(struct laz_err *err)
+{
+    /* The first call decides; what initialises itself later asks no more. */
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "libcrypto does not start");
+    }
+    return 0;
+}
 
 struct laz_hasher *laz_hasher_new(void)
 {

@@ -8,6 +8,11 @@
 
 #include "audit/trail.h"
 
+/* Before anything else of OpenSSL, in a process that does not trust the file system it is in: no
+ * configuration file is read, and so no engine, provider or default of one is loaded. What the
+ * environment names is used by such a file alone. */
+LAZ_MUST_CHECK int laz_crypto_begin(struct laz_err *err);
+
 /* Opaque; one at a time may be under way. A failure of libcrypto sticks until laz_hasher_end. */
 struct laz_hasher;
 

@@ -40,12 +40,44 @@ static void close_pem(struct pem *pem)
     *pem = (struct pem){0};
 }
 
-static int open_pem(const char *path, struct pem *ret, struct laz_err *err)
+/* -1, and its message. */
+static int open_file(const char *path, struct laz_err *err)
 {
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* it may be anything */
     if (fd < 0) {
-        return laz_err_set(err, LAZ_E_SINK, errno, "%s: %s", path, strerror(errno));
+        (void)laz_err_set(err, LAZ_E_SINK, errno, "%s: %s", path, strerror(errno));
     }
+    return fd;
+}
+
+static int open_unless_none(const char *path, int *ret, struct laz_err *err)
+{
+    *ret = path[0] == '\0' ? -1 : open_file(path, err);
+    return path[0] == '\0' || *ret >= 0 ? 0 : -1;
+}
+
+int laz_tls_files_open(
+        const struct laz_tls_plan *plan, struct laz_tls_files *ret, struct laz_err *err)
+{
+    *ret = (struct laz_tls_files){.ca = -1, .cert = -1, .key = -1};
+    if (open_unless_none(plan->ca, &ret->ca, err) != 0 ||
+            open_unless_none(plan->cert, &ret->cert, err) != 0 ||
+            open_unless_none(plan->key, &ret->key, err) != 0) {
+        laz_tls_files_close(ret);
+        return -1;
+    }
+    return 0;
+}
+
+void laz_tls_files_close(struct laz_tls_files *files)
+{
+    laz_fd_close(&files->ca);
+    laz_fd_close(&files->cert);
+    laz_fd_close(&files->key);
+}
+
+static int read_pem(int fd, const char *path, struct pem *ret, struct laz_err *err)
+{
     struct pem pem = {.bytes = malloc(LAZ_TLS_FILE_MAX)};
     if (pem.bytes == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "%s: no memory", path);
@@ -89,12 +121,12 @@ static int no_passphrase(char *text, int size, int writing, void *context)
     return -1;
 }
 
-static int load_authorities(SSL_CTX *context, const char *path, struct laz_err *err)
+static int load_authorities(SSL_CTX *context, int fd, const char *path, struct laz_err *err)
 {
     struct pem pem = {0};
     int n = 0;
     bool is_good = true;
-    if (open_pem(path, &pem, err) != 0) {
+    if (read_pem(fd, path, &pem, err) != 0) {
         return -1;
     }
     for (X509 *found = NULL; is_good; n++) {
@@ -115,10 +147,10 @@ static int load_authorities(SSL_CTX *context, const char *path, struct laz_err *
 }
 
 /* The first certificate is ours, the others lead to an authority. */
-static int load_certificate(SSL_CTX *context, const char *path, struct laz_err *err)
+static int load_certificate(SSL_CTX *context, int fd, const char *path, struct laz_err *err)
 {
     struct pem pem = {0};
-    if (open_pem(path, &pem, err) != 0) {
+    if (read_pem(fd, path, &pem, err) != 0) {
         return -1;
     }
     X509 *own = PEM_read_bio_X509(pem.bio, NULL, no_passphrase, NULL);
@@ -143,10 +175,10 @@ static int load_certificate(SSL_CTX *context, const char *path, struct laz_err *
     return 0;
 }
 
-static int load_key(SSL_CTX *context, const char *path, struct laz_err *err)
+static int load_key(SSL_CTX *context, int fd, const char *path, struct laz_err *err)
 {
     struct pem pem = {0};
-    if (open_pem(path, &pem, err) != 0) {
+    if (read_pem(fd, path, &pem, err) != 0) {
         return -1;
     }
     EVP_PKEY *key = PEM_read_bio_PrivateKey(pem.bio, NULL, no_passphrase, NULL);
@@ -157,23 +189,35 @@ static int load_key(SSL_CTX *context, const char *path, struct laz_err *err)
     return is_good ? 0 : set_reason(err, path, "it is not the certificate's key");
 }
 
-static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan, struct laz_err *err)
+static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
+        const struct laz_tls_files *files, struct laz_err *err)
 {
     (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "TLS 1.2 cannot be asked for: %s", reason());
     }
-    if (load_authorities(context, plan->ca, err) != 0) {
+    if (load_authorities(context, files->ca, plan->ca, err) != 0) {
         return -1;
     }
     if (plan->cert[0] == '\0') {
         return 0;
     }
-    if (load_certificate(context, plan->cert, err) != 0) {
+    if (load_certificate(context, files->cert, plan->cert, err) != 0) {
         return -1;
     }
-    return load_key(context, plan->key, err);
+    return load_key(context, files->key, plan->key, err);
+}
+
+static int set_up_by_path(SSL_CTX *context, const struct laz_tls_plan *plan, struct laz_err *err)
+{
+    struct laz_tls_files files;
+    if (laz_tls_files_open(plan, &files, err) != 0) {
+        return -1;
+    }
+    int result = set_up(context, plan, &files, err);
+    laz_tls_files_close(&files);
+    return result;
 }
 
 int laz_tls_new(const struct laz_tls_plan *plan, struct laz_tls **ret, struct laz_err *err)
@@ -191,7 +235,9 @@ int laz_tls_new(const struct laz_tls_plan *plan, struct laz_tls **ret, struct la
         laz_tls_free(tls);
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for TLS");
     }
-    if (set_up(tls->context, plan, err) != 0) {
+    int result = plan->files == NULL ? set_up_by_path(tls->context, plan, err)
+                                     : set_up(tls->context, plan, plan->files, err);
+    if (result != 0) {
         laz_tls_free(tls);
         return -1;
     }

@@ -17,14 +17,27 @@
     (1U << 20) /* bytes of a PEM file; a bundle of all public CAs is a fifth                       \
                 */
 
+/* The plan's files, opened while the process still could. Those that the plan does not name: -1. */
+struct laz_tls_files {
+    int ca;
+    int cert;
+    int key;
+};
+
 struct laz_tls_plan {
     const char *ca;   /* PEM files. Whose certificates are good */
     const char *cert; /* ours, and what leads from it to a CA; "" for none */
     const char *key;
     const char *peer; /* the name, or the address, that the peer's certificate must have */
+    const struct laz_tls_files *files; /* borrowed; NULL: they are opened by their paths */
 };
 
 struct laz_tls;
+
+/* Opens all of the plan's files or none, and looks into none of them. */
+LAZ_MUST_CHECK int laz_tls_files_open(
+        const struct laz_tls_plan *plan, struct laz_tls_files *ret, struct laz_err *err);
+void laz_tls_files_close(struct laz_tls_files *files);
 
 /* Reads the files, which are not needed afterwards. LAZ_E_SINK with the file and what is wrong in
  * it. */

@@ -114,6 +114,27 @@ void laz_sink_say_down(struct laz_sink *sink, const char *why)
     sink->owner.down(sink->owner.context, sink->why);
 }
 
+static struct laz_tls_plan tls_plan_of(const struct laz_ship_sink *config)
+{
+    return (struct laz_tls_plan){
+            .ca = config->tls_ca,
+            .cert = config->tls_cert,
+            .key = config->tls_key,
+            .peer = config->tls_peer[0] == '\0' ? config->host : config->tls_peer,
+    };
+}
+
+int laz_sink_files_open(
+        const struct laz_ship_sink *config, struct laz_tls_files *ret, struct laz_err *err)
+{
+    const struct laz_tls_plan plan = tls_plan_of(config);
+    *ret = (struct laz_tls_files){.ca = -1, .cert = -1, .key = -1};
+    if (config->has_tls && laz_tls_files_open(&plan, ret, err) != 0) {
+        return laz_err_context(err, "sink %s", config->name);
+    }
+    return 0;
+}
+
 int laz_sink_stream_new(struct laz_sink *sink, const struct laz_stream_owner *owner,
         struct laz_tls **ret_tls, struct laz_stream **ret, struct laz_err *err)
 {
@@ -124,12 +145,8 @@ int laz_sink_stream_new(struct laz_sink *sink, const struct laz_stream_owner *ow
             .wait_ms = sink->pace.connect_ms,
             .unsent_ms = sink->pace.answer_ms,
     };
-    const struct laz_tls_plan tls_plan = {
-            .ca = config->tls_ca,
-            .cert = config->tls_cert,
-            .key = config->tls_key,
-            .peer = config->tls_peer[0] == '\0' ? config->host : config->tls_peer,
-    };
+    struct laz_tls_plan tls_plan = tls_plan_of(config);
+    tls_plan.files = sink->means.tls_files;
     struct laz_stream_owner own = *owner;
     own.context = sink;
     if (config->has_tls && laz_tls_new(&tls_plan, ret_tls, err) != 0) {

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "core/err.h"
+#include "net/tls.h"
 #include "policy/ship.h"
 
 #define LAZ_SINK_RECORD_MAX (1U << 20) /* bytes of a line, as in docs/reference/trail-format.md */
@@ -44,8 +45,9 @@ struct laz_sink_means {
     struct event_base *base;
     int fd;           /* file: open for reading and appending; stdout: the stream. -1 otherwise */
     const char *host; /* what syslog headers say */
-    uint64_t last_ticket;             /* what had arrived before this sink was opened */
-    const struct laz_sink_pace *pace; /* NULL: the usual one */
+    const struct laz_tls_files *tls_files; /* from laz_sink_files_open; NULL: opened by path */
+    uint64_t last_ticket;                  /* what had arrived before this sink was opened */
+    const struct laz_sink_pace *pace;      /* NULL: the usual one */
 };
 
 enum laz_sink_answer {
@@ -62,9 +64,13 @@ struct laz_sink_record {
 
 struct laz_sink;
 
-/* Reads what it needs of the file system (certificates, resolv.conf), so that the process can be
- * narrowed afterwards. Does not wait for a connection; `wants` follows when there is one. The
- * config is borrowed for the sink's life. */
+/* What only who starts a sink may open: certificates and keys. None of it is read yet. */
+LAZ_MUST_CHECK int laz_sink_files_open(
+        const struct laz_ship_sink *config, struct laz_tls_files *ret, struct laz_err *err);
+
+/* Opens nothing of its own but resolv.conf and hosts, if the means have the rest: what others have
+ * written is parsed in a process that has been narrowed before. Does not wait for a connection;
+ * `wants` follows when there is one. The config is borrowed for the sink's life. */
 LAZ_MUST_CHECK int laz_sink_open(const struct laz_ship_sink *config,
         const struct laz_sink_means *means, const struct laz_sink_owner *owner,
         struct laz_sink **ret, struct laz_err *err);

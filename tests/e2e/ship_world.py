@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import threading
@@ -55,6 +56,15 @@ def until(found, what, timeout=10.0, pause=0.005):
             return answer
         check(time.monotonic() < end, f"no {what() if callable(what) else what} within {timeout} s")
         time.sleep(pause)
+
+
+def listens(pid):
+    """Whether a helper's event loop has its channel, which is descriptor 3."""
+    with contextlib.suppress(OSError):
+        for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+            if re.search(r"^tfd:\s+3 ", info.read_text(), re.M):
+                return True
+    return False
 
 
 class World:
@@ -131,12 +141,10 @@ class World:
         return until(found, lambda: f"ship: {self.run.describe()}", timeout)
 
     def ready(self):
-        """Host pid of a ship that has narrowed itself, which it does last, and said so."""
+        """Host pid of a ship that listens to init, which it begins to do last, just before it says that it is ready."""
         def found():
             pid = self.pid("ship")
-            with contextlib.suppress(OSError):
-                return pid if pid and self.run.status(pid)["Seccomp"] == "2" else None
-            return None
+            return pid if pid and listens(pid) else None
         pid = until(found, lambda: f"ship that is ready: {self.run.describe()}", 25)
         time.sleep(0.03)
         return pid

@@ -7,6 +7,7 @@ import functools
 import os
 import random
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -88,6 +89,13 @@ def pki():
         run("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-days", days, "-out",
             f"{name}.pem", *([] if name == "nameless" else ["-extfile", "ext"]))
     return folder
+
+
+def server_context():
+    """TLS as the server that the sinks expect."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki() / "server.pem", pki() / "server.key")
+    return context
 
 
 def start_rsyslogd(folder, ports):

@@ -87,8 +87,6 @@ static void pry_process(pid_t pid, const char *who, int to)
     char bytes[16];
     struct iovec ours = {bytes, sizeof bytes};
     struct iovec theirs = {(void *)4096, sizeof bytes};
-    struct rlimit limit = {0, 0};
-    cpu_set_t cpus;
     pry_files(pid, who, to);
     tell(to, who, "kill(0)", kill(pid, 0));
     tell(to, who, "kill(USR1)", kill(pid, SIGUSR1));
@@ -103,6 +101,13 @@ static void pry_process(pid_t pid, const char *who, int to)
         (void)snprintf(what, sizeof what, "pidfd_getfd(%d)", i);
         tell(to, who, what, syscall(SYS_pidfd_getfd, (int)pidfd, i, 0U));
     }
+}
+
+/* What slows a process down, or takes from it what it needs. */
+static void hamper_process(pid_t pid, const char *who, int to)
+{
+    const struct rlimit limit = {0, 0};
+    cpu_set_t cpus;
     tell(to, who, "prlimit", prlimit(pid, RLIMIT_NOFILE, &limit, NULL));
     tell(to, who, "setpriority", setpriority(PRIO_PROCESS, (id_t)pid, 19));
     CPU_ZERO(&cpus);
@@ -146,7 +151,7 @@ static void pry_spool(const char *spool, int to)
     }
 }
 
-void pry(const char *spool, int to)
+static void each_of_ours(void (*do_it)(pid_t pid, const char *who, int to), int to)
 {
     DIR *processes = opendir("/proc");
     const struct dirent *entry = NULL;
@@ -160,12 +165,22 @@ void pry(const char *spool, int to)
         }
         name[n > 0 ? n - 1 : 0] = '\0'; /* its line feed */
         if (strncmp(name, "lazaret", 7) == 0) {
-            pry_process(pid, name, to);
+            do_it(pid, name, to);
         }
     }
     if (processes != NULL) {
         (void)closedir(processes);
     }
+}
+
+void pry(const char *spool, int to)
+{
+    each_of_ours(pry_process, to);
     pry_stdout(to);
     pry_spool(spool, to);
+}
+
+void hamper(int to)
+{
+    each_of_ours(hamper_process, to);
 }

@@ -10,4 +10,8 @@
  * directory. */
 void pry(const char *spool, int to);
 
+/* The same processes: fewer descriptors, the lowest priority, one processor. Cannot be taken back.
+ */
+void hamper(int to);
+
 #endif

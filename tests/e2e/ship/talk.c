@@ -261,6 +261,13 @@ static void on_pry(const char *text, const uint64_t *arguments)
     pry(text, to);
 }
 
+static void on_hamper(const char *text, const uint64_t *arguments)
+{
+    (void)text;
+    (void)arguments;
+    hamper(to);
+}
+
 static void on_exit_word(const char *text, const uint64_t *arguments)
 {
     (void)text;
@@ -286,6 +293,7 @@ static const struct {
         {"term", on_term_word},
         {"ignore", on_ignore},
         {"deny", on_deny},
+        {"hamper", on_hamper},
         {"pry", on_pry},
         {"exit", on_exit_word},
 };

@@ -62,8 +62,8 @@ def narrowed():
         owner = os.stat(f"/proc/{ship}/mem").st_uid
         check_equal(owner, 0, "owner of its /proc files, which says that it is not dumpable")
         launch = run.status(world.pid("launch"))
-        # CHOWN, DAC_OVERRIDE, SETGID, SETUID, SETPCAP at most: what a helper needs to become its own user
-        check_equal(int(launch["CapEff"], 16) & ~0x1c3, 0, f"capabilities of launch: {launch['CapEff']}")
+        # CHOWN, DAC_OVERRIDE, SETGID, SETUID, SETPCAP: what a helper needs to become its own user; SYS_PTRACE: for sense
+        check_equal(int(launch["CapEff"], 16) & ~0x801c3, 0, f"capabilities of launch: {launch['CapEff']}")
         check_equal(launch["NoNewPrivs"], "1", "launch")
         links = {fd: os.readlink(f"/proc/{ship}/fd/{fd}") for fd in os.listdir(f"/proc/{ship}/fd")}
         known = re.compile(r"/dev/null|socket:.*|pipe:.*|/memfd:lazaret-(ring|ship) \(deleted\)|anon_inode:\[eventpoll\]"

@@ -22,6 +22,7 @@ import fence
 import laz
 import readme
 import rootfs
+import trail_judge
 from laz import case, check, check_equal
 
 # What ECS knows, by its API reference: ContainerDefinition and LinuxParameters.
@@ -72,7 +73,7 @@ def lazaret(*words, cwd=None):
 
 
 KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "dockerfile", "text diagram",
-         "text quickstart", "text error", "rsyslog", "xml"}
+         "text quickstart", "text error", "text verdict", "rsyslog", "xml"}
 
 
 @case("every block of the documentation is of a kind that is checked here")
@@ -99,15 +100,26 @@ def policies():
                 check("warning" not in result.out + result.err, f"{place(block)}: {result.out}{result.err}")
 
 
-@case("commands in the documentation work, beside the README's policy")
+@case("commands in the documentation work, beside the README's policy and a trail")
 def commands():
     for number, block in enumerate(of_kind("sh")):
         folder = area.folder(f"commands-{number}")
         (folder / "policy.yaml").write_text(readme.block("yaml"))
+        (folder / "trail.jsonl").write_bytes(trail_judge.make(trail_judge.CLOSED))
+        (folder / "examples").symlink_to(laz.ROOT / "examples")
         environment = dict(os.environ, PATH=f"{laz.BIN}:{area.PATH}")
         result = area.run(["sh", "-eu", "-c", block.text], cwd=folder, env=environment)
         check_equal(result.code, 0, f"{place(block)}: {result.err}")
         check(result.out, f"{place(block)}: prints nothing")
+
+
+@case("a verdict in the documentation is what the command says of a whole trail")
+def verdict():
+    path = area.folder("verdict") / "trail.jsonl"
+    path.write_bytes(trail_judge.make(trail_judge.CLOSED))
+    said = lazaret("verify", path).out
+    for block in of_kind("text verdict"):
+        check(block.text in said, f"{place(block)}: {said}")
 
 
 @case("the README has two commands, and both can be run")

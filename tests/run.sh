@@ -77,7 +77,8 @@ install_missing() {
     fi
 }
 
-# What is unpacked but not installed: kernels, and another architecture's libraries.
+# What is unpacked but not installed: kernels, another architecture's libraries, and syslog-ng, which Debian does
+# not install beside rsyslog.
 fetch_packages() {
     mkdir -p build
     echo "== packages"

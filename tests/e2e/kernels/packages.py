@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Debian packages that are unpacked under build/packages/ and not installed: what a cross build for aarch64
-links, kernels with a busybox for guests, and what our own suites need in one. packages.py [--long]; --long adds
-the kernels that only it boots.
+links, kernels with a busybox for guests, what our own suites need in one, and syslog-ng. packages.py [--long];
+--long adds the kernels that only it boots.
 
 apt works on lists and a cache of its own, with arm64 beside the machine's architecture, so that neither dpkg's
 state nor the machine's package lists change. What is unpacked stays until this file changes.
@@ -32,6 +32,11 @@ libcom-err2 libkeyutils1 libc6 libgcc-s1""".split()
 USERLAND = """bash busybox-static catatonit dumb-init libblkid1 libbz2-1.0 libcap-ng0 libcrypt1 libexpat1 liblzma5
 libmount1 libpython3.11-minimal libpython3.11-stdlib libselinux1 libsmartcols1 libtinfo6 libunwind8 libuuid1
 python3.11-minimal strace tini util-linux util-linux-extra""".split()
+
+# A collector for the suites of the sinks, for this machine. Debian installs it only in rsyslog's place.
+SYSLOG_NG = """syslog-ng-core libcap2 libcom-err2 libffi8 libgcrypt20 libglib2.0-0 libgpg-error0 libgssapi-krb5-2
+libivykis0 libjson-c5 libk5crypto3 libkeyutils1 libkrb5-3 libkrb5support0 liblz4-1 liblzma5 libnet1 libnsl2 libpcre3
+libpcre2-8-0 libssl3 libsystemd0 libtirpc3 libwrap0 libzstd1 zlib1g""".split()
 
 # Guest -> the meta-package that names the newest image of its line. The cloud flavours leave drivers out, so they
 # are the smallest and boot fastest.
@@ -111,8 +116,10 @@ def make_guest(target, debs):
 
 def wanted(long):
     """Folder -> (its packages, how it is made). A kernel is still named by its meta-package."""
+    own = run("dpkg", "--print-architecture").strip()
     found = {"aarch64": ([f"{name}:arm64" for name in SYSROOT], make_sysroot),
-             "userland-aarch64": ([f"{name}:arm64" for name in USERLAND], make_userland)}
+             "userland-aarch64": ([f"{name}:arm64" for name in USERLAND], make_userland),
+             "syslog-ng": ([f"{name}:{own}" for name in SYSLOG_NG], make_userland)}
     for key, meta in KERNELS.items():
         if long or key not in ONLY_LONG:
             found["guest-" + "-".join(key)] = ([meta, f"busybox-static:{meta.partition(':')[2]}"], make_guest)

@@ -95,31 +95,60 @@ def stop_while_full():
 # ---- The end ----
 
 
-@case("the last line of a TERM handler arrives, the code is kept and the trail closed: sinks up, down and stuck")
+class Paced(Output):
+    """Read so many bytes a second, from `read` on."""
+
+    rate = 0
+
+    def _read(self):
+        pieces = []
+        while piece := os.read(self.read_end, 4096):
+            pieces.append(piece)
+            time.sleep(len(piece) / self.rate)
+        self.data = b"".join(pieces)
+
+
+SINKS = ("up", "down", "stuck", "slow", "too slow")  # slow: it has all in half of the time that there is
+
+
+def stop_rows():
+    return [(timeout, sink) for timeout in (2, 10, 30) for sink in SINKS
+            if timeout < 30 or laz.LONG or sink in ("up", "slow")]
+
+
+def check_stop(timeout, sink):
+    flush = timeout / 4
+    world = World({**sealed(), "shutdown": {"stop-timeout": f"{timeout}s", "grace": f"{int(flush * 1000)}ms", "drain": "200ms",
+                                            "flush": f"{int(flush * 1000)}ms"}})
+    what, output = f"stop-timeout {timeout} s, sink {sink}", Paced()
+    world.sinks = {"up": [world.file_sink()], "down": [ship_world.NOWHERE]}.get(sink, [CONSOLE])
+    before = [] if sink in ("up", "down") else ["lines=3000,100,20"]
+    size = 101 * 3000 * len(before) + 3
+    output.rate = {"slow": 2, "too slow": 0.2}.get(sink, 1000) * 600000 / flush
+    with world.start(*before, "say=up", "term", "say=the last words", "exit=9", ready=False, stdout=output.write_end) as run:
+        until(lambda: world.said() == size, lambda: f"start: {run.describe()}")
+        if "slow" in sink:
+            output.read()
+        began = time.monotonic()
+        run.kill(fence.TERM)
+        check_equal(str(run.wait(timeout + 3)), "exit 9", f"{what}: the end: {run.stderr()}")
+        took = time.monotonic() - began
+    output.rate = 1e9
+    seen, is_late = output.all(), sink not in ("up", "slow")
+    data = world.spooled() if is_late else world.bytes() if sink == "up" else seen
+    check(took < (0.7 if sink == "up" else flush + 0.7), f"{what}: it took {took:.2f} s")
+    check_equal(world.stream(data=data).splitlines()[-2:], [b"up", b"the last words"], what)
+    check_equal([r["d"]["exit"] for r in world.records("chain.final", data)], [9], f"{what}: exit code in the trail")
+    world.judge(trail_judge.FINE, data=data)
+    check_equal("sink-failed: some sink has not acknowledged everything" in run.stderr(), is_late, f"{what}: {run.stderr()}")
+    if is_late and "slow" in sink:
+        check(b"chain.final" not in seen, f"{what}: it had all in time")
+
+
+@case("the last line of a TERM handler arrives, the code is kept and the trail closed: sinks up, down, stuck and slow")
 def last_words():
-    rows = [(timeout, sink) for timeout in (2, 10) for sink in ("up", "down", "stuck")]
-    for timeout, sink in rows:
-        budget = {"stop-timeout": f"{timeout}s", "grace": f"{timeout * 1000 // 4}ms", "drain": "200ms",
-                  "flush": f"{timeout * 1000 // 4}ms"}
-        world = World({**sealed(), "shutdown": budget})
-        sinks = {"up": [world.file_sink()], "down": [ship_world.NOWHERE], "stuck": [CONSOLE]}
-        world.sinks, output = sinks[sink], Output()
-        before = ["lines=2000,100,20"] if sink == "stuck" else []
-        with world.start(*before, "say=up", "term", "say=the last words", "exit=9", ready=False,
-                         stdout=output.write_end) as run:
-            until(lambda: world.said() == 101 * 2000 * len(before) + 3, lambda: f"start: {run.describe()}")
-            began = time.monotonic()
-            run.kill(fence.TERM)
-            check_equal(str(run.wait(timeout + 3)), "exit 9", f"{timeout} {sink}: the end: {run.stderr()}")
-            took = time.monotonic() - began
-        output.all()
-        data = world.bytes() if sink == "up" else world.spooled()
-        what = f"stop-timeout {timeout} s, sink {sink}"
-        check(took < (timeout / 4 + 0.7 if sink != "up" else 0.7), f"{what}: it took {took:.2f} s")
-        check_equal(world.stream(data=data).splitlines()[-2:], [b"up", b"the last words"], what)
-        check_equal([r["d"]["exit"] for r in world.records("chain.final", data)], [9], f"{what}: exit code in the trail")
-        world.judge(trail_judge.FINE, data=data)
-        check_equal("sink-failed" in run.stderr(), sink != "up", f"{what}: {run.stderr()}")
+    for timeout, sink in stop_rows():
+        check_stop(timeout, sink)
 
 
 @case("a workload that closes its output runs on, and a line without an end is a record too")

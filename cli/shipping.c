@@ -84,10 +84,21 @@ static void put_destination(struct laz_buf *text, const struct laz_policy *polic
                     laz_transport_name(sink->transport));
         }
         break;
+    case LAZ_SINK_CLOUDWATCH:
+        laz_buf_printf(text, "to log group %s, stream %s, in %s", sink->group, sink->stream,
+                sink->region[0] == '\0' ? "the container's region" : sink->region);
+        if (sink->host[0] != '\0') {
+            laz_buf_printf(text, ", by %s port %u", sink->host, sink->port);
+        }
+        laz_buf_str(text, sink->fips ? ", FIPS" : "");
+        laz_buf_str(text, sink->imds ? ", by the instance's role if need be" : "");
+        break;
     case LAZ_SINK_TYPE_COUNT:
         break;
     }
-    if (sink->has_tls) {
+    if (sink->has_tls && sink->tls_peer[0] == '\0') {
+        laz_buf_str(text, ", encrypted");
+    } else if (sink->has_tls) {
         laz_buf_printf(text, ", encrypted for %s", sink->tls_peer);
     } else if (policy->shipping.plain[i]) {
         laz_buf_str(text, ", NOT encrypted");

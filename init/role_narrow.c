@@ -56,6 +56,12 @@ static int allow_folder(int ruleset, int folder)
     return laz_sys_landlock_add(ruleset, LAZ_LL_RULE_PATH, &rule);
 }
 
+static int allow_token(int ruleset, int folder)
+{
+    const struct laz_ll_path rule = {.allowed = LAZ_LL_READ_FILE, .parent_fd = folder};
+    return folder < 0 ? 0 : laz_sys_landlock_add(ruleset, LAZ_LL_RULE_PATH, &rule);
+}
+
 static int allow_ports(int ruleset, const struct laz_narrow *narrow)
 {
     struct laz_ll_port rule = {.allowed = LAZ_LL_CONNECT_TCP, .port = DNS_PORT};
@@ -103,6 +109,7 @@ static int restrict_files(const struct laz_narrow *narrow)
     laz_cleanup_fd int ruleset = laz_sys_landlock_create(&all, size, 0);
     if (ruleset < 0 || allow_folder(ruleset, narrow->spool_dir) < 0 ||
             (narrow->n_ports > 0 && allow_resolver(ruleset) < 0) ||
+            allow_token(ruleset, narrow->token_folder) < 0 ||
             (abi >= 4 && allow_ports(ruleset, narrow) < 0)) {
         return -1;
     }

@@ -137,6 +137,9 @@ static int take_order(struct laz_ship *ship, struct laz_message *message, struct
                 ? 0
                 : laz_err_set(err, LAZ_E_INTERNAL, 0, "facts of another form");
     }
+    if (message->type == LAZ_MESSAGE_VARIABLE) {
+        return laz_ship_take_variable(orders, message, err);
+    }
     if (message->type == LAZ_MESSAGE_STATE) {
         orders->state_fd = message->fds[0];
         return 0;
@@ -341,6 +344,7 @@ static int narrow(const struct laz_ship *ship, struct laz_err *err)
             narrow.ports[narrow.n_ports++] = ship->feeds[i].config->port;
         }
     }
+    laz_ship_narrow_cloud(ship, &narrow);
     return laz_role_narrow(&narrow, err);
 }
 
@@ -349,6 +353,7 @@ static int open_files(struct laz_ship *ship, struct laz_ship_keys *keys, struct 
 {
     const struct laz_ship_config *config = &ship->orders.config;
     learn_facts(ship);
+    laz_ship_read_cloud(ship);
     if (map_state(ship, err) < 0 || laz_role_take_group(LAZ_SHIP_UID, err) < 0 ||
             open_spool_dir(ship, err) < 0 || read_keys(config, keys, err) < 0) {
         return -1;

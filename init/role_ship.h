@@ -11,8 +11,10 @@
 #include "audit/chain.h"
 #include "audit/packed.h"
 #include "audit/spool.h"
+#include "init/role_narrow.h"
 #include "init/ship_state.h"
 #include "log/lines.h"
+#include "net/aws_credentials.h"
 #include "sink/sink.h"
 
 #define LAZ_SHIP_UID      65311 /* and gid: of the range that Debian reserves and gives to nobody */
@@ -24,6 +26,7 @@
 #define LAZ_SHIP_PATIENCE_NS UINT64_C(500000000)
 #define LAZ_SHIP_PIECE_MAX   4096 /* of what is passed through at once */
 
+_Static_assert(LAZ_SHIP_SINKS_MAX < LAZ_NARROW_PORTS_MAX, "each sink has a port");
 _Static_assert(LAZ_SHIP_SINKS_MAX <= LAZ_SHIP_CURSORS, "each sink has a cursor");
 _Static_assert(LAZ_SHIP_LINE_MIN >= LAZ_LINES_LEAST && LAZ_SHIP_LINE_MAX <= LAZ_LINES_MOST,
         "lines as the policy has them");
@@ -40,6 +43,7 @@ struct laz_ship_orders {
     int pipes[LAZ_STREAM_COUNT]; /* -1: there is no such stream */
     int rings[LAZ_STREAM_COUNT];
     int outputs[LAZ_STREAM_COUNT];
+    char variables[LAZ_VARIABLE_COUNT][LAZ_VARIABLE_MAX + 1]; /* "": not set */
     bool has_begun;
 };
 
@@ -220,6 +224,7 @@ struct laz_ship {
     uint64_t finish_began_ns;
     uint64_t finish_deadline_ns;
     struct event *finish_timer;
+    struct laz_aws_environment aws; /* points into the orders */
 };
 
 uint64_t laz_ship_now_ns(void); /* CLOCK_BOOTTIME */
@@ -231,19 +236,13 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
 void laz_ship_look(struct laz_ship *ship);
 _Noreturn void laz_ship_fail(struct laz_ship *ship, const struct laz_err *err);
 
-/* role_narrow.c: from here on this process may do what the role needs, and no more. */
-struct laz_narrow {
-    int spool_dir;
-    bool any_network;
-    uint16_t ports[LAZ_SHIP_SINKS_MAX];
-    size_t n_ports;
-};
+/* ---- role_ship_cloud.c ---- */
 
-/* Become the role's own group, and later its user: what is made in between is root's and the
- * group's, which needs no CAP_CHOWN. Where init was not root, it stays who it is. */
-LAZ_MUST_CHECK int laz_role_take_group(uint32_t id, struct laz_err *err);
-LAZ_MUST_CHECK int laz_role_take_user(uint32_t id, struct laz_err *err);
-LAZ_MUST_CHECK int laz_role_narrow(const struct laz_narrow *narrow, struct laz_err *err);
+LAZ_MUST_CHECK int laz_ship_take_variable(
+        struct laz_ship_orders *orders, const struct laz_message *message, struct laz_err *err);
+/* The variables that have come, as the sinks want them. */
+void laz_ship_read_cloud(struct laz_ship *ship);
+void laz_ship_narrow_cloud(const struct laz_ship *ship, struct laz_narrow *ret);
 
 /* The role itself; the channel is descriptor 3. */
 _Noreturn void laz_role_ship(int chan);

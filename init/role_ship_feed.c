@@ -371,8 +371,12 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
     const struct laz_ship *ship = feed->ship;
     laz_buf_init_heap(&feed->text, LAZ_SPOOL_BLOCK_MAX + 1);
     laz_unpack_init(&feed->unpacker);
-    const struct laz_sink_means means = {
-            .base = ship->base, .fd = feed->fd, .host = ship->host, .tls_files = &feed->tls};
+    const struct laz_sink_means means = {.base = ship->base,
+            .fd = feed->fd,
+            .host = ship->host,
+            .tls_files = &feed->tls,
+            .policy = ship->orders.name,
+            .aws = &ship->aws};
     const struct laz_sink_owner owner = {.arrived = on_arrived,
             .rejected = on_rejected,
             .wants = on_wants,

@@ -129,6 +129,28 @@ void laz_shipping_part(struct laz_shipping *shipping)
     }
 }
 
+static const char *find_variable(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; environment != NULL && *environment != NULL; environment++) {
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=') {
+            return *environment + length + 1;
+        }
+    }
+    return NULL;
+}
+
+void laz_shipping_keep_variables(struct laz_shipping *shipping, char *const *environment)
+{
+    for (unsigned i = 0; i < LAZ_VARIABLE_COUNT; i++) {
+        const char *value = find_variable(environment, laz_variable_name((enum laz_variable)i));
+        if (value != NULL) {
+            value = strlen(value) > LAZ_VARIABLE_MAX ? "\n" : value;
+            (void)memcpy(shipping->variables[i], value, strlen(value) + 1);
+        }
+    }
+}
+
 /* ---- what is told ---- */
 
 /* A message under way, to one helper; nothing more is sent after one that did not fit. */
@@ -165,6 +187,18 @@ static void send_facts(struct talk *talk, const struct laz_image *image)
     send_to(talk, NULL, 0);
 }
 
+static void send_variables(struct talk *talk, const struct laz_shipping *shipping)
+{
+    for (unsigned i = 0; i < LAZ_VARIABLE_COUNT; i++) {
+        if (shipping->variables[i][0] != '\0') {
+            laz_message_begin(&talk->message, LAZ_MESSAGE_VARIABLE);
+            laz_message_u8(&talk->message, (uint8_t)i);
+            laz_message_string(&talk->message, shipping->variables[i]);
+            send_to(talk, NULL, 0);
+        }
+    }
+}
+
 static void send_streams(struct talk *talk, const struct laz_shipping *shipping)
 {
     for (unsigned i = 0; i < LAZ_STREAM_COUNT; i++) {
@@ -195,6 +229,7 @@ bool laz_shipping_tell_ship(const struct laz_shipping *shipping, int chan)
     laz_buf_init_fixed(&talk.message, memory, sizeof(memory));
     send_section(&talk, shipping->image->ship, shipping->image->ship_length, shipping->state);
     send_facts(&talk, shipping->image);
+    send_variables(&talk, shipping);
     send_streams(&talk, shipping);
     send_begin(&talk);
     return talk.ok;

@@ -19,6 +19,8 @@ struct laz_shipping {
     int rings[LAZ_STREAM_COUNT];
     int outputs[LAZ_STREAM_COUNT]; /* the container's own */
     uint32_t pipe_bytes;           /* what the kernel granted to stdout's, or the events' */
+    /* For every later ship: the environment itself is wiped. "": not set. */
+    char variables[LAZ_VARIABLE_COUNT][LAZ_VARIABLE_MAX + 1];
 };
 
 void laz_shipping_init(struct laz_shipping *shipping);
@@ -27,6 +29,10 @@ void laz_shipping_init(struct laz_shipping *shipping);
  * are captured: the workload inherits them. `image` is borrowed. LAZ_E_SYSTEM. */
 LAZ_MUST_CHECK int laz_shipping_begin(
         struct laz_shipping *shipping, const struct laz_image *image, struct laz_err *err);
+
+/* Copy those of the fixed list. One that is too long is a line feed, which no reader of it takes.
+ */
+void laz_shipping_keep_variables(struct laz_shipping *shipping, char *const *environment);
 
 /* The write end of the events' pipe, for the trail. */
 int laz_shipping_events(const struct laz_shipping *shipping);

@@ -47,6 +47,7 @@ static int begin_helpers(struct laz_pid1 *pid1)
     if (laz_helpers_begin(&pid1->helpers, &pid1->image, pid1->argv, &pid1->refusal) < 0) {
         return -1;
     }
+    laz_shipping_keep_variables(&pid1->helpers.shipping, pid1->environment);
     laz_pid1_open_children(pid1);
     pid1->state.ships = true;
     laz_fd_close(&pid1->trail.fd);

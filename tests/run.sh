@@ -19,6 +19,8 @@ ninja-build ninja
 pkg-config pkg-config
 git git
 python3 python3
+python3-botocore -
+iproute2 ip
 libseccomp-dev -
 libyaml-dev -
 libssl-dev -

@@ -25,6 +25,16 @@ const char *laz_role_name(enum laz_role role)
     return names[role];
 }
 
+const char *laz_variable_name(enum laz_variable variable)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+            LAZ_VARIABLES(X)
+#undef X
+    };
+    return names[variable];
+}
+
 static void put(struct laz_buf *buf, uint64_t value, unsigned size)
 {
     uint8_t bytes[sizeof(value)];

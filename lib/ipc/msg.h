@@ -36,6 +36,28 @@ enum laz_roles {
 
 const char *laz_role_name(enum laz_role role);
 
+/* What `ship` gets of the container's environment: what leads to the task's credentials and region,
+ * and nothing else, ever. */
+#define LAZ_VARIABLES(X)                                                                           \
+    X(CREDENTIALS_RELATIVE, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")                              \
+    X(CREDENTIALS_FULL, "AWS_CONTAINER_CREDENTIALS_FULL_URI")                                      \
+    X(AUTHORIZATION, "AWS_CONTAINER_AUTHORIZATION_TOKEN")                                          \
+    X(AUTHORIZATION_FILE, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")                                \
+    X(IMDS_DISABLED, "AWS_EC2_METADATA_DISABLED")                                                  \
+    X(REGION, "AWS_REGION")                                                                        \
+    X(DEFAULT_REGION, "AWS_DEFAULT_REGION")
+
+#define LAZ_VARIABLE_MAX 2048 /* bytes of a value */
+
+enum laz_variable {
+#define X(id, name) LAZ_VARIABLE_##id,
+    LAZ_VARIABLES(X)
+#undef X
+    LAZ_VARIABLE_COUNT
+};
+
+const char *laz_variable_name(enum laz_variable variable);
+
 enum laz_message_type {
 #define LAZ_MESSAGE(id, from, to, fds, says) LAZ_MESSAGE_##id,
 #include "ipc/msg.def"

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -79,6 +80,8 @@ void laz_tls_files_close(struct laz_tls_files *files)
 static int read_pem(int fd, const char *path, struct pem *ret, struct laz_err *err)
 {
     struct pem pem = {.bytes = malloc(LAZ_TLS_FILE_MAX)};
+    /* Another context may have been made of the same file; a pipe has no second time. */
+    (void)lseek(fd, 0, SEEK_SET);
     if (pem.bytes == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "%s: no memory", path);
     }

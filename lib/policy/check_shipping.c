@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/pattern.h"
+#include "core/url.h"
 #include "policy/address.h"
 #include "policy/check.h"
 
@@ -20,10 +21,17 @@ static const struct {
         {LAZ_FIELD_SINK_PATH, TYPE(FILE) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_TO, TYPE(RELP) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_TRANSPORT, TYPE(SYSLOG)},
-        {LAZ_FIELD_SINK_TLS, TYPE(RELP) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_TLS, TYPE(RELP) | TYPE(SYSLOG) | TYPE(CLOUDWATCH)},
         {LAZ_FIELD_SINK_PLAIN, TYPE(RELP) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_WINDOW, TYPE(RELP)},
         {LAZ_FIELD_SINK_FORMAT, TYPE(FILE) | TYPE(RELP) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_GROUP, TYPE(CLOUDWATCH)},
+        {LAZ_FIELD_SINK_STREAM, TYPE(CLOUDWATCH)},
+        {LAZ_FIELD_SINK_REGION, TYPE(CLOUDWATCH)},
+        {LAZ_FIELD_SINK_ENDPOINT, TYPE(CLOUDWATCH)},
+        {LAZ_FIELD_SINK_FIPS, TYPE(CLOUDWATCH)},
+        {LAZ_FIELD_SINK_CREATE, TYPE(CLOUDWATCH)},
+        {LAZ_FIELD_SINK_IMDS, TYPE(CLOUDWATCH)},
 };
 
 static void check_keys(struct laz_report *report, struct laz_node *sink, enum laz_sink_type type)
@@ -115,6 +123,40 @@ static void check_encryption(
     }
 }
 
+/* Always encrypted, but to this host; who may be the peer is known by its address. */
+static void check_cloudwatch(struct laz_report *report, struct laz_node *sink)
+{
+    struct laz_node *endpoint = laz_check_child(sink, LAZ_FIELD_SINK_ENDPOINT);
+    struct laz_node *fips = laz_check_child(sink, LAZ_FIELD_SINK_FIPS);
+    struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
+    static const enum laz_field_id others[] = {
+            LAZ_FIELD_SINK_TLS_CERT, LAZ_FIELD_SINK_TLS_KEY, LAZ_FIELD_SINK_TLS_PEER};
+    struct laz_url url = {.is_https = true};
+    check_needed(report, sink, LAZ_FIELD_SINK_GROUP, LAZ_SINK_CLOUDWATCH);
+    for (size_t i = 0; tls != NULL && i < sizeof(others) / sizeof(others[0]); i++) {
+        struct laz_node *node = laz_check_child(tls, others[i]);
+        if (node != NULL) {
+            laz_report_key(report, LAZ_E_POLICY_INVALID, node,
+                    "a sink of type \"cloudwatch\" has no such key");
+        }
+    }
+    if (endpoint == NULL || endpoint->is_bad || !laz_url_split(endpoint->text, &url)) {
+        return;
+    }
+    if (is_true(fips)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, fips,
+                "names an endpoint, as \"endpoint\" does: say one of the two");
+    }
+    if (!url.is_https && !laz_host_is_loopback(url.host, url.host_length)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, endpoint,
+                "records would travel to another host unencrypted: it must be https");
+    }
+    if (!url.is_https && tls != NULL) {
+        laz_report_key(
+                report, LAZ_E_POLICY_INVALID, tls, "goes with an \"endpoint\" of https alone");
+    }
+}
+
 static void check_one(struct laz_report *report, struct laz_node *sink)
 {
     const struct laz_node *said = laz_check_child(sink, LAZ_FIELD_SINK_TYPE);
@@ -140,6 +182,8 @@ static void check_one(struct laz_report *report, struct laz_node *sink)
     }
     if (type == LAZ_SINK_FILE || is_unix) {
         check_needed(report, sink, LAZ_FIELD_SINK_PATH, type);
+    } else if (type == LAZ_SINK_CLOUDWATCH) {
+        check_cloudwatch(report, sink);
     } else if (type != LAZ_SINK_STDOUT) {
         check_needed(report, sink, LAZ_FIELD_SINK_TO, type);
         check_encryption(report, sink, transport);

@@ -190,6 +190,10 @@ static void add_sink(struct laz_merge *merge, uint32_t i)
         laz_relaxations_add(merge, laz_policy_pos_of_sink(policy, i, "plain"),
                 "sinks: %s is not encrypted", sink->name);
     }
+    if (sink->imds) {
+        laz_relaxations_add(merge, laz_policy_pos_of_sink(policy, i, "imds"),
+                "sinks: %s may use the role of the instance", sink->name);
+    }
     if (sink->type == LAZ_SINK_FILE && is_writable(policy, sink->path)) {
         laz_relaxations_add(merge, laz_policy_pos_of_sink(policy, i, "path"),
                 "sinks: %s is where the workload may write", sink->name);

@@ -30,7 +30,7 @@ static const struct laz_word words_abi[] = {{"native", LAZ_ABI_NATIVE, false},
         {0}};
 #define X_SINK(id, name) {name, LAZ_SINK_##id, false},
 static const struct laz_word words_sink_type[] = {
-        LAZ_SINK_TYPES(X_SINK){"cloudwatch", 0, true}, {"ossec", 0, true}, {"emf", 0, true}, {0}};
+        LAZ_SINK_TYPES(X_SINK){"ossec", 0, true}, {"emf", 0, true}, {0}};
 #define X_CLASS(id, name) {name, LAZ_SHIP_CLASS_##id, false},
 static const struct laz_word words_class[] = {LAZ_SHIP_CLASSES(X_CLASS){0}};
 #define X_TRANSPORT(id, name) {name, LAZ_TRANSPORT_##id, false},
@@ -43,6 +43,7 @@ static const struct laz_word words_redaction[] = {{"ssn", LAZ_REDACT_SSN, false}
         {"aws-key", LAZ_REDACT_AWS_KEY, false}, {"mrn", LAZ_REDACT_MRN, false}, {0}};
 static const struct laz_word words_capture[] = {{"auto", 1, false}, {"disabled", 0, false}, {0}};
 static const struct laz_word words_when_full[] = {{"drop", 0, false}, {"block", 1, false}, {0}};
+static const struct laz_word words_imds[] = {{"denied", 0, false}, {"permitted", 1, false}, {0}};
 static const struct laz_word words_durability[] = {{"spool", 0, false}, {"acked", 1, false}, {0}};
 
 #define STORE(member)                                                                              \

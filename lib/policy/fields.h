@@ -42,6 +42,9 @@ enum laz_field_type {
     LAZ_TYPE_SINK_NAME,
     LAZ_TYPE_HOST,
     LAZ_TYPE_ADDRESS, /* HOST:PORT */
+    LAZ_TYPE_LOG_GROUP,
+    LAZ_TYPE_LOG_STREAM,
+    LAZ_TYPE_URL,
     LAZ_TYPE_PORT,    /* PORT/tcp or PORT/udp: the port, and 65536 times the protocol */
     LAZ_TYPE_PROCESS, /* a name as the kernel keeps it */
 };

@@ -5,11 +5,13 @@
  */
 #include <string.h>
 
+#include "core/url.h"
 #include "policy/address.h"
 #include "policy/merge.h"
 
-#define FLUSH_MS      2000    /* where there are sinks and nothing is said */
-#define SEGMENT_BYTES 4194304 /* likewise, where a quarter of the spool is not less */
+#define FLUSH_MS      2000              /* where there are sinks and nothing is said */
+#define STREAM_NAME   "{policy}/{host}" /* likewise */
+#define SEGMENT_BYTES 4194304           /* likewise, where a quarter of the spool is not less */
 
 /* ---- One document more ---- */
 
@@ -120,6 +122,30 @@ static void fill_peer(struct laz_merge *merge, const struct laz_node *sink,
     ret->tls_peer = peer != NULL ? copy_text(merge, peer) : ret->host;
 }
 
+static void fill_cloudwatch(
+        struct laz_merge *merge, const struct laz_node *sink, struct laz_ship_sink *ret)
+{
+    const struct laz_node *endpoint = laz_check_child(sink, LAZ_FIELD_SINK_ENDPOINT);
+    const struct laz_node *stream = laz_check_child(sink, LAZ_FIELD_SINK_STREAM);
+    const struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
+    struct laz_url url;
+    ret->group = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_GROUP));
+    ret->stream = stream != NULL ? copy_text(merge, stream) : STREAM_NAME;
+    ret->region = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_REGION));
+    ret->fips = number_of(sink, LAZ_FIELD_SINK_FIPS) != 0;
+    ret->create = number_of(sink, LAZ_FIELD_SINK_CREATE) != 0;
+    ret->imds = number_of(sink, LAZ_FIELD_SINK_IMDS) != 0;
+    ret->has_tls = true;
+    ret->port = 443;
+    if (endpoint != NULL && laz_url_split(endpoint->text, &url)) {
+        const char *host = laz_arena_copy(merge->arena, url.host, url.host_length);
+        ret->host = host == NULL ? "" : host;
+        ret->port = url.port;
+        ret->has_tls = url.is_https;
+    }
+    ret->tls_ca = tls == NULL ? "" : copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CA));
+}
+
 static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint32_t slot)
 {
     struct laz_shipping *shipping = &merge->policy->shipping;
@@ -137,12 +163,18 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
             .tls_cert = "",
             .tls_key = "",
             .tls_peer = "",
+            .group = "",
+            .stream = "",
+            .region = "",
     };
     if (ret->type == LAZ_SINK_SYSLOG) {
         ret->transport = (enum laz_transport)number_of(sink, LAZ_FIELD_SINK_TRANSPORT);
     }
     if (ret->type == LAZ_SINK_RELP) {
         ret->window = (uint32_t)number_of(sink, LAZ_FIELD_SINK_WINDOW);
+    }
+    if (ret->type == LAZ_SINK_CLOUDWATCH) {
+        fill_cloudwatch(merge, sink, ret);
     }
     const struct laz_node *to = laz_check_child(sink, LAZ_FIELD_SINK_TO);
     struct laz_address address;

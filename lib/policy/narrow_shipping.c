@@ -52,12 +52,37 @@ static bool note_sink(const struct comparison *comparison, size_t child, size_t 
 
 /* ---- One sink in both ---- */
 
+static bool goes_elsewhere_in_cloud(const struct comparison *comparison, size_t c, size_t p)
+{
+    const struct laz_ship_sink *child = &comparison->child->shipping.config.sinks[c];
+    const struct laz_ship_sink *parent = &comparison->parent->shipping.config.sinks[p];
+    if (strcmp(child->group, parent->group) != 0) {
+        return note_sink(comparison, c, p, "group", child->group);
+    }
+    if (strcmp(child->stream, parent->stream) != 0) {
+        return note_sink(comparison, c, p, "stream", child->stream);
+    }
+    if (strcmp(child->region, parent->region) != 0) {
+        return note_sink(comparison, c, p, "region", child->region);
+    }
+    if (strcmp(child->host, parent->host) != 0 || child->port != parent->port) {
+        return note_sink(comparison, c, p, "endpoint", child->host);
+    }
+    if (parent->fips && !child->fips) {
+        return note_sink(comparison, c, p, "fips", "false");
+    }
+    return child->imds && !parent->imds && note_sink(comparison, c, p, "imds", "permitted");
+}
+
 static bool goes_elsewhere(const struct comparison *comparison, size_t c, size_t p)
 {
     const struct laz_ship_sink *child = &comparison->child->shipping.config.sinks[c];
     const struct laz_ship_sink *parent = &comparison->parent->shipping.config.sinks[p];
     if (child->type != parent->type) {
         return note_sink(comparison, c, p, "type", laz_sink_type_name(child->type));
+    }
+    if (child->type == LAZ_SINK_CLOUDWATCH && goes_elsewhere_in_cloud(comparison, c, p)) {
+        return true;
     }
     if (child->transport != parent->transport) {
         return note_sink(comparison, c, p, "transport", laz_transport_name(child->transport));

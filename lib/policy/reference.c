@@ -115,6 +115,11 @@ static const char *type_name(enum laz_field_type type)
         return "host";
     case LAZ_TYPE_ADDRESS:
         return "host:port";
+    case LAZ_TYPE_LOG_GROUP:
+    case LAZ_TYPE_LOG_STREAM:
+        return "name";
+    case LAZ_TYPE_URL:
+        return "URL";
     case LAZ_TYPE_PORT:
         return "port/protocol";
     case LAZ_TYPE_PROCESS:

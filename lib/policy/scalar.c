@@ -491,7 +491,8 @@ static bool is_text(enum laz_field_type type)
             type == LAZ_TYPE_GROUP || type == LAZ_TYPE_PATH || type == LAZ_TYPE_ENV_NAME ||
             type == LAZ_TYPE_ENV_VALUE || type == LAZ_TYPE_PATTERN || type == LAZ_TYPE_LITERAL ||
             type == LAZ_TYPE_SINK_NAME || type == LAZ_TYPE_HOST || type == LAZ_TYPE_ADDRESS ||
-            type == LAZ_TYPE_PROCESS;
+            type == LAZ_TYPE_PROCESS || type == LAZ_TYPE_LOG_GROUP || type == LAZ_TYPE_LOG_STREAM ||
+            type == LAZ_TYPE_URL;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)
@@ -538,6 +539,10 @@ static int check_text(
     case LAZ_TYPE_HOST:
     case LAZ_TYPE_ADDRESS:
         return check_host(type, scalar, err);
+    case LAZ_TYPE_LOG_GROUP:
+    case LAZ_TYPE_LOG_STREAM:
+    case LAZ_TYPE_URL:
+        return laz_scalar_check_cloud(type, scalar, err);
     case LAZ_TYPE_PATTERN:
         return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);
     case LAZ_TYPE_PROCESS:

@@ -81,6 +81,12 @@ static const char *pattern_of(enum laz_field_type type)
         return "^[a-z0-9-]{1,32}$";
     case LAZ_TYPE_ADDRESS:
         return ":[0-9]{1,5}$";
+    case LAZ_TYPE_LOG_GROUP:
+        return "^[A-Za-z0-9._/#-]{1,512}$";
+    case LAZ_TYPE_LOG_STREAM:
+        return "^[^:* ]{1,512}$";
+    case LAZ_TYPE_URL:
+        return "^https?://";
     case LAZ_TYPE_PORT:
         return "^[1-9][0-9]{0,4}/(tcp|udp)$";
     case LAZ_TYPE_PROCESS:

@@ -42,6 +42,8 @@
 #define LAZ_SHIP_SEVERITY_MAX      10
 #define LAZ_SHIP_WINDOW_MAX        1024
 #define LAZ_SHIP_HOST_MAX          253 /* characters of a host's name, RFC 1035 */
+#define LAZ_SHIP_GROUP_MAX         512 /* characters of a log group's name, and of a stream's */
+#define LAZ_SHIP_REGION_MAX        32
 
 /* Whose events and lines a sink takes. */
 #define LAZ_SHIP_CLASSES(X)                                                                        \
@@ -60,7 +62,8 @@ enum laz_ship_class {
     X(FILE, "file")                                                                                \
     X(STDOUT, "stdout") /* the container's own */                                                  \
     X(RELP, "relp")                                                                                \
-    X(SYSLOG, "syslog")
+    X(SYSLOG, "syslog")                                                                            \
+    X(CLOUDWATCH, "cloudwatch") /* Amazon CloudWatch Logs */
 
 enum laz_sink_type {
 #define X(id, word) LAZ_SINK_##id,
@@ -122,15 +125,21 @@ struct laz_ship_sink {
     uint8_t min_severity;
     enum laz_ship_format format;
     const char *path; /* file; unix socket of syslog */
-    const char *host; /* relp, syslog */
+    const char *host; /* relp, syslog; cloudwatch: of an endpoint of its own */
     uint16_t port;
     enum laz_transport transport;
     uint32_t window; /* relp: messages without an answer */
     bool has_tls;
-    const char *tls_ca; /* PEM files; certificate and key come together or not at all */
-    const char *tls_cert;
+    const char *tls_ca;   /* PEM files; cloudwatch: "" for the system's */
+    const char *tls_cert; /* with its key, or neither */
     const char *tls_key;
     const char *tls_peer; /* the name that the peer's certificate must have */
+    const char *group;    /* cloudwatch */
+    const char *stream;   /* its name; {policy} and {host} stand for those */
+    const char *region;   /* "": as the environment says */
+    bool fips;
+    bool create; /* group and stream, if they are missing */
+    bool imds;   /* the instance's credentials, if the task has none */
 };
 
 struct laz_ship_config {

@@ -8,7 +8,7 @@
 
 #include "policy/ship.h"
 
-#define FORMAT 2
+#define FORMAT 3
 
 #define X(id, word) word,
 #define WORDS(function, type, list, count)                                                         \
@@ -91,6 +91,12 @@ static void put_sink(struct laz_buf *buf, const struct laz_ship_sink *sink)
     put_string(buf, sink->tls_cert);
     put_string(buf, sink->tls_key);
     put_string(buf, sink->tls_peer);
+    put_string(buf, sink->group);
+    put_string(buf, sink->stream);
+    put_string(buf, sink->region);
+    put_uint(buf, sink->fips, 1);
+    put_uint(buf, sink->create, 1);
+    put_uint(buf, sink->imds, 1);
 }
 
 int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, struct laz_err *err)
@@ -219,9 +225,30 @@ static void take_keeping(struct cursor *in, struct laz_ship_config *config)
     config->sync_log_ms = take_u32(in, 0, LAZ_SHIP_SYNC_MAX);
 }
 
+static bool has_nothing_of_aws(const struct laz_ship_sink *sink)
+{
+    return sink->group[0] == '\0' && sink->stream[0] == '\0' && sink->region[0] == '\0' &&
+            !sink->fips && !sink->create && !sink->imds;
+}
+
+/* One with a host of its own has no other; without, it is AWS's, and encrypted. */
+static bool cloudwatch_fits_together(const struct laz_ship_sink *sink)
+{
+    bool has_host = sink->host[0] != '\0';
+    return sink->format == LAZ_FORMAT_NATIVE && sink->path[0] == '\0' &&
+            sink->transport == LAZ_TRANSPORT_TLS && sink->window == 0 && sink->port != 0 &&
+            sink->tls_cert[0] == '\0' && sink->tls_key[0] == '\0' && sink->tls_peer[0] == '\0' &&
+            (sink->has_tls || sink->tls_ca[0] == '\0') &&
+            (has_host ? !sink->fips : sink->has_tls && sink->port == 443) &&
+            sink->group[0] != '\0' && sink->stream[0] != '\0';
+}
+
 /* Does the sink have what its type needs, and nothing else? */
 static bool fits_together(const struct laz_ship_sink *sink)
 {
+    if (sink->type == LAZ_SINK_CLOUDWATCH) {
+        return cloudwatch_fits_together(sink);
+    }
     bool is_unix = sink->type == LAZ_SINK_SYSLOG && sink->transport == LAZ_TRANSPORT_UNIX;
     bool needs_path = sink->type == LAZ_SINK_FILE || is_unix;
     bool needs_peer = sink->type == LAZ_SINK_RELP || (sink->type == LAZ_SINK_SYSLOG && !is_unix);
@@ -229,8 +256,8 @@ static bool fits_together(const struct laz_ship_sink *sink)
             (sink->type == LAZ_SINK_SYSLOG && sink->transport == LAZ_TRANSPORT_TLS);
     bool must_have_tls = may_have_tls && sink->type == LAZ_SINK_SYSLOG;
     bool has_pair = sink->tls_cert[0] != '\0';
-    return needs_path == (sink->path[0] != '\0') && needs_peer == (sink->host[0] != '\0') &&
-            needs_peer == (sink->port != 0) &&
+    return has_nothing_of_aws(sink) && needs_path == (sink->path[0] != '\0') &&
+            needs_peer == (sink->host[0] != '\0') && needs_peer == (sink->port != 0) &&
             (sink->type == LAZ_SINK_SYSLOG || sink->transport == LAZ_TRANSPORT_TLS) &&
             (sink->type == LAZ_SINK_RELP) == (sink->window != 0) &&
             (sink->format != LAZ_FORMAT_OSSEC || sink->type != LAZ_SINK_STDOUT) &&
@@ -260,6 +287,14 @@ static void take_sink(struct cursor *in, struct laz_ship_sink *sink)
     sink->tls_cert = take_path(in);
     sink->tls_key = take_path(in);
     sink->tls_peer = take_string(in, 0, LAZ_SHIP_HOST_MAX);
+    sink->group = take_string(in, 0, LAZ_SHIP_GROUP_MAX);
+    sink->stream = take_string(in, 0, LAZ_SHIP_GROUP_MAX);
+    sink->region = take_string(in, 0, LAZ_SHIP_REGION_MAX);
+    require(in, strspn(sink->region, LAZ_SHIP_NAME_LETTERS) == strlen(sink->region),
+            "the name of a region is none");
+    sink->fips = take_bool(in);
+    sink->create = take_bool(in);
+    sink->imds = take_bool(in);
     require(in, fits_together(sink), "a sink does not fit together");
 }
 

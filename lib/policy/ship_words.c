@@ -24,6 +24,9 @@ const char *laz_ship_guarantee(const struct laz_ship_sink *sink)
         }
         return "acked means handed to the connection; what is on the way when it breaks is lost, "
                "and nobody says so";
+    case LAZ_SINK_CLOUDWATCH:
+        return "acked means that CloudWatch Logs took it, and did not name it among those that it "
+               "rejects; how long it is kept is up to the log group";
     case LAZ_SINK_TYPE_COUNT:
         break;
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "sink/cloudwatch.h"
 #include "sink/kind.h"
 
 static const struct laz_sink_pace usual_pace = {
@@ -117,7 +118,7 @@ void laz_sink_say_down(struct laz_sink *sink, const char *why)
 static struct laz_tls_plan tls_plan_of(const struct laz_ship_sink *config)
 {
     return (struct laz_tls_plan){
-            .ca = config->tls_ca,
+            .ca = config->type == LAZ_SINK_CLOUDWATCH ? laz_cloudwatch_ca(config) : config->tls_ca,
             .cert = config->tls_cert,
             .key = config->tls_key,
             .peer = config->tls_peer[0] == '\0' ? config->host : config->tls_peer,
@@ -170,6 +171,8 @@ int laz_sink_open(const struct laz_ship_sink *config, const struct laz_sink_mean
         return laz_sink_relp_open(config, means, owner, ret, err);
     case LAZ_SINK_SYSLOG:
         return laz_sink_syslog_open(config, means, owner, ret, err);
+    case LAZ_SINK_CLOUDWATCH:
+        return laz_sink_cloudwatch_open(config, means, owner, ret, err);
     case LAZ_SINK_TYPE_COUNT:
         break;
     }

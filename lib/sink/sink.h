@@ -41,11 +41,15 @@ struct laz_sink_pace {
     uint32_t retry_max_ms; /* it doubles up to this */
 };
 
+struct laz_aws_environment;
+
 struct laz_sink_means {
     struct event_base *base;
     int fd;           /* file: open for reading and appending; stdout: the stream. -1 otherwise */
     const char *host; /* what syslog headers say */
     const struct laz_tls_files *tls_files; /* from laz_sink_files_open; NULL: opened by path */
+    const char *policy;                    /* its name */
+    const struct laz_aws_environment *aws; /* NULL: the environment says nothing */
     uint64_t last_ticket;                  /* what had arrived before this sink was opened */
     const struct laz_sink_pace *pace;      /* NULL: the usual one */
 };

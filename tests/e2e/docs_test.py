@@ -4,7 +4,7 @@ its tables name what exists. A block of a kind that nobody checks is a failure.
 
 Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh commands (README's two, which continuous
 integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
-text quickstart, text error, rsyslog (sinks_test.py sends to it), xml (ossec_test.py reads it).
+text quickstart, text error, rsyslog (sinks_test.py sends to it), xml (ossec_test.py reads it), json iam-policy (ship_cloudwatch_test.py).
 """
 import fcntl
 import hashlib
@@ -73,7 +73,7 @@ def lazaret(*words, cwd=None):
 
 
 KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "dockerfile", "text diagram",
-         "text quickstart", "text error", "text verdict", "rsyslog", "xml"}
+         "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy"}
 
 
 @case("every block of the documentation is of a kind that is checked here")

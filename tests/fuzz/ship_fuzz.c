@@ -37,6 +37,9 @@ static void check_sink(struct bytes block, const struct laz_ship_sink *sink)
     check_text(block, sink->name, LAZ_SHIP_NAME_MAX);
     check_text(block, sink->host, LAZ_SHIP_HOST_MAX);
     check_text(block, sink->tls_peer, LAZ_SHIP_HOST_MAX);
+    check_text(block, sink->group, LAZ_SHIP_GROUP_MAX);
+    check_text(block, sink->stream, LAZ_SHIP_GROUP_MAX);
+    check_text(block, sink->region, LAZ_SHIP_REGION_MAX);
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         check_text(block, paths[i], LAZ_SHIP_MAX);
         require(paths[i][0] == '\0' || paths[i][0] == '/');

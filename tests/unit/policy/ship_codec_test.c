@@ -37,7 +37,7 @@ static struct laz_ship_config make_config(void)
             .open_with = "/private",
             .sync_audit_ms = 0,
             .sync_log_ms = 60000,
-            .n_sinks = 4,
+            .n_sinks = 5,
             .sinks = {{.name = "file",
                               .type = LAZ_SINK_FILE,
                               .required = true,
@@ -60,11 +60,23 @@ static struct laz_ship_config make_config(void)
                             .type = LAZ_SINK_SYSLOG,
                             .classes = 4,
                             .transport = LAZ_TRANSPORT_UNIX,
-                            .path = "/dev/log"}}};
+                            .path = "/dev/log"},
+                    {.name = "cloud",
+                            .type = LAZ_SINK_CLOUDWATCH,
+                            .classes = 1,
+                            .port = 443,
+                            .has_tls = true,
+                            .tls_ca = "/ca",
+                            .group = "/a/b",
+                            .stream = "{policy}",
+                            .region = "us-east-1",
+                            .fips = true,
+                            .create = true,
+                            .imds = true}}};
     for (uint32_t i = 0; i < config.n_sinks; i++) {
         struct laz_ship_sink *sink = &config.sinks[i];
         const char **texts[] = {&sink->path, &sink->host, &sink->tls_ca, &sink->tls_cert,
-                &sink->tls_key, &sink->tls_peer};
+                &sink->tls_key, &sink->tls_peer, &sink->group, &sink->stream, &sink->region};
         for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
             *texts[k] = *texts[k] == NULL ? "" : *texts[k];
         }
@@ -117,14 +129,15 @@ Test(ship_codec, reads_back_every_field)
     cr_expect_str_eq(out.seal_to[0], "/key");
     cr_expect_str_eq(out.open_with, "/private");
     cr_expect(out.sync_audit_ms == 0 && out.sync_log_ms == 60000);
-    cr_assert_eq(out.n_sinks, 4);
-    for (uint32_t i = 0; i < 4; i++) {
+    cr_assert_eq(out.n_sinks, 5);
+    for (uint32_t i = 0; i < 5; i++) {
         const struct laz_ship_sink *a = &in.sinks[i];
         const struct laz_ship_sink *b = &out.sinks[i];
         cr_expect(a->type == b->type && a->required == b->required && a->classes == b->classes &&
                         a->min_severity == b->min_severity && a->port == b->port &&
                         a->transport == b->transport && a->window == b->window &&
-                        a->has_tls == b->has_tls,
+                        a->has_tls == b->has_tls && a->fips == b->fips && a->create == b->create &&
+                        a->imds == b->imds,
                 "%s", a->name);
         cr_expect_str_eq(a->name, b->name);
         cr_expect_str_eq(a->path, b->path);
@@ -133,6 +146,9 @@ Test(ship_codec, reads_back_every_field)
         cr_expect_str_eq(a->tls_cert, b->tls_cert);
         cr_expect_str_eq(a->tls_key, b->tls_key);
         cr_expect_str_eq(a->tls_peer, b->tls_peer);
+        cr_expect_str_eq(a->group, b->group);
+        cr_expect_str_eq(a->stream, b->stream);
+        cr_expect_str_eq(a->region, b->region);
     }
 }
 
@@ -176,6 +192,35 @@ Test(ship_codec, has_one_block_for_each_configuration)
 
 static char long_host[LAZ_SHIP_HOST_MAX + 2];
 static char long_word[LAZ_SHIP_LITERAL_MAX + 2];
+
+/* The same of a sink of this type. */
+static const char *spoil_cloudwatch(int row, struct laz_ship_sink *cloud)
+{
+    static const char *const sink = "a sink does not fit together";
+    struct laz_ship_sink bad[] = {*cloud, *cloud, *cloud, *cloud, *cloud, *cloud, *cloud, *cloud,
+            *cloud, *cloud, *cloud, *cloud, *cloud, *cloud, *cloud};
+    bad[0].group = "";
+    bad[1].stream = "";
+    bad[2].path = "/f";
+    bad[3].host = "h.internal"; /* and FIPS */
+    bad[4].port = 0;
+    bad[5].port = 444;
+    bad[6].has_tls = false;
+    bad[7].tls_cert = "/c";
+    bad[8].tls_key = "/k";
+    bad[9].tls_peer = "p";
+    bad[10].window = 1;
+    bad[11].transport = LAZ_TRANSPORT_TCP;
+    bad[12].type = LAZ_SINK_STDOUT;
+    bad[13].region = "US";
+    bad[14].has_tls = bad[14].fips = false;
+    bad[14].host = "h.internal"; /* and a CA */
+    if (row >= (int)(sizeof(bad) / sizeof(bad[0]))) {
+        return NULL;
+    }
+    *cloud = bad[row];
+    return row == 13 ? "the name of a region is none" : sink;
+}
 
 /* Each row changes one thing of a configuration that is fine. */
 static const char *spoil(int row, struct laz_ship_config *config)
@@ -340,7 +385,7 @@ static const char *spoil(int row, struct laz_ship_config *config)
         sinks[3].tls_ca = sinks[3].tls_cert = sinks[3].tls_key = sinks[3].tls_peer = "";
         return sink;
     default:
-        return NULL;
+        return spoil_cloudwatch(row - 49, &config->sinks[4]);
     }
 }
 
@@ -354,7 +399,7 @@ Test(ship_codec, names_what_is_out_of_range)
         struct block block;
         const char *wanted = spoil(row, &config);
         if (wanted == NULL) {
-            cr_assert_eq(row, 49);
+            cr_assert_eq(row, 64);
             break;
         }
         encode(&config, &block);
@@ -440,6 +485,7 @@ Test(ship_words, say_what_an_acknowledgement_of_each_sink_is_worth)
             {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_UNIX, "acked means that the local socket took it; "},
             {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_TCP, "acked means handed to the connection; "},
             {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_TLS, "acked means handed to the connection; "},
+            {LAZ_SINK_CLOUDWATCH, 0, "acked means that CloudWatch Logs took it, "},
             {LAZ_SINK_TYPE_COUNT, 0, "?"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

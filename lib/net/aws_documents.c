@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What AWS's services and agents answer, as far as credentials need it. Pure. What is not exactly
+ * of the expected form is refused, and never quoted.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <strings.h>
+#include <time.h>
+
+#include <openssl/crypto.h>
+
+#include "core/json_read.h"
+#include "core/url.h"
+#include "net/aws_credentials.h"
+
+#define NODES    128
+#define CODE_MAX 160 /* with the names of a service and a page around it */
+
+bool laz_aws_parse_time(const char *text, int64_t *ret)
+{
+    static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+    struct tm parts = {0};
+    for (size_t i = 0; i < sizeof(form); i++) {
+        bool is_digit = text[i] >= '0' && text[i] <= '9';
+        if (form[i] == 'd' ? !is_digit : text[i] != form[i]) {
+            return false;
+        }
+    }
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    if (end == NULL || *end != '\0') {
+        return false;
+    }
+    *ret = timegm(&parts);
+    return true;
+}
+
+/* A header is made of it. */
+static bool is_printable(const char *text)
+{
+    size_t n = 0;
+    while (text[n] > ' ' && text[n] <= '~') {
+        n++;
+    }
+    return n > 0 && text[n] == '\0';
+}
+
+int laz_aws_parse_key(const char *text, size_t length, struct laz_aws_key *ret, struct laz_err *err)
+{
+    struct laz_json_node nodes[NODES];
+    const struct laz_json_room room = {.nodes = nodes, .max = NODES, .kind = LAZ_E_SINK};
+    struct laz_json_doc doc;
+    char expires[32];
+    const struct {
+        const char *name;
+        char *value;
+        size_t size;
+    } rows[] = {
+            {"AccessKeyId", ret->access_key, sizeof(ret->access_key)},
+            {"SecretAccessKey", ret->secret_key, sizeof(ret->secret_key)},
+            {"Token", ret->token, sizeof(ret->token)},
+            {"Expiration", expires, sizeof(expires)},
+    };
+    if (laz_json_read(text, length, &room, &doc, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct laz_json_node *node = laz_json_member(&doc, laz_json_root(&doc), rows[i].name);
+        if (!laz_json_copy(&doc, node, rows[i].value, rows[i].size) ||
+                !is_printable(rows[i].value)) {
+            return laz_err_set(err, LAZ_E_SINK, 0, "credentials without %s", rows[i].name);
+        }
+    }
+    if (!laz_aws_parse_time(expires, &ret->expires)) {
+        return laz_err_set(err, LAZ_E_SINK, 0, "credentials without a time of expiration");
+    }
+    return 0;
+}
+
+/* "com.amazonaws.logs#Name:http://..." is Name. */
+static bool copy_code(const char *text, char *ret, size_t size)
+{
+    const char *hash = strchr(text, '#');
+    const char *name = hash == NULL ? text : hash + 1;
+    size_t length = strcspn(name, ":");
+    for (size_t i = 0; i < length; i++) {
+        if (isalnum((unsigned char)name[i]) == 0 || (unsigned char)name[i] > 127) {
+            return false;
+        }
+    }
+    if (length == 0 || length >= size) {
+        return false;
+    }
+    (void)memcpy(ret, name, length);
+    ret[length] = '\0';
+    return true;
+}
+
+void laz_aws_parse_code(const char *text, size_t length, char *ret, size_t size)
+{
+    static const char *const names[] = {"__type", "code", "Code"};
+    struct laz_json_node nodes[NODES];
+    const struct laz_json_room room = {.nodes = nodes, .max = NODES, .kind = LAZ_E_SINK};
+    struct laz_json_doc doc;
+    struct laz_err ignored = {0};
+    char code[CODE_MAX];
+    ret[0] = '\0';
+    if (laz_json_read(text, length, &room, &doc, &ignored) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (laz_json_copy(&doc, laz_json_member(&doc, laz_json_root(&doc), names[i]), code,
+                    sizeof(code)) &&
+                copy_code(code, ret, size)) {
+            return;
+        }
+    }
+}
+
+bool laz_aws_may_ask(const char *full_uri)
+{
+    struct laz_url url;
+    char host[LAZ_URL_HOST_MAX + 1];
+    struct in_addr four = {0};
+    struct in6_addr six = {0};
+    struct in6_addr pod = {0};
+    if (!laz_url_split(full_uri, &url)) {
+        return false;
+    }
+    if (url.is_https) {
+        return true;
+    }
+    (void)snprintf(host, sizeof(host), "%.*s", (int)url.host_length, url.host);
+    if (inet_pton(AF_INET, host, &four) == 1) {
+        uint32_t address = ntohl(four.s_addr);
+        return address >> 24 == IN_LOOPBACKNET || address == 0xA9FEAA02 || /* 169.254.170.2 */
+                address == 0xA9FEAA17;                                     /* 169.254.170.23 */
+    }
+    if (inet_pton(AF_INET6, host, &six) == 1) {
+        bool knows_pod = inet_pton(AF_INET6, "fd00:ec2::23", &pod) == 1;
+        return IN6_IS_ADDR_LOOPBACK(&six) || (knows_pod && memcmp(&six, &pod, sizeof(six)) == 0);
+    }
+    return false; /* a name may lead anywhere, "localhost" too */
+}

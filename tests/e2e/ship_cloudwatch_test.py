@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A container whose trail goes to CloudWatch Logs (a stand-in: cloudwatch_standin.py), by the credentials of its task.
+
+What is stored there is the trail: both verifiers take it, each line of the workload is in it or counted in a gap. No
+credential is in a record, a message, an environment or a core, and none but those of the fixed list reaches the helper.
+"""
+import json
+import os
+import pathlib
+import signal
+import time
+
+import area
+import fence
+import laz
+import readme
+import sinks_peers as peers
+import trail_judge
+from cloudwatch_world import CANARY, GROUP, REGION, Standin
+from laz import case, check, check_equal
+from ship_world import World, numbered, recovery_key, until
+
+SECRET = "HUSHworkloadsecret"
+
+
+def environment(standin, **more):
+    return {**fence.ENVIRONMENT, "AWS_REGION": REGION, "OTHER_SECRET": SECRET,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{standin.agent}/v2/credentials/CANARYpath",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "CANARYauthorization", **more}
+
+
+def sink(standin, **changes):
+    found = {"name": "cloud", "type": "cloudwatch", "group": GROUP, "required": True, "classes": ["audit", "ids", "log"],
+             "endpoint": f"{'https' if standin.tls else 'http'}://127.0.0.1:{standin.logs}", **changes}
+    return {**found, **({"tls": {"ca": str(peers.pki() / "ca.pem")}} if standin.tls else {})}
+
+
+def trail(standin):
+    """What is stored, as a file of a trail; what was repeated, once."""
+    lines = list(dict.fromkeys(standin.messages()))
+    return b"".join(line + b"\n" for line in lines)
+
+
+@case("a whole trail: the task's role, region of the container, the workload's exit code, both verifiers [TLS, plain]")
+def whole():
+    for tls in (True, False):
+        standin = Standin(tls=tls, token="CANARYauthorization")
+        world = World(sinks=[sink(standin)])
+        code, errors = world.outcome("lines=3000,60", "exit=7", env=environment(standin))
+        check_equal(code, 7, f"exit code: {errors}")
+        world.account(numbered(3000, 60), data=trail(standin))
+        standin.check_rules()
+        names = {(event["group"], event["stream"]) for event in standin.events()}
+        check(len(names) == 1 and next(iter(names))[1].startswith("ship/"), f"group and stream: {names}")
+
+
+@case("kill -9 of ship and of the service, credentials that end and faults of all kinds: delivered and gaps are produced")
+def accounting():
+    standin = Standin(lifetime=63)
+    world = World(sinks=[sink(standin)], changes={"shutdown": {"flush": "15s", "stop-timeout": "40s"}})
+    faults = ["throttle", "500", "500-after", "reset-after", "truncate-after", "reset", "html", "expired"]
+    with world.start("lines=20000,60,2000", ready=False, env=environment(standin)) as run:
+        for turn in range(4 if not laz.LONG else 40):
+            standin.rules(lifetime=63, fault=faults, rate=0.5)
+            time.sleep(0.8)
+            ship = world.pid("ship")
+            if turn % 2 and ship:
+                os.kill(ship, signal.SIGKILL)
+            else:
+                standin.kill()
+                time.sleep(0.3)
+                standin.start()
+        standin.rules()
+        ended = run.wait(60)
+    check_equal(ended.code, 0, f"exit code: {run.stderr()}")
+    world.account(numbered(20000, 60), data=trail(standin))
+    standin.check_rules()
+
+
+@case("no credential in what is shipped, said, inherited or kept; what is not on the list does not reach the helper")
+def secrecy():
+    standin = Standin(token="CANARYauthorization")
+    world = World(sinks=[sink(standin)])
+    with world.start("lines=100,40", "sleep=3000", ready=False, env=environment(standin)) as run:
+        until(lambda: len(standin.events()) > 100, lambda: f"records: {run.describe()} {run.stderr()}")
+        ship = world.ready()
+        memory = fence_memory(ship)
+        check(CANARY + b"path" in memory, "the search itself: ship has the address, so it is found")
+        check(SECRET.encode() not in memory, "a variable that is not on the list reached ship")
+        for pid in [run.pid, *run.children()]:
+            environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+            check(CANARY not in environ and SECRET.encode() not in environ, f"the environment of {fence.comm(pid)}")
+        check_equal(pathlib.Path(f"/proc/{ship}/coredump_filter").read_text().strip(), "00000000", "what a core would have")
+        errors = run.stderr()
+    check(CANARY not in errors.encode() and CANARY not in trail(standin), "a credential in a record or a message")
+    for path in world.folder.rglob("*"):
+        if path.is_file():
+            check(CANARY not in path.read_bytes(), f"a credential in {path}")
+
+
+def fence_memory(pid):
+    """All that a process can read of itself."""
+    found = []
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            first, last = (int(x, 16) for x in line.split()[0].split("-"))
+            if line.split()[1].startswith("r") and "[v" not in line:
+                try:
+                    memory.seek(first)
+                    found.append(memory.read(last - first))
+                except (OSError, OverflowError):
+                    pass
+    return b"".join(found)
+
+
+@case("a start that cannot be acknowledged, or has no role or region, is refused by name")
+def refused():
+    rows = [({"fault": "denied"}, {}, {"audit": {"durability": "acked", "start-wait": "2s"}}, 106, "audit-unavailable"),
+            ({}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": ""}, {}, 106, "no credentials: the task has no role"),
+            ({}, {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, {}, 106, "the region is not known"),
+            ({}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://10.0.0.1/x"}, {}, 106, "would travel unencrypted"),
+            ({}, {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/" + "x" * 5000}, {}, 106, "RELATIVE_URI is no path")]
+    for rules, variables, changes, code, words in rows:
+        standin = Standin(tls=False, token="CANARYauthorization", **rules)
+        world = World(sinks=[sink(standin)], changes=changes)
+        got, errors = world.outcome("exit=0", env=environment(standin, **variables), timeout=30)
+        check_equal(got, code, f"{words}: {errors}")
+        check(words in errors, f"{words}: {errors}")
+        check("CANARY" not in errors, f"a credential: {errors}")
+
+
+@case("a token's file is read while ship is confined, as it is at that moment")
+def token_file():
+    standin = Standin(tls=False, lifetime=63, token="CANARYone")
+    world = World(sinks=[sink(standin)])
+    folder = world.folder / "token"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "token").write_text("CANARYone")
+    (folder / "token").chmod(0o644)
+    variables = {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(folder / "token")}
+    with world.start("lines=1000,40,10", "sleep=30000", ready=False, env=environment(standin, **variables)) as run:
+        until(lambda: standin.events(), lambda: f"records: {run.stderr()}")
+        standin.rules(lifetime=63, token="CANARYtwo")
+        (folder / "token").write_text("CANARYtwo")
+        until(lambda: [r for r in standin.requests("credentials") if r["authorization"] == "CANARYtwo"],
+              lambda: f"the new token: {standin.requests('credentials')}", 20)
+
+
+@case("the how-to: its policy ships a container's output by what its role may do, and by nothing more")
+def how_to():
+    page = laz.ROOT / "docs" / "how-to" / "cloudwatch.md"
+    standin = Standin(create=True, token="CANARYauthorization")
+    world = World()
+    text = readme.block("yaml", page)
+    ca = peers.pki() / "ca.pem"
+    for old, new in ((", cwd: /app", ""), ("read: [/app, /etc]", "read: [/etc, /proc]"),
+                     ("/etc/lazaret/recovery.pem]", f"{recovery_key()[1]}], dir: {world.spool}"),
+                     ("required: true", f'required: true\n    create: true\n    endpoint: "https://127.0.0.1:{standin.logs}"\n'
+                                        f"    tls: {{ca: {ca}}}")):
+        check(old in text, f"no {old} in the policy")
+        text = text.replace(old, new)
+    source, image = world.folder / "how-to.yaml", world.folder / "how-to.img"
+    source.write_text(text)
+    done = area.run([laz.BIN / "lazaret", "policy", "compile", source, "-o", image])
+    check_equal(done.code, 0, done.err)
+    image.chmod(0o644)
+    command = [str(laz.BIN / "lazaret-init"), "--policy", str(image), "--", "/bin/sh", "-c", "echo it works; exit 3"]
+    with fence.Run(command, env=environment(standin)) as run:
+        check_equal(run.wait(20).code, 3, run.stderr())
+    check(any('"msg":"it works"' in event["message"] for event in standin.events()), "what the workload said")
+    check_equal({event["group"] for event in standin.events()}, {"/claims/audit"}, "the group")
+    trail_judge.judged("the how-to", trail(standin), [trail_judge.FINE])
+    used = {f"logs:{r['call']}" for r in standin.requests() if r["call"] != "credentials"}
+    allowed = [s["Action"] for s in json.loads(readme.block("json iam-policy", page))["Statement"] if s["Effect"] == "Allow"]
+    check_equal(used, set(allowed[0]), "what the role of the page may do, and what was done")
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -46,6 +46,10 @@ static const struct entry ship_calls[] = {
 #include "init/ship_filter.def"
 };
 
+static const struct entry sense_calls[] = {
+#include "init/sense_filter.def"
+};
+
 /* What a sanitizer's runtime needs besides: only where the build asks for it. */
 #define LAZ_PID1(name, reason) LAZ_CALL(name, reason)
 #define LAZ_SETUP(name, reason)
@@ -79,6 +83,7 @@ static const struct {
         {"pid1", LIST(pid1_calls), LIST(pid1_instrumented_calls)},
         {"setup", LIST(setup_calls), LIST(setup_instrumented_calls)},
         {"ship", LIST(ship_calls), LIST(setup_instrumented_calls)},
+        {"sense", LIST(sense_calls), LIST(setup_instrumented_calls)},
 };
 
 #define ENTRIES_MAX 128
@@ -197,7 +202,7 @@ int main(int argc, char **argv)
 {
     bool is_instrumented = argc == 4 && strcmp(argv[2], "instrumented") == 0;
     if (argc != 3 && !is_instrumented) {
-        return fail("usage", "filter_gen pid1|setup|ship [instrumented] OUTPUT");
+        return fail("usage", "filter_gen pid1|setup|ship|sense [instrumented] OUTPUT");
     }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (strcmp(lists[i].name, argv[1]) == 0) {

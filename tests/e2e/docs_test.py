@@ -73,7 +73,8 @@ def lazaret(*words, cwd=None):
 
 
 KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "dockerfile", "text diagram",
-         "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy"}
+         "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy",
+         "json find"}  # the last: sense_test
 
 
 @case("every block of the documentation is of a kind that is checked here")
@@ -137,7 +138,8 @@ def two_commands():
 @case("a compiled policy has the fields, in the order, that its page lists")
 def compiled():
     """Walks each file along the page's tables; the walk must end exactly at its end."""
-    block, told = text_of("docs/reference/policy-image.md").split("\n## What the helper is told\n")
+    block, *told = re.split(r"\n## What the helper \w+ is told\n", text_of("docs/reference/policy-image.md"))
+    check_equal(len(told), 2, "helpers that are told something")
     for sinks in ("", SINKS):
         folder = area.folder("compiled-with" if sinks else "compiled")
         (folder / "policy.yaml").write_text(readme.block("yaml") + sinks)
@@ -147,15 +149,17 @@ def compiled():
         check_equal((data[:8], int.from_bytes(data[12:16], "little")), (b"LAZPOLIC", len(data)), "magic and length")
         check_equal(hashlib.sha256(data[48:]).digest(), data[16:48], "the digest in the header")
         check(data[52:84].hex() in digests.out, "the digest of the sources is not the one that compile prints")
-        of_helper = walk_block(block, data)
-        check_equal(bool(of_helper), bool(sinks), "the helper is told something")
+        of_helpers = walk_block(block, data)
+        check_equal(len(of_helpers), 2 if sinks else 0, "helpers that are told something")
         if sinks:
-            check_equal(walk_told(told, of_helper), 2, "sinks of which the helper is told")
+            check_equal([walk_told(page, what) for page, what in zip(told, of_helpers)], [2, 0],
+                        "sinks of which the helpers are told")
 
 
 SINKS = """
 logs: {redact: {patterns: [mrn], mrn: 'MRN-[0-9]{8}', literals: [open sesame]}}
 spool: {seal-to: [/etc/lazaret/recovery.pem]}
+sense: {foreign: {allow: [curl]}, listen: {allow: [53/udp]}, files: {watch: [/app], except: [/app/cache]}}
 sinks:
   - {name: trail, type: file, path: /var/log/lazaret/trail.jsonl, classes: [audit, ids, log], required: true}
   - {name: far, type: relp, to: "logs.internal:2514", tls: {ca: /etc/lazaret/ca.pem}}
@@ -167,30 +171,29 @@ def rows_of(text):
 
 
 def walk_block(page, data):
-    """What the helper is told, which is the block's last field, if it has that one."""
-    at = start = 0
-    rows = rows_of(page)
-    for size, what in rows:
+    """What the helpers are told: the fields that are lists of bytes; none if the block has no such fields."""
+    at, told = 0, []
+    for size, what in rows_of(page):
         for field in fields_of(size):
             at = skip_field(data, start := at, field)
+        if size == "list of bytes":
+            told.append(data[start + 4:at])
         if what.endswith("the block ends here") and data[start] == 0:
-            start = at - 4
             break
-    else:
-        check_equal(rows[-1][0], "list of bytes", "the last field")
     check_equal(at, len(data), "where the page's last field ends")
-    return data[start + 4:]
+    return told
 
 
 def walk_told(page, told):
-    """The number of sinks."""
-    at = start = 0
+    """The number of sinks; 0 where the page has none."""
+    at = start = count = 0
     rows = rows_of(page)
-    each = next(i for i, (_, what) in enumerate(rows) if what.endswith("and for each:")) + 1
+    each = next((i + 1 for i, (_, what) in enumerate(rows) if what.endswith("and for each:")), len(rows))
     for size, _ in rows[:each]:
         for field in fields_of(size):
             at = skip_field(told, start := at, field)
-    count = int.from_bytes(told[start:at], "little")
+    if each < len(rows):
+        count = int.from_bytes(told[start:at], "little")
     for size, _ in rows[each:] * count:
         for field in fields_of(size):
             at = skip_field(told, at, field)

@@ -15,6 +15,7 @@ sys.argv = [word for word in sys.argv if word != "--write"]
 ERRORS = "lib/core/err.def"
 DEGRADATIONS = "lib/confine/degradation.h"
 STEPS = "lib/confine/confine.h"
+FINDS = "lib/sense/events.def"
 PROGRAM = "cli/main.c"  # a tree that has it has a program that prints the whole files
 PRINTED = {  # what it prints, and the script that makes the file of it
     "docs/reference/policy.md": (["policy", "reference"], None),
@@ -78,12 +79,20 @@ def steps():
     ])
 
 
+def finds():
+    return table("| `ev` | severity | level | ATT&CK | what it says |", [
+        f"| `{ev}` | {severity} | {level} | {attack} | {says} |"
+        for _, ev, severity, level, attack, says in rows(tree.text(FINDS), "LAZ_SENSE_EVENT")
+    ])
+
+
 # (page, source, what the lines between the markers are)
 TABLES = [
     ("docs/reference/errors.md", ERRORS, error_rows),
     ("docs/reference/exit-codes.md", ERRORS, exit_codes),
     ("docs/reference/degradations.md", DEGRADATIONS, degradations),
     ("docs/explanation/start-up.md", STEPS, steps),
+    ("docs/reference/sense.md", FINDS, finds),
 ]
 END = "<!-- end of what is generated -->"
 

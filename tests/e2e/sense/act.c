@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The workload of the suite about sense: does what it is told, one line after another, from a file
+ * that grows, and says in another how many lines are done. Must do nothing that it was not told to.
+ *
+ * act ORDERS DONE; act sleep
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SOCKETS_MAX 64
+#define LINE_BYTES  1024
+
+static int sockets[SOCKETS_MAX];
+static unsigned n_sockets;
+
+static _Noreturn void die(const char *what)
+{
+    dprintf(STDERR_FILENO, "act: %s: %s\n", what, strerror(errno));
+    _exit(99);
+}
+
+static void nap(long ms)
+{
+    const struct timespec time = {.tv_nsec = ms * 1000000};
+    (void)nanosleep(&time, NULL);
+}
+
+static void open_port(int family, int type, const char *port)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port))};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = six.sin6_port};
+    int fd = socket(family, type, 0);
+    const int one = 1;
+    const struct sockaddr *address = family == AF_INET ? (void *)&four : (void *)&six;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+    if (fd < 0 || n_sockets == SOCKETS_MAX ||
+            bind(fd, address, family == AF_INET ? sizeof(four) : sizeof(six)) < 0 ||
+            (type == SOCK_STREAM && listen(fd, 1) < 0)) {
+        die("port");
+    }
+    sockets[n_sockets++] = fd;
+}
+
+static void close_ports(void)
+{
+    while (n_sockets > 0) {
+        (void)close(sockets[--n_sockets]);
+    }
+}
+
+static void copy_self(int to)
+{
+    struct stat status;
+    int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (self < 0 || fstat(self, &status) < 0 ||
+            sendfile(to, self, NULL, (size_t)status.st_size) != status.st_size) {
+        die("copy");
+    }
+    (void)close(self);
+}
+
+static _Noreturn void run_child(const char *verb, const char *path)
+{
+    char *const argv[] = {"act", "sleep", NULL};
+    if (strcmp(verb, "memfd") == 0) {
+        int fd = memfd_create(path, MFD_CLOEXEC);
+        copy_self(fd);
+        (void)fexecve(fd, argv, environ);
+    } else if (strcmp(verb, "copy") == 0 || strcmp(verb, "deleted") == 0) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+        copy_self(fd);
+        (void)close(fd);
+        (void)execv(path, argv);
+    } else {
+        (void)execv("/proc/self/exe", argv);
+    }
+    die("exec");
+}
+
+static void start(const char *verb, const char *path)
+{
+    pid_t pid = fork();
+    if (pid < 0) {
+        die("fork");
+    }
+    if (pid == 0) {
+        run_child(verb, path);
+    }
+    if (strcmp(verb, "deleted") == 0) {
+        nap(100);
+        (void)unlink(path);
+    }
+}
+
+/* A write that no system call makes. */
+static void write_mapped(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    char *map = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) {
+        die("map");
+    }
+    map[0] = (char)(map[0] ^ 1);
+}
+
+static void obey(char *line)
+{
+    char *argument = strchr(line, ' ');
+    if (argument != NULL) {
+        *argument++ = '\0';
+    }
+    if (strcmp(line, "tcp") == 0) {
+        open_port(AF_INET, SOCK_STREAM, argument);
+    } else if (strcmp(line, "tcp6") == 0) {
+        open_port(AF_INET6, SOCK_STREAM, argument);
+    } else if (strcmp(line, "udp") == 0) {
+        open_port(AF_INET, SOCK_DGRAM, argument);
+    } else if (strcmp(line, "close") == 0) {
+        close_ports();
+    } else if (strcmp(line, "map") == 0) {
+        write_mapped(argument);
+    } else if (strcmp(line, "hide") == 0) {
+        (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+    } else if (strcmp(line, "exit") == 0) {
+        (void)kill(0, SIGKILL);
+    } else {
+        start(line, argument);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2) {
+        (void)pause();
+        return 0;
+    }
+    char line[LINE_BYTES];
+    FILE *orders = argc == 3 ? fopen(argv[1], "re") : NULL;
+    int done = argc == 3 ? open(argv[2], O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+    if (orders == NULL || done < 0) {
+        die("files");
+    }
+    for (;;) {
+        if (fgets(line, sizeof(line), orders) == NULL) {
+            clearerr(orders);
+            nap(10);
+            (void)waitpid(-1, NULL, WNOHANG);
+            continue;
+        }
+        line[strcspn(line, "\n")] = '\0';
+        obey(line);
+        if (write(done, "x", 1) != 1) {
+            die("write");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sense sees, in a real container: each detector by a tiny program, and that it is silent where nothing is wrong.
+
+Every find must be in the trail, counted exactly: the sums of the records' counts are what was done.
+"""
+import hashlib
+import json
+import os
+import signal
+import time
+
+import fence
+import laz
+import readme
+from laz import LONG, case, check, check_equal
+from sense_world import INTERVAL, SENSE_UID, World
+from ship_world import until
+
+# What most containers do not have: CAP_SYS_PTRACE.
+NO_PTRACE = f"drop-caps={1 << 19}"
+
+
+@case("a workload that only works raises nothing: children, connections, allowed ports, files beside the watched ones")
+def silent():
+    world = World({"listen": {"allow": ["4441/tcp", "4442/udp"]}})
+    world.sense["files"] = {"watch": [str(world.watched)], "except": [str(world.watched / "cache")]}
+    (world.watched / "stays").write_text("as it is\n")
+    (world.watched / "cache").mkdir()
+    (world.watched / "cache").chmod(0o777)
+    with world.watch():
+        world.check_quiet()
+        world.tell("tcp 4441", "tcp6 4441", "udp 4442", "sleep", "sleep")
+        (world.watched / "cache" / "scratch").write_text("changes\n")
+        (world.folder / "beside").write_text("not watched\n")
+        (world.watched / "stays").read_text()
+        world.check_quiet()
+        start = world.records("sense.start")
+        check_equal([(r["act"], r["d"]["starts"], r["d"]["files"]) for r in start], [("started", 1, 2)], "sense.start")
+
+
+@case("what the record of the start says: who watches, as whom, and what cannot be watched here, by name")
+def start_record():
+    world = World({"files": {"watch": ["/etc/hostname", "/nowhere/yet"]}})
+    with world.watch(conditions=(NO_PTRACE,)) as run:
+        status = run.status(world.sense_pid())
+        check_equal(status["Uid"].split(), [str(SENSE_UID)] * 4, "its user")
+        check_equal((status["CapEff"], status["CapPrm"]), ("0" * 16, "0" * 16), "its capabilities")
+        check_equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "its filter")
+        (start,) = world.records("sense.start")
+        check_equal(start["act"], "degraded", "act")
+        check_equal(list(start["d"]["unavailable"]), ["executables"], "what cannot be watched")
+        check("CAP_SYS_PTRACE" in start["d"]["unavailable"]["executables"], f"why: {start}")
+        check_equal(start["d"]["watching"], ["foreign", "listen", "files", "credentials"], "what is")
+        world.tell("memfd x")
+        world.check_quiet()
+
+
+@case("a detector that is required and cannot work: the workload never starts, by name")
+def required():
+    world = World({"executables": "required"})
+    marker = world.folder / "ran"
+    code, errors = world.outcome(f"touch={marker}", conditions=(NO_PTRACE,), wrapper=("unshare", "-n"))
+    check_equal(code, 105, f"{errors}")
+    check("sense.executables is required and cannot work" in errors, errors)
+    check(not marker.exists(), "the workload ran")
+
+
+@case("processes from outside: each is a record, its children are not, allowed names are not; repeats fold, counted exactly")
+def foreign():
+    n = 40 if LONG else 12
+    world = World({"foreign": {"allow": ["cat"]}})
+    with world.watch():
+        first = world.exec_foreign("sleep", "60")
+        (record,) = world.await_find("exec.foreign", 1, exe="sleep")
+        check_equal((record["act"], record["obj"], record["d"]["uid"]), ("injected", "sleep", 0), "the record")
+        check_equal((record["d"]["level"], record["d"]["attack"], record["sev"]), (10, ["T1609"], 6), "its weight")
+        allowed = world.exec_foreign("cat", "/dev/zero")
+        family = world.exec_foreign("sh", "-c", "sleep 61 & sleep 62 & wait")
+        world.await_find("exec.foreign", 1, exe="sh")
+        others = []
+        for _ in range(n - 1):
+            others.append(world.exec_foreign("sleep", "60"))
+            time.sleep(0.02)
+        records = world.await_find("exec.foreign", n + 1)
+        check(len(records) < n, f"{len(records)} records of {n + 1} finds")
+        # Whoever is seen on its way is called what brings it in.
+        check({r["exe"] for r in records} <= {"sh", "sleep", "nsenter"}, f"who was found: {records}")
+        for process in (first, allowed, family, *others):
+            process.kill()
+            process.wait()
+        world.check_quiet(but=["exec.foreign"])
+    world.judge("ok open single")
+
+
+@case("ports: TCP, IPv6 and UDP that nobody named are records; those of the policy are not; the same port twice folds")
+def ports():
+    world = World({"listen": {"allow": ["4441/tcp"]}}, {"network": {"tcp-bind": [4440]}})
+    with world.watch():
+        world.tell("tcp 4440", "tcp 4441", "tcp 4444", "tcp6 4445", "udp 4446", "udp 4441")
+        for obj in ("0.0.0.0:4444/tcp", "[::]:4445/tcp", "0.0.0.0:4446/udp", "0.0.0.0:4441/udp"):
+            (record,) = world.await_find("net.listen", 1, obj=obj)
+            check_equal((record["act"], record["d"]["uid"]), ("listening", 10001), obj)
+        for _ in range(3):
+            world.tell("tcp 4444")
+        records = world.await_find("net.listen", 4, obj="0.0.0.0:4444/tcp")
+        check_equal(len(world.finds("net.listen")), 3 + len(records), "records")
+
+
+@case("files: modified, created, deleted, replaced, mode, owner, through a mapping; hashes of both sides; each counted once")
+def files():
+    world = World({"window": "1s"})
+    world.sense["files"] = {"watch": [str(world.watched), str(world.folder / "single"), str(world.folder / "later")],
+                            "rehash": "1s"}
+    names = ("modified", "deleted", "replaced", "mode", "owner", "mapped")
+    for name in names:
+        (world.watched / name).write_text(f"{name} as it was\n" * 300)
+    (world.watched / "mapped").chmod(0o666)
+    (world.folder / "single").write_text("one\n")
+    before = {name: hashlib.sha256((world.watched / name).read_bytes()).hexdigest() for name in names}
+    with world.watch():
+        world.check_quiet()
+        put(world.watched / "modified", "changed\n")
+        (world.watched / "deleted").unlink()
+        replace(world.watched / "replaced", "another\n")
+        (world.watched / "mode").chmod(0o4755)
+        os.chown(world.watched / "owner", 12345, 12345)
+        (world.watched / "folder").mkdir()
+        replace(world.watched / "folder" / "created", "new\n")
+        os.symlink("/etc/passwd", world.watched / "link")
+        replace(world.folder / "single", "two\n")
+        world.tell(f"map {world.watched / 'mapped'}")
+        expected = {"modified": "modified", "deleted": "deleted", "replaced": "replaced", "mode": "mode", "owner": "owner",
+                    "folder": "created", "folder/created": "created", "link": "created", "mapped": "modified"}
+        for name, act_ in expected.items():
+            (record,) = world.await_find("fim.change", 1, obj=str(world.watched / name))
+            check_equal(record["act"], act_, name)
+            if name in before:
+                check_equal(record["d"]["before"]["sha256"], before[name], f"{name}: the hash before")
+            if act_ in ("modified", "replaced", "created") and name not in ("folder", "link"):
+                after = hashlib.sha256((world.watched / name).read_bytes()).hexdigest()
+                check_equal(record["d"]["after"]["sha256"], after, f"{name}: the hash after")
+        world.await_find("fim.change", 1, obj=str(world.folder / "single"))
+        (world.folder / "later").write_text("it came\n")
+        world.await_find("fim.change", 1, obj=str(world.folder / "later"), act="created")
+        world.settle(15)
+        found = [(r["obj"], r["act"], r["d"]["count"]) for r in world.finds()]
+        check_equal(sum(f[2] for f in found), len(expected) + 2, f"finds in all: {found}")
+
+
+def put(path, text):
+    """A write in one piece, without a moment at which the file is empty."""
+    with open(path, "r+", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+
+
+def replace(path, text):
+    """As editors do it: another file takes the name."""
+    other = fence.scratch() / f"{path.name}.new"  # which nobody watches
+    other.write_text(text)
+    os.rename(other, path)
+
+
+@case("a file that sense may not read: its times and its size say that it changed, and the record says that this is all")
+def unreadable():
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    secret = world.watched / "secret"
+    secret.write_text("nobody reads this\n")
+    secret.chmod(0o600)
+    with world.watch():
+        (start,) = world.records("sense.start")
+        check_equal((start["act"], start["d"]["unreadable"], start["d"]["unreadable_first"]),
+                    ("degraded", 1, str(secret)), "said at the start")
+        put(secret, "something")
+        (record,) = world.await_find("fim.change", 1, obj=str(secret))
+        check_equal((record["act"], record["d"]["after"]["content"]), ("touched", "unreadable"), "the record")
+        check("sha256" not in record["d"]["after"], f"{record}")
+
+
+@case("programs: in memory, in /dev/shm, written since the start, deleted; the image's own raise nothing")
+def programs():
+    world = World(changes={"syscalls": {"allow": ["memfd_create", "execveat"]}})
+    target = world.folder / "dropped"
+    gone = world.folder / "gone"
+    shm = f"/dev/shm/laz-sense-{os.getpid()}"
+    try:
+        with world.watch():
+            check("executables" in world.records("sense.start")[0]["d"]["watching"], "not watched here")
+            world.tell("sleep")
+            world.check_quiet()
+            world.folder.chmod(0o777)
+            world.tell("memfd payload", f"copy {target}", f"copy {shm}", f"deleted {gone}")
+            (record,) = world.await_find("exec.memfd", 1)
+            check_equal((record["exe"], record["obj"], record["d"]["level"]), ("/memfd:payload (deleted)", "memfd", 13), "memfd")
+            world.await_find("exec.drift", 1, exe=str(target), obj="new")
+            world.await_find("exec.drift", 1, exe=shm, obj="shm")
+            world.await_find("exec.drift", 1, exe=f"{gone} (deleted)", obj="deleted")
+    finally:
+        if os.path.exists(shm):
+            os.unlink(shm)
+
+
+@case("where init is not root, sense is the workload's own user: it sees programs and who listens, and who hides")
+def same_user():
+    world = World(changes={"syscalls": {"allow": ["memfd_create", "execveat"]}})
+    with world.watch(conditions=("uid=10001",)) as run:
+        (start,) = world.records("sense.start")
+        check("executables" in start["d"]["watching"], f"{start}")
+        world.tell("tcp 4444", "memfd payload")
+        (record,) = world.await_find("net.listen", 1)
+        check_equal((record["exe"], record["pid"] > 1), ("act", True), "who listens")
+        world.await_find("exec.memfd", 1)
+        world.tell("hide")
+        world.await_find("exec.drift", 1, obj="hidden", act="unreadable", timeout=15)
+        check_equal(run.status(world.sense_pid())["Seccomp"], "2", "its filter")
+
+
+@case("a process from outside that leaves its parent is a process of the container without confinement, and named as that")
+def drift():
+    world = World()
+    with world.watch():
+        process = world.exec_foreign("sh", "-c", "setsid sleep 63 & exit 0")
+        process.wait()
+        records = until(lambda: world.finds("cred.change") + world.finds("exec.foreign"), "any find", 15)
+        if records[0]["ev"] == "cred.change":
+            check("uid" in records[0]["obj"] and "seccomp" in records[0]["obj"], f"{records}")
+            check_equal(records[0]["d"]["is"]["uid"], [0, 0, 0, 0], "what it is")
+            check_equal(records[0]["d"]["expected"]["uid"], 10001, "what it should be")
+
+
+@case("killed again and again, sense forgets nothing: what changed meanwhile is found, what was found is not found twice")
+def killed():
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    n = 12 if LONG else 4
+    for i in range(n):
+        (world.watched / f"f{i}").write_text("as it was\n")
+    with world.watch():
+        world.tell("tcp 4444")
+        process = world.exec_foreign("sleep", "60")
+        world.await_find("net.listen", 1)
+        world.await_find("exec.foreign", 1)
+        for i in range(n):
+            pid = until(world.sense_pid, "sense")
+            os.kill(pid, signal.SIGKILL)
+            put(world.watched / f"f{i}", "changed\n")
+            world.tell(f"tcp {5000 + i}")
+            world.await_find("fim.change", 1, obj=str(world.watched / f"f{i}"), timeout=20)
+            world.await_find("net.listen", 1, obj=f"0.0.0.0:{5000 + i}/tcp", timeout=20)
+        world.settle(10)
+        starts = world.records("sense.start")
+        check_equal(sum(r["d"]["count"] for r in starts), starts[-1]["d"]["starts"], "starts, and those that are counted")
+        check(2 <= starts[-1]["d"]["starts"] <= n + 1, f"{starts[-1]}")  # one may be killed before it has begun
+        found = [(r["ev"], r["obj"], r["act"], r["d"]["count"]) for r in world.finds()]
+        check_equal(sum(f[3] for f in found), 2 * n + 2, f"finds in all: {found}")
+        check_equal(len(world.records("helper.exit")), n, "ends of helpers")
+        process.kill()
+        process.wait()
+    world.judge("ok open single")
+
+
+@case("what is found last is in the trail before it is closed")
+def last_words():
+    world = World({"window": "60s"})
+    with world.watch() as run:
+        world.tell("tcp 4444")
+        world.await_find("net.listen", 1)
+        world.tell("tcp 4444", "tcp 4444", "tcp 4444")
+        time.sleep(3 * INTERVAL)
+        check_equal(len(world.finds()), 1, "records before the end")
+        run.kill(fence.TERM)
+        run.wait()
+    check_equal(sum(r["d"]["count"] for r in world.finds("net.listen")), 4, "counted")
+    check_equal(world.records()[-1]["ev"], "chain.final", "the last record")
+    world.judge("ok closed single")
+
+
+def real_records():
+    """A record of each event, and what it did, of two containers."""
+    found = {}
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    (world.watched / "secret").write_text("nobody reads this\n")
+    (world.watched / "secret").chmod(0o600)
+    (world.watched / "file").write_text("as it was\n")
+    with world.watch(conditions=(NO_PTRACE,)):
+        world.exec_foreign("sh", "-c", "setsid sleep 63 & exit 0").wait()
+        world.exec_foreign("sleep", "30")
+        world.tell("tcp 4444")
+        put(world.watched / "file", "changed\n")
+        until(lambda: world.finds("cred.change") and world.finds("fim.change"), "finds", 15)
+        for record in world.records():
+            found.setdefault((record["ev"], record["act"]), record)
+    world = World(changes={"syscalls": {"allow": ["memfd_create", "execveat"]}})
+    with world.watch():
+        world.tell("memfd payload")
+        (record,) = world.await_find("exec.memfd", 1)
+        found[record["ev"], record["act"]] = record
+    return found
+
+
+def members(value):
+    """The keys, in their order, as deep as they go."""
+    return {k: members(v) for k, v in value.items()} if isinstance(value, dict) else type(value).__name__
+
+
+@case("records on the page of sense have the members, in the order, that real ones have")
+def page():
+    real = real_records()
+    blocks = [b for b in readme.blocks(laz.ROOT / "docs" / "reference" / "sense.md") if b.kind == "json find"]
+    check_equal(sorted(json.loads(b.text)["ev"] for b in blocks),
+                ["cred.change", "exec.foreign", "exec.memfd", "fim.change", "net.listen", "sense.start"], "records on the page")
+    for block in blocks:
+        record = json.loads(block.text)
+        seen = {k: v for k, v in real[record["ev"], record["act"]].items() if k not in ("chain", "prev", "h")}
+        free = {"is", "expected", "unavailable"}  # which of them are there depends on what was found
+        for side in (record, seen):
+            side["d"] = {k: None if k in free else v for k, v in side["d"].items()}
+        check_equal(list(record), list(seen), record["ev"])
+        check_equal(members(record["d"]), members(seen["d"]), f"{record['ev']}: d")
+        check_equal((record["sev"], record["d"]["level"], record["d"]["attack"]),
+                    (seen["sev"], seen["d"]["level"], seen["d"]["attack"]), f"{record['ev']}: weight")
+
+
+@case("sense opens nothing but what it watches, has no socket to the outside, and cannot be traced")
+def narrow():
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    with world.watch(conditions=(NO_PTRACE,)) as run:
+        pid = world.sense_pid()
+        links = {os.readlink(f"/proc/{pid}/fd/{fd}").split("[")[0] for fd in os.listdir(f"/proc/{pid}/fd")}
+        expected = {"/dev/null", str(run.errors), "socket:", "pipe:", "anon_inode:", "anon_inode:inotify", "/proc"}
+        check(links <= expected, f"descriptors: {links - expected}")
+        check_equal(run.status(pid)["NoNewPrivs"], "1", "no_new_privs")
+        check(world.records("sense.start")[0]["d"]["landlock_abi"] >= 1, "Landlock, which this kernel has")
+        check_equal(run.status(pid)["Seccomp"], "2", "its filter")
+
+
+if __name__ == "__main__":
+    laz.main()

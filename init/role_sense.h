@@ -106,7 +106,6 @@ struct laz_sense_files {
     uint64_t next_sweep_ns;
     uint64_t next_rehash_ns;
     bool wants_sweep;
-    bool is_full; /* that there is no room for more has been said */
     uint32_t n_unwatched;
     uint32_t n_unreadable;
     char first_unreadable[LAZ_SENSE_WHY_MAX];
@@ -133,7 +132,7 @@ struct laz_sense {
     uint16_t first_given; /* ports that the kernel gives to whoever asks for none */
     uint16_t last_given;
     char why[LAZ_DETECTOR_COUNT][LAZ_SENSE_WHY_MAX]; /* not "": it cannot work, and why */
-    uint32_t n_skipped;                              /* processes for which there was no room */
+    bool limit_said[LAZ_DETECTOR_COUNT];             /* there is more than there is room for */
     struct laz_sense_files files;
 };
 
@@ -190,6 +189,9 @@ LAZ_MUST_CHECK int laz_sense_narrow(struct laz_sense *sense, struct laz_err *err
 /* LAZ_E_SENSE if a detector that is required cannot work. */
 LAZ_MUST_CHECK int laz_sense_check_required(const struct laz_sense *sense, struct laz_err *err);
 void laz_sense_tell_start(struct laz_sense *sense);
+/* There is more of something than it can look at: said once. */
+void laz_sense_tell_limit(
+        struct laz_sense *sense, enum laz_detector detector, const char *what, uint32_t max);
 
 /* The role itself; the channel is descriptor 3. */
 _Noreturn void laz_role_sense(int chan);

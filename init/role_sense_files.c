@@ -76,23 +76,6 @@ static void rebuild_index(struct laz_sense *sense)
     }
 }
 
-static void tell_full(struct laz_sense *sense, const char *path)
-{
-    struct laz_find find;
-    struct laz_json json;
-    struct laz_buf detail;
-    sense->files.n_unwatched++;
-    if (sense->is_first || sense->files.is_full) {
-        return;
-    }
-    sense->files.is_full = true;
-    laz_sense_find(&find, LAZ_SENSE_EVENT_FIM_CHANGE, &json, &detail);
-    (void)snprintf(find.obj, sizeof(find.obj), "%s", path);
-    (void)snprintf(find.act, sizeof(find.act), "unwatched");
-    laz_json_u64(&json, "files_max", LAZ_SENSE_FILES_MAX);
-    laz_sense_tell(sense, &find, &detail);
-}
-
 /* NULL: there is no room for it. */
 static struct laz_sense_file *add_file(struct laz_sense *sense, const char *path, uint32_t *place)
 {
@@ -100,7 +83,10 @@ static struct laz_sense_file *add_file(struct laz_sense *sense, const char *path
     size_t length = strlen(path) + 1;
     if (state->n_files == LAZ_SENSE_FILES_MAX ||
             length > LAZ_SENSE_PATHS_MAX - state->n_path_bytes) {
-        tell_full(sense, path);
+        sense->files.n_unwatched++;
+        if (!sense->is_first) { /* the record of the start says it */
+            laz_sense_tell_limit(sense, LAZ_DETECTOR_FILES, "files", LAZ_SENSE_FILES_MAX);
+        }
         return NULL;
     }
     uint32_t i = state->n_files;

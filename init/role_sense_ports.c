@@ -56,6 +56,8 @@ static void take(struct laz_sense *sense, const struct laz_socket *socket,
     }
     if (after->n < LAZ_SENSE_SOCKETS_MAX) {
         after->inodes[after->n++] = socket->inode;
+    } else {
+        laz_sense_tell_limit(sense, LAZ_DETECTOR_LISTEN, "ports", LAZ_SENSE_SOCKETS_MAX);
     }
 }
 

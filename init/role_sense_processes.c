@@ -92,7 +92,8 @@ static void add(struct look *look, const struct laz_process_status *status, uint
     struct laz_sense_processes *after = look->after;
     if (after->n == LAZ_SENSE_PROCESSES_MAX ||
             (after->n > 0 && after->items[after->n - 1].pid >= status->pid)) {
-        look->sense->n_skipped++;
+        laz_sense_tell_limit(
+                look->sense, LAZ_DETECTOR_FOREIGN, "processes", LAZ_SENSE_PROCESSES_MAX);
         return;
     }
     const struct laz_sense_known *known = find_pid(look->before, status->pid);

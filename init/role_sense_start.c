@@ -62,6 +62,23 @@ static bool is_degraded(const struct laz_sense *sense)
     return is || (sense->files.inotify < 0 && laz_sense_is_on(sense, LAZ_DETECTOR_FILES));
 }
 
+void laz_sense_tell_limit(
+        struct laz_sense *sense, enum laz_detector detector, const char *what, uint32_t max)
+{
+    struct laz_find find;
+    struct laz_json json;
+    struct laz_buf detail;
+    if (sense->limit_said[detector]) {
+        return;
+    }
+    sense->limit_said[detector] = true;
+    laz_sense_find(&find, LAZ_SENSE_EVENT_START, &json, &detail);
+    (void)snprintf(find.obj, sizeof(find.obj), "%s", what);
+    (void)snprintf(find.act, sizeof(find.act), "limited");
+    laz_json_u64(&json, "max", max);
+    laz_sense_tell(sense, &find, &detail);
+}
+
 void laz_sense_tell_start(struct laz_sense *sense)
 {
     struct laz_find find;

@@ -6,6 +6,7 @@ Every find must be in the trail, counted exactly: the sums of the records' count
 import hashlib
 import json
 import os
+import random
 import signal
 import time
 
@@ -92,6 +93,28 @@ def foreign():
     world.judge("ok open single")
 
 
+@case("whoever is put in and stays a second is found within that second, whenever that is, with the default interval")
+def in_time():
+    n = 1000 if LONG else 12
+    world = World({"interval": "500ms", "window": "1s"})
+    draw = random.Random(7)
+    late = []
+    with world.watch():
+        for i in range(n):
+            time.sleep(draw.random() / 2)
+            name = world.folder / f"p{i}"
+            os.symlink("/bin/sleep", name)
+            on_the_way = len(world.finds("exec.foreign", exe="nsenter"))  # seen before it was what it is
+            began = time.monotonic()
+            process = world.exec_foreign(str(name), "2")
+            until(lambda: world.finds("exec.foreign", obj=str(name)) or
+                  len(world.finds("exec.foreign", exe="nsenter")) > on_the_way, f"find {i}", 5, 0.02)
+            late += [time.monotonic() - began] if time.monotonic() - began > 1 else []
+            process.kill()
+            process.wait()
+    check(len(late) <= n // 100, f"{len(late)} of {n} were found late: {late}")  # the machine may stand still
+
+
 @case("ports: TCP, IPv6 and UDP that nobody named are records; those of the policy are not; the same port twice folds")
 def ports():
     world = World({"listen": {"allow": ["4441/tcp"]}}, {"network": {"tcp-bind": [4440]}})
@@ -145,6 +168,23 @@ def files():
         world.settle(15)
         found = [(r["obj"], r["act"], r["d"]["count"]) for r in world.finds()]
         check_equal(sum(f[2] for f in found), len(expected) + 2, f"finds in all: {found}")
+
+
+@case("more files than there is room for: the record of the start says how many are not watched, and one that comes later says so too")
+def too_many():
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    for i in range(8200):
+        (world.watched / f"{i}").touch()
+    with world.watch():
+        (start,) = world.records("sense.start")
+        check_equal((start["act"], start["d"]["files"], start["d"]["unwatched"]), ("degraded", 8192, 9), "the start")
+        (world.watched / "one-more").touch()
+        until(lambda: [r for r in world.records("sense.start") if (r["act"], r["obj"]) == ("limited", "files")], "the limit")
+        (world.watched / "0").chmod(0o600)
+        until(lambda: world.finds("fim.change"), "a find, all the same")
+        world.settle()
+        check_equal(len(world.records("sense.start")), 2, "records of the limit: one, and the start")
 
 
 def put(path, text):

@@ -62,9 +62,10 @@ struct laz_ship_stream {
     uint64_t taken;
     uint64_t framed;
     uint64_t recorded;
-    uint64_t passed;    /* = taken where nothing is passed through */
-    uint64_t passing;   /* what has been offered */
-    uint64_t passed_ns; /* when it last moved */
+    struct laz_lines_place place; /* of the lines, at `recorded` */
+    uint64_t passed;              /* = taken where nothing is passed through */
+    uint64_t passing;             /* what has been offered */
+    uint64_t passed_ns;           /* when it last moved */
     struct laz_sink *output;
     uint64_t out_ticket;
     bool out_full;

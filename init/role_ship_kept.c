@@ -15,17 +15,38 @@
 #define RECORDS_BYTES (4U << 20) /* a batch, and the largest record behind it */
 #define MEMBERS_BYTES (2U << 20)
 
-/* meta of a block: its number, each stream's offset, the generation of what was dropped */
-#define META_WORDS ((size_t)2 + LAZ_STREAM_COUNT)
+/* Words of a block: its number, the generation of what was dropped, and of each stream the offset
+ * and the place of its lines. */
+#define META_WORDS ((size_t)2 + 2 * LAZ_STREAM_COUNT)
+
+_Static_assert(8 * META_WORDS <= LAZ_SPOOL_META_MAX, "the words fit a block");
+
+static uint64_t word_of(const struct laz_lines_place *place)
+{
+    uint64_t before = (uint64_t)(uint8_t)place->before[0] << 8 | (uint8_t)place->before[1];
+    return (uint64_t)place->part << 16 | before;
+}
+
+static struct laz_lines_place place_of(uint64_t word)
+{
+    return (struct laz_lines_place){.part = (uint32_t)(word >> 16),
+            .before = {(char)(uint8_t)(word >> 8), (char)(uint8_t)word}};
+}
 
 size_t laz_ship_kept_words(const struct laz_ship *ship, uint8_t ret[LAZ_SPOOL_META_MAX])
 {
     const struct laz_ship_ledger *ledger = &ship->ledger;
     uint8_t *at = laz_put_be(ret, ledger->block + 1, 8);
+    at = laz_put_be(at, ledger->generation, 8);
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        at = laz_put_be(at, ship->streams[i].framed, 8);
+        const struct laz_ship_stream *stream = &ship->streams[i];
+        struct laz_lines_place place = {0};
+        if (stream->lines != NULL) {
+            laz_lines_place(stream->lines, &place);
+        }
+        at = laz_put_be(at, stream->framed, 8);
+        at = laz_put_be(at, word_of(&place), 8);
     }
-    (void)laz_put_be(at, ledger->generation, 8);
     return 8 * META_WORDS;
 }
 
@@ -45,6 +66,7 @@ void laz_ship_kept_save_dropped(struct laz_ship *ship)
     slot->bytes = ship->ledger.dropped_bytes;
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         slot->recorded[i] = ship->streams[i].recorded;
+        slot->places[i] = word_of(&ship->streams[i].place);
     }
     __atomic_store_n(&state->dropped_at, other, __ATOMIC_RELEASE);
 }
@@ -71,14 +93,18 @@ bool laz_ship_kept_find_slot(struct laz_ship *ship, const struct laz_ship_slot *
     }
     ledger->block = laz_get_be(meta, 8);
     const struct laz_ship_dropped *dropped = dropped_of(ship->state);
-    ledger->generation = laz_get_be(meta + 8 * (META_WORDS - 1), 8);
+    ledger->generation = laz_get_be(meta + 8, 8);
     bool is_said = dropped->generation < ledger->generation;
     ledger->dropped_count = is_said ? 0 : dropped->count;
     ledger->dropped_bytes = is_said ? 0 : dropped->bytes;
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        uint64_t recorded = laz_get_be(meta + 8 * (i + 1), 8);
+        struct laz_ship_stream *stream = &ship->streams[i];
+        const uint8_t *words = meta + 16 * (i + 1);
+        uint64_t recorded = laz_get_be(words, 8);
         uint64_t later = dropped->recorded[i];
-        ship->streams[i].recorded = ship->streams[i].framed = recorded > later ? recorded : later;
+        bool is_later = later > recorded;
+        stream->recorded = stream->framed = is_later ? later : recorded;
+        stream->place = place_of(is_later ? dropped->places[i] : laz_get_be(words + 8, 8));
     }
     *ret = &ship->state->slots[ledger->block & 1];
     return (*ret)->block == ledger->block;

@@ -223,6 +223,9 @@ bool laz_ship_stream_is_dry(struct laz_ship_stream *stream)
 void laz_ship_stream_recorded(struct laz_ship_stream *stream)
 {
     stream->recorded = stream->framed;
+    if (stream->lines != NULL) {
+        laz_lines_place(stream->lines, &stream->place);
+    }
 }
 
 /* ---- the loop's side ---- */
@@ -302,7 +305,11 @@ int laz_ship_stream_rewound(struct laz_ship_stream *stream, struct laz_err *err)
     }
     laz_lines_free(stream->lines);
     stream->lines = NULL;
-    return laz_lines_new(&options, &stream->lines, err);
+    if (laz_lines_new(&options, &stream->lines, err) < 0) {
+        return -1;
+    }
+    laz_lines_go_on(stream->lines, &stream->place);
+    return 0;
 }
 
 int laz_ship_stream_open(struct laz_ship *ship, enum laz_stream id, int output, struct laz_err *err)

@@ -32,6 +32,7 @@ struct laz_ship_dropped {
     uint64_t count;
     uint64_t bytes;
     uint64_t recorded[LAZ_STREAM_COUNT]; /* up to where the streams are done with */
+    uint64_t places[LAZ_STREAM_COUNT];   /* of their lines there */
 };
 
 struct laz_ship_state {

@@ -79,6 +79,18 @@ void laz_lines_free(struct laz_lines *lines)
     }
 }
 
+void laz_lines_place(const struct laz_lines *lines, struct laz_lines_place *ret)
+{
+    ret->part = lines->part;
+    (void)memcpy(ret->before, lines->before, sizeof(ret->before));
+}
+
+void laz_lines_go_on(struct laz_lines *lines, const struct laz_lines_place *place)
+{
+    lines->part = place->part;
+    (void)memcpy(lines->before, place->before, sizeof(lines->before));
+}
+
 uint64_t laz_lines_work(const struct laz_lines *lines)
 {
     return lines->work;

@@ -53,6 +53,16 @@ void laz_lines_free(struct laz_lines *lines);
 size_t laz_lines_next(struct laz_lines *lines, const char *bytes, size_t length,
         enum laz_lines_until until, struct laz_line *ret);
 
+/* What the next record depends on beside its bytes: all that a successor has to know who begins
+ * with those that no record has taken. Zeros: a line begins there. */
+struct laz_lines_place {
+    uint32_t part;
+    char before[2];
+};
+
+void laz_lines_place(const struct laz_lines *lines, struct laz_lines_place *ret);
+void laz_lines_go_on(struct laz_lines *lines, const struct laz_lines_place *place);
+
 /* Bytes looked at so far, each as often as it was: what its tests hold against the bytes that came.
  */
 uint64_t laz_lines_work(const struct laz_lines *lines);

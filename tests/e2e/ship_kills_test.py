@@ -61,6 +61,25 @@ def killed():
     check(len(world.records("helper.exit")) == kills, f"{kills} kills: {world.records('helper.exit')}")
 
 
+@case("kill -9 of ship inside a line that is too long: its parts are counted on, and are the line")
+def killed_inside_a_line():
+    world = World({"logs": {"max-line": "4KiB"}})
+    text = b"".join(b"%07d " % i for i in range(15000))
+    (world.folder / "long").write_bytes(text + b"\n")
+    with world.start(f"file={world.folder / 'long'},2400,80000", "exit=3") as run:
+        before = None
+        for wanted in (3, 8, 14):
+            before = world.ship(before, 25)
+            until(lambda count=wanted: len(world.records("log")) > count, lambda: f"parts: {world.records('log')}", 20)
+            os.kill(before, fence.KILL)
+        check_equal(str(run.wait(20)), "exit 3", f"the end: {run.stderr()}")
+    check_equal(len(world.records("helper.exit")), 3, "kills")
+    parts = [r["d"] for r in world.records("log")]
+    check_equal([d.get("part") for d in parts], list(range(1, len(parts) + 1)), "part numbers")
+    check_equal([d.get("more", False) for d in parts], [True] * (len(parts) - 1) + [False], "more of them")
+    check_equal("".join(d["msg"] for d in parts).encode(), text, "the line")
+
+
 @case("kill -9 of ship at each of its calls while it works")
 def killed_running():
     world = World()

@@ -391,3 +391,40 @@ Test(lines, are_refused_where_their_options_make_no_sense)
     }
     laz_lines_free(NULL);
 }
+
+/* Each record by another hand, which knows of those before only where the last one ended. */
+Test(lines, handed_over_after_every_record_are_the_same)
+{
+    static const char words[] = "xxxxxxx123-45-6789 123-45-6789y 219-09-9999 ";
+    struct laz_redactor *redactor = redactor_of(ALL_PATTERNS, NULL, 0);
+    const struct laz_lines_options options = {.max_line = LEAST, .redactor = redactor};
+    char text[40 * sizeof(words)];
+    struct reading whole;
+    struct reading pieces = {0};
+    struct laz_lines_place place = {0};
+    struct laz_err err = {0};
+    for (size_t i = 0; i < sizeof(text); i++) {
+        text[i] = words[i % (sizeof(words) - 1)];
+    }
+    (void)memset(text + sizeof(text) / 2, '\n', 3);
+    read_stream(&whole, &options, text, sizeof(text), 0);
+    laz_buf_init_heap(&pieces.records, 1U << 20);
+    for (size_t done = 0; done < sizeof(text);) {
+        struct laz_lines *lines = NULL;
+        struct laz_line line;
+        cr_assert_eq(laz_lines_new(&options, &lines, &err), 0, "%s", err.message);
+        laz_lines_go_on(lines, &place);
+        size_t n = laz_lines_next(lines, text + done, sizeof(text) - done, LAZ_LINES_END, &line);
+        cr_assert_gt(n, 0);
+        done += n;
+        laz_line_members(&line, &pieces.records);
+        laz_buf_char(&pieces.records, '\n');
+        laz_lines_place(lines, &place);
+        laz_lines_free(lines);
+    }
+    cr_assert_eq(pieces.records.len, whole.records.len);
+    cr_assert_str_eq(pieces.records.data, whole.records.data);
+    laz_buf_done(&pieces.records);
+    reading_done(&whole);
+    laz_redactor_free(redactor);
+}

@@ -3,8 +3,6 @@
  * The role `ship`: takes its orders, opens what they name, narrows itself, and then carries what is
  * said from the streams into the ledger and from there to the sinks, until init tells it to finish.
  */
-#include "init/role_ship.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +16,7 @@
 #include "audit/crypto.h"
 #include "core/fd.h"
 #include "core/num.h"
+#include "init/role_ship_kept.h"
 #include "ipc/chan.h"
 
 #define KEY_FILE_MAX 16384

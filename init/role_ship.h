@@ -113,6 +113,7 @@ struct laz_ship_ledger {
     bool is_final;    /* the final record is in the spool */
     bool has_start;   /* the batch has the record of the start */
     uint64_t refused; /* lines of a helper that it may not say */
+    uint64_t told[LAZ_STREAM_COUNT]; /* how many of the bytes that were not passed */
     uint64_t dropped_count;
     uint64_t dropped_bytes;
     uint64_t generation;
@@ -128,12 +129,6 @@ struct laz_ship_ledger {
     uint64_t cursors_ns; /* when they were saved */
 };
 
-/* Texts of key files, PEM. */
-struct laz_ship_keys {
-    const char *seal_to[LAZ_SHIP_KEYS_MAX];
-    const char *open_with; /* NULL: none */
-};
-
 LAZ_MUST_CHECK int laz_ship_ledger_begin(struct laz_ship *ship, struct laz_err *err);
 /* Make records of all that is there, and append them. */
 void laz_ship_ledger_turn(struct laz_ship *ship);
@@ -146,12 +141,6 @@ bool laz_ship_ledger_finish(struct laz_ship *ship);
 void laz_ship_events_make(struct laz_ship *ship, enum laz_stream id);
 /* Lines of a helper that it may not say: counted in a record. */
 void laz_ship_events_tell_refused(struct laz_ship *ship);
-
-/* ---- role_ship_kept.c ---- */
-
-/* Before the streams: says how far each is recorded. */
-LAZ_MUST_CHECK int laz_ship_ledger_open(
-        struct laz_ship *ship, const struct laz_ship_keys *keys, struct laz_err *err);
 
 /* ---- role_ship_feed.c: one sink each ---- */
 

@@ -17,7 +17,10 @@ static bool make_event(struct laz_ship *ship, const char *line, size_t length)
     struct laz_ship_ledger *ledger = &ship->ledger;
     struct laz_err err = {0};
     if (laz_chain_adopt(ledger->chain, line, length, &ledger->batch, &err) < 0) {
-        return err.kind != LAZ_E_MEMORY; /* what is no record of init's is not from init */
+        if (err.kind != LAZ_E_MEMORY) { /* no room: later */
+            laz_ship_fail(ship, &err);  /* it is still in its ring: the successor tries it */
+        }
+        return false;
     }
     ledger->has_start = ledger->has_start ||
             (length > sizeof(start) && memcmp(line, start, sizeof(start) - 1) == 0);
@@ -25,11 +28,14 @@ static bool make_event(struct laz_ship *ship, const char *line, size_t length)
     return true;
 }
 
-/* Taken over, sense still does not speak for init. */
+/* Taken over, sense still does not speak for init; and what is no record is nobody's. */
 static bool may_say(const struct laz_ship_stream *stream, const char *line, size_t length)
 {
     static const char start[] = "{\"lz\":1,\"ev\":\"";
     const size_t skip = sizeof(start) - 1;
+    if (!laz_trail_is_unchained((struct laz_span){.at = line, .length = length})) {
+        return false;
+    }
     if (stream->id == LAZ_STREAM_EVENTS) {
         return true;
     }

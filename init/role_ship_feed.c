@@ -371,9 +371,12 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
     const struct laz_ship *ship = feed->ship;
     laz_buf_init_heap(&feed->text, LAZ_SPOOL_BLOCK_MAX + 1);
     laz_unpack_init(&feed->unpacker);
+    /* After a predecessor tickets begin at 2: the sink then knows that half a line may be out. */
+    feed->ticket = feed->arrived = ship->state->magic == LAZ_SHIP_STATE_MAGIC ? 1 : 0;
     const struct laz_sink_means means = {.base = ship->base,
             .fd = feed->fd,
             .host = ship->host,
+            .last_ticket = feed->ticket,
             .tls_files = &feed->tls,
             .policy = ship->orders.name,
             .aws = &ship->aws};

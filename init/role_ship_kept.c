@@ -15,9 +15,11 @@
 #define RECORDS_BYTES (4U << 20) /* a batch, and the largest record behind it */
 #define MEMBERS_BYTES (2U << 20)
 
-/* Words of a block: its number, the generation of what was dropped, and of each stream the offset
+/* Words of a block: its number, the generation of what was dropped, where the record of the start
+ * is, how many notes were made, what was told of stdout and stderr, and of each stream the offset
  * and the place of its lines. */
-#define META_WORDS ((size_t)2 + 2 * LAZ_STREAM_COUNT)
+#define STREAM_WORDS ((size_t)6)
+#define META_WORDS   (STREAM_WORDS + 2 * LAZ_STREAM_COUNT)
 
 _Static_assert(8 * META_WORDS <= LAZ_SPOOL_META_MAX, "the words fit a block");
 
@@ -36,8 +38,14 @@ static struct laz_lines_place place_of(uint64_t word)
 size_t laz_ship_kept_words(const struct laz_ship *ship, uint8_t ret[LAZ_SPOOL_META_MAX])
 {
     const struct laz_ship_ledger *ledger = &ship->ledger;
+    struct laz_spool_at end = laz_spool_end(ledger->spool);
+    uint64_t start_at = (uint64_t)end.segment << 32 | end.offset;
     uint8_t *at = laz_put_be(ret, ledger->block + 1, 8);
     at = laz_put_be(at, ledger->generation, 8);
+    at = laz_put_be(at, ledger->has_start ? start_at : ship->state->start_at, 8);
+    at = laz_put_be(at, ship->state->notes, 8);
+    at = laz_put_be(at, ledger->told[LAZ_STREAM_STDOUT], 8);
+    at = laz_put_be(at, ledger->told[LAZ_STREAM_STDERR], 8);
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         const struct laz_ship_stream *stream = &ship->streams[i];
         struct laz_lines_place place = {0};
@@ -84,7 +92,8 @@ int laz_ship_kept_save_slot(struct laz_ship *ship, struct laz_err *err)
     return 0;
 }
 
-bool laz_ship_kept_find_slot(struct laz_ship *ship, const struct laz_ship_slot **ret)
+bool laz_ship_kept_find_slot(
+        struct laz_ship *ship, const struct laz_ship_slot **ret, uint64_t *ret_unsaid)
 {
     uint8_t meta[LAZ_SPOOL_META_MAX];
     struct laz_ship_ledger *ledger = &ship->ledger;
@@ -94,12 +103,18 @@ bool laz_ship_kept_find_slot(struct laz_ship *ship, const struct laz_ship_slot *
     ledger->block = laz_get_be(meta, 8);
     const struct laz_ship_dropped *dropped = dropped_of(ship->state);
     ledger->generation = laz_get_be(meta + 8, 8);
+    if (ship->state->start_at == 0) { /* killed before it was noted there */
+        ship->state->start_at = laz_get_be(meta + 16, 8);
+    }
+    ledger->told[LAZ_STREAM_STDOUT] = laz_get_be(meta + 32, 8);
+    ledger->told[LAZ_STREAM_STDERR] = laz_get_be(meta + 40, 8);
+    *ret_unsaid = ship->state->notes - laz_get_be(meta + 24, 8);
     bool is_said = dropped->generation < ledger->generation;
     ledger->dropped_count = is_said ? 0 : dropped->count;
     ledger->dropped_bytes = is_said ? 0 : dropped->bytes;
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         struct laz_ship_stream *stream = &ship->streams[i];
-        const uint8_t *words = meta + 16 * (i + 1);
+        const uint8_t *words = meta + 8 * (STREAM_WORDS + 2 * i);
         uint64_t recorded = laz_get_be(words, 8);
         uint64_t later = dropped->recorded[i];
         bool is_later = later > recorded;
@@ -110,18 +125,32 @@ bool laz_ship_kept_find_slot(struct laz_ship *ship, const struct laz_ship_slot *
     return (*ret)->block == ledger->block;
 }
 
+/* Of ship's own, which nobody makes again. This one is not counted: where it is lost too, the next
+ * block is said to have had as many before it, and it is made again. */
+void laz_ship_kept_tell_unsaid(struct laz_ship *ship, uint64_t unsaid)
+{
+    char members[48];
+    if (unsaid > 0) {
+        (void)snprintf(members, sizeof(members), "\"lost\":%llu", (unsigned long long)unsaid);
+        laz_ship_note(ship, "events.gap", 6, "notes", "lost", members);
+        ship->state->notes--;
+    }
+}
+
 /* ---- opening ---- */
 
 /* The first of a run: its chain begins, and says what an earlier run has left. */
 static int open_new(struct laz_ship *ship, const struct laz_spool_left *left, struct laz_err *err)
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
+    uint64_t unsaid = ship->state->notes; /* of one who did not come to a first block */
     ship->start.when = laz_ship_wall();
     ship->start.before = left->has_place ? &left->place : NULL;
     ledger->batch_urgent = true;
     if (laz_chain_open(&ship->start, &ledger->chain, &ledger->batch, err) < 0) {
         return -1;
     }
+    laz_ship_kept_tell_unsaid(ship, unsaid);
     if (left->segments > 0) {
         char members[96];
         (void)snprintf(members, sizeof(members), "\"segments\":%u,\"bytes\":%llu", left->segments,
@@ -177,6 +206,7 @@ int laz_ship_ledger_open(
             .literals = config->literals};
     struct laz_spool_left left = {0};
     const struct laz_ship_slot *slot = NULL;
+    uint64_t unsaid = 0;
     laz_buf_init_heap(&ledger->batch, RECORDS_BYTES);
     laz_buf_init_heap(&ledger->hot, RECORDS_BYTES);
     laz_buf_init_heap(&ledger->members, MEMBERS_BYTES);
@@ -185,7 +215,7 @@ int laz_ship_ledger_open(
         return -1;
     }
     ship->start.id = ship->state->chain;
-    if (!laz_ship_kept_find_slot(ship, &slot)) {
+    if (!laz_ship_kept_find_slot(ship, &slot, &unsaid)) {
         return ledger->block == 0 ? open_new(ship, &left, err)
                                   : laz_err_set(err, LAZ_E_INTERNAL, 0,
                                             "the spool and what its writer left do not agree");
@@ -195,5 +225,6 @@ int laz_ship_ledger_open(
         return -1;
     }
     ledger->batch_first = laz_chain_next(ledger->chain);
+    laz_ship_kept_tell_unsaid(ship, unsaid);
     return 0;
 }

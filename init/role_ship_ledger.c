@@ -310,13 +310,17 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
             .obj = obj,
             .act = act,
             .when = laz_ship_wall()};
-    if (!ledger->is_final &&
-            laz_chain_event(
-                    ledger->chain, &record, members, strlen(members), &ledger->batch, &err) == 0) {
-        ledger->batch_urgent = true;
-        if (ledger->soon != NULL) {
-            event_active(ledger->soon, 0, 0); /* not from here: it is said in the midst of things */
-        }
+    if (ledger->is_final) {
+        return;
+    }
+    ship->state->notes++; /* first: a kill may count one too many, and never one too few */
+    if (laz_chain_event(ledger->chain, &record, members, strlen(members), &ledger->batch, &err) <
+            0) {
+        laz_ship_fail(ship, &err);
+    }
+    ledger->batch_urgent = true;
+    if (ledger->soon != NULL) {
+        event_active(ledger->soon, 0, 0); /* not from here: it is said in the midst of things */
     }
 }
 
@@ -337,8 +341,9 @@ static void shed(struct laz_ship *ship)
     struct laz_ship_ledger *ledger = &ship->ledger;
     const struct laz_ship_slot *slot = NULL;
     struct laz_chain *chain = NULL;
+    uint64_t unsaid = 0;
     struct laz_err err = {0};
-    if (ledger->is_final || ledger->block == 0 || !laz_ship_kept_find_slot(ship, &slot) ||
+    if (ledger->is_final || ledger->block == 0 || !laz_ship_kept_find_slot(ship, &slot, &unsaid) ||
             laz_chain_resume(&ship->start, slot->chain, &chain, &err) < 0) {
         return; /* it goes on waiting */
     }
@@ -354,6 +359,7 @@ static void shed(struct laz_ship *ship)
             laz_ship_fail(ship, &err);
         }
     }
+    laz_ship_kept_tell_unsaid(ship, unsaid);
     laz_ship_note(ship, "spool.error", 8, "spool", "refused", "");
     laz_ship_events_make(ship, LAZ_STREAM_EVENTS);
     stick(ship);
@@ -364,13 +370,14 @@ static void shed(struct laz_ship *ship)
 static void tell_unpassed(struct laz_ship *ship)
 {
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
-        uint64_t *unpassed = &ship->state->unpassed[i];
-        if (*unpassed > 0) {
+        uint64_t unpassed = ship->state->unpassed[i];
+        uint64_t *told = &ship->ledger.told[i]; /* it counts when the batch is appended */
+        if (unpassed > *told) {
             char members[48];
-            (void)snprintf(
-                    members, sizeof(members), "\"bytes\":%llu", (unsigned long long)*unpassed);
+            (void)snprintf(members, sizeof(members), "\"bytes\":%llu",
+                    (unsigned long long)(unpassed - *told));
             laz_ship_note(ship, "log.unpassed", 4, stream_names[i], "skipped", members);
-            *unpassed = 0;
+            *told = unpassed;
         }
     }
 }

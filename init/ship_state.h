@@ -44,8 +44,8 @@ struct laz_ship_state {
     struct laz_ship_dropped dropped[2];
     uint64_t wraps[LAZ_STREAM_COUNT];    /* how often each ring has begun anew */
     uint64_t wrapping[LAZ_STREAM_COUNT]; /* 1 while that is under way */
-    uint64_t unpassed[LAZ_STREAM_COUNT]; /* bytes that were not, and of which no record says so yet
-                                          */
+    uint64_t unpassed[LAZ_STREAM_COUNT]; /* bytes that were not, ever */
+    uint64_t notes;                      /* records of ship's own, ever: made, or about to be */
     uint64_t cursors[LAZ_SHIP_CURSORS];  /* of each sink: segment, offset; 0: not yet */
     uint64_t start_at; /* where in the spool the record of the start is: segment, offset; 0: not yet
                         */

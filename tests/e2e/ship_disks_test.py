@@ -101,6 +101,27 @@ def failing():
         check(len(said) < 60, f"{call}: {len(said)} records about it: {said[:3]}")
 
 
+@case("what ship itself had to say in a block that the disk refused is said again, or counted; none of it goes unsaid")
+def own_words_refused():
+    world = World({"logs": {"passthrough": True}, "audit": {"checkpoint": {"every": "1s"}}})
+    output, count = Output(), 8000
+    with world.start(f"lines={count},2000,20,20000", "exit=3", stdout=output.write_end) as run:
+        pid = world.ready()
+        until(lambda: world.records("log.unpassed"), lambda: f"a word of what is not passed on: {run.describe()}", 20)
+        turns = len(world.records("chain.checkpoint"))  # it speaks once a second, with a checkpoint
+        until(lambda: len(world.records("chain.checkpoint")) > turns, "checkpoint", 20)
+        time.sleep(0.7)  # the next one is refused, and what is refused for half a second is given up
+        with Refuser(pid, "pwrite64", errno.EIO):
+            time.sleep(1.2)
+        check_equal(str(run.wait(40)), "exit 3", f"the end: {run.stderr()}")
+    check_equal(world.records("helper.exit"), [], "ship did not live through it")
+    lost = [r["d"]["lost"] for r in world.records("events.gap") if r["obj"] == "notes"]
+    check(lost and all(n > 0 for n in lost), f"no note was refused: {world.records('spool.error')}")
+    counted = len(output.all()) + sum(r["d"]["bytes"] for r in world.records("log.unpassed"))
+    check(0 <= counted - 2001 * count <= 68 << 10, f"{counted} bytes were passed on or counted, of {2001 * count}")
+    world.account(numbered(count, 2000))
+
+
 @case("a disk that fails at every sync: it is said, now and then, and the trail goes on when it no longer does")
 def never_synced():
     world = World()

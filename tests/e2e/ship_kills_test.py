@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever is killed, nothing is lost that is not counted: ship at any moment and at each of its system calls, the
 process that starts it, and the whole container with a spool that outlives it."""
+import contextlib
+import fcntl
 import os
 import random
+import signal
+import sys
 import time
 
 import adapters
@@ -11,7 +15,7 @@ import laz
 import ship_world
 import trail_judge
 from laz import case, check, check_equal
-from ship_world import Injector, World, numbered, sealed, until
+from ship_world import Injector, Output, World, numbered, sealed, until
 
 SEED = 20261122
 # The calls between which ship does what must not be torn, and at which use of them it dies.
@@ -78,6 +82,69 @@ def killed_inside_a_line():
     check_equal([d.get("part") for d in parts], list(range(1, len(parts) + 1)), "part numbers")
     check_equal([d.get("more", False) for d in parts], [True] * (len(parts) - 1) + [False], "more of them")
     check_equal("".join(d["msg"] for d in parts).encode(), text, "the line")
+
+
+START_AT = 824  # in the state that init holds for ship (init/ship_state.h): where the record of the start is
+
+
+def kept_state(pid):
+    """Where the state is in a ship's memory, or None."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+            open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            if " rw-s " in line:
+                at = int(line.split("-")[0], 16)
+                memory.seek(at)
+                if memory.read(8) == b"lazship1":
+                    return at
+    return None
+
+
+def word(pid, at):
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        memory.seek(at)
+        return int.from_bytes(memory.read(8), sys.byteorder)
+
+
+@case("kill -9 of ship when the start is in the spool and not yet noted: it is acknowledged all the same")
+def killed_before_the_note():
+    world = World({"audit": {"durability": "acked", "start-wait": "25s"}})
+    world.trail.touch()
+    world.trail.chmod(0o666)
+    with open(world.trail, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # the sink is down as long as somebody else writes there
+        with world.start("exit=3", ready=False) as run:
+            pid = world.ready()
+            at = until(lambda: kept_state(pid), "state", 20) + START_AT
+            until(lambda: word(pid, at), "note of the start", 20)
+            os.kill(pid, signal.SIGSTOP)
+            check_equal(word(pid, at) >> 32, 1, "the segment that it names")
+            with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+                memory.seek(at)
+                memory.write(bytes(8))
+            os.kill(pid, fence.KILL)
+            fcntl.flock(held, fcntl.LOCK_UN)
+            check_equal(str(run.wait(40)), "exit 3", f"the end: {run.stderr()}")
+
+
+@case("kill -9 of ship when half a line is out on the container's output: its successor begins a new one")
+def killed_inside_a_write():
+    world, output = World({}, [{"name": "console", "type": "stdout", "classes": ["audit", "ids", "log"]}]), Output()
+    with world.start("lines=40,20000,1,1000", "term", "exit=3", ready=False, stdout=output.write_end) as run:
+        until(lambda: world.said() == 20001 * 40, lambda: f"words: {run.describe()}", 20)
+        pid = world.ready()
+        os.kill(pid, fence.KILL)
+        world.ship(pid, 20)
+        output.read()
+        world.ready()
+        run.kill(fence.TERM)
+        check_equal(str(run.wait(20)), "exit 3", f"the end: {run.stderr()}")
+    data = output.all()
+    torn = [line for line in data.splitlines() if line.startswith(b'{"lz":1,') and not line.endswith(b"}}")]
+    check_equal(len(torn), 1, "torn lines")
+    check_equal([line[:40] for line in data.splitlines() if line.count(b'{"lz":1,') > 1], [], "lines with two records")
+    whole = b"".join(line + b"\n" for line in data.splitlines() if line not in torn)
+    check_equal(world.account(numbered(40, 20000), data=whole), [], "missing")
 
 
 @case("kill -9 of ship at each of its calls while it works")

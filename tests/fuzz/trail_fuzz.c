@@ -26,10 +26,34 @@ static void require(bool holds)
 
 /* ---- Bytes as a trail ---- */
 
+/* A record of no chain: a chain can take it up, and it is one of the chain's then. */
+static void check_adopted(struct laz_span record)
+{
+    const struct laz_chain_start start = {
+            .task = "t", .ctr = "c", .boot = "b", .policy = "", .binary = ""};
+    struct laz_chain *chain = NULL;
+    struct laz_err err = {0};
+    struct laz_buf out;
+    struct laz_trail_line parsed;
+    laz_buf_init_heap(&out, LAZ_TRAIL_LINE_MAX);
+    require(laz_chain_open(&start, &chain, &out, &err) == 0);
+    out.len = 0;
+    if (record.length <= LAZ_RECORD_MAX) {
+        require(laz_chain_adopt(chain, record.at, record.length, &out, &err) == 0);
+        require(laz_trail_parse((struct laz_span){.at = out.data, .length = out.len - 1}, &parsed));
+        require(parsed.seq == 1);
+    }
+    laz_chain_free(chain);
+    laz_buf_done(&out);
+}
+
 static void check_line(const char *line, size_t length)
 {
     struct laz_trail_line parsed;
     struct laz_span record = laz_trail_find(line, length);
+    if (laz_trail_is_unchained(record)) {
+        check_adopted(record);
+    }
     if (!laz_trail_parse(record, &parsed)) {
         return;
     }

@@ -84,6 +84,14 @@ static void put_destination(struct laz_buf *text, const struct laz_policy *polic
                     laz_transport_name(sink->transport));
         }
         break;
+    case LAZ_SINK_EMF:
+        laz_buf_printf(text, "metrics of %s every %u ms", sink->space, sink->interval_ms);
+        if (sink->group[0] == '\0') {
+            laz_buf_str(text, " to the container's standard output");
+            break;
+        }
+        laz_buf_char(text, ' ');
+        __attribute__((fallthrough));
     case LAZ_SINK_CLOUDWATCH:
         laz_buf_printf(text, "to log group %s, stream %s, in %s", sink->group, sink->stream,
                 sink->region[0] == '\0' ? "the container's region" : sink->region);

@@ -357,8 +357,10 @@ static int open_files(struct laz_ship *ship, struct laz_ship_keys *keys, struct 
             open_spool_dir(ship, err) < 0 || read_keys(config, keys, err) < 0) {
         return -1;
     }
-    for (ship->n_feeds = 0; ship->n_feeds < config->n_sinks; ship->n_feeds++) {
-        if (laz_ship_feed_files(ship, ship->n_feeds, err) < 0) {
+    for (uint32_t i = 0; i < config->n_sinks; i++) {
+        const struct laz_ship_sink *sink = &config->sinks[i];
+        if ((sink->type == LAZ_SINK_EMF ? laz_ship_meter_files(ship, sink, err)
+                                        : laz_ship_feed_files(ship, sink, err)) < 0) {
             return -1;
         }
     }
@@ -382,7 +384,7 @@ static int begin_work(struct laz_ship *ship, const struct laz_ship_keys *keys, s
     for (size_t i = 0; i < ship->n_feeds && result == 0; i++) {
         laz_ship_feed_begin(&ship->feeds[i]);
     }
-    return result;
+    return result == 0 ? laz_ship_meters_open(ship, err) : -1;
 }
 
 /* With root's rights nothing is done but opening. */
@@ -496,6 +498,7 @@ static void begin_finish(struct laz_ship *ship)
 {
     ship->finish_began_ns = laz_ship_now_ns();
     ship->finish_deadline_ns -= FINISH_SLACK_NS;
+    laz_ship_meters_tell(ship);
     finish_turn(ship);
 }
 

@@ -11,7 +11,8 @@
 #include "audit/chain.h"
 #include "audit/packed.h"
 #include "audit/spool.h"
-#include "init/role_narrow.h"
+#include "init/role_ship_cloud.h"
+#include "init/role_ship_meter.h"
 #include "init/ship_state.h"
 #include "log/lines.h"
 #include "net/aws_credentials.h"
@@ -116,6 +117,8 @@ struct laz_ship_ledger {
     uint64_t told[LAZ_STREAM_COUNT]; /* how many of the bytes that were not passed */
     uint64_t dropped_count;
     uint64_t dropped_bytes;
+    uint64_t dropped_lines_ever; /* since this process began */
+    uint64_t dropped_bytes_ever;
     uint64_t generation;
     uint64_t full_ns;   /* since when there is no room; 0: there is */
     struct event *tick; /* checkpoints */
@@ -179,7 +182,8 @@ struct laz_feed {
 };
 
 /* Open its file and its certificates, and look into none: while the process may still do that. */
-LAZ_MUST_CHECK int laz_ship_feed_files(struct laz_ship *ship, size_t i, struct laz_err *err);
+LAZ_MUST_CHECK int laz_ship_feed_files(
+        struct laz_ship *ship, const struct laz_ship_sink *config, struct laz_err *err);
 /* Its sink, of these. */
 LAZ_MUST_CHECK int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err);
 /* The spool is there: where it was. */
@@ -215,6 +219,9 @@ struct laz_ship {
     uint64_t finish_deadline_ns;
     struct event *finish_timer;
     struct laz_aws_environment aws; /* points into the orders */
+    struct laz_ship_counts counts;
+    size_t n_meters;
+    struct laz_ship_meter meters[LAZ_SHIP_SINKS_MAX];
 };
 
 uint64_t laz_ship_now_ns(void); /* CLOCK_BOOTTIME */
@@ -225,14 +232,6 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
 /* Something has arrived somewhere: is it the start, or the end? */
 void laz_ship_look(struct laz_ship *ship);
 _Noreturn void laz_ship_fail(struct laz_ship *ship, const struct laz_err *err);
-
-/* ---- role_ship_cloud.c ---- */
-
-LAZ_MUST_CHECK int laz_ship_take_variable(
-        struct laz_ship_orders *orders, const struct laz_message *message, struct laz_err *err);
-/* The variables that have come, as the sinks want them. */
-void laz_ship_read_cloud(struct laz_ship *ship);
-void laz_ship_narrow_cloud(const struct laz_ship *ship, struct laz_narrow *ret);
 
 /* The role itself; the channel is descriptor 3. */
 _Noreturn void laz_role_ship(int chan);

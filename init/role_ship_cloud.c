@@ -52,12 +52,17 @@ static int open_folder(const char *file)
 void laz_ship_narrow_cloud(const struct laz_ship *ship, struct laz_narrow *ret)
 {
     const struct laz_ship_config *config = &ship->orders.config;
+    bool needs_credentials = false;
     ret->token_folder = -1;
     for (uint32_t i = 0; i < config->n_sinks; i++) {
-        if (config->sinks[i].type == LAZ_SINK_CLOUDWATCH && ret->token_folder < 0) {
-            ret->ports[ret->n_ports++] = laz_aws_credentials_port(&ship->aws);
-            ret->token_folder = open_folder(ship->aws.token_file);
-            return;
+        const struct laz_ship_sink *sink = &config->sinks[i];
+        needs_credentials = needs_credentials || sink->group[0] != '\0';
+        if (sink->type == LAZ_SINK_EMF && sink->port != 0) {
+            ret->ports[ret->n_ports++] = sink->port;
         }
+    }
+    if (needs_credentials) {
+        ret->ports[ret->n_ports++] = laz_aws_credentials_port(&ship->aws);
+        ret->token_folder = open_folder(ship->aws.token_file);
     }
 }

@@ -22,6 +22,7 @@ static bool make_event(struct laz_ship *ship, const char *line, size_t length)
         }
         return false;
     }
+    laz_ship_count_event(ship, line, length);
     ledger->has_start = ledger->has_start ||
             (length > sizeof(start) && memcmp(line, start, sizeof(start) - 1) == 0);
     ledger->batch_urgent = true;

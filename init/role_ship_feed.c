@@ -356,11 +356,12 @@ static int open_file(struct laz_feed *feed, struct laz_err *err)
     return 0;
 }
 
-int laz_ship_feed_files(struct laz_ship *ship, size_t i, struct laz_err *err)
+int laz_ship_feed_files(
+        struct laz_ship *ship, const struct laz_ship_sink *config, struct laz_err *err)
 {
-    struct laz_feed *feed = &ship->feeds[i];
+    struct laz_feed *feed = &ship->feeds[ship->n_feeds++];
     feed->ship = ship;
-    feed->config = &ship->orders.config.sinks[i];
+    feed->config = config;
     feed->fd = -1;
     feed->anchor.sink = feed->config->name;
     return open_file(feed, err) < 0 ? -1 : laz_sink_files_open(feed->config, &feed->tls, err);

@@ -198,6 +198,8 @@ static void drop_line(struct laz_ship_ledger *ledger, size_t bytes)
 {
     ledger->dropped_count++;
     ledger->dropped_bytes += bytes;
+    ledger->dropped_lines_ever++;
+    ledger->dropped_bytes_ever += bytes;
 }
 
 static const char *const stream_names[LAZ_STREAM_COUNT] = {
@@ -216,6 +218,7 @@ static void make_line(struct laz_ship *ship, const struct laz_ship_stream *strea
     ledger->members.len = 0;
     ledger->members.overflow = false;
     laz_line_members(line, &ledger->members);
+    laz_ship_count_line(ship, line);
     if (ledger->members.overflow ||
             laz_chain_log(ledger->chain, &record, ledger->members.data, ledger->members.len,
                     &ledger->batch, &err) < 0) {

@@ -21,17 +21,22 @@ static const struct {
         {LAZ_FIELD_SINK_PATH, TYPE(FILE) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_TO, TYPE(RELP) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_TRANSPORT, TYPE(SYSLOG)},
-        {LAZ_FIELD_SINK_TLS, TYPE(RELP) | TYPE(SYSLOG) | TYPE(CLOUDWATCH)},
+        {LAZ_FIELD_SINK_TLS, TYPE(RELP) | TYPE(SYSLOG) | TYPE(CLOUDWATCH) | TYPE(EMF)},
         {LAZ_FIELD_SINK_PLAIN, TYPE(RELP) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_WINDOW, TYPE(RELP)},
         {LAZ_FIELD_SINK_FORMAT, TYPE(FILE) | TYPE(RELP) | TYPE(SYSLOG)},
-        {LAZ_FIELD_SINK_GROUP, TYPE(CLOUDWATCH)},
-        {LAZ_FIELD_SINK_STREAM, TYPE(CLOUDWATCH)},
-        {LAZ_FIELD_SINK_REGION, TYPE(CLOUDWATCH)},
-        {LAZ_FIELD_SINK_ENDPOINT, TYPE(CLOUDWATCH)},
-        {LAZ_FIELD_SINK_FIPS, TYPE(CLOUDWATCH)},
-        {LAZ_FIELD_SINK_CREATE, TYPE(CLOUDWATCH)},
-        {LAZ_FIELD_SINK_IMDS, TYPE(CLOUDWATCH)},
+        {LAZ_FIELD_SINK_CLASSES, ~TYPE(EMF)},
+        {LAZ_FIELD_SINK_REQUIRED, ~TYPE(EMF)},
+        {LAZ_FIELD_SINK_MIN_SEVERITY, ~TYPE(EMF)},
+        {LAZ_FIELD_SINK_SPACE, TYPE(EMF)},
+        {LAZ_FIELD_SINK_INTERVAL, TYPE(EMF)},
+        {LAZ_FIELD_SINK_GROUP, TYPE(CLOUDWATCH) | TYPE(EMF)},
+        {LAZ_FIELD_SINK_STREAM, TYPE(CLOUDWATCH) | TYPE(EMF)},
+        {LAZ_FIELD_SINK_REGION, TYPE(CLOUDWATCH) | TYPE(EMF)},
+        {LAZ_FIELD_SINK_ENDPOINT, TYPE(CLOUDWATCH) | TYPE(EMF)},
+        {LAZ_FIELD_SINK_FIPS, TYPE(CLOUDWATCH) | TYPE(EMF)},
+        {LAZ_FIELD_SINK_CREATE, TYPE(CLOUDWATCH) | TYPE(EMF)},
+        {LAZ_FIELD_SINK_IMDS, TYPE(CLOUDWATCH) | TYPE(EMF)},
 };
 
 static void check_keys(struct laz_report *report, struct laz_node *sink, enum laz_sink_type type)
@@ -124,7 +129,8 @@ static void check_encryption(
 }
 
 /* Always encrypted, but to this host; who may be the peer is known by its address. */
-static void check_cloudwatch(struct laz_report *report, struct laz_node *sink)
+static void check_cloudwatch(
+        struct laz_report *report, struct laz_node *sink, enum laz_sink_type type)
 {
     struct laz_node *endpoint = laz_check_child(sink, LAZ_FIELD_SINK_ENDPOINT);
     struct laz_node *fips = laz_check_child(sink, LAZ_FIELD_SINK_FIPS);
@@ -132,12 +138,12 @@ static void check_cloudwatch(struct laz_report *report, struct laz_node *sink)
     static const enum laz_field_id others[] = {
             LAZ_FIELD_SINK_TLS_CERT, LAZ_FIELD_SINK_TLS_KEY, LAZ_FIELD_SINK_TLS_PEER};
     struct laz_url url = {.is_https = true};
-    check_needed(report, sink, LAZ_FIELD_SINK_GROUP, LAZ_SINK_CLOUDWATCH);
+    check_needed(report, sink, LAZ_FIELD_SINK_GROUP, type);
     for (size_t i = 0; tls != NULL && i < sizeof(others) / sizeof(others[0]); i++) {
         struct laz_node *node = laz_check_child(tls, others[i]);
         if (node != NULL) {
             laz_report_key(report, LAZ_E_POLICY_INVALID, node,
-                    "a sink of type \"cloudwatch\" has no such key");
+                    "a sink of type \"%s\" has no such key", laz_sink_type_name(type));
         }
     }
     if (endpoint == NULL || endpoint->is_bad || !laz_url_split(endpoint->text, &url)) {
@@ -155,6 +161,18 @@ static void check_cloudwatch(struct laz_report *report, struct laz_node *sink)
         laz_report_key(
                 report, LAZ_E_POLICY_INVALID, tls, "goes with an \"endpoint\" of https alone");
     }
+}
+
+static bool has_any_of_aws(struct laz_node *sink)
+{
+    static const enum laz_field_id of_aws[] = {LAZ_FIELD_SINK_TLS, LAZ_FIELD_SINK_GROUP,
+            LAZ_FIELD_SINK_STREAM, LAZ_FIELD_SINK_REGION, LAZ_FIELD_SINK_ENDPOINT,
+            LAZ_FIELD_SINK_FIPS, LAZ_FIELD_SINK_CREATE, LAZ_FIELD_SINK_IMDS};
+    bool has = false;
+    for (size_t i = 0; i < sizeof(of_aws) / sizeof(of_aws[0]); i++) {
+        has = has || laz_check_child(sink, of_aws[i]) != NULL;
+    }
+    return has;
 }
 
 static void check_one(struct laz_report *report, struct laz_node *sink)
@@ -182,9 +200,9 @@ static void check_one(struct laz_report *report, struct laz_node *sink)
     }
     if (type == LAZ_SINK_FILE || is_unix) {
         check_needed(report, sink, LAZ_FIELD_SINK_PATH, type);
-    } else if (type == LAZ_SINK_CLOUDWATCH) {
-        check_cloudwatch(report, sink);
-    } else if (type != LAZ_SINK_STDOUT) {
+    } else if (type == LAZ_SINK_CLOUDWATCH || (type == LAZ_SINK_EMF && has_any_of_aws(sink))) {
+        check_cloudwatch(report, sink, type);
+    } else if (type != LAZ_SINK_STDOUT && type != LAZ_SINK_EMF) {
         check_needed(report, sink, LAZ_FIELD_SINK_TO, type);
         check_encryption(report, sink, transport);
     }

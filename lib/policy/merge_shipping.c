@@ -166,6 +166,7 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
             .group = "",
             .stream = "",
             .region = "",
+            .space = "",
     };
     if (ret->type == LAZ_SINK_SYSLOG) {
         ret->transport = (enum laz_transport)number_of(sink, LAZ_FIELD_SINK_TRANSPORT);
@@ -173,7 +174,14 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
     if (ret->type == LAZ_SINK_RELP) {
         ret->window = (uint32_t)number_of(sink, LAZ_FIELD_SINK_WINDOW);
     }
-    if (ret->type == LAZ_SINK_CLOUDWATCH) {
+    if (ret->type == LAZ_SINK_EMF) {
+        const struct laz_node *space = laz_check_child(sink, LAZ_FIELD_SINK_SPACE);
+        ret->space = space != NULL ? copy_text(merge, space)
+                                   : laz_field_at(LAZ_FIELD_SINK_SPACE)->preset;
+        ret->interval_ms = (uint32_t)number_of(sink, LAZ_FIELD_SINK_INTERVAL);
+        ret->classes = 0;
+    }
+    if (ret->type == LAZ_SINK_CLOUDWATCH || laz_check_child(sink, LAZ_FIELD_SINK_GROUP) != NULL) {
         fill_cloudwatch(merge, sink, ret);
     }
     const struct laz_node *to = laz_check_child(sink, LAZ_FIELD_SINK_TO);

@@ -44,6 +44,9 @@
 #define LAZ_SHIP_HOST_MAX          253 /* characters of a host's name, RFC 1035 */
 #define LAZ_SHIP_GROUP_MAX         512 /* characters of a log group's name, and of a stream's */
 #define LAZ_SHIP_REGION_MAX        32
+#define LAZ_SHIP_SPACE_MAX         63   /* characters of a metrics' namespace: of any name */
+#define LAZ_SHIP_INTERVAL_MIN      1000 /* between metrics */
+#define LAZ_SHIP_INTERVAL_MAX      3600000
 
 /* Whose events and lines a sink takes. */
 #define LAZ_SHIP_CLASSES(X)                                                                        \
@@ -63,7 +66,8 @@ enum laz_ship_class {
     X(STDOUT, "stdout") /* the container's own */                                                  \
     X(RELP, "relp")                                                                                \
     X(SYSLOG, "syslog")                                                                            \
-    X(CLOUDWATCH, "cloudwatch") /* Amazon CloudWatch Logs */
+    X(CLOUDWATCH, "cloudwatch") /* Amazon CloudWatch Logs */                                       \
+    X(EMF, "emf")               /* metrics, no records */
 
 enum laz_sink_type {
 #define X(id, word) LAZ_SINK_##id,
@@ -138,8 +142,10 @@ struct laz_ship_sink {
     const char *stream;   /* its name; {policy} and {host} stand for those */
     const char *region;   /* "": as the environment says */
     bool fips;
-    bool create; /* group and stream, if they are missing */
-    bool imds;   /* the instance's credentials, if the task has none */
+    bool create;          /* group and stream, if they are missing */
+    bool imds;            /* the instance's credentials, if the task has none */
+    const char *space;    /* emf: of the metrics; those of cloudwatch too, if it has a group */
+    uint32_t interval_ms; /* emf */
 };
 
 struct laz_ship_config {

@@ -8,7 +8,7 @@
 
 #include "policy/ship.h"
 
-#define FORMAT 3
+#define FORMAT 4
 
 #define X(id, word) word,
 #define WORDS(function, type, list, count)                                                         \
@@ -97,6 +97,8 @@ static void put_sink(struct laz_buf *buf, const struct laz_ship_sink *sink)
     put_uint(buf, sink->fips, 1);
     put_uint(buf, sink->create, 1);
     put_uint(buf, sink->imds, 1);
+    put_string(buf, sink->space);
+    put_uint(buf, sink->interval_ms, 4);
 }
 
 int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, struct laz_err *err)
@@ -243,9 +245,28 @@ static bool cloudwatch_fits_together(const struct laz_ship_sink *sink)
             sink->group[0] != '\0' && sink->stream[0] != '\0';
 }
 
+/* To standard output, or as one of cloudwatch; nobody waits for metrics. */
+static bool emf_fits_together(const struct laz_ship_sink *sink)
+{
+    bool is_bare = has_nothing_of_aws(sink) && sink->host[0] == '\0' && sink->port == 0 &&
+            !sink->has_tls && sink->tls_ca[0] == '\0' && sink->tls_cert[0] == '\0' &&
+            sink->tls_key[0] == '\0' && sink->tls_peer[0] == '\0' && sink->path[0] == '\0' &&
+            sink->transport == LAZ_TRANSPORT_TLS && sink->window == 0 &&
+            sink->format == LAZ_FORMAT_NATIVE;
+    return (is_bare || cloudwatch_fits_together(sink)) && sink->classes == 0 && !sink->required &&
+            sink->min_severity == 0 && sink->space[0] != '\0' &&
+            sink->interval_ms >= LAZ_SHIP_INTERVAL_MIN;
+}
+
 /* Does the sink have what its type needs, and nothing else? */
 static bool fits_together(const struct laz_ship_sink *sink)
 {
+    if (sink->type == LAZ_SINK_EMF) {
+        return emf_fits_together(sink);
+    }
+    if (sink->classes == 0 || sink->space[0] != '\0' || sink->interval_ms != 0) {
+        return false;
+    }
     if (sink->type == LAZ_SINK_CLOUDWATCH) {
         return cloudwatch_fits_together(sink);
     }
@@ -274,7 +295,7 @@ static void take_sink(struct cursor *in, struct laz_ship_sink *sink)
             "the name of a sink is none");
     sink->type = (enum laz_sink_type)take_uint(in, 1, 0, LAZ_SINK_TYPE_COUNT - 1);
     sink->required = take_bool(in);
-    sink->classes = (uint8_t)take_uint(in, 1, 1, (1U << LAZ_SHIP_CLASS_COUNT) - 1);
+    sink->classes = (uint8_t)take_uint(in, 1, 0, (1U << LAZ_SHIP_CLASS_COUNT) - 1);
     sink->min_severity = (uint8_t)take_uint(in, 1, 0, LAZ_SHIP_SEVERITY_MAX);
     sink->format = (enum laz_ship_format)take_uint(in, 1, 0, LAZ_FORMAT_COUNT - 1);
     sink->path = take_path(in);
@@ -295,6 +316,8 @@ static void take_sink(struct cursor *in, struct laz_ship_sink *sink)
     sink->fips = take_bool(in);
     sink->create = take_bool(in);
     sink->imds = take_bool(in);
+    sink->space = take_string(in, 0, LAZ_SHIP_SPACE_MAX);
+    sink->interval_ms = take_u32(in, 0, LAZ_SHIP_INTERVAL_MAX);
     require(in, fits_together(sink), "a sink does not fit together");
 }
 

@@ -27,6 +27,8 @@ const char *laz_ship_guarantee(const struct laz_ship_sink *sink)
     case LAZ_SINK_CLOUDWATCH:
         return "acked means that CloudWatch Logs took it, and did not name it among those that it "
                "rejects; how long it is kept is up to the log group";
+    case LAZ_SINK_EMF:
+        return "never acked: metrics, which are measured again and not delivered again";
     case LAZ_SINK_TYPE_COUNT:
         break;
     }

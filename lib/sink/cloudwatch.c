@@ -192,14 +192,18 @@ static void send_request(struct cloudwatch_sink *cloud, enum phase phase)
             {"x-amz-security-token", key->token},
             {"x-amz-target", target_of(phase)},
             {"authorization", memory},
+            {"x-amzn-logs-format", "json/emf"},
     };
-    const size_t n_signed = sizeof(headers) / sizeof(headers[0]) - 1;
+    /* The service then reads metrics from the lines; it need not be signed. */
+    bool is_emf = cloud->sink.config->interval_ms != 0 && phase == PUTTING;
+    const size_t n_signed = sizeof(headers) / sizeof(headers[0]) - 2;
     const void *body = phase == PUTTING ? cloud->batch.body.data : cloud->request;
     size_t length = phase == PUTTING ? cloud->batch.body.len : strlen(cloud->request);
     const struct laz_sigv4_request to_sign = {"POST", "/", headers, n_signed, body, length};
     const struct laz_sigv4_key signing = {
             key->access_key, key->secret_key, cloud->region, "logs", date};
-    const struct laz_http_request request = {"POST", "/", headers, n_signed + 1, body, length};
+    const struct laz_http_request request = {
+            "POST", "/", headers, n_signed + (is_emf ? 2 : 1), body, length};
     laz_buf_init_fixed(&authorization, memory, sizeof(memory));
     cloud->phase = phase;
     if (laz_sigv4_sign(&to_sign, &signing, &authorization, &err) != 0) {

@@ -40,11 +40,13 @@ static void check_sink(struct bytes block, const struct laz_ship_sink *sink)
     check_text(block, sink->group, LAZ_SHIP_GROUP_MAX);
     check_text(block, sink->stream, LAZ_SHIP_GROUP_MAX);
     check_text(block, sink->region, LAZ_SHIP_REGION_MAX);
+    check_text(block, sink->space, LAZ_SHIP_SPACE_MAX);
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         check_text(block, paths[i], LAZ_SHIP_MAX);
         require(paths[i][0] == '\0' || paths[i][0] == '/');
     }
-    require(sink->name[0] != '\0' && sink->type < LAZ_SINK_TYPE_COUNT && sink->classes != 0);
+    require(sink->name[0] != '\0' && sink->type < LAZ_SINK_TYPE_COUNT &&
+            (sink->classes != 0) == (sink->type != LAZ_SINK_EMF));
     require(sink->transport < LAZ_TRANSPORT_COUNT && sink->min_severity <= LAZ_SHIP_SEVERITY_MAX);
 }
 

@@ -37,7 +37,7 @@ static struct laz_ship_config make_config(void)
             .open_with = "/private",
             .sync_audit_ms = 0,
             .sync_log_ms = 60000,
-            .n_sinks = 5,
+            .n_sinks = 6,
             .sinks = {{.name = "file",
                               .type = LAZ_SINK_FILE,
                               .required = true,
@@ -72,11 +72,16 @@ static struct laz_ship_config make_config(void)
                             .region = "us-east-1",
                             .fips = true,
                             .create = true,
-                            .imds = true}}};
+                            .imds = true},
+                    {.name = "meter",
+                            .type = LAZ_SINK_EMF,
+                            .space = "Space",
+                            .interval_ms = 1000}}};
     for (uint32_t i = 0; i < config.n_sinks; i++) {
         struct laz_ship_sink *sink = &config.sinks[i];
         const char **texts[] = {&sink->path, &sink->host, &sink->tls_ca, &sink->tls_cert,
-                &sink->tls_key, &sink->tls_peer, &sink->group, &sink->stream, &sink->region};
+                &sink->tls_key, &sink->tls_peer, &sink->group, &sink->stream, &sink->region,
+                &sink->space};
         for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
             *texts[k] = *texts[k] == NULL ? "" : *texts[k];
         }
@@ -129,15 +134,15 @@ Test(ship_codec, reads_back_every_field)
     cr_expect_str_eq(out.seal_to[0], "/key");
     cr_expect_str_eq(out.open_with, "/private");
     cr_expect(out.sync_audit_ms == 0 && out.sync_log_ms == 60000);
-    cr_assert_eq(out.n_sinks, 5);
-    for (uint32_t i = 0; i < 5; i++) {
+    cr_assert_eq(out.n_sinks, 6);
+    for (uint32_t i = 0; i < 6; i++) {
         const struct laz_ship_sink *a = &in.sinks[i];
         const struct laz_ship_sink *b = &out.sinks[i];
         cr_expect(a->type == b->type && a->required == b->required && a->classes == b->classes &&
                         a->min_severity == b->min_severity && a->port == b->port &&
                         a->transport == b->transport && a->window == b->window &&
                         a->has_tls == b->has_tls && a->fips == b->fips && a->create == b->create &&
-                        a->imds == b->imds,
+                        a->imds == b->imds && a->interval_ms == b->interval_ms,
                 "%s", a->name);
         cr_expect_str_eq(a->name, b->name);
         cr_expect_str_eq(a->path, b->path);
@@ -149,6 +154,7 @@ Test(ship_codec, reads_back_every_field)
         cr_expect_str_eq(a->group, b->group);
         cr_expect_str_eq(a->stream, b->stream);
         cr_expect_str_eq(a->region, b->region);
+        cr_expect_str_eq(a->space, b->space);
     }
 }
 
@@ -220,6 +226,26 @@ static const char *spoil_cloudwatch(int row, struct laz_ship_sink *cloud)
     }
     *cloud = bad[row];
     return row == 13 ? "the name of a region is none" : sink;
+}
+
+static const char *spoil_meter(int row, struct laz_ship_sink *meter)
+{
+    struct laz_ship_sink bad[] = {
+            *meter, *meter, *meter, *meter, *meter, *meter, *meter, *meter, *meter};
+    bad[0].classes = 1;
+    bad[1].required = true;
+    bad[2].space = "";
+    bad[3].interval_ms--;
+    bad[4].group = "/g"; /* and no stream */
+    bad[5].host = "h";
+    bad[6].type = LAZ_SINK_STDOUT;
+    bad[7].min_severity = 1;
+    bad[8].imds = true;
+    if (row >= (int)(sizeof(bad) / sizeof(bad[0]))) {
+        return NULL;
+    }
+    *meter = bad[row];
+    return "a sink does not fit together";
 }
 
 /* Each row changes one thing of a configuration that is fine. */
@@ -311,7 +337,7 @@ static const char *spoil(int row, struct laz_ship_config *config)
         return number;
     case 26:
         sinks[1].classes = 0;
-        return number;
+        return sink;
     case 27:
         sinks[1].classes = 8;
         return number;
@@ -385,7 +411,8 @@ static const char *spoil(int row, struct laz_ship_config *config)
         sinks[3].tls_ca = sinks[3].tls_cert = sinks[3].tls_key = sinks[3].tls_peer = "";
         return sink;
     default:
-        return spoil_cloudwatch(row - 49, &config->sinks[4]);
+        return row < 64 ? spoil_cloudwatch(row - 49, &config->sinks[4])
+                        : spoil_meter(row - 64, &config->sinks[5]);
     }
 }
 
@@ -399,7 +426,7 @@ Test(ship_codec, names_what_is_out_of_range)
         struct block block;
         const char *wanted = spoil(row, &config);
         if (wanted == NULL) {
-            cr_assert_eq(row, 64);
+            cr_assert_eq(row, 73);
             break;
         }
         encode(&config, &block);
@@ -486,6 +513,7 @@ Test(ship_words, say_what_an_acknowledgement_of_each_sink_is_worth)
             {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_TCP, "acked means handed to the connection; "},
             {LAZ_SINK_SYSLOG, LAZ_TRANSPORT_TLS, "acked means handed to the connection; "},
             {LAZ_SINK_CLOUDWATCH, 0, "acked means that CloudWatch Logs took it, "},
+            {LAZ_SINK_EMF, 0, "never acked: "},
             {LAZ_SINK_TYPE_COUNT, 0, "?"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

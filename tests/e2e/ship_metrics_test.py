@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ship says of itself in CloudWatch's Embedded Metric Format: lines as the specification has them, and numbers
+that are those of the trail, of the workload and of the sinks.
+"""
+import fcntl
+import json
+import re
+import time
+
+import fence
+import laz
+from cloudwatch_world import GROUP, REGION, Standin
+from laz import case, check, check_equal
+from ship_world import NOWHERE, Output, World, numbered
+
+UNITS = {"Count", "Bytes", "Seconds"}
+PAGE = laz.ROOT / "docs" / "reference" / "sinks.md"
+
+
+def meter(**changes):
+    return {"name": "metrics", "type": "emf", "interval": "1s", **changes}
+
+
+def lines_of(data):
+    return [json.loads(line) for line in data.splitlines() if line.startswith(b'{"_aws"')]
+
+
+def check_line(line):
+    """One line, held against the specification."""
+    directive = line["_aws"]
+    check(abs(directive["Timestamp"] / 1000 - time.time()) < 300, f"the time: {directive['Timestamp']}")
+    check_equal(set(directive), {"Timestamp", "CloudWatchMetrics"}, "members of _aws")
+    for part in directive["CloudWatchMetrics"]:
+        check_equal(set(part), {"Namespace", "Dimensions", "Metrics"}, "members of a directive")
+        check(1 <= len(part["Namespace"]) <= 255 and len(part["Metrics"]) <= 100, "ceilings")
+        for dimensions in part["Dimensions"]:
+            check(len(dimensions) <= 30, "dimensions")
+            for name in dimensions:
+                check(isinstance(line[name], str) and 1 <= len(line[name]) <= 1024, f"dimension {name}")
+        for metric in part["Metrics"]:
+            check(metric["Unit"] in UNITS and isinstance(line[metric["Name"]], int), f"metric {metric}")
+    return part
+
+
+def sums(lines, name):
+    return sum(line.get(name, 0) for line in lines)
+
+
+def run(world, *words, env=None, timeout=30):
+    """(exit code, lines of metrics) of a run whose output is a pipe."""
+    output = Output()
+    output.read()
+    with world.start(*words, ready=False, stdout=output.write_end, env=env) as started:
+        code = started.wait(timeout).code
+    return code, lines_of(output.all())
+
+
+@case("metrics on the container's output: every line as specified, the numbers those of trail, workload and sinks")
+def numbers():
+    world = World(sinks=[World().file_sink(), meter()], changes={"logs": {"redact": {"patterns": ["ssn"]}}})
+    world.sinks[0]["path"] = str(world.trail)
+    code, lines = run(world, "say=ssn 123-45-6789 and 123-45-6780", "lines=500,60", "deny=7", "sleep=1500", "exit=3")
+    check_equal(code, 3, "exit code")
+    for line in lines:
+        check_line(line)
+    totals, sinks = [x for x in lines if "Sink" not in x], [x for x in lines if "Sink" in x]
+    check(len(totals) >= 2 and len(sinks) == len(totals), f"{len(totals)} and {len(sinks)} lines")
+    records = world.records()
+    check(sums(totals, "Records") >= len(records) - 12, f"{sums(totals, 'Records')} of {len(records)} records")
+    said = world.said()
+    check_equal(sums(totals, "WorkloadBytes"), said, "bytes of the workload")
+    check_equal(sums(totals, "Redactions"), sum(sum(r["d"].get("redacted", {}).values()) for r in records
+                                                if r["ev"] == "log"), "redactions")
+    check(sums(totals, "Redactions") >= 1, "nothing was redacted")
+    refused = [r for r in records if r["ev"] == "seccomp.deny"]
+    check_equal(sums(totals, "RefusedCalls"), len(refused), "refused calls")
+    check(refused, "nothing was refused")
+    check_equal({x["Sink"] for x in sinks}, {"trail"}, "sinks")
+    check(all(x["SinkUp"] == 1 and x["SinkRejected"] == 0 for x in sinks), f"the sink: {sinks}")
+    check(sums(sinks, "SinkRecords") > 100, f"records of the sink: {sinks}")
+    check_equal({x["Policy"] for x in lines}, {"ship"}, "the policy")
+    check_equal({p["Namespace"] for x in lines for p in x["_aws"]["CloudWatchMetrics"]}, {"Lazaret"}, "the namespace")
+
+
+@case("a sink that is down: down, its backlog and how long it has been behind; lines that are dropped are counted")
+def down():
+    world = World(sinks=[NOWHERE, meter(namespace="Claims")],
+                  changes={"spool": {"max": "4MiB", "segment": "1MiB"}, "shutdown": {"flush": "500ms"}})
+    code, lines = run(world, "lines=30000,400,50", "sleep=3200", "exit=3", timeout=60)
+    check_equal(code, 3, "exit code")
+    sinks = [x for x in lines if "Sink" in x]
+    check(all(x["SinkUp"] == 0 for x in sinks[1:]), f"up: {sinks}")
+    check(sinks[-1]["SinkBacklogBytes"] > 100000 and sinks[-1]["SinkBehindSeconds"] >= 2, f"behind: {sinks[-1]}")
+    check_equal(sums(sinks, "SinkRecords"), 0, "records of a sink that is down")
+    totals = [x for x in lines if "Sink" not in x]
+    check(sums(totals, "DroppedLines") > 1000, f"dropped: {totals[-1]}")
+    check(0 < totals[-1]["SpoolBytes"] <= totals[-1]["SpoolMaxBytes"] == 4 << 20, f"the spool: {totals[-1]}")
+
+
+@case("metrics in a log stream: the same lines, with the header that makes metrics of them, and no record beside them")
+def stream():
+    standin = Standin(tls=False)
+    environment = {**fence.ENVIRONMENT, "AWS_REGION": REGION,
+                   "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{standin.agent}/v2/credentials/CANARYpath"}
+    world = World()
+    world.sinks.append(meter(group=GROUP, stream="metrics", endpoint=f"http://127.0.0.1:{standin.logs}"))
+    code, lines = run(world, "lines=100,60", "sleep=2500", "exit=3", env=environment)
+    check_equal((code, lines), (3, []), "exit code, and lines on the output")
+    stored = lines_of(b"\n".join(standin.messages()))
+    check_equal(len(stored), len(standin.events()), "events that are metrics, and events")
+    check(len(stored) >= 4, f"{len(stored)} lines")
+    for line in stored:
+        check_line(line)
+    check_equal({r["format"] for r in standin.requests("PutLogEvents")}, {"json/emf"}, "x-amzn-logs-format")
+    check_equal({e["stream"] for e in standin.events()}, {"metrics"}, "the stream")
+    standin.check_rules()
+    world.account(numbered(100, 60))
+
+
+@case("the page names every metric with its unit, and none that is not there")
+def page():
+    world = World(sinks=[World().file_sink(), meter()])
+    world.sinks[0]["path"] = str(world.trail)
+    _, lines = run(world, "exit=3")
+    seen = {(m["Name"], m["Unit"]) for x in lines for p in x["_aws"]["CloudWatchMetrics"] for m in p["Metrics"]}
+    text = PAGE.read_text(encoding="utf-8").split("\n## emf\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"^\| `([A-Za-z]+)` \| ([A-Za-z]+) \|", text, re.MULTILINE))
+    check_equal(sorted(seen), sorted(named), "metrics, and what the page has")
+
+
+@case("a reader of the output who reads nothing holds nobody up, and the trail is whole")
+def unread():
+    world = World(sinks=[World().file_sink(), meter()])
+    world.sinks[0]["path"] = str(world.trail)
+    output = Output()
+    fcntl.fcntl(output.write_end, fcntl.F_SETPIPE_SZ, 4096)
+    with world.start("lines=100,60", "sleep=6000", "exit=3", ready=False, stdout=output.write_end) as started:
+        check_equal(started.wait(30).code, 3, "exit code")
+    output.all()
+    world.account(numbered(100, 60))
+
+
+if __name__ == "__main__":
+    laz.main()

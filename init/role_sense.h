@@ -8,6 +8,7 @@
 #define LAZ_INIT_ROLE_SENSE_H
 
 #include <event2/event.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "core/json.h"
@@ -82,7 +83,9 @@ struct laz_sense_state {
     char paths[LAZ_SENSE_PATHS_MAX];
 };
 
-_Static_assert(sizeof(struct laz_sense_state) <= LAZ_SENSE_STATE_SIZE, "the state fits its file");
+_Static_assert(
+        offsetof(struct laz_sense_state, paths) + LAZ_SENSE_PATHS_MAX <= LAZ_SENSE_STATE_SIZE,
+        "the state fits its file");
 
 /* ---- What is this process's alone ---- */
 

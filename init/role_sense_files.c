@@ -18,7 +18,7 @@
 #include "init/role_sense.h"
 
 #define NS_PER_MS   UINT64_C(1000000)
-#define INDEX_SIZE  (4U * LAZ_SENSE_FILES_MAX) /* a power of two */
+#define INDEX_SIZE  32768 /* a power of two */
 #define DEPTH_MAX   40
 #define READ_BUDGET (UINT64_C(8) << 20) /* bytes of contents a turn */
 #define READ_FILES  256                 /* and files */
@@ -28,7 +28,8 @@
     (IN_CLOSE_WRITE | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |            \
             IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK)
 
-_Static_assert((INDEX_SIZE & (INDEX_SIZE - 1)) == 0, "the index wraps by a mask");
+_Static_assert(INDEX_SIZE == 4 * LAZ_SENSE_FILES_MAX && (INDEX_SIZE & (INDEX_SIZE - 1)) == 0,
+        "the index has room, and wraps by a mask");
 
 /* ---- The table ---- */
 
@@ -117,7 +118,7 @@ static void note_unreadable(struct laz_sense *sense, const char *path)
 {
     struct laz_sense_files *files = &sense->files;
     if (files->n_unreadable++ == 0) {
-        (void)snprintf(files->first_unreadable, sizeof(files->first_unreadable), "%s", path);
+        (void)snprintf(files->first_unreadable, sizeof(files->first_unreadable), "%.255s", path);
     }
 }
 
@@ -202,40 +203,75 @@ static void watch_folder(struct laz_sense *sense, const char *path)
     files->n_folders += more[files->n_folders].path != NULL ? 1 : 0;
 }
 
-static void sweep_path(struct laz_sense *sense, const char *path, unsigned depth);
+/* Where a walk is: a path, and the folders that are open on the way to it. */
+struct walk {
+    char path[LAZ_SENSE_PATH_MAX];
+    size_t length;
+    unsigned depth;
+    DIR *folders[DEPTH_MAX];
+    size_t lengths[DEPTH_MAX]; /* of their paths */
+};
 
-static void sweep_folder(struct laz_sense *sense, const char *path, unsigned depth)
+/* Into the folder that the path names. */
+static void enter(struct laz_sense *sense, struct walk *walk)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = walk->depth == DEPTH_MAX
+            ? -1
+            : open(walk->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (folder == NULL) {
-        if (errno == EACCES && sense->is_first) {
-            note_unreadable(sense, path);
+        if (sense->is_first) {
+            note_unreadable(sense, walk->path);
         }
         laz_fd_close(&fd);
         return;
     }
-    watch_folder(sense, path);
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        char child[LAZ_SENSE_PATH_MAX];
-        bool is_dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-        int n = snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
-        if (!is_dots && n > 0 && (size_t)n < sizeof(child)) {
-            sweep_path(sense, child, depth + 1);
-        }
-    }
-    (void)closedir(folder);
+    watch_folder(sense, walk->path);
+    walk->folders[walk->depth] = folder;
+    walk->lengths[walk->depth] = walk->length;
+    walk->depth++;
 }
 
-static void sweep_path(struct laz_sense *sense, const char *path, unsigned depth)
+/* What the path names, and, of a folder, that it is walked next. */
+static void visit(struct laz_sense *sense, struct walk *walk)
 {
     struct laz_file_facts now;
-    if (depth > DEPTH_MAX || laz_sense_is_excepted(sense, path)) {
+    if (laz_sense_is_excepted(sense, walk->path)) {
         return;
     }
-    look_at(sense, path, false);
-    if (laz_sense_stat(path, &now) && S_ISDIR(now.mode)) {
-        sweep_folder(sense, path, depth);
+    look_at(sense, walk->path, false);
+    if (laz_sense_stat(walk->path, &now) && S_ISDIR(now.mode)) {
+        enter(sense, walk);
+    }
+}
+
+/* The next name of the innermost folder, behind its path. False: there is no more. */
+static bool next_name(struct walk *walk)
+{
+    const struct dirent *entry = readdir(walk->folders[walk->depth - 1]);
+    if (entry == NULL) {
+        return false;
+    }
+    size_t length = walk->lengths[walk->depth - 1];
+    bool is_dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    int n = snprintf(walk->path + length, sizeof(walk->path) - length, "/%s", entry->d_name);
+    bool fits = n > 0 && (size_t)n < sizeof(walk->path) - length;
+    walk->length = is_dots || !fits ? 0 : length + (size_t)n;
+    return true;
+}
+
+static void sweep_path(struct laz_sense *sense, struct walk *walk, const char *path)
+{
+    walk->depth = 0;
+    (void)snprintf(walk->path, sizeof(walk->path), "%s", path);
+    walk->length = strlen(walk->path);
+    visit(sense, walk);
+    while (walk->depth > 0) {
+        if (!next_name(walk)) {
+            (void)closedir(walk->folders[--walk->depth]);
+        } else if (walk->length > 0) {
+            visit(sense, walk);
+        }
     }
 }
 
@@ -256,11 +292,12 @@ static void sweep(struct laz_sense *sense)
 {
     struct laz_sense_files *files = &sense->files;
     struct laz_sense_state *state = sense->state;
+    struct walk walk;
     files->sweep++;
     files->wants_sweep = false;
     for (uint32_t i = 0; i < sense->config.n_watch; i++) {
         watch_parent(sense, sense->config.watch[i]);
-        sweep_path(sense, sense->config.watch[i], 0);
+        sweep_path(sense, &walk, sense->config.watch[i]);
     }
     for (uint32_t i = 0; i < state->n_files; i++) {
         if (files->seen[i] != files->sweep && state->files[i].facts.is_there) {

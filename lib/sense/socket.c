@@ -11,6 +11,7 @@
 #define TCP_LISTENS     10
 #define UDP_UNCONNECTED 7
 #define WORD_DIGITS     8
+#define FIELDS_BETWEEN  3 /* queues, timer, retransmissions */
 
 struct text {
     const char *at;
@@ -114,9 +115,10 @@ bool laz_socket_parse(const char *line, size_t length, struct laz_socket *ret)
     if (!take_number(&text, 16, UINT32_MAX, &state)) {
         return false;
     }
-    /* queues, timer, retransmissions */
-    if (!skip_field(&text) || !skip_field(&text) || !skip_field(&text)) {
-        return false;
+    for (unsigned i = 0; i < FIELDS_BETWEEN; i++) {
+        if (!skip_field(&text)) {
+            return false;
+        }
     }
     skip_blanks(&text);
     if (!take_number(&text, 10, UINT32_MAX, &uid) || !skip_field(&text)) {

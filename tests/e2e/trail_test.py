@@ -344,9 +344,7 @@ def modified(trail, seq):
 
 
 def of_another(trail, key, *seqs):
-    for seq in seqs:
-        trail[seq][key] = {"ts": "2026-11-21T23:59:01.123456Z"}.get(key, "another")
-    return trail
+    return [{**r, key: "2026-11-21T23:59:01.123456Z"} if r["seq"] in seqs else r for r in trail]
 
 
 def without(trail, *seqs):

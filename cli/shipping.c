@@ -185,7 +185,9 @@ static void put_spool(const struct laz_policy *policy, struct laz_explanation *r
     }
     if (shipping->seal_to.n == 0) {
         laz_buf_str(add(ret, policy, "sealed to", "spool.seal-to"),
-                "nobody: what a killed container leaves cannot be read");
+                "nobody: what a killed container leaves cannot be read, and the next run on the "
+                "same "
+                "directory drops it");
     }
     laz_buf_str(add(ret, policy, "when full", "logs.when-full"),
             config->logs_block ? "the workload waits where it writes; other records have a reserve"

@@ -139,6 +139,17 @@ void laz_ship_kept_tell_unsaid(struct laz_ship *ship, uint64_t unsaid)
 
 /* ---- opening ---- */
 
+static void tell_left(struct laz_ship *ship, uint32_t segments, uint64_t bytes, const char *act)
+{
+    char members[96];
+    if (segments > 0) {
+        (void)snprintf(members, sizeof(members), "\"segments\":%u,\"bytes\":%llu", segments,
+                (unsigned long long)bytes);
+        laz_ship_note(
+                ship, "spool.left", strcmp(act, "shipped") == 0 ? 2 : 7, "spool", act, members);
+    }
+}
+
 /* The first of a run: its chain begins, and says what an earlier run has left. */
 static int open_new(struct laz_ship *ship, const struct laz_spool_left *left, struct laz_err *err)
 {
@@ -151,13 +162,8 @@ static int open_new(struct laz_ship *ship, const struct laz_spool_left *left, st
         return -1;
     }
     laz_ship_kept_tell_unsaid(ship, unsaid);
-    if (left->segments > 0) {
-        char members[96];
-        (void)snprintf(members, sizeof(members), "\"segments\":%u,\"bytes\":%llu", left->segments,
-                (unsigned long long)left->bytes);
-        laz_ship_note(ship, "spool.left", left->readable ? 2 : 7, "spool",
-                left->readable ? "shipped" : "kept", members);
-    }
+    tell_left(ship, left->segments, left->bytes, left->readable ? "shipped" : "kept");
+    tell_left(ship, left->gone_segments, left->gone_bytes, "dropped");
     return 0;
 }
 

@@ -49,6 +49,10 @@ struct laz_spool_left {
     uint32_t segments;
     uint64_t bytes;
     bool readable; /* open_with opens all of it: laz_spool_read gives it first */
+    /* Sealed to nobody by a run that is over: nobody will ever have the key. Not among the others,
+     * and deleted with the first block, whose genesis names the last place of it. */
+    uint32_t gone_segments;
+    uint64_t gone_bytes;
     bool has_place;
     /* The last chained record that it names, for the genesis' `before`; also where all of it had
      * been released (then `segments` is 0). Without the key nothing vouches for it. */

@@ -2,7 +2,8 @@
  *
  * What is found when a spool is opened. Of this run: the torn tail is cut off, and the last block
  * says where to go on. Of other runs: whose key is there, where each segment ends; of their files
- * only zeros behind the last block are ever cut, and only one without any block is deleted.
+ * only zeros behind the last block are ever cut, and only those are deleted that have no block, or
+ * that were sealed to nobody.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -285,6 +286,20 @@ static void mark_done(struct laz_spool *spool)
     }
 }
 
+/* The key of such a run was in its init's memory alone. */
+static void give_up_gone(struct laz_spool *spool, struct laz_spool_left *left)
+{
+    for (size_t i = 0; i < spool->n_segments; i++) {
+        struct laz_spool_segment *segment = &spool->segments[i];
+        if (!segment->is_own && !segment->is_done && segment->wrong == NULL &&
+                segment->run == LAZ_SPOOL_NO_RUN && segment->head.n_seals == 0) {
+            segment->is_done = true;
+            left->gone_segments++;
+            left->gone_bytes += segment->size;
+        }
+    }
+}
+
 static int find_place(struct laz_spool *spool, struct laz_spool_left *left, struct laz_err *err)
 {
     for (size_t i = spool->n_segments; i > 0 && !left->has_place; i--) {
@@ -338,5 +353,6 @@ int laz_spool_recover(struct laz_spool *spool, const char *open_with,
     }
     mark_done(spool);
     drop_empty(spool);
+    give_up_gone(spool, ret_left);
     return describe_left(spool, ret_left, err);
 }

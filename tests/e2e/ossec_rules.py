@@ -54,6 +54,7 @@ SAMPLES = [
     ("sink.reject", 10, 100845, {"sev": 7, "obj": "collector", "act": "rejected"}),
     ("spool.left", 3, 100846, {"sev": 2, "obj": "spool", "act": "shipped"}),
     ("spool.left", 9, 100847, {"sev": 7, "obj": "spool", "act": "kept"}),
+    ("spool.left", 12, 100852, {"sev": 7, "obj": "spool", "act": "dropped"}),
     ("spool.corrupt", 14, 100848, {"sev": 9, "obj": "spool", "act": "skipped"}),
     ("spool.error", 12, 100849, {"sev": 8, "obj": "spool", "act": "EIO"}),
     ("log.unpassed", 5, 100850, {"sev": 4, "obj": "stdout", "act": "skipped"}),

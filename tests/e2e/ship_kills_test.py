@@ -301,6 +301,29 @@ def left_and_kept():
     check_equal(len(chains(world)), 3, "chains")
 
 
+@case("what a killed container sealed to nobody is dropped by the next run, which says so, and does not fill the volume")
+def left_and_dropped():
+    world = World({"spool": {"max": "4MiB"}}, [ship_world.NOWHERE])
+    last = None
+    for _ in range(4):
+        with world.start("lines=6000,200,10", "sleep=60000", ready=False) as run:
+            until(lambda: world.said() == 201 * 6000, "all words")
+            until(lambda: sum(f.stat().st_blocks * 512 for f in world.spool.glob("*.lzs")) > 1 << 20, "spool")
+            time.sleep(0.5)
+            run.kill(fence.KILL)
+            check_equal(str(run.wait()), "signal 9", f"the end: {run.stderr()}")
+        last = sorted(f.name for f in world.spool.glob("*.lzs"))
+    world.sinks = [world.file_sink()]
+    code, errors = world.outcome("lines=100,100,10", "exit=3")
+    check_equal((code, errors), (3, ""), "the last")
+    said = [r for r in world.records("spool.left")]
+    check_equal([(r["act"], r["d"]["segments"], r["sev"]) for r in said], [("dropped", len(last), 7)], "it says so")
+    check(said[0]["d"]["bytes"] > 1 << 20, f"{said}")
+    genesis = world.records("chain.genesis")[0]["d"]
+    check(genesis["before"] and genesis["before"]["seq"] > 6000, f"before: {genesis}")
+    check(not set(last) & {f.name for f in world.spool.iterdir()}, "they are still there")
+
+
 @case("kill -9 of the container at random moments, again and again: nothing that was in the spool is missing")
 def killed_containers():
     chance = random.Random(SEED)

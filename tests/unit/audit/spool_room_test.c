@@ -188,17 +188,44 @@ Test(spool_room, a_full_spool_opens_if_it_can_become_less_full)
 /* A container that is killed over and over must not fill its volume with what is allocated. */
 Test(spool_room, what_a_killed_run_did_not_use_is_given_back)
 {
+    static const char *const seal_to[] = {x25519_public};
     struct folder folder = new_folder();
     struct laz_spool_left left;
     for (uint8_t run = 1; run <= 60; run++) {
         struct laz_spool_options options = options_of(&folder, run);
         options.max_bytes = 2 * MIB;
+        options.n_seal_to = 1;
+        options.seal_to = seal_to;
         struct laz_spool *spool = open_with(&options, &left);
         cr_assert_eq(left.segments, run - 1);
         append(spool, run, SMALL);
         kill_writer(spool);
     }
     cr_assert_lt(bytes_in(&folder), 2 * MIB);
+    drop_folder(&folder);
+}
+
+/* Kept, what nobody will ever read would fill the folder, and then no run could begin. */
+Test(spool_room, what_is_sealed_to_nobody_goes_with_the_next_run_and_is_counted)
+{
+    struct folder folder = new_folder();
+    struct laz_spool_left left;
+    for (uint8_t run = 1; run <= 20; run++) {
+        struct laz_spool_options options = options_of(&folder, run);
+        char before[LAZ_SPOOL_NAME_SIZE];
+        options.max_bytes = 2 * MIB;
+        laz_spool_name(run - 1U, before);
+        struct laz_spool *spool = open_with(&options, &left);
+        cr_assert_eq(left.segments, 0);
+        cr_assert_eq(left.gone_segments, run == 1 ? 0 : 1);
+        cr_assert_eq(left.gone_bytes > 0, run > 1);
+        cr_assert_eq(left.has_place, run > 1, "the genesis names it");
+        cr_assert(run == 1 || left.place.chain[0] == run - 1);
+        cr_expect(run == 1 || has_file(&folder, before), "it waits for the genesis");
+        append(spool, run, 600000);
+        cr_expect(!has_file(&folder, before), "%s", before);
+        kill_writer(spool);
+    }
     drop_folder(&folder);
 }
 

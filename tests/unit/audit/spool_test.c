@@ -117,7 +117,8 @@ Test(spool, each_recovery_key_opens_it_and_no_other)
             options.open_with = openers[i];
             struct laz_spool *spool = open_with(&options, &left);
             cr_expect_eq(left.readable, i < n_keys, "key %zu of %zu", i, n_keys);
-            cr_expect_eq(left.segments, 1);
+            cr_expect_eq(left.segments, n_keys == 0 ? 0 : 1);
+            cr_expect_eq(left.gone_segments, n_keys == 0 ? 1 : 0, "sealed to nobody");
             cr_expect(left.has_place);
             cr_expect_eq(left.place.seq, 29);
             cr_expect_eq(left.place.h[5], 2);
@@ -255,7 +256,7 @@ Test(spool, the_last_place_outlives_what_was_released)
     struct laz_spool_options options = options_of(&folder, 6);
     struct laz_spool_left left;
     spool = open_with(&options, &left);
-    cr_expect_eq(left.segments, 1, "this one was not released");
+    cr_expect_eq(left.gone_segments, 1, "this one was not released");
     cr_expect_eq(left.place.seq, 9);
     laz_spool_free(spool);
     drop_folder(&folder);

@@ -269,6 +269,20 @@ def drift():
             check_equal(records[0]["d"]["expected"]["uid"], 10001, "what it should be")
 
 
+@case("where init is not PID 1 it sees the same, and nothing where nothing is")
+def nested():
+    world = World()
+    with world.watch(mode="nested"):
+        world.tell("sleep")
+        world.check_quiet()
+        process = world.exec_foreign("sleep", "60")
+        world.tell("tcp 4444")
+        world.await_find("exec.foreign", 1)
+        world.await_find("net.listen", 1)
+        process.kill()
+        process.wait()
+
+
 @case("killed again and again, sense forgets nothing: what changed meanwhile is found, what was found is not found twice")
 def killed():
     world = World()

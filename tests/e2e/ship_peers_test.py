@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the workload's mouth to a real rsyslog over RELP and TLS, through everything that is done to the receiver and to
+what is between: what was said has arrived or is counted in a gap, to the byte, and what came twice is what a break had
+left open: a window of records, or, where the whole container was killed, what had arrived since the cursors were saved.
+"""
+import time
+
+import fence
+import laz
+import sinks_peers as peers
+import trail_judge
+from laz import case, check, check_equal
+from ship_world import World, numbered, sealed, text_of, until
+from sinks_peers import Proxy, Rsyslog
+
+KILLS = 100 if laz.LONG else 6
+CUTS = 200 if laz.LONG else 5
+CONTAINERS = 20 if laz.LONG else 3
+WINDOW = 128
+WIDTH = 300
+SMALL = {"max": "4MiB", "segment": "1MiB"}
+UNLIMITED = {"stop-timeout": "60s", "grace": "2s", "drain": "200ms", "flush": "40s"}
+
+
+def sink(port, tls=True):
+    pki = peers.pki()
+    means = {"ca": str(pki / "ca.pem"), "cert": str(pki / "client.pem"), "key": str(pki / "client.key"), "peer": "server.test"}
+    return {"name": "collector", "type": "relp", "to": f"127.0.0.1:{port}", "classes": ["audit", "ids", "log"],
+            "required": True, **({"tls": means} if tls else {})}
+
+
+def world_of(port, tls=True, **changes):
+    return World({"shutdown": UNLIMITED, **changes}, [sink(port, tls)])
+
+
+def received(rsyslog):
+    return b"".join(line + b"\n" for line in rsyslog.lines())
+
+
+def finish(world, run, rsyslog, code=3):
+    """Stop the workload; what it has said, and what has arrived, all of it."""
+    run.kill(fence.TERM)
+    check_equal(str(run.wait(60)), f"exit {code}", f"the end: {run.stderr()}")
+    check_equal(run.stderr(), "", "stderr")
+    rsyslog.stop()
+    said = world.said()
+    return numbered(said // (WIDTH + 1) + 1, WIDTH)[:said], received(rsyslog)
+
+
+def check_repeats(data, breaks):
+    lines = data.splitlines()
+    repeated = len(lines) - len(set(lines))
+    check(repeated <= WINDOW * breaks, f"{repeated} records came twice, after {breaks} breaks of a window of {WINDOW}")
+
+
+def arrived(rsyslog):
+    return rsyslog.records.stat().st_size if rsyslog.records.exists() else 0
+
+
+@case("rsyslogd is killed, and comes back, again and again: every line of the workload is there, in order")
+def kills():
+    rsyslog, chance = Rsyslog("peer-kills"), peers.at_random("peer-kills")
+    world = world_of(rsyslog.ports["relps"])
+    with world.start(f"lines=0,{WIDTH},10,4000", "exit=3", ready=False) as run:
+        for _ in range(KILLS):
+            before = arrived(rsyslog)
+            until(lambda before=before: arrived(rsyslog) > before + 20000, lambda: f"more: {run.describe()}", 40)
+            time.sleep(chance.uniform(0, 0.1))
+            rsyslog.kill()
+            rsyslog.start()
+        produced, data = finish(world, run, rsyslog)
+    check_equal(world.account(produced, data=data), [], "missing")
+    check_repeats(data, KILLS)
+    check(len(world.records("sink.down", data)) > 0, "no break was named")
+
+
+@case("rsyslogd stands still for a while, again and again: every line is there, and nobody was told off for it")
+def stops():
+    rsyslog = Rsyslog("peer-stops")
+    world = world_of(rsyslog.ports["relps"])
+    with world.start(f"lines=0,{WIDTH},10,4000", "exit=3", ready=False) as run:
+        until(lambda: arrived(rsyslog) > 0, lambda: f"words: {run.describe()}", 20)
+        for _ in range(3):
+            rsyslog.signal(fence.STOP)
+            time.sleep(0.7)
+            rsyslog.signal(fence.CONT)
+            time.sleep(0.2)
+        produced, data = finish(world, run, rsyslog)
+    check_equal(world.account(produced, data=data), [], "missing")
+    check_repeats(data, 0)
+    check_equal(world.records("sink.down", data), [], "breaks")
+
+
+@case("connections that are reset in mid-frame, in either direction: every line is there [RELP, RELP over TLS]")
+def cuts():
+    for tls in (True, False):
+        rsyslog, chance = Rsyslog(f"peer-cuts-{tls}"), peers.at_random(f"peer-cuts {tls}")
+        proxy = Proxy(rsyslog.ports["relps" if tls else "relp"], cut=lambda chance=chance: int(2 ** chance.uniform(13, 18)))
+        world = world_of(proxy.port, tls)
+        with world.start(f"lines=0,{WIDTH},10,2000", "exit=3", ready=False) as run:
+            until(lambda proxy=proxy: proxy.n_cuts >= CUTS, lambda: f"cuts: {run.describe()}", 20 * CUTS, 0.02)
+            proxy.cut = None
+            produced, data = finish(world, run, rsyslog)
+        check_equal(world.account(produced, data=data), [], f"TLS {tls}: missing")
+        check_repeats(data, proxy.n_cuts)
+        proxy.close()
+
+
+@case("a slow reader with a spool that is full of what it has not read yet: nothing is missing that is not counted")
+def slow():
+    rsyslog = Rsyslog("peer-slow")
+    proxy = Proxy(rsyslog.ports["relp"], chunk=16384, pause=0.01)
+    world = world_of(proxy.port, False, spool=SMALL)
+    with world.start(f"lines=12000,{WIDTH},50", "term", "exit=3", ready=False) as run:
+        time.sleep(3)
+        proxy.pause = 0
+        until(lambda: world.said() == 12000 * (WIDTH + 1), lambda: f"end of the words: {world.said()}", 40)
+        produced, data = finish(world, run, rsyslog)
+    check(world.account(produced, data=data), "it was not slow enough for anything to be counted")
+    proxy.close()
+
+
+@case("a partition that is longer than the spool: `drop` counts what found no room, `block` holds the workload")
+def partition():
+    for when in ("drop", "block"):
+        rsyslog = Rsyslog(f"peer-partition-{when}")
+        world = world_of(rsyslog.ports["relps"], spool=SMALL, logs={"when-full": when})
+        with world.start(f"lines=25000,{WIDTH},20,{500}", "deny=7", "term", "exit=3", ready=False) as run:
+            until(lambda rsyslog=rsyslog: arrived(rsyslog) > 100000, lambda: f"words: {run.describe()}", 20)
+            rsyslog.kill()
+            held = -1
+            while world.said() != held:
+                held = world.said()
+                time.sleep(1.5)
+            check_equal(held < 25000 * (WIDTH + 1), when == "block", f"{when}: held after {held} bytes")
+            check_equal(run.ended, None, "the end")
+            rsyslog.start()
+            until(lambda: world.said() == 25000 * (WIDTH + 1), lambda: f"end of the words: {world.said()}", 60, 0.05)
+            produced, data = finish(world, run, rsyslog)
+        missing = world.account(produced, data=data)
+        check_equal(len(missing) > 500, when == "drop", f"{when}: {len(missing)} are missing")
+        check_equal(sum(r["d"]["count"] for r in world.records("seccomp.deny", data)), 7, f"{when}: refused calls")
+        check_repeats(data, 1)
+
+
+@case("kill -9 of the whole container, again and again: what rsyslogd had not acknowledged comes with the next run")
+def containers():
+    rsyslog, chance = Rsyslog("peer-containers"), peers.at_random("peer-containers")
+    world = World({"shutdown": UNLIMITED, **sealed(opens=True)}, [sink(rsyslog.ports["relps"])])
+    kept = []
+    for _ in range(CONTAINERS):
+        with world.start(f"lines=0,{WIDTH},10,500", ready=False) as run:
+            until(lambda: world.said() > 0, "words")
+            time.sleep(chance.uniform(0, 0.5))
+            run.kill(fence.KILL)
+            check_equal(str(run.wait()), "signal 9", "the end")
+        kept += world.spooled().splitlines()
+    code, errors = world.outcome(f"lines=10,{WIDTH},10", "exit=3", timeout=60)
+    check_equal((code, errors), (3, ""), "the last")
+    rsyslog.stop()
+    data = received(rsyslog)
+    check(set(data.splitlines()).issuperset(kept), "something that was in the spool has not arrived")
+    chains = {}
+    for record in world.records(data=data):
+        chains.setdefault(record["chain"], []).append(record)
+    check_equal(len(chains), CONTAINERS + 1, "chains")
+    for name, records in chains.items():
+        lines = b"".join(text_of(r) + b"\n" for r in sorted(records, key=lambda r: r["seq"]) if r["ev"] == "log")
+        check(numbered(len(lines) // (WIDTH + 1), WIDTH) == lines, f"{name}: lines are missing, or not in order")
+    answer = trail_judge.both("all of them", data)
+    check(all(c["integrity"] == "ok" and c["uniqueness"] == "single" for c in answer["chains"]), f"{answer}")
+
+
+if __name__ == "__main__":
+    laz.main()

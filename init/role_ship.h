@@ -178,13 +178,13 @@ struct laz_feed {
     bool has_anchor;
     uint64_t rejected;
     int fd;
+    int folder;               /* of a file sink's file */
     struct laz_tls_files tls; /* until the sink is open */
 };
 
 /* Open its file and its certificates, and look into none: while the process may still do that. */
 LAZ_MUST_CHECK int laz_ship_feed_files(
         struct laz_ship *ship, const struct laz_ship_sink *config, struct laz_err *err);
-/* Its sink, of these. */
 LAZ_MUST_CHECK int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err);
 /* The spool is there: where it was. */
 void laz_ship_feed_begin(struct laz_feed *feed);

@@ -336,7 +336,28 @@ static void on_down(void *context, const char *why)
     tell_trouble(feed, "sink.down", 7, "waits", why);
 }
 
+/* Only who starts us may open it, with rights that we have given up: our successor has it. What we
+ * had written is in the file that was. */
+static void on_moved(void *context, const char *why)
+{
+    const struct laz_feed *feed = context;
+    struct laz_err err = {0};
+    if (!feed->ship->is_finishing) { /* nobody would come in time */
+        (void)laz_err_set(&err, LAZ_E_SINK, 0, "%s", why);
+        laz_ship_fail(feed->ship, &err);
+    }
+}
+
 /* ---- its life ---- */
+
+/* The folder of a file that is open; -1 where there is none to be had: then it is not watched. */
+static int open_folder(const char *path)
+{
+    char folder[LAZ_SHIP_PATH_MAX];
+    size_t n = (size_t)(strrchr(path, '/') - path);
+    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(n == 0 ? 1 : n), path);
+    return open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
 
 static int open_file(struct laz_feed *feed, struct laz_err *err)
 {
@@ -353,6 +374,7 @@ static int open_file(struct laz_feed *feed, struct laz_err *err)
         return laz_err_set(err, LAZ_E_SINK, errno, "sink %s: %.200s: %s", feed->config->name,
                 feed->config->path, strerror(errno));
     }
+    feed->folder = open_folder(feed->config->path);
     return 0;
 }
 
@@ -362,7 +384,7 @@ int laz_ship_feed_files(
     struct laz_feed *feed = &ship->feeds[ship->n_feeds++];
     feed->ship = ship;
     feed->config = config;
-    feed->fd = -1;
+    feed->fd = feed->folder = -1;
     feed->anchor.sink = feed->config->name;
     return open_file(feed, err) < 0 ? -1 : laz_sink_files_open(feed->config, &feed->tls, err);
 }
@@ -376,6 +398,7 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
     feed->ticket = feed->arrived = ship->state->magic == LAZ_SHIP_STATE_MAGIC ? 1 : 0;
     const struct laz_sink_means means = {.base = ship->base,
             .fd = feed->fd,
+            .folder = feed->folder,
             .host = ship->host,
             .last_ticket = feed->ticket,
             .tls_files = &feed->tls,
@@ -385,6 +408,7 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
             .rejected = on_rejected,
             .wants = on_wants,
             .down = on_down,
+            .moved = on_moved,
             .context = feed};
     int result = laz_sink_open(feed->config, &means, &owner, &feed->sink, err);
     laz_tls_files_close(&feed->tls);

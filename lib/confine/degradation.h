@@ -44,7 +44,9 @@
     X(STREAMS, "streams-held",                                                                     \
             "lazaret-init holds the workload's stdin and stdout: their readers see no early end")  \
     X(TERMINAL, "terminal-kept", "the terminal could not be handed to the workload")               \
-    X(HELPER_USER, "helper-shares-user", "lazaret-init is not root: helpers run as its own user")  \
+    X(HELPER_USER, "helper-shares-user",                                                           \
+            "lazaret-init is not root: helpers run as its own user; a workload of that user can "  \
+            "delete the spool and starve them")                                                    \
     X(UNCAPTURED, "terminal-not-captured", "standard output is a terminal, and is not recorded")   \
     X(PIPE_SMALL, "pipes-small", "the kernel granted smaller pipes than logs.pipe-size")           \
     X(SENSE, "sense-absent", "lazaret-helper sense did not come up, and is tried again")

@@ -6,6 +6,7 @@
  * and nothing else ever is.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #define SYNC_MIN_MS 5
 #define SYNC_MAX_MS 1000
 #define SYNC_SHARE  10
+#define LOOK_S      1 /* how often we look whether it is still where it was */
 #define CHUNK_BYTES 8192
 #define START_BYTES 8 /* that tell half a line of ours from somebody else's */
 
@@ -35,6 +37,7 @@ struct file_sink {
     off_t synced_bytes;
     size_t ahead; /* bytes written since the loop's last turn */
     uint32_t sync_wait_ms;
+    time_t looked_s; /* when it was last seen where it is */
     bool flushing;
     bool starved;       /* there was no memory for a record */
     struct event *turn; /* write the batch */
@@ -133,6 +136,41 @@ static void open_again(struct laz_sink *sink)
     laz_sink_say_up(sink, file->written);
 }
 
+/* Has its name become another file's, or nobody's? Where its folder cannot be searched, only that
+ * it was removed can be seen; and a folder that is gone has no place for another. */
+static bool is_moved(const struct file_sink *file)
+{
+    const char *slash = strrchr(file->sink.config->path, '/');
+    struct stat own;
+    struct stat folder;
+    struct stat named;
+    if (slash == NULL || fstat(file->sink.means.fd, &own) != 0 ||
+            fstat(file->sink.means.folder, &folder) != 0 || !S_ISDIR(folder.st_mode) ||
+            folder.st_nlink == 0) {
+        return false;
+    }
+    if (fstatat(file->sink.means.folder, slash + 1, &named, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT || own.st_nlink == 0;
+    }
+    return S_ISREG(named.st_mode) && (named.st_dev != own.st_dev || named.st_ino != own.st_ino);
+}
+
+/* Everything that is written has arrived: nothing of it is lost if another file comes now. */
+static void look_where_it_is(struct file_sink *file, const struct timespec *now)
+{
+    if (file->sink.owner.moved == NULL || now->tv_sec < file->looked_s + LOOK_S) {
+        return;
+    }
+    file->looked_s = now->tv_sec;
+    if (is_moved(file)) {
+        struct laz_err err = {0};
+        (void)laz_err_set(&err, LAZ_E_SINK, 0,
+                "sink %s: %s was renamed or removed: it is opened anew", file->sink.config->name,
+                file->sink.config->path);
+        file->sink.owner.moved(file->sink.owner.context, err.message);
+    }
+}
+
 static uint32_t wait_after(const struct timespec *began, const struct timespec *ended)
 {
     int64_t took_us =
@@ -167,6 +205,7 @@ static int sync_now(struct file_sink *file)
         file->synced_bytes = size;
     }
     laz_sink_say_arrived(&file->sink, file->written);
+    look_where_it_is(file, &ended);
     return 0;
 }
 

@@ -30,6 +30,9 @@ struct laz_sink_owner {
     /* It is not to be had. `why` is for people; said once for each break, and again when the reason
      * is another. */
     void (*down)(void *context, const char *why);
+    /* What it was given to write to is no longer what the config names: who opened it may do so
+     * again. It goes on as if nothing were. May be NULL. */
+    void (*moved)(void *context, const char *why);
     void *context;
 };
 
@@ -45,8 +48,9 @@ struct laz_aws_environment;
 
 struct laz_sink_means {
     struct event_base *base;
-    int fd;           /* file: open for reading and appending; stdout: the stream. -1 otherwise */
-    const char *host; /* what syslog headers say */
+    int fd;     /* file: open for reading and appending; stdout: the stream. -1 otherwise */
+    int folder; /* file: the folder that it is in, O_PATH; no folder: where it is, is not watched */
+    const char *host;                      /* what syslog headers say */
     const struct laz_tls_files *tls_files; /* from laz_sink_files_open; NULL: opened by path */
     const char *policy;                    /* its name */
     const struct laz_aws_environment *aws; /* NULL: the environment says nothing */

@@ -160,5 +160,63 @@ def folder_goes():
     check(any("No such file or directory" in r["d"]["message"] for r in exits), f"{exits}")
 
 
+def remove(path, _):
+    """It is deleted: what is in it is read before."""
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def rename(path, create):
+    """As logrotate does, which may make the new file itself. What is in the old one is read at the end."""
+    aside = path.with_suffix(".1")
+    path.rename(aside)
+    if create:
+        path.touch(0o600)
+    return aside
+
+
+def rotated(act, create, mode):
+    """What a trail has in all its files, when its file was moved under a ship that works."""
+    world = World()
+    out = world.folder / "out"
+    out.mkdir(mode=mode)
+    world.trail = out / "trail.jsonl"
+    world.sinks = [world.file_sink(path=str(world.trail))]
+    with world.start("lines=0,100,5,2000", "exit=3") as run:
+        world.ready()
+        kept = []
+        for _ in range(2 if mode == 0o755 else 1):
+            time.sleep(1.2)
+            with open(world.trail, "rb") as old:
+                act(world.trail, create)
+                if mode == 0o755:
+                    until(lambda: world.trail.exists() and world.trail.stat().st_size > 3000, lambda: f"file: {run.describe()}", 20)
+                else:
+                    time.sleep(2.5)
+                kept.append(old.read())
+        run.kill(fence.TERM, world.workload())
+        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+    return world, b"".join(kept), world.trail.read_bytes() if world.trail.exists() else b""
+
+
+@case("a file sink's file that is renamed or removed while it is written: the rest goes to a new one, and nothing is missing")
+def moved():
+    for act, create in ((rename, True), (remove, False), (rename, False))[:3 if laz.LONG else 2]:
+        world, before, after = rotated(act, create, 0o755)
+        check_equal(world.account(numbered(world.said() // 101, 100), data=before + after), [], f"{act} {create}: missing")
+        exits = world.records("helper.exit", before + after)
+        check_equal(len(exits), 2, f"{act} {create}: ends of ship: {exits}")
+        check(all("was renamed or removed: it is opened anew" in r["d"]["message"] for r in exits), f"{exits}")
+
+
+@case("in a folder that only root may search, a rename is not noticed, and the old file has everything")
+def moved_unseen():
+    world, before, after = rotated(rename, False, 0o700)
+    check_equal((after, world.records("helper.exit", before)), (b"", []), "a new file, ends of ship")
+    whole = max((path.read_bytes() for path in (world.folder / "out").iterdir()), key=len)
+    check_equal(world.account(numbered(world.said() // 101, 100), data=whole), [], "missing")
+
+
 if __name__ == "__main__":
     laz.main()

@@ -101,10 +101,18 @@ static void put_destination(struct laz_buf *text, const struct laz_policy *polic
         laz_buf_str(text, sink->fips ? ", FIPS" : "");
         laz_buf_str(text, sink->imds ? ", by the instance's role if need be" : "");
         break;
+    case LAZ_SINK_OSSEC:
+        laz_buf_printf(text, "to %s port %u as an OSSEC agent", sink->host, sink->port);
+        if (sink->enrol_host[0] != '\0') {
+            laz_buf_printf(text, " that %s port %u enrols", sink->enrol_host, sink->enrol_port);
+        }
+        break;
     case LAZ_SINK_TYPE_COUNT:
         break;
     }
-    if (sink->has_tls && sink->tls_peer[0] == '\0') {
+    if (sink->type == LAZ_SINK_OSSEC) {
+        laz_buf_str(text, ", by an encryption that nothing authenticates");
+    } else if (sink->has_tls && sink->tls_peer[0] == '\0') {
         laz_buf_str(text, ", encrypted");
     } else if (sink->has_tls) {
         laz_buf_printf(text, ", encrypted for %s", sink->tls_peer);

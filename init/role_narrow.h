@@ -10,7 +10,7 @@
 
 #include "core/err.h"
 
-#define LAZ_NARROW_PORTS_MAX 16 /* of each sink one, and one for credentials */
+#define LAZ_NARROW_PORTS_MAX 20 /* of each sink two, and one for credentials */
 
 /* What is left to it. */
 struct laz_narrow {

@@ -342,6 +342,9 @@ static int narrow(const struct laz_ship *ship, struct laz_err *err)
         if (ship->feeds[i].config->port != 0) {
             narrow.ports[narrow.n_ports++] = ship->feeds[i].config->port;
         }
+        if (ship->feeds[i].config->enrol_port != 0) {
+            narrow.ports[narrow.n_ports++] = ship->feeds[i].config->enrol_port;
+        }
     }
     laz_ship_narrow_cloud(ship, &narrow);
     return laz_role_narrow(&narrow, err);

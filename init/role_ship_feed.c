@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "audit/trail.h"
+#include "core/fd.h"
 #include "core/num.h"
 #include "init/role_ship.h"
 
@@ -365,6 +366,9 @@ static int open_file(struct laz_feed *feed, struct laz_err *err)
         feed->fd = feed->ship->orders.outputs[LAZ_STREAM_STDOUT];
         return 0;
     }
+    if (feed->config->type == LAZ_SINK_OSSEC) {
+        return laz_sink_ossec_file(feed->config, &feed->fd, err);
+    }
     if (feed->config->type != LAZ_SINK_FILE) {
         return 0;
     }
@@ -399,6 +403,7 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
     const struct laz_sink_means means = {.base = ship->base,
             .fd = feed->fd,
             .folder = feed->folder,
+            .key_folder = ship->spool_dir,
             .host = ship->host,
             .last_ticket = feed->ticket,
             .tls_files = &feed->tls,
@@ -412,6 +417,9 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
             .context = feed};
     int result = laz_sink_open(feed->config, &means, &owner, &feed->sink, err);
     laz_tls_files_close(&feed->tls);
+    if (feed->config->type == LAZ_SINK_OSSEC) {
+        laz_fd_close(&feed->fd);
+    }
     return result;
 }
 

@@ -25,6 +25,7 @@ libseccomp-dev -
 libyaml-dev -
 libssl-dev -
 libevent-dev -
+zlib1g-dev -
 librelp-dev -
 rsyslog rsyslogd
 rsyslog-relp -

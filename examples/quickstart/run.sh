@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 bin=$root/build/release/bin
-packages="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libseccomp-dev libssl-dev libevent-dev musl-tools runc busybox-static jq openssl"
+packages="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libseccomp-dev libssl-dev libevent-dev zlib1g-dev musl-tools runc busybox-static jq openssl"
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "run.sh: please run as root: it installs packages and starts a container" >&2

@@ -18,12 +18,14 @@ static const struct {
     enum laz_field_id field;
     unsigned types;
 } keys[] = {
-        {LAZ_FIELD_SINK_PATH, TYPE(FILE) | TYPE(SYSLOG)},
-        {LAZ_FIELD_SINK_TO, TYPE(RELP) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_PATH, TYPE(FILE) | TYPE(SYSLOG) | TYPE(OSSEC)},
+        {LAZ_FIELD_SINK_TO, TYPE(RELP) | TYPE(SYSLOG) | TYPE(OSSEC)},
         {LAZ_FIELD_SINK_TRANSPORT, TYPE(SYSLOG)},
-        {LAZ_FIELD_SINK_TLS, TYPE(RELP) | TYPE(SYSLOG) | TYPE(CLOUDWATCH) | TYPE(EMF)},
-        {LAZ_FIELD_SINK_PLAIN, TYPE(RELP) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_TLS,
+                TYPE(RELP) | TYPE(SYSLOG) | TYPE(CLOUDWATCH) | TYPE(EMF) | TYPE(OSSEC)},
+        {LAZ_FIELD_SINK_PLAIN, TYPE(RELP) | TYPE(SYSLOG) | TYPE(OSSEC)},
         {LAZ_FIELD_SINK_WINDOW, TYPE(RELP)},
+        {LAZ_FIELD_SINK_ENROL, TYPE(OSSEC)},
         {LAZ_FIELD_SINK_FORMAT, TYPE(FILE) | TYPE(RELP) | TYPE(SYSLOG)},
         {LAZ_FIELD_SINK_CLASSES, ~TYPE(EMF)},
         {LAZ_FIELD_SINK_REQUIRED, ~TYPE(EMF)},
@@ -92,6 +94,15 @@ static void check_transport(
     }
 }
 
+static void check_pair(struct laz_report *report, struct laz_node *tls)
+{
+    if ((laz_check_child(tls, LAZ_FIELD_SINK_TLS_CERT) == NULL) !=
+            (laz_check_child(tls, LAZ_FIELD_SINK_TLS_KEY) == NULL)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, tls,
+                "\"cert\" and \"key\" go together: one is missing");
+    }
+}
+
 /* Where records leave this host they are encrypted, or the policy says in so many words that they
  * are not. */
 static void check_encryption(
@@ -109,11 +120,7 @@ static void check_encryption(
             laz_report_node(report, LAZ_E_POLICY_INVALID, plain,
                     "with \"tls\" it is not plain: say one of the two");
         }
-        if ((laz_check_child(tls, LAZ_FIELD_SINK_TLS_CERT) == NULL) !=
-                (laz_check_child(tls, LAZ_FIELD_SINK_TLS_KEY) == NULL)) {
-            laz_report_node(report, LAZ_E_POLICY_INVALID, tls,
-                    "\"cert\" and \"key\" go together: one is missing");
-        }
+        check_pair(report, tls);
         return;
     }
     if (laz_check_child(sink, LAZ_FIELD_SINK_TRANSPORT) != NULL && transport == LAZ_TRANSPORT_TLS) {
@@ -175,6 +182,39 @@ static bool has_any_of_aws(struct laz_node *sink)
     return has;
 }
 
+/* Where the key comes from; and what OSSEC calls encryption is none to rely on. */
+static void check_agent(struct laz_report *report, struct laz_node *sink)
+{
+    struct laz_node *to = laz_check_child(sink, LAZ_FIELD_SINK_TO);
+    struct laz_node *path = laz_check_child(sink, LAZ_FIELD_SINK_PATH);
+    struct laz_node *enrol = laz_check_child(sink, LAZ_FIELD_SINK_ENROL);
+    struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
+    struct laz_address address;
+    if ((path == NULL) == (enrol == NULL)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, sink,
+                "the agent's key comes from one of \"path\" and \"enrol\": say %s",
+                path == NULL ? "which" : "only one");
+    }
+    if (enrol != NULL && tls == NULL) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, enrol,
+                "needs the key \"tls\" beside it, with \"ca\" at least");
+    }
+    if (enrol == NULL && tls != NULL) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, tls,
+                "goes with \"enrol\": what follows travels over UDP, without TLS");
+    }
+    if (tls != NULL) {
+        check_pair(report, tls);
+    }
+    if (to != NULL && laz_address_split(to->text, to->length, &address) &&
+            !laz_host_is_loopback(address.host, address.host_length) &&
+            !is_true(laz_check_child(sink, LAZ_FIELD_SINK_PLAIN))) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, to,
+                "records would travel to another host under OSSEC's own encryption, which nothing "
+                "authenticates: say \"plain: true\", a relaxation");
+    }
+}
+
 static void check_one(struct laz_report *report, struct laz_node *sink)
 {
     const struct laz_node *said = laz_check_child(sink, LAZ_FIELD_SINK_TYPE);
@@ -202,6 +242,9 @@ static void check_one(struct laz_report *report, struct laz_node *sink)
         check_needed(report, sink, LAZ_FIELD_SINK_PATH, type);
     } else if (type == LAZ_SINK_CLOUDWATCH || (type == LAZ_SINK_EMF && has_any_of_aws(sink))) {
         check_cloudwatch(report, sink, type);
+    } else if (type == LAZ_SINK_OSSEC) {
+        check_needed(report, sink, LAZ_FIELD_SINK_TO, type);
+        check_agent(report, sink);
     } else if (type != LAZ_SINK_STDOUT && type != LAZ_SINK_EMF) {
         check_needed(report, sink, LAZ_FIELD_SINK_TO, type);
         check_encryption(report, sink, transport);
@@ -209,6 +252,10 @@ static void check_one(struct laz_report *report, struct laz_node *sink)
     if (type == LAZ_SINK_STDOUT && is_true(required)) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, required,
                 "nobody acknowledges what goes to standard output");
+    }
+    if (type == LAZ_SINK_OSSEC && is_true(required)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, required,
+                "nobody acknowledges what goes to an OSSEC manager");
     }
 }
 

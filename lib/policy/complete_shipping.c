@@ -188,7 +188,9 @@ static void add_sink(struct laz_merge *merge, uint32_t i)
     const struct laz_ship_sink *sink = &policy->shipping.config.sinks[i];
     if (policy->shipping.plain[i]) {
         laz_relaxations_add(merge, laz_policy_pos_of_sink(policy, i, "plain"),
-                "sinks: %s is not encrypted", sink->name);
+                sink->type == LAZ_SINK_OSSEC ? "sinks: %s is encrypted as OSSEC does"
+                                             : "sinks: %s is not encrypted",
+                sink->name);
     }
     if (sink->imds) {
         laz_relaxations_add(merge, laz_policy_pos_of_sink(policy, i, "imds"),

@@ -146,6 +146,27 @@ static void fill_cloudwatch(
     ret->tls_ca = tls == NULL ? "" : copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CA));
 }
 
+/* Of an OSSEC agent. TLS is for this alone. */
+static void fill_enrolment(
+        struct laz_merge *merge, const struct laz_node *sink, struct laz_ship_sink *ret)
+{
+    const struct laz_node *enrol = laz_check_child(sink, LAZ_FIELD_SINK_ENROL);
+    const struct laz_node *to = enrol == NULL ? NULL : laz_check_child(enrol, LAZ_FIELD_ENROL_TO);
+    const struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
+    struct laz_address address;
+    if (to == NULL || !laz_address_split(to->text, to->length, &address)) {
+        return;
+    }
+    const char *host = laz_arena_copy(merge->arena, address.host, address.host_length);
+    ret->enrol_host = host == NULL ? "" : host;
+    ret->enrol_port = address.port;
+    ret->enrol_password = copy_text(merge, laz_check_child(enrol, LAZ_FIELD_ENROL_PASSWORD));
+    ret->enrol_name = copy_text(merge, laz_check_child(enrol, LAZ_FIELD_ENROL_NAME));
+    if (tls != NULL && laz_check_child(tls, LAZ_FIELD_SINK_TLS_PEER) == NULL) {
+        ret->tls_peer = ret->enrol_host;
+    }
+}
+
 static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint32_t slot)
 {
     struct laz_shipping *shipping = &merge->policy->shipping;
@@ -167,6 +188,9 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
             .stream = "",
             .region = "",
             .space = "",
+            .enrol_host = "",
+            .enrol_password = "",
+            .enrol_name = "",
     };
     if (ret->type == LAZ_SINK_SYSLOG) {
         ret->transport = (enum laz_transport)number_of(sink, LAZ_FIELD_SINK_TRANSPORT);
@@ -188,8 +212,9 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
     struct laz_address address;
     if (to != NULL && laz_address_split(to->text, to->length, &address)) {
         fill_peer(merge, sink, &address, ret);
-        shipping->plain[slot] =
-                !ret->has_tls && !laz_host_is_loopback(address.host, address.host_length);
+        fill_enrolment(merge, sink, ret);
+        shipping->plain[slot] = (ret->type == LAZ_SINK_OSSEC || !ret->has_tls) &&
+                !laz_host_is_loopback(address.host, address.host_length);
     }
     shipping->sinks[slot] = sink;
 }

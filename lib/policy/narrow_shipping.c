@@ -100,6 +100,10 @@ static bool goes_elsewhere(const struct comparison *comparison, size_t c, size_t
         laz_buf_printf(&buf, "%s:%u", child->host, child->port);
         return note_sink(comparison, c, p, "to", to);
     }
+    if (strcmp(child->enrol_host, parent->enrol_host) != 0 ||
+            child->enrol_port != parent->enrol_port) {
+        return note_sink(comparison, c, p, "enrol", child->enrol_host);
+    }
     if (parent->has_tls && !child->has_tls) {
         return note_sink(comparison, c, p, "tls", "none");
     }

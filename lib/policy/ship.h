@@ -67,7 +67,8 @@ enum laz_ship_class {
     X(RELP, "relp")                                                                                \
     X(SYSLOG, "syslog")                                                                            \
     X(CLOUDWATCH, "cloudwatch") /* Amazon CloudWatch Logs */                                       \
-    X(EMF, "emf")               /* metrics, no records */
+    X(EMF, "emf")               /* metrics, no records */                                          \
+    X(OSSEC, "ossec")           /* as an agent of a manager */
 
 enum laz_sink_type {
 #define X(id, word) LAZ_SINK_##id,
@@ -128,8 +129,8 @@ struct laz_ship_sink {
     uint8_t classes; /* bit LAZ_SHIP_CLASS_x */
     uint8_t min_severity;
     enum laz_ship_format format;
-    const char *path; /* file; unix socket of syslog */
-    const char *host; /* relp, syslog; cloudwatch: of an endpoint of its own */
+    const char *path; /* file; unix socket of syslog; keys of ossec */
+    const char *host; /* relp, syslog, ossec; cloudwatch: of an endpoint of its own */
     uint16_t port;
     enum laz_transport transport;
     uint32_t window; /* relp: messages without an answer */
@@ -142,10 +143,14 @@ struct laz_ship_sink {
     const char *stream;   /* its name; {policy} and {host} stand for those */
     const char *region;   /* "": as the environment says */
     bool fips;
-    bool create;          /* group and stream, if they are missing */
-    bool imds;            /* the instance's credentials, if the task has none */
-    const char *space;    /* emf: of the metrics; those of cloudwatch too, if it has a group */
-    uint32_t interval_ms; /* emf */
+    bool create;            /* group and stream, if they are missing */
+    bool imds;              /* the instance's credentials, if the task has none */
+    const char *space;      /* emf: of the metrics; those of cloudwatch too, if it has a group */
+    uint32_t interval_ms;   /* emf */
+    const char *enrol_host; /* ossec without path: who gives the key, over TLS */
+    uint16_t enrol_port;
+    const char *enrol_password; /* a file, or "" */
+    const char *enrol_name;     /* "" = the host's */
 };
 
 struct laz_ship_config {

@@ -8,7 +8,7 @@
 
 #include "policy/ship.h"
 
-#define FORMAT 4
+#define FORMAT 5
 
 #define X(id, word) word,
 #define WORDS(function, type, list, count)                                                         \
@@ -99,6 +99,10 @@ static void put_sink(struct laz_buf *buf, const struct laz_ship_sink *sink)
     put_uint(buf, sink->imds, 1);
     put_string(buf, sink->space);
     put_uint(buf, sink->interval_ms, 4);
+    put_string(buf, sink->enrol_host);
+    put_uint(buf, sink->enrol_port, 2);
+    put_string(buf, sink->enrol_password);
+    put_string(buf, sink->enrol_name);
 }
 
 int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, struct laz_err *err)
@@ -271,17 +275,24 @@ static bool fits_together(const struct laz_ship_sink *sink)
         return cloudwatch_fits_together(sink);
     }
     bool is_unix = sink->type == LAZ_SINK_SYSLOG && sink->transport == LAZ_TRANSPORT_UNIX;
-    bool needs_path = sink->type == LAZ_SINK_FILE || is_unix;
-    bool needs_peer = sink->type == LAZ_SINK_RELP || (sink->type == LAZ_SINK_SYSLOG && !is_unix);
-    bool may_have_tls = sink->type == LAZ_SINK_RELP ||
+    bool needs_path = sink->type == LAZ_SINK_FILE || is_unix ||
+            (sink->type == LAZ_SINK_OSSEC && sink->enrol_host[0] == '\0');
+    bool is_ossec = sink->type == LAZ_SINK_OSSEC;
+    bool enrols = sink->enrol_host[0] != '\0';
+    bool needs_peer =
+            is_ossec || sink->type == LAZ_SINK_RELP || (sink->type == LAZ_SINK_SYSLOG && !is_unix);
+    bool may_have_tls = enrols || sink->type == LAZ_SINK_RELP ||
             (sink->type == LAZ_SINK_SYSLOG && sink->transport == LAZ_TRANSPORT_TLS);
-    bool must_have_tls = may_have_tls && sink->type == LAZ_SINK_SYSLOG;
+    bool must_have_tls = may_have_tls && sink->type != LAZ_SINK_RELP;
+    bool is_asked = sink->enrol_password[0] != '\0' || sink->enrol_name[0] != '\0';
     bool has_pair = sink->tls_cert[0] != '\0';
     return has_nothing_of_aws(sink) && needs_path == (sink->path[0] != '\0') &&
             needs_peer == (sink->host[0] != '\0') && needs_peer == (sink->port != 0) &&
             (sink->type == LAZ_SINK_SYSLOG || sink->transport == LAZ_TRANSPORT_TLS) &&
             (sink->type == LAZ_SINK_RELP) == (sink->window != 0) &&
             (sink->format != LAZ_FORMAT_OSSEC || sink->type != LAZ_SINK_STDOUT) &&
+            (sink->format == LAZ_FORMAT_NATIVE || !is_ossec) && (is_ossec || !enrols) &&
+            enrols == (sink->enrol_port != 0) && (enrols || !is_asked) &&
             (may_have_tls || !sink->has_tls) && (sink->has_tls || !must_have_tls) &&
             sink->has_tls == (sink->tls_ca[0] != '\0') &&
             sink->has_tls == (sink->tls_peer[0] != '\0') && (sink->has_tls || !has_pair) &&
@@ -318,6 +329,10 @@ static void take_sink(struct cursor *in, struct laz_ship_sink *sink)
     sink->imds = take_bool(in);
     sink->space = take_string(in, 0, LAZ_SHIP_SPACE_MAX);
     sink->interval_ms = take_u32(in, 0, LAZ_SHIP_INTERVAL_MAX);
+    sink->enrol_host = take_string(in, 0, LAZ_SHIP_HOST_MAX);
+    sink->enrol_port = (uint16_t)take_uint(in, 2, 0, UINT16_MAX);
+    sink->enrol_password = take_path(in);
+    sink->enrol_name = take_string(in, 0, LAZ_SHIP_HOST_MAX);
     require(in, fits_together(sink), "a sink does not fit together");
 }
 

@@ -29,6 +29,9 @@ const char *laz_ship_guarantee(const struct laz_ship_sink *sink)
                "rejects; how long it is kept is up to the log group";
     case LAZ_SINK_EMF:
         return "never acked: metrics, which are measured again and not delivered again";
+    case LAZ_SINK_OSSEC:
+        return "acked means sent: a mirror for alerts, no evidence; datagrams get lost, the "
+               "encryption is weak, and with a FIPS OpenSSL it refuses to start";
     case LAZ_SINK_TYPE_COUNT:
         break;
     }

@@ -72,6 +72,9 @@ LAZ_MUST_CHECK int laz_sink_syslog_open(const struct laz_ship_sink *config,
 LAZ_MUST_CHECK int laz_sink_cloudwatch_open(const struct laz_ship_sink *config,
         const struct laz_sink_means *means, const struct laz_sink_owner *owner,
         struct laz_sink **ret, struct laz_err *err);
+LAZ_MUST_CHECK int laz_sink_ossec_open(const struct laz_ship_sink *config,
+        const struct laz_sink_means *means, const struct laz_sink_owner *owner,
+        struct laz_sink **ret, struct laz_err *err);
 /* Of `syslog`, the transports that are not streams. */
 LAZ_MUST_CHECK int laz_sink_datagram_open(const struct laz_ship_sink *config,
         const struct laz_sink_means *means, const struct laz_sink_owner *owner,

@@ -173,6 +173,8 @@ int laz_sink_open(const struct laz_ship_sink *config, const struct laz_sink_mean
         return laz_sink_syslog_open(config, means, owner, ret, err);
     case LAZ_SINK_CLOUDWATCH:
         return laz_sink_cloudwatch_open(config, means, owner, ret, err);
+    case LAZ_SINK_OSSEC:
+        return laz_sink_ossec_open(config, means, owner, ret, err);
     case LAZ_SINK_EMF: /* whoever makes metrics opens one of another type */
     case LAZ_SINK_TYPE_COUNT:
         break;

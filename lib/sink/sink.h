@@ -48,9 +48,10 @@ struct laz_aws_environment;
 
 struct laz_sink_means {
     struct event_base *base;
-    int fd;     /* file: open for reading and appending; stdout: the stream. -1 otherwise */
+    int fd;     /* file: for reading and appending; stdout: the stream; ossec: below. Or -1 */
     int folder; /* file: the folder that it is in, O_PATH; no folder: where it is, is not watched */
-    const char *host;                      /* what syslog headers say */
+    int key_folder;   /* ossec: where the key of an enrolled agent is kept; -1: nowhere */
+    const char *host; /* what syslog headers say */
     const struct laz_tls_files *tls_files; /* from laz_sink_files_open; NULL: opened by path */
     const char *policy;                    /* its name */
     const struct laz_aws_environment *aws; /* NULL: the environment says nothing */
@@ -75,6 +76,11 @@ struct laz_sink;
 /* What only who starts a sink may open: certificates and keys. None of it is read yet. */
 LAZ_MUST_CHECK int laz_sink_files_open(
         const struct laz_ship_sink *config, struct laz_tls_files *ret, struct laz_err *err);
+
+/* The same, of an OSSEC agent: the file with its key, or with the password of its enrolment. -1 if
+ * it has neither. */
+LAZ_MUST_CHECK int laz_sink_ossec_file(
+        const struct laz_ship_sink *config, int *ret, struct laz_err *err);
 
 /* Opens nothing of its own but resolv.conf and hosts, if the means have the rest: what others have
  * written is parsed in a process that has been narrowed before. Does not wait for a connection;

@@ -23,6 +23,7 @@ from laz import case, check, check_equal
 OSSEC = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else "/nowhere")
 INSIDE = "LAZARET_OSSEC_INSIDE"
 USERS = {"ossec": 7001, "ossecm": 7002, "ossecr": 7003}
+STOCK = ("net.listen", "exec.foreign", "fim.change")  # what an agent leaves to the rules that are there anyway
 RULES = re.compile(r"Rule id: '(\d+)'\s+Level: '(\d+)'")
 
 
@@ -48,6 +49,9 @@ def configure(log):
         write(folder / name, text + ("ossec:x:7001:\n" if name == "group" else ""))
         subprocess.run(["mount", "--bind", folder / name, f"/etc/{name}"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", "10.0.0.1/32", "dev", "lo"], check=True)  # or nobody has an address to bind
+    for name in ("syscheck", "rootcheck", "rids", "fts", "agent-info"):
+        shutil.rmtree(OSSEC / "queue" / name, ignore_errors=True)  # what an earlier run knew
     for name in ("etc/shared", "rules", "stats", "tmp", "var/run", "logs/archives", "logs/alerts", "logs/firewall", "queue/alerts",
                  "queue/ossec", "queue/fts", "queue/syscheck", "queue/rootcheck", "queue/agent-info", "queue/agents", "queue/rids",
                  "queue/diff"):
@@ -137,9 +141,81 @@ def relay():
     wanted = sorted([*((rule, level) for _, level, rule, _ in loud), (100815, 10)])
     peers.wait_until(lambda: len(alerts()) - before >= len(wanted), "the alerts", lambda: f"{alerts()} {own_log()}", seconds=40)
     check_equal(sorted((rule, level) for rule, level, _ in alerts()[before:]), wanted, "alerts")
+    stop(daemons)
+
+
+def wait_for_alerts(before, count):
+    peers.wait_until(lambda: len(alerts()) - before >= count, "the alerts", lambda: f"{[alert[:2] for alert in alerts()[before:]]} {own_log()}",
+                     seconds=40)
+
+
+def stop(daemons):
     for daemon in daemons:
         daemon.kill()
         daemon.wait()
+
+
+@case("as an agent of remoted: known, sent what the manager shares once, every record its alert, files and ports by stock rules")
+def agent():
+    write(OSSEC / "etc" / "client.keys", f"001 task-1 any {'5a' * 32}\n")
+    write(OSSEC / "etc" / "shared" / "agent.conf", "<agent_config>" + "<!-- x -->" * 2000 + "</agent_config>\n")
+    daemons = [program("analysisd"), program("remoted")]
+    peers.wait_until(lambda: "Started (pid" in own_log() and (OSSEC / "queue" / "rids" / "sender_counter").exists(), "remoted",
+                     own_log)
+    time.sleep(3)
+    before = len(alerts())
+    loud = [sample for sample in ossec_rules.SAMPLES if sample[1] > 0 and sample[0] not in ("seccomp.deny", *STOCK)]
+    key = area.folder("agent") / "client.keys"
+    shutil.copy(OSSEC / "etc" / "client.keys", key)
+    drive = peers.Drive(type="ossec", host="127.0.0.1", port=1514, path=key, answer=2000, seconds=60)
+    drive.feed(ossec_rules.line(event, header=False, **more).encode() for event, _, _, more in loud)
+    wanted = sorted((rule, level) for _, level, rule, _ in loud)
+    wait_for_alerts(before, len(wanted))
+    check_equal(sorted((rule, level) for rule, level, _ in alerts()[before:] if rule >= 100000), wanted, "alerts")
+    before = len(alerts())
+    sums = {side: {"kind": "file", "mode": "0644", "uid": 0, "gid": 0, "size": 12, "sha256": digit * 64}
+            for side, digit in (("before", "a"), ("after", "b"))}
+    drive.feed([ossec_rules.line("net.listen", sev=6, obj="tcp 4444", header=False).encode(),
+                ossec_rules.line("exec.foreign", sev=6, obj="sh", header=False).encode(),
+                ossec_rules.line("fim.change", sev=6, obj="/app/config", act="modified", members=sums, header=False).encode()])
+    wait_for_alerts(before, 3)
+    check_equal(sorted((rule, level) for rule, level, _ in alerts()[before:]), [(510, 7), (510, 7), (550, 7)], "stock rules")
+    told = (OSSEC / "logs" / "alerts" / "alerts.log").read_text(errors="replace")
+    for word in ("net.listen", "tcp 4444", "/app/config", "a" * 64, "b" * 64):
+        check(word in told, f"no {word} in {told}")
+    time.sleep(5)  # a keepalive or two
+    said = own_log()
+    check("uplicate" not in said and "rong key" not in said and "ncorrect" not in said, said)
+    again = peers.Drive(type="ossec", host="127.0.0.1", port=1514, path=key)
+    drive.end()
+    before = len(alerts())
+    again.end([ossec_rules.line("exec.budget", sev=7, obj="execve", act="EPERM", header=False).encode()])
+    wait_for_alerts(before, 1)
+    stop(daemons)
+
+
+@case("enrolled by authd with a password, and then an agent that remoted knows")
+def enrolled():
+    pki = peers.pki()
+    write(OSSEC / "etc" / "client.keys", f"001 task-1 any {'5a' * 32}\n")  # without any remoted ends
+    write(OSSEC / "etc" / "authd.pass", "open-sesame\n")
+    for name in ("client.keys", "authd.pass"):
+        subprocess.run(["chown", "ossec:ossec", OSSEC / "etc" / name], check=True)
+    password = area.folder("enrolled") / "password"
+    write(password, "open-sesame\n")
+    daemons = [program("analysisd"), program("remoted"),
+               program("authd", "-x", str(pki / "server.pem"), "-k", str(pki / "server.key"))]
+    peers.wait_until(lambda: peers._listens(1515), "authd listens", own_log)
+    time.sleep(3)
+    before = len(alerts())
+    drive = peers.Drive(type="ossec", host="127.0.0.1", port=1514, enrol_host="127.0.0.1", enrol_port=1515, connect=20000,
+                        enrol_name="task-7", enrol_password=password, ca=pki / "ca.pem", peer="server.test", seconds=90)
+    drive.end([ossec_rules.line("exec.budget", sev=7, obj="execve", act="EPERM", header=False).encode()], seconds=100)
+    wait_for_alerts(before, 1)
+    check_equal([rule for rule, _, _ in alerts()[before:] if rule >= 100000], [100815], "alerts")
+    keys = (OSSEC / "etc" / "client.keys").read_text(encoding="utf-8")
+    check(" task-7 any " in keys, keys)
+    stop(daemons)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ SAMPLES = [
     ("init.stop", 12, 100833, {"sev": 8, "obj": "command-not-found", "act": "refused"}),
     ("events.gap", 12, 100834, {"sev": 6, "obj": "records", "act": "lost"}),
     ("helper.exit", 9, 100835, {"sev": 6, "obj": "ship", "act": "restarted"}),
+    ("helper.refused", 12, 100836, {"sev": 8, "obj": "sense", "act": "dropped"}),
     ("chain.genesis", 3, 100840, {}),
     ("chain.final", 3, 100840, {}),
     ("chain.checkpoint", 0, 100841, {}),

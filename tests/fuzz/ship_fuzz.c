@@ -33,7 +33,8 @@ static void check_text(struct bytes block, const char *text, size_t max)
 
 static void check_sink(struct bytes block, const struct laz_ship_sink *sink)
 {
-    const char *const paths[] = {sink->path, sink->tls_ca, sink->tls_cert, sink->tls_key};
+    const char *const paths[] = {
+            sink->path, sink->tls_ca, sink->tls_cert, sink->tls_key, sink->enrol_password};
     check_text(block, sink->name, LAZ_SHIP_NAME_MAX);
     check_text(block, sink->host, LAZ_SHIP_HOST_MAX);
     check_text(block, sink->tls_peer, LAZ_SHIP_HOST_MAX);
@@ -41,6 +42,9 @@ static void check_sink(struct bytes block, const struct laz_ship_sink *sink)
     check_text(block, sink->stream, LAZ_SHIP_GROUP_MAX);
     check_text(block, sink->region, LAZ_SHIP_REGION_MAX);
     check_text(block, sink->space, LAZ_SHIP_SPACE_MAX);
+    check_text(block, sink->enrol_host, LAZ_SHIP_HOST_MAX);
+    check_text(block, sink->enrol_name, LAZ_SHIP_HOST_MAX);
+    require(sink->format < LAZ_FORMAT_COUNT);
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         check_text(block, paths[i], LAZ_SHIP_MAX);
         require(paths[i][0] == '\0' || paths[i][0] == '/');

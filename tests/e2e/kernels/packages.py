@@ -24,6 +24,7 @@ PACKAGES = ROOT / "build" / "packages"
 # What the toolchain file aarch64.cmake looks for, and the libraries that Criterion's own needs to start.
 SYSROOT = """musl-dev libssl-dev libyaml-dev libseccomp-dev libseccomp2
 libevent-dev
+zlib1g-dev
 libcriterion-dev libcriterion3 libffi8 libnanomsg5 libgit2-1.5 libhttp-parser2.9 libmbedcrypto7 libmbedtls14
 libmbedx509-1 libpcre2-8-0 libssh2-1 zlib1g libssl3 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0
 libcom-err2 libkeyutils1 libc6 libgcc-s1""".split()

@@ -59,6 +59,7 @@ static struct laz_ship_config make_config(void)
                     {.name = "sys",
                             .type = LAZ_SINK_SYSLOG,
                             .classes = 4,
+                            .format = LAZ_FORMAT_OSSEC,
                             .transport = LAZ_TRANSPORT_UNIX,
                             .path = "/dev/log"},
                     {.name = "cloud",
@@ -81,7 +82,7 @@ static struct laz_ship_config make_config(void)
         struct laz_ship_sink *sink = &config.sinks[i];
         const char **texts[] = {&sink->path, &sink->host, &sink->tls_ca, &sink->tls_cert,
                 &sink->tls_key, &sink->tls_peer, &sink->group, &sink->stream, &sink->region,
-                &sink->space};
+                &sink->space, &sink->enrol_host, &sink->enrol_password, &sink->enrol_name};
         for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
             *texts[k] = *texts[k] == NULL ? "" : *texts[k];
         }
@@ -155,6 +156,7 @@ Test(ship_codec, reads_back_every_field)
         cr_expect_str_eq(a->stream, b->stream);
         cr_expect_str_eq(a->region, b->region);
         cr_expect_str_eq(a->space, b->space);
+        cr_expect_eq(a->format, b->format);
     }
 }
 
@@ -410,9 +412,19 @@ static const char *spoil(int row, struct laz_ship_config *config)
         sinks[3].has_tls = false;
         sinks[3].tls_ca = sinks[3].tls_cert = sinks[3].tls_key = sinks[3].tls_peer = "";
         return sink;
+    case 49:
+        sinks[1].format = LAZ_FORMAT_OSSEC;
+        return sink;
+    case 50:
+        sinks[0].format = LAZ_FORMAT_COUNT;
+        return number;
+    case 51:
+        sinks[2].enrol_host = "h";
+        sinks[2].enrol_port = 1;
+        return sink;
     default:
-        return row < 64 ? spoil_cloudwatch(row - 49, &config->sinks[4])
-                        : spoil_meter(row - 64, &config->sinks[5]);
+        return row < 67 ? spoil_cloudwatch(row - 52, &config->sinks[4])
+                        : spoil_meter(row - 67, &config->sinks[5]);
     }
 }
 
@@ -426,7 +438,7 @@ Test(ship_codec, names_what_is_out_of_range)
         struct block block;
         const char *wanted = spoil(row, &config);
         if (wanted == NULL) {
-            cr_assert_eq(row, 73);
+            cr_assert_eq(row, 76);
             break;
         }
         encode(&config, &block);
@@ -463,6 +475,79 @@ Test(ship_codec, takes_a_syslog_sink_of_each_transport)
         encode(&config, &block);
         const char *wrong = decode(&block, &out);
         cr_expect_null(wrong, "%u: %s", transport, wrong);
+    }
+}
+
+/* A sink of type ossec with its key in a file, or one that enrols. */
+static void make_agent(struct laz_ship_sink *sink, bool enrols)
+{
+    *sink = (struct laz_ship_sink){.name = "sys",
+            .type = LAZ_SINK_OSSEC,
+            .classes = 2,
+            .path = enrols ? "" : "/keys",
+            .host = "h",
+            .port = 1514,
+            .has_tls = enrols,
+            .tls_ca = enrols ? "/ca" : "",
+            .tls_cert = "",
+            .tls_key = "",
+            .tls_peer = enrols ? "e" : "",
+            .group = "",
+            .stream = "",
+            .region = "",
+            .space = "",
+            .enrol_host = enrols ? "e" : "",
+            .enrol_port = enrols ? 1515 : 0,
+            .enrol_password = enrols ? "/pass" : "",
+            .enrol_name = enrols ? "me" : ""};
+}
+
+Test(ship_codec, takes_an_agent_with_a_key_or_one_that_enrols)
+{
+    for (int row = 0; row < 9; row++) {
+        struct laz_ship_config config = make_config();
+        struct laz_ship_config out;
+        struct block block;
+        struct laz_ship_sink *sink = &config.sinks[3];
+        make_agent(sink, row != 0 && row != 7);
+        switch (row) {
+        case 2:
+            sink->path = "/keys";
+            break;
+        case 3:
+            sink->enrol_port = 0;
+            break;
+        case 4:
+            sink->enrol_host = "";
+            break;
+        case 5:
+            sink->has_tls = false;
+            sink->tls_ca = sink->tls_peer = "";
+            break;
+        case 6:
+            sink->format = LAZ_FORMAT_OSSEC;
+            break;
+        case 7:
+            sink->enrol_name = "me";
+            break;
+        case 8:
+            sink->port = 0;
+            break;
+        default:
+            break;
+        }
+        encode(&config, &block);
+        const char *wrong = decode(&block, &out);
+        if (row > 1) {
+            cr_assert_not_null(wrong, "row %d", row);
+            cr_expect_str_eq(wrong, "a sink does not fit together", "row %d", row);
+            continue;
+        }
+        cr_assert_null(wrong, "row %d: %s", row, wrong);
+        cr_expect_str_eq(out.sinks[3].enrol_host, sink->enrol_host);
+        cr_expect_str_eq(out.sinks[3].enrol_password, sink->enrol_password);
+        cr_expect_str_eq(out.sinks[3].enrol_name, sink->enrol_name);
+        cr_expect_eq(out.sinks[3].enrol_port, sink->enrol_port);
     }
 }
 

@@ -35,7 +35,13 @@ void laz_sense_tell(struct laz_sense *sense, struct laz_find *find, struct laz_b
     if (detail->overflow) { /* half a member is none */
         (void)memcpy(find->detail, "\"cut\":true", sizeof("\"cut\":true"));
     }
-    (void)laz_fold_add(&sense->state->fold, find, now_ns, sense->config.window_ms * NS_PER_MS);
+    uint64_t window_ns = sense->config.window_ms * NS_PER_MS;
+    if (!laz_fold_add(&sense->state->fold, find, now_ns, window_ns)) {
+        laz_sense_flush(sense, true); /* so many at once: there is no waiting for those of a look */
+        if (!laz_fold_add(&sense->state->fold, find, now_ns, window_ns)) {
+            sense->state->fold.lost++;
+        }
+    }
 }
 
 static void put_attack(struct laz_json *json, const char *attack)

@@ -40,15 +40,23 @@ static bool is_alike(const struct laz_find *a, const struct laz_find *b)
     return a->event == b->event && strcmp(a->exe, b->exe) == 0 && strcmp(a->obj, b->obj) == 0;
 }
 
+/* Where it belongs: to those that are alike, or where nothing is, or, at last, in place of a window
+ * with nothing left to say, which ends early. */
 static struct laz_fold_slot *find_slot(struct laz_fold *fold, const struct laz_find *find)
 {
     struct laz_fold_slot *empty = NULL;
+    struct laz_fold_slot *quiet = NULL;
     for (size_t i = 0; i < LAZ_FOLD_SLOTS; i++) {
         struct laz_fold_slot *slot = &fold->slots[i];
         if (slot->used != 0 && is_alike(&slot->find, find)) {
             return slot;
         }
         empty = empty == NULL && slot->used == 0 ? slot : empty;
+        quiet = quiet == NULL && slot->used != 0 && slot->count == 0 ? slot : quiet;
+    }
+    if (empty == NULL && quiet != NULL) {
+        quiet->used = 0;
+        empty = quiet;
     }
     return empty;
 }
@@ -58,13 +66,13 @@ bool laz_fold_add(
 {
     struct laz_fold_slot *slot = find_slot(fold, find);
     if (slot == NULL) {
-        fold->lost++;
         return false;
     }
     slot->find = *find;
     slot->count++;
     if (slot->used == 0) {
         slot->said = 0;
+        slot->count = 1;
         slot->ends_ns = now_ns + window_ns;
         slot->used = 1;
     }

@@ -44,7 +44,7 @@ struct laz_fold {
 /* After a predecessor: whatever does not hold is made empty. Returns how many were. */
 size_t laz_fold_repair(struct laz_fold *fold);
 
-/* Count it. False if there is no slot: it is lost, and counted as that. */
+/* Count it. False if there is no slot: all of them hold something that is to be said first. */
 bool laz_fold_add(
         struct laz_fold *fold, const struct laz_find *find, uint64_t now_ns, uint64_t window_ns);
 

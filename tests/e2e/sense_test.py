@@ -6,6 +6,7 @@ Every find must be in the trail, counted exactly: the sums of the records' count
 import hashlib
 import json
 import os
+import pathlib
 import random
 import signal
 import time
@@ -187,6 +188,25 @@ def too_many():
         check_equal(len(world.records("sense.start")), 2, "records of the limit: one, and the start")
 
 
+@case("thousands of finds at once: each has a record, or is counted in one, and none is lost")
+def flood():
+    n = 5000 if LONG else 2000
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    with world.watch():
+        for i in range(n):
+            (world.watched / f"{i}").touch()
+
+        def counted():
+            return sum(r["d"]["count"] + r["d"].get("lost", 0) for r in world.finds("fim.change"))
+        until(lambda: counted() >= n, lambda: f"{n} finds: {counted()}", 60, 0.2)
+        world.settle(10)
+        check_equal(counted(), n, "finds, those that were lost included")
+        check_equal(sum(r["d"].get("lost", 0) for r in world.finds()), 0, "lost")
+        check_equal({r["act"] for r in world.finds()}, {"created"}, "what was found")
+    world.judge("ok open single")
+
+
 def put(path, text):
     """A write in one piece, without a moment at which the file is empty."""
     with open(path, "r+", encoding="ascii") as file:
@@ -199,6 +219,34 @@ def replace(path, text):
     other = fence.scratch() / f"{path.name}.new"  # which nobody watches
     other.write_text(text)
     os.rename(other, path)
+
+
+@case("files of an image's layer: a copy into the upper layer is no change, what is written into it is one, with the hash before")
+def layers():
+    world = World()
+    lower, merged = world.folder / "lower", world.folder / "merged"
+    for folder in (lower, merged, world.folder / "upper", world.folder / "work"):
+        folder.mkdir()
+    for name in ("copied", "written", "removed", "stays"):
+        (lower / name).write_text(f"{name} in the image\n")
+    before = hashlib.sha256((lower / "written").read_bytes()).hexdigest()
+    world.sense["files"] = {"watch": [str(merged)], "rehash": "1s"}
+    options = f"lowerdir={lower},upperdir={world.folder / 'upper'},workdir={world.folder / 'work'}"
+    script = f"mount -t overlay overlay -o {options} {merged} && exec \"$@\""
+    with world.watch(wrapper=("unshare", "-n", "-m", "sh", "-c", script, "sh")) as run:
+        inside = pathlib.Path(f"/proc/{run.pid}/root{merged}")
+        world.check_quiet()
+        with open(inside / "copied", "r+b"):  # which copies it
+            pass
+        os.utime(inside / "copied")
+        put(inside / "written", "not of the image")
+        (inside / "removed").unlink()
+        (written,) = world.await_find("fim.change", 1, obj=str(merged / "written"))
+        check(written["act"] in ("modified", "replaced"), f"{written}")
+        check_equal(written["d"]["before"]["sha256"], before, "the hash before")
+        world.await_find("fim.change", 1, obj=str(merged / "removed"), act="deleted")
+        world.settle(15)
+        check_equal({r["obj"] for r in world.finds()}, {str(merged / "written"), str(merged / "removed")}, "what was found")
 
 
 @case("a file that sense may not read: its times and its size say that it changed, and the record says that this is all")

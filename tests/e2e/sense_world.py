@@ -47,13 +47,13 @@ class World(ship_world.World):
         self.watched.chmod(0o777)
 
     @contextlib.contextmanager
-    def watch(self, **rest):
+    def watch(self, wrapper=("unshare", "-n"), **rest):
         """The container, once sense has said that it looks."""
         for path in (self.orders, self.done):
             path.write_bytes(b"")
             path.chmod(0o666)
         app = [act(), str(self.orders), str(self.done)]
-        with self.start(app=app, wrapper=("unshare", "-n"), **rest) as run:
+        with self.start(app=app, wrapper=wrapper, **rest) as run:
             until(lambda: self.records("sense.start"), lambda: f"sense.start: {run.describe()}")
             yield run
 

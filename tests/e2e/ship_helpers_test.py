@@ -91,6 +91,23 @@ def after_ready():
         check_equal(world.account(numbered(800, 60)), [], f"{how}: missing")
 
 
+@case("a helper that ends each time as soon as it is ready is started ever more seldom, until one stays")
+def never_steady():
+    world, init = World(), programs("ready-exit", 60)
+    with world.start("say=up", "term", "exit=3", init=init, ready=False) as run:
+        until(lambda: world.said() == 3, "words")
+        time.sleep(6)
+        left = int((init.parent / "do").read_text().split()[1])
+        check_equal(run.ended, None, "the end")
+        # 0.1, 0.2, 0.4, 0.8, and then a second after the one before
+        check(4 <= 60 - left <= 11, f"{60 - left} starts in 6 seconds")
+        (init.parent / "do").write_text("ready-exit 0\n")
+        until(lambda: world.stream() == b"up\n", lambda: f"one that stays: {run.describe()}", 10)
+        run.kill(fence.TERM)
+        check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
+    world.judge(trail_judge.FINE)
+
+
 @case("a helper that floods init, stops, or says early that it is done: init answers, ends in time, and does not grow")
 def flood():
     for how in ("flood", "flushed", "stop", "mute"):

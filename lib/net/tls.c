@@ -195,7 +195,9 @@ static int load_key(SSL_CTX *context, int fd, const char *path, struct laz_err *
 static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
         const struct laz_tls_files *files, struct laz_err *err)
 {
-    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    (void)SSL_CTX_set_options(
+            context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
+    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "TLS 1.2 cannot be asked for: %s", reason());

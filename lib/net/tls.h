@@ -2,7 +2,8 @@
  *
  * TLS as a client: one way to verify a peer, for all who connect. TLS 1.2 or later, the chain and
  * the name in the certificate (subjectAltName; never the common name), no renegotiation, no
- * compression. There is no switch to leave any of it out.
+ * compression, no session resumed: a certificate that has expired meanwhile would not be looked at.
+ * There is no switch to leave any of it out.
  */
 #ifndef LAZ_NET_TLS_H
 #define LAZ_NET_TLS_H

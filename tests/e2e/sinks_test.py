@@ -278,6 +278,35 @@ def old_tls():
     check_equal(seen, ["TLSv1.2", "TLSv1.3"], "versions that were spoken")
 
 
+@case("no session is resumed: after a break both certificates are looked at again")
+def no_resumption():
+    folder = peers.pki()
+    context, ours = peers.server_context(), ssl.create_default_context(cafile=folder / "ca.pem")
+    seen = []
+
+    def script(connection, number):
+        with context.wrap_socket(connection, server_side=True) as secure:
+            seen.append(secure.session_reused)
+            session = RelpSession(secure)
+            session.open()
+            while number != 0:
+                session.answer(session.frame()[0])
+
+    server = Scripted(script)
+    drive = Drive(type="relp", host="127.0.0.1", port=server.port, **peers.client())
+    drive.end(map(record, range(5)))
+    check_equal((seen[:2], drive.of("settled")), ([False, False], ["5"]), f"resumed, settled: {drive.said}")
+    before = None
+    for _ in range(2):  # the control: this server would
+        with socket.create_connection(("127.0.0.1", server.port)) as plain, \
+                ours.wrap_socket(plain, server_hostname="server.test", session=before) as secure:
+            secure.sendall(b"1 open 15 commands=syslog\n2 close 0\n")
+            secure.recv(100)
+            before = secure.session
+    peers.wait_until(lambda: seen[-1:] == [True], "the control's second session is resumed", lambda: seen)
+    server.close()
+
+
 @case("certificates and keys that are none are refused when the sink is opened, by name")
 def bad_files():
     folder, good = peers.pki(), peers.client()

@@ -6,6 +6,7 @@ left open: a window of records, or, where the whole container was killed, what h
 import time
 
 import fence
+import hostile
 import laz
 import sinks_peers as peers
 import trail_judge
@@ -169,6 +170,18 @@ def containers():
         check(numbered(len(lines) // (WIDTH + 1), WIDTH) == lines, f"{name}: lines are missing, or not in order")
     answer = trail_judge.both("all of them", data)
     check(all(c["integrity"] == "ok" and c["uniqueness"] == "single" for c in answer["chains"]), f"{answer}")
+
+
+@case("a workload's hostile lines are records of ours alone, and its bytes, in rsyslog's file")
+def hostile_lines():
+    rsyslog, content = Rsyslog("peer-hostile"), hostile.text()
+    world = world_of(rsyslog.ports["relps"])
+    hostile.said(world, content, "65536,200")
+    rsyslog.stop()
+    data = received(rsyslog)
+    hostile.check_form(world, data, "rsyslog")
+    check(world.stream(data=data) == content, "the stream is not what was said")
+    world.judge(trail_judge.FINE, data=data)
 
 
 if __name__ == "__main__":

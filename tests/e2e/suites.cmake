@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The suites of tests/e2e, for laz_e2e of the file above.
+
+# What an instrumented build cannot show, and why; all the rest it has to:
+# - docker, docs, "an empty root", "an empty image": it is dynamic, and their images have nothing that it could load.
+# - bench, peers, pid1_loss: they measure time, and the loss of signals before init is armed; the loader takes that time.
+# - "fewer than 16 descriptors": the loader and the runtime need some before we come to count them.
+# - "is nowhere in init": AddressSanitizer's shadow is terabytes to search, and its runtime keeps a copy of the
+#   environment, as it keeps its own options.
+# - pid1_soak: resident memory, which the shadow makes grow.
+# - "written, flushed, renamed": under a tracer the leak check of the `lazaret` command fails. doctor runs inside
+#   filters that refuse what the check does, and without /proc, which the runtime complains about.
+# - "round and round": the words are musl's.
+# - inject: the calls of the loader and of the runtime are left out by the suite itself.
+laz_e2e(attack ALONE TIMEOUT 900 INSTRUMENTED sample)
+laz_e2e(cli INSTRUMENTED sample BUT "written, flushed, renamed" "every option of")
+laz_e2e(cli_doctor INSTRUMENTED sample NO_LEAK_CHECK BUT "no /proc or too few descriptors")
+laz_e2e(cloudwatch INSTRUMENTED sample)
+laz_e2e(docker ALONE TIMEOUT 900)
+laz_e2e(docs ALONE TIMEOUT 900)
+laz_e2e(events INSTRUMENTED sample)
+laz_e2e(
+  inject TIMEOUT 600 INSTRUMENTED sample
+  ONLY "or refused by name [PID 1]" "or refused by name [PID 1, from YAML]"
+       "the code stays right [PID 1, the workload works and is stopped]")
+laz_e2e(inject_sinks)
+laz_e2e(guest_suites TIMEOUT 900)
+laz_e2e(kernels TIMEOUT 900)
+if(TEST e2e_kernels)
+  set_tests_properties(e2e_guest_suites e2e_kernels PROPERTIES PROCESSORS 2) # two guests at a time
+endif()
+laz_e2e(peers ALONE)
+laz_e2e(ossec)
+laz_e2e(pid1_inherited INSTRUMENTED sample BUT "fewer than 16 descriptors" "in an empty root file system")
+laz_e2e(pid1_loss ALONE)
+laz_e2e(pid1_nested INSTRUMENTED sample)
+laz_e2e(pid1_outside INSTRUMENTED long)
+laz_e2e(pid1_races INSTRUMENTED long)
+laz_e2e(pid1_secrecy INSTRUMENTED sample BUT "is nowhere in init")
+laz_e2e(pid1_signals INSTRUMENTED sample)
+laz_e2e(pid1_soak)
+laz_e2e(pid1_status INSTRUMENTED sample)
+laz_e2e(pid1_strays INSTRUMENTED sample)
+laz_e2e(pid1_terminal INSTRUMENTED sample)
+laz_e2e(policy_file INSTRUMENTED sample BUT "round and round")
+laz_e2e(secrets INSTRUMENTED sample BUT "is nowhere in init")
+laz_e2e(runtimes ALONE INSTRUMENTED long)
+laz_e2e(sense INSTRUMENTED sample)
+laz_e2e(sense_engines ALONE)
+laz_e2e(ship INSTRUMENTED sample)
+laz_e2e(ship_cloudwatch)
+laz_e2e(ship_disks)
+laz_e2e(ship_flood ALONE)
+laz_e2e(ship_forgery INSTRUMENTED sample)
+laz_e2e(ship_helpers)
+laz_e2e(sense_init)
+laz_e2e(ship_images ALONE)
+laz_e2e(ship_kills INSTRUMENTED long)
+laz_e2e(ship_metrics)
+laz_e2e(ship_peers)
+laz_e2e(ship_secrecy)
+laz_e2e(ship_start)
+laz_e2e(sinks INSTRUMENTED sample BUT "in an empty image")
+laz_e2e(sinks_local INSTRUMENTED sample)
+laz_e2e(spool INSTRUMENTED sample)
+laz_e2e(syslog_ng)
+laz_e2e(trail INSTRUMENTED sample)
+laz_e2e(sanitizers INSTRUMENTED sample)

@@ -33,7 +33,7 @@ struct look {
     uint64_t now_ns;
     pid_t parents[LAZ_SENSE_PROCESSES_MAX];   /* of after->items */
     uint32_t drifts[LAZ_SENSE_PROCESSES_MAX]; /* likewise */
-    bool is_helper[LAZ_SENSE_PROCESSES_MAX];  /* by its user: one of init's */
+    uint32_t helper[LAZ_SENSE_PROCESSES_MAX]; /* which of init's it seems to be; 0: none */
 };
 
 /* ---- Reading ---- */
@@ -86,6 +86,19 @@ static bool is_one_user(const uint32_t uid[4], uint32_t first, uint32_t last)
             uid[3] == uid[0];
 }
 
+/* Where init is root each has a user that nobody else has. Elsewhere there is its name, which
+ * others may take. */
+static uint32_t helper_of(const struct laz_sense *sense, const struct laz_process_status *status)
+{
+    if (status->parent != sense->init) {
+        return 0;
+    }
+    if (geteuid() != LAZ_SENSE_UID) {
+        return strcmp(status->name, "lazaret-ship") == 0 ? 1 : 0;
+    }
+    return is_one_user(status->uid, HELPER_FIRST, HELPER_LAST) ? status->uid[0] : 0;
+}
+
 /* /proc lists by ascending numbers, so the list is in order. */
 static void add(struct look *look, const struct laz_process_status *status, uint64_t start)
 {
@@ -106,8 +119,7 @@ static void add(struct look *look, const struct laz_process_status *status, uint
     }
     look->parents[after->n] = status->parent;
     look->drifts[after->n] = laz_credentials_compare(status, &look->sense->config);
-    look->is_helper[after->n] = status->parent == look->sense->init &&
-            is_one_user(status->uid, HELPER_FIRST, HELPER_LAST);
+    look->helper[after->n] = helper_of(look->sense, status);
     after->n++;
 }
 
@@ -278,19 +290,11 @@ static void judge_credentials(struct look *look, struct laz_sense_known *known, 
 /* There is one of each: a second is not ours. */
 static bool is_only_helper(const struct look *look, size_t i)
 {
-    struct laz_process_status mine;
-    struct laz_process_status other;
-    if (!look->is_helper[i] || !read_status(look->sense->proc, look->after->items[i].pid, &mine)) {
-        return false;
+    bool is_only = look->helper[i] != 0;
+    for (size_t k = 0; k < i && is_only; k++) {
+        is_only = look->helper[k] != look->helper[i];
     }
-    for (size_t k = 0; k < i; k++) {
-        if (look->is_helper[k] &&
-                read_status(look->sense->proc, look->after->items[k].pid, &other) &&
-                other.uid[0] == mine.uid[0]) {
-            return false;
-        }
-    }
-    return true;
+    return is_only;
 }
 
 static bool is_ours(const struct look *look, struct laz_sense_known *known, size_t i)

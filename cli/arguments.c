@@ -56,6 +56,9 @@ static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option o
     case LAZ_OPTION_KEY:
         arguments->key = value;
         return 0;
+    case LAZ_OPTION_DIGEST_KEY:
+        arguments->digest_key = value;
+        return 0;
     case LAZ_OPTION_ANCHOR:
         if (arguments->n_anchors == LAZ_CLI_ANCHORS_MAX) {
             return laz_err_set(err, LAZ_E_USAGE, 0, "--anchor: at most %d", LAZ_CLI_ANCHORS_MAX);

@@ -27,7 +27,8 @@ enum laz_cli_exit {
     X(ANCHOR, "anchor", 0, "CHAIN:SEQ:H", "a record that somebody has seen; may be repeated")      \
     X(RUNNING, "running", 0, NULL, "a chain without a final record is fine")                       \
     X(NO_LOGS, "no-logs", 0, NULL, "the copy holds no log records: missing ones are not judged")   \
-    X(KEY, "key", 0, "FILE", "the private recovery key, PEM")                                      \
+    X(KEY, "key", 0, "FILE", "the private key, PEM, that opens the spool, or signs the digest")    \
+    X(DIGEST_KEY, "digest-key", 0, "FILE", "the public key, PEM, by which digests are signed")     \
     X(LIST, "list", 0, NULL, "one line for each segment, and no records")                          \
     X(HELP, "help", 'h', NULL, "print this")
 
@@ -52,7 +53,8 @@ struct laz_cli_arguments {
     bool running;
     bool no_logs;
     bool list;
-    const char *key; /* NULL: not given */
+    const char *key;        /* NULL: not given */
+    const char *digest_key; /* likewise */
     size_t n_anchors;
     const char *anchors[LAZ_CLI_ANCHORS_MAX];
     size_t n_operands;
@@ -83,6 +85,7 @@ int laz_cli_policy_compile(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_schema(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_reference(const struct laz_cli_arguments *arguments);
 int laz_cli_verify(const struct laz_cli_arguments *arguments);
+int laz_cli_digest(const struct laz_cli_arguments *arguments);
 int laz_cli_spool_read(const struct laz_cli_arguments *arguments);
 int laz_cli_doctor(const struct laz_cli_arguments *arguments);
 

@@ -53,10 +53,20 @@ static const struct laz_cli_command commands[] = {
                 "Three verdicts for each chain: integrity (is what is there what was written), "
                 "completeness\n"
                 "(is all there that was written), uniqueness (is there only one story). See\n"
-                "docs/reference/trail-format.md.\n",
+                "docs/reference/trail-format.md. Where a folder has digests, its files are held "
+                "against them.\n",
                 JSON | HELP | LAZ_OPTION_BIT(ANCHOR) | LAZ_OPTION_BIT(RUNNING) |
-                        LAZ_OPTION_BIT(NO_LOGS),
+                        LAZ_OPTION_BIT(NO_LOGS) | LAZ_OPTION_BIT(DIGEST_KEY),
                 1, SIZE_MAX, laz_cli_verify},
+        {"digest", "FOLDER", "sign what the files of a folder are now",
+                "Adds the next NNNNNNNN.digest to a folder of trails: the hashes of the files that "
+                "are new or\n"
+                "have grown, and of the digest before, signed by an Ed25519 key that no container "
+                "has. With\n"
+                "nothing new it signs that. Refuses where a file is no longer what was digested. "
+                "See\n"
+                "docs/reference/digest-format.md.\n",
+                HELP | LAZ_OPTION_BIT(KEY), 1, 1, laz_cli_digest},
         {"spool read", "DIR", "print the records that a spool still holds",
                 "DIR is the folder of segments that a run left, at best a copy of it. The records "
                 "of all\n"

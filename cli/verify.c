@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/digests.h"
 #include "cli/output.h"
 #include "core/fd.h"
 #include "core/num.h"
@@ -29,6 +30,8 @@ struct pieces {
     uint64_t skipped; /* links and folders inside a folder */
     bool is_running;
     struct laz_verify *verify;
+    struct laz_digest_key *digest_key; /* NULL: not given */
+    struct laz_digests digests;
 };
 
 static void pieces_free(struct pieces *pieces)
@@ -38,6 +41,8 @@ static void pieces_free(struct pieces *pieces)
     }
     free(pieces->items);
     laz_verify_free(pieces->verify);
+    laz_digests_done(&pieces->digests);
+    laz_digest_key_free(pieces->digest_key);
 }
 
 static int refused(const char *path, struct laz_err *err)
@@ -158,13 +163,13 @@ static int add_folder(struct pieces *pieces, int fd, const char *path, struct la
     }
     int result = 0;
     for (int i = 0; i < n; i++) {
-        if (result == 0) {
+        if (result == 0 && laz_digest_number(entries[i]->d_name) == 0) {
             result = add_entry(pieces, fd, path, entries[i]->d_name, err);
         }
         free(entries[i]);
     }
     free(entries);
-    return result;
+    return result == 0 ? laz_digests_read(&pieces->digests, fd, path, err) : -1;
 }
 
 static int add_path(struct pieces *pieces, const char *path, struct laz_err *err)
@@ -345,6 +350,39 @@ static void json_verdict(struct laz_json *json, const struct laz_chain_verdict *
     laz_json_object_end(json);
 }
 
+static void json_digests(struct laz_json *json, const struct laz_digests *digests)
+{
+    laz_json_object(json, "digests");
+    laz_json_u64(json, "count", digests->n);
+    laz_json_bool(json, "signed", digests->key != NULL);
+    laz_json_u64(json, "undigested", digests->n_undigested);
+    laz_json_array(json, "findings");
+    const char *at = digests->findings.data;
+    for (uint64_t i = 0; i < digests->n_findings && !digests->findings.overflow; i++) {
+        size_t length = strcspn(at, "\n");
+        laz_json_bytes(json, NULL, at, length);
+        at += length + 1;
+    }
+    laz_json_array_end(json);
+    laz_json_object_end(json);
+}
+
+static void put_digests(struct laz_buf *buf, const struct laz_digests *digests)
+{
+    laz_buf_printf(buf, "digests: %llu%s\n", (unsigned long long)digests->n,
+            digests->key == NULL ? "; nobody vouches for them: there is no --digest-key"
+                    : digests->n_findings == 0 ? ", each follows the one before and is signed by "
+                                                 "this key"
+                                               : "");
+    if (digests->n_findings > 0) {
+        laz_buf_put(buf, digests->findings.data, digests->findings.len);
+    }
+    if (digests->n_undigested > 0) {
+        laz_buf_printf(buf, "files that no digest names: %llu\n",
+                (unsigned long long)digests->n_undigested);
+    }
+}
+
 /* Once there is enough of it. false: it cannot be, which has been said. */
 static bool print_piece(struct laz_buf *buf)
 {
@@ -356,8 +394,9 @@ static bool print_piece(struct laz_buf *buf)
     return is_printed;
 }
 
-static int report_json(const struct laz_verify *verify, bool fine, uint64_t skipped)
+static int report_json(const struct pieces *pieces, bool fine)
 {
+    const struct laz_verify *verify = pieces->verify;
     struct laz_verify_lines lines;
     struct laz_json json;
     laz_cleanup_buf struct laz_buf buf;
@@ -380,14 +419,18 @@ static int report_json(const struct laz_verify *verify, bool fine, uint64_t skip
     laz_json_u64(&json, "foreign", lines.foreign);
     laz_json_u64(&json, "malformed", lines.malformed);
     laz_json_object_end(&json);
-    laz_json_u64(&json, "skipped", skipped);
+    laz_json_u64(&json, "skipped", pieces->skipped);
+    if (pieces->digests.n > 0 || pieces->digests.n_findings > 0) {
+        json_digests(&json, &pieces->digests);
+    }
     laz_json_object_end(&json);
     laz_buf_char(&buf, '\n');
     return laz_cli_print(&buf, fine ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS);
 }
 
-static int report(const struct laz_verify *verify, bool fine, uint64_t skipped)
+static int report(const struct pieces *pieces, bool fine)
 {
+    const struct laz_verify *verify = pieces->verify;
     struct laz_verify_lines lines;
     laz_cleanup_buf struct laz_buf buf;
     laz_buf_init_heap(&buf, LAZ_CLI_OUTPUT_MAX);
@@ -398,7 +441,10 @@ static int report(const struct laz_verify *verify, bool fine, uint64_t skipped)
             return LAZ_EXIT_FINDINGS;
         }
     }
-    put_lines(&buf, &lines, skipped);
+    put_lines(&buf, &lines, pieces->skipped);
+    if (pieces->digests.n > 0 || pieces->digests.n_findings > 0) {
+        put_digests(&buf, &pieces->digests);
+    }
     if (laz_verify_count(verify) == 0) {
         laz_buf_str(&buf, "there is no record of any chain: this is no audit trail\n");
     }
@@ -412,6 +458,11 @@ static int collect(
     if (pieces->verify == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to verify");
     }
+    if (arguments->digest_key != NULL &&
+            laz_digest_read_key(arguments->digest_key, false, &pieces->digest_key, err) < 0) {
+        return -1;
+    }
+    pieces->digests.key = pieces->digest_key;
     if (arguments->no_logs) {
         laz_verify_without_logs(pieces->verify);
     }
@@ -425,6 +476,10 @@ static int collect(
             return -1;
         }
     }
+    if (pieces->digest_key != NULL && pieces->digests.n == 0) {
+        pieces->digests.n_findings++;
+        laz_buf_str(&pieces->digests.findings, "there is no digest, and a key was given\n");
+    }
     return laz_verify_run(pieces->verify, err);
 }
 
@@ -432,13 +487,13 @@ int laz_cli_verify(const struct laz_cli_arguments *arguments)
 {
     struct laz_err err = {0};
     struct pieces pieces = {.is_running = arguments->running};
+    laz_digests_init(&pieces.digests, NULL);
     int result = 0;
     if (collect(arguments, &pieces, &err) < 0) {
         result = laz_cli_fail(&err, arguments->json);
     } else {
-        bool fine = all_fine(pieces.verify, arguments->running);
-        result = arguments->json ? report_json(pieces.verify, fine, pieces.skipped)
-                                 : report(pieces.verify, fine, pieces.skipped);
+        bool fine = all_fine(pieces.verify, arguments->running) && pieces.digests.n_findings == 0;
+        result = arguments->json ? report_json(&pieces, fine) : report(&pieces, fine);
     }
     pieces_free(&pieces);
     return result;

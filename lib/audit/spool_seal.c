@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The run's key, sealed to recovery keys and opened again. Asks nobody for a passphrase.
+ * The run's key, sealed to recovery keys and opened again.
  */
 #include <stdlib.h>
 
@@ -8,10 +8,10 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "audit/pem.h"
 #include "audit/spool_crypt.h"
 #include "audit/spool_hkdf.h"
 
@@ -48,17 +48,6 @@ bool laz_spool_derive(const struct laz_spool_hkdf *input, uint8_t ret[LAZ_SPOOL_
     return done;
 }
 
-/* A key in a file may be encrypted; there is nobody to ask. */
-static int no_passphrase(char *buf, int size, int rwflag, void *context)
-{
-    if (size > 0) {
-        buf[0] = '\0';
-    }
-    (void)rwflag;
-    (void)context;
-    return -1;
-}
-
 /* 0 if it is of no kind that seals. */
 static uint16_t kind_of(const EVP_PKEY *key)
 {
@@ -83,18 +72,6 @@ static bool fill_id(const EVP_PKEY *key, uint8_t ret[LAZ_SPOOL_KEY_ID_SIZE])
     (void)memcpy(ret, digest, LAZ_SPOOL_KEY_ID_SIZE);
     OPENSSL_free(der);
     return true;
-}
-
-static EVP_PKEY *read_pem(const char *pem, bool is_private)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key = NULL;
-    if (bio != NULL) {
-        key = is_private ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL)
-                         : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
-    }
-    BIO_free(bio);
-    return key;
 }
 
 static bool raw_public(const EVP_PKEY *key, uint8_t ret[X25519_SIZE])
@@ -223,7 +200,7 @@ static bool unseal_rsa(
 int laz_spool_seal(const char *pem, const uint8_t key[LAZ_SPOOL_KEY_SIZE],
         struct laz_spool_seal *ret, struct laz_err *err)
 {
-    EVP_PKEY *public_key = read_pem(pem, false);
+    EVP_PKEY *public_key = laz_pem_read(pem, false);
     ret->kind = public_key == NULL ? 0 : kind_of(public_key);
     if (ret->kind == 0) {
         EVP_PKEY_free(public_key);
@@ -245,7 +222,7 @@ struct laz_spool_opener *laz_spool_opener_new(const char *pem, struct laz_err *e
         (void)laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a key");
         return NULL;
     }
-    opener->key = read_pem(pem, true);
+    opener->key = laz_pem_read(pem, true);
     opener->kind = opener->key == NULL ? 0 : kind_of(opener->key);
     if (opener->kind == 0 || !fill_id(opener->key, opener->id)) {
         laz_spool_opener_free(opener);

@@ -28,13 +28,14 @@ def helps():
     overview = lazaret("--help", expect=0).stdout
     check_equal(lazaret("-h", expect=0).stdout, overview, "-h")
     commands = re.findall(r"^  ((?:policy )?\w+)  +\S", overview, re.MULTILINE)
-    check_equal(len(commands), 8, f"commands of {overview}")
+    check_equal(len(commands), 9, f"commands of {overview}")
     check("doctor" not in lazaret("policy", "--help", expect=0).stdout.split("--help")[0], "policy --help")
     for command in commands:
         text = lazaret(*command.split(), "--help", expect=0).stdout
         check_equal(lazaret(*command.split(), "-h", expect=0).stdout, text, f"{command} -h")
         known = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
-        for option in ("--json", "--arch=x86-64", "--root=/", "--output=x", "--running", "--no-logs", "--anchor=x", "--help", "--nonsense"):
+        for option in ("--json", "--arch=x86-64", "--root=/", "--output=x", "--running", "--no-logs", "--anchor=x", "--digest-key=x", "--key=x", "--help",
+                       "--nonsense"):
             refused = "has no option" in lazaret(*command.split(), option).stderr
             check_equal(refused, option.split("=")[0] not in known, f"{command} {option}")
 
@@ -247,6 +248,21 @@ def no_trail():
     for wrong in ("x", anchor[1:], anchor + "0", anchor.replace(":7:", ":-7:")):
         done = lazaret("verify", "--anchor", wrong, "no.trail", expect=2)
         check(f'--anchor: "{wrong}" is not CHAIN:SEQ:H' in done.stderr, f"{wrong}: {done.stderr}")
+
+
+@case("digest, beside what digest_test shows of it: a folder of nothing, and keys that are none")
+def no_digest():
+    (FOLDER / "nothing").mkdir()
+    for words in ("genpkey -algorithm ed25519 -out sign.key", "pkey -in sign.key -pubout -out sign.pub"):
+        subprocess.run(["openssl", *words.split()], cwd=FOLDER, check=True, capture_output=True)
+    check_equal(lazaret("digest", "--key", "sign.key", "nothing", expect=0).stdout,
+                "nothing/00000001.digest: 0 files that are new or have grown\n", "a digest of nothing")
+    out = lazaret("verify", "--digest-key", "sign.pub", "nothing", expect=1).stdout
+    check("digests: 1, each follows" in out and "there is no record of any chain" in out, out)
+    write("no.trail", "nothing\n")
+    for words in (("digest", "--key", "no.trail", "."), ("verify", "--digest-key", "no.trail", "no.trail")):
+        done = lazaret(*words, expect=2)
+        check("bad-option: no.trail: it is no Ed25519" in done.stderr, f"{words}: {done.stderr}")
 
 
 @case("a file that is not there: 1, policy-absent, by every command")

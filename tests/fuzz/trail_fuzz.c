@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Three targets in one, by the first byte. Bytes as a trail: what is taken apart can be put
+ * Four targets in one, by the first byte. Bytes as a trail: what is taken apart can be put
  * together again byte for byte, and the verdicts agree with each other. Bytes as a list of edits of
  * a whole trail: whatever they change in a record is seen. Bytes as a text of the spool: what is
  * unpacked can be packed again, and is the same.
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "audit/digest.h"
 #include "audit/packed.h"
 #include "audit/verify.h"
 #include "core/num.h"
@@ -245,9 +246,36 @@ static void check_packed(const char *text, size_t length)
     laz_buf_done(&again);
 }
 
+/* ---- Bytes as a digest ---- */
+
+/* What is accepted has the files that it names, all of them between its brackets, and no byte that
+ * its hash does not cover. */
+static void check_digest(const char *text, size_t length)
+{
+    struct laz_digest digest;
+    struct laz_digest_file file;
+    uint8_t hash[LAZ_SHA256_SIZE];
+    if (!laz_digest_parse(text, length, &digest)) {
+        return;
+    }
+    while (laz_digest_next_file(&digest, &file)) {
+        require(file.name.at > text && file.name.at + file.name.length < text + length);
+    }
+    require(laz_trail_read_text(&digest.files, "],\"digestSignature\":\""));
+    require(digest.files.at + 2 * (ptrdiff_t)LAZ_SIGNATURE_SIZE + 3 == text + length);
+    laz_sha256_of(text, length, hash);
+    require(memcmp(hash, digest.hash, sizeof(hash)) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size > 0 && data[0] == 'e') {
+    if (size > 0 && data[0] == 'd') {
+        char *copy = malloc(size); /* the byte in front is looked at, and is not its own */
+        require(copy != NULL);
+        (void)memcpy(copy, data, size);
+        check_digest(copy + 1, size - 1);
+        free(copy);
+    } else if (size > 0 && data[0] == 'e') {
         check_edits(data + 1, size - 1);
     } else if (size > 0 && data[0] == 'p') {
         check_packed((const char *)data + 1, size - 1);

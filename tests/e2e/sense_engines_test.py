@@ -90,6 +90,31 @@ def by_runc():
         area.run(runc.fence.command(runc.path, "--root", runc.state, "delete", "--force", container))
 
 
+@case("runc, a /proc that hides others' processes: ports and files are watched, the rest is unavailable by name")
+def hidden():
+    runc = engines.Runc()
+    root = watched_root("sense-hidepid")
+    over = [{"destination": "/proc", "type": "proc", "source": "proc", "options": ["hidepid=2"]}]
+    words, container = runc.command(root, WORDS, mounts=over)
+    trail = root / AUDIT[1:]
+    with open(area.folder("sense-hidepid-said") / "stderr", "wb") as said:
+        run = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    try:
+        until(lambda: run.poll() is not None or (trail.exists() and records(trail.read_text(), "sense.start")), "start", 30, 0.1)
+        (start,) = records(trail.read_text(), "sense.start")
+        check_equal(start["d"]["watching"], ["listen", "files"], "what is watched")
+        why = "/proc does not show processes of others"
+        check_equal(start["d"]["unavailable"], {k: why for k in ("foreign", "credentials", "executables")}, "what is not")
+        check(runc.exec_detached(container, ["/act", "sleep"], "0:0"), "runc exec")
+        (root / "act").chmod(0o4755)
+        until(lambda: records(trail.read_text(), "fim.change"), "change", 10, 0.1)
+        check_equal(records(trail.read_text(), "exec.foreign"), [], "what cannot be seen")
+    finally:
+        runc.signal(container, 9)
+        run.wait(30)
+        area.run(runc.fence.command(runc.path, "--root", runc.state, "delete", "--force", container))
+
+
 def health(program):
     return f'HEALTHCHECK --interval=1s --timeout=1s CMD ["{program}", "sleep"]'
 

@@ -187,6 +187,7 @@ def too_many():
         (world.watched / "0").chmod(0o600)
         until(lambda: world.finds("fim.change"), "a find, all the same")
         world.settle()
+        check(laz.sanitized() or private_kib(world.sense_pid()) < 6 * 1024, f"{private_kib(world.sense_pid())} KiB of its own")
         check_equal(len(world.records("sense.start")), 2, "records of the limit: one, and the start")
 
 
@@ -207,6 +208,11 @@ def flood():
         check_equal(sum(r["d"].get("lost", 0) for r in world.finds()), 0, "lost")
         check_equal({r["act"] for r in world.finds()}, {"created"}, "what was found")
     world.judge("ok open single")
+
+
+def private_kib(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
+        return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
 
 
 def put(path, text):

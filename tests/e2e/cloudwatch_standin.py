@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for CloudWatch Logs and for those who give credentials: written from AWS's documentation, not CloudWatch.
 
-cloudwatch_standin.py FOLDER LOGS CREDENTIALS IMDS: three ports of 127.0.0.1. It needs botocore, whose signer judges
+cloudwatch_standin.py FOLDER LOGS CREDENTIALS IMDS: three ports of 127.0.0.1, 0 for any. It needs botocore, whose signer judges
 every request. Logs is TLS where FOLDER has server.pem and server.key. What it stores it appends to FOLDER/events
 before it answers; each request to FOLDER/requests; what breaks a documented rule to FOLDER/violations. FOLDER/control
 (JSON) says what goes wrong; it is read for each request, so that a case changes it while all run. Credentials are made
@@ -36,14 +36,21 @@ LOCK = threading.Lock()
 RNG = random.Random(7)
 BATCH_BYTES, BATCH_EVENTS, EVENT_BYTES = 1048576, 10000, 1048576
 HOURS = 3600 * 1000
-SAID = {}  # how often each fault was done
+SAID = {}  # how often a fault was done
+MADE = []
 
 
 def control():
+    """What goes wrong. With another `epoch` all is counted from the beginning."""
     try:
-        return json.loads((FOLDER / "control").read_text())
+        rules = json.loads((FOLDER / "control").read_text())
     except (OSError, ValueError):
         return {}
+    with LOCK:
+        if SAID.get("epoch") != rules.get("epoch"):
+            SAID.clear()
+            SAID["epoch"] = rules.get("epoch")
+    return rules
 
 
 def append(name, value):
@@ -70,8 +77,8 @@ def token_of(access_key):
 def make_credentials():
     seconds = control().get("lifetime", 3600)
     with LOCK:
-        SAID["made"] = SAID.get("made", 0) + 1
-        access_key = f"ASIA{int(time.time() + seconds):010d}{SAID['made']:06d}"
+        MADE.append(seconds)
+        access_key = f"ASIA{int(time.time() + seconds):010d}{len(MADE):06d}"
     expires = datetime.datetime.fromtimestamp(int(access_key[4:14]), datetime.timezone.utc)
     return {"AccessKeyId": access_key, "SecretAccessKey": secret_of(access_key), "Token": token_of(access_key),
             "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
@@ -401,9 +408,10 @@ def main():
     servers = [Server(("127.0.0.1", LOGS), Logs, context), Server((sys.argv[5] if len(sys.argv) > 5 else "127.0.0.1",
                                                                   CREDENTIALS), Agent),
                Server((sys.argv[6] if len(sys.argv) > 6 else "127.0.0.1", IMDS), Instance)]
+    ports = [server.server_address[1] for server in servers]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("listens", flush=True)
+    print("listens", *ports, flush=True)
     sys.stdin.read()
 
 

@@ -29,7 +29,8 @@ class Standin:
         if found.returncode != 0:
             laz.skip("python3-botocore is not installed")
         self.folder = area.folder(f"cloudwatch-{Standin._count}")
-        self.logs, self.agent, self.imds = peers.free_ports(3)
+        self.logs, self.agent, self.imds = 0, 0, 0
+        self.epoch = 0
         self.addresses, self.wrapper, self.process = addresses, wrapper, None
         if addresses:
             self.agent = self.imds = 80
@@ -43,8 +44,17 @@ class Standin:
     def rules(self, **rules):
         """What goes wrong from now on."""
         temporary = self.folder / "control.new"
-        temporary.write_text(json.dumps(rules))
+        temporary.write_text(json.dumps({"epoch": self.epoch, **rules}))
         temporary.rename(self.folder / "control")
+
+    def again(self, **rules):
+        """As one that has just been started; importing botocore takes its time."""
+        self.epoch += 1
+        for path in self.folder.iterdir():
+            if path.name in ("events", "requests", "violations") or path.name.startswith("made-"):
+                path.unlink()
+        self.rules(**rules)
+        return self
 
     def start(self):
         self.process = subprocess.Popen(
@@ -52,7 +62,9 @@ class Standin:
              self.folder, *map(str, (self.logs, self.agent, self.imds)), *self.addresses],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "said", "ab"))
         atexit.register(self.process.kill)
-        laz.check_equal(self.process.stdout.readline(), b"listens\n", (self.folder / "said").read_text()[-800:])
+        words = self.process.stdout.readline().decode().split()
+        laz.check_equal(words[:1], ["listens"], (self.folder / "said").read_text()[-800:])
+        self.logs, self.agent, self.imds = map(int, words[1:])
 
     def kill(self):
         self.process.kill()

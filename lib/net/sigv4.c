@@ -94,7 +94,7 @@ static void put_trimmed(struct laz_buf *buf, const char *value)
         bool was_blank = is_blank;
         is_blank = value[i] == ' ' || value[i] == '\t';
         if (!is_blank || !was_blank) {
-            laz_buf_char(buf, is_blank ? ' ' : value[i]);
+            laz_buf_put(buf, is_blank ? " " : value + i, 1);
         }
     }
 }

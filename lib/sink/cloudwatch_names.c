@@ -30,7 +30,7 @@ static void put_clean(struct laz_buf *ret, const char *text)
 {
     for (const char *c = text == NULL || text[0] == '\0' ? "-" : text; *c != '\0'; c++) {
         bool is_good = *c > ' ' && *c <= '~' && *c != ':' && *c != '*';
-        laz_buf_char(ret, is_good ? *c : '-');
+        laz_buf_put(ret, is_good ? c : "-", 1);
     }
 }
 

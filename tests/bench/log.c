@@ -112,7 +112,7 @@ static void seal(struct bench *bench)
 
 static void take_line(struct bench *bench, const struct laz_line *line)
 {
-    static const struct laz_record record = {.obj = "stdout", .when = when};
+    const struct laz_record record = {.obj = "stdout", .when = when};
     struct laz_err err = {0};
     if (bench->stage < STAGE_MEMBERS) {
         return;

@@ -159,7 +159,7 @@ static void assert_fails(enum laz_confine_step step, int error, const char *deta
 {
     cr_assert_eq(run(), FAILED);
     cr_assert_eq(confine.page->failed, 1);
-    cr_assert_eq(confine.page->step, step, "step \"%s\"",
+    cr_assert_eq(confine.page->step, (int32_t)step, "step \"%s\"",
             laz_confine_step_name((enum laz_confine_step)confine.page->step));
     cr_assert_eq(confine.page->sys_errno, error);
     cr_assert_str_eq(confine.page->detail, detail);

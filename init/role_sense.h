@@ -136,6 +136,7 @@ struct laz_sense {
     uint16_t last_given;
     char why[LAZ_DETECTOR_COUNT][LAZ_SENSE_WHY_MAX]; /* not "": it cannot work, and why */
     bool limit_said[LAZ_DETECTOR_COUNT];             /* there is more than there is room for */
+    uint64_t next_look_ns;                           /* at processes and ports, at the earliest */
     struct laz_sense_files files;
 };
 

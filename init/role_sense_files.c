@@ -17,13 +17,13 @@
 #include "core/fd.h"
 #include "init/role_sense.h"
 
-#define NS_PER_MS   UINT64_C(1000000)
-#define INDEX_SIZE  32768 /* a power of two */
-#define DEPTH_MAX   40
-#define READ_BUDGET (UINT64_C(8) << 20) /* bytes of contents a turn */
-#define READ_FILES  256                 /* and files */
-#define SWEEP_PART  20                  /* a sweep takes at most so small a part of the time */
-#define EVENTS_MAX  8192
+#define NS_PER_MS  UINT64_C(1000000)
+#define INDEX_SIZE 32768 /* a power of two */
+#define DEPTH_MAX  40
+#define READ_BYTES 16384 /* of contents for each ms: 16 MiB a second */
+#define READ_FILES 2     /* ms for each file, at least */
+#define SWEEP_PART 20    /* a sweep takes at most so small a part of the time */
+#define EVENTS_MAX 8192
 #define WATCHED                                                                                    \
     (IN_CLOSE_WRITE | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |            \
             IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK)
@@ -389,10 +389,11 @@ static void read_some(struct laz_sense *sense)
 {
     struct laz_sense_files *files = &sense->files;
     uint32_t n = sense->state->n_files;
-    uint64_t budget = READ_BUDGET;
+    uint64_t budget = (uint64_t)READ_BYTES * sense->config.interval_ms;
+    uint32_t most = sense->config.interval_ms / READ_FILES;
     unsigned n_read = 0;
     uint32_t first = files->next_due;
-    for (uint32_t i = 0; i < n && n_read < READ_FILES && budget > 0; i++) {
+    for (uint32_t i = 0; i < n && n_read < most && budget > 0; i++) {
         uint32_t at = (first + i) % n;
         if (files->is_due[at] != 0) {
             uint64_t size = sense->state->files[at].facts.size;

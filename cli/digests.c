@@ -123,7 +123,7 @@ int laz_digest_read_key(
     return result < 0 ? laz_err_context(err, "%.256s", path) : 0;
 }
 
-const struct laz_digested *laz_digests_find(const struct laz_digests *digests, const char *name)
+static struct laz_digested *find(const struct laz_digests *digests, const char *name)
 {
     for (size_t i = digests->n_files; i > 0; i--) {
         if (strcmp(digests->files[i - 1].name, name) == 0) {
@@ -133,29 +133,46 @@ const struct laz_digested *laz_digests_find(const struct laz_digests *digests, c
     return NULL;
 }
 
+const struct laz_digested *laz_digests_find(const struct laz_digests *digests, const char *name)
+{
+    return find(digests, name);
+}
+
+/* The place of one more; NULL without memory. */
+static struct laz_digested *new_file(struct laz_digests *digests)
+{
+    if (digests->n_files == digests->cap) {
+        size_t cap = digests->cap == 0 ? 64 : 2 * digests->cap;
+        struct laz_digested *grown = reallocarray(digests->files, cap, sizeof(*grown));
+        if (grown == NULL) {
+            return NULL;
+        }
+        digests->files = grown;
+        digests->cap = cap;
+    }
+    return &digests->files[digests->n_files];
+}
+
 static int note_file(struct laz_digests *digests, const struct laz_digest_file *file,
         uint64_t number, struct laz_err *err)
 {
     char *name = strndup(file->name.at, file->name.length);
-    const struct laz_digested *old = name == NULL ? NULL : laz_digests_find(digests, name);
-    size_t i = old == NULL ? digests->n_files : (size_t)(old - digests->files);
-    if (name != NULL && i == digests->cap) {
-        size_t cap = digests->cap == 0 ? 64 : 2 * digests->cap;
-        struct laz_digested *grown = reallocarray(digests->files, cap, sizeof(*grown));
-        digests->files = grown == NULL ? digests->files : grown;
-        digests->cap = grown == NULL ? digests->cap : cap;
+    struct laz_digested *slot = name == NULL ? NULL : find(digests, name);
+    bool is_new = slot == NULL;
+    if (is_new && name != NULL) {
+        slot = new_file(digests);
     }
-    if (name == NULL || i == digests->cap) {
+    if (slot == NULL) {
         free(name);
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for digests");
     }
-    if (old != NULL) {
-        free(digests->files[i].name);
-    } else {
+    if (is_new) {
         digests->n_files++;
+    } else {
+        free(slot->name);
     }
-    digests->files[i] = (struct laz_digested){.name = name, .size = file->size, .number = number};
-    (void)memcpy(digests->files[i].sha256, file->sha256, sizeof(file->sha256));
+    *slot = (struct laz_digested){.name = name, .size = file->size, .number = number};
+    (void)memcpy(slot->sha256, file->sha256, sizeof(file->sha256));
     return 0;
 }
 

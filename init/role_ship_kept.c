@@ -19,7 +19,7 @@
  * is, how many notes were made, what was told of stdout and stderr, and of each stream the offset
  * and the place of its lines. */
 #define STREAM_WORDS ((size_t)6)
-#define META_WORDS   (STREAM_WORDS + 2 * LAZ_STREAM_COUNT)
+#define META_WORDS   (STREAM_WORDS + 2 * (size_t)LAZ_STREAM_COUNT)
 
 _Static_assert(8 * META_WORDS <= LAZ_SPOOL_META_MAX, "the words fit a block");
 

@@ -210,7 +210,7 @@ const char *laz_unpack_line(
 int laz_unpack_all(const char *text, size_t length, struct laz_buf *out)
 {
     struct laz_unpacker unpacker;
-    struct laz_packed_item item;
+    struct laz_packed_item item = {0};
     int result = 1;
     laz_unpack_init(&unpacker);
     while (length > 0 && result == 1) {

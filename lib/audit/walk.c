@@ -390,7 +390,7 @@ static void on_log(struct walk *walk, const struct laz_trail_line *line)
     struct laz_packed packed = {.seq = line->seq, .middle = line->middle, .members = line->members};
     walk->without_logs = false;
     open_logs(walk, line->seq, line->seq);
-    if (walk->middle.length == line->middle.length &&
+    if (walk->middle.length > 0 && walk->middle.length == line->middle.length &&
             memcmp(walk->middle.at, line->middle.at, line->middle.length) == 0) {
         packed.middle.length = 0;
     }

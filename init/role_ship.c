@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "ipc/chan.h"
 
 #define KEY_FILE_MAX 16384
+#define LARGE_BYTES  (128 << 10) /* as glibc begins */
 #define PROGRAM_MAX  (8U << 20)
 /* To say that it was not enough, before init loses its patience. */
 #define FINISH_SLACK_NS UINT64_C(50000000)
@@ -556,6 +558,8 @@ static int begin_loop(struct laz_ship *ship, struct laz_err *err)
 _Noreturn void laz_role_ship(int chan)
 {
     struct laz_err err = {0};
+    /* Large buffers go back to the kernel; left to itself glibc keeps them from the second on. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     struct laz_ship *ship = calloc(1, sizeof(*ship));
     if (ship == NULL) {
         _exit(1);

@@ -307,7 +307,8 @@ static void put_lines(struct laz_buf *buf, const struct laz_verify_lines *lines,
             {lines->malformed, "lines that begin like a record and are none"},
             {lines->repeated, "records that came once more"},
             {lines->unchained, "records of no chain"},
-            {lines->foreign, "lines that are no records"},
+            {lines->foreign - lines->rendered, "lines that are no records"},
+            {lines->rendered, "events of OCSF, a rendering of records and not the trail"},
             {skipped, "links and folders that were not read"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -417,6 +418,7 @@ static int report_json(const struct pieces *pieces, bool fine)
     laz_json_u64(&json, "repeated", lines.repeated);
     laz_json_u64(&json, "unchained", lines.unchained);
     laz_json_u64(&json, "foreign", lines.foreign);
+    laz_json_u64(&json, "rendered", lines.rendered);
     laz_json_u64(&json, "malformed", lines.malformed);
     laz_json_object_end(&json);
     laz_json_u64(&json, "skipped", pieces->skipped);
@@ -446,7 +448,12 @@ static int report(const struct pieces *pieces, bool fine)
         put_digests(&buf, &pieces->digests);
     }
     if (laz_verify_count(verify) == 0) {
-        laz_buf_str(&buf, "there is no record of any chain: this is no audit trail\n");
+        laz_buf_str(&buf,
+                lines.rendered > 0
+                        ? "there is no record of any chain: these are events of OCSF, which "
+                          "Lazaret made of records; the trail is where a sink of format "
+                          "\"native\" writes\n"
+                        : "there is no record of any chain: this is no audit trail\n");
     }
     return laz_cli_print(&buf, fine ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS);
 }

@@ -94,12 +94,20 @@ static bool is_utf8(struct laz_span text)
     return true;
 }
 
+/* As lib/sink/ocsf.h has it. */
+static bool is_rendering(const char *text, size_t length)
+{
+    static const char start[] = "{\"metadata\":{\"product\":{\"name\":\"Lazaret\",";
+    return length >= sizeof(start) - 1 && memcmp(text, start, sizeof(start) - 1) == 0;
+}
+
 static int add_line(struct laz_verify *verify, const char *text, size_t length, struct laz_err *err)
 {
     struct laz_trail_line line;
     struct laz_span record = laz_trail_find(text, length);
     if (record.length == 0) {
         verify->lines.foreign++;
+        verify->lines.rendered += is_rendering(text, length) ? 1 : 0;
         return 0;
     }
     bool is_text = is_utf8(record);

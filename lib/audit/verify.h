@@ -77,6 +77,7 @@ struct laz_verify_lines {
     uint64_t repeated;  /* the same record once more */
     uint64_t unchained; /* records of no chain */
     uint64_t foreign;   /* lines without a record */
+    uint64_t rendered;  /* of those, events of OCSF that we made of records */
     uint64_t malformed; /* lines that begin like a record and are none: never whole */
 };
 

@@ -26,7 +26,8 @@ static const struct {
         {LAZ_FIELD_SINK_PLAIN, TYPE(RELP) | TYPE(SYSLOG) | TYPE(OSSEC)},
         {LAZ_FIELD_SINK_WINDOW, TYPE(RELP)},
         {LAZ_FIELD_SINK_ENROL, TYPE(OSSEC)},
-        {LAZ_FIELD_SINK_FORMAT, TYPE(FILE) | TYPE(RELP) | TYPE(SYSLOG)},
+        {LAZ_FIELD_SINK_FORMAT,
+                TYPE(FILE) | TYPE(STDOUT) | TYPE(RELP) | TYPE(SYSLOG) | TYPE(CLOUDWATCH)},
         {LAZ_FIELD_SINK_CLASSES, ~TYPE(EMF)},
         {LAZ_FIELD_SINK_REQUIRED, ~TYPE(EMF)},
         {LAZ_FIELD_SINK_MIN_SEVERITY, ~TYPE(EMF)},
@@ -91,6 +92,23 @@ static void check_transport(
         laz_report_key(report, LAZ_E_POLICY_INVALID, tls,
                 "goes with \"transport: tls\" alone, not with \"%s\"",
                 laz_transport_name(transport));
+    }
+}
+
+/* Headers are for collectors and files, events without one for whoever reads JSON. */
+static void check_format(struct laz_report *report, struct laz_node *sink, enum laz_sink_type type)
+{
+    static const unsigned types[LAZ_FORMAT_COUNT] = {
+            [LAZ_FORMAT_NATIVE] = ~0U,
+            [LAZ_FORMAT_OSSEC] = TYPE(FILE) | TYPE(RELP) | TYPE(SYSLOG),
+            [LAZ_FORMAT_OCSF] = TYPE(FILE) | TYPE(STDOUT) | TYPE(CLOUDWATCH),
+    };
+    struct laz_node *format = laz_check_child(sink, LAZ_FIELD_SINK_FORMAT);
+    if (format != NULL && (types[format->number] >> type & 1) == 0) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, format,
+                "\"%s\" is no format of a sink of type \"%s\"",
+                laz_ship_format_name((enum laz_ship_format)format->number),
+                laz_sink_type_name(type));
     }
 }
 
@@ -235,6 +253,7 @@ static void check_one(struct laz_report *report, struct laz_node *sink)
         return;
     }
     bool is_unix = type == LAZ_SINK_SYSLOG && transport == LAZ_TRANSPORT_UNIX;
+    check_format(report, sink, type);
     if (type == LAZ_SINK_SYSLOG) {
         check_transport(report, sink, transport);
     }

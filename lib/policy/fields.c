@@ -35,7 +35,7 @@ static const struct laz_word words_class[] = {LAZ_SHIP_CLASSES(X_CLASS){0}};
 #define X_TRANSPORT(id, name) {name, LAZ_TRANSPORT_##id, false},
 static const struct laz_word words_transport[] = {LAZ_TRANSPORTS(X_TRANSPORT){0}};
 #define X_FORMAT(id, name) {name, LAZ_FORMAT_##id, false},
-static const struct laz_word words_format[] = {LAZ_FORMATS(X_FORMAT){"ocsf", 0, true}, {0}};
+static const struct laz_word words_format[] = {LAZ_FORMATS(X_FORMAT){0}};
 /* Not all of LAZ_REDACTIONS: literals have a key of their own. */
 static const struct laz_word words_redaction[] = {{"ssn", LAZ_REDACT_SSN, false},
         {"pan", LAZ_REDACT_PAN, false}, {"jwt", LAZ_REDACT_JWT, false},

@@ -95,7 +95,8 @@ enum laz_transport {
 /* What a record looks like there. */
 #define LAZ_FORMATS(X)                                                                             \
     X(NATIVE, "native") /* the record */                                                           \
-    X(OSSEC, "ossec")   /* behind a header that stock OSSEC decodes */
+    X(OSSEC, "ossec")   /* behind a header that stock OSSEC decodes */                             \
+    X(OCSF, "ocsf")     /* as an event of that schema */
 
 enum laz_ship_format {
 #define X(id, word) LAZ_FORMAT_##id,

@@ -262,6 +262,22 @@ static bool emf_fits_together(const struct laz_ship_sink *sink)
             sink->interval_ms >= LAZ_SHIP_INTERVAL_MIN;
 }
 
+static bool format_fits(const struct laz_ship_sink *sink)
+{
+    switch (sink->format) {
+    case LAZ_FORMAT_OSSEC:
+        return sink->type == LAZ_SINK_FILE || sink->type == LAZ_SINK_RELP ||
+                sink->type == LAZ_SINK_SYSLOG;
+    case LAZ_FORMAT_OCSF:
+        return sink->type == LAZ_SINK_FILE || sink->type == LAZ_SINK_STDOUT ||
+                sink->type == LAZ_SINK_CLOUDWATCH;
+    case LAZ_FORMAT_NATIVE:
+    case LAZ_FORMAT_COUNT:
+        break;
+    }
+    return sink->format == LAZ_FORMAT_NATIVE;
+}
+
 /* Does the sink have what its type needs, and nothing else? */
 static bool fits_together(const struct laz_ship_sink *sink)
 {
@@ -289,10 +305,8 @@ static bool fits_together(const struct laz_ship_sink *sink)
     return has_nothing_of_aws(sink) && needs_path == (sink->path[0] != '\0') &&
             needs_peer == (sink->host[0] != '\0') && needs_peer == (sink->port != 0) &&
             (sink->type == LAZ_SINK_SYSLOG || sink->transport == LAZ_TRANSPORT_TLS) &&
-            (sink->type == LAZ_SINK_RELP) == (sink->window != 0) &&
-            (sink->format != LAZ_FORMAT_OSSEC || sink->type != LAZ_SINK_STDOUT) &&
-            (sink->format == LAZ_FORMAT_NATIVE || !is_ossec) && (is_ossec || !enrols) &&
-            enrols == (sink->enrol_port != 0) && (enrols || !is_asked) &&
+            (sink->type == LAZ_SINK_RELP) == (sink->window != 0) && format_fits(sink) &&
+            (is_ossec || !enrols) && enrols == (sink->enrol_port != 0) && (enrols || !is_asked) &&
             (may_have_tls || !sink->has_tls) && (sink->has_tls || !must_have_tls) &&
             sink->has_tls == (sink->tls_ca[0] != '\0') &&
             sink->has_tls == (sink->tls_peer[0] != '\0') && (sink->has_tls || !has_pair) &&

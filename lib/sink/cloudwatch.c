@@ -16,6 +16,7 @@
 #include "net/aws_credentials.h"
 #include "net/http.h"
 #include "sink/cloudwatch_codec.h"
+#include "sink/form.h"
 #include "sink/kind.h"
 
 #define TARGET       "Logs_20140328."
@@ -49,6 +50,8 @@ struct cloudwatch_sink {
     struct laz_aws_credentials *credentials;
     struct event *linger;
     struct event *retry;
+    struct laz_form form;
+    struct laz_buf line; /* a record in a form of its own */
     struct laz_cloudwatch_batch batch;
     struct entry *entries; /* LAZ_CLOUDWATCH_EVENTS_MAX */
     uint32_t n_entries;
@@ -416,6 +419,23 @@ static void try_again(struct laz_sink *sink)
     }
 }
 
+static enum laz_cloudwatch_fit add_record(
+        struct cloudwatch_sink *cloud, const struct laz_sink_record *record)
+{
+    struct laz_err err = {0};
+    if (cloud->form.format == LAZ_FORMAT_NATIVE) {
+        return laz_cloudwatch_batch_add(&cloud->batch, record->text, record->length, now_ms());
+    }
+    cloud->line.len = 0;
+    cloud->line.overflow = false;
+    if (laz_form_line(&cloud->line, &cloud->form, record->text, record->length, &err) != 0) {
+        return LAZ_CLOUDWATCH_NO_RECORD;
+    }
+    return cloud->line.overflow
+            ? LAZ_CLOUDWATCH_NO_MEMORY
+            : laz_cloudwatch_batch_add(&cloud->batch, cloud->line.data, cloud->line.len, now_ms());
+}
+
 static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_record *record)
 {
     struct cloudwatch_sink *cloud = (struct cloudwatch_sink *)sink;
@@ -423,9 +443,8 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
     if (cloud->phase != COLLECTING) {
         return LAZ_SINK_NOT_NOW;
     }
-    enum laz_cloudwatch_fit fit = cloud->n_entries == cloud->limit
-            ? LAZ_CLOUDWATCH_FULL
-            : laz_cloudwatch_batch_add(&cloud->batch, record->text, record->length, now_ms());
+    enum laz_cloudwatch_fit fit =
+            cloud->n_entries == cloud->limit ? LAZ_CLOUDWATCH_FULL : add_record(cloud, record);
     switch (fit) {
     case LAZ_CLOUDWATCH_FITS:
         break;
@@ -478,6 +497,7 @@ static void close_cloudwatch(struct laz_sink *sink)
     free_event(cloud->linger);
     free_event(cloud->retry);
     laz_cloudwatch_batch_done(&cloud->batch);
+    laz_buf_done(&cloud->line);
     free(cloud->entries);
     laz_sink_done(sink);
     free(cloud);
@@ -565,6 +585,8 @@ int laz_sink_cloudwatch_open(const struct laz_ship_sink *config, const struct la
         return laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", config->name);
     }
     laz_cloudwatch_batch_init(&cloud->batch);
+    laz_buf_init_heap(&cloud->line, LAZ_SINK_RECORD_MAX + LAZ_FORM_MORE_MAX);
+    laz_form_init(&cloud->form, config->format, means->host);
     cloud->settled = cloud->offered = means->last_ticket;
     cloud->limit = LAZ_CLOUDWATCH_EVENTS_MAX;
     cloud->entries = calloc(LAZ_CLOUDWATCH_EVENTS_MAX, sizeof(*cloud->entries));

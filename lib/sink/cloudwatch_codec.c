@@ -66,18 +66,31 @@ static bool is_record(const char *text, size_t length)
     return true;
 }
 
-/* Of "ts", which no text inside the record can imitate: a quote in it is escaped. */
+/* Of "ts", or of the member that it is in an event of OCSF, which no text inside the record can
+ * imitate: a quote in it is escaped. The byte behind the key; NULL if it is not there. */
+static const char *find_time(const char *text, size_t length)
+{
+    static const char *const keys[] = {"\"ts\":\"", "\"original_time\":\""};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        size_t n = strlen(keys[i]);
+        const char *at = memmem(text, length, keys[i], n);
+        if (at != NULL && (size_t)(text + length - at) >= n + TIME_LENGTH) {
+            return at + n;
+        }
+    }
+    return NULL;
+}
+
 static bool read_time(const char *text, size_t length, int64_t *ret)
 {
-    static const char key[] = "\"ts\":\"";
     char copy[TIME_LENGTH + 1];
     struct tm parts = {0};
     uint64_t micros = 0;
-    const char *at = memmem(text, length, key, sizeof(key) - 1);
-    if (at == NULL || (size_t)(text + length - at) < sizeof(key) - 1 + TIME_LENGTH) {
+    const char *at = find_time(text, length);
+    if (at == NULL) {
         return false;
     }
-    (void)memcpy(copy, at + sizeof(key) - 1, TIME_LENGTH);
+    (void)memcpy(copy, at, TIME_LENGTH);
     copy[TIME_LENGTH] = '\0';
     const char *end = strptime(copy, "%Y-%m-%dT%H:%M:%S", &parts);
     if (end != copy + 19 || copy[19] != '.' || copy[TIME_LENGTH - 1] != 'Z') {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sink/line.h"
+#include "sink/ocsf.h"
 
 #define OSSEC_TIME_FORM "dddd-dd-ddTdd:dd:dd.dddddd+00:00 "
 #define RECORD_START    "{\"lz\":1,"
@@ -73,9 +74,12 @@ int laz_form_message(struct laz_buf *buf, const struct laz_form *form, int sever
 int laz_form_line(struct laz_buf *buf, const struct laz_form *form, const char *text, size_t length,
         struct laz_err *err)
 {
-    if (form->format != LAZ_FORMAT_OSSEC) {
+    if (form->format == LAZ_FORMAT_NATIVE) {
         laz_buf_put(buf, text, length);
         return 0;
+    }
+    if (form->format == LAZ_FORMAT_OCSF) {
+        return laz_ocsf_line(buf, form->origin.host, text, length, err);
     }
     if (put_ossec(buf, form, text, length, err) != 0) {
         return -1;
@@ -86,7 +90,10 @@ int laz_form_line(struct laz_buf *buf, const struct laz_form *form, const char *
 
 bool laz_form_begins(const struct laz_form *form, const char *bytes, size_t length)
 {
-    const char *expected = form->format == LAZ_FORMAT_OSSEC ? OSSEC_TIME_FORM : RECORD_START;
+    static const char *const starts[LAZ_FORMAT_COUNT] = {[LAZ_FORMAT_NATIVE] = RECORD_START,
+            [LAZ_FORMAT_OSSEC] = OSSEC_TIME_FORM,
+            [LAZ_FORMAT_OCSF] = LAZ_OCSF_START};
+    const char *expected = starts[form->format];
     bool has_digits = form->format == LAZ_FORMAT_OSSEC;
     for (size_t i = 0; i < length && expected[i] != '\0'; i++) {
         bool is_digit = bytes[i] >= '0' && bytes[i] <= '9';

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The form in which a record leaves: as it is, or as the line that stock OSSEC's log collector
- * understands; with a syslog header for a collector, without one for a file. Pure.
+ * The form in which a record leaves: as it is, as the line that stock OSSEC's log collector
+ * understands, or as an event of OCSF; with a syslog header for a collector, without one for a
+ * file. Pure.
  */
 #ifndef LAZ_SINK_FORM_H
 #define LAZ_SINK_FORM_H

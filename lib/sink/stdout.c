@@ -14,6 +14,7 @@
 
 #include "core/buf.h"
 #include "core/fd.h"
+#include "sink/form.h"
 #include "sink/kind.h"
 
 #define BATCH_BYTES    (64U << 10)
@@ -35,6 +36,8 @@ struct stdout_sink {
     size_t staged; /* pipes only */
     int pipe[2];   /* pipes only: where a piece waits */
     uint64_t batched;
+    uint64_t unfit; /* one of the batch that is not in it, and nobody has been told; or 0 */
+    struct laz_form form;
     bool torn;    /* half a line may be out there */
     bool starved; /* there was no memory for a record */
     struct event *turn;
@@ -70,6 +73,7 @@ static void go_down(struct stdout_sink *out, const char *why)
     out->torn = out->torn || (out->done > 0 && out->batch.data[out->done - 1] != '\n');
     empty_pipe(out);
     out->batch.len = out->done = 0;
+    out->unfit = 0;
     (void)event_del(out->turn);
     laz_sink_say_down(&out->sink, why);
 }
@@ -172,6 +176,10 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
         go_down(out, "no memory for a record");
         return;
     }
+    if (out->unfit != 0) {
+        laz_sink_say_rejected(&out->sink, out->unfit, "it is not a record in one line");
+        out->unfit = 0;
+    }
     while (out->done < out->batch.len) {
         ssize_t n = put_piece(out);
         if (n < 0 && errno == EINTR) {
@@ -199,11 +207,17 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
 {
     struct stdout_sink *out = (struct stdout_sink *)sink;
     bool waits = out->done > 0 || out->staged > 0;
-    if (waits || (out->batch.len > 1 && out->batch.len + record->length > BATCH_BYTES)) {
+    if (waits || out->unfit != 0 ||
+            (out->batch.len > 1 && out->batch.len + record->length > BATCH_BYTES)) {
         return LAZ_SINK_NOT_NOW;
     }
     size_t before = out->batch.len;
-    laz_buf_put(&out->batch, record->text, record->length);
+    struct laz_err err = {0};
+    if (laz_form_line(&out->batch, &out->form, record->text, record->length, &err) != 0) {
+        out->unfit = out->batched = record->ticket;
+        begin(out);
+        return LAZ_SINK_TAKEN;
+    }
     if (out->batch.overflow) {
         out->batch.len = before;
         out->batch.overflow = false;
@@ -249,6 +263,7 @@ int laz_sink_stdout_open(const struct laz_ship_sink *config, const struct laz_si
         return laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", config->name);
     }
     laz_buf_init_heap(&out->batch, LAZ_SINK_RECORD_MAX + BATCH_BYTES);
+    laz_form_init(&out->form, config->format, means->host);
     out->pipe[0] = out->pipe[1] = -1;
     out->stream = stream_of(means->fd);
     out->batched = means->last_ticket;

@@ -32,6 +32,7 @@ if(TEST e2e_kernels)
   set_tests_properties(e2e_guest_suites e2e_kernels PROPERTIES PROCESSORS 2) # two guests at a time
 endif()
 laz_e2e(peers ALONE)
+laz_e2e(ocsf INSTRUMENTED sample)
 laz_e2e(ossec)
 laz_e2e(pid1_inherited INSTRUMENTED sample BUT "fewer than 16 descriptors" "in an empty root file system")
 laz_e2e(pid1_loss ALONE)

@@ -47,6 +47,7 @@ def product(data, anchors=(), running=False, no_logs=False):
     done = lazaret("verify", "--json", *words, *["--running"] * running, *["--no-logs"] * no_logs, "trail")
     answer = json.loads(done.stdout)
     laz.check_equal(answer.pop("skipped"), 0, "files that were not read")
+    laz.check_equal(answer["lines"].pop("rendered"), 0, "events of OCSF")
     return done.returncode, answer
 
 

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/json_read.h"
 #include "core/num.h"
+#include "sink/ocsf.h"
 #include "sink/relp_codec.h"
 #include "sink/syslog_codec.h"
 
@@ -90,6 +92,26 @@ static void check_stream(const uint8_t *bytes, size_t size)
     laz_buf_done(&first);
 }
 
+/* What becomes an event of OCSF is one line of JSON, whatever the record says. */
+static void check_event(const char *text, size_t size)
+{
+    static struct laz_json_node nodes[8192];
+    const struct laz_json_room room = {.nodes = nodes, .max = 8192, .kind = LAZ_E_SINK};
+    struct laz_json_doc doc;
+    struct laz_err err = {0};
+    struct laz_buf buf;
+    laz_buf_init_heap(&buf, 8 * size + 4096);
+    if (laz_ocsf_line(&buf, "host", text, size, &err) != 0) {
+        require(err.kind == LAZ_E_SINK && buf.len == 0);
+    } else {
+        require(!buf.overflow && memchr(buf.data, '\n', buf.len) == buf.data + buf.len - 1);
+        require(memcmp(buf.data, LAZ_OCSF_START, sizeof(LAZ_OCSF_START) - 1) == 0);
+        require(laz_json_read(buf.data, buf.len - 1, &room, &doc, &err) == 0);
+        require(memmem(buf.data, buf.len, "{\"lz\":1,", 8) == NULL);
+    }
+    laz_buf_done(&buf);
+}
+
 static void check_record(const uint8_t *bytes, size_t size)
 {
     struct laz_syslog_origin origin;
@@ -132,6 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_stream(data + 1, size - 1);
     } else {
         check_record(data + 1, size - 1);
+        check_event((const char *)data + 1, size - 1);
     }
     return 0;
 }

@@ -13,6 +13,7 @@ WRITE = "--write" in sys.argv
 sys.argv = [word for word in sys.argv if word != "--write"]
 
 ERRORS = "lib/core/err.def"
+OCSF = "lib/sink/ocsf.def"
 DEGRADATIONS = "lib/confine/degradation.h"
 STEPS = "lib/confine/confine.h"
 FINDS = "lib/sense/events.def"
@@ -86,6 +87,13 @@ def finds():
     ])
 
 
+def ocsf_classes():
+    return table("| `ev` | class | activity | title |", [
+        f"| `{ev}` | {number} {name} | {activity} {verb} | {title} |"
+        for ev, number, activity, name, verb, title in rows(tree.text(OCSF), "LAZ_OCSF_EVENT")
+    ])
+
+
 # (page, source, what the lines between the markers are)
 TABLES = [
     ("docs/reference/errors.md", ERRORS, error_rows),
@@ -93,6 +101,7 @@ TABLES = [
     ("docs/reference/degradations.md", DEGRADATIONS, degradations),
     ("docs/explanation/start-up.md", STEPS, steps),
     ("docs/reference/sense.md", FINDS, finds),
+    ("docs/reference/ocsf.md", OCSF, ocsf_classes),
 ]
 END = "<!-- end of what is generated -->"
 

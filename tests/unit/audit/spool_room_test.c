@@ -222,7 +222,8 @@ Test(spool_room, what_is_sealed_to_nobody_goes_with_the_next_run_and_is_counted)
         cr_assert_eq(left.has_place, run > 1, "the genesis names it");
         cr_assert(run == 1 || left.place.chain[0] == run - 1);
         cr_expect(run == 1 || has_file(&folder, before), "it waits for the genesis");
-        append(spool, run, 600000);
+        append(spool, run, 300000);
+        append(spool, run + 1U, 300000);
         cr_expect(!has_file(&folder, before), "%s", before);
         kill_writer(spool);
     }

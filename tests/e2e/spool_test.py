@@ -217,6 +217,27 @@ def exchanged():
         check_equal(len(findings), wanted, f"{name}: findings {findings}")
 
 
+@case("bytes of a block that are no records are named by both; what is in front of them, and the blocks around, come out")
+def no_records():
+    seq, middle = (7).to_bytes(8, "big"), b',"task":"t"'
+
+    def packed(middle_size, members_size, text=b""):
+        return (seq + middle_size.to_bytes(4, "big") + members_size.to_bytes(4, "big") + text).hex()
+
+    rows = [("without a middle", packed(0, 1, b"x")), ("cut in its head", packed(0, 0)[:20]), ("a zero", "00"),
+            ("a middle that is longer than the block", packed(12, 0, middle)),
+            ("members that are", packed(len(middle), 1, middle)), ("both lengths all ones", packed(2 ** 32 - 1, 2 ** 32 - 1, b"x" * 20)),
+            ("behind one that is", packed(len(middle), 1, middle + b"1") + "00")]
+    for name, bad in rows:
+        folder = new_spool()
+        written = live(folder, f"event 2\nbad {bad}\nlog 3 50\nfinal\n")
+        records, findings = both(name, folder)
+        check_equal([number for number, _ in findings], [1], f"{name}: segments that are named")
+        extra = b'{"lz":1,"ev":"log","seq":7,"task":"t","d":{1}}\n' if name.startswith("behind") else b""
+        check_equal(records.replace(extra, b""), written, f"{name}: records")
+        check(extra in records, f"{name}: what is in front of it")
+
+
 @case("reading changes nothing, and a spool that is being written to can be read")
 def alive():
     folder = new_spool()

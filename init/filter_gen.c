@@ -53,6 +53,7 @@ static const struct entry sense_calls[] = {
 /* What a sanitizer's runtime needs besides: only where the build asks for it. */
 #define LAZ_PID1(name, reason) LAZ_CALL(name, reason)
 #define LAZ_SETUP(name, reason)
+#define LAZ_HELPER(name, reason)
 static const struct entry pid1_instrumented_calls[] = {
 #include "init/instrumented_filter.def"
 };
@@ -62,6 +63,14 @@ static const struct entry pid1_instrumented_calls[] = {
 #define LAZ_PID1(name, reason)
 #define LAZ_SETUP(name, reason) LAZ_CALL(name, reason)
 static const struct entry setup_instrumented_calls[] = {
+#include "init/instrumented_filter.def"
+};
+#undef LAZ_SETUP
+#undef LAZ_HELPER
+
+#define LAZ_SETUP(name, reason)
+#define LAZ_HELPER(name, reason) LAZ_CALL(name, reason)
+static const struct entry helper_instrumented_calls[] = {
 #include "init/instrumented_filter.def"
 };
 
@@ -82,8 +91,8 @@ static const struct {
 } lists[] = {
         {"pid1", LIST(pid1_calls), LIST(pid1_instrumented_calls)},
         {"setup", LIST(setup_calls), LIST(setup_instrumented_calls)},
-        {"ship", LIST(ship_calls), LIST(setup_instrumented_calls)},
-        {"sense", LIST(sense_calls), LIST(setup_instrumented_calls)},
+        {"ship", LIST(ship_calls), LIST(helper_instrumented_calls)},
+        {"sense", LIST(sense_calls), LIST(helper_instrumented_calls)},
 };
 
 #define ENTRIES_MAX 128

@@ -8,6 +8,7 @@ import shutil
 import adapters
 import fence
 import laz
+from ship_world import World
 
 REPORTS = {"address": "AddressSanitizer: stack-buffer-overflow", "undefined": "runtime error: shift exponent 40"}
 REPORTED = 99  # exitcode in instrument/sanitized.c
@@ -69,6 +70,28 @@ for where, ends in (("loop", REPORTED), ("exec", adapters.ENFORCEMENT), ("setup"
             label = f"{where}, {what}, " + ("PID 1" if how == "pid1" else "not PID 1")
             laz.case(f"a planted bug fails the suite, where it can be planted [{label}]")(
                 lambda a=where, b=what, c=how, d=ends: judged(a, b, c, d))
+
+
+def judged_helper(kind):
+    """ship, narrowed, at its first look into a stream: reported each time, and nothing runs without a record."""
+    world = World()
+    world.trail = world.folder / f"planted-ship-{kind}.jsonl"
+    world.sinks = [world.file_sink(path=str(world.trail))]
+    failed = ""
+    try:
+        with world.start("say=up", "exit=7", ready=False) as run:
+            laz.check_equal(str(run.wait(30)), f"exit {adapters.AUDIT if laz.sanitized() else 7}", f"the end: {run.stderr()}")
+    except laz.Failed as why:
+        failed = str(why)
+    if laz.sanitized():
+        laz.check(failed.startswith("a sanitizer reports: ") and REPORTS[kind] in failed, f"the suite did not fail of it: {failed!r}")
+        laz.check("(lazaret-ship)" in failed if kind == "address" else "sanitized.c" in failed, f"not of ship: {failed}")
+    else:
+        laz.check_equal((failed, world.stream()), ("", b"up\n"), "without a sanitizer")
+
+
+for what in REPORTS:
+    laz.case(f"a planted bug fails the suite, where it can be planted [ship, {what}]")(lambda a=what: judged_helper(a))
 
 
 if __name__ == "__main__":

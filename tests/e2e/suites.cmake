@@ -6,8 +6,8 @@
 # - docker, docs, "an empty root", "an empty image": it is dynamic, and their images have nothing that it could load.
 # - bench, peers, pid1_loss: they measure time, and the loss of signals before init is armed; the loader takes that time.
 # - "fewer than 16 descriptors": the loader and the runtime need some before we come to count them.
-# - "is nowhere in init": AddressSanitizer's shadow is terabytes to search, and its runtime keeps a copy of the
-#   environment, as it keeps its own options.
+# - "is nowhere in init", "neither the recovery key": AddressSanitizer's shadow is terabytes to search, and its runtime
+#   keeps a copy of the environment, as it keeps its own options.
 # - pid1_soak: resident memory, which the shadow makes grow.
 # - "written, flushed, renamed": under a tracer the leak check of the `lazaret` command fails. doctor runs inside
 #   filters that refuse what the check does, and without /proc, which the runtime complains about.
@@ -52,20 +52,20 @@ laz_e2e(sense INSTRUMENTED sample)
 laz_e2e(sense_engines ALONE)
 laz_e2e(ship INSTRUMENTED sample)
 laz_e2e(ship_cloudwatch)
-laz_e2e(ship_disks)
+laz_e2e(ship_disks INSTRUMENTED long)
 laz_e2e(ship_flood ALONE)
 laz_e2e(ship_forgery INSTRUMENTED sample)
-laz_e2e(ship_helpers)
+laz_e2e(ship_helpers INSTRUMENTED long)
 laz_e2e(sense_init)
 laz_e2e(ship_images ALONE)
 laz_e2e(ship_kills INSTRUMENTED long)
 laz_e2e(ship_metrics)
-laz_e2e(ship_peers)
-laz_e2e(ship_secrecy)
-laz_e2e(ship_start)
+laz_e2e(ship_peers INSTRUMENTED long)
+laz_e2e(ship_secrecy INSTRUMENTED sample BUT "neither the recovery key")
+laz_e2e(ship_start INSTRUMENTED sample)
 laz_e2e(sinks INSTRUMENTED sample BUT "in an empty image")
 laz_e2e(sinks_local INSTRUMENTED sample)
 laz_e2e(spool INSTRUMENTED sample)
-laz_e2e(syslog_ng)
+laz_e2e(syslog_ng INSTRUMENTED sample)
 laz_e2e(trail INSTRUMENTED sample)
 laz_e2e(sanitizers INSTRUMENTED sample)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Part of lazaret-init and lazaret-setup in sanitizer builds only, so that no other file has to
- * know of them: how the runtimes behave inside processes that have given everything up, and the
- * planted bugs that show that a report comes out of there. Must never be linked into what ships.
+ * Part of lazaret-init, lazaret-setup and lazaret-helper in sanitizer builds only, so that no other
+ * file has to know of them: how the runtimes behave inside processes that have given everything up,
+ * and the planted bugs that show that a report comes out of there. Must never be linked into what
+ * ships.
  */
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +25,10 @@ int __real_execve(const char *path, char *const *argv, char *const *envp);
 int __wrap_execve(const char *path, char *const *argv, char *const *envp);
 int __real_ftruncate(int fd, off_t length);
 int __wrap_ftruncate(int fd, off_t length);
+int __real_open(const char *path, int flags, mode_t mode);
+int __wrap_open(const char *path, int flags, ...);
+ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t n, unsigned flags);
+ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t n, unsigned flags);
 
 /* No leak check: it starts a thread and traces itself, which the filters refuse; the `lazaret`
  * command is checked for leaks. No handlers: PID 1 has none in life. 99 is no exit code of ours. */
@@ -43,19 +50,24 @@ int __wrap_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
     return resource == RLIMIT_AS ? 0 : __real_setrlimit(resource, limit);
 }
 
-/* ---- planted bugs, which tests/e2e/sanitizers_test.py asks for by the name of the policy ---- */
+/* ---- planted bugs, which tests/e2e/sanitizers_test.py asks for by the name of a file ---- */
 
 static char planted[32]; /* "loop-address" of …/planted-loop-address.yaml */
 
-__attribute__((constructor)) static void remember(int argc, char **argv)
+static void remember(const char *path)
 {
     static const char key[] = "/planted-";
+    const char *at = strstr(path, key);
+    if (at != NULL) {
+        at += sizeof(key) - 1;
+        (void)snprintf(planted, sizeof(planted), "%.*s", (int)strcspn(at, "."), at);
+    }
+}
+
+__attribute__((constructor)) static void remember_arguments(int argc, char **argv)
+{
     for (int i = 1; i < argc; i++) {
-        const char *at = strstr(argv[i], key);
-        if (at != NULL) {
-            at += sizeof(key) - 1;
-            (void)snprintf(planted, sizeof(planted), "%.*s", (int)strcspn(at, "."), at);
-        }
+        remember(argv[i]);
     }
 }
 
@@ -94,6 +106,24 @@ int __wrap_ftruncate(int fd, off_t length)
 {
     overflow_at("setup");
     return __real_ftruncate(fd, length);
+}
+
+/* The helper is told nothing by its arguments: the name of a sink's file has to do. */
+int __wrap_open(const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    remember(path);
+    return __real_open(path, flags, mode);
+}
+
+/* lazaret-helper ship, narrowed, when the workload has said something. */
+ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t n, unsigned flags)
+{
+    overflow_at("ship");
+    return __real_splice(from, from_at, to, to_at, n, flags);
 }
 
 /* NOLINTEND(bugprone-reserved-identifier) */

@@ -61,6 +61,7 @@ static const struct line sense_lines[] = {
 };
 
 #define LAZ_SETUP(name, reason)
+#define LAZ_HELPER(name, reason)
 #define LAZ_PID1(name, reason) #name,
 static const char *const pid1_runtime[] = {
 #include "init/instrumented_filter.def"
@@ -70,6 +71,13 @@ static const char *const pid1_runtime[] = {
 #define LAZ_SETUP(name, reason) #name,
 #define LAZ_PID1(name, reason)
 static const char *const setup_runtime[] = {
+#include "init/instrumented_filter.def"
+};
+#undef LAZ_SETUP
+#undef LAZ_HELPER
+#define LAZ_SETUP(name, reason)
+#define LAZ_HELPER(name, reason) #name,
+static const char *const helper_runtime[] = {
 #include "init/instrumented_filter.def"
 };
 
@@ -88,9 +96,9 @@ static const struct subject {
         {"setup", laz_setup_filter, COUNT(laz_setup_filter), setup_lines, COUNT(setup_lines),
                 setup_runtime, COUNT(setup_runtime), false},
         {"ship", laz_ship_filter, COUNT(laz_ship_filter), ship_lines, COUNT(ship_lines),
-                setup_runtime, COUNT(setup_runtime), true},
+                helper_runtime, COUNT(helper_runtime), true},
         {"sense", laz_sense_filter, COUNT(laz_sense_filter), sense_lines, COUNT(sense_lines),
-                setup_runtime, COUNT(setup_runtime), true},
+                helper_runtime, COUNT(helper_runtime), true},
 };
 
 static const struct laz_syscall *call_of(const char *name)

@@ -165,6 +165,64 @@ def named():
         quiet(drive)
 
 
+def request_of(connection, data=b""):
+    """The bytes behind one request, which is read whole."""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536) or _gone()
+    head, body = data.split(b"\r\n\r\n", 1)
+    length = int(re.search(rb"content-length: (\d+)", head).group(1))
+    while len(body) < length:
+        body += connection.recv(65536) or _gone()
+    return body[length:]
+
+
+def _gone():
+    raise ConnectionResetError
+
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@case("a kept connection that breaks under the next request is dialled anew, once, and nobody is told")
+def stale():
+    standin, seen = Standin(tls=False), []
+
+    def script(connection, number):
+        rest = request_of(connection)
+        seen.append(number)
+        connection.sendall(GOOD)
+        if number % 2:
+            while True:
+                rest = request_of(connection, rest)
+                connection.sendall(GOOD)
+        connection.recv(1)
+        peers.reset(connection)
+
+    server = peers.Scripted(script)
+    drive = standin.drive(port=server.port)
+    for number in range(3):
+        drive.feed([record(number)])
+        peers.wait_until(lambda number=number: drive.arrived() == number + 1, "it arrives", lambda: drive.said)
+    drive.end()
+    check_equal((drive.of("down"), seen), ([], [0, 1]), "what was said, and connections")
+
+
+@case("an answer that drips is waited for as long as any other, and no longer")
+def drip():
+    standin = Standin(tls=False)
+
+    def script(connection, _):
+        request_of(connection)
+        for byte in GOOD * 100:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.05)
+
+    server = peers.Scripted(script)
+    drive = standin.drive(port=server.port, answer=500, seconds=2)
+    drive.end([record(0)], code=3)
+    check_equal(drive.of("down")[0], "127.0.0.1: no answer in 500 ms", "why")
+
+
 @case("a record that the service refuses is found among thousands, rejected alone, and the others arrive once")
 def poison():
     standin = Standin()

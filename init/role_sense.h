@@ -127,7 +127,9 @@ struct laz_sense {
     int events;                    /* the pipe for what is found */
     struct laz_sense_state *state; /* mapped */
     bool is_first;                 /* what is there now is what is to stay */
-    int proc;                      /* the folder /proc */
+    bool is_late; /* the workload was there before us: its files and ports are held to be right
+                   */
+    int proc;     /* the folder /proc */
     pid_t init;
     bool sees_programs;   /* of the workload's processes */
     bool sees_sockets;    /* which process has which: for the same user alone */

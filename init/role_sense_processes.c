@@ -99,6 +99,16 @@ static uint32_t helper_of(const struct laz_sense *sense, const struct laz_proces
     return is_one_user(status->uid, HELPER_FIRST, HELPER_LAST) ? status->uid[0] : 0;
 }
 
+/* At the first look there is nobody else; if there is, we are late, and it is the workload. */
+static bool is_inits_own(const struct laz_sense *sense, const struct laz_process_status *status)
+{
+    bool may_be = geteuid() != LAZ_SENSE_UID || status->uid[0] == 0 ||
+            is_one_user(status->uid, HELPER_FIRST, HELPER_LAST);
+    return status->parent == sense->init && may_be &&
+            strncmp(status->name, "lazaret-", strlen("lazaret-")) == 0 &&
+            strcmp(status->name, "lazaret-init") != 0;
+}
+
 /* /proc lists by ascending numbers, so the list is in order. */
 static void add(struct look *look, const struct laz_process_status *status, uint64_t start)
 {
@@ -120,6 +130,9 @@ static void add(struct look *look, const struct laz_process_status *status, uint
     look->parents[after->n] = status->parent;
     look->drifts[after->n] = laz_credentials_compare(status, &look->sense->config);
     look->helper[after->n] = helper_of(look->sense, status);
+    if (look->sense->is_first && is_inits_own(look->sense, status)) {
+        item->flags |= LAZ_SENSE_OURS;
+    }
     after->n++;
 }
 
@@ -299,9 +312,7 @@ static bool is_only_helper(const struct look *look, size_t i)
 
 static bool is_ours(const struct look *look, struct laz_sense_known *known, size_t i)
 {
-    bool is_child = look->parents[i] == look->sense->init;
-    if (known->pid == getpid() || known->pid == look->sense->init ||
-            (look->sense->is_first && is_child)) {
+    if (known->pid == getpid() || known->pid == look->sense->init) {
         known->flags |= LAZ_SENSE_OURS;
     }
     return (known->flags & LAZ_SENSE_OURS) != 0 || is_only_helper(look, i);
@@ -320,7 +331,9 @@ static void judge(struct look *look, size_t i)
     enum ancestry ancestry = ancestry_of(look, known->pid);
     if (ancestry == OF_OUTSIDE) {
         known->flags |= LAZ_SENSE_FOREIGN | LAZ_SENSE_TOLD;
-    } else if (ancestry == OF_INIT && !look->sense->is_first) {
+    } else if (ancestry == OF_INIT && look->sense->is_first) {
+        look->sense->is_late = true;
+    } else if (ancestry == OF_INIT) {
         judge_credentials(look, known, i);
         if (look->sense->sees_programs && !may_become_good(look, known, look->parents[i])) {
             laz_sense_look_at_program(look->sense, known->pid, known, look->now_ns);

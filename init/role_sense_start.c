@@ -55,7 +55,7 @@ static void put_files(const struct laz_sense *sense, struct laz_json *json)
 
 static bool is_degraded(const struct laz_sense *sense)
 {
-    bool is = sense->files.n_unreadable > 0 || sense->files.n_unwatched > 0;
+    bool is = sense->is_late || sense->files.n_unreadable > 0 || sense->files.n_unwatched > 0;
     for (unsigned i = 0; i < LAZ_DETECTOR_COUNT; i++) {
         is = is || sense->why[i][0] != '\0';
     }
@@ -88,6 +88,9 @@ void laz_sense_tell_start(struct laz_sense *sense)
     (void)snprintf(find.obj, sizeof(find.obj), "%s", sense->config.name);
     (void)snprintf(find.act, sizeof(find.act), "%s", is_degraded(sense) ? "degraded" : "started");
     laz_json_u64(&json, "starts", sense->state->starts);
+    if (sense->is_late) {
+        laz_json_bool(&json, "late", true);
+    }
     put_detectors(sense, &json);
     put_files(sense, &json);
     laz_json_u64(&json, "interval_ms", sense->config.interval_ms);

@@ -4,26 +4,14 @@
 It may say what a sense may say and nothing else; it is started again, waited for, or done without, as the policy says;
 and what it says last is in the trail before the trail is closed.
 """
-import shutil
 import time
 
 import fence
 import laz
 import ship_world
 from laz import case, check, check_equal
+from sense_world import programs
 from ship_world import World, until
-
-
-def programs(how):
-    """A folder with init, its real helper for all else, and a sense that behaves so."""
-    folder = fence.scratch() / f"eye-{how}"
-    if not folder.exists():
-        folder.mkdir()
-        for name, target in (("lazaret-init", "lazaret-init"), ("lazaret-setup", "lazaret-setup"), ("lazaret-helper", "real")):
-            shutil.copy(laz.BIN / name, folder / target)
-        shutil.copy(ship_world.program("eye", "eye.c"), folder / "lazaret-helper")
-        (folder / "do").write_text(how + "\n")
-    return folder / "lazaret-init"
 
 
 def world(level="preferred"):
@@ -67,6 +55,7 @@ def forges():
     with here.start("say=up", "term", "exit=3", init=programs("forge")) as run:
         until(lambda: here.records("fim.change"), "what it says behind its forgeries")
         until(lambda: here.records("helper.refused"), "the record of the refusal")
+        until(lambda: here.records("log"), "the workload's first word: from then on it knows what TERM is")
         run.kill(fence.TERM)
         check_equal(str(run.wait()), "exit 3", run.stderr())
     records = here.records()

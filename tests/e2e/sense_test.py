@@ -15,7 +15,7 @@ import fence
 import laz
 import readme
 from laz import LONG, case, check, check_equal
-from sense_world import INTERVAL, SENSE_UID, World
+from sense_world import INTERVAL, SENSE_UID, World, act, programs
 from ship_world import until
 
 # What most containers do not have: CAP_SYS_PTRACE.
@@ -275,7 +275,7 @@ def unreadable():
 
 
 @case("programs: in memory, in /dev/shm, written since the start, deleted; the image's own raise nothing")
-def programs():
+def origins():
     world = World(changes={"syscalls": {"allow": ["memfd_create", "execveat"]}})
     target = world.folder / "dropped"
     gone = world.folder / "gone"
@@ -372,6 +372,32 @@ def killed():
         process.kill()
         process.wait()
     world.judge("ok open single")
+
+
+@case("one that comes when the workload runs already says so, takes nobody for init's own, and sees what comes after it")
+def late():
+    world = World()
+    init = programs("exit")
+    how = init.parent / "do"
+    before = how.read_text()
+    try:
+        for path in (world.orders, world.done):
+            path.write_bytes(b"")
+            path.chmod(0o666)
+        app = [act(), str(world.orders), str(world.done)]
+        with world.start(app=app, init=init, wrapper=("unshare", "-n")):
+            check_equal(world.records("sense.start"), [], "sense, which does not start yet")
+            world.tell("tcp 4443", "sleep")
+            how.write_text("real\n")
+            until(lambda: world.records("sense.start"), "sense.start", 30)
+            (start,) = world.records("sense.start")
+            check_equal((start["act"], start["d"].get("late")), ("degraded", True), "the record")
+            world.tell("tcp 4444")
+            world.await_find("net.listen", 1)
+            world.settle(60)  # whoever is judged wrongly is so after five seconds
+            check_equal([(r["ev"], r["obj"]) for r in world.finds()], [("net.listen", "0.0.0.0:4444/tcp")], "finds")
+    finally:
+        how.write_text(before)
 
 
 @case("what is found last is in the trail before it is closed")

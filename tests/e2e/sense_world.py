@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -33,6 +34,18 @@ def act():
     with open(out / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return str(fence.compile_program("act", ["act.c"], HERE / "sense", out))
+
+
+def programs(how):
+    """A folder with init, its real helper for all else, and a stand-in for sense that behaves so."""
+    folder = fence.scratch() / f"eye-{how}"
+    if not folder.exists():
+        folder.mkdir()
+        for name, target in (("lazaret-init", "lazaret-init"), ("lazaret-setup", "lazaret-setup"), ("lazaret-helper", "real")):
+            shutil.copy(laz.BIN / name, folder / target)
+        shutil.copy(ship_world.program("eye", "eye.c"), folder / "lazaret-helper")
+        (folder / "do").write_text(how + "\n")
+    return folder / "lazaret-init"
 
 
 class World(ship_world.World):

@@ -358,19 +358,14 @@ static void put_file(struct event *event)
     laz_json_object_end(json);
 }
 
-/* "tcp 4444", "tcp/4444": the digits at the end. */
 static void put_listener(struct event *event)
 {
-    char obj[TEXT_MAX];
-    size_t length = strlen(text_of(event, member(event, "obj"), obj));
-    size_t start = length;
-    while (start > 0 && obj[start - 1] >= '0' && obj[start - 1] <= '9') {
-        start--;
-    }
+    const struct laz_json_node *port = laz_json_member(&event->doc, event->d, "port");
+    uint64_t number = 0;
     laz_json_object(&event->json, "src_endpoint");
     laz_json_string(&event->json, "hostname", event->host);
-    if (start < length && length - start <= 5 && (start == 0 || obj[start] != '0')) {
-        laz_json_i64(&event->json, "port", digits(obj + start, length - start));
+    if (number_of(event, port, &number) && number <= UINT16_MAX) {
+        laz_json_u64(&event->json, "port", number);
     }
     laz_json_object_end(&event->json);
 }

@@ -421,8 +421,9 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
     }
     ossec->payload.len = 0;
     ossec->payload.overflow = false;
+    ossec->later.now_ms = now_ms();
     if (laz_ossec_text(&ossec->payload, &ossec->form, record->text, record->length, &ossec->later,
-                now_ms(), &err) != 0) {
+                &err) != 0) {
         return reject_later(ossec, record->ticket);
     }
     int failed = send_payload(ossec, ossec->payload.data, ossec->payload.len);
@@ -577,7 +578,7 @@ int laz_sink_ossec_open(const struct laz_ship_sink *config, const struct laz_sin
     ossec->sent = ossec->offered = means->last_ticket;
     (void)snprintf(ossec->sum, sizeof(ossec->sum), NO_SUM);
     laz_buf_init_heap(&ossec->payload, LAZ_OSSEC_MESSAGE_MAX);
-    laz_buf_init_heap(&ossec->datagram, 2 * LAZ_OSSEC_DATAGRAM_MAX);
+    laz_buf_init_heap(&ossec->datagram, (size_t)2 * LAZ_OSSEC_DATAGRAM_MAX);
     laz_form_init(&ossec->form, LAZ_FORMAT_OSSEC, means->host);
     if (laz_sink_init(&ossec->sink, &ossec_kind, config, means, owner, err) != 0 ||
             prepare(ossec, err) != 0) {

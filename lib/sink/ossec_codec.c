@@ -207,8 +207,8 @@ static int unpack(
     if (padding == 0 || padding > PADDING) {
         return laz_err_set(err, LAZ_E_SINK, 0, "not OSSEC: the key is another, or it is none");
     }
-    z_stream stream = {.next_in = (uint8_t *)(uintptr_t)(bytes + padding),
-            .avail_in = (uInt)(length - padding)};
+    z_stream stream = {
+            .next_in = laz_unconst(bytes + padding), .avail_in = (uInt)(length - padding)};
     stream.next_out = (uint8_t *)memory;
     stream.avail_out = LAZ_OSSEC_MESSAGE_MAX;
     if (inflateInit(&stream) != Z_OK) {

@@ -131,8 +131,8 @@ static bool read_path(const struct record *record, char *ret, size_t size)
 }
 
 /* Both messages, or none. */
-static bool put_change(struct laz_buf *buf, const struct record *record,
-        struct laz_ossec_later *later, uint64_t now_ms)
+static bool put_change(
+        struct laz_buf *buf, const struct record *record, struct laz_ossec_later *later)
 {
     char path[LAZ_OSSEC_CHANGE];
     char before[LAZ_OSSEC_CHANGE];
@@ -149,7 +149,7 @@ static bool put_change(struct laz_buf *buf, const struct record *record,
     if (!put_file(&text, record, "before", path)) {
         return false;
     }
-    later->waiting[slot].due_ms = now_ms + LAZ_OSSEC_LATER_MS;
+    later->waiting[slot].due_ms = later->now_ms + LAZ_OSSEC_LATER_MS;
     later->n++;
     laz_buf_put(buf, text.data, text.len);
     return true;
@@ -158,7 +158,7 @@ static bool put_change(struct laz_buf *buf, const struct record *record,
 /* ---- both, or the line ---- */
 
 int laz_ossec_text(struct laz_buf *buf, const struct laz_form *form, const char *text,
-        size_t length, struct laz_ossec_later *later, uint64_t now_ms, struct laz_err *err)
+        size_t length, struct laz_ossec_later *later, struct laz_err *err)
 {
     bool is_change = is_event(text, length, "fim.change");
     bool is_found = is_event(text, length, "net.listen") || is_event(text, length, "exec.foreign");
@@ -176,7 +176,7 @@ int laz_ossec_text(struct laz_buf *buf, const struct laz_form *form, const char 
             put_found(buf, &record);
             return 0;
         }
-        if (is_read && put_change(buf, &record, later, now_ms)) {
+        if (is_read && put_change(buf, &record, later)) {
             return 0;
         }
     }

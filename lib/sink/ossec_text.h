@@ -16,6 +16,7 @@
 #define LAZ_OSSEC_FILE_MAX  64
 
 struct laz_ossec_later {
+    uint64_t now_ms; /* set it before a record is put */
     size_t first;
     size_t n;
     bool is_ending; /* nobody has time to wait */
@@ -28,8 +29,7 @@ struct laz_ossec_later {
 /* Append the payload of a datagram; the second one of a changed file waits in `later`. LAZ_E_SINK
  * if the text is no record, or one that there is no room for. */
 LAZ_MUST_CHECK int laz_ossec_text(struct laz_buf *buf, const struct laz_form *form,
-        const char *text, size_t length, struct laz_ossec_later *later, uint64_t now_ms,
-        struct laz_err *err);
+        const char *text, size_t length, struct laz_ossec_later *later, struct laz_err *err);
 
 /* The next one that is due, until the next call; its length, 0 if there is none. */
 size_t laz_ossec_later_take(struct laz_ossec_later *later, uint64_t now_ms, const char **ret);

@@ -41,7 +41,7 @@ def samples():
     found = [ossec_rules.line(event, header=False, **more).encode()
              for event, _, _, more in [*ossec_rules.SAMPLES, *ossec_rules.STRANGE]]
     for page in readme.pages():
-        found += [line.encode() for block in readme.blocks(page) if block.kind == "json record"
+        found += [line.encode() for block in readme.blocks(page) if block.kind in ("json record", "json find")
                   for line in block.text.splitlines()]
     return found
 
@@ -91,10 +91,10 @@ def members():
         check_equal(event["activity_id"], acts[act], act)
         check_equal(event["file"], {"name": "a b", "path": "/app/a b", "type_id": 1, "size": 2,
                                     "hashes": [{"algorithm_id": 3, "value": "b" * 64}]}, act)
-    texts = [ossec_rules.line("net.listen", sev=6, obj=obj, exe="/usr/bin/nc", header=False, members={"attack": ["T1571", "T1205"]})
-             for obj in ("tcp 4444", "tcp/8", "udp 65535", "nothing", "tcp 007")]
+    texts = [ossec_rules.line("net.listen", sev=6, obj="[::]:1/tcp", exe="/usr/bin/nc", header=False, members=more)
+             for more in ({"port": 4444}, {"port": 65535}, {"port": 65536}, {"port": "1"}, {})]
     ports = [ocsf_checker.check(line)["src_endpoint"].get("port") for line in rendered("ports", [t.encode() for t in texts])]
-    check_equal(ports, [4444, 8, 65535, None, None], "ports")
+    check_equal(ports, [4444, 65535, None, None, None], "ports")
     text = ossec_rules.line("exec.foreign", sev=6, obj="sh", header=False, members={"attack": ["T1609"]}).encode()
     event = ocsf_checker.check(rendered("attacks", [text])[0])
     check_equal(event["attacks"], [{"technique": {"uid": "T1609"}}], "techniques")

@@ -295,6 +295,22 @@ def stock():
     check_equal(manager.refused, [], "what the manager refused")
 
 
+@case("the reference's own examples of finds go to those queues too")
+def examples():
+    manager, path = manager_and_key("examples")
+    page = laz.ROOT / "docs" / "reference" / "sense.md"
+    found = [line.encode() for block in readme.blocks(page) if block.kind == "json find" for line in block.text.splitlines()]
+    drive = agent(manager, path)
+    drive.end(found)
+    kinds = {"fim.change": b"8:syscheck:", "net.listen": b"9:rootcheck:", "exec.foreign": b"9:rootcheck:"}
+    changed = sum(b'"ev":"fim.change"' in line for line in found)
+    check(changed, "no example of a changed file")
+    peers.wait_until(lambda: len(manager.messages) == len(found) + changed, "all", lambda: f"{manager.messages}")
+    for line, message in zip(found, manager.messages):
+        kind = kinds.get(json.loads(line)["ev"], b"1:lazaret:")
+        check(message.startswith(kind), f"{message!r} is not {kind}")
+
+
 # ---- enrolment ----
 
 

@@ -151,6 +151,9 @@ _Noreturn void laz_sense_fail(struct laz_sense *sense, const struct laz_err *err
 /* Begin a find; then add members of d through *json; then tell. */
 void laz_sense_find(struct laz_find *ret, enum laz_sense_event_id event, struct laz_json *json,
         struct laz_buf *detail);
+/* False if there is no room: then what was found is to be found again, or lost and counted. */
+LAZ_MUST_CHECK bool laz_sense_try(
+        struct laz_sense *sense, struct laz_find *find, struct laz_buf *detail);
 /* It is written by the next flush: by then the state says that it has been found. */
 void laz_sense_tell(struct laz_sense *sense, struct laz_find *find, struct laz_buf *detail);
 /* Write what is due; all of it, if that is the end. */

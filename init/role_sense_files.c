@@ -101,7 +101,7 @@ static struct laz_sense_file *add_file(struct laz_sense *sense, const char *path
 
 /* ---- One file ---- */
 
-static void tell_change(struct laz_sense *sense, const char *path, enum laz_change change,
+static bool tell_change(struct laz_sense *sense, const char *path, enum laz_change change,
         const struct laz_file_facts *before, const struct laz_file_facts *after)
 {
     struct laz_find find;
@@ -111,7 +111,7 @@ static void tell_change(struct laz_sense *sense, const char *path, enum laz_chan
     (void)snprintf(find.obj, sizeof(find.obj), "%s", path);
     (void)snprintf(find.act, sizeof(find.act), "%s", laz_change_name(change));
     laz_file_put(before, after, &json);
-    laz_sense_tell(sense, &find, &detail);
+    return laz_sense_try(sense, &find, &detail);
 }
 
 static void note_unreadable(struct laz_sense *sense, const char *path)
@@ -138,8 +138,10 @@ static void judge_file(struct laz_sense *sense, const char *path, struct laz_sen
         note_unreadable(sense, path);
     }
     enum laz_change change = laz_file_compare(&file->facts, now);
-    if (change != LAZ_CHANGE_NONE && !sense->is_first) {
-        tell_change(sense, path, change, &file->facts, now);
+    if (change != LAZ_CHANGE_NONE && !sense->is_first &&
+            !tell_change(sense, path, change, &file->facts, now)) {
+        sense->files.is_due[i] = 1; /* it stays what it was, and is found again */
+        return;
     }
     file->facts = *now;
 }

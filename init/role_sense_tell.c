@@ -29,18 +29,24 @@ void laz_sense_find(struct laz_find *ret, enum laz_sense_event_id event, struct 
     laz_json_init(json, detail);
 }
 
-void laz_sense_tell(struct laz_sense *sense, struct laz_find *find, struct laz_buf *detail)
+bool laz_sense_try(struct laz_sense *sense, struct laz_find *find, struct laz_buf *detail)
 {
     uint64_t now_ns = laz_sense_now_ns();
+    uint64_t window_ns = sense->config.window_ms * NS_PER_MS;
     if (detail->overflow) { /* half a member is none */
         (void)memcpy(find->detail, "\"cut\":true", sizeof("\"cut\":true"));
     }
-    uint64_t window_ns = sense->config.window_ms * NS_PER_MS;
-    if (!laz_fold_add(&sense->state->fold, find, now_ns, window_ns)) {
-        laz_sense_flush(sense, true); /* so many at once: there is no waiting for those of a look */
-        if (!laz_fold_add(&sense->state->fold, find, now_ns, window_ns)) {
-            sense->state->fold.lost++;
-        }
+    if (laz_fold_add(&sense->state->fold, find, now_ns, window_ns)) {
+        return true;
+    }
+    laz_sense_flush(sense, true); /* so many at once: there is no waiting for those of a look */
+    return laz_fold_add(&sense->state->fold, find, now_ns, window_ns);
+}
+
+void laz_sense_tell(struct laz_sense *sense, struct laz_find *find, struct laz_buf *detail)
+{
+    if (!laz_sense_try(sense, find, detail)) {
+        sense->state->fold.lost++;
     }
 }
 

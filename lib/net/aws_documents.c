@@ -52,7 +52,7 @@ int laz_aws_parse_key(const char *text, size_t length, struct laz_aws_key *ret, 
     struct laz_json_node nodes[NODES];
     const struct laz_json_room room = {.nodes = nodes, .max = NODES, .kind = LAZ_E_SINK};
     struct laz_json_doc doc;
-    char expires[32];
+    char expires[32] = "";
     const struct {
         const char *name;
         char *value;

@@ -21,6 +21,7 @@ import struct
 import sys
 import threading
 import time
+import traceback
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -38,6 +39,7 @@ BATCH_BYTES, BATCH_EVENTS, EVENT_BYTES = 1048576, 10000, 1048576
 HOURS = 3600 * 1000
 SAID = {}  # how often a fault was done
 MADE = []
+REAL = datetime.datetime
 
 
 def control():
@@ -79,7 +81,7 @@ def make_credentials():
     with LOCK:
         MADE.append(seconds)
         access_key = f"ASIA{int(time.time() + seconds):010d}{len(MADE):06d}"
-    expires = datetime.datetime.fromtimestamp(int(access_key[4:14]), datetime.timezone.utc)
+    expires = REAL.fromtimestamp(int(access_key[4:14]), datetime.timezone.utc)
     return {"AccessKeyId": access_key, "SecretAccessKey": secret_of(access_key), "Token": token_of(access_key),
             "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
@@ -89,19 +91,22 @@ def make_credentials():
 
 def signature(headers, names, body, date, access_key):
     """What botocore makes of the same request."""
-    class Then(datetime.datetime):
+    class Then(REAL):
         """The time that the request names."""
 
         @classmethod
         def utcnow(cls):
-            return datetime.datetime.strptime(date, "%Y%m%dT%H%M%SZ")
+            return REAL.strptime(date, "%Y%m%dT%H%M%SZ")
 
     with LOCK:
-        botocore.auth.datetime.datetime = Then
-        signed = {name: headers[name] for name in names if name not in ("host", "x-amz-date")}
-        request = AWSRequest(method="POST", url=f"https://{headers['host']}/", headers=signed, data=body)
-        SigV4Auth(Credentials(access_key, secret_of(access_key)), "logs", REGION).add_auth(request)
-        return request.headers["Authorization"]
+        botocore.auth.datetime.datetime = Then  # of the module that all share
+        try:
+            signed = {name: headers[name] for name in names if name not in ("host", "x-amz-date")}
+            request = AWSRequest(method="POST", url=f"https://{headers['host']}/", headers=signed, data=body)
+            SigV4Auth(Credentials(access_key, secret_of(access_key)), "logs", REGION).add_auth(request)
+            return request.headers["Authorization"]
+        finally:
+            botocore.auth.datetime.datetime = REAL
 
 
 def judge(handler, body):
@@ -125,7 +130,7 @@ def judge(handler, body):
         return 403, violation("InvalidSignatureException")
     if int(access_key[4:14]) <= time.time():
         return 400, "ExpiredTokenException"
-    then = datetime.datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+    then = REAL.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
     if abs(then - time.time() - control().get("clock", 0)) > 300:
         return 403, "InvalidSignatureException"
     return None
@@ -397,7 +402,8 @@ class Server(ThreadingHTTPServer):
         request.close()
 
     def handle_error(self, *_):
-        pass
+        if not isinstance(sys.exc_info()[1], OSError):
+            traceback.print_exc()  # a defect of this file
 
 
 def main():

@@ -22,6 +22,7 @@ ERRORS = ("EPERM", "ENOMEM", "EINTR", "ENOSYS", "EMFILE", "EIO", "EAGAIN")
 CALLS = ("memfd_create", "ftruncate", "socketpair", "clone", "pipe2", "setfsuid", "setfsgid", "fchmod", "fcntl", "dup2",
          "sendmsg", "recvmsg", "openat", "open")
 MARK = "the workload ran"
+FILTERED = "SECCOMP_SET_MODE_FILTER, 0, {len"
 POLICY = """\
 version: 1
 name: inject
@@ -95,6 +96,13 @@ def uses(follow=False):
     return found
 
 
+def was_late(run):
+    """Whether the failure came after init's filter: how often it hears of its helpers before is the machine's doing."""
+    lines = run.traced()
+    filtered = next((i for i, line in enumerate(lines) if FILTERED in line), len(lines))
+    return any("(INJECTED)" in line for line in lines[filtered:]) and str(run.ended) == "signal 31"
+
+
 def plans(found):
     for call in CALLS:
         count = found.get(call, 0)
@@ -112,16 +120,20 @@ def init_fails():
           f"the recording is not what it was: {found}")
     outcomes, wrong = {}, []
     for call, k, name in plans(found):
-        folder, run = start(["-e", f"trace={call}", "-e", f"inject={call}:error={name}:when={k}"], False)
+        folder, run = start(["-e", f"trace={call},seccomp", "-e", f"inject={call}:error={name}:when={k}"], False)
         with run:
             try:
                 verdict = judge(folder, run)
                 outcomes[verdict] = outcomes.get(verdict, 0) + 1
             except laz.Failed as why:
-                wrong.append(f"{call} number {k} {name}: {why}")
+                if was_late(run):
+                    outcomes["late"] = outcomes.get("late", 0) + 1
+                else:
+                    wrong.append(f"{call} number {k} {name}: {why}")
         shutil.rmtree(folder)
     print(f"     {outcomes}", flush=True)
     check(not wrong, f"{len(wrong)} wrong:\n  " + "\n  ".join(wrong[:10]))
+    check(5 * outcomes.get("late", 0) <= sum(outcomes.values()), f"many failures came too late: {outcomes}")
     check(outcomes.get("refused", 0) > 5 and outcomes.get("ran", 0) > 0, f"not both outcomes: {outcomes}")
 
 

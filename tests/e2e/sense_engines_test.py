@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What sense sees of real engines: `runc exec`, `docker exec` and Docker's health command, in an image with nothing in it."""
+import functools
 import json
 import pathlib
 import subprocess
@@ -27,6 +28,11 @@ POLICY = {
     "limits": {"processes": 30000},
 }
 WORDS = ["/lazaret-init", "--policy", "/policy.yaml", "--", "/act", "/orders", "/done"]
+
+
+@functools.cache
+def the_runc():
+    return engines.Runc()
 
 
 def watched_root(name):
@@ -64,7 +70,7 @@ def check_foreign(read, count, what):
 
 @case("runc: each `runc exec` is a find, what the policy allows is none, and a changed program is one too")
 def by_runc():
-    runc = engines.Runc()
+    runc = the_runc()
     root = watched_root("sense-runc")
     words, container = runc.command(root, WORDS)
 
@@ -92,7 +98,7 @@ def by_runc():
 
 @case("runc, a /proc that hides others' processes: ports and files are watched, the rest is unavailable by name")
 def hidden():
-    runc = engines.Runc()
+    runc = the_runc()
     root = watched_root("sense-hidepid")
     over = [{"destination": "/proc", "type": "proc", "source": "proc", "options": ["hidepid=2"]}]
     words, container = runc.command(root, WORDS, mounts=over)

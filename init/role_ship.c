@@ -423,9 +423,7 @@ static _Noreturn void leave(struct laz_ship *ship)
 {
     char memory[64];
     struct laz_buf message;
-    for (size_t i = 0; i < ship->n_feeds; i++) {
-        laz_ship_feed_save(&ship->feeds[i]);
-    }
+    laz_ship_ledger_release(ship);
     laz_buf_init_fixed(&message, memory, sizeof(memory));
     laz_message_begin(&message, LAZ_MESSAGE_FLUSHED);
     laz_message_u32(&message, count_behind(ship));

@@ -135,6 +135,8 @@ struct laz_ship_ledger {
 LAZ_MUST_CHECK int laz_ship_ledger_begin(struct laz_ship *ship, struct laz_err *err);
 /* Make records of all that is there, and append them. */
 void laz_ship_ledger_turn(struct laz_ship *ship);
+/* Of what all sinks have had nothing is kept. */
+void laz_ship_ledger_release(struct laz_ship *ship);
 /* Gap, checkpoint, final record: true once they are in the spool and synced. */
 bool laz_ship_ledger_finish(struct laz_ship *ship);
 

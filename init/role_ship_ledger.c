@@ -91,6 +91,11 @@ static void sync_later(struct laz_ship *ship, bool is_urgent)
     ledger->sync_due = true;
 }
 
+void laz_ship_ledger_release(struct laz_ship *ship)
+{
+    save_cursors(ship, 0);
+}
+
 static void stick(struct laz_ship *ship)
 {
     const struct timeval again = {.tv_usec = AGAIN_US};

@@ -255,6 +255,23 @@ def lines_of(records):
     return b"".join(ship_world.bytes_of(r) for r in records if r["ev"] == "log")
 
 
+@case("after a clean stop that every sink has heard of, the next run finds nothing left, again and again, with and without keys")
+def nothing_left():
+    for changes in ({}, sealed(opens=False), sealed(opens=True)):
+        world = World(changes)
+        sizes = set()
+        for i in range(4):
+            code, errors = world.outcome("lines=300,100", "exit=3")
+            check_equal((code, errors), (3, ""), f"run {i}")
+            sizes.add(len([p for p in world.spool.iterdir() if p.suffix == ".lzs"]))
+        check_equal(world.records("spool.left"), [], f"what was left, {changes}")
+        check_equal(sizes, {1}, f"segments after each run: the one with the chain's last place, {changes}")
+        found = chains(world)
+        for before, after in zip(found, found[1:]):
+            last = before[-1]
+            check_equal(after[0]["d"]["before"], {"chain": last["chain"], "seq": last["seq"], "h": last["h"]}, "before")
+
+
 @case("kill -9 of the container: what no sink had is shipped by the next run, which knows where the last one ended")
 def left_and_shipped():
     world = World(sealed(opens=True), [ship_world.NOWHERE])

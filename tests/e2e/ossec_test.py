@@ -91,6 +91,8 @@ def example_files():
     text = HOW_TO.read_text(encoding="utf-8")
     for name in ("lazaret_decoder.xml", "lazaret_rules.xml", "rsyslog.conf"):
         check(f"examples/ossec/{name}" in text, f"{name} is not named in {HOW_TO.name}")
+    shown = re.search(r"echo '(.*)' \| .*/ossec-logtest", (ossec_rules.FOLDER / "README.md").read_text(encoding="utf-8"))
+    check_equal(ossec_rules.rules().judge(*ossec_rules.decoders().decode(shown.group(1))), (100811, 13), "the line of the README")
     for block in readme.blocks(HOW_TO):
         if block.kind == "xml":
             ET.fromstring(f"<all>{block.text}</all>")

@@ -226,22 +226,15 @@ static bool looks_at_processes(const struct laz_sense *sense)
             laz_sense_is_on(sense, LAZ_DETECTOR_EXECUTABLES);
 }
 
-static uint64_t used_ns(void)
-{
-    struct timespec used = {0};
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
-}
-
 /* At most a part of a processor: a workload of thousands of processes is looked at less often. */
 static void look(struct laz_sense *sense)
 {
-    uint64_t before_ns = used_ns();
+    uint64_t before_ns = laz_sense_used_ns();
     if (looks_at_processes(sense)) {
         laz_sense_look_at_processes(sense);
     }
     laz_sense_look_at_ports(sense);
-    sense->next_look_ns = laz_sense_now_ns() + (used_ns() - before_ns) * LOOK_PART;
+    sense->next_look_ns = laz_sense_now_ns() + (laz_sense_used_ns() - before_ns) * LOOK_PART;
 }
 
 /* ---- the loop ---- */

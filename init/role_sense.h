@@ -142,7 +142,8 @@ struct laz_sense {
     struct laz_sense_files files;
 };
 
-uint64_t laz_sense_now_ns(void); /* CLOCK_BOOTTIME */
+uint64_t laz_sense_now_ns(void);  /* CLOCK_BOOTTIME */
+uint64_t laz_sense_used_ns(void); /* of the processor, so far */
 bool laz_sense_is_on(const struct laz_sense *sense, enum laz_detector detector);
 _Noreturn void laz_sense_fail(struct laz_sense *sense, const struct laz_err *err);
 

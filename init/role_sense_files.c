@@ -283,10 +283,10 @@ static void watch_parent(struct laz_sense *sense, const char *path)
     char parent[LAZ_SENSE_PATH_MAX];
     const char *slash = strrchr(path, '/');
     struct laz_file_facts facts;
-    if (slash == path || !laz_sense_stat(path, &facts) || S_ISDIR(facts.mode)) {
+    if (!laz_sense_stat(path, &facts) || S_ISDIR(facts.mode)) {
         return;
     }
-    (void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
+    (void)snprintf(parent, sizeof(parent), "%.*s", slash == path ? 1 : (int)(slash - path), path);
     watch_folder(sense, parent);
 }
 
@@ -363,7 +363,8 @@ static void take_event(struct laz_sense *sense, const struct inotify_event *even
         sense->files.wants_sweep = true;
         return;
     }
-    int n = snprintf(path, sizeof(path), "%s/%s", folder, event->name);
+    int n = snprintf(
+            path, sizeof(path), "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, event->name);
     if (n > 0 && (size_t)n < sizeof(path) && is_watched(sense, path)) {
         /* What is being created is not whole yet: a link is, but a file may be written now. */
         on_event_of(sense, path, (event->mask & IN_CREATE) == 0, now_ns);
@@ -419,9 +420,9 @@ void laz_sense_look_at_files(struct laz_sense *sense, uint64_t now_ns)
         files->next_rehash_ns = now_ns + sense->config.rehash_ms * NS_PER_MS;
     }
     if (files->wants_sweep || now_ns >= files->next_sweep_ns) {
+        uint64_t before_ns = laz_sense_used_ns();
         sweep(sense);
-        uint64_t took_ns = laz_sense_now_ns() - now_ns;
-        files->next_sweep_ns = now_ns + took_ns * SWEEP_PART;
+        files->next_sweep_ns = now_ns + (laz_sense_used_ns() - before_ns) * SWEEP_PART;
     }
     read_some(sense);
 }

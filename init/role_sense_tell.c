@@ -21,6 +21,13 @@ uint64_t laz_sense_now_ns(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
+uint64_t laz_sense_used_ns(void)
+{
+    struct timespec used = {0};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * UINT64_C(1000000000) + (uint64_t)used.tv_nsec;
+}
+
 void laz_sense_find(struct laz_find *ret, enum laz_sense_event_id event, struct laz_json *json,
         struct laz_buf *detail)
 {

@@ -24,7 +24,7 @@ POLICY = {
     "spool": {"dir": "/run/lazaret/spool", "max": "8MiB", "segment": "1MiB"},
     "sinks": [{"name": "ids", "type": "file", "path": IDS, "classes": ["ids"]},
               {"name": "audit", "type": "file", "path": AUDIT, "classes": ["audit"], "required": True}],
-    "sense": {"interval": "100ms", "foreign": {"allow": ["checked"]}, "files": {"watch": ["/act", "/policy.yaml"]}},
+    "sense": {"interval": "100ms", "window": "1s", "foreign": {"allow": ["checked"]}, "files": {"watch": ["/act", "/policy.yaml"]}},
     "limits": {"processes": 30000},
 }
 WORDS = ["/lazaret-init", "--policy", "/policy.yaml", "--", "/act", "/orders", "/done"]

@@ -114,6 +114,15 @@ static void on_launcher(
     }
 }
 
+/* Whoever was to be started is not known, and never will be: without a channel, it ends. */
+static void forget_order(struct laz_helper *helper)
+{
+    if (helper->is_starting) {
+        helper->is_starting = false;
+        laz_fd_close(&helper->chan);
+    }
+}
+
 static void read_launcher(struct laz_helpers *helpers, uint64_t now_ns)
 {
     uint8_t memory[SAID_MAX];
@@ -129,6 +138,8 @@ static void read_launcher(struct laz_helpers *helpers, uint64_t now_ns)
         on_launcher(helpers, &message, now_ns);
     } else if (got != LAZ_CHAN_NOTHING) {
         laz_fd_close(&helpers->launcher_chan); /* who runs may run on; nobody is started again */
+        forget_order(&helpers->ship);
+        forget_order(&helpers->sense);
         if (helpers->ship.pid == 0) {
             laz_helper_lose(&helpers->ship, LAUNCH_ENDED);
         }

@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/json_read.h"
 #include "core/record.h"
 #include "init/role_ship.h"
 #include "sense/events.h"
+
+#define JSON_NODES 512 /* a record of 4096 bytes with lists has fewer */
 
 static bool make_event(struct laz_ship *ship, const char *line, size_t length)
 {
@@ -29,21 +32,31 @@ static bool make_event(struct laz_ship *ship, const char *line, size_t length)
     return true;
 }
 
-/* Taken over, sense still does not speak for init; and what is no record is nobody's. */
-static bool may_say(const struct laz_ship_stream *stream, const char *line, size_t length)
+/* A record whose name sense may use, and whose form leaves no two ways to read it: one object
+ * without a key twice, `d` its last member, no byte that is no text. Taken over, sense still does
+ * not speak for init. */
+static bool is_senses(const char *line, size_t length)
 {
     static const char start[] = "{\"lz\":1,\"ev\":\"";
     const size_t skip = sizeof(start) - 1;
-    if (!laz_trail_is_unchained((struct laz_span){.at = line, .length = length})) {
+    struct laz_json_node nodes[JSON_NODES];
+    const struct laz_json_room room = {.nodes = nodes, .max = JSON_NODES, .kind = LAZ_E_SENSE};
+    struct laz_json_doc doc;
+    struct laz_err ignored = {0};
+    if (length >= LAZ_RECORD_MAX || length <= skip || memcmp(line, start, skip) != 0 ||
+            memchr(line, 0x7f, length) != NULL ||
+            laz_json_read(line, length, &room, &doc, &ignored) < 0) {
         return false;
     }
-    if (stream->id == LAZ_STREAM_EVENTS) {
-        return true;
-    }
-    const char *end = length > skip && memcmp(line, start, skip) == 0
-            ? memchr(line + skip, '"', length - skip)
-            : NULL;
-    return end != NULL && laz_sense_event_find(line + skip, (size_t)(end - line) - skip) != NULL;
+    const char *end = memchr(line + skip, '"', length - skip);
+    const struct laz_json_node *d = laz_json_member(&doc, laz_json_root(&doc), "d");
+    return end != NULL && d != NULL && laz_json_next(&doc, laz_json_root(&doc), d) == NULL &&
+            laz_sense_event_find(line + skip, (size_t)(end - line) - skip) != NULL;
+}
+
+static bool may_say(const struct laz_ship_stream *stream, const char *line, size_t length)
+{
+    return stream->id == LAZ_STREAM_EVENTS || is_senses(line, length);
 }
 
 void laz_ship_events_make(struct laz_ship *ship, enum laz_stream id)
@@ -54,10 +67,11 @@ void laz_ship_events_make(struct laz_ship *ship, enum laz_stream id)
     while (length > 0 && ship->ledger.batch.len < LAZ_SHIP_BATCH) {
         const char *feed = memchr(window, '\n', length);
         size_t line = feed == NULL ? length : (size_t)(feed - window);
-        if (feed == NULL && line < LAZ_RECORD_MAX) {
-            break;
+        bool is_cut = feed == NULL && line < LAZ_RECORD_MAX;
+        if (is_cut && stream->until != LAZ_LINES_END) {
+            break; /* the rest may come */
         }
-        if (!may_say(stream, window, line)) {
+        if (is_cut || !may_say(stream, window, line)) {
             ship->ledger.refused++; /* and the loop says so, when it is back */
         } else if (!make_event(ship, window, line)) {
             break;

@@ -60,11 +60,26 @@ def forges():
         check_equal(str(run.wait()), "exit 3", run.stderr())
     records = here.records()
     refused = [(r["obj"], r["act"], r["sev"], r["d"]) for r in records if r["ev"] == "helper.refused"]
-    check_equal(sum(r[3]["count"] for r in refused), 5, f"lines that were dropped: {refused}")
+    check_equal(sum(r[3]["count"] for r in refused), 12, f"lines that were dropped: {refused}")
     check(all(r[:3] == ("sense", "dropped", 8) for r in refused), f"{refused}")
     check_equal([(r["obj"], r["d"]["exit"]) for r in records if r["ev"] == "init.stop"], [("stop-request", 3)], "init's end")
     check_equal([r["ev"] for r in records if r["ev"] in ("chain.final", "net.listening")], ["chain.final"], "forged")
+    check_equal(seen(records), ["tcp/1", "farewell"], "what it may say")
+    check(b"\033" not in here.bytes() and b"\177" not in here.bytes(), "a control byte in the trail")
     check_equal(here.stream(), b"up\n", "the workload's own words")
+    here.judge("ok closed single")
+
+
+@case("half a line of it does not keep the trail from being closed")
+def cut():
+    here = world()
+    with here.start("say=up", "term", "exit=3", init=programs("cut")) as run:
+        until(lambda: seen(here.records()), "its first word")
+        run.kill(fence.TERM)
+        began = time.monotonic()
+        check_equal(str(run.wait()), "exit 3", run.stderr())
+        check(time.monotonic() - began < 1.5, f"the end took {time.monotonic() - began:.2f} s")
+    check_equal([r["d"]["count"] for r in here.records("helper.refused")], [1], "what was dropped")
     here.judge("ok closed single")
 
 
@@ -132,6 +147,24 @@ def orphaned():
         if code == 105:
             check_equal([r["obj"] for r in here.records("init.stop")], ["sense-lost"], "why it ended")
         here.judge("ok closed single")
+
+
+@case("launch dies while it is to start a sense: the end waits for nobody")
+def launch_dies():
+    here = world()
+    with here.start("say=up", "term", "exit=3", init=programs("quiet")) as run:
+        until(lambda: seen(here.records()), "its first word")
+        launch = here.pid("launch")
+        run.kill(fence.STOP, launch)
+        run.kill(fence.KILL, next(p for p in run.children() if fence.comm(p) == "lazaret-helper"))
+        time.sleep(0.4)  # another one is asked for after a tenth of a second
+        run.kill(fence.KILL, launch)
+        until(lambda: [r for r in here.records("helper.exit") if r["obj"] == "launch"], "the end of launch")
+        run.kill(fence.TERM)
+        began = time.monotonic()
+        check_equal(str(run.wait()), "exit 3", run.stderr())
+        check(time.monotonic() - began < 1.5, f"the end took {time.monotonic() - began:.2f} s")
+    here.judge("ok closed single")
 
 
 if __name__ == "__main__":

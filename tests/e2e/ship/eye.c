@@ -51,13 +51,34 @@ static int receive(int *ret_fd)
 /* As lib/core/record.h has them. */
 static void say(int events, const char *ev, const char *obj)
 {
-    char line[512];
+    static char line[8192];
     int n = snprintf(line, sizeof line,
             "{\"lz\":1,\"ev\":\"%s\",\"sev\":6,\"seq\":0,\"task\":\"\",\"ctr\":\"\",\"pid\":7,"
             "\"exe\":\"\","
             "\"obj\":\"%s\",\"act\":\"seen\",\"ts\":\"2026-11-22T12:00:00.000000Z\",\"d\":{}}\n",
             ev, obj);
     (void)!write(events, line, (size_t)n);
+}
+
+/* A record of its own with something behind its `d`. */
+static void twist(int events, const char *more)
+{
+    char line[512];
+    int n = snprintf(line, sizeof line,
+            "{\"lz\":1,\"ev\":\"net.listen\",\"sev\":6,\"seq\":0,\"task\":\"\",\"ctr\":\"\","
+            "\"pid\":7,"
+            "\"exe\":\"\",\"obj\":\"twisted\",\"act\":\"seen\",\"ts\":\"2026-11-22T12:00:00."
+            "000000Z\","
+            "\"d\":{}%s}\n",
+            more);
+    (void)!write(events, line, (size_t)n);
+}
+
+static const char *long_name(void)
+{
+    static char name[5000];
+    memset(name, 'n', sizeof name - 1);
+    return name;
 }
 
 static _Noreturn void watch(const char *how)
@@ -84,6 +105,14 @@ static _Noreturn void watch(const char *how)
         say(events, "log", "stdout");
         say(events, "net.listening", "x");
         (void)!write(events, "no record\n", 10);
+        twist(events,
+                ",\"ev\":\"init.stop\",\"d\":{}"); /* whoever reads keeps the last of a name */
+        twist(events, ",\"chain\":\"00\",\"h\":{}");
+        twist(events, ",\"d\":{}");
+        say(events, "net.listen", "\033[2J");
+        say(events, "net.listen", "\177");
+        say(events, "net.listen", "\xff");
+        say(events, "net.listen", long_name());
         say(events, "fim.change", "/behind");
     }
     if (strcmp(how, "shout") == 0) { /* as fast as it is read, and faster */
@@ -94,6 +123,9 @@ static _Noreturn void watch(const char *how)
     while (receive(&fd) >= 0) {
     }
     say(events, "net.listen", "farewell");
+    if (strcmp(how, "cut") == 0) {
+        (void)!write(events, "{\"lz\":1", 7);
+    }
     if (strcmp(how, "stay") == 0) {
         for (;;) {
             (void)pause();

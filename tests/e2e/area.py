@@ -18,7 +18,8 @@ import time
 
 import laz
 
-PREFIX = "lazaret-e2e-"  # of everything that outlives a process: folders, control groups
+# Of everything that outlives a process: folders, control groups. Pids mean something in their namespace alone.
+PREFIX = f"lazaret-e2e-{os.stat('/proc/self/ns/pid').st_ino}-"
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

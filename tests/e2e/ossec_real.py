@@ -128,7 +128,7 @@ def relay():
                      ("claims-api.internal", "client.test"), ("0640", "0644")):
         text = text.replace(old, str(new))
     write(folder / "conf", f'global(workDirectory="{folder}")\n{text}')
-    peers.start_rsyslogd(folder, [2515])
+    peers.start_rsyslogd(folder, [2514, 2515])
     daemons = [program("analysisd"), program("logcollector")]
     peers.wait_until(lambda: "Analyzing file" in own_log(), "the log collector reads", own_log)
     time.sleep(3)

@@ -105,26 +105,31 @@ def line_of(text):
     return HEAD + text
 
 
-@case("through the receiver of the example to its file: the line that OSSEC decodes, nothing around it, long ones without members")
+@case("through the receiver of the example to its file: the line that OSSEC decodes, nothing around it, long ones without members; and the trail beside it, uncut")
 def relay():
     folder, pki = area.folder("relay"), peers.pki()
-    port, = peers.free_ports(1)
+    port, whole = peers.free_ports(2)
     text = (laz.ROOT / "examples" / "ossec" / "rsyslog.conf").read_text(encoding="utf-8")
     for old, new in (("/etc/rsyslog.d/tls/ca.pem", pki / "ca.pem"), ("/etc/rsyslog.d/tls/collector.pem", pki / "server.pem"),
                      ("/etc/rsyslog.d/tls/collector.key", pki / "server.key"), ("/var/log/lazaret", folder),
-                     ("claims-api.internal", "client.test"), ('"2515"', f'"{port}"')):
+                     ("claims-api.internal", "client.test"), ('"2515"', f'"{port}"'), ('"2514"', f'"{whole}"')):
         check(old in text, f"no {old} in the configuration")
         text = text.replace(old, str(new))
     (folder / "conf").write_text(f'global(workDirectory="{folder}")\n{text}')
-    rsyslog = peers.start_rsyslogd(folder, [port])
+    rsyslog = peers.start_rsyslogd(folder, [port, whole])
     drive = Drive(type="relp", format="ossec", host="127.0.0.1", port=port, **peers.client())
     room = LONGEST - len(HEAD) - len(record(0, ""))
     lines = [record(0), record(1, "x" * room), record(2, "x" * (room + 1)), record(3, "x" * 100000), record(4, "%%n\\\\ \\u001b <13>")]
     drive.end(lines)
     check_equal(drive.of("settled"), ["5"], "what was settled")
     check_equal(drive.of("rejected"), [], "what was rejected")
+    evidence = [record(0), record(1, "x" * ((1 << 20) - 2000)), record(2)]
+    Drive(type="relp", host="127.0.0.1", port=whole, **peers.client()).end(evidence)
     rsyslog.terminate()
     rsyslog.wait(20)
+    check((folder / "trail.jsonl").read_bytes() == b"".join(line + b"\n" for line in evidence), "the trail beside it")
+    complaints = [line for line in (folder / "said").read_text(errors="replace").splitlines() if re.search("more than once|already|smaller", line)]
+    check_equal(complaints, [], "what rsyslogd says of the file")
     got = (folder / "ossec.log").read_bytes().split(b"\n")
     check_equal(got.pop(), b"", "the end of the file")
     check_equal(len(got), 5, "lines")

@@ -61,28 +61,32 @@ def relp():
     check_equal(complaints, [], "complaints of rsyslog")
 
 
-@case("the receiver of the how-to takes the longest record, refuses a stranger, and writes what verify reads")
+@case("the receiver of the how-to, with its certificates, takes the longest record, refuses a stranger, writes what verify reads")
 def how_to():
     page = laz.ROOT / "docs" / "how-to" / "rsyslog.md"
-    folder, pki = area.folder("how-to"), peers.pki()
+    folder = area.folder("how-to")
     port, = peers.free_ports(1)
     text = readme.block("rsyslog", page)
-    for old, new in (("/etc/rsyslog.d/tls/ca.pem", pki / "ca.pem"), ("/etc/rsyslog.d/tls/collector.pem", pki / "server.pem"),
-                     ("/etc/rsyslog.d/tls/collector.key", pki / "server.key"), ("/var/log/lazaret", folder),
-                     ("claims-api.internal", "client.test"), ('"2514"', f'"{port}"')):
+    made = area.run(["sh", "-eu", "-c", readme.block("sh", page)], cwd=folder)
+    check_equal(made.code, 0, made.err)
+    check_equal({oct((folder / f"{name}.key").stat().st_mode & 0o777) for name in ("ca", "collector", "client")}, {"0o600"}, "keys")
+    keys = {"ca": folder / "ca.pem", "cert": folder / "client.pem", "key": folder / "client.key", "peer": "collector.internal"}
+    for old, new in (("/etc/rsyslog.d/tls", folder), ("/var/log/lazaret", folder), ('"2514"', f'"{port}"')):
         check(old in text, f"no {old} in the configuration")
         text = text.replace(old, str(new))
     (folder / "conf").write_text(f'global(workDirectory="{folder}")\n{text}')
     rsyslog = peers.start_rsyslogd(folder, [port])
-    drive = Drive(type="relp", host="127.0.0.1", port=port, **peers.client())
+    drive = Drive(type="relp", host="127.0.0.1", port=port, **keys)
     lines = [record(0), record(1, "x" * ((1 << 20) - 2000)), record(2)]
     drive.end(lines)
     settled(drive, 3)
-    stranger = Drive(type="relp", host="127.0.0.1", port=port, seconds=1, **peers.client("stranger"))
-    stranger.end([record(3)], code=3)
+    nobody = {**keys, "cert": folder / "collector.pem", "key": folder / "collector.key"}  # of this CA, but another's name
+    for stranger in (nobody, {**peers.client("stranger"), "ca": folder / "ca.pem", "peer": "collector.internal"}):
+        Drive(type="relp", host="127.0.0.1", port=port, seconds=1, **stranger).end([record(3)], code=3)
     rsyslog.terminate()
     rsyslog.wait(20)
     check((folder / "trail.jsonl").read_bytes() == b"".join(line + b"\n" for line in lines), "the file of the how-to")
+    check_equal(oct((folder / "trail.jsonl").stat().st_mode & 0o777), "0o640", "who may read it")
 
 
 @case("the longest record, the shortest, and one at each power of two arrive whole")

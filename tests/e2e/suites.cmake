@@ -14,6 +14,7 @@
 # - "round and round": the words are musl's.
 # - inject: the calls of the loader and of the runtime are left out by the suite itself.
 laz_e2e(attack ALONE TIMEOUT 900 INSTRUMENTED sample)
+laz_e2e(auditor)
 laz_e2e(cli INSTRUMENTED sample BUT "written, flushed, renamed" "every option of")
 laz_e2e(cli_doctor INSTRUMENTED sample NO_LEAK_CHECK BUT "no /proc or too few descriptors")
 laz_e2e(cloudwatch INSTRUMENTED sample)

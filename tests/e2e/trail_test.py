@@ -617,31 +617,6 @@ def running():
     check_equal(both("open, anchored", trail[:7], [place(trail[9])], running=True)["ok"], False, "open, anchored")
 
 
-@case("openssl says the same of hashes and signatures, by the auditor's script")
-def by_openssl():
-    script = laz.ROOT / "examples" / "auditor" / "check-signatures.sh"
-    trail = records("event a.b x\ncheckpoint\nlog y\nevent a.b \"\\\\é\ncheckpoint\nfinal 0\n")
-    signed = [i for i, r in enumerate(trail) if "sig" in r["d"]]
-    check_equal(len(signed), 4, "signatures")
-    path = FOLDER / "by-openssl"
-
-    def asked(data):
-        path.write_bytes(data)
-        done = subprocess.run([script, path], capture_output=True, text=True, timeout=60, check=False)
-        return done.returncode, done.stdout
-
-    code, out = asked(forge.encode(trail))
-    check_equal((code, out.count("ok: "), "4 signatures, 0 of them bad" in out), (0, 4, True), out)
-    for i in signed:
-        for name, value in (("sig", "00" * 64), ("pk", "11" * 32), ("epoch", 77)):
-            changed = copy.deepcopy(trail)
-            if name in changed[i]["d"]:
-                changed[i]["d"][name] = value
-                code, out = asked(forge.encode(changed))
-                check_equal((code, "BAD" in out), (1, True), f"{name} of {trail[i]['ev']}: {out}")
-    check_equal(asked(b"words\n")[0], 2, "what is no trail")
-
-
 @case("a folder and several files are one trail")
 def folder():
     trail = records(CLOSED)

@@ -133,17 +133,26 @@ static void check_watch(struct laz_merge *merge)
     }
 }
 
-/* More is watched than was meant: no harm, but a mistake. */
+/* More is watched than was meant: no harm, but a mistake. Or less: nothing is left of what somebody
+ * named. */
 static void warn_of_except(struct laz_merge *merge, struct laz_node *list)
 {
     const struct laz_sensing *sensing = &merge->policy->sensing;
     for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
             node = laz_check_item(list, node)) {
         bool is_below = false;
+        const char *gone = NULL;
         for (size_t k = 0; k < sensing->watch.n; k++) {
-            is_below = is_below || laz_path_is_at_or_below(node->text, sensing->watch.items[k]);
+            const char *watched = sensing->watch.items[k];
+            is_below = is_below || laz_path_is_at_or_below(node->text, watched);
+            gone = laz_path_is_at_or_below(watched, node->text) ? watched : gone;
         }
-        if (!is_below) {
+        if (gone != NULL) {
+            struct laz_quoted quoted;
+            laz_report_warning(merge->report, node,
+                    "excepts all of %s, which \"sense.files.watch\" names: it is not watched",
+                    laz_quote(&quoted, gone, strlen(gone)));
+        } else if (!is_below) {
             laz_report_warning(merge->report, node,
                     "excepts nothing: it is below nothing of \"sense.files.watch\"");
         }

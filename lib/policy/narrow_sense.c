@@ -85,7 +85,8 @@ static bool adds_text(const struct comparison *comparison, const char *key,
     return false;
 }
 
-/* What the child does not want to hear of, of what the parent watches. */
+/* What the child does not want to hear of, of what the parent watches: a part of it, or all, by a
+ * folder above. */
 static bool adds_exception(const struct comparison *comparison)
 {
     const struct laz_sensing *child = &comparison->child->sensing;
@@ -94,7 +95,8 @@ static bool adds_exception(const struct comparison *comparison)
         bool was_watched = false;
         for (size_t k = 0; k < parent->watch.n; k++) {
             was_watched = was_watched ||
-                    laz_path_is_at_or_below(child->except.items[i], parent->watch.items[k]);
+                    laz_path_is_at_or_below(child->except.items[i], parent->watch.items[k]) ||
+                    laz_path_is_at_or_below(parent->watch.items[k], child->except.items[i]);
         }
         for (size_t k = 0; k < parent->except.n; k++) {
             was_watched = was_watched &&

@@ -2,6 +2,7 @@
  *
  * sense: its defaults, what several files come to, and what the helper is told of it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "loading.h"
@@ -74,6 +75,40 @@ Test(policy_sense, adds_lists_up_and_replaces_single_values)
     cr_assert_eq(config->n_ports, 1);
     cr_expect(config->interval_ms == 500 && config->rehash_ms == 10000);
     unload(&loaded);
+}
+
+/* What an exception leaves of what is watched, in the words of the warning. */
+Test(policy_sense, warns_of_exceptions_that_take_nothing_or_everything)
+{
+    static const struct {
+        const char *except;
+        const char *warning; /* "": none */
+    } rows[] = {{"/app/cache", ""}, {"/data/cache", ""},
+            {"/opt", "excepts nothing: it is below nothing of \"sense.files.watch\""},
+            {"/ap", "excepts nothing: it is below nothing of \"sense.files.watch\""},
+            {"/app",
+                    "excepts all of \"/app\", which \"sense.files.watch\" names: it is not "
+                    "watched"},
+            {"/etc",
+                    "excepts all of \"/etc/ssl\", which \"sense.files.watch\" names: it is not "
+                    "watched"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text),
+                "%ssense: {files: {watch: [/app, /etc/ssl, /data], except: [%s]}}\n", with_sink,
+                rows[i].except);
+        struct loaded loaded = load_text(text);
+        cr_assert_eq(loaded.result, 0, "%s", loaded.err.message);
+        const char *warning = "";
+        for (size_t k = 0; k < loaded.diagnostics->n; k++) {
+            const char *message = loaded.diagnostics->items[k].message;
+            warning = strstr(message, "except") != NULL ? message : warning;
+        }
+        cr_expect(strstr(warning, rows[i].warning) != NULL &&
+                        (*warning == '\0') == (rows[i].warning[0] == '\0'),
+                "%s: %s", rows[i].except, warning);
+        unload(&loaded);
+    }
 }
 
 /* ---- What the helper is told ---- */

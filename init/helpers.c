@@ -12,6 +12,7 @@
 #include "init/launcher.h"
 
 #define NS_PER_MS    UINT64_C(1000000)
+#define HELPERS      2  /* that launch starts */
 #define SAID_MAX     64 /* bytes of a STARTED */
 #define LAUNCH_ENDED "the process that starts helpers has ended"
 
@@ -262,7 +263,7 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
                 .role = LAZ_ROLE_LAUNCH, .is_lost = true, .why = &launcher_ended};
         return true;
     }
-    if (laz_helpers_are_starting(helpers)) {
+    for (unsigned i = 0; i < HELPERS && laz_helpers_are_starting(helpers); i++) {
         read_launcher(helpers, now_ns); /* it may have ended before we knew its number */
     }
     return ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||

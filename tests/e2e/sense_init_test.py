@@ -26,7 +26,7 @@ def seen(records):
 def farewell():
     here = world()
     with here.start("say=up", "term", "exit=3", init=programs("quiet")) as run:
-        until(lambda: seen(here.records()), "its first word")
+        until(lambda: seen(here.records()) and here.said() == 3, "first words")
         run.kill(fence.TERM)
         began = time.monotonic()
         check_equal(str(run.wait()), "exit 3", run.stderr())
@@ -40,7 +40,7 @@ def farewell():
 def stays():
     here = world()
     with here.start("say=up", "term", "exit=3", init=programs("stay")) as run:
-        until(lambda: seen(here.records()), "its first word")
+        until(lambda: seen(here.records()) and here.said() == 3, "first words")
         run.kill(fence.TERM)
         began = time.monotonic()
         check_equal(str(run.wait()), "exit 3", run.stderr())
@@ -74,7 +74,7 @@ def forges():
 def cut():
     here = world()
     with here.start("say=up", "term", "exit=3", init=programs("cut")) as run:
-        until(lambda: seen(here.records()), "its first word")
+        until(lambda: seen(here.records()) and here.said() == 3, "first words")
         run.kill(fence.TERM)
         began = time.monotonic()
         check_equal(str(run.wait()), "exit 3", run.stderr())
@@ -99,7 +99,7 @@ def shouts():
 def preferred():
     here = world()
     with here.start("say=up", "term", "exit=3", init=programs("exit")) as run:
-        until(lambda: len(here.records("helper.exit")) >= 4, "four tries")
+        until(lambda: len(here.records("helper.exit")) >= 4 and here.said() == 3, "four tries")
         run.kill(fence.TERM)
         check_equal(str(run.wait()), "exit 3", run.stderr())
     start, = here.records("init.start")
@@ -132,7 +132,7 @@ def orphaned():
     for level, code in (("preferred", 3), ("required", 105)):
         here = world(level)
         with here.start("say=up", "term", "exit=3", init=programs("quiet")) as run:
-            until(lambda here=here: seen(here.records()), "its first word")
+            until(lambda here=here: seen(here.records()) and here.said() == 3, "first words")
             run.kill(fence.KILL, here.pid("launch"))
             until(lambda here=here: [r for r in here.records("helper.exit") if r["obj"] == "launch"], "the end of launch")
             eye = next(p for p in run.children() if fence.comm(p) == "lazaret-helper")
@@ -153,7 +153,7 @@ def orphaned():
 def launch_dies():
     here = world()
     with here.start("say=up", "term", "exit=3", init=programs("quiet")) as run:
-        until(lambda: seen(here.records()), "its first word")
+        until(lambda: seen(here.records()) and here.said() == 3, "first words")
         launch = here.pid("launch")
         run.kill(fence.STOP, launch)
         run.kill(fence.KILL, next(p for p in run.children() if fence.comm(p) == "lazaret-helper"))

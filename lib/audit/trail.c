@@ -312,7 +312,7 @@ bool laz_trail_is_unchained(struct laz_span record)
     struct laz_trail_reader reader = {.at = record.at, .end = record.at + record.length};
     struct laz_trail_line line = {.kind = LAZ_TRAIL_EVENT};
     return read_head(&reader, &line) && line.kind != LAZ_TRAIL_LOG &&
-            read_tail(&reader, &line.members);
+            !has_to_be_signed(line.kind) && read_tail(&reader, &line.members);
 }
 
 bool laz_trail_parse(struct laz_span record, struct laz_trail_line *ret)

@@ -188,7 +188,7 @@ def read_line(line):
     if not match or int(match["seq"]) > U64_MAX or abs(int(match["pid"])) > PID_MAX:
         return "malformed"
     if match["chain"] is None:
-        return "unchained"
+        return "malformed" if match["ev"].decode() in SIGNED else "unchained"
     if match["ev"].decode() in SIGNED and not SIGNATURE.search(line):
         return "malformed"
     return Record(line, match)

@@ -32,11 +32,13 @@
 /* ---- What outlives a sense that is killed ---- */
 
 enum laz_sense_known_flag {
-    LAZ_SENSE_OURS = 1,    /* init's own: launch, ship, sense */
-    LAZ_SENSE_FOREIGN = 2, /* from outside, or a child of such a one */
-    LAZ_SENSE_TOLD = 4,    /* as a foreign one, or there before us */
-    LAZ_SENSE_GOOD = 8,    /* was seen confined as it should be */
-    LAZ_SENSE_HIDDEN = 16, /* that its program cannot be seen has been said */
+    LAZ_SENSE_OURS = 1,       /* init's own: launch, ship, sense */
+    LAZ_SENSE_FOREIGN = 2,    /* from outside, or a child of such a one */
+    LAZ_SENSE_TOLD = 4,       /* as a foreign one, or there before us */
+    LAZ_SENSE_GOOD = 8,       /* was seen confined as it should be */
+    LAZ_SENSE_HIDDEN = 16,    /* that its program cannot be seen has been said */
+    LAZ_SENSE_STRAY = 32,     /* whose descendant it is could not be seen at the last look */
+    LAZ_SENSE_ILLEGIBLE = 64, /* that its status cannot be read has been said */
 };
 
 struct laz_sense_known {

@@ -17,13 +17,14 @@
 #include "init/role_sense.h"
 #include "sense/credentials.h"
 
-#define TEXT_MAX 8192 /* bytes of a status; with all groups it is less than half of that */
+#define TEXT_MAX 2048 /* bytes of a stat, and of a piece of a status */
 /* A child of init's that is on its way to what it will be: root at first, and not confined. */
 #define PATIENCE_NS UINT64_C(5000000000)
 #define HELPER_FIRST                                                                               \
     65311 /* users that are init's helpers' and, by the policy, never the workload's */
 #define HELPER_LAST 65315
 #define ANCESTORS   64 /* beyond which nobody looks */
+#define NO_PARENT   (-1)
 
 /* One look. */
 struct look {
@@ -31,9 +32,10 @@ struct look {
     const struct laz_sense_processes *before;
     struct laz_sense_processes *after;
     uint64_t now_ns;
-    pid_t parents[LAZ_SENSE_PROCESSES_MAX];   /* of after->items */
-    uint32_t drifts[LAZ_SENSE_PROCESSES_MAX]; /* likewise */
-    uint32_t helper[LAZ_SENSE_PROCESSES_MAX]; /* which of init's it seems to be; 0: none */
+    pid_t parents[LAZ_SENSE_PROCESSES_MAX];     /* of after->items */
+    uint32_t drifts[LAZ_SENSE_PROCESSES_MAX];   /* likewise */
+    uint32_t helper[LAZ_SENSE_PROCESSES_MAX];   /* which of init's it seems to be; 0: none */
+    bool is_illegible[LAZ_SENSE_PROCESSES_MAX]; /* it is there, and nobody knows what it is */
 };
 
 /* ---- Reading ---- */
@@ -52,11 +54,32 @@ static size_t read_text(int proc, pid_t pid, const char *file, char *memory, siz
     return n < 0 ? 0 : length;
 }
 
-static bool read_status(int proc, pid_t pid, struct laz_process_status *ret)
+enum status {
+    STATUS_NONE, /* it is gone, or will be when its parent looks */
+    STATUS_READ,
+    STATUS_ILLEGIBLE,
+};
+
+static enum status read_status(int proc, pid_t pid, struct laz_process_status *ret)
 {
-    char text[TEXT_MAX];
-    size_t length = read_text(proc, pid, "status", text, sizeof(text));
-    return laz_status_parse(text, length, ret) && ret->pid == pid && !ret->is_zombie;
+    char path[48];
+    char piece[TEXT_MAX];
+    struct laz_status_text text;
+    (void)snprintf(path, sizeof(path), "%d/status", (int)pid);
+    laz_cleanup_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : 1;
+    text.length = text.line = 0;
+    while (n > 0) {
+        n = read(fd, piece, sizeof(piece));
+        laz_status_add(&text, piece, n > 0 ? (size_t)n : 0);
+    }
+    if (n < 0 && (errno == ENOENT || errno == ESRCH)) {
+        return STATUS_NONE;
+    }
+    if (n < 0 || !laz_status_parse(text.bytes, text.length, ret) || ret->pid != pid) {
+        return STATUS_ILLEGIBLE;
+    }
+    return ret->is_zombie ? STATUS_NONE : STATUS_READ;
 }
 
 static bool read_start(int proc, pid_t pid, uint64_t *ret)
@@ -110,7 +133,8 @@ static bool is_inits_own(const struct laz_sense *sense, const struct laz_process
 }
 
 /* /proc lists by ascending numbers, so the list is in order. */
-static void add(struct look *look, const struct laz_process_status *status, uint64_t start)
+static void add(struct look *look, const struct laz_process_status *status, uint64_t start,
+        bool is_illegible)
 {
     struct laz_sense_processes *after = look->after;
     if (after->n == LAZ_SENSE_PROCESSES_MAX ||
@@ -128,7 +152,9 @@ static void add(struct look *look, const struct laz_process_status *status, uint
                 .pid = status->pid, .start = start, .first_ns = look->now_ns};
     }
     look->parents[after->n] = status->parent;
-    look->drifts[after->n] = laz_credentials_compare(status, &look->sense->config);
+    look->is_illegible[after->n] = is_illegible;
+    look->drifts[after->n] =
+            is_illegible ? 0 : laz_credentials_compare(status, &look->sense->config);
     look->helper[after->n] = helper_of(look->sense, status);
     if (look->sense->is_first && is_inits_own(look->sense, status)) {
         item->flags |= LAZ_SENSE_OURS;
@@ -148,42 +174,62 @@ static void read_all(struct look *look)
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         uint64_t number = 0;
         uint64_t start = 0;
+        if (!laz_parse_u64(entry->d_name, strlen(entry->d_name), INT32_MAX, &number) ||
+                !read_start(sense->proc, (pid_t)number, &start)) {
+            continue;
+        }
         struct laz_process_status status;
-        if (laz_parse_u64(entry->d_name, strlen(entry->d_name), INT32_MAX, &number) &&
-                read_start(sense->proc, (pid_t)number, &start) &&
-                read_status(sense->proc, (pid_t)number, &status)) {
-            add(look, &status, start);
+        enum status how = read_status(sense->proc, (pid_t)number, &status);
+        if (how == STATUS_ILLEGIBLE) {
+            status = (struct laz_process_status){.pid = (pid_t)number, .parent = NO_PARENT};
+        }
+        if (how != STATUS_NONE) {
+            add(look, &status, start, how == STATUS_ILLEGIBLE);
         }
     }
     (void)closedir(folder);
 }
 
-static pid_t parent_of(const struct look *look, pid_t pid)
-{
-    const struct laz_sense_known *known = find_pid(look->after, pid);
-    return known == NULL ? -1 : look->parents[known - look->after->items];
-}
-
 enum ancestry {
-    OF_NOBODY,
+    OF_NOBODY, /* of another container's, where the PID namespace is shared */
     OF_INIT,
     OF_OUTSIDE,
+    OF_WHOM, /* a parent is not in the list, or there are too many */
 };
 
 /* Whose descendant is it? What was found to be foreign stays so when its parent is gone. */
 static enum ancestry ancestry_of(const struct look *look, pid_t pid)
 {
-    for (unsigned i = 0; i < ANCESTORS && pid > 0; i++) {
+    for (unsigned i = 0; i < ANCESTORS; i++) {
         const struct laz_sense_known *known = find_pid(look->after, pid);
         if (pid == look->sense->init) {
             return OF_INIT;
         }
-        if (known != NULL && (known->flags & LAZ_SENSE_FOREIGN) != 0) {
+        if (pid == 0) {
+            return OF_NOBODY;
+        }
+        if (known == NULL) {
+            return OF_WHOM;
+        }
+        if ((known->flags & LAZ_SENSE_FOREIGN) != 0) {
             return OF_OUTSIDE;
         }
-        pid = parent_of(look, pid);
+        pid = look->parents[known - look->after->items];
     }
-    return OF_NOBODY;
+    return OF_WHOM;
+}
+
+/* A parent may end between two lines of one look; at the next one there is another. */
+static enum ancestry judge_ancestry(const struct look *look, struct laz_sense_known *known)
+{
+    enum ancestry ancestry = ancestry_of(look, known->pid);
+    bool was_stray = (known->flags & LAZ_SENSE_STRAY) != 0;
+    known->flags &= ~(uint32_t)LAZ_SENSE_STRAY;
+    if (ancestry == OF_WHOM) {
+        known->flags |= LAZ_SENSE_STRAY;
+        return was_stray ? OF_INIT : OF_NOBODY;
+    }
+    return ancestry;
 }
 
 /* ---- Finds ---- */
@@ -242,7 +288,7 @@ static void judge_foreign(struct look *look, struct laz_sense_known *known)
     }
     if ((known->flags & LAZ_SENSE_TOLD) != 0 ||
             !laz_sense_is_on(look->sense, LAZ_DETECTOR_FOREIGN) ||
-            !read_status(look->sense->proc, known->pid, &status)) {
+            read_status(look->sense->proc, known->pid, &status) != STATUS_READ) {
         return;
     }
     if (is_stage(&status) && known->first_ns == look->now_ns) {
@@ -272,6 +318,24 @@ static void tell_drift(struct look *look, const struct laz_process_status *statu
     laz_sense_tell(look->sense, &find, &detail);
 }
 
+/* The kernel shows it, and not what it is: that is no reason to be silent about it. */
+static void judge_illegible(struct look *look, struct laz_sense_known *known)
+{
+    struct laz_find find;
+    struct laz_json json;
+    struct laz_buf detail;
+    if ((known->flags & LAZ_SENSE_ILLEGIBLE) != 0 || look->sense->is_first ||
+            !laz_sense_is_on(look->sense, LAZ_DETECTOR_CREDENTIALS)) {
+        return;
+    }
+    known->flags |= LAZ_SENSE_ILLEGIBLE;
+    laz_sense_find(&find, LAZ_SENSE_EVENT_CRED_CHANGE, &json, &detail);
+    find.pid = known->pid;
+    (void)snprintf(find.obj, sizeof(find.obj), "status");
+    (void)snprintf(find.act, sizeof(find.act), "unreadable");
+    laz_sense_tell(look->sense, &find, &detail);
+}
+
 /* Init's own child that is not yet what it will be: `launch` has just made it. */
 static bool may_become_good(
         const struct look *look, const struct laz_sense_known *known, pid_t parent)
@@ -288,7 +352,7 @@ static void judge_credentials(struct look *look, struct laz_sense_known *known, 
     known->drifts &= drifts; /* what has gone and comes again is said again */
     if (drifts == known->drifts || !laz_sense_is_on(look->sense, LAZ_DETECTOR_CREDENTIALS) ||
             may_become_good(look, known, look->parents[i]) ||
-            !read_status(look->sense->proc, known->pid, &status)) {
+            read_status(look->sense->proc, known->pid, &status) != STATUS_READ) {
         return;
     }
     drifts = laz_credentials_compare(&status, &look->sense->config);
@@ -324,11 +388,15 @@ static void judge(struct look *look, size_t i)
     if (known->pid == 1 || is_ours(look, known, i)) {
         return;
     }
+    if (look->is_illegible[i]) {
+        judge_illegible(look, known);
+        return;
+    }
     if (look->parents[i] == 0) {
         judge_foreign(look, known);
         return;
     }
-    enum ancestry ancestry = ancestry_of(look, known->pid);
+    enum ancestry ancestry = judge_ancestry(look, known);
     if (ancestry == OF_OUTSIDE) {
         known->flags |= LAZ_SENSE_FOREIGN | LAZ_SENSE_TOLD;
     } else if (ancestry == OF_INIT && look->sense->is_first) {

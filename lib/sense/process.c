@@ -204,6 +204,16 @@ static bool read_line(enum line line, struct text value, struct laz_process_stat
     return true;
 }
 
+void laz_status_add(struct laz_status_text *text, const char *piece, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        text->line = piece[i] == '\n' ? 0 : text->line + 1;
+        if (text->line <= LAZ_STATUS_LINE_MAX && text->length < sizeof(text->bytes)) {
+            text->bytes[text->length++] = piece[i];
+        }
+    }
+}
+
 bool laz_status_parse(const char *text, size_t length, struct laz_process_status *ret)
 {
     struct laz_process_status status = {.no_new_privs = -1, .seccomp = -1};

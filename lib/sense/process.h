@@ -15,6 +15,19 @@
 #define LAZ_PROCESS_NAME_MAX   64 /* 15 characters, each of which may be escaped by the kernel */
 #define LAZ_PROCESS_GROUPS_MAX 64
 
+#define LAZ_STATUS_BYTES    8192
+#define LAZ_STATUS_LINE_MAX 1024 /* room for more groups than are kept */
+
+/* The text of a status, of which a line that is longer is cut: a process may have 65536 groups. */
+struct laz_status_text {
+    size_t length;
+    size_t line; /* bytes of the last one so far */
+    char bytes[LAZ_STATUS_BYTES];
+};
+
+/* One more piece of it, as it is read. */
+void laz_status_add(struct laz_status_text *text, const char *piece, size_t length);
+
 /* /proc/PID/status. */
 struct laz_process_status {
     char name[LAZ_PROCESS_NAME_MAX]; /* as the kernel escapes it; its owner chose it */

@@ -96,6 +96,20 @@ def foreign():
     world.judge("ok open single")
 
 
+@case("a process with thousands of groups is found as any other is")
+def groups():
+    world = World()
+    many = [4_000_000_000 + i for i in range(2000)]
+    with world.watch():
+        process = world.exec_foreign("sleep", "60", extra_groups=many)
+        (record,) = world.await_find("exec.foreign", 1)
+        check_equal(record["d"]["uid"], 0, "the record")
+        groups_line = pathlib.Path(f"/proc/{process.pid}/status").read_text().split("Groups:")[1]
+        check_equal(len(groups_line.split("\n")[0].split()), 2000, "its groups")
+        process.kill()
+        process.wait()
+
+
 @case("whoever is put in and stays a second is found within that second, whenever that is, with the default interval")
 def in_time():
     n = 1000 if LONG else 12

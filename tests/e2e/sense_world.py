@@ -104,7 +104,7 @@ class World(ship_world.World):
         seen = [(r["ev"], r["obj"], r["act"]) for r in self.finds() if r["ev"] not in but]
         check_equal(seen, [], "found although nothing was done")
 
-    def exec_foreign(self, *command):
+    def exec_foreign(self, *command, **rest):
         """A process put into the container from outside, as `docker exec` does it."""
         return subprocess.Popen(["nsenter", "-t", str(self.run.pid), "-p", "-m", *command], stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **rest)

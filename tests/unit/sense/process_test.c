@@ -152,6 +152,42 @@ Test(sense_status, refuses_every_truncation_before_that)
     cr_assert(laz_status_parse(good, needed, &status));
 }
 
+/* However many groups there are, what stands behind them is read. */
+Test(sense_status, is_not_cut_off_by_groups)
+{
+    static const unsigned counts[] = {0, 64, 65, 700, 2000, 65536};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        struct laz_status_text text = {0};
+        struct laz_process_status status;
+        const char *groups = strstr(good, "10 20 ");
+        laz_status_add(&text, good, (size_t)(groups - good));
+        for (unsigned k = 0; k < counts[i]; k++) {
+            laz_status_add(&text, "4000000000 ", 11);
+        }
+        laz_status_add(&text, groups + 6, strlen(groups + 6));
+        cr_assert(laz_status_parse(text.bytes, text.length, &status), "%u groups", counts[i]);
+        cr_expect_eq(status.seccomp, 2);
+        cr_expect_eq(status.cap_eff, 4);
+        cr_expect_eq(status.n_groups > LAZ_PROCESS_GROUPS_MAX, counts[i] > LAZ_PROCESS_GROUPS_MAX);
+        for (unsigned k = 0; k < status.n_groups && k < LAZ_PROCESS_GROUPS_MAX; k++) {
+            cr_expect_eq(status.groups[k], 4000000000U);
+        }
+    }
+}
+
+/* Nothing is written beyond the end, and what does not fit is refused, not half believed. */
+Test(sense_status, of_endless_lines_has_an_end)
+{
+    struct laz_status_text text = {0};
+    struct laz_process_status status;
+    for (unsigned i = 0; i < 3 * LAZ_STATUS_BYTES; i++) {
+        laz_status_add(&text, "x:\n", 3);
+    }
+    cr_expect_eq(text.length, LAZ_STATUS_BYTES);
+    laz_status_add(&text, good, strlen(good));
+    cr_expect(!laz_status_parse(text.bytes, text.length, &status));
+}
+
 /* ---- stat ---- */
 
 #define FIELDS_4_TO_21 "1 42 42 0 -1 4194560 95 0 0 0 0 0 0 0 20 0 1 0"

@@ -13,6 +13,7 @@
 #include "audit/spool.h"
 #include "init/role_ship_cloud.h"
 #include "init/role_ship_meter.h"
+#include "init/role_ship_reject.h"
 #include "init/ship_state.h"
 #include "log/lines.h"
 #include "net/aws_credentials.h"
@@ -179,6 +180,7 @@ struct laz_feed {
     struct laz_anchor anchor;
     bool has_anchor;
     uint64_t rejected;
+    struct laz_rejects rejects;
     int fd;
     int folder;               /* of a file sink's file */
     struct laz_tls_files tls; /* until the sink is open */

@@ -24,6 +24,7 @@ struct label {
     bool is_log;
     bool is_gap;
     bool is_ids;
+    bool is_reject;
     int severity;
 };
 
@@ -48,6 +49,7 @@ static void read_label(const struct laz_packed_item *item, struct label *ret)
     size_t n = (size_t)(quote - ev);
     ret->is_log = n == 3 && memcmp(ev, "log", 3) == 0;
     ret->is_gap = n == 9 && memcmp(ev, "chain.gap", 9) == 0;
+    ret->is_reject = n == 11 && memcmp(ev, "sink.reject", 11) == 0;
     for (size_t i = 0; i < sizeof(ids_events) / sizeof(ids_events[0]); i++) {
         size_t prefix = strlen(ids_events[i]);
         ret->is_ids = ret->is_ids || (n > prefix && memcmp(ev, ids_events[i], prefix) == 0);
@@ -212,6 +214,15 @@ static void note_place(struct laz_feed *feed, const char *line, size_t length)
     }
 }
 
+/* Does it tell of what this very sink has rejected? */
+static bool is_own_reject(const struct laz_feed *feed, const struct next *next)
+{
+    char obj[LAZ_SHIP_WORD_MAX];
+    int n = snprintf(obj, sizeof(obj), "\"obj\":\"%s\"", feed->config->name);
+    return next->label.is_reject && n > 0 && (size_t)n < sizeof(obj) &&
+            memmem(next->line, next->length, obj, (size_t)n) != NULL;
+}
+
 /* Offer the rest of the block. False if the sink wants no more for now. */
 static bool offer_block(struct laz_feed *feed)
 {
@@ -231,6 +242,9 @@ static bool offer_block(struct laz_feed *feed)
             }
             feed->ticket++;
             current(feed)->n++;
+            if (is_own_reject(feed, &next)) {
+                laz_ship_rejects_offered(feed, feed->ticket);
+            }
             if (!next.label.is_log) {
                 note_place(feed, next.line, next.length);
             }
@@ -323,10 +337,7 @@ static void on_wants(void *context, uint64_t ticket)
 
 static void on_rejected(void *context, uint64_t ticket, const char *why)
 {
-    struct laz_feed *feed = context;
-    (void)ticket;
-    feed->rejected++;
-    tell_trouble(feed, "sink.reject", 7, "rejected", why);
+    laz_ship_rejects_add(context, ticket, why);
 }
 
 static void on_down(void *context, const char *why)
@@ -420,7 +431,7 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
     if (feed->config->type == LAZ_SINK_OSSEC) {
         laz_fd_close(&feed->fd);
     }
-    return result;
+    return result == 0 ? laz_ship_rejects_open(feed, err) : -1;
 }
 
 void laz_ship_feed_begin(struct laz_feed *feed)

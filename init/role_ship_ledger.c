@@ -468,6 +468,7 @@ bool laz_ship_ledger_finish(struct laz_ship *ship)
         ship->streams[i].until = LAZ_LINES_END;
     }
     tell_unpassed(ship);
+    laz_ship_rejects_tell(ship);
     laz_ship_ledger_turn(ship);
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         if (ledger->is_stuck || ship->streams[i].framed < ship->streams[i].taken) {

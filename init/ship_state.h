@@ -49,7 +49,8 @@ struct laz_ship_state {
     uint64_t cursors[LAZ_SHIP_CURSORS];  /* of each sink: segment, offset; 0: not yet */
     uint64_t start_at; /* where in the spool the record of the start is: segment, offset; 0: not yet
                         */
-    uint64_t passed[LAZ_STREAM_COUNT]; /* bytes that were passed through */
+    uint64_t passed[LAZ_STREAM_COUNT];   /* bytes that were passed through */
+    uint64_t rejected[LAZ_SHIP_CURSORS]; /* records of each sink, that no record has told yet */
 };
 
 _Static_assert(sizeof(struct laz_ship_state) <= LAZ_SHIP_STATE_SIZE, "the state fits its file");

@@ -18,7 +18,7 @@ import sinks_peers as peers
 import trail_judge
 from cloudwatch_world import CANARY, GROUP, REGION, Standin
 from laz import case, check, check_equal
-from ship_world import World, numbered, recovery_key, until
+from ship_world import World, check_rejects, numbered, recovery_key, until
 
 SECRET = "HUSHworkloadsecret"
 
@@ -52,6 +52,20 @@ def whole():
         standin.check_rules()
         names = {(event["group"], event["stream"]) for event in standin.events()}
         check(len(names) == 1 and next(iter(names))[1].startswith("ship/"), f"group and stream: {names}")
+
+
+@case("a service that rejects everything: that is told in few records, which count all that it rejected")
+def rejections():
+    standin = Standin(**{"token": "CANARYauthorization", "too-new": 1 << 20})
+    world = World()
+    world.sinks = [world.file_sink(), sink(standin)]
+    with world.start("lines=150,100,1,50", "term", "exit=3", ready=False, env=environment(standin)) as run:
+        until(lambda: world.said() == 150 * 101, lambda: f"lines: {run.describe()} {run.stderr()}")
+        time.sleep(1)
+        run.kill(signal.SIGTERM)
+        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+    check_equal(standin.events(), [], "what is stored")
+    check_rejects(world, "cloud", 2)
 
 
 @case("kill -9 of ship and of the service, credentials that end and faults of all kinds: delivered and gaps are produced")

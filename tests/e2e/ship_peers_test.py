@@ -3,6 +3,7 @@
 what is between: what was said has arrived or is counted in a gap, to the byte, and what came twice is what a break had
 left open: a window of records, or, where the whole container was killed, what had arrived since the cursors were saved.
 """
+import collections
 import time
 
 import fence
@@ -11,8 +12,8 @@ import laz
 import sinks_peers as peers
 import trail_judge
 from laz import case, check, check_equal
-from ship_world import World, numbered, sealed, text_of, until
-from sinks_peers import Proxy, Rsyslog
+from ship_world import World, check_rejects, numbered, sealed, text_of, until
+from sinks_peers import Proxy, RelpSession, Rsyslog, Scripted
 
 KILLS = 100 if laz.LONG else 6
 CUTS = 200 if laz.LONG else 5
@@ -56,6 +57,31 @@ def check_repeats(data, breaks):
 
 def arrived(rsyslog):
     return rsyslog.records.stat().st_size if rsyslog.records.exists() else 0
+
+
+def refuse_all(seen, connection):
+    session = RelpSession(connection)
+    session.open()
+    while True:
+        number, _, data = session.frame()
+        seen[data] += 1
+        session.answer(number, b"500 no")
+
+
+@case("a receiver that refuses everything: its refusals are told in few records, which count them all")
+def refusals():
+    seen = collections.Counter()
+    receiver = Scripted(lambda connection, _: refuse_all(seen, connection))
+    world = World()
+    world.sinks = [world.file_sink(), sink(receiver.port, tls=False)]
+    with world.start("lines=150,100,1,50", "term", "exit=3") as run:
+        until(lambda: world.records("sink.reject"), "refusals", 20)
+        until(lambda: len(seen) > 150 and min(seen.values()) == 4, lambda: f"four tries of each: {seen.values()}", 20)
+        time.sleep(0.3)
+        run.kill(fence.TERM)
+        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+    receiver.close()
+    check_rejects(world, "collector", 3)
 
 
 @case("rsyslogd is killed, and comes back, again and again: every line of the workload is there, in order")

@@ -204,6 +204,18 @@ class World:
         return b"".join(bytes_of(r) for r in records if r["obj"] == stream)
 
 
+def check_rejects(world, sink, most):
+    """Where a sink rejects everything: few records say so, and their counts are what it has rejected until the last."""
+    records = world.records()
+    said = [i for i, r in enumerate(records) if r["ev"] == "sink.reject" and r["obj"] == sink]
+    before_stop = next(i for i, r in enumerate(records) if r["ev"] == "stop.request")
+    check(2 <= len(said) <= most, f"{len(said)} records say so, {most} at most: at once, each 10 seconds, and at the end")
+    check(before_stop <= sum(records[i]["d"]["count"] for i in said) <= said[-1],
+          f"{[records[i]['d'] for i in said]}: {before_stop} records before the stop, {said[-1]} before the last that says so")
+    check(said[-1] > before_stop > 100, f"{before_stop} records before the stop")
+    check_equal(records[-1]["ev"], "chain.final", "the last record")
+
+
 @functools.cache
 def recovery_key():
     """(private, public), of X25519."""

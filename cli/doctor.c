@@ -18,6 +18,9 @@
 #include "filter/filter.h"
 
 #define NAME_WIDTH 27 /* columns of "unknown " and the name */
+#define NOT_LOOKED_AT                                                                              \
+    "Not looked at: lazaret-helper, keys and certificates, the spool's and the sinks' folders, "   \
+    "whether sinks can be reached"
 
 struct degradation {
     const char *name;
@@ -97,7 +100,7 @@ static bool has_paths(const struct laz_image *image, int abi, struct laz_doctor_
     return false;
 }
 
-static void put_degradations(laz_degraded degraded, struct laz_doctor_line *line)
+static void put_degradations(laz_degraded degraded, bool has_sinks, struct laz_doctor_line *line)
 {
     struct laz_buf text;
     laz_buf_init_fixed(&text, line->seen, sizeof(line->seen));
@@ -107,6 +110,12 @@ static void put_degradations(laz_degraded degraded, struct laz_doctor_line *line
             laz_buf_printf(&text, "%s %s", strchr(line->seen, ':') == NULL ? "; degraded:" : ",",
                     degradations[i].name);
         }
+    }
+    if (has_sinks) {
+        line->means = degraded == 0
+                ? "everything that it asks of the kernel is enforced. " NOT_LOOKED_AT
+                : "init.start names the same degradations. " NOT_LOOKED_AT;
+        return;
     }
     line->means = degraded == 0 ? "everything that it asks for is enforced"
                                 : "init.start names the same degradations";
@@ -129,7 +138,7 @@ static void ask_policy(struct laz_doctor *doctor, const struct laz_policy *polic
         return;
     }
     if (has_paths(&image, decided.landlock_abi, line)) {
-        put_degradations(decided.degraded, line);
+        put_degradations(decided.degraded, policy->shipping.config.n_sinks > 0, line);
     }
 }
 

@@ -29,6 +29,7 @@ struct pieces {
     char **items;
     uint64_t skipped; /* links and folders inside a folder */
     bool is_running;
+    bool has_segment; /* a segment of a spool, which is no trail */
     struct laz_verify *verify;
     struct laz_digest_key *digest_key; /* NULL: not given */
     struct laz_digests digests;
@@ -100,6 +101,7 @@ static int add_file(struct pieces *pieces, int fd, const char *path, struct laz_
     if (read_piece(fd, piece, (size_t)status.st_size, &length) < 0) {
         return refused(path, err);
     }
+    pieces->has_segment = pieces->has_segment || (length >= 4 && memcmp(piece, "LZSP", 4) == 0);
     while (pieces->is_running && length > 0 && piece[length - 1] != '\n') {
         length--; /* a line that is being written */
     }
@@ -449,7 +451,10 @@ static int report(const struct pieces *pieces, bool fine)
     }
     if (laz_verify_count(verify) == 0) {
         laz_buf_str(&buf,
-                lines.rendered > 0
+                pieces->has_segment
+                        ? "there is no record of any chain: this looks like a spool; lazaret spool "
+                          "read --key FILE DIR | lazaret verify - judges what is in it\n"
+                        : lines.rendered > 0
                         ? "there is no record of any chain: these are events of OCSF, which "
                           "Lazaret made of records; the trail is where a sink of format "
                           "\"native\" writes\n"

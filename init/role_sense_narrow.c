@@ -63,8 +63,8 @@ int laz_sense_take_user(struct laz_sense *sense, struct laz_err *err)
     if (wants && !sense->sees_programs) {
         (void)snprintf(sense->why[LAZ_DETECTOR_EXECUTABLES],
                 sizeof(sense->why[LAZ_DETECTOR_EXECUTABLES]),
-                "the workload is user %u and this is user %u%s: give the container "
-                "CAP_SYS_PTRACE, or start it as the workload's user",
+                "the workload is user %u and this is user %u%s: to see its programs "
+                "takes CAP_SYS_PTRACE, which no container should be given for this alone",
                 config->uid, geteuid(),
                 config->keep_capabilities != 0 ? ", without its capabilities" : "");
     }

@@ -157,14 +157,27 @@ static void check_scalar(struct laz_report *report, struct laz_node *node)
     }
 }
 
+/* "required, preferred, disabled or ", where a word may stand for the mapping. */
+static const char *name_words(struct laz_quoted *ret, enum laz_field_id id)
+{
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, ret->text, sizeof(ret->text));
+    ret->text[0] = '\0';
+    for (const struct laz_word *word = laz_field_at(id)->words; word != NULL && word->word != NULL;
+            word++) {
+        laz_buf_printf(&buf, "%s%s", word->word, word[1].word == NULL ? " or " : ", ");
+    }
+    return buf.overflow ? "" : ret->text;
+}
+
 static bool check_mapping(struct laz_report *report, struct laz_node *node)
 {
     if (node->kind != LAZ_NODE_MAPPING) {
-        const struct laz_word *words = laz_field_at(node->field)->words;
+        struct laz_quoted words;
         struct laz_quoted keys;
-        laz_report_node(report, LAZ_E_POLICY_INVALID, node, "must be a mapping%s%s, not %s%s",
-                words != NULL ? ", or a word such as " : "", words != NULL ? words->word : "",
-                kind_name(node), is_dictionary(node) ? "" : name_keys(&keys, node->field));
+        laz_report_node(report, LAZ_E_POLICY_INVALID, node, "must be %sa mapping, not %s%s",
+                name_words(&words, node->field), kind_name(node),
+                is_dictionary(node) ? "" : name_keys(&keys, node->field));
         return false;
     }
     if (is_dictionary(node)) {

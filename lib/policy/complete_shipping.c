@@ -30,7 +30,8 @@ static void report_unused(struct laz_merge *merge)
             struct laz_node *node = document_at(merge, i)->at[unused[k]];
             if (node != NULL && !node->is_bad) {
                 laz_report_key(merge->report, LAZ_E_POLICY_INVALID, node,
-                        "no sink takes it: name one under \"sinks\"");
+                        "no sink takes it: name one%s under \"sinks\"",
+                        unused[k] == LAZ_FIELD_SENSE ? " that takes class \"ids\"" : "");
             }
         }
     }

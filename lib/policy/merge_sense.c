@@ -9,6 +9,9 @@
 
 #include "policy/merge.h"
 
+static const char own_files[] = "watched by \"sense.files.watch\": what Lazaret writes there would "
+                                "be told as changed: name it under \"sense.files.except\"";
+
 /* ---- One document more ---- */
 
 static bool has_port(const struct laz_sense_config *config, struct laz_sense_port wanted)
@@ -113,9 +116,64 @@ static void check_sink(struct laz_merge *merge)
     }
 }
 
-/* Files there are not kept: the kernel makes them when they are read. */
-static void check_watch(struct laz_merge *merge)
+/* Nothing of sense is more severe than its table in lib/sense/events.def says. */
+static void warn_of_severity(struct laz_merge *merge)
 {
+    const struct laz_ship_config *config = &merge->policy->shipping.config;
+    struct laz_node *first = NULL;
+    for (uint32_t i = 0; i < config->n_sinks; i++) {
+        const struct laz_ship_sink *sink = &config->sinks[i];
+        if ((sink->classes >> LAZ_SHIP_CLASS_IDS & 1) == 0) {
+            continue;
+        }
+        if (sink->min_severity <= LAZ_SENSE_SEVERITY_MAX) {
+            return;
+        }
+        first = first == NULL ? laz_check_child(merge->sinks[i], LAZ_FIELD_SINK_MIN_SEVERITY)
+                              : first;
+    }
+    if (first != NULL) {
+        laz_report_warning(merge->report, first,
+                "nothing that \"sense\" finds is above %d: no sink of class \"ids\" would get any "
+                "of it",
+                LAZ_SENSE_SEVERITY_MAX);
+    }
+}
+
+static bool is_watched(const struct laz_sensing *sensing, const char *path)
+{
+    bool is = false;
+    for (size_t i = 0; i < sensing->watch.n; i++) {
+        is = is || laz_path_is_at_or_below(path, sensing->watch.items[i]);
+    }
+    for (size_t i = 0; i < sensing->except.n; i++) {
+        is = is && !laz_path_is_at_or_below(path, sensing->except.items[i]);
+    }
+    return is;
+}
+
+/* Each record would be a change of a file, and make another record. */
+static void warn_of_own_files(struct laz_merge *merge)
+{
+    const struct laz_sensing *sensing = &merge->policy->sensing;
+    const struct laz_shipping *shipping = &merge->policy->shipping;
+    const struct laz_node *spool = merge->said[LAZ_FIELD_SPOOL_DIR];
+    if (spool != NULL && is_watched(sensing, shipping->spool_dir)) {
+        laz_report_warning(merge->report, spool, "%s", own_files);
+    }
+    for (uint32_t i = 0; i < shipping->config.n_sinks; i++) {
+        const struct laz_ship_sink *sink = &shipping->config.sinks[i];
+        const struct laz_node *path = laz_check_child(merge->sinks[i], LAZ_FIELD_SINK_PATH);
+        if (sink->type == LAZ_SINK_FILE && path != NULL && is_watched(sensing, sink->path)) {
+            laz_report_warning(merge->report, path, "%s", own_files);
+        }
+    }
+}
+
+/* Files there are not kept: the kernel makes them when they are read. */
+static bool check_watch(struct laz_merge *merge)
+{
+    bool is_right = true;
     static const char *const made_up[] = {"/proc", "/sys", "/dev"};
     const struct laz_string_list *watch = &merge->policy->sensing.watch;
     for (size_t i = 0; i < watch->n; i++) {
@@ -124,6 +182,7 @@ static void check_watch(struct laz_merge *merge)
             is_made_up = is_made_up || laz_path_is_at_or_below(watch->items[i], made_up[k]);
         }
         if (is_made_up) {
+            is_right = false;
             struct laz_quoted quoted;
             laz_report_at(merge->report, LAZ_E_POLICY_INVALID, watch->pos[i],
                     "sense.files.watch: %s has files that the kernel makes up: name folders of "
@@ -131,6 +190,7 @@ static void check_watch(struct laz_merge *merge)
                     laz_quote(&quoted, watch->items[i], strlen(watch->items[i])));
         }
     }
+    return is_right;
 }
 
 /* More is watched than was meant: no harm, but a mistake. Or less: nothing is left of what somebody
@@ -199,7 +259,10 @@ void laz_complete_sense(struct laz_merge *merge)
         return;
     }
     check_sink(merge);
-    check_watch(merge);
+    warn_of_severity(merge);
+    if (check_watch(merge)) {
+        warn_of_own_files(merge);
+    }
     check_except(merge);
     check_required(merge);
     check_length(merge);

@@ -14,12 +14,13 @@
 #include "core/buf.h"
 #include "policy/vocabulary.h"
 
-#define LAZ_SENSE_MAX         12288 /* bytes of the section: one message to the helper */
-#define LAZ_SENSE_FOREIGN_MAX 32    /* names of processes that may come from outside */
-#define LAZ_SENSE_PORTS_MAX   256
-#define LAZ_SENSE_WATCH_MAX   64
-#define LAZ_SENSE_GROUPS_MAX  64
-#define LAZ_SENSE_COMM_MAX    15 /* characters of a process's name that the kernel keeps */
+#define LAZ_SENSE_MAX          12288 /* bytes of the section: one message to the helper */
+#define LAZ_SENSE_FOREIGN_MAX  32    /* names of processes that may come from outside */
+#define LAZ_SENSE_PORTS_MAX    256
+#define LAZ_SENSE_WATCH_MAX    64
+#define LAZ_SENSE_GROUPS_MAX   64
+#define LAZ_SENSE_SEVERITY_MAX 7  /* of all that lib/sense/events.def has */
+#define LAZ_SENSE_COMM_MAX     15 /* characters of a process's name that the kernel keeps */
 
 /* Ranges of the values below, in their units. */
 #define LAZ_SENSE_INTERVAL_MIN 100

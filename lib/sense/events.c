@@ -4,7 +4,16 @@
  */
 #include "sense/events.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include "policy/sense.h"
+
+/* The policy's warnings rely on it. */
+#define LAZ_SENSE_EVENT(id, name, sev, lev, techniques, sentence)                                  \
+    static_assert((sev) <= LAZ_SENSE_SEVERITY_MAX, "more severe than policy/sense.h says");
+#include "sense/events.def"
+#undef LAZ_SENSE_EVENT
 
 static const struct laz_sense_event events[LAZ_SENSE_EVENT_COUNT] = {
 #define LAZ_SENSE_EVENT(id, name, sev, lev, techniques, sentence)                                  \

@@ -111,6 +111,11 @@ def doctor_user():
     as_root = doctor("here.yaml")["policy"]
     check_equal(as_root["state"], "yes", f"as root: {as_root}")
     check("shared-user" not in as_root["seen"], f"as root: {as_root}")
+    check("Not looked at" not in as_root["means"], f"nothing is named that could be looked at: {as_root}")
+    sinks = "spool: {seal-to: [/none.pem]}\nsinks: [{name: a, type: file, path: /none/a}]\n"
+    write("shipping.yaml", (FOLDER / "here.yaml").read_text(encoding="utf-8") + sinks)
+    shipping = doctor("shipping.yaml")["policy"]
+    check("Not looked at: lazaret-helper, keys" in shipping["means"], f"with sinks: {shipping}")
 
 
 @case("doctor FILE: a policy that would not start is a finding, with the error that init would name")

@@ -74,6 +74,7 @@ def lazaret(*words, cwd=None):
 
 KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "dockerfile", "text diagram",
          "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy",
+         "text broken", "text truncated", "text open", "sh aws",
          "json find"}  # the last: sense_test
 
 
@@ -101,12 +102,26 @@ def policies():
                 check("warning" not in result.out + result.err, f"{place(block)}: {result.out}{result.err}")
 
 
-@case("commands in the documentation work, beside the README's policy and a trail")
+SPOOL = b"event 3\nlog 5 200\nfinal\n"
+
+
+def make_spool(folder):
+    """A container's spool, and recovery.key, which opens it."""
+    for words in (["genpkey", "-algorithm", "X25519", "-out", "recovery.key"],
+                  ["pkey", "-in", "recovery.key", "-pubout", "-out", "recovery.pem"]):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+    (folder / "spool").mkdir()
+    make = laz.BIN.parent / "tests" / "spool_make"
+    subprocess.run([make, "spool", "run", "recovery.pem"], cwd=folder, input=SPOOL, check=True, capture_output=True)
+
+
+@case("commands in the documentation work, beside the README's policy, a trail and a spool")
 def commands():
     for number, block in enumerate(of_kind("sh")):
         folder = area.folder(f"commands-{number}")
         (folder / "policy.yaml").write_text(readme.block("yaml"))
         (folder / "trail.jsonl").write_bytes(trail_judge.make(trail_judge.CLOSED))
+        make_spool(folder)
         (folder / "examples").symlink_to(laz.ROOT / "examples")
         environment = dict(os.environ, PATH=f"{laz.BIN}:{area.PATH}")
         result = area.run(["sh", "-eu", "-c", block.text], cwd=folder, env=environment)
@@ -121,6 +136,36 @@ def verdict():
     said = lazaret("verify", path).out
     for block in of_kind("text verdict"):
         check(block.text in said, f"{place(block)}: {said}")
+
+
+@case("what is broken, truncated or open looks as the documentation says")
+def other_verdicts():
+    lines = trail_judge.make(trail_judge.CLOSED).splitlines(keepends=True)
+    trails = {"broken": [lines[0], lines[1].replace(b'"obj":"', b'"obj":"/other'), *lines[2:]], "open": lines[:-1],
+              "truncated": [line for line in lines if b'"ev":"log",' not in line]}
+    for name, trail in trails.items():
+        path = area.folder(name) / "trail.jsonl"
+        path.write_bytes(b"".join(trail))
+        done = lazaret("verify", path)
+        check_equal(done.code, 1, f"{name}: exit code")
+        for block in of_kind(f"text {name}"):
+            check(block.text in done.out, f"{place(block)}: {done.out}")
+
+
+@case("what CloudWatch Logs answers, as the documentation has it read back, is the trail")
+def read_back():
+    trail = trail_judge.make(trail_judge.CLOSED)
+    folder = area.folder("aws")
+    (folder / "answer").write_text(json.dumps(trail.decode().splitlines()))
+    (folder / "aws").write_text('#!/bin/sh\ncase "$*" in *"filter-log-events"*"--output json"*) cat answer ;; *) exit 9 ;; esac\n')
+    (folder / "jq").write_text("#!/usr/bin/python3\nimport json, sys\nassert sys.argv[1:] == ['-r', '.[]']\n"
+                               "print(*json.load(sys.stdin), sep='\\n')\n")
+    for name in ("aws", "jq"):
+        (folder / name).chmod(0o755)
+    environment = dict(os.environ, PATH=f"{folder}:{laz.BIN}:{area.PATH}", STREAM="claims-api/task")
+    for block in of_kind("sh aws"):
+        done = area.run(["sh", "-eu", "-c", block.text], cwd=folder, env=environment)
+        check_equal((done.code, (folder / "trail.jsonl").read_bytes()), (0, trail), f"{place(block)}: {done.err}")
 
 
 @case("the README has two commands, and both can be run")

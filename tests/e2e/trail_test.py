@@ -639,6 +639,11 @@ def not_a_trail():
         out, _ = human(path, expect=1)
         check("there is no record of any chain: this is no audit trail" in out, f"{path}: {out}")
         check_equal(json.loads(lazaret("verify", "--json", path, expect=1).stdout)["chains"], [], f"{path}: chains")
+    (FOLDER / "spool").mkdir()
+    (FOLDER / "spool" / "00000001.lzs").write_bytes(b"LZSP\0\1" + bytes(80))
+    for path in ("spool", "spool/00000001.lzs"):
+        out, _ = human(path, expect=1)
+        check("this looks like a spool; lazaret spool read --key FILE DIR | lazaret verify -" in out, f"{path}: {out}")
     (FOLDER / "closed").write_bytes(make(CLOSED))
     _, err = human("closed", "absent", expect=1)
     check("absent: No such file or directory" in err, f"{err}")

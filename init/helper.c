@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "core/fd.h"
+#include "core/format.h"
 
 #define NS_PER_MS      UINT64_C(1000000)
 #define SAID_MAX       1024 /* bytes of a message of theirs: an error and its words */
@@ -130,9 +131,27 @@ static void on_ready(struct laz_helper *helper, uint64_t now_ns)
     helper->is_ready = helper->was_ever_ready = true;
     helper->ready_ns = now_ns;
     helper->absent_ns = 0;
+    helper->trouble[0] = '\0';
     if (!helper->is_lost || !helper->is_needed) {
         helper->is_lost = false;
         helper->err = (struct laz_err){0};
+    }
+}
+
+/* Its words are said where people read: no byte of them may do more than show. */
+static void make_printable(char *text)
+{
+    for (char *c = text; *c != '\0'; c++) {
+        *c = *c < ' ' || *c > '~' ? '?' : *c;
+    }
+}
+
+static void on_trouble(struct laz_helper *helper, struct laz_fields *fields)
+{
+    const char *text = laz_fields_string(fields);
+    if (laz_fields_done(fields)) {
+        (void)laz_format(helper->trouble, sizeof(helper->trouble), "%s", text);
+        make_printable(helper->trouble);
     }
 }
 
@@ -143,6 +162,7 @@ static void on_failed(struct laz_helper *helper, struct laz_fields *fields)
     if (laz_fields_done(fields) && kind > LAZ_E_NONE && kind < LAZ_E_COUNT) {
         helper->err = (struct laz_err){0};
         (void)laz_err_set(&helper->err, (enum laz_err_kind)kind, 0, "%s", text);
+        make_printable(helper->err.message);
     }
 }
 
@@ -159,6 +179,8 @@ static void on_message(
     } else if (message->type == LAZ_MESSAGE_FLUSHED) {
         helper->undelivered = laz_fields_u32(&fields);
         helper->is_flushed = helper->is_finishing;
+    } else if (message->type == LAZ_MESSAGE_TROUBLE) {
+        on_trouble(helper, &fields);
     } else if (message->type == LAZ_MESSAGE_FAILED) {
         on_failed(helper, &fields);
     }

@@ -38,6 +38,8 @@ struct laz_helper {
     uint64_t ready_ns;    /* since when it is, or was */
     uint64_t absent_ns;   /* since when none has been ready; 0 = one is */
     struct laz_err err;   /* what it said when it ended, or what is wrong with it */
+    /* ship: a sink that is down, and why; printable, "": none */
+    char trouble[LAZ_ERR_MESSAGE_MAX];
 };
 
 /* Idle, until due_ns is set. */

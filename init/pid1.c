@@ -27,13 +27,17 @@
 #define SIGNAL_POLL_MS 20      /* where signalfd is missing */
 #define GATE_POLL_NS   1000000 /* after the first millisecond */
 
-static void say(int fd, const struct laz_err *err)
+/* With the exit code, where it is this error's. */
+static void say(int fd, const struct laz_err *err, int code)
 {
     char text[SAID_MAX];
+    char exits[16] = "";
+    if (laz_err_exit_code(err->kind) == code) {
+        (void)laz_format(exits, sizeof(exits), " (exit %d)", code);
+    }
     int n = laz_format(text, sizeof(text),
-            "lazaret-init: error: %s: %s\nlazaret-init: remedy: %s (exit %d)\n",
-            laz_err_name(err->kind), err->message, laz_err_remedy(err->kind),
-            laz_err_exit_code(err->kind));
+            "lazaret-init: error: %s: %s\nlazaret-init: remedy: %s%s\n", laz_err_name(err->kind),
+            err->message, laz_err_remedy(err->kind), exits);
     struct laz_err ignored = {0};
     struct pollfd world = {.fd = fd, .events = POLLOUT};
     bool may_block = poll(&world, 1, 0) != 1 || (world.revents & POLLOUT) == 0;
@@ -150,13 +154,13 @@ static void tell_end(struct laz_pid1 *pid1, int code)
     }
     pid1->end_told = true;
     if (pid1->refusal.kind != LAZ_E_NONE) {
-        say(pid1->said_fd, &pid1->refusal);
+        say(pid1->said_fd, &pid1->refusal, code);
         laz_trail_refusal(&pid1->trail, &pid1->refusal, code);
         return;
     }
     const struct laz_helper *lost = laz_helpers_lost(&pid1->helpers);
     if (lost != NULL) {
-        say(pid1->said_fd, &lost->err);
+        say(pid1->said_fd, &lost->err, code);
     }
     pid1->totals.denied = pid1->listener.denied;
     pid1->totals.held = pid1->listener.held_ever;
@@ -180,10 +184,11 @@ static void do_exit(struct laz_pid1 *pid1, int code)
     if (pid1->helpers.is_finishing && (!ship->is_flushed || ship->undelivered > 0)) {
         struct laz_err err = {0};
         (void)laz_err_set(&err, LAZ_E_SINK, 0,
-                "%s within shutdown.flush; what is missing is in the spool",
+                "%s within shutdown.flush; what is missing is in the spool%s%s",
                 ship->is_flushed ? "some sink has not acknowledged everything"
-                                 : "the trail was not closed");
-        say(pid1->said_fd, &err);
+                                 : "the trail was not closed",
+                ship->trouble[0] == '\0' ? "" : ": ", ship->trouble);
+        say(pid1->said_fd, &err, code);
     }
 }
 

@@ -424,6 +424,7 @@ static _Noreturn void leave(struct laz_ship *ship)
     char memory[64];
     struct laz_buf message;
     laz_ship_ledger_release(ship);
+    laz_ship_tell_behind(ship);
     laz_buf_init_fixed(&message, memory, sizeof(memory));
     laz_message_begin(&message, LAZ_MESSAGE_FLUSHED);
     laz_message_u32(&message, count_behind(ship));
@@ -578,6 +579,7 @@ _Noreturn void laz_role_ship(int chan)
         laz_ship_fail(ship, &err);
     }
     say_only(ship, LAZ_MESSAGE_READY);
+    laz_ship_tell_trouble(ship);
     if (ship->is_finishing) {
         begin_finish(ship);
     }

@@ -177,6 +177,7 @@ struct laz_feed {
     struct laz_spool_at cursor; /* everything before has arrived */
     bool wants;
     bool is_down;
+    char why[LAZ_ERR_MESSAGE_MAX]; /* what is wrong with it; "": nothing */
     struct laz_anchor anchor;
     bool has_anchor;
     uint64_t rejected;
@@ -197,6 +198,10 @@ void laz_ship_feed_turn(struct laz_feed *feed);
 /* Has it everything? */
 bool laz_ship_feed_is_done(const struct laz_feed *feed);
 void laz_ship_feed_save(struct laz_feed *feed);
+/* Tell init which sink is down, if one is: its messages are all that some people have. */
+void laz_ship_tell_trouble(struct laz_ship *ship);
+/* At the end: or has not got everything. */
+void laz_ship_tell_behind(struct laz_ship *ship);
 
 /* ---- role_ship.c ---- */
 
@@ -216,6 +221,7 @@ struct laz_ship {
     char host[LAZ_SHIP_WORD_MAX];
     struct event *orders_event;
     bool acked_said;
+    char trouble[LAZ_ERR_MESSAGE_MAX]; /* what init was told */
     bool is_finishing;
     bool gives_up; /* what finds no room now is dropped and counted */
     int exit_code;

@@ -13,8 +13,10 @@
 #include "core/fd.h"
 #include "core/num.h"
 #include "init/role_ship.h"
+#include "ipc/chan.h"
 
 #define TROUBLE_MAX 1024 /* why a sink is down, escaped */
+#define NOTHING_YET "it has not acknowledged anything yet"
 
 /* What looks wrong, rather than what was done. Everything of such a name. */
 static const char *const ids_events[] = {"seccomp.", "exec.", "net.", "fim.", "cred.", "proc.",
@@ -276,12 +278,70 @@ bool laz_ship_feed_is_done(const struct laz_feed *feed)
             feed->cursor.offset == end.offset;
 }
 
+/* ---- for init's messages ---- */
+
+/* Of those with which something is wrong: a required one, if one is; one that is down. */
+static const struct laz_feed *find_trouble(const struct laz_ship *ship)
+{
+    const struct laz_feed *found = NULL;
+    unsigned most = 0;
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        const struct laz_feed *feed = &ship->feeds[i];
+        unsigned rank = 1U + (feed->config->required ? 2U : 0U) + (feed->is_down ? 1U : 0U);
+        if (feed->why[0] != '\0' && rank > most) {
+            found = feed;
+            most = rank;
+        }
+    }
+    return found;
+}
+
+void laz_ship_tell_trouble(struct laz_ship *ship)
+{
+    char memory[LAZ_ERR_MESSAGE_MAX + 64];
+    char text[sizeof(ship->trouble)] = "";
+    struct laz_buf message;
+    struct laz_err ignored = {0}; /* without init there is nobody to tell */
+    const struct laz_feed *feed = find_trouble(ship);
+    if (feed != NULL) {
+        (void)snprintf(text, sizeof(text), "sink %s%s: %.300s", feed->config->name,
+                feed->config->required ? " (required)" : "", feed->why);
+    }
+    if (strcmp(text, ship->trouble) == 0) {
+        return;
+    }
+    (void)snprintf(ship->trouble, sizeof(ship->trouble), "%s", text);
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, LAZ_MESSAGE_TROUBLE);
+    laz_message_string(&message, text);
+    if (laz_message_end(&message)) {
+        laz_ignore(laz_chan_send(ship->chan, &message, NULL, 0, &ignored));
+    }
+}
+
+void laz_ship_tell_behind(struct laz_ship *ship)
+{
+    for (size_t i = 0; i < ship->n_feeds; i++) {
+        struct laz_feed *feed = &ship->feeds[i];
+        bool is_done = laz_ship_feed_is_done(feed);
+        if (is_done || feed->why[0] == '\0') {
+            (void)snprintf(feed->why, sizeof(feed->why), "%s",
+                    is_done ? "" : "it has not acknowledged everything");
+        }
+    }
+    laz_ship_tell_trouble(ship);
+}
+
 /* ---- what the sink says ---- */
 
 static void on_arrived(void *context, uint64_t ticket)
 {
     struct laz_feed *feed = context;
     feed->arrived = ticket;
+    if (feed->why[0] != '\0' && !feed->is_down) {
+        feed->why[0] = '\0';
+        laz_ship_tell_trouble(feed->ship);
+    }
     pop_arrived(feed);
     laz_ship_feed_turn(feed);
     laz_ship_look(feed->ship);
@@ -326,6 +386,8 @@ static void on_wants(void *context, uint64_t ticket)
     struct laz_feed *feed = context;
     if (feed->is_down) {
         feed->is_down = false;
+        (void)snprintf(feed->why, sizeof(feed->why), "%s", feed->arrived > 1 ? "" : NOTHING_YET);
+        laz_ship_tell_trouble(feed->ship);
         laz_ship_note(feed->ship, "sink.up", 2, feed->config->name, "connected", "");
     }
     if (ticket != feed->ticket) {
@@ -345,7 +407,9 @@ static void on_down(void *context, const char *why)
     struct laz_feed *feed = context;
     feed->is_down = true;
     feed->wants = false;
+    (void)snprintf(feed->why, sizeof(feed->why), "%s", why);
     tell_trouble(feed, "sink.down", 7, "waits", why);
+    laz_ship_tell_trouble(feed->ship);
 }
 
 /* Only who starts us may open it, with rights that we have given up: our successor has it. What we
@@ -443,6 +507,7 @@ void laz_ship_feed_begin(struct laz_feed *feed)
                 .segment = (uint32_t)(known >> 32), .offset = (uint32_t)known};
     }
     feed->next = feed->cursor;
+    (void)snprintf(feed->why, sizeof(feed->why), "%s", NOTHING_YET);
 }
 
 void laz_ship_feed_save(struct laz_feed *feed)

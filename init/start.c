@@ -225,9 +225,10 @@ void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
         return;
     }
     if (pid1->gate_waits) {
+        const char *trouble = pid1->helpers.ship.trouble;
         (void)laz_err_set(&pid1->refusal, LAZ_E_AUDIT, 0,
-                "no acknowledgement of the start from every required sink within %u ms",
-                pid1->image.start_wait_ms);
+                "no acknowledgement of the start from every required sink within %u ms%s%s",
+                pid1->image.start_wait_ms, trouble[0] == '\0' ? "" : ": ", trouble);
     }
     const char *where = pid1->setup_pid > 0                           ? "lazaret-setup"
             : waits_for_helpers(pid1) && !pid1->helpers.ship.is_ready ? "lazaret-helper ship"

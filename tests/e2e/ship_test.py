@@ -143,6 +143,11 @@ def check_stop(timeout, sink):
     check_equal([r["d"]["exit"] for r in world.records("chain.final", data)], [9], f"{what}: exit code in the trail")
     world.judge(trail_judge.FINE, data=data)
     check_equal("sink-failed: some sink has not acknowledged everything" in run.stderr(), is_late, f"{what}: {run.stderr()}")
+    if is_late:
+        name, why = ("trail", "127.0.0.1 port 1: Connection refused") if sink == "down" else ("console", "it has not acknowledged")
+        required = " (required)" if world.sinks[0].get("required") else ""
+        check(f"is in the spool: sink {name}{required}: {why}" in run.stderr(), f"{what}: {run.stderr()}")
+        check("(exit" not in run.stderr(), f"{what}: an exit code that is not: {run.stderr()}")
     if is_late and sink == "too slow":
         check(b"chain.final" not in seen, f"{what}: it had all in time")
 
@@ -235,7 +240,9 @@ def acked():
     began = time.monotonic()
     code, errors = world.outcome(f"touch={marker}", "exit=3")
     check_equal(code, 106, f"with one that is down: {errors}")
-    check("audit-unavailable: no acknowledgement of the start from every required sink within 1000 ms" in errors, errors)
+    check("audit-unavailable: no acknowledgement of the start from every required sink within 1000 ms: "
+          "sink other (required): 127.0.0.1 port 1: Connection refused" in errors, errors)
+    check("waits for it. (exit 106)" in errors, errors)
     check(1 < time.monotonic() - began < 6, f"it took {time.monotonic() - began:.1f} s")
     check(not marker.exists(), "the workload ran")
     data = world.spooled()

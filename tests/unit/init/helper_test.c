@@ -107,3 +107,45 @@ Test(helper, that_never_came_up_is_lost_at_the_third_try)
     cr_assert_str_eq(helper.err.message,
             "lazaret-helper does not stay up: lazaret-helper ship ended by exit 1");
 }
+
+/* What a helper says, by its channel. */
+static void say(int chan, enum laz_message_type type, const char *text)
+{
+    char memory[LAZ_ERR_MESSAGE_MAX + 64];
+    struct laz_buf message;
+    struct laz_err err = {0};
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, type);
+    if (type == LAZ_MESSAGE_FAILED) {
+        laz_message_u32(&message, LAZ_E_SPOOL);
+    }
+    if (text != NULL) {
+        laz_message_string(&message, text);
+    }
+    cr_assert(laz_message_end(&message));
+    cr_assert_eq(laz_chan_send(chan, &message, NULL, 0, &err), 0, "%s", err.message);
+}
+
+Test(helper, keeps_the_trouble_of_sinks_and_shows_nothing_else_of_it)
+{
+    struct laz_helper helper = needed_one();
+    struct laz_err err = {0};
+    int pair[2];
+    cr_assert_eq(laz_chan_pair(pair, &err), 0, "%s", err.message);
+    helper.chan = pair[0];
+    say(pair[1], LAZ_MESSAGE_TROUBLE, "sink a: \033[2J\nlazaret-init: \xC3\xA9");
+    laz_helper_read(&helper, NOW);
+    cr_assert_str_eq(helper.trouble, "sink a: ?[2J?lazaret-init: ??");
+    say(pair[1], LAZ_MESSAGE_TROUBLE, "");
+    laz_helper_read(&helper, NOW);
+    cr_assert_str_eq(helper.trouble, "");
+    say(pair[1], LAZ_MESSAGE_TROUBLE, "sink a: gone");
+    say(pair[1], LAZ_MESSAGE_READY, NULL); /* another ship, which knows of nothing yet */
+    laz_helper_read(&helper, NOW);
+    laz_helper_read(&helper, NOW);
+    cr_assert_str_eq(helper.trouble, "");
+    say(pair[1], LAZ_MESSAGE_FAILED, "spool.dir:\a /x");
+    laz_helper_read(&helper, NOW);
+    cr_assert_str_eq(helper.err.message, "spool.dir:? /x");
+    cr_assert_eq(helper.err.kind, LAZ_E_SPOOL);
+}

@@ -71,9 +71,11 @@ struct laz_sense_file {
 
 /* Of processes and sockets there are two, by turns: the one that `..._at` names is whole. */
 struct laz_sense_state {
-    uint64_t magic;   /* written when all the rest is there */
-    uint64_t starts;  /* how many senses there were */
-    int64_t since_ns; /* CLOCK_REALTIME: the first */
+    uint64_t magic;        /* written when all the rest is there */
+    uint64_t starts;       /* how many senses there were */
+    int64_t since_ns;      /* CLOCK_REALTIME: the first */
+    uint64_t main_ns;      /* when the main process was first seen; 0: not yet */
+    uint64_t main_is_good; /* 1: it was seen confined as it should be */
     uint32_t processes_at;
     uint32_t sockets_at;
     struct laz_sense_processes processes[2];

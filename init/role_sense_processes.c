@@ -20,11 +20,12 @@
 #define TEXT_MAX 2048 /* bytes of a stat, and of a piece of a status */
 /* A child of init's that is on its way to what it will be: root at first, and not confined. */
 #define PATIENCE_NS UINT64_C(5000000000)
-#define HELPER_FIRST                                                                               \
-    65311 /* users that are init's helpers' and, by the policy, never the workload's */
-#define HELPER_LAST 65315
-#define ANCESTORS   64 /* beyond which nobody looks */
-#define NO_PARENT   (-1)
+/* Users that are init's helpers' and, by the policy, never the workload's. */
+#define HELPER_FIRST 65311
+#define SHIP         HELPER_FIRST
+#define HELPER_LAST  65315
+#define ANCESTORS    64 /* beyond which nobody looks */
+#define NO_PARENT    (-1)
 
 /* One look. */
 struct look {
@@ -117,7 +118,7 @@ static uint32_t helper_of(const struct laz_sense *sense, const struct laz_proces
         return 0;
     }
     if (geteuid() != LAZ_SENSE_UID) {
-        return strcmp(status->name, "lazaret-ship") == 0 ? 1 : 0;
+        return strcmp(status->name, "lazaret-ship") == 0 ? SHIP : 0;
     }
     return is_one_user(status->uid, HELPER_FIRST, HELPER_LAST) ? status->uid[0] : 0;
 }
@@ -249,6 +250,8 @@ static void read_command(int proc, pid_t pid, char *ret, size_t size)
 {
     size_t length = read_text(proc, pid, "cmdline", ret, size - 1);
     ret[length] = '\0';
+    size_t word = strlen(ret);
+    (void)memset(ret + word, 0, size - word);
 }
 
 static void tell_foreign(struct look *look, const struct laz_process_status *status)
@@ -336,12 +339,36 @@ static void judge_illegible(struct look *look, struct laz_sense_known *known)
     laz_sense_tell(look->sense, &find, &detail);
 }
 
-/* Init's own child that is not yet what it will be: `launch` has just made it. */
+/* There is one ship. While it is there, nobody is on the way to become it. */
+static bool has_ship(const struct look *look)
+{
+    bool has = false;
+    for (size_t i = 0; i < look->after->n && !has; i++) {
+        has = look->helper[i] == SHIP;
+    }
+    return has;
+}
+
+/* Init's own child that is not yet what it will be: `launch` has just made it. That is the main
+ * process, once, or a new ship. Whoever else has init as its parent has lost another one. */
 static bool may_become_good(
         const struct look *look, const struct laz_sense_known *known, pid_t parent)
 {
+    const struct laz_sense_state *state = look->sense->state;
+    bool has_main = state->main_is_good != 0 || look->now_ns - state->main_ns >= PATIENCE_NS;
     return parent == look->sense->init && (known->flags & LAZ_SENSE_GOOD) == 0 &&
-            look->now_ns - known->first_ns < PATIENCE_NS;
+            look->now_ns - known->first_ns < PATIENCE_NS && (!has_main || !has_ship(look));
+}
+
+/* The first child of init that is none of its helpers is the main process. */
+static void note_main(struct look *look, size_t i)
+{
+    struct laz_sense_state *state = look->sense->state;
+    if (look->parents[i] != look->sense->init || state->main_is_good != 0) {
+        return;
+    }
+    state->main_ns = state->main_ns == 0 ? look->now_ns : state->main_ns;
+    state->main_is_good = look->drifts[i] == 0 ? 1 : 0;
 }
 
 static void judge_credentials(struct look *look, struct laz_sense_known *known, size_t i)
@@ -402,6 +429,7 @@ static void judge(struct look *look, size_t i)
     } else if (ancestry == OF_INIT && look->sense->is_first) {
         look->sense->is_late = true;
     } else if (ancestry == OF_INIT) {
+        note_main(look, i);
         judge_credentials(look, known, i);
         if (look->sense->sees_programs && !may_become_good(look, known, look->parents[i])) {
             laz_sense_look_at_program(look->sense, known->pid, known, look->now_ns);

@@ -347,6 +347,38 @@ def drift():
             check_equal(records[0]["d"]["expected"]["uid"], 10001, "what it should be")
 
 
+@case("whoever leaves its parent again and again is found: the patience with new children is for those that init starts")
+def reforks():
+    world = World()
+    script = "import os, time\nfor _ in range(8):\n  if os.fork(): os._exit(0)\n  time.sleep(1.5)\n"
+    with world.watch():
+        world.tell("sleep")
+        world.settle(5)
+        world.exec_foreign("python3", "-c", script).wait()
+        record = until(lambda: world.finds("cred.change"), "a find", 15)[0]
+        check("uid" in record["obj"] and "seccomp" in record["obj"], f"{record}")
+        os.kill(world.ship(), signal.SIGKILL)
+        until(lambda: world.records("helper.exit"), "the end of ship")
+        world.settle(10)
+        check_equal({r["exe"] for r in world.finds("cred.change")}, {"python3"}, "who was found")
+
+
+@case("of a command line the first word is kept, and no byte of what follows it, nowhere")
+def arguments():
+    world = World()
+    with world.watch() as run:
+        process = world.exec_foreign("sh", "-c", "sleep 60 & wait", "the-secret-of-this-test")
+        world.await_find("exec.foreign", 1, exe="sh")
+        memory = b""
+        for fd in pathlib.Path(f"/proc/{run.pid}/fd").iterdir():
+            if "memfd:" in os.readlink(fd):
+                memory += fd.read_bytes()
+        check(b"injected" in memory, "the memory of sense is not where this looks")
+        check(b"the-secret-of-this-test" not in memory, "arguments are kept")
+        process.kill()
+        process.wait()
+
+
 @case("where init is not PID 1 it sees the same, and nothing where nothing is")
 def nested():
     world = World()

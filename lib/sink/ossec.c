@@ -102,6 +102,7 @@ static void go_down(struct ossec_sink *ossec, const char *why)
     ossec->offered = ossec->sent = ossec->sink.arrived;
     ossec->failed = 0;
     ossec->is_unfit = false;
+    laz_ossec_later_forget(&ossec->later);
     (void)snprintf(text, sizeof(text), "%s port %u: %s", ossec->sink.config->host,
             ossec->sink.config->port, why);
     laz_sink_say_down(&ossec->sink, text);
@@ -285,7 +286,7 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
     struct ossec_sink *ossec = context;
     (void)fd;
     (void)what;
-    laz_sink_say_arrived(&ossec->sink, ossec->sent);
+    laz_sink_say_arrived(&ossec->sink, laz_ossec_later_whole(&ossec->later, ossec->sent));
     if (ossec->failed != 0) {
         go_down(ossec, strerror(ossec->failed));
         return;
@@ -396,15 +397,21 @@ static void on_later(evutil_socket_t fd, short what, void *context)
     const char *payload = NULL;
     (void)fd;
     (void)what;
-    while (ossec->state > STATE_STARTING) {
-        size_t length = laz_ossec_later_take(&ossec->later, now_ms(), &payload);
-        if (length == 0) {
+    int failed = 0;
+    while (ossec->state > STATE_STARTING && ossec->failed == 0) {
+        size_t length = laz_ossec_later_next(&ossec->later, now_ms(), &payload);
+        failed = length == 0 ? 0 : send_payload(ossec, payload, length);
+        if (length == 0 || (failed != 0 && failed != EMSGSIZE)) {
             break;
         }
-        (void)send_payload(ossec, payload, length);
+        laz_ossec_later_drop(&ossec->later);
+        laz_sink_event_in(ossec->turn, 0); /* which says how far everything has arrived */
     }
-    if (ossec->later.n > 0) {
-        laz_sink_event_in(ossec->later_turn, LAZ_OSSEC_LATER_MS / 4);
+    if (failed != 0 && failed != EMSGSIZE && failed != EAGAIN && failed != ENOBUFS) {
+        ossec->failed = failed;
+        laz_sink_event_in(ossec->turn, 0);
+    } else if (ossec->later.n > 0) {
+        laz_sink_event_in(ossec->later_turn, failed != 0 ? RETRY_MS : LAZ_OSSEC_LATER_MS / 4);
     }
 }
 
@@ -434,6 +441,7 @@ static enum laz_sink_answer offer(struct laz_sink *sink, const struct laz_sink_r
         return wait_for_room(ossec, failed);
     }
     ossec->sent = ossec->offered = record->ticket;
+    laz_ossec_later_keep(&ossec->later, record->ticket);
     laz_sink_event_in(ossec->turn, TICK_MS);
     if (ossec->later.n > 0) {
         laz_sink_event_in(ossec->later_turn, LAZ_OSSEC_LATER_MS / 4);

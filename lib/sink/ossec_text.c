@@ -137,7 +137,8 @@ static bool put_change(
     char path[LAZ_OSSEC_CHANGE];
     char before[LAZ_OSSEC_CHANGE];
     struct laz_buf text;
-    if (later->n == LAZ_OSSEC_LATER_MAX || !read_path(record, path, sizeof(path))) {
+    if (later->n == LAZ_OSSEC_LATER_MAX || later->is_ending ||
+            !read_path(record, path, sizeof(path))) {
         return false;
     }
     size_t slot = (later->first + later->n) % LAZ_OSSEC_LATER_MAX;
@@ -149,8 +150,7 @@ static bool put_change(
     if (!put_file(&text, record, "before", path)) {
         return false;
     }
-    later->waiting[slot].due_ms = later->now_ms + LAZ_OSSEC_LATER_MS;
-    later->n++;
+    later->has_draft = true;
     laz_buf_put(buf, text.data, text.len);
     return true;
 }
@@ -162,6 +162,7 @@ int laz_ossec_text(struct laz_buf *buf, const struct laz_form *form, const char 
 {
     bool is_change = is_event(text, length, "fim.change");
     bool is_found = is_event(text, length, "net.listen") || is_event(text, length, "exec.foreign");
+    later->has_draft = false;
     if (laz_line_check(text, length, err) != 0) {
         return -1;
     }
@@ -190,15 +191,41 @@ int laz_ossec_text(struct laz_buf *buf, const struct laz_form *form, const char 
     return 0;
 }
 
-size_t laz_ossec_later_take(struct laz_ossec_later *later, uint64_t now_ms, const char **ret)
+void laz_ossec_later_keep(struct laz_ossec_later *later, uint64_t ticket)
+{
+    size_t slot = (later->first + later->n) % LAZ_OSSEC_LATER_MAX;
+    if (later->has_draft) {
+        later->has_draft = false;
+        later->waiting[slot].ticket = ticket;
+        later->waiting[slot].due_ms = later->now_ms + LAZ_OSSEC_LATER_MS;
+        later->n++;
+    }
+}
+
+size_t laz_ossec_later_next(const struct laz_ossec_later *later, uint64_t now_ms, const char **ret)
 {
     if (later->n == 0 || (!later->is_ending && later->waiting[later->first].due_ms > now_ms)) {
         return 0;
     }
     *ret = later->waiting[later->first].text;
+    return strlen(*ret);
+}
+
+void laz_ossec_later_drop(struct laz_ossec_later *later)
+{
     later->first = (later->first + 1) % LAZ_OSSEC_LATER_MAX;
     later->n--;
-    return strlen(*ret);
+}
+
+void laz_ossec_later_forget(struct laz_ossec_later *later)
+{
+    later->n = 0;
+    later->has_draft = false;
+}
+
+uint64_t laz_ossec_later_whole(const struct laz_ossec_later *later, uint64_t sent)
+{
+    return later->n == 0 ? sent : later->waiting[later->first].ticket - 1;
 }
 
 void laz_ossec_file_name(const char *sink, char ret[LAZ_OSSEC_FILE_MAX])

@@ -290,8 +290,11 @@ def stock():
         ("fim.change", "/gone", {"before": sums["before"]})))
     peers.wait_until(lambda: len(manager.messages) >= 4, "what goes at once")
     first = time.monotonic()
+    time.sleep(0.1)
+    check_equal(drive.arrived(), 0, "what has arrived before all of the first change was sent")
     peers.wait_until(lambda: len(manager.messages) == 6, "what goes later")
     check(time.monotonic() - first > 0.5, "the change came with what was before it")
+    peers.wait_until(lambda: drive.arrived() == 4, "arrival of all", lambda: f"{drive.said}")
     drive.end()
     was, port, stranger, was_gone, now, gone = manager.messages
     check_equal(was, b"8:syscheck:12:33188:0:0:xxx:xxx:" + b"a" * 64 + b" /app/config", "as it was")
@@ -300,6 +303,20 @@ def stock():
     for message, words in ((port, (b"net.listen", b"tcp 4444")), (stranger, (b"exec.foreign", b'"sh"'))):
         check(message.startswith(b"9:rootcheck:Lazaret: ") and all(word in message for word in words), f"{message!r}")
     check_equal(manager.refused, [], "what the manager refused")
+
+
+@case("a change at the end: both halves are sent before it counts as arrived, without the wait")
+def last_change():
+    manager, path = manager_and_key("last-change")
+    side = {"kind": "file", "mode": "0644", "uid": 0, "gid": 0, "size": 12, "sha256": "a" * 64}
+    drive = agent(manager, path)
+    drive.feed([ossec_rules.line("fim.change", sev=6, obj="/app/x", header=False, members={"before": side}).encode()])
+    peers.wait_until(lambda: manager.messages, "the first half")
+    began = time.monotonic()
+    drive.end()
+    check(time.monotonic() - began < 1.2, "the end waited for the second half")
+    check_equal(manager.messages[-1], b"8:syscheck:-1 /app/x", "the second half")
+    check_equal(drive.arrived(), 1, "what has arrived")
 
 
 @case("the reference's own examples of finds go to those queues too")

@@ -73,14 +73,45 @@ Test(ossec_text, tells_of_a_changed_file_twice_and_not_at_once)
     const char *text = NULL;
     (void)tell(RECORD("fim.change", "/app/x y", BEFORE "," AFTER), 1000, told);
     cr_expect_str_eq(told->buf.data, "8:syscheck:3:33188:1:2:xxx:xxx:" SUM_A " /app/x y");
-    cr_expect_eq(laz_ossec_later_take(&told->later, 1000 + LAZ_OSSEC_LATER_MS - 1, &text), 0);
-    cr_assert_neq(laz_ossec_later_take(&told->later, 1000 + LAZ_OSSEC_LATER_MS, &text), 0);
+    laz_ossec_later_keep(&told->later, 7);
+    cr_expect_eq(laz_ossec_later_next(&told->later, 1000 + LAZ_OSSEC_LATER_MS - 1, &text), 0);
+    cr_assert_neq(laz_ossec_later_next(&told->later, 1000 + LAZ_OSSEC_LATER_MS, &text), 0);
     cr_expect_str_eq(text, "8:syscheck:9:35309:0:0:xxx:xxx:xxx /app/x y");
-    cr_expect_eq(laz_ossec_later_take(&told->later, UINT64_MAX, &text), 0);
+    laz_ossec_later_drop(&told->later);
+    cr_expect_eq(laz_ossec_later_next(&told->later, UINT64_MAX, &text), 0);
     (void)tell(RECORD("fim.change", "/gone", BEFORE), 0, told);
+    laz_ossec_later_keep(&told->later, 8);
     told->later.is_ending = true;
-    cr_assert_neq(laz_ossec_later_take(&told->later, 0, &text), 0);
+    cr_assert_neq(laz_ossec_later_next(&told->later, 0, &text), 0);
     cr_expect_str_eq(text, "8:syscheck:-1 /gone");
+    free(told);
+}
+
+Test(ossec_text, a_change_waits_once_and_has_arrived_when_all_of_it_is_sent)
+{
+    struct told *told = calloc(1, sizeof(*told));
+    const char *text = NULL;
+    (void)tell(RECORD("fim.change", "/a", BEFORE "," AFTER), 0, told); /* the kernel has no room */
+    cr_expect_eq(told->later.n, 0);
+    cr_expect_eq(laz_ossec_later_whole(&told->later, 4), 4);
+    (void)tell(RECORD("fim.change", "/a", BEFORE "," AFTER), 0, told); /* offered again */
+    laz_ossec_later_keep(&told->later, 5);
+    (void)tell(RECORD("fim.change", "/b", BEFORE "," AFTER), 0, told);
+    laz_ossec_later_keep(&told->later, 6);
+    (void)tell(RECORD("net.listen", "tcp 4444", ""), 0, told);
+    laz_ossec_later_keep(&told->later, 7);
+    cr_expect_eq(told->later.n, 2);
+    cr_expect_eq(laz_ossec_later_whole(&told->later, 7), 4);
+    cr_assert_neq(laz_ossec_later_next(&told->later, UINT64_MAX, &text), 0);
+    cr_expect_neq(strstr(text, " /a"), NULL, "%s", text);
+    cr_expect_eq(laz_ossec_later_whole(&told->later, 7), 4, "it may not have been sent");
+    laz_ossec_later_drop(&told->later);
+    cr_expect_eq(laz_ossec_later_whole(&told->later, 7), 5);
+    told->later.is_ending = true;
+    (void)tell(RECORD("fim.change", "/c", BEFORE "," AFTER), 0, told);
+    cr_expect_eq(memcmp(told->buf.data, "1:lazaret:", 10), 0, "one line: nobody waits for another");
+    laz_ossec_later_forget(&told->later);
+    cr_expect_eq(laz_ossec_later_next(&told->later, UINT64_MAX, &text), 0);
     free(told);
 }
 
@@ -107,6 +138,7 @@ Test(ossec_text, says_the_line_where_a_change_cannot_be_told)
     }
     for (size_t i = 0; i < LAZ_OSSEC_LATER_MAX; i++) {
         (void)tell(RECORD("fim.change", "/x", BEFORE "," AFTER), 0, told);
+        laz_ossec_later_keep(&told->later, i + 1);
         cr_expect_eq(memcmp(told->buf.data, "8:", 2), 0);
     }
     (void)tell(RECORD("fim.change", "/x", BEFORE "," AFTER), 0, told);

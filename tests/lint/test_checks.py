@@ -56,6 +56,14 @@ GOOD = {
         "lib/core/err.def", "| exit code | errors |\n|---|---|\n| 101 | `bad` |"),
     "docs/reference/degradations.md": generated(
         "lib/confine/degradation.h", "| name | what it means |\n|---|---|\n| `one` | means one |"),
+    "lib/sense/events.def": SPDX + 'LAZ_SENSE_EVENT(BAD, "a.b", 6, 10, "T1", "It is.")\n',
+    "docs/reference/sense.md": generated(
+        "lib/sense/events.def", "| `ev` | severity | level | ATT&CK | what it says |\n|---|---|---|---|---|\n"
+                                "| `a.b` | 6 | 10 | T1 | It is. |"),
+    "lib/sink/ocsf.def": SPDX + 'LAZ_OCSF_EVENT("a.b", 1007, 1, "Process Activity", "Launch", "A title")\n',
+    "docs/reference/ocsf.md": generated(
+        "lib/sink/ocsf.def", "| `ev` | class | activity | title |\n|---|---|---|---|\n"
+                             "| `a.b` | 1007 Process Activity | 1 Launch | A title |"),
     "docs/explanation/start-up.md": generated(
         "lib/confine/confine.h", "| step | what | why here |\n|---|---|---|\n| 7.1 | set it | first |"),
 }

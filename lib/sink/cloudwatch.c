@@ -59,7 +59,7 @@ struct cloudwatch_sink {
     uint64_t settled;
     uint64_t offered;
     int64_t begun_ms;
-    int64_t skew_s; /* of the service's clock, for signing alone */
+    int64_t skew_s; /* of the service's clock */
     unsigned tries;
     enum phase phase;
     bool is_ending;
@@ -83,6 +83,7 @@ static int64_t now_ms(void)
 static void begin_batch(struct cloudwatch_sink *cloud)
 {
     laz_cloudwatch_batch_begin(&cloud->batch, cloud->sink.config->group, cloud->stream);
+    cloud->batch.skew_ms = cloud->skew_s * 1000;
     cloud->n_entries = 0;
     cloud->tries = 0;
     cloud->is_corrected = cloud->has_created = false;
@@ -278,11 +279,15 @@ static void correct(struct cloudwatch_sink *cloud, const struct laz_http_reply *
     bool knows_time = verdict == LAZ_CLOUDWATCH_CLOCK && laz_http_reply_date(reply, &date);
     int64_t skew = knows_time ? date - now_ms() / 1000 : 0;
     if (knows_time && llabs(skew - cloud->skew_s) >= SKEW_LEAST_S) {
-        cloud->skew_s = skew;
+        cloud->skew_s = skew; /* the events of the batch have the wrong time, too */
+        cloud->offered = cloud->settled;
+        begin_batch(cloud);
+        cloud->is_corrected = true;
+        laz_sink_say_up(&cloud->sink, cloud->offered);
     } else {
         laz_aws_credentials_refused(cloud->credentials);
+        send_batch(cloud);
     }
-    send_batch(cloud);
 }
 
 static void take_success(struct cloudwatch_sink *cloud, const struct laz_http_reply *reply)

@@ -126,6 +126,7 @@ enum laz_cloudwatch_fit laz_cloudwatch_batch_add(
             time_ms < now_ms - LAZ_CLOUDWATCH_OWN_TIME_MS) {
         time_ms = now_ms;
     }
+    time_ms += batch->skew_ms;
     time_ms = batch->n > 0 && time_ms < batch->last_ms ? batch->last_ms : time_ms;
     size_t before = batch->body.len;
     laz_json_init(&json, &batch->body);

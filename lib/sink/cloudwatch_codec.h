@@ -24,6 +24,7 @@ struct laz_cloudwatch_batch {
     size_t bytes;
     uint32_t n;
     int64_t last_ms; /* of the last event; they are in order */
+    int64_t skew_ms; /* of the service's clock: set it after the beginning */
     bool is_ended;
 };
 
@@ -39,7 +40,8 @@ void laz_cloudwatch_batch_init(struct laz_cloudwatch_batch *batch);
 void laz_cloudwatch_batch_done(struct laz_cloudwatch_batch *batch);
 void laz_cloudwatch_batch_begin(
         struct laz_cloudwatch_batch *batch, const char *group, const char *stream);
-/* The line with or without its line feed; now in milliseconds since 1970. */
+/* The line with or without its line feed; now in milliseconds since 1970, by the
+ * clock of the records. */
 LAZ_MUST_CHECK enum laz_cloudwatch_fit laz_cloudwatch_batch_add(
         struct laz_cloudwatch_batch *batch, const char *text, size_t length, int64_t now_ms);
 /* The body is whole. false: no memory. */

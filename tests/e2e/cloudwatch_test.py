@@ -273,15 +273,15 @@ def kills():
     standin.check_rules()
 
 
-@case("a clock that is wrong by hours is corrected by the service's Date, for the signature alone")
+@case("a clock that is wrong by hours is corrected by the service's Date, for the signature and the time of events")
 def clock():
     standin = Standin()
-    for seconds in (7200, -7200):
+    for seconds in (7200, -10800, -20 * 86400):
         standin.again(clock=seconds)
         drive = standin.drive(quiet=1)
         drive.end([record(n) for n in range(100)])
-        account(standin, drive, 100)
-        check_equal(drive.of("down"), [], "breaks")
+        _, rejected = account(standin, drive, 100)
+        check_equal((drive.of("down"), rejected), ([], set()), "breaks, and what was rejected")
         wrong = [r for r in standin.requests("PutLogEvents") if r["problem"]]
         check_equal(len(wrong), 1, "signatures that were refused")
 

@@ -245,9 +245,11 @@ static void on_orders(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     if (!read_orders(sense)) {
+        laz_sense_flush(sense, true); /* first what is counted: init does not wait for long */
         look(sense);
-        laz_sense_look_at_files(sense, laz_sense_now_ns());
-        laz_sense_flush(sense, true); /* what does not go in now stays in the state */
+        laz_sense_flush(sense, true);
+        laz_sense_sweep_at_last(sense);
+        laz_sense_flush(sense, true);
         _exit(0);
     }
 }

@@ -25,6 +25,7 @@
 #define LAZ_SENSE_PROCESSES_MAX 4096
 #define LAZ_SENSE_SOCKETS_MAX   1024
 #define LAZ_SENSE_FILES_MAX     8192
+#define LAZ_SENSE_FOLDERS_MAX   8192    /* that inotify watches */
 #define LAZ_SENSE_PATHS_MAX     1048576 /* bytes of their names */
 #define LAZ_SENSE_PATH_MAX      4096
 #define LAZ_SENSE_WHY_MAX       256
@@ -108,11 +109,13 @@ struct laz_sense_files {
     uint32_t *seen;       /* owned; by number: the sweep that saw it */
     uint8_t *is_due;      /* owned; by number: its content is to be read */
     uint64_t *checked_ns; /* owned; by number: when it was looked at for an event */
+    uint64_t *busy_ns;    /* owned; by number: since when it cannot be read in peace; 0: it can */
     uint32_t sweep;
     uint32_t next_due; /* where the reading of contents goes on */
     uint64_t next_sweep_ns;
     uint64_t next_rehash_ns;
-    bool wants_sweep;
+    uint64_t took_ns; /* the last sweep */
+    bool is_beginning;
     uint32_t n_unwatched;
     uint32_t n_unreadable;
     char first_unreadable[LAZ_SENSE_WHY_MAX];
@@ -185,6 +188,8 @@ LAZ_MUST_CHECK int laz_sense_files_open(struct laz_sense *sense, struct laz_err 
 LAZ_MUST_CHECK int laz_sense_files_begin(struct laz_sense *sense, struct laz_err *err);
 /* A turn of the timer: the sweep if it is due, and some contents. */
 void laz_sense_look_at_files(struct laz_sense *sense, uint64_t now_ns);
+/* At the end: the sweep, if it is a short one. */
+void laz_sense_sweep_at_last(struct laz_sense *sense);
 bool laz_sense_is_excepted(const struct laz_sense *sense, const char *path);
 
 /* What there is by that name; is_there 0: nothing. The content is LAZ_CONTENT_NONE so far. False

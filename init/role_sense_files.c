@@ -24,6 +24,8 @@
 #define READ_FILES 2     /* ms for each file, at least */
 #define SWEEP_PART 20    /* a sweep takes at most so small a part of the time */
 #define EVENTS_MAX 8192
+#define BUSY_NS    UINT64_C(1500000000) /* a file is read in vain for so long */
+#define SHORT_NS   UINT64_C(50000000)   /* a sweep that the end may wait for */
 #define WATCHED                                                                                    \
     (IN_CLOSE_WRITE | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |            \
             IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK)
@@ -122,20 +124,31 @@ static void note_unreadable(struct laz_sense *sense, const char *path)
     }
 }
 
+/* Nobody hides a file by touching it again and again: from time to time it is said without its
+ * content. */
+static bool is_busy_for_long(struct laz_sense *sense, uint32_t i)
+{
+    uint64_t *since_ns = &sense->files.busy_ns[i];
+    uint64_t now_ns = laz_sense_now_ns();
+    bool is_long = *since_ns != 0 && now_ns - *since_ns >= BUSY_NS;
+    *since_ns = *since_ns == 0 || is_long ? now_ns : *since_ns;
+    return is_long;
+}
+
 /* What is it now, its content included, and is that what it was? */
 static void judge_file(struct laz_sense *sense, const char *path, struct laz_sense_file *file,
         struct laz_file_facts *now)
 {
     uint32_t i = (uint32_t)(file - sense->state->files);
     sense->files.is_due[i] = 0;
-    if (!laz_sense_read_content(path, now)) {
+    if (laz_sense_read_content(path, now)) {
+        sense->files.busy_ns[i] = 0;
+    } else {
         sense->files.is_due[i] = 1; /* it is being written: once more, later */
-        if (!sense->is_first) {
+        if (!sense->is_first && !is_busy_for_long(sense, i)) {
             return;
         }
-    }
-    if (now->content == LAZ_CONTENT_UNREADABLE && sense->is_first) {
-        note_unreadable(sense, path);
+        now->content = sense->is_first ? now->content : LAZ_CONTENT_BUSY;
     }
     enum laz_change change = laz_file_compare(&file->facts, now);
     if (change != LAZ_CHANGE_NONE && !sense->is_first &&
@@ -178,22 +191,43 @@ bool laz_sense_is_excepted(const struct laz_sense *sense, const char *path)
 
 /* ---- Folders ---- */
 
+static struct laz_sense_folder *folder_of(const struct laz_sense *sense, int wd)
+{
+    for (size_t i = 0; i < sense->files.n_folders; i++) {
+        if (sense->files.folders[i].wd == wd) {
+            return &sense->files.folders[i];
+        }
+    }
+    return NULL;
+}
+
+/* The kernel has: it was removed. The last one takes its place. */
+static void forget_folder(struct laz_sense *sense, struct laz_sense_folder *folder)
+{
+    free(folder->path);
+    *folder = sense->files.folders[--sense->files.n_folders];
+}
+
 static void watch_folder(struct laz_sense *sense, const char *path)
 {
     struct laz_sense_files *files = &sense->files;
-    int wd = files->inotify < 0 ? -1 : inotify_add_watch(files->inotify, path, WATCHED);
+    if (files->n_folders == LAZ_SENSE_FOLDERS_MAX && !files->is_beginning) {
+        laz_sense_tell_limit(sense, LAZ_DETECTOR_FILES, "folders", LAZ_SENSE_FOLDERS_MAX);
+    }
+    bool has_room = files->inotify >= 0 && files->n_folders < LAZ_SENSE_FOLDERS_MAX;
+    int wd = has_room ? inotify_add_watch(files->inotify, path, WATCHED) : -1;
     if (wd < 0) {
         return; /* sweeps see it too */
     }
-    for (size_t i = 0; i < files->n_folders; i++) {
-        if (files->folders[i].wd == wd) {
-            if (strcmp(files->folders[i].path, path) == 0) {
-                return;
-            }
-            free(files->folders[i].path);
-            files->folders[i].path = strdup(path);
-            return;
-        }
+    struct laz_sense_folder *known = folder_of(sense, wd);
+    if (known != NULL && strcmp(known->path, path) == 0) {
+        return;
+    }
+    if (known != NULL) {
+        char *other = strdup(path);
+        free(other != NULL ? known->path : NULL);
+        known->path = other != NULL ? other : known->path;
+        return;
     }
     struct laz_sense_folder *more =
             reallocarray(files->folders, files->n_folders + 1, sizeof(struct laz_sense_folder));
@@ -222,7 +256,7 @@ static void enter(struct laz_sense *sense, struct walk *walk)
             : open(walk->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (folder == NULL) {
-        if (sense->is_first) {
+        if (sense->files.is_beginning) {
             note_unreadable(sense, walk->path);
         }
         laz_fd_close(&fd);
@@ -296,7 +330,6 @@ static void sweep(struct laz_sense *sense)
     struct laz_sense_state *state = sense->state;
     struct walk walk;
     files->sweep++;
-    files->wants_sweep = false;
     for (uint32_t i = 0; i < sense->config.n_watch; i++) {
         watch_parent(sense, sense->config.watch[i]);
         sweep_path(sense, &walk, sense->config.watch[i]);
@@ -310,16 +343,6 @@ static void sweep(struct laz_sense *sense)
 
 /* ---- Events ---- */
 
-static const char *folder_of(const struct laz_sense *sense, int wd)
-{
-    for (size_t i = 0; i < sense->files.n_folders; i++) {
-        if (sense->files.folders[i].wd == wd) {
-            return sense->files.folders[i].path;
-        }
-    }
-    return NULL;
-}
-
 static bool is_watched(const struct laz_sense *sense, const char *path)
 {
     for (uint32_t i = 0; i < sense->config.n_watch; i++) {
@@ -332,16 +355,13 @@ static bool is_watched(const struct laz_sense *sense, const char *path)
     return false;
 }
 
-/* The first at once; what follows within the interval, at the next turn: nobody keeps us busy with
+/* The first at once; what follows within the interval, at the next sweep: nobody keeps us busy with
  * one file. */
-static void on_event_of(struct laz_sense *sense, const char *path, bool is_whole, uint64_t now_ns)
+static void on_event_of(struct laz_sense *sense, const char *path, uint64_t now_ns)
 {
     uint32_t *place = find_place(sense, path);
-    uint32_t i = *place == 0 ? 0 : *place - 1;
-    bool is_known = *place != 0;
     uint64_t soon_ns = sense->config.interval_ms * NS_PER_MS;
-    if (!is_whole || (is_known && now_ns - sense->files.checked_ns[i] < soon_ns)) {
-        sense->files.wants_sweep = true;
+    if (*place != 0 && now_ns - sense->files.checked_ns[*place - 1] < soon_ns) {
         return;
     }
     look_at(sense, path, false);
@@ -351,23 +371,25 @@ static void on_event_of(struct laz_sense *sense, const char *path, bool is_whole
     }
 }
 
+/* Whatever is not a whole file in a folder that is known is for the next sweep. What is being
+ * created is not whole yet: a link is, but a file may be written now. */
 static void take_event(struct laz_sense *sense, const struct inotify_event *event, uint64_t now_ns)
 {
-    const char *folder = folder_of(sense, event->wd);
+    struct laz_sense_folder *folder = folder_of(sense, event->wd);
     char path[LAZ_SENSE_PATH_MAX];
-    const uint32_t special = IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_ISDIR;
-    if ((event->mask & IN_IGNORED) != 0) {
+    const uint32_t special =
+            IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_ISDIR | IN_CREATE | IN_IGNORED;
+    if (folder != NULL && (event->mask & IN_IGNORED) != 0) {
+        forget_folder(sense, folder);
         return;
     }
     if (folder == NULL || event->len == 0 || (event->mask & special) != 0) {
-        sense->files.wants_sweep = true;
         return;
     }
-    int n = snprintf(
-            path, sizeof(path), "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, event->name);
+    int n = snprintf(path, sizeof(path), "%s/%s",
+            strcmp(folder->path, "/") == 0 ? "" : folder->path, event->name);
     if (n > 0 && (size_t)n < sizeof(path) && is_watched(sense, path)) {
-        /* What is being created is not whole yet: a link is, but a file may be written now. */
-        on_event_of(sense, path, (event->mask & IN_CREATE) == 0, now_ns);
+        on_event_of(sense, path, now_ns);
     }
 }
 
@@ -419,12 +441,20 @@ void laz_sense_look_at_files(struct laz_sense *sense, uint64_t now_ns)
         (void)memset(files->is_due, 1, sense->state->n_files);
         files->next_rehash_ns = now_ns + sense->config.rehash_ms * NS_PER_MS;
     }
-    if (files->wants_sweep || now_ns >= files->next_sweep_ns) {
+    if (now_ns >= files->next_sweep_ns) { /* however much happens: it is a part of the time */
         uint64_t before_ns = laz_sense_used_ns();
         sweep(sense);
-        files->next_sweep_ns = now_ns + (laz_sense_used_ns() - before_ns) * SWEEP_PART;
+        files->took_ns = laz_sense_used_ns() - before_ns;
+        files->next_sweep_ns = now_ns + files->took_ns * SWEEP_PART;
     }
     read_some(sense);
+}
+
+void laz_sense_sweep_at_last(struct laz_sense *sense)
+{
+    if (laz_sense_is_on(sense, LAZ_DETECTOR_FILES) && sense->files.took_ns < SHORT_NS) {
+        sweep(sense);
+    }
 }
 
 /* ---- The beginning ---- */
@@ -440,8 +470,9 @@ int laz_sense_files_open(struct laz_sense *sense, struct laz_err *err)
     files->seen = calloc(LAZ_SENSE_FILES_MAX, sizeof(*files->seen));
     files->is_due = calloc(LAZ_SENSE_FILES_MAX, sizeof(*files->is_due));
     files->checked_ns = calloc(LAZ_SENSE_FILES_MAX, sizeof(*files->checked_ns));
+    files->busy_ns = calloc(LAZ_SENSE_FILES_MAX, sizeof(*files->busy_ns));
     if (files->index == NULL || files->seen == NULL || files->is_due == NULL ||
-            files->checked_ns == NULL) {
+            files->checked_ns == NULL || files->busy_ns == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for the list of files");
     }
     files->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC); /* without it: sweeps alone */
@@ -455,7 +486,15 @@ int laz_sense_files_begin(struct laz_sense *sense, struct laz_err *err)
     if (!laz_sense_is_on(sense, LAZ_DETECTOR_FILES)) {
         return 0;
     }
+    files->is_beginning = true;
     sweep(sense);
+    files->is_beginning = false;
+    for (uint32_t i = 0; i < sense->state->n_files; i++) { /* a predecessor's too */
+        const struct laz_file_facts *facts = &sense->state->files[i].facts;
+        if (facts->is_there && facts->content == LAZ_CONTENT_UNREADABLE) {
+            note_unreadable(sense, path_of(sense, i));
+        }
+    }
     files->next_rehash_ns = laz_sense_now_ns() + sense->config.rehash_ms * NS_PER_MS;
     if (files->inotify < 0) {
         return 0;

@@ -31,6 +31,7 @@ enum laz_change {
 #define LAZ_CONTENTS(X)                                                                            \
     X(HASHED, "")                                                                                  \
     X(UNREADABLE, "unreadable") /* not for this user */                                            \
+    X(BUSY, "busy")             /* it changed whenever it was read */                              \
     X(TOO_LARGE, "too-large")                                                                      \
     X(NONE, "none") /* it is no regular file */
 

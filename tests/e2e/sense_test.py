@@ -3,12 +3,15 @@
 
 Every find must be in the trail, counted exactly: the sums of the records' counts are what was done.
 """
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import fence
@@ -290,6 +293,79 @@ def unreadable():
         (record,) = world.await_find("fim.change", 1, obj=str(secret))
         check_equal((record["act"], record["d"]["after"]["content"]), ("touched", "unreadable"), "the record")
         check("sha256" not in record["d"]["after"], f"{record}")
+        world.settle()
+        os.kill(world.sense_pid(), signal.SIGKILL)
+        again = until(lambda: [r for r in world.records("sense.start") if r["d"]["starts"] == 2], "the next one")[0]
+        check_equal((again["act"], again["d"].get("unreadable")), ("degraded", 1), "said again by a successor")
+
+
+@case("a file that somebody touches without end is a find, with its attributes and without a hash, while it goes on")
+def busy():
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    file = world.watched / "file"
+    file.write_bytes(b"x" * (16 << 20))
+    with world.watch(), touched(file):
+        (record,) = until(lambda: world.finds("fim.change", obj=str(file)), "a find")[:1]
+        check_equal((record["act"], record["d"]["after"]["content"]), ("touched", "busy"), "the record")
+        check("sha256" in record["d"]["before"], f"{record}")
+
+
+@contextlib.contextmanager
+def touched(path):
+    """Somebody touches it all the time."""
+    loop = "import os, sys\nwhile True: os.utime(sys.argv[1])"
+    process = subprocess.Popen([sys.executable, "-c", loop, str(path)])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@case("folders that come and go take no memory, and no more than a part of a processor, however many there are")
+def folders():
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    for i in range(7600):
+        (world.watched / f"{i}").touch()
+    names = [world.watched / f"{i:0250}" for i in range(400)]
+
+    def come_and_go():
+        for name in names:
+            name.mkdir()
+        until(lambda: n_watches(pid) == 1 + len(names), lambda: f"{n_watches(pid)} folders that are watched")
+        for name in names:
+            name.rmdir()
+        until(lambda: n_watches(pid) == 1, "folders that are no longer watched")
+    with world.watch():
+        pid = world.sense_pid()
+        come_and_go()
+        world.settle()
+        before = private_kib(pid)
+        for _ in range(5):
+            come_and_go()
+        world.settle()
+        check(laz.sanitized() or private_kib(pid) < before + 300, f"{private_kib(pid)} KiB after {before}")
+        began, used = time.monotonic(), cpu_s(pid)
+        while time.monotonic() < began + 2:
+            names[0].mkdir()
+            names[0].rmdir()
+            time.sleep(0.001)
+        share = (cpu_s(pid) - used) / (time.monotonic() - began)
+        check(laz.sanitized() or share < 0.16, f"{share:.2f} of a processor")
+
+
+def n_watches(pid):
+    """Folders that inotify watches for this process."""
+    folder = pathlib.Path(f"/proc/{pid}/fdinfo")
+    fd = next(fd for fd in os.listdir(folder) if os.readlink(folder.parent / "fd" / fd) == "anon_inode:inotify")
+    return (folder / fd).read_text().count("inotify wd:")
+
+
+def cpu_s(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @case("programs: in memory, in /dev/shm, written since the start, deleted; the image's own raise nothing")
@@ -464,6 +540,27 @@ def last_words():
     check_equal(sum(r["d"]["count"] for r in world.finds("net.listen")), 4, "counted")
     check_equal(world.records()[-1]["ev"], "chain.final", "the last record")
     world.judge("ok closed single")
+
+
+@case("what was counted is said before anything else at the end, also where there would be much to look at")
+def last_words_first():
+    world = World({"interval": "2s", "window": "60s"})
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    beside = [world.folder / f"beside{i}" for i in range(4)]  # other names of what is watched: no event tells of them
+    for i, path in enumerate(beside):
+        path.touch()
+        os.truncate(path, 60 << 20)
+        os.link(path, world.watched / f"{i}")
+    with world.watch() as run:
+        world.tell("tcp 4444")
+        world.await_find("net.listen", 1)
+        world.tell("tcp 4444", "tcp 4444", "tcp 4444", "tcp 5555")
+        world.await_find("net.listen", 1, obj="0.0.0.0:5555/tcp")
+        for path in beside:
+            os.utime(path)
+        run.kill(fence.TERM)
+        run.wait()
+    check_equal(sum(r["d"]["count"] for r in world.finds("net.listen", obj="0.0.0.0:4444/tcp")), 4, "counted")
 
 
 def real_records():

@@ -110,7 +110,9 @@ static bool tell_change(struct laz_sense *sense, const char *path, enum laz_chan
     struct laz_json json;
     struct laz_buf detail;
     laz_sense_find(&find, LAZ_SENSE_EVENT_FIM_CHANGE, &json, &detail);
-    (void)snprintf(find.obj, sizeof(find.obj), "%s", path);
+    if (!laz_find_name(&find, path)) {
+        laz_json_bool(&json, "cut", true);
+    }
     (void)snprintf(find.act, sizeof(find.act), "%s", laz_change_name(change));
     laz_file_put(before, after, &json);
     return laz_sense_try(sense, &find, &detail);

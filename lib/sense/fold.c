@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "core/sha256.h"
 #include "sense/events.h"
 
 static bool is_text(const char *text, size_t size)
@@ -35,9 +36,26 @@ size_t laz_fold_repair(struct laz_fold *fold)
     return n;
 }
 
+bool laz_find_name(struct laz_find *find, const char *obj)
+{
+    uint8_t hash[LAZ_SHA256_SIZE];
+    size_t length = strlen(obj);
+    size_t n = length < sizeof(find->obj) ? length : sizeof(find->obj) - 1;
+    (void)memcpy(find->obj, obj, n);
+    find->obj[n] = '\0';
+    find->rest = 0;
+    if (n == length) {
+        return true;
+    }
+    laz_sha256_of(obj, length, hash);
+    (void)memcpy(&find->rest, hash, sizeof(find->rest));
+    return false;
+}
+
 static bool is_alike(const struct laz_find *a, const struct laz_find *b)
 {
-    return a->event == b->event && strcmp(a->exe, b->exe) == 0 && strcmp(a->obj, b->obj) == 0;
+    return a->event == b->event && a->rest == b->rest && strcmp(a->exe, b->exe) == 0 &&
+            strcmp(a->obj, b->obj) == 0;
 }
 
 /* Where it belongs: to those that are alike, or where nothing is, or, at last, in place of a window

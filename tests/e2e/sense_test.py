@@ -323,6 +323,19 @@ def touched(path):
         process.wait()
 
 
+@case("files whose names are too long for a record, and differ at their ends, are two finds, which say that they are cut")
+def long_names():
+    world = World()
+    world.sense["files"] = {"watch": [str(world.watched)]}
+    folder = world.watched / ("a" * 250) / ("b" * 250)
+    folder.mkdir(parents=True)
+    with world.watch():
+        for name in ("one", "two"):
+            (folder / (name * 60)).touch()
+        records = until(lambda: len(found := world.finds("fim.change", act="created")) == 2 and found, "two records")
+        check_equal([(len(r["obj"]), r["d"]["count"], r["d"].get("cut")) for r in records], [(511, 1, True)] * 2, "records")
+
+
 @case("folders that come and go take no memory, and no more than a part of a processor, however many there are")
 def folders():
     world = World()

@@ -14,6 +14,7 @@
 
 #define NS_PER_MS      UINT64_C(1000000)
 #define SAID_MAX       1024 /* bytes of a message of theirs: an error and its words */
+#define ABSENT_CODE    127  /* launch found none */
 #define LAST_WORDS_MAX 16   /* messages of a helper that has ended */
 
 void laz_helper_init(struct laz_helper *helper, enum laz_role role, enum laz_err_kind lost_as)
@@ -220,7 +221,10 @@ void laz_helper_ended(struct laz_helper *helper, int status, bool can_start_agai
     if (helper->is_flushed) {
         return;
     }
-    if (helper->err.kind == LAZ_E_NONE) {
+    if (helper->err.kind == LAZ_E_NONE && WIFEXITED(status) && WEXITSTATUS(status) == ABSENT_CODE) {
+        (void)laz_err_set(&helper->err, helper->lost_as, 0,
+                "lazaret-helper was not found beside lazaret-init or in /usr/libexec/lazaret");
+    } else if (helper->err.kind == LAZ_E_NONE) {
         (void)laz_err_set(&helper->err, helper->lost_as, 0, "lazaret-helper %s ended by %s %d",
                 laz_role_name(helper->role), WIFSIGNALED(status) ? "signal" : "exit",
                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

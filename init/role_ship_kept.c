@@ -191,6 +191,7 @@ static int open_spool(struct laz_ship *ship, const struct laz_ship_keys *keys,
             .segment_bytes = config->spool_segment_bytes,
             .reserve_bytes = config->spool_segment_bytes,
             .n_seal_to = config->n_seal_to,
+            .seal_files = config->seal_to,
             .seal_to = keys->seal_to,
             .open_with = keys->open_with,
     };

@@ -147,7 +147,9 @@ static int take_keys(
     (void)memcpy(spool->runs[0].key, options->key, sizeof(options->key));
     for (size_t i = 0; i < options->n_seal_to; i++) {
         if (laz_spool_seal(options->seal_to[i], options->key, &spool->seals[i], err) < 0) {
-            return laz_err_context(err, "recovery key %zu", i + 1);
+            bool is_file = options->seal_files != NULL;
+            return laz_err_context(err, "recovery key %zu%s%.256s", i + 1, is_file ? ": " : "",
+                    is_file ? options->seal_files[i] : "");
         }
         spool->n_seals++;
     }

@@ -24,6 +24,7 @@ struct laz_spool_options {
     uint8_t chain[LAZ_CHAIN_ID_SIZE]; /* this run */
     uint8_t key[LAZ_SPOOL_KEY_SIZE];  /* of this run; random, never used for another chain */
     size_t n_seal_to;                 /* at most 8 */
+    const char *const *seal_files;    /* for messages: where they came from; NULL: nobody knows */
     const char *const *seal_to; /* PEM texts of public keys: X25519, or RSA of at least 2048 bits */
     const char *open_with;      /* PEM text of a private key for what earlier runs left, or NULL */
 };

@@ -204,6 +204,11 @@ int laz_spool_seal(const char *pem, const uint8_t key[LAZ_SPOOL_KEY_SIZE],
     ret->kind = public_key == NULL ? 0 : kind_of(public_key);
     if (ret->kind == 0) {
         EVP_PKEY_free(public_key);
+        if (strstr(pem, "PRIVATE KEY-----") != NULL) {
+            return laz_err_set(err, LAZ_E_SPOOL, 0,
+                    "this is a private key: never put it into the image; what belongs here is its "
+                    "public key (openssl pkey -pubout)");
+        }
         return laz_err_set(err, LAZ_E_SPOOL, 0,
                 "a recovery key is no public key in PEM: X25519, or RSA of %d to %d bits",
                 RSA_BITS_MIN, RSA_BITS_MAX);

@@ -140,7 +140,8 @@ def silent():
 
 @case("no helper beside init, or none that can run: 106 by name")
 def absent():
-    for change, why in ((lambda f: (f / "lazaret-helper").unlink(), "exit 127"),
+    for change, why in ((lambda f: (f / "lazaret-helper").unlink(),
+                         "does not stay up: lazaret-helper was not found beside lazaret-init or in /usr/libexec/lazaret"),
                         (lambda f: (f / "lazaret-helper").write_bytes(b"no program"), "exit 126")):
         init = programs("exit", 99)
         folder = fence.scratch() / "bin-absent"

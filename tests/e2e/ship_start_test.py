@@ -71,8 +71,11 @@ def narrowed_first():
 def bad_ones():
     bad = fence.scratch() / "bad.pem"
     bad.write_text("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+    private, _ = ship_world.recovery_key()
     good = {"ca": peers.pki() / "ca.pem", "peer": "server.test"}
-    rows = [("seal-to", sealed(**{"seal-to": [str(bad)]}), {}, "recovery key 1"), ("open-with", sealed(**{"open-with": str(bad)}), {}, "spool"),
+    rows = [("seal-to", sealed(**{"seal-to": [str(bad)]}), {}, f"recovery key 1: {bad}: "),
+            ("private", sealed(**{"seal-to": [str(private)]}), {}, f"recovery key 1: {private}: this is a private key: never put it into the image"),
+            ("open-with", sealed(**{"open-with": str(bad)}), {}, "spool"),
             ("ca", {}, {**good, "ca": bad}, f"sink collector: {bad}: no certificate in it")]
     for name, changes, tls, words in rows:
         world = World(changes)

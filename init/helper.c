@@ -97,19 +97,25 @@ void laz_helper_drop(struct laz_helper *helper)
 
 /* It may have ended, and been reaped as one of many, before `launch` had said its number; or have
  * been found wanting before there was a number to kill. */
-void laz_helper_look(struct laz_helper *helper, uint64_t now_ns)
+bool laz_helper_look(
+        struct laz_helper *helper, const struct laz_reaped reaped[LAZ_REAPED_MAX], uint64_t now_ns)
 {
     siginfo_t info = {0};
     if (!helper->is_new) {
-        return;
+        return false;
     }
     helper->is_new = false;
     int result = waitid(P_PID, (id_t)helper->pid, &info, WEXITED | WNOHANG | WNOWAIT);
-    if (result < 0 && errno == ECHILD) {
-        laz_helper_ended(helper, 109 << 8, true, now_ns); /* how, nobody knows any more */
-    } else {
+    if (result == 0 || errno != ECHILD) {
         end_mute(helper);
+        return false;
     }
+    int status = 109 << 8; /* how, nobody knows any more */
+    for (size_t i = 0; i < LAZ_REAPED_MAX; i++) {
+        status = reaped[i].pid == helper->pid ? reaped[i].status : status;
+    }
+    laz_helper_ended(helper, status, true, now_ns);
+    return true;
 }
 
 void laz_helper_started(struct laz_helper *helper, int32_t pid, uint64_t now_ns)
@@ -143,7 +149,9 @@ static void on_ready(struct laz_helper *helper, uint64_t now_ns)
 static void make_printable(char *text)
 {
     for (char *c = text; *c != '\0'; c++) {
-        *c = *c < ' ' || *c > '~' ? '?' : *c;
+        if (*c < ' ' || *c > '~') {
+            *c = '?';
+        }
     }
 }
 

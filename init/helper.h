@@ -49,8 +49,16 @@ void laz_helper_init(struct laz_helper *helper, enum laz_role role, enum laz_err
 bool laz_helper_ask(struct laz_helper *helper, int launcher_chan, uint64_t now_ns);
 /* What launch answered: its pid, or -errno. */
 void laz_helper_started(struct laz_helper *helper, int32_t pid, uint64_t now_ns);
-/* After the children that have ended were reaped: is it one of them? */
-void laz_helper_look(struct laz_helper *helper, uint64_t now_ns);
+/* Children that ended, and were reaped, while somebody was being started. */
+#define LAZ_REAPED_MAX 8
+struct laz_reaped {
+    pid_t pid;
+    int status;
+};
+
+/* Its pid is known: has it ended already, and been reaped as one of these? */
+LAZ_MUST_CHECK bool laz_helper_look(
+        struct laz_helper *helper, const struct laz_reaped reaped[LAZ_REAPED_MAX], uint64_t now_ns);
 /* It cannot be talked to: it sees that, and ends, or is ended. */
 void laz_helper_drop(struct laz_helper *helper);
 /* One message of it, if there is one: a helper that talks without end does not keep us from the

@@ -12,7 +12,7 @@
 #include "init/launcher.h"
 
 #define NS_PER_MS    UINT64_C(1000000)
-#define HELPERS      2  /* that launch starts */
+#define HELPERS      LAZ_HELPERS_STARTED
 #define SAID_MAX     64 /* bytes of a STARTED */
 #define LAUNCH_ENDED "the process that starts helpers has ended"
 
@@ -194,14 +194,33 @@ static void turn_finish(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
+static void look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns)
+{
+    pid_t pid = helper->pid;
+    if (laz_helper_look(helper, helpers->reaped, now_ns) && helpers->n_late < HELPERS) {
+        struct laz_helper_end *late = &helpers->late[helpers->n_late++];
+        *late = (struct laz_helper_end){
+                .role = helper->role, .pid = pid, .is_lost = helper->is_lost, .why = &helper->err};
+    }
+}
+
+bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *ret)
+{
+    if (helpers->n_late == 0) {
+        return false;
+    }
+    *ret = helpers->late[--helpers->n_late];
+    return true;
+}
+
 void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
 {
     if (!laz_helpers_exist(helpers)) {
         return;
     }
     read_launcher(helpers, now_ns);
-    laz_helper_look(&helpers->ship, now_ns);
-    laz_helper_look(&helpers->sense, now_ns);
+    look_at(helpers, &helpers->ship, now_ns);
+    look_at(helpers, &helpers->sense, now_ns);
     laz_helper_read(&helpers->ship, now_ns);
     if (is_due(&helpers->ship, now_ns)) {
         ask_for_ship(helpers, now_ns);
@@ -246,7 +265,7 @@ static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid
     }
     laz_helper_ended(helper, status, can_start_again, now_ns);
     *ret = (struct laz_helper_end){
-            .role = helper->role, .is_lost = helper->is_lost, .why = &helper->err};
+            .role = helper->role, .pid = pid, .is_lost = helper->is_lost, .why = &helper->err};
     return true;
 }
 
@@ -260,14 +279,19 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
     if (pid == helpers->launcher) {
         helpers->launcher = 0; /* its channel says so too */
         *ret = (struct laz_helper_end){
-                .role = LAZ_ROLE_LAUNCH, .is_lost = true, .why = &launcher_ended};
+                .role = LAZ_ROLE_LAUNCH, .pid = pid, .is_lost = true, .why = &launcher_ended};
         return true;
     }
     for (unsigned i = 0; i < HELPERS && laz_helpers_are_starting(helpers); i++) {
         read_launcher(helpers, now_ns); /* it may have ended before we knew its number */
     }
-    return ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||
+    bool is_ours = ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||
             ended_is(helpers, &helpers->sense, pid, status, now_ns, ret);
+    if (!is_ours && laz_helpers_are_starting(helpers)) {
+        helpers->reaped[helpers->n_reaped++ % LAZ_REAPED_MAX] =
+                (struct laz_reaped){.pid = pid, .status = status};
+    }
+    return is_ours;
 }
 
 void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now_ns)

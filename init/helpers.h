@@ -12,12 +12,26 @@
 /* For the last that sense has to say, before the trail is closed. */
 #define LAZ_SENSE_FAREWELL_MS 250
 
+/* How one of ours has ended. */
+struct laz_helper_end {
+    enum laz_role role;
+    pid_t pid;
+    bool is_lost;
+    const struct laz_err *why; /* borrowed, until the next turn; NULL */
+};
+
+#define LAZ_HELPERS_STARTED 2 /* by launch */
+
 struct laz_helpers {
     struct laz_shipping shipping;
     pid_t launcher;
     int launcher_chan; /* owned; -1 = closed */
     struct laz_helper ship;
     struct laz_helper sense;
+    unsigned n_late; /* ends that were not known as such when they came */
+    struct laz_helper_end late[LAZ_HELPERS_STARTED];
+    unsigned n_reaped;
+    struct laz_reaped reaped[LAZ_REAPED_MAX]; /* by turns */
     bool is_finishing;
     bool ship_told; /* to finish */
     int exit_code;
@@ -43,13 +57,10 @@ uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers);
 void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns);
 
 /* A child has ended. Ours: its role and why, for the record; as it was told to: no reason. */
-struct laz_helper_end {
-    enum laz_role role;
-    bool is_lost;
-    const struct laz_err *why; /* borrowed, until the next turn; NULL */
-};
 bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
         struct laz_helper_end *ret);
+/* One of ours that had ended before its pid was known; after each turn, until false. */
+bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *ret);
 /* Is this child a helper, or may it be one that has just been started? */
 bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid);
 bool laz_helpers_are_starting(const struct laz_helpers *helpers);

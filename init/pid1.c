@@ -428,6 +428,9 @@ static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
         return; /* before the call: its frame is three pages, which would be resident for ever */
     }
     laz_helpers_turn(helpers, now_ns);
+    for (struct laz_helper_end end; laz_helpers_late_end(helpers, &end);) {
+        laz_trail_helper(&pid1->trail, &end);
+    }
     if (pid1->done) {
         return;
     }

@@ -196,7 +196,7 @@ static void child_ended(struct laz_pid1 *pid1, pid_t pid, int status, uint64_t n
         setup_ended(pid1, status, now_ns);
     } else if (laz_helpers_ended(&pid1->helpers, pid, status, now_ns, &end)) {
         if (end.why != NULL) {
-            laz_trail_helper(&pid1->trail, pid, &end);
+            laz_trail_helper(&pid1->trail, &end);
         }
     } else {
         pid1->totals.reaped++;

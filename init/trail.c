@@ -221,9 +221,9 @@ void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int e
     write_or_count(trail, &json);
 }
 
-void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_helper_end *end)
+void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
 {
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "helper.exit", .severity = 6, .pid = pid, .exe = "",
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "helper.exit", .severity = 6, .pid = end->pid, .exe = "",
             .obj = laz_role_name(end->role), .act = end->is_lost ? "lost" : "restarted");
     laz_json_string(&json, "error", laz_err_name(end->why->kind));
     laz_json_string(&json, "message", end->why->message);

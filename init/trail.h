@@ -75,7 +75,7 @@ struct laz_exit_note {
 void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note);
 
 /* One of our own processes has ended. */
-void laz_trail_helper(struct laz_trail *trail, pid_t pid, const struct laz_helper_end *end);
+void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end);
 
 struct laz_totals {
     uint64_t denied;

@@ -62,9 +62,9 @@ static void fill_confinement(struct laz_image *image, const struct laz_policy *p
     image->tcp_connect = policy->tcp_connect.ports;
 }
 
-_Static_assert(LAZ_IMAGE_SHIP_MAX == LAZ_SHIP_MAX && LAZ_IMAGE_PIPE_MAX == LAZ_SHIP_PIPE_MAX &&
-                LAZ_IMAGE_SENSE_MAX == LAZ_SENSE_MAX,
-        "what PID 1 carries is what lazaret-helper reads");
+_Static_assert(LAZ_IMAGE_SHIP_MAX == LAZ_SHIP_MAX, "what PID 1 carries is what ship reads");
+_Static_assert(LAZ_IMAGE_SENSE_MAX == LAZ_SENSE_MAX, "and sense");
+_Static_assert(LAZ_IMAGE_PIPE_MAX == LAZ_SHIP_PIPE_MAX, "one ceiling for pipes");
 
 /* `ship` keeps what the image borrows. */
 static int fill_shipping(struct laz_image *image, const struct laz_policy *policy,

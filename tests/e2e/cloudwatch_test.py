@@ -454,7 +454,8 @@ def wire():
     peers.wait_until(lambda: standin.requests("PutLogEvents"), "a request")
     drive.kill()
     check(len(seen) > 1000, "nothing was seen")
-    for text in (b"lz", b"Signature", b"Logs_2014", CANARY, b"ASIA", b"HTTP/1.1"):
+    # Long enough not to come about by chance.
+    for text in (b'\\"lz\\":1', b"Signature", b"Logs_2014", CANARY, b"ASIA", b"HTTP/1.1"):
         check(text not in seen, f"{text} in the clear")
     tap.close()
 

@@ -26,7 +26,9 @@
 /* To say that it was not enough, before init loses its patience. */
 #define FINISH_SLACK_NS UINT64_C(50000000)
 #define FINISH_TURN_US  2000
-/* Parts of 16 of the time for finishing, after which nobody waits for what is passed through; */
+/* Parts of 16 of the time for finishing, after which nobody waits for metrics; */
+#define METERS_PART 1
+/* after which nobody waits for what is passed through; */
 #define OUTPUTS_PART 8
 /* after which what finds no room is dropped; */
 #define GIVE_UP_PART 14
@@ -475,6 +477,7 @@ static void finish_turn(struct laz_ship *ship)
     const struct timeval soon = {.tv_usec = FINISH_TURN_US};
     uint64_t now_ns = laz_ship_now_ns();
     ship->gives_up = is_past(ship, now_ns, GIVE_UP_PART);
+    bool are_told = laz_ship_meters_finish(ship) || is_past(ship, now_ns, METERS_PART);
     bool dry = are_dry(ship) || is_past(ship, now_ns, CLOSE_PART);
     laz_ship_ledger_turn(ship);
     settle_outputs(ship, now_ns);
@@ -484,7 +487,7 @@ static void finish_turn(struct laz_ship *ship)
             laz_sink_flush(ship->feeds[i].sink);
         }
     }
-    bool is_over = ship->ledger.is_final && count_behind(ship) == 0;
+    bool is_over = ship->ledger.is_final && count_behind(ship) == 0 && are_told;
     if (is_over || now_ns >= ship->finish_deadline_ns) {
         leave(ship);
     }
@@ -502,7 +505,6 @@ static void begin_finish(struct laz_ship *ship)
 {
     ship->finish_began_ns = laz_ship_now_ns();
     ship->finish_deadline_ns -= FINISH_SLACK_NS;
-    laz_ship_meters_tell(ship);
     finish_turn(ship);
 }
 

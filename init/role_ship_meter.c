@@ -190,12 +190,20 @@ static void tell(struct laz_ship_meter *meter)
     meter->told = now;
 }
 
-void laz_ship_meters_tell(struct laz_ship *ship)
+bool laz_ship_meters_finish(struct laz_ship *ship)
 {
+    bool all = true;
     for (size_t i = 0; i < ship->n_meters; i++) {
-        tell(&ship->meters[i]);
-        laz_sink_flush(ship->meters[i].sink);
+        struct laz_ship_meter *meter = &ship->meters[i];
+        if (meter->wants && !meter->is_done) {
+            meter->is_done = true;
+            tell(meter);
+            laz_sink_flush(meter->sink);
+        }
+        bool is_out = meter->is_done && meter->arrived >= meter->ticket;
+        all = all && (is_out || meter->is_down);
     }
+    return all;
 }
 
 /* ---- the sink that carries them ---- */
@@ -222,8 +230,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 static void on_arrived(void *context, uint64_t ticket)
 {
-    (void)context;
-    (void)ticket;
+    struct laz_ship_meter *meter = context;
+    meter->arrived = ticket;
 }
 
 static void on_rejected(void *context, uint64_t ticket, const char *why)
@@ -243,7 +251,7 @@ static void on_wants(void *context, uint64_t ticket)
         laz_ship_note(meter->ship, "sink.up", 2, meter->config->name, "connected", "");
     }
     meter->lost += since(meter->ticket, ticket);
-    meter->ticket = ticket;
+    meter->ticket = meter->arrived = ticket; /* it begins anew behind this one */
     meter->wants = true;
 }
 

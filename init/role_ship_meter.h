@@ -58,9 +58,11 @@ struct laz_ship_meter {
     struct laz_ship_counts told;
     struct laz_ship_mark marks[LAZ_SHIP_SINKS_MAX]; /* by feed */
     uint64_t ticket;
+    uint64_t arrived;
     uint64_t lost; /* lines that the sink had no room for, or that a break took */
     bool wants;
     bool is_down;
+    bool is_done; /* its last lines are told */
 };
 
 void laz_ship_count_line(struct laz_ship *ship, const struct laz_line *line);
@@ -70,7 +72,8 @@ void laz_ship_count_event(struct laz_ship *ship, const char *line, size_t length
 LAZ_MUST_CHECK int laz_ship_meter_files(
         struct laz_ship *ship, const struct laz_ship_sink *config, struct laz_err *err);
 LAZ_MUST_CHECK int laz_ship_meters_open(struct laz_ship *ship, struct laz_err *err);
-/* Once more, at the end. */
-void laz_ship_meters_tell(struct laz_ship *ship);
+/* Once more, at the end: each as soon as it takes something. True: all have it,
+ * or are down. */
+LAZ_MUST_CHECK bool laz_ship_meters_finish(struct laz_ship *ship);
 
 #endif

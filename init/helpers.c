@@ -18,7 +18,7 @@
 
 void laz_helpers_init(struct laz_helpers *helpers)
 {
-    *helpers = (struct laz_helpers){.launcher_chan = -1};
+    helpers->launcher_chan = -1;
     laz_shipping_init(&helpers->shipping);
     laz_helper_init(&helpers->ship, LAZ_ROLE_SHIP, LAZ_E_AUDIT);
     laz_helper_init(&helpers->sense, LAZ_ROLE_SENSE, LAZ_E_SENSE);

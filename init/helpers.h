@@ -39,6 +39,7 @@ struct laz_helpers {
     uint64_t farewell_ns; /* until then sense may speak */
 };
 
+/* Of zeroed memory. */
 void laz_helpers_init(struct laz_helpers *helpers);
 /* Are there any? */
 bool laz_helpers_exist(const struct laz_helpers *helpers);

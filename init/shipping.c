@@ -18,7 +18,7 @@
 
 void laz_shipping_init(struct laz_shipping *shipping)
 {
-    *shipping = (struct laz_shipping){.state = -1, .sense_state = -1};
+    shipping->state = shipping->sense_state = -1;
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         shipping->pipes[i][0] = shipping->pipes[i][1] = -1;
         shipping->rings[i] = shipping->outputs[i] = -1;

@@ -23,6 +23,7 @@ struct laz_shipping {
     char variables[LAZ_VARIABLE_COUNT][LAZ_VARIABLE_MAX + 1];
 };
 
+/* Of zeroed memory; most of it is not touched, and takes no page, where there are no sinks. */
 void laz_shipping_init(struct laz_shipping *shipping);
 
 /* Make pipes, rings and states. Standard output and error of this process become the pipes, if they

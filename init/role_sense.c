@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 
 #include "core/fd.h"
 #include "core/num.h"
-#include "ipc/chan.h"
 
 #define NS_PER_S    1000000000
 #define GIVEN_FIRST 32768 /* ip(7), where the container does not show it */
@@ -32,33 +30,9 @@ bool laz_sense_is_on(const struct laz_sense *sense, enum laz_detector detector)
 
 /* ---- words with init ---- */
 
-static void say(const struct laz_sense *sense, struct laz_buf *message)
+_Noreturn void laz_sense_fail(const struct laz_sense *sense, const struct laz_err *err)
 {
-    struct laz_err ignored = {0}; /* without init there is nobody to tell */
-    if (laz_message_end(message)) {
-        laz_ignore(laz_chan_send(sense->chan, message, NULL, 0, &ignored));
-    }
-}
-
-_Noreturn void laz_sense_fail(struct laz_sense *sense, const struct laz_err *err)
-{
-    char memory[LAZ_ERR_MESSAGE_MAX + 64];
-    struct laz_buf message;
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    laz_message_begin(&message, LAZ_MESSAGE_FAILED);
-    laz_message_u32(&message, (uint32_t)err->kind);
-    laz_message_string(&message, err->message);
-    say(sense, &message);
-    _exit(1);
-}
-
-static void say_ready(const struct laz_sense *sense)
-{
-    char memory[64];
-    struct laz_buf message;
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    laz_message_begin(&message, LAZ_MESSAGE_READY);
-    say(sense, &message);
+    laz_role_fail(sense->ear.chan, err);
 }
 
 static int take_config(
@@ -72,9 +46,9 @@ static int take_config(
     return laz_sense_decode(sense->section, message->length, &sense->config, err);
 }
 
-static int take_order(
-        struct laz_sense *sense, const struct laz_message *message, struct laz_err *err)
+static int take_order(void *context, struct laz_message *message, struct laz_err *err)
 {
+    struct laz_sense *sense = context;
     if (message->type == LAZ_MESSAGE_CONFIG) {
         return take_config(sense, message, err);
     }
@@ -86,41 +60,6 @@ static int take_order(
     }
     sense->has_begun = sense->has_begun || message->type == LAZ_MESSAGE_BEGIN;
     return 0;
-}
-
-/* All that has come. False when init has closed the channel. */
-static bool read_orders(struct laz_sense *sense)
-{
-    for (;;) {
-        uint8_t memory[LAZ_SENSE_MAX + LAZ_MESSAGE_HEADER];
-        struct laz_message message;
-        struct laz_err err = {0};
-        switch (laz_chan_receive(sense->chan, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_SENSE},
-                memory, sizeof(memory), &message, &err)) {
-        case LAZ_CHAN_MESSAGE:
-            if (take_order(sense, &message, &err) < 0) {
-                laz_sense_fail(sense, &err);
-            }
-            break;
-        case LAZ_CHAN_NOTHING:
-            return true;
-        case LAZ_CHAN_VIOLATION:
-            laz_sense_fail(sense, &err);
-        case LAZ_CHAN_CLOSED:
-            return false;
-        }
-    }
-}
-
-static void await_orders(struct laz_sense *sense)
-{
-    while (!sense->has_begun) {
-        struct pollfd world = {.fd = sense->chan, .events = POLLIN};
-        (void)poll(&world, 1, -1);
-        if (!read_orders(sense)) {
-            _exit(0);
-        }
-    }
 }
 
 /* ---- opening ---- */
@@ -244,7 +183,7 @@ static void on_orders(evutil_socket_t fd, short what, void *context)
     struct laz_sense *sense = context;
     (void)fd;
     (void)what;
-    if (!read_orders(sense)) {
+    if (!laz_role_read_orders(&sense->ear)) {
         laz_sense_flush(sense, true); /* first what is counted: init does not wait for long */
         look(sense);
         laz_sense_flush(sense, true);
@@ -271,7 +210,7 @@ static int begin_loop(struct laz_sense *sense, struct laz_err *err)
     const struct timeval interval = {.tv_sec = sense->config.interval_ms / 1000,
             .tv_usec = (suseconds_t)(sense->config.interval_ms % 1000) * 1000};
     sense->orders_event =
-            event_new(sense->base, sense->chan, EV_READ | EV_PERSIST, on_orders, sense);
+            event_new(sense->base, sense->ear.chan, EV_READ | EV_PERSIST, on_orders, sense);
     sense->timer = event_new(sense->base, -1, EV_PERSIST, on_timer, sense);
     if (sense->orders_event == NULL || sense->timer == NULL ||
             event_add(sense->orders_event, NULL) != 0 || event_add(sense->timer, &interval) != 0) {
@@ -313,9 +252,10 @@ _Noreturn void laz_role_sense(int chan)
     if (sense == NULL) {
         _exit(1);
     }
-    sense->chan = chan;
+    sense->ear = (struct laz_role_ear){
+            .chan = chan, .role = LAZ_ROLE_SENSE, .take = take_order, .context = sense};
     sense->state_fd = sense->events = sense->proc = sense->files.inotify = -1;
-    await_orders(sense);
+    laz_role_await_orders(&sense->ear, &sense->has_begun);
     sense->base = event_base_new();
     if (sense->base == NULL) {
         (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
@@ -324,7 +264,7 @@ _Noreturn void laz_role_sense(int chan)
     if (begin(sense, &err) < 0) {
         laz_sense_fail(sense, &err);
     }
-    say_ready(sense);
+    laz_role_say_only(chan, LAZ_MESSAGE_READY);
     (void)event_base_dispatch(sense->base);
     (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "the event loop ended");
     laz_sense_fail(sense, &err);

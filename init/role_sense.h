@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "core/json.h"
+#include "init/role_orders.h"
 #include "init/sense_state.h"
 #include "ipc/msg.h"
 #include "policy/sense.h"
@@ -122,7 +123,7 @@ struct laz_sense_files {
 };
 
 struct laz_sense {
-    int chan;
+    struct laz_role_ear ear;
     struct event_base *base;
     struct event *orders_event;
     struct event *timer;
@@ -152,7 +153,7 @@ struct laz_sense {
 uint64_t laz_sense_now_ns(void);  /* CLOCK_BOOTTIME */
 uint64_t laz_sense_used_ns(void); /* of the processor, so far */
 bool laz_sense_is_on(const struct laz_sense *sense, enum laz_detector detector);
-_Noreturn void laz_sense_fail(struct laz_sense *sense, const struct laz_err *err);
+_Noreturn void laz_sense_fail(const struct laz_sense *sense, const struct laz_err *err);
 
 /* ---- role_sense_tell.c: what is found, into the pipe ---- */
 

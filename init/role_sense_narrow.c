@@ -7,9 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,8 +16,8 @@
 
 #include "confine/sys.h"
 #include "core/fd.h"
+#include "init/role_narrow.h"
 #include "init/role_sense.h"
-#include "init/role_ship.h"
 #include "init/sense_filter.h"
 
 #define PTRACE_BIT (1U << CAP_SYS_PTRACE)
@@ -35,13 +33,6 @@ static bool keep_one_capability(void)
     return syscall(SYS_capset, &header, kept) == 0 && has;
 }
 
-static int drop_capabilities(void)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    const struct __user_cap_data_struct none[2] = {0};
-    return (int)syscall(SYS_capset, &header, none);
-}
-
 int laz_sense_take_user(struct laz_sense *sense, struct laz_err *err)
 {
     const struct laz_sense_config *config = &sense->config;
@@ -53,8 +44,8 @@ int laz_sense_take_user(struct laz_sense *sense, struct laz_err *err)
         return -1;
     }
     bool may_see_all = wants && keep_one_capability();
-    if (!may_see_all && drop_capabilities() < 0) {
-        return laz_err_set(err, LAZ_E_ENFORCE, errno, "capset: %s", strerror(errno));
+    if (!may_see_all && laz_role_drop_capabilities(err) < 0) {
+        return -1;
     }
     (void)prctl(PR_SET_KEEPCAPS, 0UL, 0UL, 0UL, 0UL);
     bool is_same = geteuid() == config->uid && config->keep_capabilities == 0;
@@ -112,17 +103,7 @@ static int restrict_files(struct laz_sense *sense)
     if (abi < 1 || sense->sees_programs || sense->sees_sockets) {
         return 0;
     }
-    struct laz_ll_ruleset all = {.handled_fs = LAZ_LL_REFER - 1};
-    size_t size = sizeof(all.handled_fs);
-    if (abi >= 4) {
-        all.handled_net = LAZ_LL_BIND_TCP | LAZ_LL_CONNECT_TCP;
-        size = offsetof(struct laz_ll_ruleset, scoped);
-    }
-    if (abi >= 6) {
-        all.scoped = LAZ_LL_SCOPE_SIGNAL | LAZ_LL_SCOPE_ABSTRACT_UNIX;
-        size = sizeof(all);
-    }
-    laz_cleanup_fd int ruleset = laz_sys_landlock_create(&all, size, 0);
+    laz_cleanup_fd int ruleset = laz_role_ruleset(abi);
     if (ruleset < 0 || allow_all(ruleset, &sense->config) < 0) {
         return -1;
     }
@@ -132,19 +113,12 @@ static int restrict_files(struct laz_sense *sense)
 
 int laz_sense_narrow(struct laz_sense *sense, struct laz_err *err)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) < 0 ||
-            prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0) {
-        return laz_err_set(err, LAZ_E_ENFORCE, errno, "prctl: %s", strerror(errno));
+    if (laz_role_close(err) < 0) {
+        return -1;
     }
     if (restrict_files(sense) < 0) {
         return laz_err_set(err, LAZ_E_ENFORCE, errno, "Landlock: %s", strerror(errno));
     }
-    const struct sock_fprog program = {
-            .len = (unsigned short)(sizeof(laz_sense_filter) / sizeof(laz_sense_filter[0])),
-            .filter = laz_unconst(laz_sense_filter),
-    };
-    if (laz_sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, laz_unconst(&program)) < 0) {
-        return laz_err_set(err, LAZ_E_ENFORCE, errno, "seccomp: %s", strerror(errno));
-    }
-    return 0;
+    return laz_role_filter(
+            laz_sense_filter, sizeof(laz_sense_filter) / sizeof(laz_sense_filter[0]), err);
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,7 +17,6 @@
 #include "core/fd.h"
 #include "core/num.h"
 #include "init/role_ship_kept.h"
-#include "ipc/chan.h"
 
 #define KEY_FILE_MAX 16384
 #define LARGE_BYTES  (128 << 10) /* as glibc begins */
@@ -51,33 +49,9 @@ struct timespec laz_ship_wall(void)
 
 /* ---- words with init ---- */
 
-static void say(const struct laz_ship *ship, struct laz_buf *message)
+_Noreturn void laz_ship_fail(const struct laz_ship *ship, const struct laz_err *err)
 {
-    struct laz_err ignored = {0}; /* without init there is nobody to tell */
-    if (laz_message_end(message)) {
-        laz_ignore(laz_chan_send(ship->chan, message, NULL, 0, &ignored));
-    }
-}
-
-static void say_only(const struct laz_ship *ship, enum laz_message_type type)
-{
-    char memory[64];
-    struct laz_buf message;
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    laz_message_begin(&message, type);
-    say(ship, &message);
-}
-
-_Noreturn void laz_ship_fail(struct laz_ship *ship, const struct laz_err *err)
-{
-    char memory[LAZ_ERR_MESSAGE_MAX + 64];
-    struct laz_buf message;
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    laz_message_begin(&message, LAZ_MESSAGE_FAILED);
-    laz_message_u32(&message, (uint32_t)err->kind);
-    laz_message_string(&message, err->message);
-    say(ship, &message);
-    _exit(1); /* and what is open is the successor's */
+    laz_role_fail(ship->ear.chan, err);
 }
 
 static void copy_string(char *ret, size_t size, const char *text)
@@ -123,8 +97,9 @@ static void take_finish(struct laz_ship *ship, const struct laz_message *message
     ship->is_finishing = laz_fields_done(&fields);
 }
 
-static int take_order(struct laz_ship *ship, struct laz_message *message, struct laz_err *err)
+static int take_order(void *context, struct laz_message *message, struct laz_err *err)
 {
+    struct laz_ship *ship = context;
     struct laz_ship_orders *orders = &ship->orders;
     struct laz_fields fields;
     laz_fields_begin(&fields, message);
@@ -155,41 +130,6 @@ static int take_order(struct laz_ship *ship, struct laz_message *message, struct
         take_finish(ship, message);
     }
     return 0;
-}
-
-/* All that has come. False when init has gone. */
-static bool read_orders(struct laz_ship *ship)
-{
-    for (;;) {
-        uint8_t memory[LAZ_SHIP_MAX + LAZ_MESSAGE_HEADER];
-        struct laz_message message;
-        struct laz_err err = {0};
-        switch (laz_chan_receive(ship->chan, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_SHIP},
-                memory, sizeof(memory), &message, &err)) {
-        case LAZ_CHAN_MESSAGE:
-            if (take_order(ship, &message, &err) < 0) {
-                laz_ship_fail(ship, &err);
-            }
-            break;
-        case LAZ_CHAN_NOTHING:
-            return true;
-        case LAZ_CHAN_VIOLATION:
-            laz_ship_fail(ship, &err);
-        case LAZ_CHAN_CLOSED:
-            return false;
-        }
-    }
-}
-
-static void await_orders(struct laz_ship *ship)
-{
-    while (!ship->orders.has_begun) {
-        struct pollfd world = {.fd = ship->chan, .events = POLLIN};
-        (void)poll(&world, 1, -1);
-        if (!read_orders(ship)) {
-            _exit(0);
-        }
-    }
 }
 
 /* ---- opening ---- */
@@ -351,7 +291,7 @@ static int narrow(const struct laz_ship *ship, struct laz_err *err)
         }
     }
     laz_ship_narrow_cloud(ship, &narrow);
-    return laz_role_narrow(&narrow, err);
+    return laz_ship_narrow(&narrow, err);
 }
 
 /* What only whoever started us may open. Bytes of keys are read here, and looked at by nobody. */
@@ -431,7 +371,7 @@ static _Noreturn void leave(struct laz_ship *ship)
     laz_message_begin(&message, LAZ_MESSAGE_FLUSHED);
     laz_message_u32(&message, count_behind(ship));
     laz_spool_free(ship->ledger.spool); /* init may end when it has heard, and this with it */
-    say(ship, &message);
+    laz_role_say(ship->ear.chan, &message);
     _exit(0);
 }
 
@@ -523,7 +463,7 @@ void laz_ship_look(struct laz_ship *ship)
         }
     }
     ship->acked_said = true;
-    say_only(ship, LAZ_MESSAGE_ACKED);
+    laz_role_say_only(ship->ear.chan, LAZ_MESSAGE_ACKED);
 }
 
 static void on_orders(evutil_socket_t fd, short what, void *context)
@@ -532,7 +472,7 @@ static void on_orders(evutil_socket_t fd, short what, void *context)
     bool before = ship->is_finishing;
     (void)fd;
     (void)what;
-    if (!read_orders(ship)) {
+    if (!laz_role_read_orders(&ship->ear)) {
         leave(ship); /* init has gone without a word: the trail stays open */
     }
     if (ship->is_finishing && !before) {
@@ -542,7 +482,8 @@ static void on_orders(evutil_socket_t fd, short what, void *context)
 
 static int begin_loop(struct laz_ship *ship, struct laz_err *err)
 {
-    ship->orders_event = event_new(ship->base, ship->chan, EV_READ | EV_PERSIST, on_orders, ship);
+    ship->orders_event =
+            event_new(ship->base, ship->ear.chan, EV_READ | EV_PERSIST, on_orders, ship);
     ship->finish_timer = event_new(ship->base, -1, 0, on_finish_timer, ship);
     if (ship->orders_event == NULL || ship->finish_timer == NULL ||
             event_add(ship->orders_event, NULL) != 0) {
@@ -565,13 +506,14 @@ _Noreturn void laz_role_ship(int chan)
     if (ship == NULL) {
         _exit(1);
     }
-    ship->chan = chan;
+    ship->ear = (struct laz_role_ear){
+            .chan = chan, .role = LAZ_ROLE_SHIP, .take = take_order, .context = ship};
     ship->orders.state_fd = ship->spool_dir = -1;
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         ship->orders.pipes[i] = ship->orders.rings[i] = ship->orders.outputs[i] = -1;
         ship->streams[i].pipe = -1;
     }
-    await_orders(ship);
+    laz_role_await_orders(&ship->ear, &ship->orders.has_begun);
     ship->base = event_base_new();
     if (ship->base == NULL) {
         (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
@@ -580,7 +522,7 @@ _Noreturn void laz_role_ship(int chan)
     if (laz_crypto_begin(&err) < 0 || open_all(ship, &err) < 0 || begin_loop(ship, &err) < 0) {
         laz_ship_fail(ship, &err);
     }
-    say_only(ship, LAZ_MESSAGE_READY);
+    laz_role_say_only(ship->ear.chan, LAZ_MESSAGE_READY);
     laz_ship_tell_trouble(ship);
     if (ship->is_finishing) {
         begin_finish(ship);

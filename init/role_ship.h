@@ -11,6 +11,7 @@
 #include "audit/chain.h"
 #include "audit/packed.h"
 #include "audit/spool.h"
+#include "init/role_orders.h"
 #include "init/role_ship_cloud.h"
 #include "init/role_ship_meter.h"
 #include "init/role_ship_reject.h"
@@ -206,7 +207,7 @@ void laz_ship_tell_behind(struct laz_ship *ship);
 /* ---- role_ship.c ---- */
 
 struct laz_ship {
-    int chan;
+    struct laz_role_ear ear;
     struct event_base *base;
     struct laz_ship_orders orders;
     struct laz_ship_state *state; /* mapped */
@@ -241,7 +242,7 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
         const char *act, const char *members);
 /* Something has arrived somewhere: is it the start, or the end? */
 void laz_ship_look(struct laz_ship *ship);
-_Noreturn void laz_ship_fail(struct laz_ship *ship, const struct laz_err *err);
+_Noreturn void laz_ship_fail(const struct laz_ship *ship, const struct laz_err *err);
 
 /* The role itself; the channel is descriptor 3. */
 _Noreturn void laz_role_ship(int chan);

@@ -5,7 +5,7 @@
 #ifndef LAZ_INIT_ROLE_SHIP_CLOUD_H
 #define LAZ_INIT_ROLE_SHIP_CLOUD_H
 
-#include "init/role_narrow.h"
+#include "init/role_ship_narrow.h"
 #include "ipc/msg.h"
 
 struct laz_ship;

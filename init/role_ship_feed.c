@@ -13,7 +13,6 @@
 #include "core/fd.h"
 #include "core/num.h"
 #include "init/role_ship.h"
-#include "ipc/chan.h"
 
 #define TROUBLE_MAX 1024 /* why a sink is down, escaped */
 #define NOTHING_YET "it has not acknowledged anything yet"
@@ -301,7 +300,6 @@ void laz_ship_tell_trouble(struct laz_ship *ship)
     char memory[LAZ_ERR_MESSAGE_MAX + 64];
     char text[sizeof(ship->trouble)] = "";
     struct laz_buf message;
-    struct laz_err ignored = {0}; /* without init there is nobody to tell */
     const struct laz_feed *feed = find_trouble(ship);
     if (feed != NULL) {
         (void)snprintf(text, sizeof(text), "sink %s%s: %.300s", feed->config->name,
@@ -314,9 +312,7 @@ void laz_ship_tell_trouble(struct laz_ship *ship)
     laz_buf_init_fixed(&message, memory, sizeof(memory));
     laz_message_begin(&message, LAZ_MESSAGE_TROUBLE);
     laz_message_string(&message, text);
-    if (laz_message_end(&message)) {
-        laz_ignore(laz_chan_send(ship->chan, &message, NULL, 0, &ignored));
-    }
+    laz_role_say(ship->ear.chan, &message);
 }
 
 void laz_ship_tell_behind(struct laz_ship *ship)

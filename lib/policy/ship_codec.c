@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "policy/section.h"
 #include "policy/ship.h"
 
 #define FORMAT 5
@@ -27,82 +28,68 @@ WORDS(laz_redaction_name, laz_redaction, LAZ_REDACTIONS, LAZ_REDACT_COUNT)
 
 /* ---- Encoding ---- */
 
-static void put_uint(struct laz_buf *buf, uint64_t value, unsigned size)
-{
-    uint8_t bytes[8];
-    for (unsigned i = 0; i < size; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    laz_buf_put(buf, bytes, size);
-}
-
-static void put_string(struct laz_buf *buf, const char *text)
-{
-    laz_buf_put(buf, text, strlen(text) + 1);
-}
-
 static void put_logs(struct laz_buf *buf, const struct laz_ship_config *config)
 {
-    put_uint(buf, config->pipe_bytes, 4);
-    put_uint(buf, config->passthrough, 1);
-    put_uint(buf, config->logs_block, 1);
-    put_uint(buf, config->max_line, 4);
-    put_string(buf, config->multiline_start);
-    put_uint(buf, config->multiline_wait_ms, 4);
-    put_uint(buf, config->redact, 1);
-    put_string(buf, config->mrn);
-    put_uint(buf, config->n_literals, 4);
+    laz_section_put_uint(buf, config->pipe_bytes, 4);
+    laz_section_put_uint(buf, config->passthrough, 1);
+    laz_section_put_uint(buf, config->logs_block, 1);
+    laz_section_put_uint(buf, config->max_line, 4);
+    laz_section_put_string(buf, config->multiline_start);
+    laz_section_put_uint(buf, config->multiline_wait_ms, 4);
+    laz_section_put_uint(buf, config->redact, 1);
+    laz_section_put_string(buf, config->mrn);
+    laz_section_put_uint(buf, config->n_literals, 4);
     for (uint32_t i = 0; i < config->n_literals; i++) {
-        put_string(buf, config->literals[i]);
+        laz_section_put_string(buf, config->literals[i]);
     }
 }
 
 static void put_keeping(struct laz_buf *buf, const struct laz_ship_config *config)
 {
-    put_uint(buf, config->durability_acked, 1);
-    put_uint(buf, config->checkpoint_records, 4);
-    put_uint(buf, config->checkpoint_ms, 4);
-    put_uint(buf, config->spool_max_bytes, 8);
-    put_uint(buf, config->spool_segment_bytes, 4);
-    put_uint(buf, config->n_seal_to, 4);
+    laz_section_put_uint(buf, config->durability_acked, 1);
+    laz_section_put_uint(buf, config->checkpoint_records, 4);
+    laz_section_put_uint(buf, config->checkpoint_ms, 4);
+    laz_section_put_uint(buf, config->spool_max_bytes, 8);
+    laz_section_put_uint(buf, config->spool_segment_bytes, 4);
+    laz_section_put_uint(buf, config->n_seal_to, 4);
     for (uint32_t i = 0; i < config->n_seal_to; i++) {
-        put_string(buf, config->seal_to[i]);
+        laz_section_put_string(buf, config->seal_to[i]);
     }
-    put_string(buf, config->open_with);
-    put_uint(buf, config->sync_audit_ms, 4);
-    put_uint(buf, config->sync_log_ms, 4);
+    laz_section_put_string(buf, config->open_with);
+    laz_section_put_uint(buf, config->sync_audit_ms, 4);
+    laz_section_put_uint(buf, config->sync_log_ms, 4);
 }
 
 static void put_sink(struct laz_buf *buf, const struct laz_ship_sink *sink)
 {
-    put_string(buf, sink->name);
-    put_uint(buf, sink->type, 1);
-    put_uint(buf, sink->required, 1);
-    put_uint(buf, sink->classes, 1);
-    put_uint(buf, sink->min_severity, 1);
-    put_uint(buf, sink->format, 1);
-    put_string(buf, sink->path);
-    put_string(buf, sink->host);
-    put_uint(buf, sink->port, 2);
-    put_uint(buf, sink->transport, 1);
-    put_uint(buf, sink->window, 4);
-    put_uint(buf, sink->has_tls, 1);
-    put_string(buf, sink->tls_ca);
-    put_string(buf, sink->tls_cert);
-    put_string(buf, sink->tls_key);
-    put_string(buf, sink->tls_peer);
-    put_string(buf, sink->group);
-    put_string(buf, sink->stream);
-    put_string(buf, sink->region);
-    put_uint(buf, sink->fips, 1);
-    put_uint(buf, sink->create, 1);
-    put_uint(buf, sink->imds, 1);
-    put_string(buf, sink->space);
-    put_uint(buf, sink->interval_ms, 4);
-    put_string(buf, sink->enrol_host);
-    put_uint(buf, sink->enrol_port, 2);
-    put_string(buf, sink->enrol_password);
-    put_string(buf, sink->enrol_name);
+    laz_section_put_string(buf, sink->name);
+    laz_section_put_uint(buf, sink->type, 1);
+    laz_section_put_uint(buf, sink->required, 1);
+    laz_section_put_uint(buf, sink->classes, 1);
+    laz_section_put_uint(buf, sink->min_severity, 1);
+    laz_section_put_uint(buf, sink->format, 1);
+    laz_section_put_string(buf, sink->path);
+    laz_section_put_string(buf, sink->host);
+    laz_section_put_uint(buf, sink->port, 2);
+    laz_section_put_uint(buf, sink->transport, 1);
+    laz_section_put_uint(buf, sink->window, 4);
+    laz_section_put_uint(buf, sink->has_tls, 1);
+    laz_section_put_string(buf, sink->tls_ca);
+    laz_section_put_string(buf, sink->tls_cert);
+    laz_section_put_string(buf, sink->tls_key);
+    laz_section_put_string(buf, sink->tls_peer);
+    laz_section_put_string(buf, sink->group);
+    laz_section_put_string(buf, sink->stream);
+    laz_section_put_string(buf, sink->region);
+    laz_section_put_uint(buf, sink->fips, 1);
+    laz_section_put_uint(buf, sink->create, 1);
+    laz_section_put_uint(buf, sink->imds, 1);
+    laz_section_put_string(buf, sink->space);
+    laz_section_put_uint(buf, sink->interval_ms, 4);
+    laz_section_put_string(buf, sink->enrol_host);
+    laz_section_put_uint(buf, sink->enrol_port, 2);
+    laz_section_put_string(buf, sink->enrol_password);
+    laz_section_put_string(buf, sink->enrol_name);
 }
 
 int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, struct laz_err *err)
@@ -113,10 +100,10 @@ int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, s
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "more sinks, recovery keys or literals than there can be");
     }
-    put_uint(ret, FORMAT, 4);
+    laz_section_put_uint(ret, FORMAT, 4);
     put_logs(ret, config);
     put_keeping(ret, config);
-    put_uint(ret, config->n_sinks, 4);
+    laz_section_put_uint(ret, config->n_sinks, 4);
     for (uint32_t i = 0; i < config->n_sinks; i++) {
         put_sink(ret, &config->sinks[i]);
     }
@@ -130,105 +117,54 @@ int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, s
 
 /* ---- Decoding ---- */
 
-/* A cursor that remembers its first mistake: after one, everything reads as zero. */
-struct cursor {
-    const uint8_t *at;
-    const uint8_t *end;
-    const char *wrong; /* static; NULL while all is well */
-};
-
-static void require(struct cursor *in, bool holds, const char *what)
-{
-    if (!holds && in->wrong == NULL) {
-        in->wrong = what;
-    }
-}
-
-static uint64_t take_uint(struct cursor *in, unsigned size, uint64_t min, uint64_t max)
-{
-    uint64_t value = 0;
-    if (in->wrong != NULL || (size_t)(in->end - in->at) < size) {
-        require(in, false, "it ends too early");
-        return 0;
-    }
-    for (unsigned i = 0; i < size; i++) {
-        value |= (uint64_t)in->at[i] << (8 * i);
-    }
-    in->at += size;
-    require(in, value >= min && value <= max, "a number is out of range");
-    return in->wrong == NULL ? value : 0;
-}
-
-static uint32_t take_u32(struct cursor *in, uint32_t min, uint32_t max)
-{
-    return (uint32_t)take_uint(in, 4, min, max);
-}
-
-static bool take_bool(struct cursor *in)
-{
-    return take_uint(in, 1, 0, 1) == 1;
-}
-
-static const char *take_string(struct cursor *in, size_t min, size_t max)
-{
-    size_t rest = in->wrong != NULL ? 0 : (size_t)(in->end - in->at);
-    const uint8_t *nul = rest == 0 ? NULL : memchr(in->at, 0, rest);
-    if (nul == NULL) {
-        require(in, false, "a string does not end");
-        return "";
-    }
-    const char *text = (const char *)in->at;
-    size_t length = (size_t)(nul - in->at);
-    in->at = nul + 1;
-    require(in, length >= min && length <= max, "a string is too short or too long");
-    return text;
-}
-
 /* An absolute path, or "". */
-static const char *take_path(struct cursor *in)
+static const char *take_path(struct laz_section *in)
 {
-    const char *text = take_string(in, 0, LAZ_SHIP_MAX);
-    require(in, text[0] == '\0' || text[0] == '/', "a path is not absolute");
+    const char *text = laz_section_string(in, 0, LAZ_SHIP_MAX);
+    laz_section_require(in, text[0] == '\0' || text[0] == '/', "a path is not absolute");
     return text;
 }
 
-static void take_logs(struct cursor *in, struct laz_ship_config *config)
+static void take_logs(struct laz_section *in, struct laz_ship_config *config)
 {
-    config->pipe_bytes = take_u32(in, LAZ_SHIP_PIPE_MIN, LAZ_SHIP_PIPE_MAX);
-    config->passthrough = take_bool(in);
-    config->logs_block = take_bool(in);
-    config->max_line = take_u32(in, LAZ_SHIP_LINE_MIN, LAZ_SHIP_LINE_MAX);
-    config->multiline_start = take_string(in, 0, LAZ_SHIP_PATTERN_MAX);
-    config->multiline_wait_ms = take_u32(in, LAZ_SHIP_WAIT_MIN, LAZ_SHIP_WAIT_MAX);
-    config->redact = (uint8_t)take_uint(in, 1, 0, (1U << LAZ_REDACT_COUNT) - 1);
-    config->mrn = take_string(in, 0, LAZ_SHIP_PATTERN_MAX);
-    config->n_literals = take_u32(in, 0, LAZ_SHIP_LITERALS_MAX);
+    config->pipe_bytes = laz_section_u32(in, LAZ_SHIP_PIPE_MIN, LAZ_SHIP_PIPE_MAX);
+    config->passthrough = laz_section_bool(in);
+    config->logs_block = laz_section_bool(in);
+    config->max_line = laz_section_u32(in, LAZ_SHIP_LINE_MIN, LAZ_SHIP_LINE_MAX);
+    config->multiline_start = laz_section_string(in, 0, LAZ_SHIP_PATTERN_MAX);
+    config->multiline_wait_ms = laz_section_u32(in, LAZ_SHIP_WAIT_MIN, LAZ_SHIP_WAIT_MAX);
+    config->redact = (uint8_t)laz_section_uint(in, 1, 0, (1U << LAZ_REDACT_COUNT) - 1);
+    config->mrn = laz_section_string(in, 0, LAZ_SHIP_PATTERN_MAX);
+    config->n_literals = laz_section_u32(in, 0, LAZ_SHIP_LITERALS_MAX);
     for (uint32_t i = 0; i < config->n_literals; i++) {
-        config->literals[i] = take_string(in, LAZ_SHIP_LITERAL_MIN, LAZ_SHIP_LITERAL_MAX);
+        config->literals[i] = laz_section_string(in, LAZ_SHIP_LITERAL_MIN, LAZ_SHIP_LITERAL_MAX);
     }
     bool has_mrn = (config->redact >> LAZ_REDACT_MRN & 1) != 0;
     bool has_literal = (config->redact >> LAZ_REDACT_LITERAL & 1) != 0;
-    require(in, has_mrn == (config->mrn[0] != '\0') && has_literal == (config->n_literals > 0),
+    laz_section_require(in,
+            has_mrn == (config->mrn[0] != '\0') && has_literal == (config->n_literals > 0),
             "what is to be redacted does not fit together");
 }
 
-static void take_keeping(struct cursor *in, struct laz_ship_config *config)
+static void take_keeping(struct laz_section *in, struct laz_ship_config *config)
 {
-    config->durability_acked = take_bool(in);
-    config->checkpoint_records = take_u32(in, 1, LAZ_SHIP_CHECKPOINT_MAX);
-    config->checkpoint_ms = take_u32(in, LAZ_SHIP_CHECKPOINT_MS_MIN, LAZ_SHIP_CHECKPOINT_MS_MAX);
-    config->spool_max_bytes = take_uint(in, 8, LAZ_SHIP_SPOOL_MIN, LAZ_SHIP_SPOOL_MAX);
-    config->spool_segment_bytes = take_u32(in, LAZ_SHIP_SEGMENT_MIN, LAZ_SHIP_SEGMENT_MAX);
-    require(in, config->spool_segment_bytes <= config->spool_max_bytes / LAZ_SHIP_SEGMENTS_MIN,
+    config->durability_acked = laz_section_bool(in);
+    config->checkpoint_records = laz_section_u32(in, 1, LAZ_SHIP_CHECKPOINT_MAX);
+    config->checkpoint_ms =
+            laz_section_u32(in, LAZ_SHIP_CHECKPOINT_MS_MIN, LAZ_SHIP_CHECKPOINT_MS_MAX);
+    config->spool_max_bytes = laz_section_uint(in, 8, LAZ_SHIP_SPOOL_MIN, LAZ_SHIP_SPOOL_MAX);
+    config->spool_segment_bytes = laz_section_u32(in, LAZ_SHIP_SEGMENT_MIN, LAZ_SHIP_SEGMENT_MAX);
+    laz_section_require(in,
+            config->spool_segment_bytes <= config->spool_max_bytes / LAZ_SHIP_SEGMENTS_MIN,
             "a segment is larger than a quarter of the spool");
-    config->n_seal_to = take_u32(in, 0, LAZ_SHIP_KEYS_MAX);
+    config->n_seal_to = laz_section_u32(in, 0, LAZ_SHIP_KEYS_MAX);
     for (uint32_t i = 0; i < config->n_seal_to; i++) {
         config->seal_to[i] = take_path(in);
-        require(in, config->seal_to[i][0] != '\0', "a path is empty");
+        laz_section_require(in, config->seal_to[i][0] != '\0', "a path is empty");
     }
     config->open_with = take_path(in);
-    config->sync_audit_ms = take_u32(in, 0, LAZ_SHIP_SYNC_MAX);
-    config->sync_log_ms = take_u32(in, 0, LAZ_SHIP_SYNC_MAX);
+    config->sync_audit_ms = laz_section_u32(in, 0, LAZ_SHIP_SYNC_MAX);
+    config->sync_log_ms = laz_section_u32(in, 0, LAZ_SHIP_SYNC_MAX);
 }
 
 static bool has_nothing_of_aws(const struct laz_ship_sink *sink)
@@ -313,50 +249,50 @@ static bool fits_together(const struct laz_ship_sink *sink)
             has_pair == (sink->tls_key[0] != '\0');
 }
 
-static void take_sink(struct cursor *in, struct laz_ship_sink *sink)
+static void take_sink(struct laz_section *in, struct laz_ship_sink *sink)
 {
-    sink->name = take_string(in, 1, LAZ_SHIP_NAME_MAX);
-    require(in, strspn(sink->name, LAZ_SHIP_NAME_LETTERS) == strlen(sink->name),
+    sink->name = laz_section_string(in, 1, LAZ_SHIP_NAME_MAX);
+    laz_section_require(in, strspn(sink->name, LAZ_SHIP_NAME_LETTERS) == strlen(sink->name),
             "the name of a sink is none");
-    sink->type = (enum laz_sink_type)take_uint(in, 1, 0, LAZ_SINK_TYPE_COUNT - 1);
-    sink->required = take_bool(in);
-    sink->classes = (uint8_t)take_uint(in, 1, 0, (1U << LAZ_SHIP_CLASS_COUNT) - 1);
-    sink->min_severity = (uint8_t)take_uint(in, 1, 0, LAZ_SHIP_SEVERITY_MAX);
-    sink->format = (enum laz_ship_format)take_uint(in, 1, 0, LAZ_FORMAT_COUNT - 1);
+    sink->type = (enum laz_sink_type)laz_section_uint(in, 1, 0, LAZ_SINK_TYPE_COUNT - 1);
+    sink->required = laz_section_bool(in);
+    sink->classes = (uint8_t)laz_section_uint(in, 1, 0, (1U << LAZ_SHIP_CLASS_COUNT) - 1);
+    sink->min_severity = (uint8_t)laz_section_uint(in, 1, 0, LAZ_SHIP_SEVERITY_MAX);
+    sink->format = (enum laz_ship_format)laz_section_uint(in, 1, 0, LAZ_FORMAT_COUNT - 1);
     sink->path = take_path(in);
-    sink->host = take_string(in, 0, LAZ_SHIP_HOST_MAX);
-    sink->port = (uint16_t)take_uint(in, 2, 0, UINT16_MAX);
-    sink->transport = (enum laz_transport)take_uint(in, 1, 0, LAZ_TRANSPORT_COUNT - 1);
-    sink->window = take_u32(in, 0, LAZ_SHIP_WINDOW_MAX);
-    sink->has_tls = take_bool(in);
+    sink->host = laz_section_string(in, 0, LAZ_SHIP_HOST_MAX);
+    sink->port = (uint16_t)laz_section_uint(in, 2, 0, UINT16_MAX);
+    sink->transport = (enum laz_transport)laz_section_uint(in, 1, 0, LAZ_TRANSPORT_COUNT - 1);
+    sink->window = laz_section_u32(in, 0, LAZ_SHIP_WINDOW_MAX);
+    sink->has_tls = laz_section_bool(in);
     sink->tls_ca = take_path(in);
     sink->tls_cert = take_path(in);
     sink->tls_key = take_path(in);
-    sink->tls_peer = take_string(in, 0, LAZ_SHIP_HOST_MAX);
-    sink->group = take_string(in, 0, LAZ_SHIP_GROUP_MAX);
-    sink->stream = take_string(in, 0, LAZ_SHIP_GROUP_MAX);
-    sink->region = take_string(in, 0, LAZ_SHIP_REGION_MAX);
-    require(in, strspn(sink->region, LAZ_SHIP_NAME_LETTERS) == strlen(sink->region),
+    sink->tls_peer = laz_section_string(in, 0, LAZ_SHIP_HOST_MAX);
+    sink->group = laz_section_string(in, 0, LAZ_SHIP_GROUP_MAX);
+    sink->stream = laz_section_string(in, 0, LAZ_SHIP_GROUP_MAX);
+    sink->region = laz_section_string(in, 0, LAZ_SHIP_REGION_MAX);
+    laz_section_require(in, strspn(sink->region, LAZ_SHIP_NAME_LETTERS) == strlen(sink->region),
             "the name of a region is none");
-    sink->fips = take_bool(in);
-    sink->create = take_bool(in);
-    sink->imds = take_bool(in);
-    sink->space = take_string(in, 0, LAZ_SHIP_SPACE_MAX);
-    sink->interval_ms = take_u32(in, 0, LAZ_SHIP_INTERVAL_MAX);
-    sink->enrol_host = take_string(in, 0, LAZ_SHIP_HOST_MAX);
-    sink->enrol_port = (uint16_t)take_uint(in, 2, 0, UINT16_MAX);
+    sink->fips = laz_section_bool(in);
+    sink->create = laz_section_bool(in);
+    sink->imds = laz_section_bool(in);
+    sink->space = laz_section_string(in, 0, LAZ_SHIP_SPACE_MAX);
+    sink->interval_ms = laz_section_u32(in, 0, LAZ_SHIP_INTERVAL_MAX);
+    sink->enrol_host = laz_section_string(in, 0, LAZ_SHIP_HOST_MAX);
+    sink->enrol_port = (uint16_t)laz_section_uint(in, 2, 0, UINT16_MAX);
     sink->enrol_password = take_path(in);
-    sink->enrol_name = take_string(in, 0, LAZ_SHIP_HOST_MAX);
-    require(in, fits_together(sink), "a sink does not fit together");
+    sink->enrol_name = laz_section_string(in, 0, LAZ_SHIP_HOST_MAX);
+    laz_section_require(in, fits_together(sink), "a sink does not fit together");
 }
 
-static void take_sinks(struct cursor *in, struct laz_ship_config *config)
+static void take_sinks(struct laz_section *in, struct laz_ship_config *config)
 {
-    config->n_sinks = take_u32(in, 1, LAZ_SHIP_SINKS_MAX);
+    config->n_sinks = laz_section_u32(in, 1, LAZ_SHIP_SINKS_MAX);
     for (uint32_t i = 0; i < config->n_sinks; i++) {
         take_sink(in, &config->sinks[i]);
         for (uint32_t k = 0; k < i && in->wrong == NULL; k++) {
-            require(in, strcmp(config->sinks[k].name, config->sinks[i].name) != 0,
+            laz_section_require(in, strcmp(config->sinks[k].name, config->sinks[i].name) != 0,
                     "two sinks have one name");
         }
     }
@@ -365,14 +301,15 @@ static void take_sinks(struct cursor *in, struct laz_ship_config *config)
 int laz_ship_decode(
         const void *block, size_t length, struct laz_ship_config *ret, struct laz_err *err)
 {
-    struct cursor in = {.at = block, .end = (const uint8_t *)block + length};
+    struct laz_section in = {.at = block, .end = (const uint8_t *)block + length};
     struct laz_ship_config config = {0};
-    require(&in, length <= LAZ_SHIP_MAX, "it is too long");
-    require(&in, take_u32(&in, 0, UINT32_MAX) == FORMAT, "another version wrote it");
+    laz_section_require(&in, length <= LAZ_SHIP_MAX, "it is too long");
+    laz_section_require(
+            &in, laz_section_u32(&in, 0, UINT32_MAX) == FORMAT, "another version wrote it");
     take_logs(&in, &config);
     take_keeping(&in, &config);
     take_sinks(&in, &config);
-    require(&in, in.at == in.end, "bytes are left over");
+    laz_section_require(&in, in.at == in.end, "bytes are left over");
     if (in.wrong != NULL) {
         return laz_err_set(
                 err, LAZ_E_IMAGE_CORRUPT, 0, "compiled policy, what ship is told: %s", in.wrong);

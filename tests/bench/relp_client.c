@@ -64,7 +64,7 @@ int main(int argc, char **argv)
     require(relpEngineSetEnableCmd(engine, (unsigned char *)syslog, eRelpCmdState_Required),
             "syslog");
     require(relpEngineCltConstruct(engine, &client), "client");
-    require(relpCltSetWindowSize(client, atoi(argv[2])), "window");
+    require(relpCltSetWindowSize(client, (int)strtol(argv[2], NULL, 10)), "window");
     require(relpCltEnableTLS(client), "TLS");
     require(relpCltSetCACert(client, argv[3]), "CA");
     require(relpCltSetOwnCert(client, argv[4]), "certificate");

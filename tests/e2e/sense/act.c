@@ -43,7 +43,8 @@ static void nap(long ms)
 
 static void open_port(int family, int type, const char *port)
 {
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port))};
+    struct sockaddr_in6 six = {
+            .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)strtoul(port, NULL, 10))};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = six.sin6_port};
     int fd = socket(family, type, 0);
     const int one = 1;

@@ -145,5 +145,5 @@ int main(int argc, char **argv)
         }
     }
     (void)waitpid(child, NULL, 0);
-    return atoi(argv[5]);
+    return (int)strtol(argv[5], NULL, 10);
 }

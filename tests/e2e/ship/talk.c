@@ -26,8 +26,9 @@
 #define ARGUMENTS 4
 
 static volatile sig_atomic_t is_over;
-static volatile uint64_t *said; /* bytes; in a file, so that a kill does not take it along */
-static uint64_t unshared;
+/* Bytes got rid of, and whether that is enough; in a file, so that a kill does not take it along. */
+static volatile uint64_t *said;
+static uint64_t unshared[2];
 static int to = STDOUT_FILENO;
 static char burst[BURST_MAX];
 
@@ -75,12 +76,12 @@ static void put(const char *text, size_t length)
     }
 }
 
-/* count, width, lines at a time, microseconds between: "00000001 xxxx"; count 0: without end. */
+/* count, width, lines at a time, microseconds between: "00000001 xxxx"; count 0: until it is enough. */
 static void lines(const uint64_t *arguments, const char *tag)
 {
     size_t width = arguments[1] < 10 ? 10 : (size_t)arguments[1];
     uint64_t at_once = arguments[2] == 0 ? 1 : arguments[2];
-    for (uint64_t i = 1; (i <= arguments[0] || arguments[0] == 0) && !is_over;) {
+    for (uint64_t i = 1; (arguments[0] == 0 ? said[1] == 0 : i <= arguments[0]) && !is_over;) {
         size_t length = 0;
         for (uint64_t k = 0; k < at_once && (i <= arguments[0] || arguments[0] == 0); k++, i++) {
             if (length + width + 64 > sizeof burst) {
@@ -119,7 +120,7 @@ static void on_many(const char *text, const uint64_t *arguments)
             char tag[32];
             const uint64_t own[ARGUMENTS] = {arguments[1], arguments[2], 1, arguments[3]};
             (void)snprintf(tag, sizeof tag, "p%02llu-", (unsigned long long)i);
-            said = &unshared;
+            said = unshared;
             lines(own, tag);
             _exit(0);
         }
@@ -322,7 +323,7 @@ int main(int argc, char **argv)
 {
     const struct sigaction term = {
             .sa_handler = on_term}; /* no SA_RESTART: a write is interrupted */
-    said = &unshared;
+    said = unshared;
     if (sigaction(SIGTERM, &term, NULL) < 0) {
         die("sigaction");
     }

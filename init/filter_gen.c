@@ -35,19 +35,19 @@ struct entry {
     {#name, #arg, (uint32_t)(mask), (uint32_t)(value)},
 
 static const struct entry pid1_calls[] = {
-#include "init/pid1_filter.def"
+#include "init/pid1/filter.def"
 };
 
 static const struct entry setup_calls[] = {
-#include "init/setup_filter.def"
+#include "init/setup/filter.def"
 };
 
 static const struct entry ship_calls[] = {
-#include "init/ship_filter.def"
+#include "init/ship/filter.def"
 };
 
 static const struct entry sense_calls[] = {
-#include "init/sense_filter.def"
+#include "init/sense/filter.def"
 };
 
 /* What a sanitizer's runtime needs besides: only where the build asks for it. */

@@ -65,7 +65,7 @@ def text_of(path):
 
 def sources(folder):
     """The C text of a folder, in one piece."""
-    return "\n".join(p.read_text(encoding="utf-8") for p in sorted((laz.ROOT / folder).glob("*.[ch]")))
+    return "\n".join(p.read_text(encoding="utf-8") for p in sorted((laz.ROOT / folder).rglob("*.[ch]")))
 
 
 def lazaret(*words, cwd=None):
@@ -289,9 +289,9 @@ def dockerfile():
     check_equal(programs, list(rootfs.PROGRAMS), "the programs that suites put into images")
     check_equal(words[0], f"{target}{programs[0]}", "the program that the entrypoint starts")
     check_equal(instructions[2][1], "policy.yaml /etc/lazaret/", "where the policy goes")
-    elsewhere = re.search(r'LAZ_LAUNCHER_ELSEWHERE\s+"(\S+)"', text_of("init/launcher.h")).group(1)
+    elsewhere = re.search(r'LAZ_LAUNCHER_ELSEWHERE\s+"(\S+)"', text_of("init/pid1/launcher.h")).group(1)
     check_equal(target, elsewhere, "the folder in which init looks for the programs that it starts")
-    check('"/etc/lazaret/policy.yaml"' in text_of("init/options.h"), "init looks for its policy elsewhere")
+    check('"/etc/lazaret/policy.yaml"' in text_of("init/pid1/options.h"), "init looks for its policy elsewhere")
 
 
 @case("the task definition has keys that ECS knows, and agrees with policy and Dockerfile")
@@ -509,7 +509,7 @@ def contract():
 @case("lazaret-init(8) names every option, variable and exit code, and no other")
 def manual():
     page = INIT_PAGE.read_text(encoding="utf-8")
-    options = text_of("init/options.c")
+    options = text_of("init/pid1/options.c")
     flags = set(re.findall(r"^\.It Fl -(\w[\w-]*)", page, re.MULTILINE))
     known = set(re.findall(r'"--(\w[\w-]*)"', options))
     check_equal(flags, known, "options")

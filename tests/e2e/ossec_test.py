@@ -43,7 +43,7 @@ def every_event():
     counted = ("seccomp.deny", 14, 100813)  # over time: only ossec_real.py can tell
     check_equal(sorted(table), sorted([*samples, counted]), "the table and what is tried")
     written = set(said_by(EVENTS, r"^## ([a-z]+\.[a-z]+)$")) | set(said_by(EVENTS, r"^\| `([a-z]+\.[a-z]+)` \| `"))
-    for source in sorted((laz.ROOT / "init").glob("*.c")):
+    for source in sorted((laz.ROOT / "init").rglob("*.c")):
         written |= set(re.findall(r'"((?:init|seccomp|exec|stop|signal|proc|events|helper|sink|spool|log)\.[a-z]+)"',
                                   source.read_text(encoding="utf-8")))
     written -= {"spool.max", "spool.dir"}

@@ -86,7 +86,7 @@ def killed_inside_a_line():
     check_equal("".join(d["msg"] for d in parts).encode(), text, "the line")
 
 
-START_AT = 824  # in the state that init holds for ship (init/ship_state.h): where the record of the start is
+START_AT = 824  # in the state that init holds for ship (init/ship/state.h): where the record of the start is
 
 
 def kept_state(pid):

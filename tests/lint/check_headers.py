@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every header compiles alone, twice over, and its guard names area and file: lib/core/err.h is
+"""Every header compiles alone, twice over, and its guard names folders and file: lib/core/err.h is
 LAZ_CORE_ERR_H. Test programs that stand alone drop the LAZ_."""
 import pathlib
 import re
@@ -20,8 +20,8 @@ for path in files:
     if code != 0:
         tree.complain(path, 0, f"does not compile alone:\n{output}")
     parts = pathlib.PurePosixPath(header).parts
-    area = parts[-2] if parts[0] == "tests" else parts[0]
-    guard = re.sub(r"\W", "_", f"{area}_{parts[-1]}").upper()
+    named = parts[-2:] if parts[0] == "tests" else parts
+    guard = re.sub(r"\W", "_", "_".join(named)).upper()
     guards = rf"^#ifndef ((?:LAZ_)?{guard})\n#define \1$" if parts[0] == "tests" \
         else rf"^#ifndef (LAZ_{guard})\n#define \1$"
     if not re.search(guards, tree.text(path), re.MULTILINE):

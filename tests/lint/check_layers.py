@@ -48,7 +48,7 @@ def judge(path, quote, header, allowed, foreign):
     if not folder:
         return f'"{header}": project includes are written "area/file.h"'
     top = folder.split("/")[0]
-    if folder == own_folder(path) or header in allowed or top in allowed or top == own_folder(path):
+    if {folder, header, top} & (allowed | {own_folder(path)}):
         return None
     return f'"{header}" is not below this layer (allowed: {" ".join(sorted(allowed)) or "nothing"})'
 

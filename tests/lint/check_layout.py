@@ -14,7 +14,7 @@ TOP = {
     "lib", "init", "shim", "hooks", "cli", "policies", "tests", "examples", "docs",
 }
 # A helper is a process here.
-NO_DRAWERS = re.compile(r"^init/helpers?\.[ch]$|^tests/unit/init/helper_test\.c$")
+NO_DRAWERS = re.compile(r"^init/pid1/helpers?\.[ch]$|^tests/unit/init/helper_test\.c$")
 DRAWERS = re.compile(r"(^|/)(utils?|helpers?|misc|common|manager|stuff)(\.\w+)?(/|$)")
 NO_LICENCE_LINE = ["LICENSE", "*.json", "*.svg", "*.png", "tests/data/*", "tests/fuzz/corpus/*"]
 SELF_BUILT = ["examples/*", "tests/attack/*", "tests/e2e/*", "tests/bench/*", "tests/data/*"]

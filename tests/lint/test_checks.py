@@ -79,9 +79,9 @@ BAD = [
     ("layers", "lib/filter/a.c", SPDX + "#include <seccomp.h>\n", r"foreign library"),
     ("layers", "lib/policy/load.c", SPDX + "#include <yaml.h>\n", r"foreign library"),
     ("layers", "lib/confine/a.c", SPDX + '#include "policy/policy.h"\n', r"is not below"),
-    ("layers", "init/pid1.c", SPDX + '#include "filter/filter.h"\n', r"is not below"),
-    ("layers", "init/pid1.c", SPDX + '#include "policy/policy.h"\n', r"is not below"),
-    ("layers", "cli/main.c", SPDX + '#include "init/step.h"\n', r"is not below"),
+    ("layers", "init/pid1/pid1.c", SPDX + '#include "filter/filter.h"\n', r"is not below"),
+    ("layers", "init/pid1/pid1.c", SPDX + '#include "policy/policy.h"\n', r"is not below"),
+    ("layers", "cli/main.c", SPDX + '#include "init/pid1/step.h"\n', r"is not below"),
     ("layers", "lib/nowhere/a.c", SPDX, r"no row of"),
     ("headers", "lib/core/bad.h", SPDX + "#ifndef LAZ_CORE_BAD_H\n#define LAZ_CORE_BAD_H\n"
                                          "int f(size_t n);\n#endif\n", r"bad\.h: does not compile alone"),

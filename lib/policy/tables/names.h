@@ -3,8 +3,8 @@
  * What the files of this folder share and nobody else needs: the small vocabularies as arrays, for
  * the suggestions.
  */
-#ifndef LAZ_POLICY_NAMES_H
-#define LAZ_POLICY_NAMES_H
+#ifndef LAZ_POLICY_TABLES_NAMES_H
+#define LAZ_POLICY_TABLES_NAMES_H
 
 #include "policy/tables/tables.h"
 

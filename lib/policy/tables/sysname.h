@@ -3,8 +3,8 @@
  * From the number of a system call to its name, for PID 1: an object of its own that needs none of
  * the other tables.
  */
-#ifndef LAZ_POLICY_SYSNAME_H
-#define LAZ_POLICY_SYSNAME_H
+#ifndef LAZ_POLICY_TABLES_SYSNAME_H
+#define LAZ_POLICY_TABLES_SYSNAME_H
 
 #include <stdint.h>
 

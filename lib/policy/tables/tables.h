@@ -6,8 +6,8 @@
  * other than by "not found". The data is in the .def files beside this header, one line an entry.
  * PID 1 must not carry these tables: from number to name it has sysname.h.
  */
-#ifndef LAZ_POLICY_TABLES_H
-#define LAZ_POLICY_TABLES_H
+#ifndef LAZ_POLICY_TABLES_TABLES_H
+#define LAZ_POLICY_TABLES_TABLES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -26,7 +26,8 @@
 #define ARGUMENTS 4
 
 static volatile sig_atomic_t is_over;
-/* Bytes got rid of, and whether that is enough; in a file, so that a kill does not take it along. */
+/* Bytes got rid of, and whether that is enough; in a file, so that a kill does not take it along.
+ */
 static volatile uint64_t *said;
 static uint64_t unshared[2];
 static int to = STDOUT_FILENO;
@@ -76,7 +77,8 @@ static void put(const char *text, size_t length)
     }
 }
 
-/* count, width, lines at a time, microseconds between: "00000001 xxxx"; count 0: until it is enough. */
+/* count, width, lines at a time, microseconds between: "00000001 xxxx"; count 0: until it is
+ * enough. */
 static void lines(const uint64_t *arguments, const char *tag)
 {
     size_t width = arguments[1] < 10 ? 10 : (size_t)arguments[1];

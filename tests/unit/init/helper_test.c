@@ -2,7 +2,7 @@
  *
  * PID 1's patience with a helper, without one: what is due when, and when it is over.
  */
-#include "init/helper.h"
+#include "init/pid1/helper.h"
 
 #include <criterion/criterion.h>
 

@@ -3,7 +3,7 @@
  * What init makes of the child: reading it back at the gate, where every claim of the page is held
  * against the policy, and the words for a child that ended before its exec.
  */
-#include "init/launch.h"
+#include "init/pid1/launch.h"
 
 #include <errno.h>
 #include <linux/capability.h>

@@ -3,7 +3,7 @@
  * The seccomp listener against a kernel that is played here (the linker's --wrap) and a clock that
  * is an argument: what is answered when, what is held, summed up, counted, and when it is too much.
  */
-#include "init/listener.h"
+#include "init/pid1/listener.h"
 
 #include <errno.h>
 #include <linux/audit.h>

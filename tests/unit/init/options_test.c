@@ -3,7 +3,7 @@
  * lazaret-init's words and variables: which one wins, where the command begins, and what each
  * mistake is called.
  */
-#include "init/options.h"
+#include "init/pid1/options.h"
 
 #include <string.h>
 

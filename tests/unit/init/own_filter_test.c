@@ -16,10 +16,10 @@
 #include <criterion/criterion.h>
 
 #include "core/bpf.h"
-#include "init/pid1_filter.h"
-#include "init/sense_filter.h"
-#include "init/setup_filter.h"
-#include "init/ship_filter.h"
+#include "init/pid1/filter.h"
+#include "init/sense/filter.h"
+#include "init/setup/filter.h"
+#include "init/ship/filter.h"
 #include "policy/tables/tables.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -48,16 +48,16 @@ struct line {
 #define LAZ_CALL_IF(name, arg, mask, value, reason)                                                \
     {#name, #arg, (uint32_t)(mask), (uint32_t)(value)},
 static const struct line pid1_lines[] = {
-#include "init/pid1_filter.def"
+#include "init/pid1/filter.def"
 };
 static const struct line setup_lines[] = {
-#include "init/setup_filter.def"
+#include "init/setup/filter.def"
 };
 static const struct line ship_lines[] = {
-#include "init/ship_filter.def"
+#include "init/ship/filter.def"
 };
 static const struct line sense_lines[] = {
-#include "init/sense_filter.def"
+#include "init/sense/filter.def"
 };
 
 #define LAZ_SETUP(name, reason)

@@ -15,7 +15,7 @@
 
 #include <criterion/criterion.h>
 
-#include "init/pid1.h"
+#include "init/pid1/pid1.h"
 
 #define EXITED(code) ((code) << 8)
 #define BLOCK_MAX    4096

@@ -11,7 +11,7 @@
 
 #include <criterion/criterion.h>
 
-#include "init/pid1.h"
+#include "init/pid1/pid1.h"
 
 #define MAIN     12345
 #define SENT_MAX 4096

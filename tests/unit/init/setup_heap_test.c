@@ -11,7 +11,7 @@
 
 #include <criterion/criterion.h>
 
-/* init/setup_heap.c, as tests/CMakeLists.txt compiles it for this program. */
+/* init/setup/heap.c, as tests/CMakeLists.txt compiles it for this program. */
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t n, size_t size);
 void *heap_realloc(void *memory, size_t size);

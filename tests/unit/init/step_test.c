@@ -3,7 +3,7 @@
  * PID 1's state machine, in two ways: every state that can be reached is met with every event and
  * held against the invariants, and the rows of the contract are told as stories.
  */
-#include "init/step.h"
+#include "init/pid1/step.h"
 
 #include <signal.h>
 #include <stdlib.h>

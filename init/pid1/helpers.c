@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * PID 1's helpers together: who starts them, in which order they end. Blocks nowhere, allocates
+ * nothing. libc only.
+ */
+#include "init/pid1/helpers.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "init/pid1/launcher.h"
+
+#define NS_PER_MS    UINT64_C(1000000)
+#define HELPERS      LAZ_HELPERS_STARTED
+#define SAID_MAX     64 /* bytes of a STARTED */
+#define LAUNCH_ENDED "the process that starts helpers has ended"
+
+void laz_helpers_init(struct laz_helpers *helpers)
+{
+    helpers->launcher_chan = -1;
+    laz_shipping_init(&helpers->shipping);
+    laz_helper_init(&helpers->ship, LAZ_ROLE_SHIP, LAZ_E_AUDIT);
+    laz_helper_init(&helpers->sense, LAZ_ROLE_SENSE, LAZ_E_SENSE);
+    helpers->ship.is_needed = true;
+}
+
+bool laz_helpers_exist(const struct laz_helpers *helpers)
+{
+    return helpers->shipping.image != NULL;
+}
+
+static bool has_sense(const struct laz_helpers *helpers)
+{
+    return laz_helpers_exist(helpers) && helpers->shipping.image->sense_length > 0;
+}
+
+int laz_helpers_begin(struct laz_helpers *helpers, const struct laz_image *image, char **argv,
+        struct laz_err *err)
+{
+    /* `launch` first: it shall have nothing of what follows. */
+    if (laz_launcher_fork(argv, &helpers->launcher, &helpers->launcher_chan, err) < 0 ||
+            laz_shipping_begin(&helpers->shipping, image, err) < 0) {
+        return -1;
+    }
+    helpers->ship.due_ns = 1;
+    helpers->sense.due_ns = image->sense_length > 0 ? 1 : 0;
+    helpers->sense.is_needed = image->sense_required;
+    return 0;
+}
+
+bool laz_helpers_are_ready(const struct laz_helpers *helpers)
+{
+    bool senses = !has_sense(helpers) || helpers->sense.is_ready ||
+            (helpers->sense.is_lost && !helpers->sense.is_needed);
+    return helpers->ship.is_ready && senses;
+}
+
+const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers)
+{
+    bool sense_counts = helpers->sense.is_needed && !helpers->is_finishing;
+    return helpers->ship.is_lost                     ? &helpers->ship
+            : sense_counts && helpers->sense.is_lost ? &helpers->sense
+                                                     : NULL;
+}
+
+/* ---- starting them ---- */
+
+static void ask_for_ship(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_helper *ship = &helpers->ship;
+    if (!laz_helper_ask(ship, helpers->launcher_chan, now_ns)) {
+        return;
+    }
+    bool ok = laz_shipping_tell_ship(&helpers->shipping, ship->chan);
+    if (ok && helpers->ship_told) {
+        ok = laz_shipping_tell_finish(ship->chan, helpers->exit_code, helpers->finish_ns);
+    }
+    if (!ok) {
+        laz_helper_drop(ship);
+    }
+}
+
+static void ask_for_sense(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_helper *sense = &helpers->sense;
+    if (laz_helper_ask(sense, helpers->launcher_chan, now_ns) &&
+            !laz_shipping_tell_sense(&helpers->shipping, sense->chan)) {
+        laz_helper_drop(sense);
+    }
+}
+
+static bool is_due(const struct laz_helper *helper, uint64_t now_ns)
+{
+    return helper->due_ns != 0 && helper->due_ns <= now_ns && helper->pid == 0 &&
+            !helper->is_starting;
+}
+
+/* ---- what `launch` says ---- */
+
+static void on_launcher(
+        struct laz_helpers *helpers, const struct laz_message *message, uint64_t now_ns)
+{
+    struct laz_fields fields;
+    laz_fields_begin(&fields, message);
+    uint8_t role = laz_fields_u8(&fields);
+    int32_t pid = (int32_t)laz_fields_u32(&fields);
+    if (!laz_fields_done(&fields)) {
+        return;
+    }
+    if (role == LAZ_ROLE_SHIP) {
+        laz_helper_started(&helpers->ship, pid, now_ns);
+    } else if (role == LAZ_ROLE_SENSE) {
+        laz_helper_started(&helpers->sense, pid, now_ns);
+    }
+}
+
+/* Whoever was to be started is not known, and never will be: without a channel, it ends. */
+static void forget_order(struct laz_helper *helper)
+{
+    if (helper->is_starting) {
+        helper->is_starting = false;
+        laz_fd_close(&helper->chan);
+    }
+}
+
+static void read_launcher(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    uint8_t memory[SAID_MAX];
+    struct laz_message message;
+    struct laz_err err = {0};
+    if (helpers->launcher_chan < 0) {
+        return;
+    }
+    enum laz_chan_got got = laz_chan_receive(helpers->launcher_chan,
+            (struct laz_route){LAZ_ROLE_LAUNCH, LAZ_ROLE_INIT}, memory, sizeof(memory), &message,
+            &err);
+    if (got == LAZ_CHAN_MESSAGE) {
+        on_launcher(helpers, &message, now_ns);
+    } else if (got != LAZ_CHAN_NOTHING) {
+        laz_fd_close(&helpers->launcher_chan); /* who runs may run on; nobody is started again */
+        forget_order(&helpers->ship);
+        forget_order(&helpers->sense);
+        if (helpers->ship.pid == 0) {
+            laz_helper_lose(&helpers->ship, LAUNCH_ENDED);
+        }
+        if (helpers->sense.pid == 0 && has_sense(helpers)) {
+            laz_helper_lose(&helpers->sense, LAUNCH_ENDED);
+        }
+    }
+}
+
+/* ---- the turn ---- */
+
+static void sooner(uint64_t *due_ns, uint64_t other_ns)
+{
+    if (other_ns != 0 && (*due_ns == 0 || other_ns < *due_ns)) {
+        *due_ns = other_ns;
+    }
+}
+
+uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers)
+{
+    uint64_t due_ns = laz_helper_due_ns(&helpers->ship);
+    if (helpers->is_finishing) {
+        sooner(&due_ns, helpers->ship_told ? 0 : helpers->farewell_ns);
+    } else {
+        sooner(&due_ns, laz_helper_due_ns(&helpers->sense));
+    }
+    return due_ns;
+}
+
+static void tell_ship_to_finish(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_helper *ship = &helpers->ship;
+    helpers->ship_told = true;
+    ship->is_finishing = true;
+    if (ship->chan < 0) {
+        ship->due_ns = ship->due_ns != 0 ? now_ns : 0; /* there is no later */
+    } else if (!laz_shipping_tell_finish(ship->chan, helpers->exit_code, helpers->finish_ns)) {
+        laz_helper_drop(ship);
+    }
+}
+
+/* What sense has seen is in the trail before the trail is closed. */
+static void turn_finish(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    bool is_gone = helpers->sense.pid == 0 && !helpers->sense.is_starting;
+    if (!helpers->ship_told && (is_gone || now_ns >= helpers->farewell_ns)) {
+        if (helpers->sense.pid > 0) {
+            (void)kill(helpers->sense.pid, SIGKILL);
+        }
+        tell_ship_to_finish(helpers, now_ns);
+    }
+}
+
+static void look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns)
+{
+    pid_t pid = helper->pid;
+    if (laz_helper_look(helper, helpers->reaped, now_ns) && helpers->n_late < HELPERS) {
+        struct laz_helper_end *late = &helpers->late[helpers->n_late++];
+        *late = (struct laz_helper_end){
+                .role = helper->role, .pid = pid, .is_lost = helper->is_lost, .why = &helper->err};
+    }
+}
+
+bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *ret)
+{
+    if (helpers->n_late == 0) {
+        return false;
+    }
+    *ret = helpers->late[--helpers->n_late];
+    return true;
+}
+
+void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    if (!laz_helpers_exist(helpers)) {
+        return;
+    }
+    read_launcher(helpers, now_ns);
+    look_at(helpers, &helpers->ship, now_ns);
+    look_at(helpers, &helpers->sense, now_ns);
+    laz_helper_read(&helpers->ship, now_ns);
+    if (is_due(&helpers->ship, now_ns)) {
+        ask_for_ship(helpers, now_ns);
+    }
+    laz_helper_check(&helpers->ship, now_ns);
+    if (helpers->is_finishing) {
+        turn_finish(helpers, now_ns);
+        return;
+    }
+    laz_helper_read(&helpers->sense, now_ns);
+    if (is_due(&helpers->sense, now_ns)) {
+        ask_for_sense(helpers, now_ns);
+    }
+    laz_helper_check(&helpers->sense, now_ns);
+}
+
+/* ---- their end ---- */
+
+bool laz_helpers_are_starting(const struct laz_helpers *helpers)
+{
+    return helpers->ship.is_starting || helpers->sense.is_starting;
+}
+
+bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid)
+{
+    return pid == helpers->launcher || pid == helpers->ship.pid || pid == helpers->sense.pid ||
+            laz_helpers_are_starting(helpers);
+}
+
+static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid_t pid, int status,
+        uint64_t now_ns, struct laz_helper_end *ret)
+{
+    if (pid != helper->pid) {
+        return false;
+    }
+    bool can_start_again = helpers->launcher_chan >= 0;
+    if (helper == &helpers->sense && helpers->is_finishing) {
+        helper->pid = 0; /* it was told to */
+        laz_fd_close(&helper->chan);
+        *ret = (struct laz_helper_end){.role = helper->role};
+        return true;
+    }
+    laz_helper_ended(helper, status, can_start_again, now_ns);
+    *ret = (struct laz_helper_end){
+            .role = helper->role, .pid = pid, .is_lost = helper->is_lost, .why = &helper->err};
+    return true;
+}
+
+bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
+        struct laz_helper_end *ret)
+{
+    static const struct laz_err launcher_ended = {.kind = LAZ_E_INTERNAL, .message = LAUNCH_ENDED};
+    if (!laz_helpers_exist(helpers) || pid == 0 || helpers->ship.is_flushed) {
+        return false;
+    }
+    if (pid == helpers->launcher) {
+        helpers->launcher = 0; /* its channel says so too */
+        *ret = (struct laz_helper_end){
+                .role = LAZ_ROLE_LAUNCH, .pid = pid, .is_lost = true, .why = &launcher_ended};
+        return true;
+    }
+    for (unsigned i = 0; i < HELPERS && laz_helpers_are_starting(helpers); i++) {
+        read_launcher(helpers, now_ns); /* it may have ended before we knew its number */
+    }
+    bool is_ours = ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||
+            ended_is(helpers, &helpers->sense, pid, status, now_ns, ret);
+    if (!is_ours && laz_helpers_are_starting(helpers)) {
+        helpers->reaped[helpers->n_reaped++ % LAZ_REAPED_MAX] =
+                (struct laz_reaped){.pid = pid, .status = status};
+    }
+    return is_ours;
+}
+
+void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now_ns)
+{
+    const struct laz_image *image = helpers->shipping.image;
+    uint64_t farewell_ms = image->flush_ms / 4;
+    farewell_ms = farewell_ms < LAZ_SENSE_FAREWELL_MS ? farewell_ms : LAZ_SENSE_FAREWELL_MS;
+    helpers->is_finishing = true;
+    helpers->exit_code = exit_code;
+    helpers->finish_ns = now_ns + image->flush_ms * NS_PER_MS;
+    helpers->farewell_ns = now_ns + farewell_ms * NS_PER_MS;
+    laz_fd_close(&helpers->sense.chan); /* which says so */
+    turn_finish(helpers, now_ns);
+}

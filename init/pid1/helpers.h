@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * PID 1's helpers: `launch`, which starts the others, `ship`, without which nothing runs where the
+ * policy has sinks, and `sense`. libc only.
+ */
+#ifndef LAZ_INIT_PID1_HELPERS_H
+#define LAZ_INIT_PID1_HELPERS_H
+
+#include "init/pid1/helper.h"
+#include "init/pid1/shipping.h"
+
+/* For the last that sense has to say, before the trail is closed. */
+#define LAZ_SENSE_FAREWELL_MS 250
+
+/* How one of ours has ended. */
+struct laz_helper_end {
+    enum laz_role role;
+    pid_t pid;
+    bool is_lost;
+    const struct laz_err *why; /* borrowed, until the next turn; NULL */
+};
+
+#define LAZ_HELPERS_STARTED 2 /* by launch */
+
+struct laz_helpers {
+    struct laz_shipping shipping;
+    pid_t launcher;
+    int launcher_chan; /* owned; -1 = closed */
+    struct laz_helper ship;
+    struct laz_helper sense;
+    unsigned n_late; /* ends that were not known as such when they came */
+    struct laz_helper_end late[LAZ_HELPERS_STARTED];
+    unsigned n_reaped;
+    struct laz_reaped reaped[LAZ_REAPED_MAX]; /* by turns */
+    bool is_finishing;
+    bool ship_told; /* to finish */
+    int exit_code;
+    uint64_t finish_ns;   /* CLOCK_BOOTTIME: until then */
+    uint64_t farewell_ns; /* until then sense may speak */
+};
+
+/* Of zeroed memory. */
+void laz_helpers_init(struct laz_helpers *helpers);
+/* Are there any? */
+bool laz_helpers_exist(const struct laz_helpers *helpers);
+
+/* Fork `launch`, make what the others need, ask for them. `image` is borrowed. LAZ_E_SYSTEM. */
+LAZ_MUST_CHECK int laz_helpers_begin(struct laz_helpers *helpers, const struct laz_image *image,
+        char **argv, struct laz_err *err);
+/* May the workload start? */
+bool laz_helpers_are_ready(const struct laz_helpers *helpers);
+/* The one without which the run may not go on, and which is lost; NULL: none. */
+const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers);
+
+/* When the next turn is due at the latest; 0 = when something comes. */
+uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers);
+/* Read what has come on the channels, and start what is due. */
+void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns);
+
+/* A child has ended. Ours: its role and why, for the record; as it was told to: no reason. */
+bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
+        struct laz_helper_end *ret);
+/* One of ours that had ended before its pid was known; after each turn, until false. */
+bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *ret);
+/* Is this child a helper, or may it be one that has just been started? */
+bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid);
+bool laz_helpers_are_starting(const struct laz_helpers *helpers);
+
+/* Drain, close the trail, deliver; ship.is_flushed follows, or the caller's patience ends. */
+void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Launching. Runs in PID 1 before the workload exists; parses nothing but PATH. libc only.
+ */
+#include "init/pid1/launch.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "confine/sys.h"
+#include "core/fd.h"
+#include "core/format.h"
+#include "core/num.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+void laz_launch_init(struct laz_launch *launch)
+{
+    *launch = (struct laz_launch){.gate = -1, .listener = -1};
+}
+
+bool laz_launch_part(void)
+{
+    return laz_sys_close_range(STDIN_FILENO, STDOUT_FILENO, LAZ_CLOSE_RANGE_UNSHARE) == 0;
+}
+
+/* So that /proc/1/environ shows nothing. */
+static void wipe(char **environment)
+{
+    for (; *environment != NULL; environment++) {
+        explicit_bzero(*environment, strlen(*environment));
+    }
+}
+
+/* The workload's environment: pointers first, nothing copied; the child reads it after the fork. */
+struct environment {
+    char **items;
+    size_t n;
+};
+
+static const char *value_of(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1 : NULL;
+}
+
+static void pick_environment(
+        struct environment *picked, const struct laz_image *image, char *const *own)
+{
+    const char *cursor = image->env_pass.first;
+    for (uint32_t i = 0; i < image->env_pass.n; i++) {
+        const char *name = laz_strings_next(&cursor);
+        for (char *const *entry = own; *entry != NULL; entry++) {
+            if (value_of(*entry, name) != NULL) {
+                picked->items[picked->n++] = *entry;
+                break;
+            }
+        }
+    }
+    cursor = image->env_set.first;
+    for (uint32_t i = 0; i < image->env_set.n; i++) {
+        picked->items[picked->n++] = laz_unconst(laz_strings_next(&cursor));
+    }
+    picked->items[picked->n] = NULL;
+}
+
+/* `set` comes after `pass`: the last entry of a name is the one that counts for us. */
+static const char *path_of(const struct environment *environment)
+{
+    const char *path = DEFAULT_PATH;
+    for (size_t i = 0; i < environment->n; i++) {
+        const char *value = value_of(environment->items[i], "PATH");
+        path = value != NULL ? value : path;
+    }
+    return path;
+}
+
+/* 0 executable; an errno otherwise. Permission to execute is finally the kernel's to judge, as the
+ * workload's user. */
+static int judge(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) < 0) {
+        return errno;
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return EISDIR;
+    }
+    return (status.st_mode & 0111) != 0 ? 0 : EACCES;
+}
+
+/* directory/name, relative directories being below cwd. false if it is too long. */
+static bool join(char *ret, size_t size, const char *cwd, const char *directory, size_t length,
+        const char *name)
+{
+    int n = 0;
+    if (length > 0 && directory[0] == '/') {
+        n = laz_format(ret, size, "%.*s/%s", (int)length, directory, name);
+    } else if (length > 0) {
+        n = laz_format(ret, size, "%s/%.*s/%s", cwd, (int)length, directory, name);
+    } else {
+        n = laz_format(ret, size, "%s/%s", cwd, name);
+    }
+    return n > 0 && (size_t)n < size;
+}
+
+static int found(const char *path, int why, const char *name, struct laz_err *err)
+{
+    if (why == 0) {
+        return 0;
+    }
+    if (why == ENOENT) {
+        return laz_err_set(
+                err, LAZ_E_COMMAND_NOT_FOUND, why, "%.256s: not found", path != NULL ? path : name);
+    }
+    if (why == EAGAIN) {
+        return laz_err_set(err, LAZ_E_COMMAND_NOT_RUN, why,
+                "%.256s: too many processes of this user; limits.processes counts all that the "
+                "user "
+                "has on this machine, in other containers too",
+                path);
+    }
+    return laz_err_set(err, LAZ_E_COMMAND_NOT_RUN, why, "%.256s: %s", path, strerror(why));
+}
+
+static int resolve(struct laz_launch *launch, const struct laz_image *image, const char *name,
+        const char *search, struct laz_err *err)
+{
+    const char *cwd = strcmp(image->cwd, "/") == 0 ? "" : image->cwd;
+    if (name[0] == '\0') {
+        return found("(an empty word)", ENOENT, name, err);
+    }
+    if (strchr(name, '/') != NULL) {
+        bool absolute = name[0] == '/';
+        int n = laz_format(launch->path, sizeof(launch->path), "%s%s%s", absolute ? "" : cwd,
+                absolute ? "" : "/", name);
+        int why = n > 0 && (size_t)n < sizeof(launch->path) ? judge(launch->path) : ENAMETOOLONG;
+        return found(name, why, name, err);
+    }
+    int worst = ENOENT;
+    char refused[LAZ_SAID_PATH_MAX] = "";
+    for (const char *at = search;; at++) {
+        size_t length = strcspn(at, ":");
+        if (join(launch->path, sizeof(launch->path), cwd, at, length, name)) {
+            int why = judge(launch->path);
+            if (why == 0) {
+                return 0;
+            }
+            if (why != ENOENT && why != ENOTDIR && worst == ENOENT) {
+                worst = why;
+                (void)laz_format(
+                        refused, sizeof(refused), "%.*s", LAZ_SAID_PATH_MAX - 1, launch->path);
+            }
+        }
+        at += length;
+        if (*at == '\0') {
+            break;
+        }
+    }
+    return found(refused[0] == '\0' ? NULL : refused, worst, name, err);
+}
+
+/* fork(2) with a shared descriptor table: see struct laz_confine. */
+static pid_t fork_sharing_descriptors(void)
+{
+    return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_FILES | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
+}
+
+static int fork_child(struct laz_launch *launch, const struct laz_image *image,
+        char *const *command, char *const *environment, struct laz_err *err)
+{
+    launch->gate = eventfd(0, EFD_CLOEXEC);
+    if (launch->gate < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "eventfd: %s", strerror(errno));
+    }
+    const struct laz_confine confine = {
+            .image = image,
+            .decided = &launch->decided,
+            .page = launch->page,
+            .parent = launch->probe.pid,
+            .set_death_signal = launch->probe.pid != 1,
+            .gate = launch->gate,
+            .path = launch->path,
+            .argv = command,
+            .envp = environment,
+    };
+    pid_t pid = fork_sharing_descriptors();
+    if (pid == 0) {
+        laz_confine_in_child(&confine);
+    }
+    if (pid < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "fork: %s", strerror(errno));
+    }
+    launch->pid = pid;
+    (void)setpgid(pid, pid); /* the child does the same; EACCES once it has exec'd */
+    return 0;
+}
+
+int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image, char *const *command,
+        char **environment, struct laz_err *err)
+{
+    void *page = mmap(
+            NULL, sizeof(*launch->page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    size_t n = (size_t)image->env_pass.n + image->env_set.n + 1;
+    size_t size = n * sizeof(char *);
+    void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED || arena == MAP_FAILED) {
+        return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
+    }
+    launch->page = page;
+    launch->page->listener = -1;
+    launch->page->securebits = -1;
+    launch->page->landlock_probe = -1;
+    launch->page->mdwe = -1;
+    struct environment picked = {.items = arena};
+    pick_environment(&picked, image, environment);
+    int result = resolve(launch, image, command[0], path_of(&picked), err);
+    if (result == 0) {
+        result = fork_child(launch, image, command, picked.items, err);
+    }
+    (void)munmap(arena, size);
+    wipe(environment);
+    return result;
+}
+
+static int check_page(const struct laz_launch *launch, struct laz_err *err)
+{
+    const struct laz_confine_page *page = launch->page;
+    if (launch->decided.landlock_abi > 0 && page->landlock_probe == 0) {
+        return laz_err_set(
+                err, LAZ_E_ATTEST, 0, "Landlock: \"/\" could be listed, no rule grants it");
+    }
+    /* NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE and their locks, KEEP_CAPS locked and off */
+    if (launch->decided.drop_bounding && page->securebits != 0xef) {
+        return laz_err_set(err, LAZ_E_ATTEST, 0, "securebits are %#x, the policy wants 0xef",
+                (unsigned)page->securebits);
+    }
+    if (launch->decided.write_xor_execute && page->mdwe != 1) {
+        return laz_err_set(err, LAZ_E_ATTEST, 0, "write-xor-execute reads back as %d", page->mdwe);
+    }
+    return 0;
+}
+
+int laz_launch_attest(struct laz_launch *launch, const struct laz_image *image, struct laz_err *err)
+{
+    if (laz_attest_read(launch->pid, &launch->seen, err) < 0 ||
+            laz_attest_check(&launch->seen, image, &launch->probe, &launch->decided, err) < 0 ||
+            laz_attest_limits(launch->pid, image, &launch->decided, err) < 0 ||
+            check_page(launch, err) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct laz_err *err)
+{
+    const struct laz_confine_page *page = launch->page;
+    int why = page->sys_errno;
+    if (page->failed == 0) {
+        (void)laz_err_set(err, LAZ_E_ENFORCE, 0,
+                "the child ended by %s %d; the last step was \"%s\"",
+                WIFSIGNALED(wait_status) ? "signal" : "exit",
+                WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status),
+                laz_confine_step_name((enum laz_confine_step)page->step));
+    } else if (page->step == LAZ_STEP_EXEC) {
+        (void)found(launch->path, why, launch->path, err);
+    } else if (page->step == LAZ_STEP_SECCOMP && launch->decided.events_required &&
+            (why == EBUSY || why == EINVAL || why == ENOSYS)) {
+        (void)laz_err_set(err, LAZ_E_REQUIRED_ABSENT, why, "seccomp notifications: %s%s",
+                strerror(why), why == EBUSY ? " (the platform listens already)" : "");
+    } else {
+        bool is_absent = page->step == LAZ_STEP_LANDLOCK_BUILD && why == ENOENT;
+        (void)laz_err_set(err, LAZ_E_ENFORCE, why, "step \"%s\"%s%s: %s%s",
+                laz_confine_step_name((enum laz_confine_step)page->step),
+                page->detail[0] == '\0' ? "" : " at ", page->detail, strerror(why),
+                is_absent ? " (filesystem.optional is for paths that may be missing)" : "");
+    }
+    return laz_err_exit_code(err->kind);
+}
+
+laz_degraded laz_launch_degraded(const struct laz_launch *launch)
+{
+    laz_degraded degraded = launch->decided.degraded;
+    if (launch->listener < 0 && launch->decided.events) {
+        degraded |= LAZ_DEGRADED_BIT(EVENTS) | LAZ_DEGRADED_BIT(EXEC_BUDGET);
+    }
+    if (launch->listener >= 0 && launch->page->wait_killable == 0) {
+        degraded |= LAZ_DEGRADED_BIT(WAIT_KILLABLE);
+    }
+    if (launch->seen.seccomp_filters < 0) {
+        degraded |= LAZ_DEGRADED_BIT(FILTER_COUNT);
+    }
+    return degraded;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The process `launch`. Reads nothing but init's messages, keeps nothing, and ends when init does.
+ * libc only: the same program as PID 1.
+ */
+#include "init/pid1/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "confine/descriptors.h"
+#include "core/fd.h"
+#include "core/format.h"
+#include "init/pid1/launch.h"
+
+#define HELPER    "lazaret-helper"
+#define HELPER_FD 3  /* its channel */
+#define ORDER_MAX 64 /* bytes of a START */
+
+/* What a helper needs until it has become its own user: its directory and files are root's. */
+static const int kept[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
+        CAP_SYS_PTRACE /* where the container has it, sense sees what others execute */};
+
+void laz_launcher_find(const char *name, char *ret, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", ret, size - strlen(name) - 1);
+    if (n > 0) {
+        ret[n] = '\0';
+        char *slash = strrchr(ret, '/');
+        if (slash != NULL) {
+            (void)memcpy(slash + 1, name, strlen(name) + 1);
+            if (access(ret, X_OK) == 0) {
+                return;
+            }
+        }
+    }
+    (void)laz_format(ret, size, LAZ_LAUNCHER_ELSEWHERE "%s", name);
+}
+
+/* The bounding set needs CAP_SETPCAP; without it, there are no capabilities worth dropping. */
+static void keep_few_in_child(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {0};
+    uint64_t wanted = 0;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        wanted |= UINT64_C(1) << kept[i];
+    }
+    for (int cap = 0; cap < 64; cap++) {
+        if ((wanted >> cap & 1) == 0) {
+            (void)prctl(PR_CAPBSET_DROP, (unsigned long)cap, 0UL, 0UL, 0UL); /* EINVAL: none such */
+        }
+    }
+    if (syscall(SYS_capget, &header, data) == 0) {
+        for (unsigned i = 0; i < 2; i++) {
+            data[i].permitted &= (uint32_t)(wanted >> (32 * i));
+            data[i].effective = data[i].permitted;
+            data[i].inheritable = 0;
+        }
+        (void)syscall(SYS_capset, &header, data);
+    }
+}
+
+/* What the container was given is for the workload, and this lives as long as it does. */
+static void forget_in_child(char **environment)
+{
+    for (; *environment != NULL; environment++) {
+        explicit_bzero(*environment, strlen(*environment));
+    }
+}
+
+/* The container's stdin is the workload's alone, or whoever writes to it never hears that it was
+ * closed. Without /dev/null they stay. */
+static void leave_streams_in_child(void)
+{
+    laz_cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+    }
+}
+
+/* For ps: the command line is the workload's, and this is not it. */
+static void name_in_child(char **argv)
+{
+    static const char name[] = "lazaret-init: launch";
+    char **last = argv;
+    while (last[0] != NULL && last[1] != NULL) {
+        last++;
+    }
+    if (argv[0] != NULL) {
+        size_t room = (size_t)(*last - argv[0]) + strlen(*last);
+        explicit_bzero(argv[0], room);
+        (void)memcpy(argv[0], name, room < sizeof(name) ? room : sizeof(name) - 1);
+    }
+    (void)prctl(PR_SET_NAME, "lazaret-launch", 0UL, 0UL, 0UL);
+}
+
+/* By descriptor: what lies at its path by now may be somebody else's. */
+static _Noreturn void helper_in_child(enum laz_role role, int chan, int program)
+{
+    const char *const argv[] = {HELPER, laz_role_name(role), NULL};
+    char *const environment[] = {NULL};
+    const struct rlimit core = {0};
+    (void)syscall(SYS_prlimit64, 0, RLIMIT_CORE, &core, NULL); /* musl's own stops all threads */
+    if (chan == HELPER_FD ? fcntl(chan, F_SETFD, 0) < 0 : dup2(chan, HELPER_FD) < 0) {
+        _exit(109);
+    }
+    /* all signals stay blocked */
+    (void)syscall(SYS_execveat, program, "", laz_unconst(argv), environment, AT_EMPTY_PATH);
+    _exit(errno == EBADF ? 127 : 126); /* it was not there */
+}
+
+static int start(enum laz_role role, int chan, int program)
+{
+    /* CLONE_PARENT: a child of init, which reaps it, and not of ours. */
+    long pid = syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
+    if (pid == 0) {
+        helper_in_child(role, chan, program);
+    }
+    return pid < 0 ? -errno : (int)pid;
+}
+
+static void serve_one(int chan, int program, struct laz_message *message, struct laz_err *err)
+{
+    struct laz_fields fields;
+    char memory[64];
+    struct laz_buf answer;
+    laz_fields_begin(&fields, message);
+    uint8_t role = laz_fields_u8(&fields);
+    if (message->type != LAZ_MESSAGE_START || !laz_fields_done(&fields) || role >= LAZ_ROLE_COUNT) {
+        _exit(109);
+    }
+    int pid = start((enum laz_role)role, message->fds[0], program);
+    laz_fd_close(&message->fds[0]);
+    laz_buf_init_fixed(&answer, memory, sizeof(memory));
+    laz_message_begin(&answer, LAZ_MESSAGE_STARTED);
+    laz_message_u8(&answer, role);
+    laz_message_u32(&answer, (uint32_t)pid);
+    if (!laz_message_end(&answer) || laz_chan_send(chan, &answer, NULL, 0, err) < 0) {
+        _exit(109); /* init has gone */
+    }
+}
+
+static _Noreturn void serve_in_child(int chan, char **argv)
+{
+    uint8_t memory[ORDER_MAX];
+    char path[LAZ_FILE_PATH_MAX];
+    forget_in_child(environ);
+    name_in_child(argv);
+    (void)laz_descriptors_close(chan);
+    leave_streams_in_child();
+    laz_launcher_find(HELPER, path, sizeof(path));
+    int program = open(path, O_PATH | O_CLOEXEC);
+    if (program == HELPER_FD) { /* which is the channel's, in the child */
+        program = fcntl(program, F_DUPFD_CLOEXEC, HELPER_FD + 1);
+    }
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);
+    keep_few_in_child();
+    for (;;) {
+        struct laz_message message;
+        struct laz_err err = {0};
+        struct pollfd world = {.fd = chan, .events = POLLIN};
+        (void)poll(&world, 1, -1);
+        switch (laz_chan_receive(chan, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_LAUNCH}, memory,
+                sizeof(memory), &message, &err)) {
+        case LAZ_CHAN_MESSAGE:
+            serve_one(chan, program, &message, &err);
+            break;
+        case LAZ_CHAN_NOTHING:
+            break;
+        case LAZ_CHAN_VIOLATION:
+            _exit(109);
+        case LAZ_CHAN_CLOSED:
+            _exit(0);
+        }
+    }
+}
+
+int laz_launcher_fork(char **argv, pid_t *ret_pid, int *ret_chan, struct laz_err *err)
+{
+    int pair[2];
+    if (laz_chan_pair(pair, err) < 0) {
+        return -1;
+    }
+    /* Not libc's fork: see start_setup in policy_file.c. */
+    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, 0UL, 0UL, 0UL, 0UL);
+    if (pid == 0) {
+        serve_in_child(pair[1], argv);
+    }
+    int cause = errno;
+    laz_fd_close(&pair[1]);
+    if (pid < 0) {
+        laz_fd_close(&pair[0]);
+        return laz_err_set(err, LAZ_E_SYSTEM, cause, "fork: %s", strerror(cause));
+    }
+    *ret_pid = pid;
+    *ret_chan = pair[0];
+    return 0;
+}

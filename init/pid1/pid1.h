@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The driver of PID 1: system calls around the pure step function. Blocks nowhere but in ppoll,
+ * allocates nothing after start-up, and ends only through LAZ_DO_EXIT.
+ */
+#ifndef LAZ_INIT_PID1_PID1_H
+#define LAZ_INIT_PID1_PID1_H
+
+#include <linux/audit.h>
+
+#include "init/pid1/helpers.h"
+#include "init/pid1/launch.h"
+#include "init/pid1/listener.h"
+#include "init/pid1/options.h"
+#include "init/pid1/step.h"
+#include "init/pid1/trail.h"
+
+#if defined(__x86_64__)
+#define LAZ_NATIVE_AUDIT_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define LAZ_NATIVE_AUDIT_ARCH AUDIT_ARCH_AARCH64
+#endif
+
+#define LAZ_START_TIMEOUT_MS  10000 /* from the first instruction to the open gate */
+#define LAZ_MEMORY_EVENTS_MAX 512   /* memory.events of a cgroup has six short lines */
+#define LAZ_REAP_TURN_MAX     64    /* zombies collected between two looks at the signals */
+
+struct laz_pid1 {
+    struct laz_state state;
+    struct laz_image image;
+    bool has_image;
+    uint8_t filter_digest[LAZ_SHA256_SIZE];
+    struct laz_options options;
+    char **argv;
+    char **environment; /* until the fork */
+    struct laz_launch launch;
+    struct laz_listener listener;
+    struct laz_trail trail;
+    struct laz_helpers helpers;
+    bool end_told; /* the record of the end is written */
+    int said_fd;   /* where errors are said: standard error as it was */
+    laz_degraded degraded;
+    bool is_pid1;
+    pid_t parent;    /* may stop us where we are not PID 1 */
+    int terminal_fd; /* the terminal on stdin; -1 = none */
+    int signal_fd;   /* -1: polled */
+    int children_fd; /* /proc/self/task/PID/children; -1 = not to be had */
+    int oom_fd;      /* memory.events; -1 = none */
+    int64_t oom_kills_before;
+    pid_t setup_pid;  /* 0: no setup child */
+    int setup_fd;     /* the memfd that it fills */
+    bool gate_open;   /* the child is what the policy says: it may go on */
+    uint64_t gate_id; /* of the notification that holds it there */
+    bool gate_waits;  /* for the sinks to have the record of the start */
+    bool main_reaped;
+    bool main_exited; /* seen, maybe not reaped */
+    int main_status;
+    uint64_t started_ns;
+    uint64_t start_deadline_ns;
+    struct laz_totals totals;
+    struct laz_err refusal; /* why nothing started */
+    bool done;
+    int exit_code;
+};
+
+/* Signals are blocked already. Returns the exit code. */
+int laz_pid1_run(struct laz_pid1 *pid1);
+
+/* policy_file.c: read the policy (compiled), or start lazaret-setup on it (YAML). LAZ_E_POLICY_*.
+ */
+LAZ_MUST_CHECK int laz_pid1_open_policy(struct laz_pid1 *pid1, struct laz_err *err);
+/* The setup child has ended with this wait status: take what it left. */
+LAZ_MUST_CHECK int laz_pid1_take_setup(struct laz_pid1 *pid1, int status, struct laz_err *err);
+
+/* processes.c: everything about children. */
+void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number);
+/* At most LAZ_REAP_TURN_MAX; true if there may be more. */
+bool laz_pid1_reap(struct laz_pid1 *pid1, uint64_t now_ns);
+void laz_pid1_reap_main(struct laz_pid1 *pid1); /* once */
+/* Remember how often the cgroup has run out of memory so far. */
+void laz_pid1_note_oom_kills(struct laz_pid1 *pid1);
+/* The oom_kill counter of a cgroup's memory.events; 0 if there is none. */
+int64_t laz_pid1_oom_kills(const char *text);
+uint64_t laz_pid1_now_ns(void); /* CLOCK_BOOTTIME */
+
+/* start.c: from the policy to the open gate. */
+void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns); /* probe, decide, helpers */
+/* The helpers are there, or there are none: fork. */
+void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns);
+/* pid1->refusal is set: nothing will start. */
+void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns);
+/* The child confines itself: has it come to the gate? */
+void laz_pid1_turn_start(struct laz_pid1 *pid1, uint64_t now_ns);
+void laz_pid1_turn_gate(struct laz_pid1 *pid1, uint64_t now_ns); /* its notification is there */
+void laz_pid1_open_gate(struct laz_pid1 *pid1, uint64_t now_ns);
+bool laz_pid1_may_spin(const struct laz_pid1 *pid1, uint64_t now_ns);
+void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns);
+/* The list of our children, where kill(-1) is not for us. */
+void laz_pid1_open_children(struct laz_pid1 *pid1);
+
+/* pid1.c, for the other files: run one event through the step function and carry out its actions.
+ */
+void laz_pid1_event(struct laz_pid1 *pid1, const struct laz_event *event, uint64_t now_ns);
+void laz_pid1_take_signals(struct laz_pid1 *pid1, uint64_t now_ns);
+/* If the terminal is ours, it becomes the group's. */
+void laz_pid1_hand_terminal(struct laz_pid1 *pid1, pid_t group);
+
+/* narrow.c: PID 1's own capabilities and filter, once nothing is left to start. */
+void laz_pid1_narrow(struct laz_pid1 *pid1);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * PID 1's way from a policy to a running workload: helpers, fork, attestation, gate. Every failure
+ * on it is a refusal by name, and nothing runs. libc only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "core/format.h"
+#include "init/pid1/pid1.h"
+
+#define NS_PER_MS    UINT64_C(1000000)
+#define GATE_SPIN_NS 1000000 /* confining and loading a filter take 150 to 300 us */
+
+void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    const struct laz_event failed = {
+            .type = LAZ_EVENT_START_FAILED, .code = laz_err_exit_code(pid1->refusal.kind)};
+    laz_pid1_event(pid1, &failed, now_ns);
+}
+
+/* The list of our children, where kill(-1) is not for us. */
+void laz_pid1_open_children(struct laz_pid1 *pid1)
+{
+    char path[64];
+    (void)laz_format(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    if (pid1->children_fd < 0) {
+        pid1->children_fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (pid1->children_fd < 0) {
+        pid1->degraded |= LAZ_DEGRADED_BIT(CHILDREN);
+    }
+}
+
+/* Everything but the workload: it needs the sinks first. */
+static int begin_helpers(struct laz_pid1 *pid1)
+{
+    if (pid1->options.events != NULL) {
+        return laz_err_set(&pid1->refusal, LAZ_E_USAGE, 0,
+                "--events: the policy has sinks, and events go there");
+    }
+    if (laz_helpers_begin(&pid1->helpers, &pid1->image, pid1->argv, &pid1->refusal) < 0) {
+        return -1;
+    }
+    laz_shipping_keep_variables(&pid1->helpers.shipping, pid1->environment);
+    laz_pid1_open_children(pid1);
+    pid1->state.ships = true;
+    laz_fd_close(&pid1->trail.fd);
+    const struct laz_shipping *shipping = &pid1->helpers.shipping;
+    pid1->trail.fd = laz_shipping_events(shipping);
+    pid1->said_fd = shipping->outputs[LAZ_STREAM_STDERR];
+    pid1->degraded &= ~LAZ_DEGRADED_BIT(SHARED_STREAM);
+    bool is_uncaptured = pid1->image.capture && !shipping->captures;
+    bool is_small = shipping->pipe_bytes < pid1->image.pipe_bytes;
+    pid1->degraded |= pid1->launch.probe.uid != 0 ? LAZ_DEGRADED_BIT(HELPER_USER) : 0;
+    pid1->degraded |= is_uncaptured ? LAZ_DEGRADED_BIT(UNCAPTURED) : 0;
+    pid1->degraded |= is_small ? LAZ_DEGRADED_BIT(PIPE_SMALL) : 0;
+    return 0;
+}
+
+void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_launch *launch = &pid1->launch;
+    if (laz_launch_fork(launch, &pid1->image, pid1->options.command, pid1->environment,
+                &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    /* From here on the child works on the other processor. */
+    laz_pid1_note_oom_kills(pid1);
+    pid1->started_ns = now_ns;
+    const struct laz_event forked = {.type = LAZ_EVENT_FORKED};
+    laz_pid1_event(pid1, &forked, now_ns);
+    if (pid1->done || pid1->state.phase != LAZ_PHASE_STARTING) {
+        return;
+    }
+    if (laz_probe_own_filters(&launch->probe, &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    laz_image_filter_digest(&pid1->image, pid1->filter_digest);
+    laz_pid1_narrow(pid1);
+}
+
+void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_launch *launch = &pid1->launch;
+    laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
+    if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
+            laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
+            (pid1->image.ships && begin_helpers(pid1) < 0)) {
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    if (!pid1->image.ships) {
+        laz_pid1_start_workload(pid1, now_ns);
+    }
+}
+
+/* The child waits. Read it back and write down what was read; only what equals the policy may go
+ * on, and only if nobody has asked for the end meanwhile. */
+static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_launch *launch = &pid1->launch;
+    if (laz_launch_attest(launch, &pid1->image, &pid1->refusal) < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+        return false;
+    }
+    pid1->degraded |= laz_launch_degraded(launch);
+    pid1->degraded |= pid1->helpers.sense.is_lost ? LAZ_DEGRADED_BIT(SENSE) : 0;
+    if (laz_launch_part()) {
+        laz_shipping_part(&pid1->helpers.shipping);
+    } else {
+        pid1->degraded |= LAZ_DEGRADED_BIT(STREAMS);
+    }
+    pid1->trail.main_pid = launch->pid;
+    pid1->trail.main_exe = launch->path;
+    pid1->gate_open = true; /* from here on its end is the workload's: ^C may come from now on */
+    laz_pid1_hand_terminal(pid1, launch->pid);
+    laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->filter_digest);
+    laz_pid1_take_signals(pid1, now_ns);
+    return !pid1->done && pid1->state.phase == LAZ_PHASE_STARTING;
+}
+
+static void started(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    bool shares = (pid1->degraded & LAZ_DEGRADED_BIT(STREAMS)) != 0;
+    if (!shares || pid1->launch.listener >= 0) {
+        laz_fd_close(&pid1->launch.gate);
+    } /* else the child may not have come to its read yet */
+    const struct laz_event event = {.type = LAZ_EVENT_STARTED};
+    laz_pid1_event(pid1, &event, now_ns);
+}
+
+/* With a listener, the gate is the notification of the first execve; without one, it is a read on
+ * an eventfd. */
+void laz_pid1_open_gate(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    pid1->gate_waits = false;
+    int result = 0;
+    if (pid1->launch.listener >= 0) {
+        pid1->listener.exec_attempts = 1;
+        result = laz_listener_let_through(&pid1->listener, pid1->gate_id, &pid1->refusal);
+    } else {
+        const uint64_t open = 1;
+        if (write(pid1->launch.gate, &open, sizeof(open)) < 0) {
+            result = laz_err_set(&pid1->refusal, LAZ_E_ENFORCE, errno,
+                    "the gate cannot be opened: %s", strerror(errno));
+        }
+    }
+    if (result < 0) {
+        laz_pid1_refuse(pid1, now_ns);
+    } else {
+        started(pid1, now_ns);
+    }
+}
+
+/* The child stands at the gate. */
+static void at_gate(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    if (!may_start(pid1, now_ns)) {
+        return;
+    }
+    pid1->gate_waits = pid1->image.ships && pid1->image.start_acked && !pid1->helpers.ship.is_acked;
+    if (pid1->gate_waits) {
+        pid1->start_deadline_ns = now_ns + pid1->image.start_wait_ms * NS_PER_MS;
+    } else {
+        laz_pid1_open_gate(pid1, now_ns);
+    }
+}
+
+void laz_pid1_turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct seccomp_notif notif;
+    if (laz_listener_receive(&pid1->listener, &notif) <= 0) {
+        return; /* its death, if that is it, comes as SIGCHLD */
+    }
+    if ((pid_t)notif.pid != pid1->launch.pid || notif.data.nr != SYS_execve ||
+            notif.data.arch != pid1->image.audit_arch) {
+        (void)laz_err_set(&pid1->refusal, LAZ_E_ATTEST, 0,
+                "the first notification is call %d of process %u, not the execve of %d",
+                notif.data.nr, notif.pid, (int)pid1->launch.pid);
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    pid1->gate_id = notif.id;
+    at_gate(pid1, now_ns);
+}
+
+bool laz_pid1_may_spin(const struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    return now_ns < pid1->started_ns + GATE_SPIN_NS;
+}
+
+/* The child confines itself. Its listener is in our table as soon as its number is in the page;
+ * nothing can wake us for that, so the loop looks at every turn, for a while without sleeping. */
+void laz_pid1_turn_start(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_launch *launch = &pid1->launch;
+    const volatile struct laz_confine_page *page = launch->page;
+    if (page->listener == -1 && page->failed == 0) {
+        (void)sched_yield(); /* where there is one processor, the child needs it */
+    } else if (page->listener >= 0) {
+        launch->listener = page->listener;
+        laz_listener_init(&pid1->listener, launch->listener);
+    } else if (page->listener == -2 && page->failed == 0 && page->step == LAZ_STEP_GATE &&
+            !pid1->gate_open) {
+        at_gate(pid1, now_ns); /* it says so itself; the kernel shows the filter */
+    }
+}
+
+static bool waits_for_helpers(const struct laz_pid1 *pid1)
+{
+    return laz_helpers_exist(&pid1->helpers) && !laz_helpers_are_ready(&pid1->helpers);
+}
+
+void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    if (pid1->done || pid1->state.phase >= LAZ_PHASE_RUNNING || now_ns < pid1->start_deadline_ns) {
+        return;
+    }
+    if (pid1->gate_waits) {
+        const char *trouble = pid1->helpers.ship.trouble;
+        (void)laz_err_set(&pid1->refusal, LAZ_E_AUDIT, 0,
+                "no acknowledgement of the start from every required sink within %u ms%s%s",
+                pid1->image.start_wait_ms, trouble[0] == '\0' ? "" : ": ", trouble);
+    }
+    const char *where = pid1->setup_pid > 0                           ? "lazaret-setup"
+            : waits_for_helpers(pid1) && !pid1->helpers.ship.is_ready ? "lazaret-helper ship"
+            : waits_for_helpers(pid1)                                 ? "lazaret-helper sense"
+            : pid1->launch.page != NULL
+            ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
+            : "start";
+    (void)laz_err_set(&pid1->refusal, LAZ_E_START_TIMEOUT, 0,
+            "start-up took longer than %d ms; the last step was \"%s\"", LAZ_START_TIMEOUT_MS,
+            where);
+    laz_pid1_refuse(pid1, now_ns);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Event records of PID 1, built in a buffer on the stack and written whole or not at all. libc
+ * only.
+ */
+#include "init/pid1/trail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "confine/sys.h"
+#include "core/fd.h"
+#include "core/format.h"
+#include "core/num.h"
+#include "init/pid1/helpers.h"
+#include "policy/tables/sysname.h"
+
+#define LISTS_END 3600 /* lists stop here, so that a start record always fits */
+
+int laz_trail_open(const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err)
+{
+    struct laz_trail trail = {.fd = -1, .ctr = ""};
+    uint64_t number = STDERR_FILENO;
+    bool is_number = where == NULL || laz_parse_u64(where, strlen(where), INT32_MAX, &number);
+    if (is_number) {
+        trail.fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
+    } else {
+        trail.fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    }
+    if (trail.fd < 0) {
+        return laz_err_set(err, LAZ_E_USAGE, errno, "events: %.128s: %s",
+                where == NULL ? "stderr" : where, strerror(errno));
+    }
+    *ret_shared = is_number && number <= STDERR_FILENO;
+    *ret = trail;
+    return 0;
+}
+
+/* A pipe that polls writable takes PIPE_BUF (4096) bytes without blocking, pipe(7); our records are
+ * no longer. O_NONBLOCK would do too, but it would change the stream for everybody who shares it.
+ */
+static bool write_line(int fd, const struct laz_buf *line)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    if (fd < 0 || poll(&poll_fd, 1, 0) != 1 || (poll_fd.revents & POLLOUT) == 0) {
+        return false;
+    }
+    ssize_t n = 0;
+    do {
+        n = write(fd, line->data, line->len);
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)line->len;
+}
+
+static void begin(struct laz_trail *trail, struct laz_json *json, struct laz_buf *line,
+        char *memory, struct laz_record *record)
+{
+    laz_buf_init_fixed(line, memory, LAZ_RECORD_MAX);
+    (void)clock_gettime(CLOCK_REALTIME, &record->when);
+    record->seq = trail->seq++;
+    record->task = "";
+    record->ctr = trail->ctr;
+    laz_record_begin(json, line, record);
+}
+
+static void write_or_count(struct laz_trail *trail, struct laz_json *json)
+{
+    bool fits = laz_record_end(json);
+    if (!fits || !write_line(trail->fd, json->buf)) {
+        trail->lost++;
+        trail->lost_ever++;
+    }
+}
+
+/* Records that were lost before: said in the stream as soon as it can take something again. */
+static void tell_gap(struct laz_trail *trail)
+{
+    if (trail->lost == 0) {
+        return;
+    }
+    char memory[LAZ_RECORD_MAX];
+    struct laz_buf line;
+    struct laz_json json;
+    uint64_t lost = trail->lost;
+    struct laz_record record = {
+            .ev = "events.gap", .severity = 6, .exe = "", .obj = "records", .act = "lost"};
+    begin(trail, &json, &line, memory, &record);
+    laz_json_u64(&json, "lost", lost);
+    laz_json_u64(&json, "lost_ever", trail->lost_ever);
+    if (laz_record_end(&json) && write_line(trail->fd, &line)) {
+        trail->lost = 0;
+    } else {
+        trail->seq--; /* the gap itself is not a loss: it is said again later */
+    }
+}
+
+/* Write one record: WITH { members of d; } */
+#define LAZ_TRAIL_BEGIN(trail, json, ...)                                                          \
+    tell_gap(trail);                                                                               \
+    char memory[LAZ_RECORD_MAX];                                                                   \
+    struct laz_buf line;                                                                           \
+    struct laz_json json;                                                                          \
+    struct laz_record record = {__VA_ARGS__};                                                      \
+    begin(trail, &json, &line, memory, &record)
+
+/* Not pointers, each of which would be relocated at every start. */
+static const char degradation_names[LAZ_DEGRADATION_COUNT][LAZ_DEGRADATION_NAME_MAX] = {
+#define X(id, name, meaning) name,
+        LAZ_DEGRADATIONS(X)
+#undef X
+};
+
+static void hex_member(struct laz_json *json, const char *key, uint64_t value)
+{
+    uint8_t bytes[sizeof(value)];
+    char text[2 * sizeof(bytes) + 1];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(value >> (56 - 8 * i));
+    }
+    laz_format_hex(bytes, sizeof(bytes), text);
+    laz_json_string(json, key, text);
+}
+
+static void digest_member(struct laz_json *json, const char *key, const uint8_t digest[32])
+{
+    char text[2 * LAZ_SHA256_SIZE + 1];
+    laz_format_hex(digest, LAZ_SHA256_SIZE, text);
+    laz_json_string(json, key, text);
+}
+
+static void strings_member(struct laz_json *json, const char *key, struct laz_strings strings)
+{
+    const char *cursor = strings.first;
+    uint32_t shown = 0;
+    laz_json_array(json, key);
+    for (; shown < strings.n && json->buf->len < LISTS_END; shown++) {
+        laz_json_string(json, NULL, laz_strings_next(&cursor));
+    }
+    laz_json_array_end(json);
+    if (shown < strings.n) {
+        laz_json_u64(json, "more", strings.n - shown);
+    }
+}
+
+/* What was read back from the kernel, and what only the child could see (probed). */
+static void attested_member(
+        struct laz_json *json, const struct laz_image *image, const struct laz_launch *launch)
+{
+    const struct laz_process_state *seen = &launch->seen;
+    laz_json_object(json, "read");
+    laz_json_u64(json, "uid", seen->uid[1]);
+    laz_json_u64(json, "gid", seen->gid[1]);
+    laz_json_array(json, "groups");
+    for (uint32_t i = 0; i < seen->n_groups && i < LAZ_ATTEST_GROUPS_MAX; i++) {
+        laz_json_u64(json, NULL, seen->groups[i]);
+    }
+    laz_json_array_end(json);
+    hex_member(json, "cap_inh", seen->cap_inheritable);
+    hex_member(json, "cap_prm", seen->cap_permitted);
+    hex_member(json, "cap_eff", seen->cap_effective);
+    hex_member(json, "cap_bnd", seen->cap_bounding);
+    hex_member(json, "cap_amb", seen->cap_ambient);
+    laz_json_i64(json, "no_new_privs", seen->no_new_privs);
+    laz_json_i64(json, "seccomp", seen->seccomp);
+    laz_json_i64(json, "seccomp_filters", seen->seccomp_filters);
+    laz_json_u64(json, "limits", image->n_limits);
+    laz_json_object_end(json);
+    laz_json_object(json, "probed");
+    laz_json_i64(json, "landlock_abi", launch->decided.landlock_abi);
+    int refused = launch->page->landlock_probe;
+    laz_json_string(json, "landlock",
+            image->require[LAZ_REQUIRE_LANDLOCK] == LAZ_LEVEL_DISABLED ? "disabled"
+                    : launch->decided.landlock_abi == 0                ? "absent"
+                    : refused > 0                                      ? laz_err_errno_name(refused)
+                                  : "not probed: \"/\" is granted");
+    laz_json_i64(json, "securebits", launch->page->securebits);
+    laz_json_i64(json, "write_xor_execute", launch->page->mdwe);
+    laz_json_object_end(json);
+}
+
+void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
+        const struct laz_launch *launch, laz_degraded degraded,
+        const uint8_t filter_digest[LAZ_SHA256_SIZE])
+{
+    struct utsname name = {0};
+    (void)uname(&name); /* an empty release says that it is unknown */
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.start", .severity = degraded == 0 ? 1 : 3,
+            .pid = launch->pid, .exe = launch->path, .obj = image->name,
+            .act = laz_mode_name(image->mode));
+    laz_json_string(&json, "version", LAZARET_VERSION);
+    laz_json_string(&json, "kernel", name.release);
+    laz_json_bool(&json, "pid1", launch->probe.pid == 1);
+    digest_member(&json, "policy_sha256", image->source_digest);
+    digest_member(&json, "filter_sha256", filter_digest);
+    laz_json_string(&json, "events", launch->listener >= 0 ? "notify" : "errno");
+    laz_json_i64(&json, "exec_budget", image->exec_budget);
+    laz_json_i64(&json, "outer_filters", launch->probe.outer_filters);
+    attested_member(&json, image, launch);
+    laz_json_array(&json, "degraded");
+    for (unsigned i = 0; i < LAZ_DEGRADATION_COUNT; i++) {
+        if ((degraded >> i & 1) != 0) {
+            laz_json_string(&json, NULL, degradation_names[i]);
+        }
+    }
+    laz_json_array_end(&json);
+    strings_member(&json, "relaxations", image->relaxations);
+    write_or_count(trail, &json);
+}
+
+void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code)
+{
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.stop", .severity = 8, .exe = "",
+            .obj = laz_err_name(err->kind), .act = "refused");
+    laz_json_i64(&json, "exit", exit_code);
+    laz_json_string(&json, "message", err->message);
+    laz_json_string(&json, "errno", err->sys_errno == 0 ? "" : laz_err_errno_name(err->sys_errno));
+    write_or_count(trail, &json);
+}
+
+void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
+{
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "helper.exit", .severity = 6, .pid = end->pid, .exe = "",
+            .obj = laz_role_name(end->role), .act = end->is_lost ? "lost" : "restarted");
+    laz_json_string(&json, "error", laz_err_name(end->why->kind));
+    laz_json_string(&json, "message", end->why->message);
+    write_or_count(trail, &json);
+}
+
+void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note)
+{
+    char name[24];
+    (void)laz_format(name, sizeof(name), "signal %d", note->number);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = note->ev, .severity = note->severity, .pid = note->sender,
+            .exe = "", .obj = name, .act = note->act);
+    laz_json_i64(&json, "sender_pid", note->sender);
+    laz_json_u64(&json, "sender_uid", note->sender_uid);
+    write_or_count(trail, &json);
+}
+
+/* Who it is about: the path that we launched for the main process, otherwise its own word for
+ * itself. */
+struct subject {
+    pid_t pid;
+    const char *exe;
+    bool untrusted;
+    struct laz_process_state state;
+};
+
+static void identify(const struct laz_trail *trail, pid_t thread, struct subject *ret)
+{
+    struct laz_err ignored = {0};
+    *ret = (struct subject){.pid = thread, .exe = ""};
+    if (laz_attest_read(thread, &ret->state, &ignored) == 0 && ret->state.tgid > 0) {
+        ret->pid = ret->state.tgid;
+        ret->exe = ret->state.name;
+        ret->untrusted = true;
+    }
+    if (ret->pid == trail->main_pid) {
+        ret->exe = trail->main_exe;
+        ret->untrusted = false;
+    }
+}
+
+/* What the caller saw. */
+static const char *answer_name(const struct laz_refused *refused)
+{
+    return refused->errno_value == 0 ? "observed" : laz_err_errno_name(refused->errno_value);
+}
+
+void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused)
+{
+    struct subject subject;
+    identify(trail, refused->pid, &subject);
+    bool native = refused->native;
+    const char *known = native ? laz_sysname(refused->nr) : NULL;
+    char number[32];
+    (void)laz_format(number, sizeof(number), "%s%u", native ? "syscall_" : "foreign_", refused->nr);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "seccomp.deny", .severity = native ? 6 : 7,
+            .pid = subject.pid, .exe = subject.exe, .obj = known != NULL ? known : number,
+            .act = answer_name(refused));
+    laz_json_i64(&json, "tid", refused->pid);
+    laz_json_bool(&json, "exe_untrusted", subject.untrusted);
+    laz_json_u64(&json, "nr", refused->nr);
+    hex_member(&json, "arch", refused->audit_arch);
+    laz_json_array(&json, "args");
+    for (size_t i = 0; i < 6; i++) {
+        hex_member(&json, NULL, refused->args[i]);
+    }
+    laz_json_array_end(&json);
+    hex_member(&json, "ip", refused->ip);
+    laz_json_u64(&json, "count", refused->count);
+    write_or_count(trail, &json);
+}
+
+void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *refused,
+        uint64_t attempts, int32_t budget)
+{
+    struct subject subject;
+    identify(trail, refused->pid, &subject);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "exec.budget", .severity = 7, .pid = subject.pid,
+            .exe = subject.exe, .obj = "execve", .act = answer_name(refused));
+    laz_json_i64(&json, "tid", refused->pid);
+    laz_json_bool(&json, "exe_untrusted", subject.untrusted);
+    laz_json_u64(&json, "attempts", attempts);
+    laz_json_i64(&json, "budget", budget);
+    write_or_count(trail, &json);
+}
+
+static int64_t milliseconds(struct timeval time)
+{
+    return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
+}
+
+void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note)
+{
+    bool by_signal = WIFSIGNALED(note->status);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "proc.exit",
+            .severity = by_signal && !note->as_asked ? 5 : 1, .pid = note->pid,
+            .exe = trail->main_exe, .obj = "workload", .act = by_signal ? "killed" : "exited");
+    laz_json_i64(&json, by_signal ? "signal" : "status",
+            by_signal ? WTERMSIG(note->status) : WEXITSTATUS(note->status));
+    laz_json_bool(&json, "core", by_signal && WCOREDUMP(note->status));
+    laz_json_bool(&json, "forced", note->forced);
+    laz_json_u64(&json, "ran_ms", note->ran_ms);
+    laz_json_i64(&json, "user_ms", milliseconds(note->usage.ru_utime));
+    laz_json_i64(&json, "system_ms", milliseconds(note->usage.ru_stime));
+    laz_json_i64(&json, "max_rss_kib", note->usage.ru_maxrss);
+    laz_json_i64(&json, "oom_kills", note->oom_kills);
+    write_or_count(trail, &json);
+}
+
+void laz_trail_stop(
+        struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals)
+{
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.stop", .severity = 1, .exe = "", .obj = cause,
+            .act = "stopped");
+    laz_json_i64(&json, "exit", exit_code);
+    laz_json_u64(&json, "denied", totals->denied);
+    laz_json_u64(&json, "held", totals->held);
+    laz_json_u64(&json, "reaped", totals->reaped);
+    laz_json_u64(&json, "lost", trail->lost_ever);
+    write_or_count(trail, &json);
+}

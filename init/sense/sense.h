@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The role `sense`, in one process: looks at processes, ports and files from time to time, compares
+ * them with what they were and with what the policy expects, and says what it finds. Changes
+ * nothing, connects to nobody. One event loop, one thread.
+ */
+#ifndef LAZ_INIT_SENSE_SENSE_H
+#define LAZ_INIT_SENSE_SENSE_H
+
+#include <event2/event.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/json.h"
+#include "init/role/orders.h"
+#include "init/sense/state.h"
+#include "ipc/msg.h"
+#include "policy/sense.h"
+#include "sense/events.h"
+#include "sense/file.h"
+#include "sense/fold.h"
+#include "sense/process.h"
+#include "sense/socket.h"
+
+#define LAZ_SENSE_STATE_MAGIC   UINT64_C(0x3165736e65737a6c) /* "lzsense1" */
+#define LAZ_SENSE_PROCESSES_MAX 4096
+#define LAZ_SENSE_SOCKETS_MAX   1024
+#define LAZ_SENSE_FILES_MAX     8192
+#define LAZ_SENSE_FOLDERS_MAX   8192    /* that inotify watches */
+#define LAZ_SENSE_PATHS_MAX     1048576 /* bytes of their names */
+#define LAZ_SENSE_PATH_MAX      4096
+#define LAZ_SENSE_WHY_MAX       256
+
+/* ---- What outlives a sense that is killed ---- */
+
+enum laz_sense_known_flag {
+    LAZ_SENSE_OURS = 1,       /* init's own: launch, ship, sense */
+    LAZ_SENSE_FOREIGN = 2,    /* from outside, or a child of such a one */
+    LAZ_SENSE_TOLD = 4,       /* as a foreign one, or there before us */
+    LAZ_SENSE_GOOD = 8,       /* was seen confined as it should be */
+    LAZ_SENSE_HIDDEN = 16,    /* that its program cannot be seen has been said */
+    LAZ_SENSE_STRAY = 32,     /* whose descendant it is could not be seen at the last look */
+    LAZ_SENSE_ILLEGIBLE = 64, /* that its status cannot be read has been said */
+};
+
+struct laz_sense_known {
+    int32_t pid;
+    uint32_t flags;
+    uint64_t start; /* ticks since boot: with the pid, who it is */
+    uint64_t first_ns;
+    uint64_t program; /* what it executed when that was judged; 0: nothing */
+    uint32_t drifts;  /* that have been said */
+    uint32_t unused;
+};
+
+struct laz_sense_processes {
+    uint32_t n;
+    uint32_t unused;
+    struct laz_sense_known items[LAZ_SENSE_PROCESSES_MAX]; /* by pid */
+};
+
+struct laz_sense_sockets {
+    uint32_t n;
+    uint32_t unused;
+    uint64_t inodes[LAZ_SENSE_SOCKETS_MAX];
+};
+
+struct laz_sense_file {
+    uint32_t path; /* where in `paths` */
+    uint32_t unused;
+    struct laz_file_facts facts;
+};
+
+/* Of processes and sockets there are two, by turns: the one that `..._at` names is whole. */
+struct laz_sense_state {
+    uint64_t magic;        /* written when all the rest is there */
+    uint64_t starts;       /* how many senses there were */
+    int64_t since_ns;      /* CLOCK_REALTIME: the first */
+    uint64_t main_ns;      /* when the main process was first seen; 0: not yet */
+    uint64_t main_is_good; /* 1: it was seen confined as it should be */
+    uint32_t processes_at;
+    uint32_t sockets_at;
+    struct laz_sense_processes processes[2];
+    struct laz_sense_sockets sockets[2];
+    struct laz_fold fold;
+    uint32_t n_files;
+    uint32_t n_path_bytes;
+    struct laz_sense_file files[LAZ_SENSE_FILES_MAX];
+    char paths[LAZ_SENSE_PATHS_MAX];
+};
+
+_Static_assert(
+        offsetof(struct laz_sense_state, paths) + LAZ_SENSE_PATHS_MAX <= LAZ_SENSE_STATE_SIZE,
+        "the state fits its file");
+
+/* ---- What is this process's alone ---- */
+
+struct laz_sense_folder {
+    int wd;
+    char *path; /* owned */
+};
+
+/* Watched files: role_sense_files.c. */
+struct laz_sense_files {
+    int inotify; /* -1: there is none */
+    struct event *event;
+    struct laz_sense_folder *folders; /* owned; that inotify watches */
+    size_t n_folders;
+    uint32_t *index;      /* owned; by hash of the path: number in state->files, plus 1 */
+    uint32_t *seen;       /* owned; by number: the sweep that saw it */
+    uint8_t *is_due;      /* owned; by number: its content is to be read */
+    uint64_t *checked_ns; /* owned; by number: when it was looked at for an event */
+    uint64_t *busy_ns;    /* owned; by number: since when it cannot be read in peace; 0: it can */
+    uint32_t sweep;
+    uint32_t next_due; /* where the reading of contents goes on */
+    uint64_t next_sweep_ns;
+    uint64_t next_rehash_ns;
+    uint64_t took_ns; /* the last sweep */
+    bool is_beginning;
+    uint32_t n_unwatched;
+    uint32_t n_unreadable;
+    char first_unreadable[LAZ_SENSE_WHY_MAX];
+};
+
+struct laz_sense {
+    struct laz_role_ear ear;
+    struct event_base *base;
+    struct event *orders_event;
+    struct event *timer;
+    uint8_t section[LAZ_SENSE_MAX];
+    struct laz_sense_config config; /* points into it */
+    bool has_config;
+    bool has_begun;
+    int state_fd;
+    int events;                    /* the pipe for what is found */
+    struct laz_sense_state *state; /* mapped */
+    bool is_first;                 /* what is there now is what is to stay */
+    bool is_late; /* the workload was there before us: its files and ports are held to be right
+                   */
+    int proc;     /* the folder /proc */
+    pid_t init;
+    bool sees_programs;   /* of the workload's processes */
+    bool sees_sockets;    /* which process has which: for the same user alone */
+    int landlock_abi;     /* 0: not in use */
+    uint16_t first_given; /* ports that the kernel gives to whoever asks for none */
+    uint16_t last_given;
+    char why[LAZ_DETECTOR_COUNT][LAZ_SENSE_WHY_MAX]; /* not "": it cannot work, and why */
+    bool limit_said[LAZ_DETECTOR_COUNT];             /* there is more than there is room for */
+    uint64_t next_look_ns;                           /* at processes and ports, at the earliest */
+    struct laz_sense_files files;
+};
+
+uint64_t laz_sense_now_ns(void);  /* CLOCK_BOOTTIME */
+uint64_t laz_sense_used_ns(void); /* of the processor, so far */
+bool laz_sense_is_on(const struct laz_sense *sense, enum laz_detector detector);
+_Noreturn void laz_sense_fail(const struct laz_sense *sense, const struct laz_err *err);
+
+/* ---- role_sense_tell.c: what is found, into the pipe ---- */
+
+/* Begin a find; then add members of d through *json; then tell. */
+void laz_sense_find(struct laz_find *ret, enum laz_sense_event_id event, struct laz_json *json,
+        struct laz_buf *detail);
+/* False if there is no room: then what was found is to be found again, or lost and counted. */
+LAZ_MUST_CHECK bool laz_sense_try(
+        struct laz_sense *sense, struct laz_find *find, struct laz_buf *detail);
+/* It is written by the next flush: by then the state says that it has been found. */
+void laz_sense_tell(struct laz_sense *sense, struct laz_find *find, struct laz_buf *detail);
+/* Write what is due; all of it, if that is the end. */
+void laz_sense_flush(struct laz_sense *sense, bool all);
+
+/* ---- role_sense_processes.c ---- */
+
+void laz_sense_look_at_processes(struct laz_sense *sense);
+
+/* ---- role_sense_programs.c: what a process of the workload executes ---- */
+
+void laz_sense_look_at_program(
+        struct laz_sense *sense, pid_t pid, struct laz_sense_known *known, uint64_t now_ns);
+/* Who has this socket open? 0: nobody whom we may ask. */
+pid_t laz_sense_find_owner(struct laz_sense *sense, uint64_t inode, char *ret_name, size_t size);
+
+/* ---- role_sense_ports.c ---- */
+
+void laz_sense_look_at_ports(struct laz_sense *sense);
+
+/* ---- role_sense_files.c, role_sense_facts.c ---- */
+
+LAZ_MUST_CHECK int laz_sense_files_open(struct laz_sense *sense, struct laz_err *err);
+LAZ_MUST_CHECK int laz_sense_files_begin(struct laz_sense *sense, struct laz_err *err);
+/* A turn of the timer: the sweep if it is due, and some contents. */
+void laz_sense_look_at_files(struct laz_sense *sense, uint64_t now_ns);
+/* At the end: the sweep, if it is a short one. */
+void laz_sense_sweep_at_last(struct laz_sense *sense);
+bool laz_sense_is_excepted(const struct laz_sense *sense, const char *path);
+
+/* What there is by that name; is_there 0: nothing. The content is LAZ_CONTENT_NONE so far. False
+ * if we may not know. */
+bool laz_sense_stat(const char *path, struct laz_file_facts *ret);
+/* The content of what `facts` describes, into it. False if it changed meanwhile. */
+bool laz_sense_read_content(const char *path, struct laz_file_facts *facts);
+
+/* ---- role_sense_narrow.c ---- */
+
+LAZ_MUST_CHECK int laz_sense_take_user(struct laz_sense *sense, struct laz_err *err);
+LAZ_MUST_CHECK int laz_sense_narrow(struct laz_sense *sense, struct laz_err *err);
+
+/* ---- role_sense_start.c ---- */
+
+/* LAZ_E_SENSE if a detector that is required cannot work. */
+LAZ_MUST_CHECK int laz_sense_check_required(const struct laz_sense *sense, struct laz_err *err);
+void laz_sense_tell_start(struct laz_sense *sense);
+/* There is more of something than it can look at: said once. */
+void laz_sense_tell_limit(
+        struct laz_sense *sense, enum laz_detector detector, const char *what, uint32_t max);
+
+/* The role itself; the channel is descriptor 3. */
+_Noreturn void laz_role_sense(int chan);
+
+#endif

@@ -17,7 +17,8 @@
     X(INIT, "init")                                                                                \
     X(LAUNCH, "launch")                                                                            \
     X(SHIP, "ship")                                                                                \
-    X(SENSE, "sense")
+    X(SENSE, "sense")                                                                              \
+    X(FETCH, "fetch")
 
 enum laz_role {
 #define X(id, name) LAZ_ROLE_##id,
@@ -31,13 +32,14 @@ enum laz_roles {
 #define X(id, name) LAZ_ROLES_##id = 1 << LAZ_ROLE_##id,
     LAZ_ROLES(X)
 #undef X
-    LAZ_ROLES_HELPER = LAZ_ROLES_SHIP | LAZ_ROLES_SENSE
+    LAZ_ROLES_HELPER = LAZ_ROLES_SHIP | LAZ_ROLES_SENSE | LAZ_ROLES_FETCH,
+    LAZ_ROLES_CLOUD = LAZ_ROLES_SHIP | LAZ_ROLES_FETCH /* who may speak to AWS */
 };
 
 const char *laz_role_name(enum laz_role role);
 
-/* What `ship` gets of the container's environment: what leads to the task's credentials and region,
- * and nothing else, ever. */
+/* What `ship` and `fetch` get of the container's environment: what leads to the task's credentials
+ * and region, and nothing else, ever. */
 #define LAZ_VARIABLES(X)                                                                           \
     X(CREDENTIALS_RELATIVE, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")                              \
     X(CREDENTIALS_FULL, "AWS_CONTAINER_CREDENTIALS_FULL_URI")                                      \
@@ -57,6 +59,13 @@ enum laz_variable {
 };
 
 const char *laz_variable_name(enum laz_variable variable);
+
+/* What came of fetching one secret. */
+enum laz_outcome {
+    LAZ_OUTCOME_FETCHED,
+    LAZ_OUTCOME_ABSENT, /* and optional */
+    LAZ_OUTCOME_COUNT
+};
 
 enum laz_message_type {
 #define LAZ_MESSAGE(id, from, to, fds, says) LAZ_MESSAGE_##id,

@@ -14,17 +14,22 @@
 #include "core/sha256.h"
 #include "policy/vocabulary.h"
 
-#define LAZ_IMAGE_MAGIC        "LAZPOLIC" /* the first eight bytes */
-#define LAZ_IMAGE_VERSION      2
-#define LAZ_IMAGE_MAX          131072 /* bytes, 128 KiB; a large policy is a tenth of it */
-#define LAZ_IMAGE_BPF_MAX      2048   /* instructions; the kernel's own limit is 4096 */
-#define LAZ_IMAGE_GROUPS_MAX   64
-#define LAZ_IMAGE_PORTS_MAX    1024
-#define LAZ_IMAGE_EXIT_MAP_MAX 256
-#define LAZ_IMAGE_STRINGS_MAX  4096 /* entries of one list */
-#define LAZ_IMAGE_PIPE_MAX     1048576
-#define LAZ_IMAGE_SHIP_MAX     12288 /* bytes of what the helper is told: one message */
-#define LAZ_IMAGE_SENSE_MAX    12288 /* likewise */
+#define LAZ_IMAGE_MAGIC          "LAZPOLIC" /* the first eight bytes */
+#define LAZ_IMAGE_VERSION        2
+#define LAZ_IMAGE_MAX            131072 /* bytes, 128 KiB; a large policy is a tenth of it */
+#define LAZ_IMAGE_BPF_MAX        2048   /* instructions; the kernel's own limit is 4096 */
+#define LAZ_IMAGE_GROUPS_MAX     64
+#define LAZ_IMAGE_PORTS_MAX      1024
+#define LAZ_IMAGE_EXIT_MAP_MAX   256
+#define LAZ_IMAGE_STRINGS_MAX    4096 /* entries of one list */
+#define LAZ_IMAGE_PIPE_MAX       1048576
+#define LAZ_IMAGE_SHIP_MAX       12288 /* bytes of what the helper is told: one message */
+#define LAZ_IMAGE_SENSE_MAX      12288 /* likewise */
+#define LAZ_IMAGE_FETCH_MAX      12288 /* likewise */
+#define LAZ_IMAGE_FETCHED_MAX    32    /* items that are fetched */
+#define LAZ_IMAGE_DELIVERIES_MAX 64
+#define LAZ_IMAGE_FD_MIN         10 /* of descriptors that are delivered: below are the shells' */
+#define LAZ_IMAGE_FD_MAX         255
 
 /* `n` strings, each ended by NUL, back to back. */
 struct laz_strings {
@@ -47,6 +52,14 @@ struct laz_image_exit {
     uint8_t from;
     uint8_t to;
     bool only_if_stop_requested;
+};
+
+/* Where the value of an item goes. */
+struct laz_image_delivery {
+    uint32_t item;
+    uint32_t fd;      /* the workload's descriptor; 0: a file */
+    uint32_t mode;    /* of the file */
+    const char *path; /* of the file, below secrets_dir, without "." and ".."; "": a descriptor */
 };
 
 struct laz_image_bpf {
@@ -125,6 +138,16 @@ struct laz_image {
     const uint8_t *sense;  /* borrowed: for laz_sense_decode, in lazaret-helper */
     uint32_t sense_length; /* 0: there is no such helper */
     bool sense_required;   /* nothing runs without it */
+
+    bool fetches; /* there are secrets; if not, all that follows is zero */
+    const char *secrets_dir;
+    uint32_t fetch_wait_ms;
+    const uint8_t *fetch; /* borrowed: for laz_fetch_decode, in lazaret-helper */
+    uint32_t fetch_length;
+    struct laz_strings fetched;   /* their names, and, by the same number, */
+    struct laz_strings inherited; /* the variable of the environment that each is; "": none */
+    uint32_t n_deliveries;
+    const uint8_t *deliveries; /* walk with laz_image_delivery_next */
 };
 
 /* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */
@@ -139,6 +162,9 @@ LAZ_MUST_CHECK int laz_image_decode(
 
 /* Walk the path rules: *cursor starts at image->paths; call n_paths times. */
 void laz_image_path_next(const uint8_t **cursor, struct laz_image_path *ret);
+
+/* Walk the deliveries: *cursor starts at image->deliveries; call n_deliveries times. */
+void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *ret);
 
 /* Walk strings: *cursor starts at list->first; returns the current one and moves on. */
 const char *laz_strings_next(const char **cursor);

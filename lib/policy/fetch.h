@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the role `fetch` is told: which secrets there are, where each comes from and what form it is
+ * to have. A section of the compiled policy that PID 1 carries and does not read; lazaret-helper
+ * decodes it. There is no field for a value: a policy cannot hold one. Keys:
+ * docs/reference/policy.md, "secrets".
+ */
+#ifndef LAZ_POLICY_FETCH_H
+#define LAZ_POLICY_FETCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+
+#define LAZ_FETCH_MAX         12288 /* bytes of the section: one message to the helper */
+#define LAZ_FETCH_ITEMS_MAX   32
+#define LAZ_FETCH_NAME_MAX    32    /* bytes of an item's name; letters as LAZ_SHIP_NAME_LETTERS */
+#define LAZ_FETCH_VALUE_MAX   65536 /* bytes of a value: what Secrets Manager takes */
+#define LAZ_FETCH_FROM_MAX    2048  /* bytes of an ARN or a name */
+#define LAZ_FETCH_CONTEXT_MAX 8     /* pairs of an encryption context */
+#define LAZ_FETCH_WAIT_MIN    1000  /* ms until the first generation has to be there */
+#define LAZ_FETCH_WAIT_MAX    600000
+
+/* X(ENUM, "its key") */
+#define LAZ_SECRET_SOURCES(X)                                                                      \
+    X(FILE, "file")                       /* an absolute path */                                   \
+    X(VARIABLE, "variable")               /* of the container's environment, then gone from it */  \
+    X(SECRETS_MANAGER, "secrets-manager") /* GetSecretValue */                                     \
+    X(PARAMETER, "parameter")             /* SSM GetParameter, decrypted */
+
+enum laz_secret_source {
+#define X(id, word) LAZ_SECRET_##id,
+    LAZ_SECRET_SOURCES(X)
+#undef X
+    LAZ_SECRET_SOURCE_COUNT
+};
+
+/* How bytes are written as text. */
+#define LAZ_SECRET_FORMS(X)                                                                        \
+    X(RAW, "raw") /* as they are */                                                                \
+    X(BASE64, "base64")                                                                            \
+    X(BASE64URL, "base64url") /* without padding */                                                \
+    X(HEX, "hex")
+
+enum laz_secret_form {
+#define X(id, word) LAZ_SECRET_FORM_##id,
+    LAZ_SECRET_FORMS(X)
+#undef X
+    LAZ_SECRET_FORM_COUNT
+};
+
+enum laz_fetch_service {
+    LAZ_FETCH_SECRETS_MANAGER,
+    LAZ_FETCH_PARAMETERS,
+    LAZ_FETCH_KMS,
+    LAZ_FETCH_SERVICE_COUNT
+};
+
+/* Strings are borrowed from the block, which must outlive this; "" where nothing was said. In this
+ * order a value comes about: fetched, a member of it taken (json_key), its text decoded, decrypted,
+ * its length checked, written in its form. */
+struct laz_fetch_item {
+    const char *name;
+    bool optional;
+    enum laz_secret_source source;
+    const char *from;     /* path, variable, ARN or name; of an ARN without what ECS adds to it */
+    const char *region;   /* of the ARN */
+    const char *json_key; /* the member of the value, which is then a JSON object */
+    const char *stage;    /* secrets-manager: of the version */
+    const char *version;  /* secrets-manager: its id */
+    enum laz_secret_form decode; /* what the source has; RAW: bytes as they are */
+    const char *kms_key;         /* "": it is not encrypted; else the one key that may decrypt it */
+    uint32_t n_context;
+    const char *context_name[LAZ_FETCH_CONTEXT_MAX];
+    const char *context_value[LAZ_FETCH_CONTEXT_MAX];
+    uint32_t min_bytes; /* before it gets its form */
+    uint32_t max_bytes;
+    enum laz_secret_form form;
+    bool newline; /* a line feed behind it */
+};
+
+struct laz_fetch_config {
+    const char *region;                            /* "": as the environment says */
+    const char *endpoint[LAZ_FETCH_SERVICE_COUNT]; /* URL; "": the region's own */
+    const char *ca;                                /* PEM; "": the system's */
+    bool fips;
+    bool imds; /* the instance's credentials, if the task has none */
+    uint32_t wait_ms;
+    uint32_t n_items;
+    struct laz_fetch_item items[LAZ_FETCH_ITEMS_MAX];
+};
+
+/* Append the section. LAZ_E_POLICY_TOO_LARGE. */
+LAZ_MUST_CHECK int laz_fetch_encode(
+        const struct laz_fetch_config *config, struct laz_buf *ret, struct laz_err *err);
+
+/* LAZ_E_IMAGE_CORRUPT, with what is wrong, unless every field is in range, every string ends inside
+ * the block and no byte is left over. What it takes, laz_fetch_encode writes again byte for byte.
+ */
+LAZ_MUST_CHECK int laz_fetch_decode(
+        const void *block, size_t length, struct laz_fetch_config *ret, struct laz_err *err);
+
+/* The words of the policy; static; "?" beyond the list. */
+const char *laz_secret_source_name(enum laz_secret_source value);
+const char *laz_secret_form_name(enum laz_secret_form value);
+
+#endif

@@ -168,6 +168,30 @@ static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
     put_u8(buf, image->sense_required);
 }
 
+static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
+{
+    const uint8_t *cursor = image->deliveries;
+    put_u8(buf, image->fetches);
+    if (!image->fetches) {
+        return;
+    }
+    put_string(buf, image->secrets_dir);
+    put_u32(buf, image->fetch_wait_ms);
+    put_u32(buf, image->fetch_length);
+    laz_buf_put(buf, image->fetch, image->fetch_length);
+    put_strings(buf, image->fetched);
+    put_strings(buf, image->inherited);
+    put_u32(buf, image->n_deliveries);
+    for (uint32_t i = 0; i < image->n_deliveries; i++) {
+        struct laz_image_delivery delivery;
+        laz_image_delivery_next(&cursor, &delivery);
+        put_u8(buf, (uint8_t)delivery.item);
+        put_u8(buf, (uint8_t)delivery.fd);
+        put_uint(buf, delivery.mode, 2);
+        put_string(buf, delivery.path);
+    }
+}
+
 /* Fill in what the header knows only at the end. */
 static void seal(struct laz_buf *buf, size_t start)
 {
@@ -194,6 +218,10 @@ static bool has_room(const struct laz_image *image)
             image->relaxations.n <= LAZ_IMAGE_STRINGS_MAX &&
             image->ship_length <= LAZ_IMAGE_SHIP_MAX &&
             image->sense_length <= LAZ_IMAGE_SENSE_MAX &&
+            image->fetch_length <= LAZ_IMAGE_FETCH_MAX &&
+            image->fetched.n <= LAZ_IMAGE_FETCHED_MAX &&
+            image->inherited.n <= LAZ_IMAGE_FETCHED_MAX &&
+            image->n_deliveries <= LAZ_IMAGE_DELIVERIES_MAX &&
             image->with_events.n <= LAZ_IMAGE_BPF_MAX && image->plain.n <= LAZ_IMAGE_BPF_MAX;
 }
 
@@ -223,6 +251,7 @@ int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct 
     put_bpf(ret, start, image->plain);
     put_supervision(ret, image);
     put_shipping(ret, image);
+    put_secrets(ret, image);
     if (ret->overflow || ret->len - start > LAZ_IMAGE_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "the compiled policy is larger than %d bytes", LAZ_IMAGE_MAX);
@@ -442,6 +471,65 @@ static void take_shipping(struct cursor *in, struct laz_image *image)
     image->sense_required = take_bool(in);
 }
 
+/* A relative path that stays where it begins, and leaves init's own names, "..data" and such,
+ * alone. */
+static bool is_below(const char *path)
+{
+    size_t length = strlen(path);
+    if (length == 0 || length > LAZ_IMAGE_BELOW_MAX) {
+        return false;
+    }
+    for (const char *part = path;; part++) {
+        size_t n = strcspn(part, "/");
+        if (n == 0 || (n == 1 && part[0] == '.') || (n >= 2 && part[0] == '.' && part[1] == '.')) {
+            return false;
+        }
+        part += n;
+        if (*part == '\0') {
+            return true;
+        }
+    }
+}
+
+static void take_deliveries(struct cursor *in, struct laz_image *image)
+{
+    uint64_t taken[4] = {0}; /* descriptors */
+    image->n_deliveries = take_below(in, 4, LAZ_IMAGE_DELIVERIES_MAX, "too many deliveries");
+    image->deliveries = in->at;
+    for (uint32_t i = 0; i < image->n_deliveries && in->wrong == NULL; i++) {
+        uint32_t item = (uint32_t)take_uint(in, 1);
+        uint32_t fd = (uint32_t)take_uint(in, 1);
+        uint32_t mode = (uint32_t)take_uint(in, 2);
+        const char *path = take_string(in);
+        bool fits = fd == 0 ? is_below(path) && (mode == 0400 || mode == 0440 || mode == 0444)
+                            : path[0] == '\0' && mode == 0400 && fd >= LAZ_IMAGE_FD_MIN &&
+                        (taken[fd / 64] >> (fd % 64) & 1) == 0;
+        if (item >= image->fetched.n || !fits) {
+            fail(in, "a delivery does not fit together");
+        }
+        taken[fd / 64] |= UINT64_C(1) << (fd % 64);
+    }
+}
+
+static void take_secrets(struct cursor *in, struct laz_image *image)
+{
+    image->fetches = take_bool(in);
+    if (!image->fetches) {
+        return;
+    }
+    image->secrets_dir = take_path(in);
+    image->fetch_wait_ms = take_u32(in);
+    image->fetch_length = take_below(in, 4, LAZ_IMAGE_FETCH_MAX, "what fetch is told is too long");
+    image->fetch = take(in, image->fetch_length);
+    image->fetched = take_strings(in);
+    image->inherited = take_strings(in);
+    if (image->fetched.n == 0 || image->fetched.n > LAZ_IMAGE_FETCHED_MAX ||
+            image->inherited.n != image->fetched.n) {
+        fail(in, "the names of secrets do not fit together");
+    }
+    take_deliveries(in, image);
+}
+
 static void take_body(struct cursor *in, struct laz_image *image)
 {
     image->audit_arch = take_u32(in);
@@ -475,6 +563,7 @@ static void take_body(struct cursor *in, struct laz_image *image)
     image->flush_ms = take_u32(in);
     image->relaxations = take_strings(in);
     take_shipping(in, image);
+    take_secrets(in, image);
     if (in->at != in->end) {
         fail(in, "bytes are left over");
     }
@@ -526,6 +615,16 @@ void laz_image_path_next(const uint8_t **cursor, struct laz_image_path *ret)
     ret->optional = (*cursor)[1] != 0;
     ret->path = (const char *)*cursor + 2;
     *cursor += 2 + strlen(ret->path) + 1;
+}
+
+void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *ret)
+{
+    const uint8_t *at = *cursor;
+    ret->item = at[0];
+    ret->fd = at[1];
+    ret->mode = (uint32_t)(at[2] | at[3] << 8);
+    ret->path = (const char *)at + 4;
+    *cursor = at + 4 + strlen(ret->path) + 1;
 }
 
 const char *laz_strings_next(const char **cursor)

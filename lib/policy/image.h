@@ -15,7 +15,7 @@
 #include "policy/vocabulary.h"
 
 #define LAZ_IMAGE_MAGIC          "LAZPOLIC" /* the first eight bytes */
-#define LAZ_IMAGE_VERSION        2
+#define LAZ_IMAGE_VERSION        3
 #define LAZ_IMAGE_MAX            131072 /* bytes, 128 KiB; a large policy is a tenth of it */
 #define LAZ_IMAGE_BPF_MAX        2048   /* instructions; the kernel's own limit is 4096 */
 #define LAZ_IMAGE_GROUPS_MAX     64
@@ -28,7 +28,8 @@
 #define LAZ_IMAGE_FETCH_MAX      12288 /* likewise */
 #define LAZ_IMAGE_FETCHED_MAX    32    /* items that are fetched */
 #define LAZ_IMAGE_DELIVERIES_MAX 64
-#define LAZ_IMAGE_FD_MIN         10 /* of descriptors that are delivered: below are the shells' */
+#define LAZ_IMAGE_BELOW_MAX      255 /* bytes of the path of a file that is delivered */
+#define LAZ_IMAGE_FD_MIN         10  /* of descriptors that are delivered: below are the shells' */
 #define LAZ_IMAGE_FD_MAX         255
 
 /* `n` strings, each ended by NUL, back to back. */
@@ -54,11 +55,11 @@ struct laz_image_exit {
     bool only_if_stop_requested;
 };
 
-/* Where the value of an item goes. */
+/* Where the value of an item goes: one of each kind of it at the most. */
 struct laz_image_delivery {
     uint32_t item;
     uint32_t fd;      /* the workload's descriptor; 0: a file */
-    uint32_t mode;    /* of the file */
+    uint32_t mode;    /* 0400, 0440 or 0444; of a descriptor 0400 */
     const char *path; /* of the file, below secrets_dir, without "." and ".."; "": a descriptor */
 };
 
@@ -126,7 +127,7 @@ struct laz_image {
 
     struct laz_strings relaxations;
 
-    bool ships; /* there are sinks; if not, all that follows is zero */
+    bool ships; /* there are sinks; if not, all up to `fetches` is zero */
     bool capture;
     bool passthrough;
     bool start_acked; /* the workload waits until every required sink has what the start wrote */

@@ -52,6 +52,21 @@ static void check(const struct laz_image *image, const uint8_t *block, size_t le
     } else {
         require(!image->capture && image->spool_dir == NULL && image->ship_length == 0);
     }
+    cursor = image->deliveries;
+    for (uint32_t i = 0; i < image->n_deliveries; i++) {
+        struct laz_image_delivery delivery;
+        laz_image_delivery_next(&cursor, &delivery);
+        require(delivery.item < image->fetched.n && delivery.path[0] != '/');
+        require((delivery.fd == 0) == (delivery.path[0] != '\0'));
+        all += strlen(delivery.path) + 1;
+    }
+    if (image->fetches) {
+        all += walk(image->fetched) + walk(image->inherited) + image->fetch_length;
+        require(image->secrets_dir[0] == '/' && image->fetched.n == image->inherited.n);
+        require(image->fetch >= block && image->fetch + image->fetch_length <= block + length);
+    } else {
+        require(image->secrets_dir == NULL && image->fetched.n == 0 && image->n_deliveries == 0);
+    }
     require(all <= length);
     require(laz_bpf_is_valid(image->plain.insns, image->plain.n));
     struct laz_buf again;

@@ -31,6 +31,11 @@ static const struct sock_filter plain[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET
 static const uint16_t bind_ports[] = {80, 8080, 65535};
 static const uint16_t connect_ports[] = {443};
 
+/* item, descriptor, mode (little-endian), path */
+static const uint8_t deliveries[] = "\0\0\44\1keys/phi\0" /* 0444 */
+                                    "\0\377\0\1\0"        /* 255 */
+                                    "\1\24\0\1";          /* 20 */
+
 /* Every field has a value of its own. */
 static struct laz_image make_image(void)
 {
@@ -87,6 +92,15 @@ static struct laz_image make_image(void)
             .sense = (const uint8_t *)"c\0d",
             .sense_length = 3,
             .sense_required = true,
+            .fetches = true,
+            .secrets_dir = "/run/secrets",
+            .fetch_wait_ms = 60001,
+            .fetch = (const uint8_t *)"e\0f\1g",
+            .fetch_length = 5,
+            .fetched = {2, "key\0token"},
+            .inherited = {2, "\0TOKEN"},
+            .n_deliveries = 3,
+            .deliveries = deliveries,
     };
     for (size_t i = 0; i < sizeof(image.source_digest); i++) {
         image.source_digest[i] = (uint8_t)(i + 1);
@@ -191,6 +205,10 @@ Test(image_codec, reads_back_every_field)
     cr_assert_eq(out.sense_length, in.sense_length);
     cr_expect_eq(out.sense_required, in.sense_required);
     cr_expect_eq(memcmp(out.sense, in.sense, in.sense_length), 0);
+    cr_expect_str_eq(out.secrets_dir, in.secrets_dir);
+    cr_expect(out.fetches && out.fetch_wait_ms == in.fetch_wait_ms);
+    cr_assert_eq(out.fetch_length, in.fetch_length);
+    cr_expect_eq(memcmp(out.fetch, in.fetch, in.fetch_length), 0);
 }
 
 /* Without sinks nothing of it is in the block, and nothing of it is set. */
@@ -371,7 +389,7 @@ Test(image_codec, names_what_is_out_of_range)
     struct laz_image out;
     const struct laz_image good = make_image();
     struct block block;
-    for (int row = 0; row < 27; row++) {
+    for (int row = 0; row < 32; row++) {
         struct laz_image in = good;
         static const uint16_t unsorted[] = {443, 80};
         static const struct sock_filter endless[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)};
@@ -493,14 +511,37 @@ Test(image_codec, names_what_is_out_of_range)
             wanted = "a path is not absolute";
             break;
         case 25:
-            at = block.length - 3 - 4 - 4 - 2; /* 65536 and more */
+            at = find(&block, "a\0b\377", 4) - 2; /* 65536 and more */
             value = 1;
             wanted = "what ship is told is too long";
             break;
-        default:
-            at = block.length - 3 - 2;
+        case 26:
+            at = find(&block, "c\0d", 3) - 2;
             value = 1;
             wanted = "what sense is told is too long";
+            break;
+        case 27:
+            at = find(&block, "e\0f\1g", 5) - 2;
+            value = 1;
+            wanted = "what fetch is told is too long";
+            break;
+        case 28:
+            in.secrets_dir = "run/secrets";
+            wanted = "a path is not absolute";
+            break;
+        case 29:
+            in.inherited.n = 1;
+            wanted = "the names of secrets do not fit together";
+            break;
+        case 30:
+            in.fetched.n = 0;
+            in.inherited.n = 0;
+            wanted = "the names of secrets do not fit together";
+            break;
+        default:
+            at = find(&block, deliveries, sizeof(deliveries)) - 4;
+            value = LAZ_IMAGE_DELIVERIES_MAX + 1;
+            wanted = "too many deliveries";
             break;
         }
         if (block.length < whole) {
@@ -528,9 +569,9 @@ Test(image_codec, names_what_is_not_its_format)
     block.bytes[0] = 'l';
     cr_expect_str_eq(decode(&block, &out), "compiled policy: this is not one");
     encode(&in, &block);
-    block.bytes[8] = 1;
+    block.bytes[8] = 2;
     cr_expect_str_eq(
-            decode(&block, &out), "compiled policy: format 1, this program reads format 2");
+            decode(&block, &out), "compiled policy: format 2, this program reads format 3");
     encode(&in, &block);
     block.bytes[12] ^= 1;
     cr_expect_str_eq(decode(&block, &out), "compiled policy: its length is not what it says");
@@ -569,16 +610,18 @@ Test(image_codec, leaves_the_result_alone_when_it_fails)
 
 Test(image_codec, refuses_to_write_what_is_too_large)
 {
-    for (int row = 0; row < 13; row++) {
+    for (int row = 0; row < 17; row++) {
         struct laz_image in = make_image();
         uint32_t *counts[] = {&in.n_groups, &in.n_limits, &in.n_exit_map, &in.n_paths,
                 &in.n_tcp_bind, &in.n_tcp_connect, &in.env_pass.n, &in.env_set.n, &in.relaxations.n,
-                &in.with_events.n, &in.plain.n, &in.ship_length, &in.sense_length};
+                &in.with_events.n, &in.plain.n, &in.ship_length, &in.sense_length, &in.fetch_length,
+                &in.fetched.n, &in.inherited.n, &in.n_deliveries};
         static const uint32_t ceilings[] = {LAZ_IMAGE_GROUPS_MAX, LAZ_LIMIT_COUNT,
                 LAZ_IMAGE_EXIT_MAP_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_PORTS_MAX,
                 LAZ_IMAGE_PORTS_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_STRINGS_MAX,
                 LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_SHIP_MAX,
-                LAZ_IMAGE_SENSE_MAX};
+                LAZ_IMAGE_SENSE_MAX, LAZ_IMAGE_FETCH_MAX, LAZ_IMAGE_FETCHED_MAX,
+                LAZ_IMAGE_FETCHED_MAX, LAZ_IMAGE_DELIVERIES_MAX};
         struct laz_buf buf;
         struct laz_err err = {0};
         char memory[BLOCK_MAX];

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The section of the compiled policy that the role `fetch` reads. Encoder and decoder are the same
+ * list of fields in the same order, little-endian. The decoder trusts nothing; it needs nothing
+ * else of this area. Layout: docs/reference/policy-image.md.
+ */
+#include <string.h>
+
+#include "policy/fetch.h"
+#include "policy/section.h"
+
+#define FORMAT     1
+#define REGION_MAX 32
+#define HOST_MAX   300 /* bytes of an endpoint */
+#define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+#define X(id, word) word,
+#define WORDS(function, type, list, count)                                                         \
+    const char *function(enum type value)                                                          \
+    {                                                                                              \
+        static const char *const words[] = {list(X)};                                              \
+        return (size_t)value < (count) ? words[value] : "?";                                       \
+    }
+
+WORDS(laz_secret_source_name, laz_secret_source, LAZ_SECRET_SOURCES, LAZ_SECRET_SOURCE_COUNT)
+WORDS(laz_secret_form_name, laz_secret_form, LAZ_SECRET_FORMS, LAZ_SECRET_FORM_COUNT)
+#undef X
+
+/* ---- Encoding ---- */
+
+static void put_item(struct laz_buf *buf, const struct laz_fetch_item *item)
+{
+    laz_section_put_string(buf, item->name);
+    laz_section_put_uint(buf, item->optional, 1);
+    laz_section_put_uint(buf, item->source, 1);
+    laz_section_put_string(buf, item->from);
+    laz_section_put_string(buf, item->region);
+    laz_section_put_string(buf, item->json_key);
+    laz_section_put_string(buf, item->stage);
+    laz_section_put_string(buf, item->version);
+    laz_section_put_uint(buf, item->decode, 1);
+    laz_section_put_string(buf, item->kms_key);
+    laz_section_put_uint(buf, item->n_context, 4);
+    for (uint32_t i = 0; i < item->n_context; i++) {
+        laz_section_put_string(buf, item->context_name[i]);
+        laz_section_put_string(buf, item->context_value[i]);
+    }
+    laz_section_put_uint(buf, item->min_bytes, 4);
+    laz_section_put_uint(buf, item->max_bytes, 4);
+    laz_section_put_uint(buf, item->form, 1);
+    laz_section_put_uint(buf, item->newline, 1);
+}
+
+int laz_fetch_encode(
+        const struct laz_fetch_config *config, struct laz_buf *ret, struct laz_err *err)
+{
+    size_t start = ret->len;
+    bool has_room = config->n_items <= LAZ_FETCH_ITEMS_MAX;
+    for (uint32_t i = 0; has_room && i < config->n_items; i++) {
+        has_room = config->items[i].n_context <= LAZ_FETCH_CONTEXT_MAX;
+    }
+    if (!has_room) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "more secrets, or pairs of an encryption context, than there can be");
+    }
+    laz_section_put_uint(ret, FORMAT, 4);
+    laz_section_put_string(ret, config->region);
+    for (unsigned i = 0; i < LAZ_FETCH_SERVICE_COUNT; i++) {
+        laz_section_put_string(ret, config->endpoint[i]);
+    }
+    laz_section_put_string(ret, config->ca);
+    laz_section_put_uint(ret, config->fips, 1);
+    laz_section_put_uint(ret, config->imds, 1);
+    laz_section_put_uint(ret, config->wait_ms, 4);
+    laz_section_put_uint(ret, config->n_items, 4);
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        put_item(ret, &config->items[i]);
+    }
+    if (ret->overflow || ret->len - start > LAZ_FETCH_MAX) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "what \"secrets\" says is longer than %d bytes: use fewer items or shorter names",
+                LAZ_FETCH_MAX);
+    }
+    return 0;
+}
+
+/* ---- Decoding ---- */
+
+/* Letters, digits, ".", "_" and "-". */
+static const char *take_word(struct laz_section *in, size_t min, size_t max)
+{
+    const char *text = laz_section_string(in, min, max);
+    laz_section_require(in, strspn(text, LETTERS) == strlen(text), "a name is none");
+    return text;
+}
+
+static void take_context(struct laz_section *in, struct laz_fetch_item *item)
+{
+    item->n_context = laz_section_u32(in, 0, LAZ_FETCH_CONTEXT_MAX);
+    for (uint32_t i = 0; i < item->n_context; i++) {
+        item->context_name[i] = laz_section_string(in, 1, LAZ_FETCH_FROM_MAX);
+        item->context_value[i] = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
+        for (uint32_t k = 0; k < i && in->wrong == NULL; k++) {
+            laz_section_require(in, strcmp(item->context_name[k], item->context_name[i]) != 0,
+                    "a name is there twice");
+        }
+    }
+}
+
+static bool fits_together(const struct laz_fetch_item *item)
+{
+    bool is_aws =
+            item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_PARAMETER;
+    return (item->source != LAZ_SECRET_FILE || item->from[0] == '/') &&
+            (is_aws || item->region[0] == '\0') &&
+            (item->source == LAZ_SECRET_SECRETS_MANAGER ||
+                    (item->stage[0] == '\0' && item->version[0] == '\0')) &&
+            (item->kms_key[0] != '\0' || item->n_context == 0) &&
+            item->min_bytes <= item->max_bytes;
+}
+
+static void take_item(struct laz_section *in, struct laz_fetch_item *item)
+{
+    item->name = take_word(in, 1, LAZ_FETCH_NAME_MAX);
+    item->optional = laz_section_bool(in);
+    item->source = (enum laz_secret_source)laz_section_uint(in, 1, 0, LAZ_SECRET_SOURCE_COUNT - 1);
+    item->from = laz_section_string(in, 1, LAZ_FETCH_FROM_MAX);
+    item->region = take_word(in, 0, REGION_MAX);
+    item->json_key = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
+    item->stage = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
+    item->version = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
+    item->decode = (enum laz_secret_form)laz_section_uint(in, 1, 0, LAZ_SECRET_FORM_COUNT - 1);
+    item->kms_key = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
+    take_context(in, item);
+    item->min_bytes = laz_section_u32(in, 1, LAZ_FETCH_VALUE_MAX);
+    item->max_bytes = laz_section_u32(in, 1, LAZ_FETCH_VALUE_MAX);
+    item->form = (enum laz_secret_form)laz_section_uint(in, 1, 0, LAZ_SECRET_FORM_COUNT - 1);
+    item->newline = laz_section_bool(in);
+    laz_section_require(
+            in, in->wrong != NULL || fits_together(item), "an item does not fit together");
+}
+
+static void take_items(struct laz_section *in, struct laz_fetch_config *config)
+{
+    config->n_items = laz_section_u32(in, 1, LAZ_FETCH_ITEMS_MAX);
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        take_item(in, &config->items[i]);
+        for (uint32_t k = 0; k < i && in->wrong == NULL; k++) {
+            laz_section_require(in, strcmp(config->items[k].name, config->items[i].name) != 0,
+                    "a name is there twice");
+        }
+    }
+}
+
+static void take_body(struct laz_section *in, struct laz_fetch_config *config)
+{
+    laz_section_require(
+            in, laz_section_u32(in, 0, UINT32_MAX) == FORMAT, "another version wrote it");
+    config->region = take_word(in, 0, REGION_MAX);
+    for (unsigned i = 0; i < LAZ_FETCH_SERVICE_COUNT; i++) {
+        config->endpoint[i] = laz_section_string(in, 0, HOST_MAX);
+        laz_section_require(in,
+                config->endpoint[i][0] == '\0' || strncmp(config->endpoint[i], "https://", 8) == 0,
+                "an endpoint is not encrypted");
+    }
+    config->ca = laz_section_string(in, 0, LAZ_FETCH_MAX);
+    laz_section_require(
+            in, config->ca[0] == '\0' || config->ca[0] == '/', "a path is not absolute");
+    config->fips = laz_section_bool(in);
+    config->imds = laz_section_bool(in);
+    config->wait_ms = laz_section_u32(in, LAZ_FETCH_WAIT_MIN, LAZ_FETCH_WAIT_MAX);
+    take_items(in, config);
+}
+
+int laz_fetch_decode(
+        const void *block, size_t length, struct laz_fetch_config *ret, struct laz_err *err)
+{
+    struct laz_section in = {.at = block, .end = (const uint8_t *)block + length};
+    struct laz_fetch_config config = {0};
+    laz_section_require(&in, length <= LAZ_FETCH_MAX, "it is too long");
+    take_body(&in, &config);
+    laz_section_require(&in, in.at == in.end, "bytes are left over");
+    if (in.wrong != NULL) {
+        return laz_err_set(
+                err, LAZ_E_IMAGE_CORRUPT, 0, "compiled policy, what fetch is told: %s", in.wrong);
+    }
+    *ret = config;
+    return 0;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lib/policy/fetch_codec: what fetch is told is read back, and nothing else is taken.
+ */
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "policy/fetch.h"
+
+#define BLOCK_MAX 2048
+
+struct block {
+    uint8_t bytes[BLOCK_MAX];
+    size_t length;
+};
+
+/* Every field has a value of its own. */
+static struct laz_fetch_config make_config(void)
+{
+    return (struct laz_fetch_config){.region = "eu-west-1",
+            .endpoint = {"https://sm.internal", "https://ssm.internal", "https://kms.internal"},
+            .ca = "/etc/ssl/aws.pem",
+            .fips = true,
+            .imds = true,
+            .wait_ms = LAZ_FETCH_WAIT_MAX,
+            .n_items = 3,
+            .items = {{.name = "db-password",
+                              .optional = true,
+                              .source = LAZ_SECRET_SECRETS_MANAGER,
+                              .from = "arn:aws:secretsmanager:us-east-1:111122223333:secret:db-"
+                                      "AbCdEf",
+                              .region = "us-east-1",
+                              .json_key = "password",
+                              .stage = "AWSPREVIOUS",
+                              .version = "0f2c",
+                              .decode = LAZ_SECRET_FORM_BASE64URL,
+                              .kms_key = "arn:aws:kms:us-east-1:111122223333:key/1234",
+                              .n_context = 2,
+                              .context_name = {"app", "purpose"},
+                              .context_value = {"emr", ""},
+                              .min_bytes = 32,
+                              .max_bytes = 64,
+                              .form = LAZ_SECRET_FORM_HEX,
+                              .newline = true},
+                    {.name = "file",
+                            .source = LAZ_SECRET_FILE,
+                            .from = "/mnt/key",
+                            .region = "",
+                            .json_key = "",
+                            .stage = "",
+                            .version = "",
+                            .kms_key = "",
+                            .min_bytes = 1,
+                            .max_bytes = LAZ_FETCH_VALUE_MAX},
+                    {.name = "old",
+                            .source = LAZ_SECRET_VARIABLE,
+                            .from = "OLD_TOKEN",
+                            .region = "",
+                            .json_key = "",
+                            .stage = "",
+                            .version = "",
+                            .kms_key = "",
+                            .min_bytes = 1,
+                            .max_bytes = 1}}};
+}
+
+static void encode(const struct laz_fetch_config *config, struct block *ret)
+{
+    struct laz_buf buf;
+    struct laz_err err = {0};
+    laz_buf_init_fixed(&buf, (char *)ret->bytes, sizeof(ret->bytes));
+    cr_assert_eq(laz_fetch_encode(config, &buf, &err), 0, "%s", err.message);
+    ret->length = buf.len;
+}
+
+/* NULL if it is taken, else what is wrong. */
+static const char *decode(const struct block *block, struct laz_fetch_config *ret)
+{
+    static struct laz_err err;
+    static const char prefix[] = "compiled policy, what fetch is told: ";
+    err = (struct laz_err){0};
+    if (laz_fetch_decode(block->bytes, block->length, ret, &err) == 0) {
+        return NULL;
+    }
+    cr_assert_eq(err.kind, LAZ_E_IMAGE_CORRUPT);
+    cr_assert_eq(strncmp(err.message, prefix, strlen(prefix)), 0, "%s", err.message);
+    return err.message + strlen(prefix);
+}
+
+Test(fetch_codec, reads_back_every_field)
+{
+    const struct laz_fetch_config in = make_config();
+    static struct laz_fetch_config out;
+    struct block block;
+    encode(&in, &block);
+    cr_assert_null(decode(&block, &out));
+    cr_expect_str_eq(out.region, in.region);
+    for (unsigned i = 0; i < LAZ_FETCH_SERVICE_COUNT; i++) {
+        cr_expect_str_eq(out.endpoint[i], in.endpoint[i]);
+    }
+    cr_expect_str_eq(out.ca, in.ca);
+    cr_expect(out.fips && out.imds && out.wait_ms == in.wait_ms);
+    cr_assert_eq(out.n_items, 3);
+    for (uint32_t i = 0; i < in.n_items; i++) {
+        const struct laz_fetch_item *a = &in.items[i];
+        const struct laz_fetch_item *b = &out.items[i];
+        cr_expect_str_eq(b->name, a->name);
+        cr_expect(b->optional == a->optional && b->source == a->source);
+        cr_expect_str_eq(b->from, a->from);
+        cr_expect_str_eq(b->region, a->region);
+        cr_expect_str_eq(b->json_key, a->json_key);
+        cr_expect_str_eq(b->stage, a->stage);
+        cr_expect_str_eq(b->version, a->version);
+        cr_expect_str_eq(b->kms_key, a->kms_key);
+        cr_expect(b->decode == a->decode && b->form == a->form && b->newline == a->newline);
+        cr_expect(b->min_bytes == a->min_bytes && b->max_bytes == a->max_bytes);
+        cr_assert_eq(b->n_context, a->n_context);
+        for (uint32_t k = 0; k < a->n_context; k++) {
+            cr_expect_str_eq(b->context_name[k], a->context_name[k]);
+            cr_expect_str_eq(b->context_value[k], a->context_value[k]);
+        }
+    }
+}
+
+Test(fetch_codec, refuses_every_truncation_and_extension)
+{
+    const struct laz_fetch_config in = make_config();
+    static struct laz_fetch_config out = {.wait_ms = 77};
+    struct block block;
+    encode(&in, &block);
+    size_t length = block.length;
+    for (block.length = 0; block.length < length; block.length++) {
+        cr_assert_not_null(decode(&block, &out), "%zu bytes", block.length);
+    }
+    block.length = length + 1;
+    block.bytes[length] = 0;
+    cr_assert_str_eq(decode(&block, &out), "bytes are left over");
+    cr_assert_eq(out.wait_ms, 77, "the result is left alone");
+}
+
+/* A flipped bit is another configuration or none; it is never a second way to write one. */
+Test(fetch_codec, has_one_block_for_each_configuration)
+{
+    const struct laz_fetch_config in = make_config();
+    static struct laz_fetch_config out;
+    struct block block;
+    unsigned n_taken = 0;
+    encode(&in, &block);
+    for (size_t bit = 0; bit < 8 * block.length; bit++) {
+        block.bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
+        if (decode(&block, &out) == NULL) {
+            struct block again;
+            encode(&out, &again);
+            cr_assert_eq(again.length, block.length, "bit %zu", bit);
+            cr_assert_eq(memcmp(again.bytes, block.bytes, block.length), 0, "bit %zu", bit);
+            n_taken++;
+        }
+        block.bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
+    }
+    cr_assert_gt(n_taken, 100);
+}
+
+/* Each row changes one thing of a configuration that is fine. */
+static const char *spoil_item(int row, struct laz_fetch_item *items)
+{
+    static const char number[] = "a number is out of range";
+    static const char string[] = "a string is too short or too long";
+    static const char fit[] = "an item does not fit together";
+    switch (row) {
+    case 0:
+        items[0].name = "";
+        return string;
+    case 1:
+        items[0].name = "a name";
+        return "a name is none";
+    case 2:
+        items[2].name = "file";
+        return "a name is there twice";
+    case 3:
+        items[0].source = LAZ_SECRET_SOURCE_COUNT;
+        return number;
+    case 4:
+        items[1].from = "key";
+        return fit;
+    case 5:
+        items[1].from = "";
+        return string;
+    case 6:
+        items[2].region = "eu-west-1";
+        return fit;
+    case 7:
+        items[0].source = LAZ_SECRET_PARAMETER; /* which has no stage */
+        return fit;
+    case 8:
+        items[0].stage = "";
+        items[0].source = LAZ_SECRET_PARAMETER; /* nor a version */
+        return fit;
+    case 9:
+        items[0].kms_key = "";
+        return fit;
+    case 10:
+        items[0].context_name[1] = "app";
+        return "a name is there twice";
+    case 11:
+        items[0].min_bytes = 65;
+        return fit;
+    case 12:
+        items[0].min_bytes = 0;
+        return number;
+    case 13:
+        items[1].max_bytes = LAZ_FETCH_VALUE_MAX + 1;
+        return number;
+    case 14:
+        items[0].form = LAZ_SECRET_FORM_COUNT;
+        return number;
+    case 15:
+        items[0].decode = LAZ_SECRET_FORM_COUNT;
+        return number;
+    default:
+        return NULL;
+    }
+}
+
+static const char *spoil(int row, struct laz_fetch_config *config)
+{
+    switch (row) {
+    case 0:
+        config->wait_ms++;
+        return "a number is out of range";
+    case 1:
+        config->wait_ms = LAZ_FETCH_WAIT_MIN - 1;
+        return "a number is out of range";
+    case 2:
+        config->endpoint[LAZ_FETCH_KMS] = "http://kms.internal";
+        return "an endpoint is not encrypted";
+    case 3:
+        config->ca = "aws.pem";
+        return "a path is not absolute";
+    case 4:
+        config->region = "eu/west";
+        return "a name is none";
+    case 5:
+        config->n_items = 0;
+        return "a number is out of range";
+    default:
+        return spoil_item(row - 6, config->items);
+    }
+}
+
+Test(fetch_codec, names_what_does_not_hold)
+{
+    const char *wanted = "";
+    for (int row = 0; wanted != NULL; row++) {
+        struct laz_fetch_config config = make_config();
+        static struct laz_fetch_config out;
+        struct block block;
+        wanted = spoil(row, &config);
+        encode(&config, &block);
+        const char *got = decode(&block, &out);
+        cr_assert_eq(got == NULL, wanted == NULL, "row %d", row);
+        if (wanted != NULL) {
+            cr_expect_str_eq(got, wanted, "row %d", row);
+        }
+    }
+}
+
+Test(fetch_codec, refuses_to_write_what_is_too_large)
+{
+    for (int row = 0; row < 3; row++) {
+        struct laz_fetch_config config = make_config();
+        static char memory[2 * LAZ_FETCH_MAX];
+        static char name[LAZ_FETCH_MAX];
+        struct laz_buf buf;
+        struct laz_err err = {0};
+        laz_buf_init_fixed(&buf, memory, sizeof(memory));
+        (void)memset(name, 'a', sizeof(name) - 1);
+        switch (row) {
+        case 0:
+            config.n_items = LAZ_FETCH_ITEMS_MAX + 1;
+            break;
+        case 1:
+            config.items[0].n_context = LAZ_FETCH_CONTEXT_MAX + 1;
+            break;
+        default:
+            config.items[0].from = name;
+            break;
+        }
+        cr_expect_eq(laz_fetch_encode(&config, &buf, &err), -1, "row %d", row);
+        cr_expect_eq(err.kind, LAZ_E_POLICY_TOO_LARGE, "row %d", row);
+    }
+}
+
+Test(fetch_codec, has_a_name_for_every_word)
+{
+    cr_expect_str_eq(laz_secret_source_name(LAZ_SECRET_SECRETS_MANAGER), "secrets-manager");
+    cr_expect_str_eq(laz_secret_source_name(LAZ_SECRET_SOURCE_COUNT), "?");
+    cr_expect_str_eq(laz_secret_form_name(LAZ_SECRET_FORM_BASE64URL), "base64url");
+    cr_expect_str_eq(laz_secret_form_name(LAZ_SECRET_FORM_COUNT), "?");
+}

@@ -3,6 +3,8 @@
  * From a resolved policy to the block that PID 1 reads: compile, prove, run the policy's own tests,
  * encode. Must never encode a filter that is not proved.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "filter/filter.h"
@@ -110,6 +112,69 @@ static int fill_sense(struct laz_image *image, const struct laz_policy *policy,
     return 0;
 }
 
+_Static_assert(LAZ_IMAGE_FETCH_MAX == LAZ_FETCH_MAX, "what PID 1 carries is what fetch reads");
+_Static_assert(LAZ_IMAGE_FETCHED_MAX == LAZ_FETCH_ITEMS_MAX, "of all items");
+_Static_assert(LAZ_IMAGE_DELIVERIES_MAX >= 2 * LAZ_FETCH_ITEMS_MAX, "a file and a descriptor each");
+
+static void put_delivery(
+        struct laz_buf *buf, uint32_t item, uint32_t fd, uint32_t mode, const char *path)
+{
+    laz_buf_char(buf, (char)item);
+    laz_buf_char(buf, (char)fd);
+    laz_buf_char(buf, (char)(mode & 0xff));
+    laz_buf_char(buf, (char)(mode >> 8));
+    laz_buf_put(buf, path, strlen(path) + 1);
+}
+
+/* What the image borrows for its secrets. */
+struct secret_bytes {
+    struct laz_buf section;
+    struct laz_buf names;
+    struct laz_buf variables;
+    struct laz_buf deliveries;
+};
+
+static int fill_secrets(struct laz_image *image, const struct laz_policy *policy,
+        struct secret_bytes *keep, struct laz_err *err)
+{
+    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_fetch_config *config = &secrets->config;
+    image->fetches = config->n_items > 0;
+    if (!image->fetches) {
+        return 0;
+    }
+    if (laz_fetch_encode(config, &keep->section, err) < 0) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        const struct laz_fetch_item *item = &config->items[i];
+        const struct laz_secret_delivery *delivery = &secrets->deliveries[i];
+        const char *variable = item->source == LAZ_SECRET_VARIABLE ? item->from : "";
+        laz_buf_put(&keep->names, item->name, strlen(item->name) + 1);
+        laz_buf_put(&keep->variables, variable, strlen(variable) + 1);
+        if (delivery->path[0] != '\0') {
+            put_delivery(&keep->deliveries, i, 0, delivery->mode, delivery->path);
+            image->n_deliveries++;
+        }
+        if (delivery->fd != 0) {
+            put_delivery(&keep->deliveries, i, delivery->fd, 0400, "");
+            image->n_deliveries++;
+        }
+    }
+    image->secrets_dir = secrets->dir;
+    image->fetch_wait_ms = config->wait_ms;
+    image->fetch = (const uint8_t *)keep->section.data;
+    image->fetch_length = (uint32_t)keep->section.len;
+    image->fetched = (struct laz_strings){.n = config->n_items, .first = keep->names.data};
+    image->inherited = (struct laz_strings){.n = config->n_items, .first = keep->variables.data};
+    image->deliveries = (const uint8_t *)keep->deliveries.data;
+    if (keep->names.overflow || keep->variables.overflow || keep->deliveries.overflow) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "the compiled policy would be larger than %d bytes", LAZ_IMAGE_MAX);
+    }
+    return 0;
+}
+
 static void fill_supervision(struct laz_image *image, const struct laz_policy *policy)
 {
     (void)memcpy(image->signal_map, policy->signal_map, sizeof(image->signal_map));
@@ -152,8 +217,8 @@ static struct laz_image start_image(const struct laz_policy *policy, enum laz_ar
 }
 
 /* Fill in what is more than one value, and encode. */
-static int encode(const struct laz_policy *policy, struct laz_image *image, struct laz_buf *ret,
-        struct laz_err *err)
+static int encode_with(const struct laz_policy *policy, struct laz_image *image,
+        struct secret_bytes *keep, struct laz_buf *ret, struct laz_err *err)
 {
     if (check_ceiling(policy->n_groups, LAZ_IMAGE_GROUPS_MAX, "supplementary groups", err) < 0 ||
             check_ceiling(policy->n_exit_map, LAZ_IMAGE_EXIT_MAP_MAX, "exit codes to map", err) <
@@ -179,7 +244,8 @@ static int encode(const struct laz_policy *policy, struct laz_image *image, stru
     image->env_set = put_strings(&env_set, &policy->env_set);
     image->relaxations = put_strings(&relaxations, &policy->relaxations);
     if (fill_shipping(image, policy, &ship, err) < 0 ||
-            fill_sense(image, policy, &sense, err) < 0) {
+            fill_sense(image, policy, &sense, err) < 0 ||
+            fill_secrets(image, policy, keep, err) < 0) {
         return -1;
     }
     if (paths.overflow || env_pass.overflow || env_set.overflow || relaxations.overflow) {
@@ -187,6 +253,22 @@ static int encode(const struct laz_policy *policy, struct laz_image *image, stru
                 "the compiled policy would be larger than %d bytes", LAZ_IMAGE_MAX);
     }
     return laz_image_encode(image, ret, err);
+}
+
+static int encode(const struct laz_policy *policy, struct laz_image *image, struct laz_buf *ret,
+        struct laz_err *err)
+{
+    struct secret_bytes keep;
+    laz_buf_init_heap(&keep.section, LAZ_FETCH_MAX + 1);
+    laz_buf_init_heap(&keep.names, LAZ_IMAGE_MAX);
+    laz_buf_init_heap(&keep.variables, LAZ_IMAGE_MAX);
+    laz_buf_init_heap(&keep.deliveries, LAZ_IMAGE_MAX);
+    int result = encode_with(policy, image, &keep, ret, err);
+    laz_buf_done(&keep.section);
+    laz_buf_done(&keep.names);
+    laz_buf_done(&keep.variables);
+    laz_buf_done(&keep.deliveries);
+    return result;
 }
 
 static int make_proved(const struct laz_policy *policy, enum laz_arch arch,
@@ -205,15 +287,21 @@ static int make_proved(const struct laz_policy *policy, enum laz_arch arch,
 static int run_tests_of_observer(
         const struct laz_policy *policy, enum laz_arch arch, struct laz_err *err)
 {
-    struct laz_policy enforced = *policy; /* borrows everything */
-    enforced.mode = LAZ_MODE_ENFORCE;
+    struct laz_policy *enforced = malloc(sizeof(*enforced)); /* too large for the stack */
     laz_cleanup_filter struct laz_filter with_events = {0};
     laz_cleanup_filter struct laz_filter plain = {0};
-    if (laz_filter_compile(&enforced, arch, LAZ_FILTER_WITH_EVENTS, &with_events, err) < 0 ||
-            laz_filter_compile(&enforced, arch, LAZ_FILTER_PLAIN, &plain, err) < 0) {
-        return -1;
+    if (enforced == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, ENOMEM, "no memory for the tests of the policy");
     }
-    return laz_filter_run_tests(policy, arch, &with_events, &plain, err);
+    *enforced = *policy; /* borrows everything */
+    enforced->mode = LAZ_MODE_ENFORCE;
+    int result =
+            laz_filter_compile(enforced, arch, LAZ_FILTER_WITH_EVENTS, &with_events, err) < 0 ||
+                    laz_filter_compile(enforced, arch, LAZ_FILTER_PLAIN, &plain, err) < 0
+            ? -1
+            : laz_filter_run_tests(policy, arch, &with_events, &plain, err);
+    free(enforced);
+    return result;
 }
 
 int laz_filter_build_image(const struct laz_policy *policy, enum laz_arch arch, struct laz_buf *ret,

@@ -143,12 +143,14 @@ static void check_scalar(struct laz_report *report, struct laz_node *node)
                 kind_name(node));
         return;
     }
-    struct laz_scalar scalar = {.text = node->text,
+    const struct laz_scalar scalar = {.text = node->text,
             .length = node->length,
             .is_plain = node->is_plain,
             .key_number = node->key_number};
     struct laz_err err = {0};
-    if (laz_scalar_parse(laz_field_at(node->field), &scalar, &node->number, &err) < 0) {
+    struct laz_field field = *laz_field_at(node->field);
+    field.type = field.type == LAZ_TYPE_MAP ? field.single : field.type;
+    if (laz_scalar_parse(&field, &scalar, &node->number, &err) < 0) {
         laz_report_node(report, err.kind, node, "%s", err.message);
         return;
     }
@@ -166,6 +168,9 @@ static const char *name_words(struct laz_quoted *ret, enum laz_field_id id)
     for (const struct laz_word *word = laz_field_at(id)->words; word != NULL && word->word != NULL;
             word++) {
         laz_buf_printf(&buf, "%s%s", word->word, word[1].word == NULL ? " or " : ", ");
+    }
+    if (laz_field_at(id)->single != LAZ_TYPE_MAP) {
+        laz_buf_str(&buf, "a single value or ");
     }
     return buf.overflow ? "" : ret->text;
 }
@@ -250,7 +255,8 @@ static bool check_shape(struct laz_report *report, struct laz_node *node)
                 kind_name(node), hint_list(&list, node));
         return false;
     }
-    if (field->type == LAZ_TYPE_MAP || field->shape == LAZ_SHAPE_DICT) {
+    bool is_single = field->single != LAZ_TYPE_MAP && node->kind == LAZ_NODE_SCALAR;
+    if (!is_single && (field->type == LAZ_TYPE_MAP || field->shape == LAZ_SHAPE_DICT)) {
         return check_mapping(report, node);
     }
     check_scalar(report, node);

@@ -28,6 +28,9 @@ void laz_check(struct laz_document *document, struct laz_report *report);
 /* What is wrong with the sinks and patterns of a file, each by itself. After laz_check. */
 void laz_check_shipping(struct laz_document *document, struct laz_report *report);
 
+/* The same for its secrets; in check_secrets.c. */
+void laz_check_secrets(struct laz_document *document, struct laz_report *report);
+
 /* The child of a mapping that belongs to this field, if it is there and usable. */
 struct laz_node *laz_check_child(const struct laz_node *mapping, enum laz_field_id field);
 

@@ -48,13 +48,13 @@ static void warn_without_logs(struct laz_merge *merge)
     }
 }
 
-static void check_user(struct laz_merge *merge)
+void laz_complete_user(struct laz_merge *merge, const char *where)
 {
     uint32_t uid = merge->policy->uid;
     struct laz_node *user = merge->said[LAZ_FIELD_WORKLOAD_USER];
     if (user != NULL && !user->is_bad && uid >= HELPER_UID_FIRST && uid <= HELPER_UID_LAST) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, user,
-                "where there are sinks, users %d to %d are Lazaret's own", HELPER_UID_FIRST,
+                "where there are %s, users %d to %d are Lazaret's own", where, HELPER_UID_FIRST,
                 HELPER_UID_LAST);
     }
 }
@@ -157,7 +157,7 @@ void laz_complete_shipping(struct laz_merge *merge)
         report_unused(merge);
         return;
     }
-    check_user(merge);
+    laz_complete_user(merge, "sinks");
     check_segment(merge);
     check_redaction(merge);
     check_durability(merge);

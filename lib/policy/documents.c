@@ -192,6 +192,7 @@ static int take_file(struct laz_load *load, char *name, bool is_builtin, struct 
                 &document->root) == 0) {
         laz_check(document, &load->report);
         laz_check_shipping(document, &load->report);
+        laz_check_secrets(document, &load->report);
     }
     return 0;
 }

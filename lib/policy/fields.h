@@ -47,6 +47,12 @@ enum laz_field_type {
     LAZ_TYPE_URL,
     LAZ_TYPE_PORT,    /* PORT/tcp or PORT/udp: the port, and 65536 times the protocol */
     LAZ_TYPE_PROCESS, /* a name as the kernel keeps it */
+    LAZ_TYPE_TEXT,
+    LAZ_TYPE_VALUE_FROM, /* as ECS has it in a task definition */
+    LAZ_TYPE_SECRET_ID,
+    LAZ_TYPE_PARAMETER,
+    LAZ_TYPE_KMS_KEY,
+    LAZ_TYPE_BELOW, /* a path below another one */
 };
 
 enum laz_field_shape {
@@ -82,6 +88,7 @@ struct laz_field {
     /* WORD: the words. A list or MAP that has words may be one of them instead; where a word stands
      * for a mapping, it is the value of the mapping's first key. */
     const struct laz_word *words;
+    enum laz_field_type single; /* of a MAP: a value of this type stands for it; MAP: none does */
     int64_t min;
     uint64_t max;
 

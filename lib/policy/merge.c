@@ -116,6 +116,7 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     laz_merge_signals(merge, document);
     laz_merge_shipping(merge, document);
     laz_merge_sense(merge, document);
+    laz_merge_secrets(merge, document);
     if (is_last) {
         laz_merge_tests(merge, document);
     }
@@ -180,6 +181,7 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     laz_finish_signals(&merge);
     laz_finish_shipping(&merge);
     laz_finish_sense(&merge);
+    laz_finish_secrets(&merge);
     if (file == 0) {
         laz_complete(&merge);
     }

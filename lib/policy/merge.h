@@ -38,7 +38,8 @@ struct laz_merge {
     struct laz_pos family_pos[LAZ_FAMILIES_MAX];
     bool is_stop_said;
     size_t n_rules;
-    struct laz_node *sinks[LAZ_SHIP_SINKS_MAX]; /* who said each of the policy's last */
+    struct laz_node *sinks[LAZ_SHIP_SINKS_MAX];    /* who said each of the policy's last */
+    struct laz_node *secrets[LAZ_FETCH_ITEMS_MAX]; /* likewise */
 };
 
 /* Make the policy of one file out of it and all that it extends. What is wrong is reported. */
@@ -53,6 +54,7 @@ void laz_merge_calls(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_signals(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_sense(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
 
 /* When all documents are in. Network changes decisions, so calls come first. */
@@ -63,6 +65,7 @@ void laz_finish_quiet(struct laz_merge *merge);
 void laz_finish_signals(struct laz_merge *merge);
 void laz_finish_shipping(struct laz_merge *merge);
 void laz_finish_sense(struct laz_merge *merge);
+void laz_finish_secrets(struct laz_merge *merge);
 
 /* Add a copy of the text to a list of strings. */
 void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
@@ -71,6 +74,9 @@ void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, c
 /* Texts of several files add up, each once. More than `max` are reported. */
 void laz_merge_texts(
         struct laz_merge *merge, struct laz_node *list, struct laz_string_list *texts, size_t max);
+
+/* A copy of a value's text; "" if there is none. */
+const char *laz_merge_text(struct laz_merge *merge, const struct laz_node *node);
 
 /* The default of a field, by the same reader as a value of the file; 0 if it has none. */
 uint64_t laz_preset_number(const struct laz_field *field);
@@ -112,10 +118,14 @@ LAZ_MUST_CHECK int laz_group_resolve(const struct laz_policy_source *source, con
 void laz_complete(struct laz_merge *merge);
 void laz_complete_shipping(struct laz_merge *merge);
 void laz_complete_sense(struct laz_merge *merge);
+void laz_complete_secrets(struct laz_merge *merge);
+/* The workload's user must be none of Lazaret's helpers, where there are any. */
+void laz_complete_user(struct laz_merge *merge, const char *where);
 bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id section);
 void laz_relaxations(struct laz_merge *merge);
 void laz_relaxations_shipping(struct laz_merge *merge);
 void laz_relaxations_sense(struct laz_merge *merge);
+void laz_relaxations_secrets(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);
 
@@ -136,6 +146,10 @@ bool laz_shipping_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
 /* narrow_sense.c: what the child would no longer see. */
 bool laz_sense_find_widening(
+        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
+/* narrow_secrets.c: what the child would fetch, or show, that the parent does not; and what the
+ * parent wants fetched in another way. */
+bool laz_secrets_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
 bool laz_policy_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);

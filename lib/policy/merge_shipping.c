@@ -42,6 +42,12 @@ static void merge_sinks(struct laz_merge *merge, struct laz_node *list)
     }
 }
 
+const char *laz_merge_text(struct laz_merge *merge, const struct laz_node *node)
+{
+    const char *text = node == NULL ? "" : laz_arena_copy(merge->arena, node->text, node->length);
+    return text == NULL ? "" : text; /* the load fails for want of memory */
+}
+
 void laz_merge_texts(
         struct laz_merge *merge, struct laz_node *list, struct laz_string_list *texts, size_t max)
 {
@@ -80,13 +86,6 @@ void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document)
 
 /* ---- When all are in ---- */
 
-/* The text of a value that may not be there. */
-static const char *copy_text(struct laz_merge *merge, const struct laz_node *node)
-{
-    const char *text = node == NULL ? "" : laz_arena_copy(merge->arena, node->text, node->length);
-    return text == NULL ? "" : text; /* the load fails for want of memory */
-}
-
 static uint64_t number_of(const struct laz_node *sink, enum laz_field_id field)
 {
     const struct laz_node *node = laz_check_child(sink, field);
@@ -116,10 +115,10 @@ static void fill_peer(struct laz_merge *merge, const struct laz_node *sink,
     }
     const struct laz_node *peer = laz_check_child(tls, LAZ_FIELD_SINK_TLS_PEER);
     ret->has_tls = true;
-    ret->tls_ca = copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CA));
-    ret->tls_cert = copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CERT));
-    ret->tls_key = copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_KEY));
-    ret->tls_peer = peer != NULL ? copy_text(merge, peer) : ret->host;
+    ret->tls_ca = laz_merge_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CA));
+    ret->tls_cert = laz_merge_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CERT));
+    ret->tls_key = laz_merge_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_KEY));
+    ret->tls_peer = peer != NULL ? laz_merge_text(merge, peer) : ret->host;
 }
 
 static void fill_cloudwatch(
@@ -129,9 +128,9 @@ static void fill_cloudwatch(
     const struct laz_node *stream = laz_check_child(sink, LAZ_FIELD_SINK_STREAM);
     const struct laz_node *tls = laz_check_child(sink, LAZ_FIELD_SINK_TLS);
     struct laz_url url;
-    ret->group = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_GROUP));
-    ret->stream = stream != NULL ? copy_text(merge, stream) : STREAM_NAME;
-    ret->region = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_REGION));
+    ret->group = laz_merge_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_GROUP));
+    ret->stream = stream != NULL ? laz_merge_text(merge, stream) : STREAM_NAME;
+    ret->region = laz_merge_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_REGION));
     ret->fips = number_of(sink, LAZ_FIELD_SINK_FIPS) != 0;
     ret->create = number_of(sink, LAZ_FIELD_SINK_CREATE) != 0;
     ret->imds = number_of(sink, LAZ_FIELD_SINK_IMDS) != 0;
@@ -143,7 +142,8 @@ static void fill_cloudwatch(
         ret->port = url.port;
         ret->has_tls = url.is_https;
     }
-    ret->tls_ca = tls == NULL ? "" : copy_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CA));
+    ret->tls_ca =
+            tls == NULL ? "" : laz_merge_text(merge, laz_check_child(tls, LAZ_FIELD_SINK_TLS_CA));
 }
 
 /* Of an OSSEC agent. TLS is for this alone. */
@@ -160,8 +160,8 @@ static void fill_enrolment(
     const char *host = laz_arena_copy(merge->arena, address.host, address.host_length);
     ret->enrol_host = host == NULL ? "" : host;
     ret->enrol_port = address.port;
-    ret->enrol_password = copy_text(merge, laz_check_child(enrol, LAZ_FIELD_ENROL_PASSWORD));
-    ret->enrol_name = copy_text(merge, laz_check_child(enrol, LAZ_FIELD_ENROL_NAME));
+    ret->enrol_password = laz_merge_text(merge, laz_check_child(enrol, LAZ_FIELD_ENROL_PASSWORD));
+    ret->enrol_name = laz_merge_text(merge, laz_check_child(enrol, LAZ_FIELD_ENROL_NAME));
     if (tls != NULL && laz_check_child(tls, LAZ_FIELD_SINK_TLS_PEER) == NULL) {
         ret->tls_peer = ret->enrol_host;
     }
@@ -172,13 +172,13 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
     struct laz_shipping *shipping = &merge->policy->shipping;
     struct laz_ship_sink *ret = &shipping->config.sinks[slot];
     *ret = (struct laz_ship_sink){
-            .name = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_NAME)),
+            .name = laz_merge_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_NAME)),
             .type = (enum laz_sink_type)number_of(sink, LAZ_FIELD_SINK_TYPE),
             .required = number_of(sink, LAZ_FIELD_SINK_REQUIRED) != 0,
             .classes = classes_of(sink),
             .min_severity = (uint8_t)number_of(sink, LAZ_FIELD_SINK_MIN_SEVERITY),
             .format = (enum laz_ship_format)number_of(sink, LAZ_FIELD_SINK_FORMAT),
-            .path = copy_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_PATH)),
+            .path = laz_merge_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_PATH)),
             .host = "",
             .tls_ca = "",
             .tls_cert = "",
@@ -200,7 +200,7 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
     }
     if (ret->type == LAZ_SINK_EMF) {
         const struct laz_node *space = laz_check_child(sink, LAZ_FIELD_SINK_SPACE);
-        ret->space = space != NULL ? copy_text(merge, space)
+        ret->space = space != NULL ? laz_merge_text(merge, space)
                                    : laz_field_at(LAZ_FIELD_SINK_SPACE)->preset;
         ret->interval_ms = (uint32_t)number_of(sink, LAZ_FIELD_SINK_INTERVAL);
         ret->classes = 0;
@@ -225,10 +225,10 @@ void laz_finish_shipping(struct laz_merge *merge)
     struct laz_ship_config *config = &shipping->config;
     const struct laz_node *dir = merge->said[LAZ_FIELD_SPOOL_DIR];
     shipping->spool_dir =
-            dir != NULL ? copy_text(merge, dir) : laz_field_at(LAZ_FIELD_SPOOL_DIR)->preset;
-    config->multiline_start = copy_text(merge, merge->said[LAZ_FIELD_MULTILINE_START]);
-    config->mrn = copy_text(merge, merge->said[LAZ_FIELD_REDACT_MRN]);
-    config->open_with = copy_text(merge, merge->said[LAZ_FIELD_SPOOL_OPEN_WITH]);
+            dir != NULL ? laz_merge_text(merge, dir) : laz_field_at(LAZ_FIELD_SPOOL_DIR)->preset;
+    config->multiline_start = laz_merge_text(merge, merge->said[LAZ_FIELD_MULTILINE_START]);
+    config->mrn = laz_merge_text(merge, merge->said[LAZ_FIELD_REDACT_MRN]);
+    config->open_with = laz_merge_text(merge, merge->said[LAZ_FIELD_SPOOL_OPEN_WITH]);
     for (size_t i = 0; i < shipping->literals.n; i++) {
         config->literals[config->n_literals++] = shipping->literals.items[i];
         config->redact |= 1U << LAZ_REDACT_LITERAL;

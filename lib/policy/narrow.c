@@ -296,8 +296,9 @@ bool laz_policy_find_widening(
     /* Where Landlock is disabled, paths and ports are words only; disabling it is found under
      * requires. */
     bool has_landlock = parent->require[LAZ_REQUIRE_LANDLOCK] != LAZ_LEVEL_DISABLED;
+    /* Secrets come before files: their folder is among those that may be read. */
     return find_in_requires(&comparison) || find_in_workload(&comparison) ||
-            find_in_powers(&comparison) ||
+            find_in_powers(&comparison) || laz_secrets_find_widening(child, parent, ret) ||
             (has_landlock && (find_in_filesystem(&comparison) || find_in_ports(&comparison))) ||
             find_in_network(&comparison) || find_in_calls(&comparison) ||
             laz_shipping_find_widening(child, parent, ret) ||

@@ -13,6 +13,7 @@
 #include "core/buf.h"
 #include "core/sha256.h"
 #include "policy/arena.h"
+#include "policy/secrets.h"
 #include "policy/sensing.h"
 #include "policy/shipping.h"
 #include "policy/tables/tables.h"
@@ -182,7 +183,6 @@ struct laz_policy {
     struct laz_decision *decisions; /* owned; laz_syscall_count() of them, by laz_syscall_index */
 
     struct laz_flood flood;
-
     uint8_t signal_map[LAZ_SIGNAL_MAX +
             1];            /* n = deliver n instead; 0 = drop; identity by default */
     uint64_t signal_guard; /* LAZ_SIGNAL_BIT(n): deliver only if the workload handles n */
@@ -194,6 +194,7 @@ struct laz_policy {
     struct laz_shutdown shutdown;
     struct laz_shipping shipping;
     struct laz_sensing sensing;
+    struct laz_secrets secrets;
 
     size_t n_tests;
     struct laz_policy_test *tests; /* owned */

@@ -47,6 +47,8 @@ static void put_ceilings(struct laz_buf *ret)
     laz_buf_printf(ret, "| rules, conditions of a rule, values of a condition | %d, %d, %d |\n",
             LAZ_POLICY_RULES_MAX, LAZ_POLICY_CONDS_MAX, LAZ_POLICY_VALUES_MAX);
     laz_buf_printf(ret, "| paths | %d |\n", LAZ_POLICY_PATHS_MAX);
+    laz_buf_printf(ret, "| secrets, pairs of an encryption context | %d, %d |\n",
+            LAZ_FETCH_ITEMS_MAX, LAZ_FETCH_CONTEXT_MAX);
 }
 
 /* ---- Types in words ---- */
@@ -124,6 +126,17 @@ static const char *type_name(enum laz_field_type type)
         return "port/protocol";
     case LAZ_TYPE_PROCESS:
         return "name";
+    case LAZ_TYPE_TEXT:
+        return "text";
+    case LAZ_TYPE_VALUE_FROM:
+        return "`valueFrom` of ECS";
+    case LAZ_TYPE_SECRET_ID:
+    case LAZ_TYPE_PARAMETER:
+        return "name or ARN";
+    case LAZ_TYPE_KMS_KEY:
+        return "ARN";
+    case LAZ_TYPE_BELOW:
+        return "relative path";
     case LAZ_TYPE_INT:
     case LAZ_TYPE_SIZE:
     case LAZ_TYPE_WORD:
@@ -145,6 +158,11 @@ static void put_type(struct laz_buf *ret, const struct laz_field *field)
     } else if (field->shape == LAZ_SHAPE_DICT) {
         laz_buf_printf(
                 ret, "%s: ", field->keys == LAZ_TYPE_LIMIT ? "limit" : type_name(field->keys));
+    }
+    if (field->single == LAZ_TYPE_INT) {
+        laz_buf_printf(ret, "%" PRId64 " to %" PRIu64 ", or ", field->min, field->max);
+    } else if (field->single != LAZ_TYPE_MAP) {
+        laz_buf_printf(ret, "%s, or ", type_name(field->single));
     }
     if (field->type == LAZ_TYPE_WORD) {
         put_words(ret, field->words);

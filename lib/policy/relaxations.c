@@ -207,4 +207,5 @@ void laz_relaxations(struct laz_merge *merge)
     add_calls(merge);
     laz_relaxations_shipping(merge);
     laz_relaxations_sense(merge);
+    laz_relaxations_secrets(merge);
 }

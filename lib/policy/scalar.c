@@ -492,7 +492,9 @@ static bool is_text(enum laz_field_type type)
             type == LAZ_TYPE_ENV_VALUE || type == LAZ_TYPE_PATTERN || type == LAZ_TYPE_LITERAL ||
             type == LAZ_TYPE_SINK_NAME || type == LAZ_TYPE_HOST || type == LAZ_TYPE_ADDRESS ||
             type == LAZ_TYPE_PROCESS || type == LAZ_TYPE_LOG_GROUP || type == LAZ_TYPE_LOG_STREAM ||
-            type == LAZ_TYPE_URL;
+            type == LAZ_TYPE_URL || type == LAZ_TYPE_TEXT || type == LAZ_TYPE_VALUE_FROM ||
+            type == LAZ_TYPE_SECRET_ID || type == LAZ_TYPE_PARAMETER || type == LAZ_TYPE_KMS_KEY ||
+            type == LAZ_TYPE_BELOW;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)
@@ -543,6 +545,13 @@ static int check_text(
     case LAZ_TYPE_LOG_STREAM:
     case LAZ_TYPE_URL:
         return laz_scalar_check_cloud(type, scalar, err);
+    case LAZ_TYPE_TEXT:
+    case LAZ_TYPE_VALUE_FROM:
+    case LAZ_TYPE_SECRET_ID:
+    case LAZ_TYPE_PARAMETER:
+    case LAZ_TYPE_KMS_KEY:
+    case LAZ_TYPE_BELOW:
+        return laz_scalar_check_secret(type, scalar, err);
     case LAZ_TYPE_PATTERN:
         return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);
     case LAZ_TYPE_PROCESS:
@@ -626,6 +635,8 @@ int laz_scalar_parse_key(const struct laz_field *field, const struct laz_scalar 
                 LAZ_NAMES_RLIMIT, ret_number, err);
     case LAZ_TYPE_SIGNAL:
         return parse_by_table(LAZ_TYPE_SIGNAL, scalar, ret_number, err);
+    case LAZ_TYPE_TEXT:
+        return laz_scalar_check_secret(LAZ_TYPE_TEXT, scalar, err);
     default:
         return 0; /* arguments need the system call */
     }

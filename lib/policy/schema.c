@@ -91,6 +91,14 @@ static const char *pattern_of(enum laz_field_type type)
         return "^[1-9][0-9]{0,4}/(tcp|udp)$";
     case LAZ_TYPE_PROCESS:
         return "^.{1,15}$";
+    case LAZ_TYPE_TEXT:
+        return "^.{1,256}$";
+    case LAZ_TYPE_VALUE_FROM:
+        return "^(/|arn:aws[a-z-]*:(secretsmanager|ssm):)";
+    case LAZ_TYPE_KMS_KEY:
+        return "^arn:aws[a-z-]*:kms:";
+    case LAZ_TYPE_BELOW:
+        return "^[^/]";
     default:
         return NULL;
     }
@@ -277,6 +285,12 @@ static void put_own_items(struct laz_json *json, enum laz_field_id id)
     laz_json_object_end(json);
 }
 
+/* A mapping that a word or another single value may stand for. */
+static bool has_alternative(const struct laz_field *field)
+{
+    return field->words != NULL || field->single != LAZ_TYPE_MAP;
+}
+
 /* Up to and into "properties"; close_map is its mirror. */
 static void open_map(struct laz_json *json, enum laz_field_id id)
 {
@@ -285,10 +299,14 @@ static void open_map(struct laz_json *json, enum laz_field_id id)
         laz_json_object(json, field->key);
         laz_json_string(json, "description", field->doc);
     }
-    if (field->words != NULL) {
+    if (has_alternative(field)) {
         laz_json_array(json, "anyOf");
         laz_json_object(json, NULL);
-        put_words(json, field->words);
+        if (field->words != NULL) {
+            put_words(json, field->words);
+        } else {
+            put_type(json, field->single, field);
+        }
         laz_json_object_end(json);
         laz_json_object(json, NULL);
     }
@@ -317,7 +335,7 @@ static void close_map(struct laz_json *json, enum laz_field_id id)
     if (field->shape == LAZ_SHAPE_LIST) {
         laz_json_object_end(json);
     }
-    if (field->words != NULL) {
+    if (has_alternative(field)) {
         laz_json_object_end(json);
         laz_json_array_end(json);
     }

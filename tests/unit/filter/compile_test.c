@@ -243,7 +243,8 @@ Test(filter_return, is_what_the_variant_makes_of_a_verdict)
                     {ALLOW, REFUSE, REFUSE, kill, log}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct laz_policy policy = {.mode = rows[i].mode};
+        static struct laz_policy policy;
+        policy.mode = rows[i].mode;
         for (int action = 0; action < LAZ_ACTION_COUNT; action++) {
             cr_expect_eq(laz_filter_return(&policy, rows[i].variant, rows[i].call,
                                  verdict_of((enum laz_action)action, EPERM)),

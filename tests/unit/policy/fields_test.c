@@ -69,6 +69,7 @@ static const struct {
         {LAZ_FIELD_FILESYSTEM, "read-exec", "[/usr]"},
         {LAZ_FIELD_FILESYSTEM, "read", "[/lib64]"},
         {LAZ_FIELD_SYSCALLS, "groups", "[basic-io]"},
+        {LAZ_FIELD_SECRETS, "items", "[{name: a, from: /a, file: {path: a}}]"},
 };
 
 static bool is_inside_list(enum laz_field_id id)
@@ -113,7 +114,7 @@ static void put_members(
 static void try_value(enum laz_field_id id, const char *value)
 {
     static const enum laz_field_id sections[] = {
-            LAZ_FIELD_WORKLOAD, LAZ_FIELD_FILESYSTEM, LAZ_FIELD_SYSCALLS};
+            LAZ_FIELD_WORKLOAD, LAZ_FIELD_FILESYSTEM, LAZ_FIELD_SYSCALLS, LAZ_FIELD_SECRETS};
     char text[TEXT_MAX];
     struct laz_buf buf;
     laz_buf_init_fixed(&buf, text, sizeof(text));
@@ -123,6 +124,9 @@ static void try_value(enum laz_field_id id, const char *value)
     }
     bool is_in_needed = false;
     for (size_t i = 0; i < LENGTH(sections); i++) {
+        if (sections[i] == LAZ_FIELD_SECRETS && (top != sections[i] || id == top)) {
+            continue; /* no policy needs any */
+        }
         laz_buf_printf(&buf, "%s: {", laz_field_at(sections[i])->key);
         put_members(&buf, sections[i], top == sections[i] ? id : LAZ_FIELD_ROOT, value);
         laz_buf_str(&buf, "}\n");

@@ -37,6 +37,8 @@ static const char good[] =
         "sinks: [{name: a, type: relp, to: \"h.x:1\", tls: {ca: /c}, classes: [ids], window: 9}]\n"
         "sense: {files: {watch: [/w], rehash: 9s}, listen: {allow: [8443/tcp]}, foreign: "
         "required}\n"
+        "secrets: {items: [{name: s, from: /p, bytes: {min: 3}, file: {path: d/s, mode: "
+        "'0440'}}]}\n"
         "logs: {max-line: 4KiB, redact: {patterns: [mrn], mrn: 'M-[0-9]{8}'}}\n"
         "tests:\n"
         "  - {call: socket, args: {domain: AF_VSOCK}, expect: notify}\n";

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one file says about secrets, beyond its types: has each item one source and a place to go
+ * to, and nothing that contradicts it?
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/url.h"
+#include "policy/check.h"
+#include "policy/value_from.h"
+
+/* The one source of a mapping; NULL if there is none or more: reported. */
+static const struct laz_node *check_sources(struct laz_report *report, struct laz_node *from)
+{
+    static const enum laz_field_id sources[] = {LAZ_FIELD_FROM_FILE, LAZ_FIELD_FROM_VARIABLE,
+            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER};
+    const struct laz_node *found = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        const struct laz_node *node = laz_check_child(from, sources[i]);
+        found = node != NULL ? node : found;
+        n += node != NULL ? 1 : 0;
+    }
+    if (n != 1) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, from,
+                "a value has one source: %s \"file\", \"variable\", \"secrets-manager\" and "
+                "\"parameter\"",
+                n == 0 ? "name one of" : "name only one of");
+    }
+    return n == 1 ? found : NULL;
+}
+
+static void check_from(struct laz_report *report, struct laz_node *from)
+{
+    if (from->kind != LAZ_NODE_MAPPING || from->has_bad) {
+        return;
+    }
+    const struct laz_node *source = check_sources(report, from);
+    static const enum laz_field_id of_versions[] = {LAZ_FIELD_FROM_STAGE, LAZ_FIELD_FROM_VERSION};
+    for (size_t i = 0; i < sizeof(of_versions) / sizeof(of_versions[0]); i++) {
+        struct laz_node *node = laz_check_child(from, of_versions[i]);
+        if (node != NULL && source != NULL && source->field != LAZ_FIELD_FROM_SECRETS_MANAGER) {
+            laz_report_key(report, LAZ_E_POLICY_INVALID, node,
+                    "goes with \"secrets-manager\" alone%s",
+                    source->field == LAZ_FIELD_FROM_PARAMETER
+                            ? "; of a parameter it follows the name, after a colon"
+                            : "");
+        }
+    }
+}
+
+/* ECS has the key behind the ARN; here it has a key of its own as well. */
+static void check_json_key(
+        struct laz_report *report, struct laz_node *from, struct laz_node *json_key)
+{
+    struct laz_value_from parts;
+    if (json_key != NULL && from->kind == LAZ_NODE_SCALAR &&
+            laz_value_from_split(from->text, from->length, &parts) == NULL &&
+            parts.json_key.length > 0) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, json_key,
+                "\"from\" names a key as well: say one of the two");
+    }
+}
+
+static void check_bytes(struct laz_report *report, struct laz_node *bytes)
+{
+    const struct laz_node *min = laz_check_child(bytes, LAZ_FIELD_BYTES_MIN);
+    struct laz_node *max = laz_check_child(bytes, LAZ_FIELD_BYTES_MAX);
+    if (bytes->kind == LAZ_NODE_MAPPING && bytes->first == NULL) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, bytes, "empty: say \"min\", \"max\" or both");
+    }
+    if (min != NULL && max != NULL && min->number > max->number) {
+        laz_report_node(
+                report, LAZ_E_POLICY_INVALID, max, "less than \"min\": no value is that long");
+    }
+}
+
+static void check_context(struct laz_report *report, struct laz_node *context)
+{
+    if (context->n_children > LAZ_FETCH_CONTEXT_MAX) {
+        laz_report_node(report, LAZ_E_POLICY_TOO_LARGE, context, "more than %d pairs",
+                LAZ_FETCH_CONTEXT_MAX);
+    }
+}
+
+static void check_mode(struct laz_report *report, struct laz_node *mode)
+{
+    if (mode->number != 0400 && mode->number != 0440 && mode->number != 0444) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, mode,
+                "must be \"0400\", \"0440\" or \"0444\": nobody writes or executes a secret");
+    }
+}
+
+static void check_one(struct laz_report *report, struct laz_node *item)
+{
+    struct laz_node *from = laz_check_child(item, LAZ_FIELD_SECRET_FROM);
+    struct laz_node *bytes = laz_check_child(item, LAZ_FIELD_SECRET_BYTES);
+    struct laz_node *decrypt = laz_check_child(item, LAZ_FIELD_SECRET_DECRYPT);
+    struct laz_node *file = laz_check_child(item, LAZ_FIELD_SECRET_FILE);
+    if (from != NULL) {
+        check_from(report, from);
+        if (!from->has_bad) {
+            check_json_key(report, from, laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY));
+        }
+    }
+    if (bytes != NULL) {
+        check_bytes(report, bytes);
+    }
+    struct laz_node *context =
+            decrypt == NULL ? NULL : laz_check_child(decrypt, LAZ_FIELD_DECRYPT_CONTEXT);
+    if (context != NULL) {
+        check_context(report, context);
+    }
+    struct laz_node *mode = file == NULL ? NULL : laz_check_child(file, LAZ_FIELD_FILE_MODE);
+    if (mode != NULL) {
+        check_mode(report, mode);
+    }
+    bool goes_nowhere = true;
+    for (const struct laz_node *child = item->first; child != NULL; child = child->next) {
+        goes_nowhere = goes_nowhere && child->field != LAZ_FIELD_SECRET_FILE &&
+                child->field != LAZ_FIELD_SECRET_FD;
+    }
+    if (goes_nowhere && !item->has_bad) {
+        laz_report_node(
+                report, LAZ_E_POLICY_INVALID, item, "goes nowhere: say \"file\", \"fd\" or both");
+    }
+}
+
+/* The name of the earlier item of this list that has it too. */
+static const struct laz_node *find_earlier(struct laz_node *list, const struct laz_node *item)
+{
+    const struct laz_node *name = laz_check_child(item, LAZ_FIELD_SECRET_NAME);
+    for (struct laz_node *other = laz_check_item(list, NULL); name != NULL && other != item;
+            other = laz_check_item(list, other)) {
+        const struct laz_node *other_name = laz_check_child(other, LAZ_FIELD_SECRET_NAME);
+        if (other_name != NULL && strcmp(other_name->text, name->text) == 0) {
+            return other_name;
+        }
+    }
+    return NULL;
+}
+
+static void check_endpoints(struct laz_document *document, struct laz_report *report)
+{
+    static const enum laz_field_id endpoints[] = {
+            LAZ_FIELD_ENDPOINTS_SECRETS_MANAGER, LAZ_FIELD_ENDPOINTS_SSM, LAZ_FIELD_ENDPOINTS_KMS};
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+        struct laz_node *node = document->at[endpoints[i]];
+        struct laz_url url;
+        if (node != NULL && !node->is_bad && laz_url_split(node->text, &url) && !url.is_https) {
+            laz_report_node(report, LAZ_E_POLICY_INVALID, node,
+                    "secrets would travel unencrypted: it must be https");
+        }
+    }
+}
+
+void laz_check_secrets(struct laz_document *document, struct laz_report *report)
+{
+    struct laz_node *list = document->at[LAZ_FIELD_SECRETS_ITEMS];
+    for (struct laz_node *item = laz_check_item(list, NULL); item != NULL;
+            item = laz_check_item(list, item)) {
+        const struct laz_node *earlier = find_earlier(list, item);
+        if (earlier != NULL) {
+            struct laz_quoted quoted;
+            laz_report_node(report, LAZ_E_POLICY_INVALID,
+                    laz_check_child(item, LAZ_FIELD_SECRET_NAME),
+                    "%s is the name of another item, at line %" PRIu32,
+                    laz_quote(&quoted, earlier->text, earlier->length), earlier->pos.line);
+        }
+        check_one(report, item);
+    }
+    check_endpoints(document, report);
+}

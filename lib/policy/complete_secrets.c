@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What only the whole policy shows about secrets: two of them in one place, a value that the
+ * workload would have by another way too; and what is given up, by name.
+ */
+#include <string.h>
+
+#include "policy/merge.h"
+
+/* ---- Contradictions ---- */
+
+static struct laz_node *child_of(
+        const struct laz_merge *merge, uint32_t i, enum laz_field_id map, enum laz_field_id field)
+{
+    const struct laz_node *node = laz_check_child(merge->secrets[i], map);
+    return node == NULL ? NULL : laz_check_child(node, field);
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+    size_t length = strlen(top);
+    return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+static void check_pair(struct laz_merge *merge, uint32_t i, uint32_t k)
+{
+    const struct laz_secrets *secrets = &merge->policy->secrets;
+    const struct laz_secret_delivery *mine = &secrets->deliveries[i];
+    const struct laz_secret_delivery *other = &secrets->deliveries[k];
+    const char *name = secrets->config.items[k].name;
+    struct laz_node *path = child_of(merge, i, LAZ_FIELD_SECRET_FILE, LAZ_FIELD_FILE_PATH);
+    if (path != NULL && other->path[0] != '\0') {
+        if (strcmp(mine->path, other->path) == 0) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, path,
+                    "is where item \"%s\" goes as well", name);
+        } else if (is_at_or_below(mine->path, other->path) ||
+                is_at_or_below(other->path, mine->path)) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, path,
+                    "one path is a folder of the other: that of item \"%s\" is \"%s\"", name,
+                    other->path);
+        }
+    }
+    if (mine->fd != 0 && mine->fd == other->fd) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
+                child_of(merge, i, LAZ_FIELD_SECRET_FD, LAZ_FIELD_FD_NUMBER),
+                "is the descriptor of item \"%s\"", name);
+    }
+    if (mine->variable[0] != '\0' && strcmp(mine->variable, other->variable) == 0) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
+                child_of(merge, i, LAZ_FIELD_SECRET_FD, LAZ_FIELD_FD_VARIABLE),
+                "is the variable of item \"%s\"", name);
+    }
+}
+
+static bool is_passed(const struct laz_policy *policy, const char *variable)
+{
+    for (size_t i = 0; i < policy->env_pass.n; i++) {
+        if (strcmp(policy->env_pass.items[i], variable) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* By `workload.env`, not by the item itself. */
+static bool is_set(const struct laz_policy *policy, const char *variable, struct laz_pos own)
+{
+    size_t length = strlen(variable);
+    for (size_t i = 0; i < policy->env_set.n; i++) {
+        struct laz_pos pos = policy->env_set.pos[i];
+        bool is_own = pos.file == own.file && pos.line == own.line && pos.col == own.col;
+        if (!is_own && strncmp(policy->env_set.items[i], variable, length) == 0 &&
+                policy->env_set.items[i][length] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_variables(struct laz_merge *merge, uint32_t i)
+{
+    const struct laz_policy *policy = merge->policy;
+    struct laz_node *source = child_of(merge, i, LAZ_FIELD_SECRET_FROM, LAZ_FIELD_FROM_VARIABLE);
+    struct laz_node *number = child_of(merge, i, LAZ_FIELD_SECRET_FD, LAZ_FIELD_FD_VARIABLE);
+    if (source != NULL && is_passed(policy, source->text)) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, source,
+                "\"workload.env.pass\" hands it to the workload as well: a secret is not for the "
+                "environment");
+    }
+    if (number != NULL &&
+            (is_passed(policy, number->text) || is_set(policy, number->text, number->pos))) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, number,
+                "is a variable of \"workload.env\" as well: it has one value");
+    }
+}
+
+/* Both name an endpoint: which one is meant? */
+static void check_fips(struct laz_merge *merge)
+{
+    const struct laz_fetch_config *config = &merge->policy->secrets.config;
+    struct laz_node *fips = merge->said[LAZ_FIELD_SECRETS_FIPS];
+    bool has_endpoint = false;
+    for (unsigned i = 0; i < LAZ_FETCH_SERVICE_COUNT; i++) {
+        has_endpoint = has_endpoint || config->endpoint[i][0] != '\0';
+    }
+    if (fips != NULL && config->fips && has_endpoint) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, fips,
+                "names endpoints, as \"secrets.endpoints\" does: say one of the two");
+    }
+}
+
+static void check_dir(struct laz_merge *merge)
+{
+    struct laz_node *dir = merge->said[LAZ_FIELD_SECRETS_DIR];
+    if (dir != NULL && strcmp(dir->text, "/") == 0) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, dir,
+                "the workload could read everything: name a folder of a tmpfs");
+    }
+}
+
+static void check_length(struct laz_merge *merge)
+{
+    struct laz_buf buf;
+    struct laz_err err = {0};
+    char *memory = laz_arena_take(merge->arena, LAZ_FETCH_MAX + 1, 1);
+    if (memory == NULL) {
+        return;
+    }
+    laz_buf_init_fixed(&buf, memory, LAZ_FETCH_MAX + 1);
+    if (laz_fetch_encode(&merge->policy->secrets.config, &buf, &err) < 0) {
+        laz_report_at(merge->report, err.kind, merge->policy->key_pos[LAZ_FIELD_SECRETS],
+                "secrets: %s", err.message);
+    }
+}
+
+void laz_complete_secrets(struct laz_merge *merge)
+{
+    const struct laz_fetch_config *config = &merge->policy->secrets.config;
+    struct laz_pos pos = merge->policy->key_pos[LAZ_FIELD_SECRETS];
+    if (pos.line == 0 || laz_complete_is_wrong(merge, LAZ_FIELD_SECRETS)) {
+        return;
+    }
+    if (config->n_items == 0) {
+        laz_report_at(merge->report, LAZ_E_POLICY_INVALID, pos,
+                "secrets: nothing is fetched: name what is, under \"items\"");
+        return;
+    }
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            check_pair(merge, i, k);
+        }
+        check_variables(merge, i);
+    }
+    if (merge->policy->shipping.config.n_sinks == 0) { /* or it is said already */
+        laz_complete_user(merge, "secrets");
+    }
+    check_fips(merge);
+    check_dir(merge);
+    check_length(merge);
+}
+
+/* ---- What is given up ---- */
+
+/* Who has the task's credentials can fetch whatever init can. */
+static void add_credentials(struct laz_merge *merge)
+{
+    static const char *const names[] = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_SECRET_ACCESS_KEY"};
+    const struct laz_policy *policy = merge->policy;
+    const struct laz_fetch_config *config = &policy->secrets.config;
+    bool is_of_aws = false;
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        is_of_aws = is_of_aws || laz_secret_is_of_aws(&config->items[i]);
+    }
+    for (size_t i = 0; is_of_aws && i < policy->env_pass.n; i++) {
+        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+            if (strcmp(policy->env_pass.items[i], names[k]) == 0) {
+                laz_relaxations_add(merge, policy->env_pass.pos[i],
+                        "secrets: the workload can fetch them itself, by %s", names[k]);
+            }
+        }
+    }
+}
+
+void laz_relaxations_secrets(struct laz_merge *merge)
+{
+    const struct laz_policy *policy = merge->policy;
+    const struct laz_secrets *secrets = &policy->secrets;
+    if (secrets->config.n_items == 0) {
+        return;
+    }
+    if (secrets->config.imds) {
+        laz_relaxations_add(merge, policy->key_pos[LAZ_FIELD_SECRETS_IMDS],
+                "secrets: the role of the instance may be used");
+    }
+    for (uint32_t i = 0; i < secrets->config.n_items; i++) {
+        if (secrets->deliveries[i].mode == 0444) {
+            laz_relaxations_add(merge, laz_policy_pos_of_secret(policy, i, "file.mode"),
+                    "secrets: every user may read %s", secrets->config.items[i].name);
+        }
+    }
+    add_credentials(merge);
+}

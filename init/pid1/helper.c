@@ -11,11 +11,13 @@
 
 #include "core/fd.h"
 #include "core/format.h"
+#include "init/pid1/secrets.h"
 
-#define NS_PER_MS      UINT64_C(1000000)
-#define SAID_MAX       1024 /* bytes of a message of theirs: an error and its words */
-#define ABSENT_CODE    127  /* launch found none */
-#define LAST_WORDS_MAX 16   /* messages of a helper that has ended */
+#define NS_PER_MS   UINT64_C(1000000)
+#define SAID_MAX    1024 /* bytes of a message of theirs: an error and its words */
+#define ABSENT_CODE 127  /* launch found none */
+/* Messages of a helper that has ended: fetch may have said all that it had to say. */
+#define LAST_WORDS_MAX (2 * LAZ_IMAGE_FETCHED_MAX + 16)
 
 void laz_helper_init(struct laz_helper *helper, enum laz_role role, enum laz_err_kind lost_as)
 {
@@ -172,12 +174,27 @@ static void on_failed(struct laz_helper *helper, struct laz_fields *fields)
         helper->err = (struct laz_err){0};
         (void)laz_err_set(&helper->err, (enum laz_err_kind)kind, 0, "%s", text);
         make_printable(helper->err.message);
+        helper->has_failed = helper->secrets != NULL;
+    }
+}
+
+static void violated(struct laz_helper *helper, const struct laz_err *how)
+{
+    helper->err = (struct laz_err){0};
+    (void)laz_err_set(&helper->err, helper->lost_as, 0, "%s", how->message);
+}
+
+static void on_secret(struct laz_helper *helper, struct laz_message *message)
+{
+    struct laz_err err = {0};
+    if (laz_secrets_told(helper->secrets, message, &err) < 0) {
+        violated(helper, &err);
+        laz_helper_drop(helper);
     }
 }
 
 /* Who may say what, the catalogue has checked. */
-static void on_message(
-        struct laz_helper *helper, const struct laz_message *message, uint64_t now_ns)
+static void on_message(struct laz_helper *helper, struct laz_message *message, uint64_t now_ns)
 {
     struct laz_fields fields;
     laz_fields_begin(&fields, message);
@@ -192,6 +209,10 @@ static void on_message(
         on_trouble(helper, &fields);
     } else if (message->type == LAZ_MESSAGE_FAILED) {
         on_failed(helper, &fields);
+    } else if (message->type == LAZ_MESSAGE_HIDDEN) {
+        helper->is_hidden = true;
+    } else if (helper->secrets != NULL) {
+        on_secret(helper, message);
     }
 }
 
@@ -210,8 +231,7 @@ void laz_helper_read(struct laz_helper *helper, uint64_t now_ns)
         on_message(helper, &message, now_ns);
     } else if (got != LAZ_CHAN_NOTHING) {
         if (got == LAZ_CHAN_VIOLATION) {
-            helper->err = (struct laz_err){0};
-            (void)laz_err_set(&helper->err, helper->lost_as, 0, "%s", err.message);
+            violated(helper, &err);
         }
         laz_helper_drop(helper);
     }
@@ -225,8 +245,12 @@ void laz_helper_ended(struct laz_helper *helper, int status, bool can_start_agai
         laz_helper_read(helper, now_ns); /* ends with the channel */
     }
     laz_fd_close(&helper->chan);
-    helper->is_ready = false;
+    helper->is_ready = helper->is_hidden = false;
     if (helper->is_flushed) {
+        return;
+    }
+    if (helper->has_failed) {
+        helper->is_lost = true;
         return;
     }
     if (helper->err.kind == LAZ_E_NONE && WIFEXITED(status) && WEXITSTATUS(status) == ABSENT_CODE) {

@@ -18,6 +18,8 @@
 /* None has been ready for so long: nobody waits any more. */
 #define LAZ_HELPER_ABSENT_MAX_MS 60000
 
+struct laz_secrets;
+
 struct laz_helper {
     enum laz_role role;
     enum laz_err_kind lost_as;
@@ -30,6 +32,8 @@ struct laz_helper {
     bool was_ever_ready;
     bool is_lost;         /* nobody waits for it any more: err says why */
     bool is_finishing;    /* told to finish */
+    bool has_failed;      /* fetch: it has said why, and another one would say the same */
+    bool is_hidden;       /* ship: what is secret shows in no log */
     bool is_acked;        /* ship: every required sink has the record of the start */
     bool is_flushed;      /* ship: it has finished */
     uint32_t undelivered; /* ship: sinks that have not got everything */
@@ -40,6 +44,7 @@ struct laz_helper {
     struct laz_err err;   /* what it said when it ended, or what is wrong with it */
     /* ship: a sink that is down, and why; printable, "": none */
     char trouble[LAZ_ERR_MESSAGE_MAX];
+    struct laz_secrets *secrets; /* fetch: where what it brings goes; borrowed */
 };
 
 /* Idle, until due_ns is set. */

@@ -13,7 +13,7 @@
 
 #define NS_PER_MS    UINT64_C(1000000)
 #define HELPERS      LAZ_HELPERS_STARTED
-#define SAID_MAX     64 /* bytes of a STARTED */
+#define SAID_MAX     (LAZ_LAUNCHER_STEP_MAX + 64) /* bytes of a DELIVERED */
 #define LAUNCH_ENDED "the process that starts helpers has ended"
 
 void laz_helpers_init(struct laz_helpers *helpers)
@@ -27,33 +27,77 @@ void laz_helpers_init(struct laz_helpers *helpers)
 
 bool laz_helpers_exist(const struct laz_helpers *helpers)
 {
+    return helpers->image != NULL;
+}
+
+bool laz_helpers_ship(const struct laz_helpers *helpers)
+{
     return helpers->shipping.image != NULL;
 }
 
 static bool has_sense(const struct laz_helpers *helpers)
 {
-    return laz_helpers_exist(helpers) && helpers->shipping.image->sense_length > 0;
+    return laz_helpers_ship(helpers) && helpers->image->sense_length > 0;
 }
 
-int laz_helpers_begin(struct laz_helpers *helpers, const struct laz_image *image, char **argv,
-        struct laz_err *err)
+static bool has_fetch(const struct laz_helpers *helpers)
 {
+    return helpers->image != NULL && helpers->image->fetches;
+}
+
+static int begin_secrets(
+        struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err)
+{
+    laz_helper_init(&helpers->fetch, LAZ_ROLE_FETCH, LAZ_E_SECRET);
+    helpers->fetch.is_needed = true;
+    helpers->fetch.secrets = &helpers->secrets;
+    return laz_secrets_begin(
+            &helpers->secrets, world->image, world->probe, world->environment, err);
+}
+
+int laz_helpers_begin(
+        struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err)
+{
+    const struct laz_image *image = world->image;
+    laz_shipping_keep_variables(&helpers->shipping, world->environment);
     /* `launch` first: it shall have nothing of what follows. */
-    if (laz_launcher_fork(argv, &helpers->launcher, &helpers->launcher_chan, err) < 0 ||
-            laz_shipping_begin(&helpers->shipping, image, err) < 0) {
+    if (laz_launcher_fork(world->argv, &helpers->launcher, &helpers->launcher_chan, err) < 0) {
         return -1;
+    }
+    helpers->image = image;
+    if (image->fetches && begin_secrets(helpers, world, err) < 0) {
+        return -1;
+    }
+    if (!image->ships) {
+        return 0;
     }
     helpers->ship.due_ns = 1;
     helpers->sense.due_ns = image->sense_length > 0 ? 1 : 0;
     helpers->sense.is_needed = image->sense_required;
-    return 0;
+    return laz_shipping_begin(&helpers->shipping, image, err);
 }
 
 bool laz_helpers_are_ready(const struct laz_helpers *helpers)
 {
     bool senses = !has_sense(helpers) || helpers->sense.is_ready ||
             (helpers->sense.is_lost && !helpers->sense.is_needed);
-    return helpers->ship.is_ready && senses;
+    return (helpers->ship.is_ready || !laz_helpers_ship(helpers)) && senses;
+}
+
+void laz_helpers_fetch(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    helpers->secrets.phase = LAZ_SECRETS_FETCHING;
+    helpers->fetch.due_ns = now_ns;
+}
+
+void laz_helpers_abort(struct laz_helpers *helpers)
+{
+    if (!has_fetch(helpers)) {
+        return;
+    }
+    helpers->secrets.phase = LAZ_SECRETS_OVER;
+    helpers->fetch.due_ns = 0;
+    laz_helper_drop(&helpers->fetch);
 }
 
 const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers)
@@ -72,7 +116,9 @@ static void ask_for_ship(struct laz_helpers *helpers, uint64_t now_ns)
     if (!laz_helper_ask(ship, helpers->launcher_chan, now_ns)) {
         return;
     }
-    bool ok = laz_shipping_tell_ship(&helpers->shipping, ship->chan);
+    bool hides = has_fetch(helpers) && helpers->is_hide_told;
+    bool ok = laz_shipping_tell_ship(
+            &helpers->shipping, hides ? helpers->secrets.masks : -1, ship->chan);
     if (ok && helpers->ship_told) {
         ok = laz_shipping_tell_finish(ship->chan, helpers->exit_code, helpers->finish_ns);
     }
@@ -90,6 +136,16 @@ static void ask_for_sense(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
+static void ask_for_fetch(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_helper *fetch = &helpers->fetch;
+    laz_secrets_forget(&helpers->secrets);
+    if (laz_helper_ask(fetch, helpers->launcher_chan, now_ns) &&
+            !laz_shipping_tell_fetch(&helpers->shipping, &helpers->secrets, fetch->chan)) {
+        laz_helper_drop(fetch);
+    }
+}
+
 static bool is_due(const struct laz_helper *helper, uint64_t now_ns)
 {
     return helper->due_ns != 0 && helper->due_ns <= now_ns && helper->pid == 0 &&
@@ -102,6 +158,12 @@ static void on_launcher(
         struct laz_helpers *helpers, const struct laz_message *message, uint64_t now_ns)
 {
     struct laz_fields fields;
+    if (message->type == LAZ_MESSAGE_DELIVERED) {
+        if (has_fetch(helpers)) {
+            laz_secrets_delivered(&helpers->secrets, message);
+        }
+        return;
+    }
     laz_fields_begin(&fields, message);
     uint8_t role = laz_fields_u8(&fields);
     int32_t pid = (int32_t)laz_fields_u32(&fields);
@@ -112,6 +174,8 @@ static void on_launcher(
         laz_helper_started(&helpers->ship, pid, now_ns);
     } else if (role == LAZ_ROLE_SENSE) {
         laz_helper_started(&helpers->sense, pid, now_ns);
+    } else if (role == LAZ_ROLE_FETCH && has_fetch(helpers)) {
+        laz_helper_started(&helpers->fetch, pid, now_ns);
     }
 }
 
@@ -121,6 +185,24 @@ static void forget_order(struct laz_helper *helper)
     if (helper->is_starting) {
         helper->is_starting = false;
         laz_fd_close(&helper->chan);
+    }
+}
+
+/* Who runs may run on; nobody is started again, and nothing is delivered. */
+static void lose_launcher(struct laz_helpers *helpers)
+{
+    laz_fd_close(&helpers->launcher_chan);
+    forget_order(&helpers->ship);
+    forget_order(&helpers->sense);
+    if (laz_helpers_ship(helpers) && helpers->ship.pid == 0) {
+        laz_helper_lose(&helpers->ship, LAUNCH_ENDED);
+    }
+    if (helpers->sense.pid == 0 && has_sense(helpers)) {
+        laz_helper_lose(&helpers->sense, LAUNCH_ENDED);
+    }
+    if (has_fetch(helpers)) {
+        forget_order(&helpers->fetch);
+        laz_secrets_lose_launch(&helpers->secrets);
     }
 }
 
@@ -138,15 +220,7 @@ static void read_launcher(struct laz_helpers *helpers, uint64_t now_ns)
     if (got == LAZ_CHAN_MESSAGE) {
         on_launcher(helpers, &message, now_ns);
     } else if (got != LAZ_CHAN_NOTHING) {
-        laz_fd_close(&helpers->launcher_chan); /* who runs may run on; nobody is started again */
-        forget_order(&helpers->ship);
-        forget_order(&helpers->sense);
-        if (helpers->ship.pid == 0) {
-            laz_helper_lose(&helpers->ship, LAUNCH_ENDED);
-        }
-        if (helpers->sense.pid == 0 && has_sense(helpers)) {
-            laz_helper_lose(&helpers->sense, LAUNCH_ENDED);
-        }
+        lose_launcher(helpers);
     }
 }
 
@@ -162,6 +236,9 @@ static void sooner(uint64_t *due_ns, uint64_t other_ns)
 uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers)
 {
     uint64_t due_ns = laz_helper_due_ns(&helpers->ship);
+    if (has_fetch(helpers) && helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
+        sooner(&due_ns, laz_helper_due_ns(&helpers->fetch));
+    }
     if (helpers->is_finishing) {
         sooner(&due_ns, helpers->ship_told ? 0 : helpers->farewell_ns);
     } else {
@@ -194,10 +271,17 @@ static void turn_finish(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
+static bool fetch_is_over(const struct laz_helpers *helpers)
+{
+    return helpers->secrets.phase != LAZ_SECRETS_FETCHING;
+}
+
 static void look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns)
 {
     pid_t pid = helper->pid;
-    if (laz_helper_look(helper, helpers->reaped, now_ns) && helpers->n_late < HELPERS) {
+    bool has_ended = laz_helper_look(helper, helpers->reaped, now_ns);
+    bool as_told = helper->role == LAZ_ROLE_FETCH && fetch_is_over(helpers);
+    if (has_ended && !as_told && helpers->n_late < HELPERS) {
         struct laz_helper_end *late = &helpers->late[helpers->n_late++];
         *late = (struct laz_helper_end){
                 .role = helper->role, .pid = pid, .is_lost = helper->is_lost, .why = &helper->err};
@@ -213,12 +297,64 @@ bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *re
     return true;
 }
 
+/* The logs hide it from whom ship reads them, before the workload can write any. */
+static void turn_hiding(struct laz_helpers *helpers)
+{
+    struct laz_secrets *secrets = &helpers->secrets;
+    struct laz_helper *ship = &helpers->ship;
+    bool is_hidden = !laz_helpers_ship(helpers) || secrets->masks < 0 || ship->is_hidden;
+    if (!is_hidden && ship->chan >= 0 && !helpers->is_hide_told) {
+        helpers->is_hide_told = true; /* a later one is told with everything else */
+        if (!laz_shipping_tell_hide(ship->chan, secrets->masks)) {
+            laz_helper_drop(ship);
+        }
+    }
+    if (!is_hidden) {
+        return;
+    }
+    if (helpers->fetch.pid > 0 || helpers->fetch.is_starting) {
+        laz_helper_drop(&helpers->fetch); /* it has said all, and holds what it said */
+        return;
+    }
+    if (!laz_helpers_ship(helpers)) {
+        laz_shipping_forget_variables(&helpers->shipping);
+    }
+    secrets->phase = LAZ_SECRETS_THERE;
+}
+
+static void turn_fetch(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &helpers->secrets;
+    struct laz_helper *fetch = &helpers->fetch;
+    look_at(helpers, fetch, now_ns);
+    laz_helper_read(fetch, now_ns);
+    if (secrets->phase == LAZ_SECRETS_FETCHING) {
+        if (is_due(fetch, now_ns)) {
+            ask_for_fetch(helpers, now_ns);
+        }
+        laz_helper_check(fetch, now_ns);
+        if (fetch->is_lost) {
+            laz_secrets_refuse(secrets, &fetch->err);
+        }
+    }
+    laz_secrets_deliver(secrets, helpers->launcher_chan);
+    if (secrets->phase == LAZ_SECRETS_HIDING) {
+        turn_hiding(helpers);
+    }
+}
+
 void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
 {
     if (!laz_helpers_exist(helpers)) {
         return;
     }
     read_launcher(helpers, now_ns);
+    if (has_fetch(helpers)) {
+        turn_fetch(helpers, now_ns);
+    }
+    if (!laz_helpers_ship(helpers)) {
+        return;
+    }
     look_at(helpers, &helpers->ship, now_ns);
     look_at(helpers, &helpers->sense, now_ns);
     laz_helper_read(&helpers->ship, now_ns);
@@ -241,13 +377,14 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
 
 bool laz_helpers_are_starting(const struct laz_helpers *helpers)
 {
-    return helpers->ship.is_starting || helpers->sense.is_starting;
+    return helpers->ship.is_starting || helpers->sense.is_starting ||
+            (has_fetch(helpers) && helpers->fetch.is_starting);
 }
 
 bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid)
 {
     return pid == helpers->launcher || pid == helpers->ship.pid || pid == helpers->sense.pid ||
-            laz_helpers_are_starting(helpers);
+            (has_fetch(helpers) && pid == helpers->fetch.pid) || laz_helpers_are_starting(helpers);
 }
 
 static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid_t pid, int status,
@@ -269,6 +406,30 @@ static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid
     return true;
 }
 
+/* It ends when it has brought everything, or when nothing is to be brought any more. */
+static bool fetch_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
+        struct laz_helper_end *ret)
+{
+    struct laz_helper *fetch = &helpers->fetch;
+    if (!has_fetch(helpers) || pid != fetch->pid) {
+        return false;
+    }
+    if (helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
+        laz_helper_ended(fetch, status, helpers->launcher_chan >= 0, now_ns);
+    }
+    bool is_over = fetch_is_over(helpers);
+    *ret = (struct laz_helper_end){.role = fetch->role,
+            .pid = pid,
+            .is_lost = fetch->is_lost,
+            .why = is_over ? NULL : &fetch->err};
+    if (is_over) {
+        fetch->pid = 0;
+        fetch->due_ns = 0;
+        laz_fd_close(&fetch->chan);
+    }
+    return true;
+}
+
 bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
         struct laz_helper_end *ret)
 {
@@ -286,7 +447,8 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
         read_launcher(helpers, now_ns); /* it may have ended before we knew its number */
     }
     bool is_ours = ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||
-            ended_is(helpers, &helpers->sense, pid, status, now_ns, ret);
+            ended_is(helpers, &helpers->sense, pid, status, now_ns, ret) ||
+            fetch_ended(helpers, pid, status, now_ns, ret);
     if (!is_ours && laz_helpers_are_starting(helpers)) {
         helpers->reaped[helpers->n_reaped++ % LAZ_REAPED_MAX] =
                 (struct laz_reaped){.pid = pid, .status = status};
@@ -296,7 +458,13 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
 
 void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now_ns)
 {
-    const struct laz_image *image = helpers->shipping.image;
+    const struct laz_image *image = helpers->image;
+    if (has_fetch(helpers)) {
+        laz_secrets_wipe(&helpers->secrets, helpers->launcher_chan);
+    }
+    if (!laz_helpers_ship(helpers)) {
+        return;
+    }
     uint64_t farewell_ms = image->flush_ms / 4;
     farewell_ms = farewell_ms < LAZ_SENSE_FAREWELL_MS ? farewell_ms : LAZ_SENSE_FAREWELL_MS;
     helpers->is_finishing = true;
@@ -305,4 +473,11 @@ void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now
     helpers->farewell_ns = now_ns + farewell_ms * NS_PER_MS;
     laz_fd_close(&helpers->sense.chan); /* which says so */
     turn_finish(helpers, now_ns);
+}
+
+bool laz_helpers_have_finished(const struct laz_helpers *helpers)
+{
+    bool is_wiped = !has_fetch(helpers) || laz_secrets_are_wiped(&helpers->secrets);
+    const struct laz_helper *ship = &helpers->ship;
+    return is_wiped && (!laz_helpers_ship(helpers) || ship->is_flushed || ship->is_lost);
 }

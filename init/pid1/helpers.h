@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * PID 1's helpers: `launch`, which starts the others, `ship`, without which nothing runs where the
- * policy has sinks, and `sense`. libc only.
+ * policy has sinks, `sense`, and `fetch`, which lives until the secrets are there. libc only.
  */
 #ifndef LAZ_INIT_PID1_HELPERS_H
 #define LAZ_INIT_PID1_HELPERS_H
 
 #include "init/pid1/helper.h"
+#include "init/pid1/secrets.h"
 #include "init/pid1/shipping.h"
 
 /* For the last that sense has to say, before the trail is closed. */
@@ -20,9 +21,10 @@ struct laz_helper_end {
     const struct laz_err *why; /* borrowed, until the next turn; NULL */
 };
 
-#define LAZ_HELPERS_STARTED 2 /* by launch */
+#define LAZ_HELPERS_STARTED 3 /* by launch */
 
 struct laz_helpers {
+    const struct laz_image *image; /* NULL: the policy needs none, and all of this is idle */
     struct laz_shipping shipping;
     pid_t launcher;
     int launcher_chan; /* owned; -1 = closed */
@@ -34,21 +36,39 @@ struct laz_helpers {
     struct laz_reaped reaped[LAZ_REAPED_MAX]; /* by turns */
     bool is_finishing;
     bool ship_told; /* to finish */
+    bool is_hide_told;
     int exit_code;
     uint64_t finish_ns;   /* CLOCK_BOOTTIME: until then */
     uint64_t farewell_ns; /* until then sense may speak */
+    /* Untouched where the policy has no secrets. */
+    struct laz_secrets secrets;
+    struct laz_helper fetch;
 };
 
 /* Of zeroed memory. */
 void laz_helpers_init(struct laz_helpers *helpers);
 /* Are there any? */
 bool laz_helpers_exist(const struct laz_helpers *helpers);
+/* Is `ship` among them? */
+bool laz_helpers_ship(const struct laz_helpers *helpers);
 
-/* Fork `launch`, make what the others need, ask for them. `image` is borrowed. LAZ_E_SYSTEM. */
-LAZ_MUST_CHECK int laz_helpers_begin(struct laz_helpers *helpers, const struct laz_image *image,
-        char **argv, struct laz_err *err);
-/* May the workload start? */
+/* What we are started with. All of it borrowed. */
+struct laz_helpers_world {
+    const struct laz_image *image;
+    const struct laz_probe *probe;
+    char **argv;
+    char **environment; /* secrets are taken out of it */
+};
+
+/* Fork `launch`, make what the others need, ask for them. LAZ_E_SYSTEM, LAZ_E_DELIVERY. */
+LAZ_MUST_CHECK int laz_helpers_begin(
+        struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err);
+/* Are those there that nothing begins without? */
 bool laz_helpers_are_ready(const struct laz_helpers *helpers);
+/* They are ready: begin to fetch. */
+void laz_helpers_fetch(struct laz_helpers *helpers, uint64_t now_ns);
+/* Nothing starts any more: end fetch, and deliver nothing. */
+void laz_helpers_abort(struct laz_helpers *helpers);
 /* The one without which the run may not go on, and which is lost; NULL: none. */
 const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers);
 
@@ -66,7 +86,9 @@ bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *re
 bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid);
 bool laz_helpers_are_starting(const struct laz_helpers *helpers);
 
-/* Drain, close the trail, deliver; ship.is_flushed follows, or the caller's patience ends. */
+/* Drain, close the trail, deliver; remove the secrets. */
 void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now_ns);
+/* All of that is done. Or the caller's patience ends. */
+bool laz_helpers_have_finished(const struct laz_helpers *helpers);
 
 #endif

@@ -21,6 +21,8 @@ struct laz_launch {
     char path[LAZ_FILE_PATH_MAX];  /* the one absolute file */
     pid_t pid;
     int gate; /* an eventfd, for where there is no listener; shared with the child until the exec */
+    const int *fds; /* of the workload, by number; in the child they live on; borrowed */
+    size_t n_fds;
     int listener;                  /* -1 until it is there, and where there is none */
     struct laz_process_state seen; /* what was read back at the gate */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The process `launch`. Reads nothing but init's messages, keeps nothing, and ends when init does.
- * libc only: the same program as PID 1.
+ * The process `launch`. Reads nothing but init's messages, keeps nothing but the folder of what it
+ * has delivered, and ends when init does. libc only: the same program as PID 1.
  */
 #include "init/pid1/launcher.h"
 
@@ -19,11 +19,13 @@
 #include "confine/descriptors.h"
 #include "core/fd.h"
 #include "core/format.h"
+#include "init/pid1/deliver.h"
 #include "init/pid1/launch.h"
 
 #define HELPER    "lazaret-helper"
-#define HELPER_FD 3  /* its channel */
-#define ORDER_MAX 64 /* bytes of a START */
+#define HELPER_FD 3                            /* its channel */
+#define ORDER_MAX (LAZ_IMAGE_BELOW_MAX + 64)   /* bytes of a PUT */
+#define SAID_MAX  (LAZ_LAUNCHER_STEP_MAX + 64) /* bytes of a DELIVERED */
 
 /* What a helper needs until it has become its own user: its directory and files are root's. */
 static const int kept[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
@@ -129,23 +131,74 @@ static int start(enum laz_role role, int chan, int program)
     return pid < 0 ? -errno : (int)pid;
 }
 
-static void serve_one(int chan, int program, struct laz_message *message, struct laz_err *err)
+static void start_one(
+        struct laz_message *message, struct laz_fields *fields, int program, struct laz_buf *answer)
 {
-    struct laz_fields fields;
-    char memory[64];
-    struct laz_buf answer;
-    laz_fields_begin(&fields, message);
-    uint8_t role = laz_fields_u8(&fields);
-    if (message->type != LAZ_MESSAGE_START || !laz_fields_done(&fields) || role >= LAZ_ROLE_COUNT) {
+    uint8_t role = laz_fields_u8(fields);
+    if (!laz_fields_done(fields) || role >= LAZ_ROLE_COUNT) {
         _exit(109);
     }
     int pid = start((enum laz_role)role, message->fds[0], program);
     laz_fd_close(&message->fds[0]);
+    laz_message_begin(answer, LAZ_MESSAGE_STARTED);
+    laz_message_u8(answer, role);
+    laz_message_u32(answer, (uint32_t)pid);
+}
+
+static int put(struct laz_deliver *deliver, struct laz_message *message, struct laz_fields *fields,
+        struct laz_err *err)
+{
+    struct laz_deliver_as as = {.mode = laz_fields_u32(fields)};
+    as.uid = laz_fields_u32(fields);
+    as.gid = laz_fields_u32(fields);
+    as.path = laz_fields_string(fields);
+    if (!laz_fields_done(fields)) {
+        _exit(109);
+    }
+    int result = laz_deliver_put(deliver, message->fds[0], &as, err);
+    laz_fd_close(&message->fds[0]);
+    return result;
+}
+
+static void deliver_one(struct laz_deliver *deliver, struct laz_message *message,
+        struct laz_fields *fields, struct laz_buf *answer)
+{
+    struct laz_err err = {0};
+    int result = 0;
+    uint32_t number = message->type == LAZ_MESSAGE_WIPE ? 0 : laz_fields_u32(fields);
+    if (message->type != LAZ_MESSAGE_PUT && !laz_fields_done(fields)) {
+        _exit(109);
+    }
+    if (message->type == LAZ_MESSAGE_FOLDER) {
+        result = laz_deliver_begin(deliver, message->fds[0], number, &err);
+    } else if (message->type == LAZ_MESSAGE_PUT) {
+        result = put(deliver, message, fields, &err);
+    } else if (message->type == LAZ_MESSAGE_SWAP) {
+        result = laz_deliver_swap(deliver, number, &err);
+    } else {
+        result = deliver->folder < 0 ? 0 : laz_deliver_wipe(deliver->folder, &err);
+    }
+    laz_message_begin(answer, LAZ_MESSAGE_DELIVERED);
+    laz_message_u32(answer, number);
+    laz_message_u32(answer, (uint32_t)(result < 0 ? -err.sys_errno : 0));
+    laz_message_string(answer, err.message);
+}
+
+static void serve_one(
+        int chan, int program, struct laz_deliver *deliver, struct laz_message *message)
+{
+    struct laz_err err = {0};
+    struct laz_fields fields;
+    char memory[SAID_MAX];
+    struct laz_buf answer;
+    laz_fields_begin(&fields, message);
     laz_buf_init_fixed(&answer, memory, sizeof(memory));
-    laz_message_begin(&answer, LAZ_MESSAGE_STARTED);
-    laz_message_u8(&answer, role);
-    laz_message_u32(&answer, (uint32_t)pid);
-    if (!laz_message_end(&answer) || laz_chan_send(chan, &answer, NULL, 0, err) < 0) {
+    if (message->type == LAZ_MESSAGE_START) {
+        start_one(message, &fields, program, &answer);
+    } else {
+        deliver_one(deliver, message, &fields, &answer);
+    }
+    if (!laz_message_end(&answer) || laz_chan_send(chan, &answer, NULL, 0, &err) < 0) {
         _exit(109); /* init has gone */
     }
 }
@@ -154,6 +207,8 @@ static _Noreturn void serve_in_child(int chan, char **argv)
 {
     uint8_t memory[ORDER_MAX];
     char path[LAZ_FILE_PATH_MAX];
+    struct laz_deliver deliver;
+    laz_deliver_init(&deliver);
     forget_in_child(environ);
     name_in_child(argv);
     (void)laz_descriptors_close(chan);
@@ -173,7 +228,7 @@ static _Noreturn void serve_in_child(int chan, char **argv)
         switch (laz_chan_receive(chan, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_LAUNCH}, memory,
                 sizeof(memory), &message, &err)) {
         case LAZ_CHAN_MESSAGE:
-            serve_one(chan, program, &message, &err);
+            serve_one(chan, program, &deliver, &message);
             break;
         case LAZ_CHAN_NOTHING:
             break;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The process `launch`: forked from init before init filters itself, it starts init's helpers,
- * again and again, as init's own children, and does nothing else. Not confined beyond a handful of
- * capabilities: what it starts narrows itself further, and would inherit a filter.
+ * again and again, as init's own children, and makes files of the secrets that init hands to it;
+ * nothing else. Not confined beyond a handful of capabilities: what it starts narrows itself
+ * further, and would inherit a filter.
  */
 #ifndef LAZ_INIT_PID1_LAUNCHER_H
 #define LAZ_INIT_PID1_LAUNCHER_H
@@ -17,6 +18,7 @@
 LAZ_MUST_CHECK int laz_launcher_fork(
         char **argv, pid_t *ret_pid, int *ret_chan, struct laz_err *err);
 
+#define LAZ_LAUNCHER_STEP_MAX  64 /* bytes of the step that a DELIVERED names */
 #define LAZ_LAUNCHER_ELSEWHERE "/usr/libexec/lazaret/"
 
 /* A program beside our own binary, or in libexec. */

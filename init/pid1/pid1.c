@@ -144,6 +144,7 @@ static void do_abort_start(struct laz_pid1 *pid1)
             (void)wait4(pids[i], NULL, 0, NULL); /* killable even while it waits for an answer */
         }
     }
+    laz_helpers_abort(&pid1->helpers);
 }
 
 /* Once: what ended it, and how much there was. */
@@ -336,6 +337,7 @@ enum {
     POLL_LAUNCHER,
     POLL_SHIP,
     POLL_SENSE,
+    POLL_FETCH,
     POLL_COUNT
 };
 
@@ -379,6 +381,8 @@ static void wait_for_world(
     fds[POLL_LAUNCHER] = (struct pollfd){.fd = pid1->helpers.launcher_chan, .events = POLLIN};
     fds[POLL_SHIP] = (struct pollfd){.fd = pid1->helpers.ship.chan, .events = POLLIN};
     fds[POLL_SENSE] = (struct pollfd){.fd = pid1->helpers.sense.chan, .events = POLLIN};
+    int fetch_chan = pid1->image.fetches ? pid1->helpers.fetch.chan : -1;
+    fds[POLL_FETCH] = (struct pollfd){.fd = fetch_chan, .events = POLLIN};
     uint64_t due_ns = next_due(pid1, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
     struct timespec timeout = {
@@ -437,12 +441,12 @@ static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
     const struct laz_helper *lost = laz_helpers_lost(helpers);
     if (lost != NULL && pid1->state.ships) {
         on_lost(pid1, lost, now_ns);
-    } else if (helpers->ship.is_flushed) {
+    } else if (pid1->state.phase == LAZ_PHASE_FLUSHING && laz_helpers_have_finished(helpers)) {
         const struct laz_event event = {.type = LAZ_EVENT_FLUSHED};
         laz_pid1_event(pid1, &event, now_ns);
     } else if (pid1->state.phase == LAZ_PHASE_SETUP && laz_helpers_are_ready(helpers) &&
             pid1->launch.pid == 0) {
-        laz_pid1_start_workload(pid1, now_ns);
+        laz_pid1_turn_secrets(pid1, now_ns);
     } else if (pid1->gate_waits && helpers->ship.is_acked) {
         laz_pid1_take_signals(pid1, now_ns);
         if (!pid1->done && pid1->state.phase == LAZ_PHASE_STARTING) {

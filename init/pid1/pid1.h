@@ -85,7 +85,9 @@ uint64_t laz_pid1_now_ns(void); /* CLOCK_BOOTTIME */
 
 /* start.c: from the policy to the open gate. */
 void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns); /* probe, decide, helpers */
-/* The helpers are there, or there are none: fork. */
+/* The helpers are there: the secrets next, and when they are there too, the workload. */
+void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns);
+/* Everything is there that it needs: fork. */
 void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns);
 /* pid1->refusal is set: nothing will start. */
 void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns);

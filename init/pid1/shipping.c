@@ -151,6 +151,15 @@ void laz_shipping_keep_variables(struct laz_shipping *shipping, char *const *env
     }
 }
 
+void laz_shipping_forget_variables(struct laz_shipping *shipping)
+{
+    for (unsigned i = 0; i < LAZ_VARIABLE_COUNT; i++) {
+        if (shipping->variables[i][0] != '\0') { /* the others have no page yet */
+            explicit_bzero(shipping->variables[i], sizeof(shipping->variables[i]));
+        }
+    }
+}
+
 /* ---- what is told ---- */
 
 /* A message under way, to one helper; nothing more is sent after one that did not fit. */
@@ -167,11 +176,16 @@ static void send_to(struct talk *talk, const int *fds, size_t n_fds)
             laz_chan_send(talk->chan, &talk->message, fds, n_fds, &ignored) == 0;
 }
 
-static void send_section(struct talk *talk, const uint8_t *section, uint32_t length, int state)
+static void send_config(struct talk *talk, const uint8_t *section, uint32_t length)
 {
     laz_message_begin(&talk->message, LAZ_MESSAGE_CONFIG);
     laz_buf_put(&talk->message, section, length);
     send_to(talk, NULL, 0);
+}
+
+static void send_section(struct talk *talk, const uint8_t *section, uint32_t length, int state)
+{
+    send_config(talk, section, length);
     laz_message_begin(&talk->message, LAZ_MESSAGE_STATE);
     send_to(talk, &state, 1);
 }
@@ -222,7 +236,13 @@ static void send_begin(struct talk *talk)
     send_to(talk, NULL, 0);
 }
 
-bool laz_shipping_tell_ship(const struct laz_shipping *shipping, int chan)
+static void send_hide(struct talk *talk, int masks)
+{
+    laz_message_begin(&talk->message, LAZ_MESSAGE_HIDE);
+    send_to(talk, &masks, 1);
+}
+
+bool laz_shipping_tell_ship(const struct laz_shipping *shipping, int masks, int chan)
 {
     char memory[LAZ_IMAGE_SHIP_MAX + LAZ_MESSAGE_HEADER + 1];
     struct talk talk = {.chan = chan, .ok = true};
@@ -230,7 +250,38 @@ bool laz_shipping_tell_ship(const struct laz_shipping *shipping, int chan)
     send_section(&talk, shipping->image->ship, shipping->image->ship_length, shipping->state);
     send_facts(&talk, shipping->image);
     send_variables(&talk, shipping);
+    if (masks >= 0) {
+        send_hide(&talk, masks);
+    }
     send_streams(&talk, shipping);
+    send_begin(&talk);
+    return talk.ok;
+}
+
+bool laz_shipping_tell_hide(int chan, int masks)
+{
+    char memory[64];
+    struct talk talk = {.chan = chan, .ok = true};
+    laz_buf_init_fixed(&talk.message, memory, sizeof(memory));
+    send_hide(&talk, masks);
+    return talk.ok;
+}
+
+bool laz_shipping_tell_fetch(
+        const struct laz_shipping *shipping, const struct laz_secrets *secrets, int chan)
+{
+    char memory[LAZ_IMAGE_FETCH_MAX + LAZ_MESSAGE_HEADER + 1];
+    struct talk talk = {.chan = chan, .ok = true};
+    laz_buf_init_fixed(&talk.message, memory, sizeof(memory));
+    send_config(&talk, secrets->image->fetch, secrets->image->fetch_length);
+    send_variables(&talk, shipping);
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        if (secrets->items[i].inherited >= 0) {
+            laz_message_begin(&talk.message, LAZ_MESSAGE_INHERITED);
+            laz_message_u32(&talk.message, i);
+            send_to(&talk, &secrets->items[i].inherited, 1);
+        }
+    }
     send_begin(&talk);
     return talk.ok;
 }

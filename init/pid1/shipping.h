@@ -6,6 +6,7 @@
 #ifndef LAZ_INIT_PID1_SHIPPING_H
 #define LAZ_INIT_PID1_SHIPPING_H
 
+#include "init/pid1/secrets.h"
 #include "ipc/chan.h"
 #include "policy/image.h"
 
@@ -35,15 +36,24 @@ LAZ_MUST_CHECK int laz_shipping_begin(
  */
 void laz_shipping_keep_variables(struct laz_shipping *shipping, char *const *environment);
 
+/* Nobody needs them any more. */
+void laz_shipping_forget_variables(struct laz_shipping *shipping);
+
 /* The write end of the events' pipe, for the trail. */
 int laz_shipping_events(const struct laz_shipping *shipping);
 
 /* After the workload has its own descriptor table: leave its pipes to it. */
 void laz_shipping_part(struct laz_shipping *shipping);
 
-/* Everything that a new helper needs, in one go. False: it has gone, or does not read. */
-LAZ_MUST_CHECK bool laz_shipping_tell_ship(const struct laz_shipping *shipping, int chan);
+/* Everything that a new helper needs, in one go; `masks` is -1, or what the logs must not show.
+ * False: it has gone, or does not read. */
+LAZ_MUST_CHECK bool laz_shipping_tell_ship(
+        const struct laz_shipping *shipping, int masks, int chan);
 LAZ_MUST_CHECK bool laz_shipping_tell_sense(const struct laz_shipping *shipping, int chan);
+LAZ_MUST_CHECK bool laz_shipping_tell_fetch(
+        const struct laz_shipping *shipping, const struct laz_secrets *secrets, int chan);
+/* What the logs must not show; for a ship that works already. */
+LAZ_MUST_CHECK bool laz_shipping_tell_hide(int chan, int masks);
 /* Drain, close the trail, deliver, until then (CLOCK_BOOTTIME). */
 LAZ_MUST_CHECK bool laz_shipping_tell_finish(int chan, int exit_code, uint64_t until_ns);
 

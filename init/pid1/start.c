@@ -37,18 +37,18 @@ void laz_pid1_open_children(struct laz_pid1 *pid1)
     }
 }
 
-/* Everything but the workload: it needs the sinks first. */
-static int begin_helpers(struct laz_pid1 *pid1)
+/* The stream may have a number that the workload is to have. */
+static void move_trail(struct laz_trail *trail)
 {
-    if (pid1->options.events != NULL) {
-        return laz_err_set(&pid1->refusal, LAZ_E_USAGE, 0,
-                "--events: the policy has sinks, and events go there");
+    int moved = trail->fd < LAZ_IMAGE_FD_MIN ? -1 : fcntl(trail->fd, F_DUPFD_CLOEXEC, 3);
+    if (moved >= 0) {
+        laz_fd_close(&trail->fd);
+        trail->fd = moved;
     }
-    if (laz_helpers_begin(&pid1->helpers, &pid1->image, pid1->argv, &pid1->refusal) < 0) {
-        return -1;
-    }
-    laz_shipping_keep_variables(&pid1->helpers.shipping, pid1->environment);
-    laz_pid1_open_children(pid1);
+}
+
+static void use_ship(struct laz_pid1 *pid1)
+{
     pid1->state.ships = true;
     laz_fd_close(&pid1->trail.fd);
     const struct laz_shipping *shipping = &pid1->helpers.shipping;
@@ -57,15 +57,43 @@ static int begin_helpers(struct laz_pid1 *pid1)
     pid1->degraded &= ~LAZ_DEGRADED_BIT(SHARED_STREAM);
     bool is_uncaptured = pid1->image.capture && !shipping->captures;
     bool is_small = shipping->pipe_bytes < pid1->image.pipe_bytes;
-    pid1->degraded |= pid1->launch.probe.uid != 0 ? LAZ_DEGRADED_BIT(HELPER_USER) : 0;
     pid1->degraded |= is_uncaptured ? LAZ_DEGRADED_BIT(UNCAPTURED) : 0;
     pid1->degraded |= is_small ? LAZ_DEGRADED_BIT(PIPE_SMALL) : 0;
+}
+
+/* Everything but the workload: it needs the sinks and the secrets first. */
+static int begin_helpers(struct laz_pid1 *pid1)
+{
+    if (pid1->image.ships && pid1->options.events != NULL) {
+        return laz_err_set(&pid1->refusal, LAZ_E_USAGE, 0,
+                "--events: the policy has sinks, and events go there");
+    }
+    const struct laz_helpers_world world = {
+            .image = &pid1->image,
+            .probe = &pid1->launch.probe,
+            .argv = pid1->argv,
+            .environment = pid1->environment,
+    };
+    move_trail(&pid1->trail);
+    if (laz_helpers_begin(&pid1->helpers, &world, &pid1->refusal) < 0) {
+        return -1;
+    }
+    laz_pid1_open_children(pid1);
+    pid1->state.wipes = pid1->image.fetches && pid1->helpers.secrets.folder >= 0;
+    pid1->degraded |= pid1->launch.probe.uid != 0 ? LAZ_DEGRADED_BIT(HELPER_USER) : 0;
+    if (pid1->image.ships) {
+        use_ship(pid1);
+    }
     return 0;
 }
 
 void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_launch *launch = &pid1->launch;
+    if (pid1->image.fetches) {
+        launch->fds = pid1->helpers.secrets.fds;
+        launch->n_fds = pid1->helpers.secrets.n_fds;
+    }
     if (laz_launch_fork(launch, &pid1->image, pid1->options.command, pid1->environment,
                 &pid1->refusal) < 0) {
         laz_pid1_refuse(pid1, now_ns);
@@ -84,7 +112,41 @@ void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns)
         return;
     }
     laz_image_filter_digest(&pid1->image, pid1->filter_digest);
+    if (pid1->image.fetches) {
+        pid1->helpers.secrets.is_narrow = true;
+    }
     laz_pid1_narrow(pid1);
+}
+
+static void begin_fetch(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    uint64_t wait_ms = pid1->image.fetch_wait_ms + LAZ_SECRETS_SLACK_MS;
+    laz_helpers_fetch(&pid1->helpers, now_ns);
+    pid1->start_deadline_ns = now_ns + wait_ms * NS_PER_MS;
+}
+
+void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    if (!pid1->image.fetches) {
+        laz_pid1_start_workload(pid1, now_ns);
+        return;
+    }
+    if (secrets->err.kind != LAZ_E_NONE) {
+        pid1->refusal = secrets->err;
+        laz_pid1_refuse(pid1, now_ns);
+        return;
+    }
+    if (secrets->phase == LAZ_SECRETS_WAITING) {
+        begin_fetch(pid1, now_ns);
+    } else if (secrets->phase == LAZ_SECRETS_DELIVERING && !secrets->is_told) {
+        secrets->is_told = true;
+        laz_trail_fetched(&pid1->trail, secrets);
+        pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * NS_PER_MS; /* for all the rest */
+    } else if (secrets->phase == LAZ_SECRETS_THERE) {
+        laz_trail_delivered(&pid1->trail, secrets);
+        laz_pid1_start_workload(pid1, now_ns);
+    }
 }
 
 void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
@@ -93,11 +155,11 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
     if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
             laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
-            (pid1->image.ships && begin_helpers(pid1) < 0)) {
+            ((pid1->image.ships || pid1->image.fetches) && begin_helpers(pid1) < 0)) {
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
-    if (!pid1->image.ships) {
+    if (!laz_helpers_exist(&pid1->helpers)) {
         laz_pid1_start_workload(pid1, now_ns);
     }
 }
@@ -115,6 +177,9 @@ static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
     pid1->degraded |= pid1->helpers.sense.is_lost ? LAZ_DEGRADED_BIT(SENSE) : 0;
     if (laz_launch_part()) {
         laz_shipping_part(&pid1->helpers.shipping);
+        if (pid1->image.fetches) {
+            laz_secrets_part(&pid1->helpers.secrets);
+        }
     } else {
         pid1->degraded |= LAZ_DEGRADED_BIT(STREAMS);
     }
@@ -230,9 +295,19 @@ void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
                 "no acknowledgement of the start from every required sink within %u ms%s%s",
                 pid1->image.start_wait_ms, trouble[0] == '\0' ? "" : ": ", trouble);
     }
+    const struct laz_secrets *secrets = &pid1->helpers.secrets;
+    enum laz_secrets_phase phase = pid1->image.fetches ? secrets->phase : LAZ_SECRETS_NONE;
+    if (phase == LAZ_SECRETS_FETCHING) {
+        const char *why = pid1->helpers.fetch.err.message;
+        (void)laz_err_set(&pid1->refusal, LAZ_E_SECRET, 0,
+                "the secrets were not there within %u ms (secrets.start-deadline)%s%s",
+                pid1->image.fetch_wait_ms, why[0] == '\0' ? "" : ": ", why);
+    }
     const char *where = pid1->setup_pid > 0                           ? "lazaret-setup"
             : waits_for_helpers(pid1) && !pid1->helpers.ship.is_ready ? "lazaret-helper ship"
             : waits_for_helpers(pid1)                                 ? "lazaret-helper sense"
+            : phase == LAZ_SECRETS_DELIVERING                         ? "deliver the secrets"
+            : phase == LAZ_SECRETS_HIDING ? "hide the secrets from the logs"
             : pid1->launch.page != NULL
             ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
             : "start";

@@ -42,12 +42,14 @@ static void finish(struct laz_state *state, const struct laz_image *image, int c
         uint64_t now_ns, struct laz_actions *actions)
 {
     state->exit_code = code;
-    if (!state->ships) {
+    if (!state->ships && !state->wipes) {
         leave(state, actions);
         return;
     }
+    uint32_t flush_ms = state->ships ? image->flush_ms : 0;
+    uint32_t wipe_ms = state->wipes ? LAZ_WIPE_WAIT_MS : 0;
     state->phase = LAZ_PHASE_FLUSHING;
-    set_deadline(state, now_ns, image->flush_ms);
+    set_deadline(state, now_ns, flush_ms > wipe_ms ? flush_ms : wipe_ms);
     add(actions, LAZ_DO_FLUSH)->code = code;
 }
 
@@ -292,9 +294,9 @@ static void end_by_policy(struct laz_state *state, enum laz_err_kind why, uint64
 static void on_audit_lost(struct laz_state *state, uint64_t now_ns, struct laz_actions *actions)
 {
     state->ships = false;
-    if (state->phase == LAZ_PHASE_FLUSHING) {
+    if (state->phase == LAZ_PHASE_FLUSHING && !state->wipes) {
         leave(state, actions);
-    } else {
+    } else if (state->phase != LAZ_PHASE_FLUSHING) {
         end_by_policy(state, LAZ_E_AUDIT, now_ns, actions);
     }
 }

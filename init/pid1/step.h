@@ -18,6 +18,7 @@
 #define LAZ_KILL_WAIT_MS                                                                           \
     2000 /* after SIGKILL: a process in uninterruptible sleep does not hold us for ever */
 #define LAZ_STRAY_WAIT_MS 1000
+#define LAZ_WIPE_WAIT_MS  1000 /* for what is in memory */
 
 enum laz_phase {
     LAZ_PHASE_SETUP,    /* lazaret-setup is working */
@@ -28,7 +29,8 @@ enum laz_phase {
     LAZ_PHASE_KILLING,  /* SIGKILL was sent to the workload */
     LAZ_PHASE_DRAINING, /* the workload is gone; strays had their SIGTERM */
     LAZ_PHASE_DRAIN_KILLED,
-    LAZ_PHASE_FLUSHING, /* everybody is gone but our helpers, which close and deliver the trail */
+    LAZ_PHASE_FLUSHING, /* everybody is gone but our helpers, which close and deliver the trail, and
+                         * remove the secrets */
     LAZ_PHASE_DONE,
     LAZ_PHASE_COUNT
 };
@@ -52,7 +54,7 @@ enum laz_event_type {
     LAZ_EVENT_EMPTY,        /* no child is left */
     LAZ_EVENT_TIMEOUT,      /* state.deadline_ns has passed */
     LAZ_EVENT_KILL_AFTER,   /* too many refused calls */
-    LAZ_EVENT_FLUSHED,      /* the trail is closed and delivered */
+    LAZ_EVENT_FLUSHED,      /* the trail is closed and delivered, the secrets are removed */
     LAZ_EVENT_AUDIT_LOST,   /* the trail cannot be kept any more */
     LAZ_EVENT_SENSE_LOST,   /* nobody watches any more, and the policy wants somebody to */
     LAZ_EVENT_COUNT
@@ -74,7 +76,7 @@ enum laz_action_type {
     LAZ_DO_REAP_MAIN,
     LAZ_DO_RELEASE, /* answer every held notification: a held thread cannot handle a stop signal */
     LAZ_DO_NOTE,    /* an event record: `note` about `signal` */
-    LAZ_DO_FLUSH,   /* say how it ended, and have the trail closed; code */
+    LAZ_DO_FLUSH,   /* say how it ended, have the trail closed and the secrets removed; code */
     LAZ_DO_EXIT,    /* code */
 };
 
@@ -105,6 +107,7 @@ struct laz_actions {
 struct laz_state {
     enum laz_phase phase;
     bool ships; /* a helper keeps the trail: set by the driver once, and nothing ends without it */
+    bool wipes; /* secrets lie in files, which are removed at the end: likewise */
     uint64_t deadline_ns; /* CLOCK_BOOTTIME; 0 = none */
     bool stop_requested;
     bool forced;

@@ -230,6 +230,48 @@ void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
     write_or_count(trail, &json);
 }
 
+static void fetched(struct laz_trail *trail, const char *name, const struct laz_secret_item *item)
+{
+    bool is_absent = item->outcome == LAZ_OUTCOME_ABSENT;
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.fetch", .severity = is_absent ? 3 : 1, .exe = "",
+            .obj = name, .act = is_absent ? "absent" : "fetched");
+    laz_json_string(&json, "version", item->version);
+    laz_json_string(&json, "fingerprint", item->fingerprint);
+    write_or_count(trail, &json);
+}
+
+void laz_trail_fetched(struct laz_trail *trail, const struct laz_secrets *secrets)
+{
+    const char *cursor = secrets->image->fetched.first;
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        fetched(trail, laz_strings_next(&cursor), &secrets->items[i]);
+    }
+}
+
+static void delivered(struct laz_trail *trail, const char *name, const char *dir,
+        const struct laz_image_delivery *delivery)
+{
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.deliver", .severity = 1, .exe = "", .obj = name,
+            .act = "delivered");
+    if (delivery->fd != 0) {
+        laz_json_u64(&json, "fd", delivery->fd);
+    } else {
+        laz_json_string(&json, "dir", dir);
+        laz_json_string(&json, "path", delivery->path);
+    }
+    write_or_count(trail, &json);
+}
+
+void laz_trail_delivered(struct laz_trail *trail, const struct laz_secrets *secrets)
+{
+    const uint8_t *cursor = secrets->image->deliveries;
+    struct laz_image_delivery delivery;
+    for (unsigned n = 0; laz_secrets_next(secrets, &cursor, &n, &delivery);) {
+        delivered(trail, laz_secrets_name(secrets, delivery.item), secrets->image->secrets_dir,
+                &delivery);
+    }
+}
+
 void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note)
 {
     char name[24];

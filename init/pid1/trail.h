@@ -13,6 +13,7 @@
 #include "init/pid1/launch.h"
 
 struct laz_helper_end;
+struct laz_secrets;
 
 struct laz_trail {
     int fd; /* owned; -1 = no stream */
@@ -76,6 +77,11 @@ void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note);
 
 /* One of our own processes has ended. */
 void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end);
+
+/* One for each item: what came of it, and never the value. */
+void laz_trail_fetched(struct laz_trail *trail, const struct laz_secrets *secrets);
+/* One for each place that it has gone to. */
+void laz_trail_delivered(struct laz_trail *trail, const struct laz_secrets *secrets);
 
 struct laz_totals {
     uint64_t denied;

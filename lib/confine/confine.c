@@ -75,6 +75,15 @@ static int reset_signals_in_child(void)
     return setpgid(0, 0); /* init does the same: whoever comes first */
 }
 
+static int sort_descriptors_in_child(const struct laz_confine *confine)
+{
+    int result = laz_descriptors_mark_in_child();
+    for (size_t i = 0; result == 0 && i < confine->n_fds; i++) {
+        result = fcntl(confine->fds[i], F_SETFD, 0);
+    }
+    return result;
+}
+
 static int set_limits_in_child(const struct laz_image *image, const struct laz_decided *decided)
 {
     for (uint32_t i = 0; i < image->n_limits; i++) {
@@ -288,7 +297,7 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
 {
     const struct laz_image *image = confine->image;
     step_in_child(confine, LAZ_STEP_SIGNALS, reset_signals_in_child());
-    step_in_child(confine, LAZ_STEP_DESCRIPTORS, laz_descriptors_mark_in_child());
+    step_in_child(confine, LAZ_STEP_DESCRIPTORS, sort_descriptors_in_child(confine));
     step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image, confine->decided));
     if (chdir(image->cwd) < 0) {
         confine->page->step = LAZ_STEP_CWD;

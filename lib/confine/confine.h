@@ -73,6 +73,8 @@ struct laz_confine {
     bool set_death_signal;
     int gate; /* an eventfd, for where there is no listener: init writes to it when it has read the
                * child back */
+    const int *fds; /* what the workload is to have beyond 0 to 2; close-on-exec before the fork */
+    size_t n_fds;
     const char *path; /* absolute */
     char *const *argv;
     char *const *envp;

@@ -18,15 +18,6 @@
 #define NUMBERS_MAX   1048576 /* without /proc: no more numbers are tried */
 #define ENTRIES_BYTES 1024    /* some 40 entries at a time */
 
-/* struct linux_dirent64, which no header has. */
-struct entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t length;
-    uint8_t kind;
-    char name[];
-};
-
 /* -1 for "." and "..". */
 static int number_of(const char *name)
 {
@@ -54,14 +45,14 @@ static int each_listed(int keep, int (*visit)(int fd))
         return -1;
     }
     for (;;) {
-        _Alignas(struct entry) char entries[ENTRIES_BYTES];
+        _Alignas(struct laz_dirent) char entries[ENTRIES_BYTES];
         long length = syscall(SYS_getdents64, folder, entries, sizeof(entries));
         if (length <= 0) {
             return length < 0 ? -1 : 0;
         }
-        const struct entry *entry = NULL;
+        const struct laz_dirent *entry = NULL;
         for (long at = 0; at < length; at += entry->length) {
-            entry = (const struct entry *)(const void *)(entries + at);
+            entry = (const struct laz_dirent *)(const void *)(entries + at);
             int fd = number_of(entry->name);
             if (fd >= FIRST && fd != keep && fd != folder && visit(fd) < 0) {
                 return -1;

@@ -75,6 +75,15 @@ struct laz_ll_port {
 #define LAZ_SECCOMP_SYNC_WAKE_UP       UINT64_C(1)
 #define LAZ_ENOTSUPP                   524 /* the kernel's own; out of JIT memory */
 
+/* getdents64(2) */
+struct laz_dirent {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t length;
+    uint8_t kind;
+    char name[];
+};
+
 static inline int laz_sys_seccomp(unsigned operation, unsigned flags, void *args)
 {
     return (int)syscall(SYS_seccomp, operation, flags, args);

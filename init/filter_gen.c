@@ -50,6 +50,10 @@ static const struct entry sense_calls[] = {
 #include "init/sense/filter.def"
 };
 
+static const struct entry fetch_calls[] = {
+#include "init/fetch/filter.def"
+};
+
 /* What a sanitizer's runtime needs besides: only where the build asks for it. */
 #define LAZ_PID1(name, reason) LAZ_CALL(name, reason)
 #define LAZ_SETUP(name, reason)
@@ -93,6 +97,7 @@ static const struct {
         {"setup", LIST(setup_calls), LIST(setup_instrumented_calls)},
         {"ship", LIST(ship_calls), LIST(helper_instrumented_calls)},
         {"sense", LIST(sense_calls), LIST(helper_instrumented_calls)},
+        {"fetch", LIST(fetch_calls), LIST(helper_instrumented_calls)},
 };
 
 #define ENTRIES_MAX 128
@@ -211,7 +216,7 @@ int main(int argc, char **argv)
 {
     bool is_instrumented = argc == 4 && strcmp(argv[2], "instrumented") == 0;
     if (argc != 3 && !is_instrumented) {
-        return fail("usage", "filter_gen pid1|setup|ship|sense [instrumented] OUTPUT");
+        return fail("usage", "filter_gen pid1|setup|ship|sense|fetch [instrumented] OUTPUT");
     }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (strcmp(lists[i].name, argv[1]) == 0) {

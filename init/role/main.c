@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "init/fetch/fetch.h"
 #include "init/sense/sense.h"
 #include "init/ship/ship.h"
 
@@ -20,16 +21,21 @@ int main(int argc, char **argv)
     }
     bool is_ship = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_SHIP)) == 0;
     bool is_sense = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_SENSE)) == 0;
-    if ((!is_ship && !is_sense) || fcntl(CHAN_FD, F_SETFD, FD_CLOEXEC) < 0) {
+    bool is_fetch = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_FETCH)) == 0;
+    if ((!is_ship && !is_sense && !is_fetch) || fcntl(CHAN_FD, F_SETFD, FD_CLOEXEC) < 0) {
         (void)fprintf(stderr,
                 "lazaret-helper: error: started by lazaret-init alone, as \"lazaret-helper "
-                "ship\" or \"lazaret-helper sense\"\n");
+                "ship\", \"lazaret-helper sense\" or \"lazaret-helper fetch\"\n");
         return 2;
     }
     (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
     if (is_sense) {
         (void)prctl(PR_SET_NAME, "lazaret-sense", 0UL, 0UL, 0UL);
         laz_role_sense(CHAN_FD);
+    }
+    if (is_fetch) {
+        (void)prctl(PR_SET_NAME, "lazaret-fetch", 0UL, 0UL, 0UL);
+        laz_role_fetch(CHAN_FD);
     }
     (void)prctl(PR_SET_NAME, "lazaret-ship", 0UL, 0UL, 0UL);
     laz_role_ship(CHAN_FD);

@@ -7,10 +7,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "policy/fetch.h"
 #include "policy/sense.h"
 #include "policy/ship.h"
 
-_Static_assert(LAZ_SENSE_MAX <= LAZ_SHIP_MAX, "the longest order is a section");
+_Static_assert(LAZ_SENSE_MAX <= LAZ_SHIP_MAX && LAZ_FETCH_MAX <= LAZ_SHIP_MAX,
+        "the longest order is a section");
 
 void laz_role_say(int chan, struct laz_buf *message)
 {

@@ -116,7 +116,7 @@ static int take_order(void *context, struct laz_message *message, struct laz_err
                 : laz_err_set(err, LAZ_E_INTERNAL, 0, "facts of another form");
     }
     if (message->type == LAZ_MESSAGE_VARIABLE) {
-        return laz_ship_take_variable(orders, message, err);
+        return laz_role_take_variable(&orders->variables, message, err);
     }
     if (message->type == LAZ_MESSAGE_STATE) {
         orders->state_fd = message->fds[0];
@@ -299,7 +299,7 @@ static int open_files(struct laz_ship *ship, struct laz_ship_keys *keys, struct 
 {
     const struct laz_ship_config *config = &ship->orders.config;
     learn_facts(ship);
-    laz_ship_read_cloud(ship);
+    laz_role_environment(&ship->orders.variables, &ship->aws);
     if (map_state(ship, err) < 0 || laz_role_take_group(LAZ_SHIP_UID, err) < 0 ||
             open_spool_dir(ship, err) < 0 || read_keys(config, keys, err) < 0) {
         return -1;

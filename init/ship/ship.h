@@ -11,13 +11,13 @@
 #include "audit/chain.h"
 #include "audit/packed.h"
 #include "audit/spool.h"
+#include "init/role/cloud.h"
 #include "init/role/orders.h"
 #include "init/ship/cloud.h"
 #include "init/ship/meter.h"
 #include "init/ship/reject.h"
 #include "init/ship/state.h"
 #include "log/lines.h"
-#include "net/aws_credentials.h"
 #include "sink/sink.h"
 
 #define LAZ_SHIP_UID      65311 /* and gid: of the range that Debian reserves and gives to nobody */
@@ -46,7 +46,7 @@ struct laz_ship_orders {
     int pipes[LAZ_STREAM_COUNT]; /* -1: there is no such stream */
     int rings[LAZ_STREAM_COUNT];
     int outputs[LAZ_STREAM_COUNT];
-    char variables[LAZ_VARIABLE_COUNT][LAZ_VARIABLE_MAX + 1]; /* "": not set */
+    struct laz_role_variables variables;
     bool has_begun;
 };
 

@@ -29,6 +29,8 @@ void laz_buf_init_fixed(struct laz_buf *buf, char *memory, size_t size);
  * allocator. */
 void laz_buf_init_heap(struct laz_buf *buf, size_t max);
 void laz_buf_done(struct laz_buf *buf);
+/* The same for what nobody else may see: what it grows out of is wiped, and what it was. */
+void laz_buf_init_wiped(struct laz_buf *buf, size_t max);
 
 void laz_buf_put(struct laz_buf *buf, const void *bytes, size_t length);
 void laz_buf_str(struct laz_buf *buf, const char *text);

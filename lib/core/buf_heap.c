@@ -6,19 +6,45 @@
 
 #include "core/buf.h"
 
+static size_t next_size(const struct laz_buf *buf, size_t needed)
+{
+    size_t cap = buf->cap < 128 ? 256 : buf->cap * 2; /* max is far below SIZE_MAX / 2 */
+    while (cap < needed) {
+        cap *= 2;
+    }
+    return cap < buf->max ? cap : buf->max;
+}
+
 static bool grow(struct laz_buf *buf, size_t needed)
 {
     if (needed > buf->max) {
         return false;
     }
-    size_t cap = buf->cap < 128 ? 256 : buf->cap * 2; /* max is far below SIZE_MAX / 2 */
-    while (cap < needed) {
-        cap *= 2;
-    }
-    cap = cap < buf->max ? cap : buf->max;
+    size_t cap = next_size(buf, needed);
     char *data = realloc(buf->data, cap);
     if (data == NULL) {
         return false;
+    }
+    buf->data = data;
+    buf->cap = cap;
+    return true;
+}
+
+/* realloc leaves a copy behind. */
+static bool grow_wiped(struct laz_buf *buf, size_t needed)
+{
+    if (needed > buf->max) {
+        return false;
+    }
+    size_t cap = next_size(buf, needed);
+    char *data = malloc(cap);
+    if (data == NULL) {
+        return false;
+    }
+    if (buf->cap > 0) {
+        (void)memcpy(data, buf->data, buf->len);
+        explicit_bzero(buf->data, buf->cap);
+        free(buf->data);
     }
     buf->data = data;
     buf->cap = cap;
@@ -30,8 +56,16 @@ void laz_buf_init_heap(struct laz_buf *buf, size_t max)
     *buf = (struct laz_buf){.max = max, .grow = grow};
 }
 
+void laz_buf_init_wiped(struct laz_buf *buf, size_t max)
+{
+    *buf = (struct laz_buf){.max = max, .grow = grow_wiped};
+}
+
 void laz_buf_done(struct laz_buf *buf)
 {
+    if (buf->grow == grow_wiped && buf->cap > 0) {
+        explicit_bzero(buf->data, buf->cap);
+    }
     if (buf->max > 0) {
         free(buf->data);
     }

@@ -43,6 +43,7 @@ struct laz_aws_credentials_owner {
 };
 
 struct laz_aws_credentials;
+struct laz_http_reply;
 struct laz_tls_files;
 
 /* What is asked whom. */
@@ -84,5 +85,7 @@ LAZ_MUST_CHECK int laz_aws_parse_key(
 /* The code in an error's body, in the spellings of AWS's services and of its agents; "" if there
  * is none, or one that is not made of letters and digits. */
 void laz_aws_parse_code(const char *text, size_t length, char *ret, size_t size);
+/* The same of a reply: of its body, or else of its header. */
+void laz_aws_reply_code(const struct laz_http_reply *reply, char *ret, size_t size);
 
 #endif

@@ -15,6 +15,7 @@
 #include "core/json_read.h"
 #include "core/url.h"
 #include "net/aws_credentials.h"
+#include "net/http_reply.h"
 
 #define NODES    128
 #define CODE_MAX 160 /* with the names of a service and a page around it */
@@ -115,6 +116,20 @@ void laz_aws_parse_code(const char *text, size_t length, char *ret, size_t size)
                     sizeof(code)) &&
                 copy_code(code, ret, size)) {
             return;
+        }
+    }
+}
+
+void laz_aws_reply_code(const struct laz_http_reply *reply, char *ret, size_t size)
+{
+    char header[CODE_MAX];
+    size_t length = 0;
+    const char *text = laz_http_reply_header(reply, "x-amzn-ErrorType", &length);
+    laz_aws_parse_code(reply->body.len == 0 ? "" : reply->body.data, reply->body.len, ret, size);
+    if (ret[0] == '\0' && text != NULL && length < sizeof(header)) {
+        (void)snprintf(header, sizeof(header), "%.*s", (int)length, text);
+        if (!copy_code(header, ret, size)) {
+            ret[0] = '\0';
         }
     }
 }

@@ -115,14 +115,12 @@ static void finish(struct laz_http *http, bool has_more)
     http->owner.answered(http->owner.context, http->reply);
 }
 
-static void on_can_read(void *context)
+static void read_reply(struct laz_http *http, char *bytes)
 {
-    struct laz_http *http = context;
-    char bytes[READ_BYTES];
     for (;;) {
         struct laz_err err = {0};
         size_t used = 0;
-        size_t n = laz_stream_read(http->stream, bytes, sizeof(bytes));
+        size_t n = laz_stream_read(http->stream, bytes, READ_BYTES);
         if (n == 0) {
             return;
         }
@@ -141,6 +139,13 @@ static void on_can_read(void *context)
             return;
         }
     }
+}
+
+static void on_can_read(void *context)
+{
+    char bytes[READ_BYTES];
+    read_reply(context, bytes);
+    OPENSSL_cleanse(bytes, sizeof(bytes)); /* keys and secrets come this way */
 }
 
 static void on_written(void *context)
@@ -225,7 +230,7 @@ int laz_http_new(struct event_base *base, const struct laz_http_plan *plan,
             .context = http};
     http->owner = *owner;
     http->answer_ms = plan->answer_ms;
-    laz_buf_init_heap(&http->head, LAZ_HTTP_REQUEST_MAX);
+    laz_buf_init_wiped(&http->head, LAZ_HTTP_REQUEST_MAX);
     http->reply = calloc(1, sizeof(*http->reply));
     http->deadline = evtimer_new(base, on_deadline, http);
     if (http->reply == NULL || http->deadline == NULL) {

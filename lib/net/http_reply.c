@@ -34,7 +34,7 @@ void laz_http_reply_again(struct laz_http_reply *reply)
 
 void laz_http_reply_init(struct laz_http_reply *reply, size_t body_max)
 {
-    laz_buf_init_heap(&reply->body, body_max + 1);
+    laz_buf_init_wiped(&reply->body, body_max + 1);
     laz_http_reply_again(reply);
 }
 

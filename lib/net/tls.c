@@ -70,6 +70,22 @@ int laz_tls_files_open(
     return 0;
 }
 
+const char *laz_tls_system_ca(void)
+{
+    static const char *const bundles[] = {
+            "/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, distroless */
+            "/etc/pki/tls/certs/ca-bundle.crt",   /* Amazon Linux, Fedora */
+            "/etc/ssl/ca-bundle.pem",             /* SUSE */
+            "/etc/ssl/cert.pem",
+    };
+    for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
+        if (access(bundles[i], R_OK) == 0) {
+            return bundles[i];
+        }
+    }
+    return bundles[0]; /* that it is not there will be said */
+}
+
 void laz_tls_files_close(struct laz_tls_files *files)
 {
     laz_fd_close(&files->ca);
@@ -195,8 +211,9 @@ static int load_key(SSL_CTX *context, int fd, const char *path, struct laz_err *
 static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
         const struct laz_tls_files *files, struct laz_err *err)
 {
-    (void)SSL_CTX_set_options(
-            context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
+    (void)SSL_CTX_set_options(context,
+            SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                    SSL_OP_CLEANSE_PLAINTEXT); /* of its own buffers, once it has been read */
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {

@@ -35,6 +35,9 @@ struct laz_tls_plan {
 
 struct laz_tls;
 
+/* Where this system has its CAs; static. */
+const char *laz_tls_system_ca(void);
+
 /* Opens all of the plan's files or none, and looks into none of them. */
 LAZ_MUST_CHECK int laz_tls_files_open(
         const struct laz_tls_plan *plan, struct laz_tls_files *ret, struct laz_err *err);

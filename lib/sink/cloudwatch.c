@@ -247,25 +247,6 @@ static void create(struct cloudwatch_sink *cloud, enum phase phase)
 
 /* ---- answers ---- */
 
-static void read_code(const struct laz_http_reply *reply, char ret[CODE_MAX])
-{
-    size_t length = 0;
-    char text[CODE_MAX + 16];
-    const char *header = laz_http_reply_header(reply, "x-amzn-ErrorType", &length);
-    laz_aws_parse_code(
-            reply->body.len == 0 ? "" : reply->body.data, reply->body.len, ret, CODE_MAX);
-    if (ret[0] == '\0' && header != NULL && length < CODE_MAX) {
-        struct laz_buf buf;
-        struct laz_json json;
-        laz_buf_init_fixed(&buf, text, sizeof(text));
-        laz_json_init(&json, &buf);
-        laz_json_object(&json, NULL);
-        laz_json_bytes(&json, "code", header, length);
-        laz_json_object_end(&json);
-        laz_aws_parse_code(text, buf.len, ret, CODE_MAX);
-    }
-}
-
 /* Signed with the wrong time, or by a key that is not good any more; each is corrected once. */
 static void correct(struct cloudwatch_sink *cloud, const struct laz_http_reply *reply,
         enum laz_cloudwatch_verdict verdict, const char *why)
@@ -324,7 +305,7 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
     struct cloudwatch_sink *cloud = context;
     char code[CODE_MAX];
     char why[CODE_MAX + 64];
-    read_code(reply, code);
+    laz_aws_reply_code(reply, code, sizeof(code));
     (void)snprintf(why, sizeof(why), "it answers %u%s%s to %s", reply->status,
             code[0] == '\0' ? "" : " ", code, target_of(cloud->phase) + sizeof(TARGET) - 1);
     bool exists = cloud->phase != PUTTING && strcmp(code, "ResourceAlreadyExistsException") == 0;

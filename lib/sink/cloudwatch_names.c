@@ -2,8 +2,7 @@
  *
  * Names of regions, hosts and streams.
  */
-#include <unistd.h>
-
+#include "net/tls.h"
 #include "sink/cloudwatch.h"
 
 static bool is_region(const char *text)
@@ -62,19 +61,5 @@ void laz_cloudwatch_put_host(struct laz_buf *ret, const struct laz_cloudwatch_na
 
 const char *laz_cloudwatch_ca(const struct laz_ship_sink *config)
 {
-    static const char *const bundles[] = {
-            "/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, distroless */
-            "/etc/pki/tls/certs/ca-bundle.crt",   /* Amazon Linux, Fedora */
-            "/etc/ssl/ca-bundle.pem",             /* SUSE */
-            "/etc/ssl/cert.pem",
-    };
-    if (config->tls_ca[0] != '\0') {
-        return config->tls_ca;
-    }
-    for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-        if (access(bundles[i], R_OK) == 0) {
-            return bundles[i];
-        }
-    }
-    return bundles[0]; /* that it is not there will be said */
+    return config->tls_ca[0] != '\0' ? config->tls_ca : laz_tls_system_ca();
 }

@@ -16,6 +16,7 @@
 #include <criterion/criterion.h>
 
 #include "core/bpf.h"
+#include "init/fetch/filter.h"
 #include "init/pid1/filter.h"
 #include "init/sense/filter.h"
 #include "init/setup/filter.h"
@@ -59,6 +60,9 @@ static const struct line ship_lines[] = {
 static const struct line sense_lines[] = {
 #include "init/sense/filter.def"
 };
+static const struct line fetch_lines[] = {
+#include "init/fetch/filter.def"
+};
 
 #define LAZ_SETUP(name, reason)
 #define LAZ_HELPER(name, reason)
@@ -98,6 +102,8 @@ static const struct subject {
         {"ship", laz_ship_filter, COUNT(laz_ship_filter), ship_lines, COUNT(ship_lines),
                 helper_runtime, COUNT(helper_runtime), true},
         {"sense", laz_sense_filter, COUNT(laz_sense_filter), sense_lines, COUNT(sense_lines),
+                helper_runtime, COUNT(helper_runtime), true},
+        {"fetch", laz_fetch_filter, COUNT(laz_fetch_filter), fetch_lines, COUNT(fetch_lines),
                 helper_runtime, COUNT(helper_runtime), true},
 };
 

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Orders, files that only root may open, and words with init. What is in files and answers is
+ * looked at behind the filter alone.
+ */
+#include "init/fetch/fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "audit/crypto.h"
+#include "core/fd.h"
+#include "secret/memory.h"
+#include "secret/place.h"
+
+/* ---- orders ---- */
+
+static int take_config(
+        struct laz_fetch *fetch, const struct laz_message *message, struct laz_err *err)
+{
+    if (message->length > sizeof(fetch->section)) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "a section of %zu bytes", message->length);
+    }
+    (void)memcpy(fetch->section, message->fields, message->length);
+    fetch->has_config = true;
+    return laz_fetch_decode(fetch->section, message->length, &fetch->config, err);
+}
+
+static int take_inherited(
+        struct laz_fetch *fetch, const struct laz_message *message, struct laz_err *err)
+{
+    struct laz_fields fields;
+    laz_fields_begin(&fields, message);
+    uint32_t item = laz_fields_u32(&fields);
+    if (!laz_fields_done(&fields) || !fetch->has_config || item >= fetch->config.n_items ||
+            fetch->config.items[item].source != LAZ_SECRET_VARIABLE || fetch->given[item].fd >= 0) {
+        (void)close(message->fds[0]);
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such item: %u", item);
+    }
+    fetch->given[item].fd = message->fds[0];
+    return 0;
+}
+
+static int take_order(void *context, struct laz_message *message, struct laz_err *err)
+{
+    struct laz_fetch *fetch = context;
+    if (message->type == LAZ_MESSAGE_CONFIG) {
+        return take_config(fetch, message, err);
+    }
+    if (message->type == LAZ_MESSAGE_VARIABLE) {
+        return laz_role_take_variable(&fetch->variables, message, err);
+    }
+    if (message->type == LAZ_MESSAGE_INHERITED) {
+        return take_inherited(fetch, message, err);
+    }
+    fetch->has_begun = fetch->has_begun || message->type == LAZ_MESSAGE_BEGIN;
+    return 0;
+}
+
+/* ---- opening, as root where init is ---- */
+
+/* A regular file, and nothing of it. */
+static void open_source(const char *path, struct laz_secret_given *ret)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    *ret = (struct laz_secret_given){.fd = fd, .sys_errno = fd < 0 ? errno : 0};
+    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
+        laz_fd_close(&ret->fd);
+        ret->sys_errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+    }
+}
+
+static int add_port(const struct laz_fetch *fetch, const struct laz_fetch_item *item,
+        enum laz_fetch_service service, struct laz_fetch_left *left, struct laz_err *err)
+{
+    struct laz_secret_place place;
+    if (laz_secret_find_place(&fetch->config, item, service, &fetch->environment, &place, err) !=
+            0) {
+        return laz_err_context(err, "secrets.items[%s]", item->name);
+    }
+    left->ports[left->n_ports++] = place.port;
+    return 0;
+}
+
+static int find_ports(
+        const struct laz_fetch *fetch, struct laz_fetch_left *left, struct laz_err *err)
+{
+    for (uint32_t i = 0; i < fetch->config.n_items; i++) {
+        const struct laz_fetch_item *item = &fetch->config.items[i];
+        enum laz_fetch_service service;
+        if (laz_secret_service(item, &service) && add_port(fetch, item, service, left, err) != 0) {
+            return -1;
+        }
+        if (item->kms_key[0] != '\0' && add_port(fetch, item, LAZ_FETCH_KMS, left, err) != 0) {
+            return -1;
+        }
+    }
+    if (left->n_ports > 0) {
+        left->ports[left->n_ports++] = laz_aws_credentials_port(&fetch->environment);
+        left->token_folder = laz_role_open_token_folder(&fetch->environment);
+    }
+    return 0;
+}
+
+static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct laz_err *err)
+{
+    struct laz_err why = {0};
+    for (uint32_t i = 0; i < fetch->config.n_items; i++) {
+        if (fetch->config.items[i].source == LAZ_SECRET_FILE) {
+            open_source(fetch->config.items[i].from, &fetch->given[i]);
+        }
+    }
+    laz_role_environment(&fetch->variables, &fetch->environment);
+    if (find_ports(fetch, left, err) != 0) {
+        return -1;
+    }
+    if (fetch->config.ca[0] == '\0') {
+        fetch->config.ca = laz_tls_system_ca();
+    }
+    const struct laz_tls_plan plan = {.ca = fetch->config.ca, .cert = "", .key = ""};
+    if (left->n_ports > 0 && laz_tls_files_open(&plan, &fetch->files, &why) != 0) {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "secrets.ca: %s", why.message);
+    }
+    return 0;
+}
+
+/* ---- words with init ---- */
+
+static void say_with(struct laz_fetch *fetch, struct laz_buf *message, int fd)
+{
+    struct laz_err err = {0};
+    if (!laz_message_end(message)) {
+        (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "a message does not fit");
+        laz_role_fail(fetch->ear.chan, &err);
+    }
+    if (laz_chan_send(fetch->ear.chan, message, &fd, fd < 0 ? 0 : 1, &err) != 0) {
+        laz_role_fail(fetch->ear.chan, &err);
+    }
+}
+
+static void say_result(struct laz_fetch *fetch, uint32_t item)
+{
+    char memory[256];
+    struct laz_buf message;
+    const struct laz_secret_result *result = laz_gather_result(fetch->gather, item);
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, LAZ_MESSAGE_ITEM);
+    laz_message_u32(&message, item);
+    laz_message_u8(&message, result->is_absent ? LAZ_OUTCOME_ABSENT : LAZ_OUTCOME_FETCHED);
+    laz_message_string(&message, result->version);
+    laz_message_string(&message, result->fingerprint);
+    say_with(fetch, &message, -1);
+    if (!result->is_absent) {
+        laz_buf_init_fixed(&message, memory, sizeof(memory));
+        laz_message_begin(&message, LAZ_MESSAGE_VALUE);
+        laz_message_u32(&message, item);
+        say_with(fetch, &message, result->fd);
+    }
+}
+
+static void on_done(void *context)
+{
+    struct laz_fetch *fetch = context;
+    char memory[64];
+    struct laz_buf message;
+    for (uint32_t i = 0; i < fetch->config.n_items; i++) {
+        say_result(fetch, i);
+    }
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, LAZ_MESSAGE_MASKS);
+    say_with(fetch, &message, laz_gather_masks(fetch->gather));
+    laz_role_say_only(fetch->ear.chan, LAZ_MESSAGE_DONE);
+    (void)event_base_loopbreak(fetch->base); /* what is under way ends first */
+}
+
+static void on_failed(void *context, const struct laz_err *err)
+{
+    const struct laz_fetch *fetch = context;
+    laz_role_fail(fetch->ear.chan, err);
+}
+
+static void on_orders(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_fetch *fetch = context;
+    (void)fd;
+    (void)what;
+    if (!laz_role_read_orders(&fetch->ear)) {
+        _exit(0); /* init has gone */
+    }
+}
+
+/* ---- its life ---- */
+
+static int begin(struct laz_fetch *fetch, struct laz_err *err)
+{
+    struct laz_fetch_left left = {.token_folder = -1};
+    const struct laz_gather_owner owner = {.done = on_done, .failed = on_failed, .context = fetch};
+    if (!fetch->has_config) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
+    }
+    if (open_all(fetch, &left, err) < 0 || laz_fetch_narrow(&left, err) < 0) {
+        return -1;
+    }
+    const struct laz_secret_means means = {.config = &fetch->config,
+            .environment = &fetch->environment,
+            .ca = fetch->config.ca,
+            .files = &fetch->files,
+            .given = fetch->given};
+    fetch->orders_event =
+            event_new(fetch->base, fetch->ear.chan, EV_READ | EV_PERSIST, on_orders, fetch);
+    if (fetch->orders_event == NULL || event_add(fetch->orders_event, NULL) != 0) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for events");
+    }
+    return laz_gather_new(fetch->base, &means, &owner, &fetch->gather, err);
+}
+
+_Noreturn void laz_role_fetch(int chan)
+{
+    struct laz_err err = {0};
+    struct laz_fetch *fetch = calloc(1, sizeof(*fetch));
+    if (fetch == NULL) {
+        _exit(1);
+    }
+    fetch->ear = (struct laz_role_ear){
+            .chan = chan, .role = LAZ_ROLE_FETCH, .take = take_order, .context = fetch};
+    fetch->files = (struct laz_tls_files){.ca = -1, .cert = -1, .key = -1};
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
+        fetch->given[i].fd = -1;
+    }
+    if (!laz_secret_wipe_libraries()) {
+        (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "libcrypto has begun already");
+        laz_role_fail(chan, &err);
+    }
+    laz_role_await_orders(&fetch->ear, &fetch->has_begun);
+    fetch->base = event_base_new();
+    if (fetch->base == NULL) {
+        (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
+        laz_role_fail(chan, &err);
+    }
+    if (laz_crypto_begin(&err) < 0 || begin(fetch, &err) < 0) {
+        laz_role_fail(chan, &err);
+    }
+    laz_role_say_only(chan, LAZ_MESSAGE_READY);
+    laz_gather_start(fetch->gather);
+    (void)event_base_dispatch(fetch->base);
+    laz_gather_free(fetch->gather);
+    _exit(0);
+}

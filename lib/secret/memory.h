@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where values are while they are being fetched: pages of their own, in no dump, locked where the
+ * kernel lets us, and wiped before they are given back. What libraries allocate is wiped, too.
+ */
+#ifndef LAZ_SECRET_MEMORY_H
+#define LAZ_SECRET_MEMORY_H
+
+#include "core/buf.h"
+
+/* A buffer of a fixed size with nothing mapped right before and behind it. Free with
+ * laz_secret_buf_done. LAZ_E_MEMORY. */
+LAZ_MUST_CHECK int laz_secret_buf_init(struct laz_buf *ret, size_t size, struct laz_err *err);
+/* Wiped, and gone; nothing for one that was never made (all zero). */
+void laz_secret_buf_done(struct laz_buf *buf);
+/* Its content alone is wiped. */
+void laz_secret_buf_clear(struct laz_buf *buf);
+
+/* From now on OpenSSL and libevent wipe what they free, and what they grow out of. Before the first
+ * call to either. false: OpenSSL has allocated already. */
+LAZ_MUST_CHECK bool laz_secret_wipe_libraries(void);
+
+#endif

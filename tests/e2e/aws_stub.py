@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stand-in for Secrets Manager, Parameter Store, KMS and the container agent: written from AWS's documentation, not AWS.
+
+aws_stub.py FOLDER SERVICES AGENT: two ports of 127.0.0.1, 0 for any. It needs botocore, whose signer judges every
+request. SERVICES is TLS, with server.pem and server.key of FOLDER. FOLDER/data (JSON) has what the services hold,
+FOLDER/control (JSON) what goes wrong; both are read for each request, so that a case changes them while all run. Each
+request is appended to FOLDER/requests, what breaks a documented rule to FOLDER/violations.
+"""
+import base64
+import datetime
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import re
+import socket
+import ssl
+import struct
+import sys
+import threading
+import time
+import traceback
+import uuid
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+FOLDER = pathlib.Path(sys.argv[1])
+LOCK = threading.Lock()
+SAID = {}  # how often a fault was done, by epoch
+TARGETS = {"secretsmanager.GetSecretValue": "secretsmanager", "AmazonSSM.GetParameter": "ssm",
+           "TrentService.Decrypt": "kms"}
+TYPE = "application/x-amz-json-1.1"
+
+
+def load(name):
+    try:
+        return json.loads((FOLDER / name).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def append(name, value):
+    with LOCK, open(FOLDER / name, "ab") as file:
+        file.write(json.dumps(value).encode() + b"\n")
+
+
+def violation(text):
+    append("violations", text)
+    return text
+
+
+def secret_of(access_key):
+    return "CANARYsecret" + hashlib.sha256(access_key.encode()).hexdigest()[:28]
+
+
+def token_of(access_key):
+    return "CANARYtoken" + hashlib.sha256(b"token" + access_key.encode()).hexdigest() * 12
+
+
+def make_credentials():
+    seconds = load("control").get("lifetime", 3600)
+    with LOCK:
+        SAID["keys"] = SAID.get("keys", 0) + 1
+        access_key = f"ASIA{int(time.time() + seconds):010d}{SAID['keys']:06d}"
+    expires = datetime.datetime.fromtimestamp(int(access_key[4:14]), datetime.timezone.utc)
+    return {"AccessKeyId": access_key, "SecretAccessKey": secret_of(access_key), "Token": token_of(access_key),
+            "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"), "RoleArn": "arn:aws:iam::1:role/x"}
+
+
+def signature(headers, names, body, scope, access_key):
+    """What botocore makes of the same request, at the time that it names."""
+    _, region, service = scope
+    signed = {name: headers[name] for name in names if name not in ("host",)}
+    request = AWSRequest(method="POST", url=f"https://{headers['host']}/", headers=signed, data=body)
+    request.context["timestamp"] = headers["x-amz-date"]
+    signer = SigV4Auth(Credentials(access_key, secret_of(access_key)), service, region)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    return signer.signature(text, request)
+
+
+def judge(handler, body):
+    """None, or (status, code) for a request that AWS would not take."""
+    headers = {name.lower(): value for name, value in handler.headers.items()}
+    if len(headers) != len(handler.headers.items()):
+        return 400, violation("a header twice")
+    found = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([A-Z0-9]+)/(\d{8})/([a-z0-9-]+)/([a-z]+)/aws4_request, "
+                         r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})", headers.get("authorization", ""))
+    if not found or not re.fullmatch(r"\d{8}T\d{6}Z", headers.get("x-amz-date", "")):
+        return 403, violation("MissingAuthenticationTokenException")
+    access_key, day, region, service, names, seen = found.groups()
+    names = names.split(";")
+    if not {"host", "x-amz-date", "x-amz-target", "content-type", "x-amz-security-token"} <= set(names):
+        return 403, violation("a header that is not signed")
+    if day != headers["x-amz-date"][:8] or service != TARGETS.get(headers["x-amz-target"]):
+        return 403, violation("a scope of something else")
+    if region != load("data").get("regions", {}).get(service, "eu-west-1"):
+        return 403, violation(f"{service} in {region}")
+    if headers["x-amz-security-token"] != token_of(access_key):
+        return 403, violation("UnrecognizedClientException")
+    if not hmac.compare_digest(signature(headers, names, body, (day, region, service), access_key), seen):
+        return 403, violation("InvalidSignatureException")
+    if int(access_key[4:14]) <= time.time():
+        return 400, "ExpiredTokenException"
+    then = datetime.datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc)
+    if abs(then.timestamp() - time.time() - load("control").get("clock", 0)) > 300:
+        return 403, "InvalidSignatureException"
+    return None
+
+
+# ---- Services ----
+
+
+class Services(BaseHTTPRequestHandler):
+    """All three at one port; the target says which is meant."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def date_time_string(self, timestamp=None):
+        return formatdate(time.time() + load("control").get("clock", 0), usegmt=True)
+
+    def answer(self, status, body, *more, cut=False, content=TYPE):
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in (("Content-Type", content), ("Content-Length", str(len(text))),
+                            ("x-amzn-RequestId", self.request_id), *more):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text[:len(text) // 2] if cut else text)
+        self.close_connection = self.close_connection or cut
+
+    def refuse(self, status, code, *more):
+        self.answer(status, {"__type": f"com.amazonaws#{code}", "message": "CANARYmessage"}, *more)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        target = self.headers.get("X-Amz-Target", "")
+        call = target.rpartition(".")[2]
+        rules = load("control")
+        self.request_id = str(uuid.uuid4())
+        problem = judge(self, body)
+        request = json.loads(body)
+        fault = None if problem else self.fault(rules, call, request)
+        append("requests", {"call": call, "fault": fault, "problem": problem, "at": time.time(), "id": self.request_id,
+                            "what": request.get("SecretId") or request.get("Name") or request.get("KeyId"),
+                            "request": request if call != "Decrypt" else None, "port": self.client_address[1]})
+        time.sleep(rules.get("delay", 0))
+        if problem:
+            self.refuse(*problem)
+        elif self.path != "/" or self.headers.get("Content-Type") != TYPE or target not in TARGETS:
+            self.refuse(400, violation("no such service"))
+        elif not self.do_fault(fault, rules):
+            self.finish_answer(*getattr(self, call)(request), fault, rules)
+
+    do_GET = do_PUT = do_HEAD = lambda self: self.refuse(400, violation("a method that is not asked for"))
+
+    def fault(self, rules, call, request):
+        """The fault of this request: of this call or any, `count` times or always."""
+        about = request.get("SecretId") or request.get("Name") or ""
+        is_meant = rules.get("call", call) == call and rules.get("about", "") in about
+        if not rules.get("fault") or not is_meant:
+            return None
+        with LOCK:
+            if SAID.get("epoch") != rules.get("epoch"):
+                SAID.update(epoch=rules.get("epoch"), faults=0)
+            SAID["faults"] = SAID.get("faults", 0) + 1
+            return rules["fault"] if SAID["faults"] <= rules.get("count", 1 << 30) else None
+
+    def do_fault(self, fault, rules):
+        """False: what comes is an answer to the request."""
+        html = b"<html><body>CANARYhtml</body></html>"
+        plain = {"403": (403, b"CANARYnothing"), "404": (404, b"{}"), "500": (500, b""), "503": (503, html),
+                 "html": (200, html), "html-403": (403, html), "redirect": (302, b"")}
+        codes = {"denied": (400, "AccessDeniedException"), "gone": (400, "ResourceNotFoundException"),
+                 "no-parameter": (400, "ParameterNotFound"), "429": (429, "TooManyRequestsException"),
+                 "throttle": (400, "ThrottlingException"), "expired": (400, "ExpiredTokenException"),
+                 "invalid": (400, "InvalidCiphertextException"), "deleted": (400, "InvalidRequestException"),
+                 "signature": (403, "InvalidSignatureException"), "disabled": (400, "DisabledException")}
+        if fault in plain:
+            more = [("Location", "https://127.0.0.1:1/CANARYstolen")] if fault == "redirect" else []
+            self.answer(*plain[fault], *more, content="text/html")
+        elif fault in codes:
+            more = [("x-amz-retry-after", str(rules["retry_after"]))] if "retry_after" in rules else []
+            self.refuse(*codes[fault], *more)
+        elif fault == "header-code":
+            self.answer(400, b"", ("x-amzn-ErrorType", "AccessDeniedException:http://internal/"))
+        elif fault == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+        elif fault == "hang":
+            time.sleep(rules.get("hang", 30))
+            self.close_connection = True
+        elif fault == "garbage":
+            self.wfile.write(b"SSH-2.0-nothing\r\n\r\n")
+            self.close_connection = True
+        else:
+            return False
+        return True
+
+    def finish_answer(self, status, body, fault, rules):
+        """An answer, or what somebody makes of it."""
+        if status != 200:
+            self.refuse(status, body)
+            return
+        text = json.dumps(body).encode()
+        holder = body.get("Parameter", body)
+        name = next(n for n in ("SecretString", "SecretBinary", "Value", "Plaintext") if n in holder)
+        changes = {"empty": "", "wrong-type": 7, "null": None, "nul": "CANARY\0value", "object": {"a": "b"},
+                   "long": "L" * 65537, "base64": "CANARY*"}
+        if fault in changes:
+            holder[name] = changes[fault]
+            text = json.dumps(body).encode()
+        elif fault == "twice":
+            text = text[:-1] + b', "' + (name if holder is body else "Parameter").encode() + b'": "CANARYother"}'
+        elif fault == "missing":
+            del holder[name]
+            text = json.dumps(body).encode()
+        elif fault == "other":
+            other = {"ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:other-AAAAAA", "Name": "other",
+                     "KeyId": "arn:aws:kms:eu-west-1:111122223333:key/other"}
+            holder.update({k: v for k, v in other.items() if k in holder})
+            text = json.dumps(body).encode()
+        elif fault == "not-json":
+            text = b'{"SecretString": "CANARYhalf'
+        elif fault == "huge":
+            text = b'{"a": "' + b"h" * 600000 + b'"}'
+        elif fault == "list":
+            text = b"[" + text + b"]"
+        elif fault == "tail":
+            text += b"{}"
+        elif fault not in (None, "truncated"):
+            violation(f"no such fault: {fault}")
+        self.answer(200, text, cut=fault == "truncated")
+
+    def GetSecretValue(self, request):
+        secrets = load("data").get("secrets", {})
+        for name, secret in secrets.items():
+            arn = secret["ARN"]
+            if request["SecretId"] not in (name, arn, arn[:-7]):
+                continue
+            for version, held in secret["versions"].items():
+                stage = request.get("VersionStage", None if "VersionId" in request else "AWSCURRENT")
+                if request.get("VersionId", version) == version and stage in (None, *held["stages"]):
+                    value = {k: held[k] for k in ("SecretString", "SecretBinary") if k in held}
+                    return 200, {"ARN": arn, "CreatedDate": 1.5e9, "Name": name, "VersionId": version,
+                                 "VersionStages": held["stages"], **value}
+        return 400, "ResourceNotFoundException"
+
+    def GetParameter(self, request):
+        if request.get("WithDecryption") is not True:
+            violation("a parameter without decryption")
+        for name, held in load("data").get("parameters", {}).items():
+            arn = f"arn:aws:ssm:eu-west-1:111122223333:parameter/{name.lstrip('/')}"
+            if request["Name"] in (name, arn, f"{name}:{held['Version']}"):
+                return 200, {"Parameter": {"ARN": arn, "DataType": "text", "LastModifiedDate": 1.5e9, "Name": name,
+                                           "Type": "SecureString", "Value": held["Value"], "Version": held["Version"]}}
+        return 400, "ParameterNotFound"
+
+    def Decrypt(self, request):
+        blob = base64.b64decode(request["CiphertextBlob"], validate=True)
+        for held in load("data").get("ciphertexts", []):
+            if base64.b64decode(held["blob"]) != blob:
+                continue
+            if request.get("EncryptionContext", {}) != held.get("context", {}):
+                return 400, "InvalidCiphertextException"
+            if request.get("KeyId") != held["key"]:
+                return 400, "IncorrectKeyException"
+            return 200, {"EncryptionAlgorithm": "SYMMETRIC_DEFAULT", "KeyId": held["key"], "Plaintext": held["plain"]}
+        return 400, "InvalidCiphertextException"
+
+
+# ---- Credentials ----
+
+
+class Agent(BaseHTTPRequestHandler):
+    """The container agent's endpoint."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        rules = load("control")
+        append("requests", {"call": "credentials", "path": self.path, "at": time.time(),
+                            "authorization": self.headers.get("Authorization")})
+        status, text = 200, json.dumps(make_credentials()).encode()
+        with LOCK:
+            SAID["agent"] = SAID.get("agent", 0) + 1
+            is_due = SAID["agent"] <= rules.get("agent_count", 1 << 30)
+        fault = rules.get("agent") if is_due else None
+        if fault == "unready":
+            status, text = 503, b'{"code":"CredentialsUninitialized","message":"CANARYmessage"}'
+        elif fault == "garbage":
+            text = b"CANARYgarbage"
+        elif self.path != "/v2/credentials/CANARYpath":
+            status, text = 400, violation("the path of credentials").encode()
+        elif rules.get("token") and self.headers.get("Authorization") != rules["token"]:
+            status, text = 401, b'{"code":"Unauthorized"}'
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+class Server(ThreadingHTTPServer):
+    """Quiet about connections that break."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port, handler, context=None):
+        self.context = context
+        super().__init__(("127.0.0.1", port), handler)
+
+    def finish_request(self, request, client_address):
+        if self.context:  # here, so that a slow handshake holds nobody up
+            request = self.context.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+
+    def shutdown_request(self, request):
+        request.close()
+
+    def handle_error(self, *_):
+        if not isinstance(sys.exc_info()[1], OSError):
+            traceback.print_exc()  # a defect of this file
+
+
+def main():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(FOLDER / "server.pem", FOLDER / "server.key")
+    servers = [Server(int(sys.argv[2]), Services, context), Server(int(sys.argv[3]), Agent)]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    print("listens", *(server.server_address[1] for server in servers), flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+main()

@@ -62,14 +62,24 @@ static bool is_passed(const struct laz_policy *policy, const char *variable)
     return false;
 }
 
-/* By `workload.env`, not by the item itself. */
-static bool is_set(const struct laz_policy *policy, const char *variable, struct laz_pos own)
+/* Does an item say this, and not `workload.env`? */
+static bool is_of_item(const struct laz_policy *policy, struct laz_pos pos)
+{
+    for (uint32_t i = 0; i < policy->secrets.config.n_items; i++) {
+        struct laz_pos own = laz_policy_pos_of_secret(policy, i, "fd.variable");
+        if (pos.file == own.file && pos.line == own.line && pos.col == own.col) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_set(const struct laz_policy *policy, const char *variable)
 {
     size_t length = strlen(variable);
     for (size_t i = 0; i < policy->env_set.n; i++) {
-        struct laz_pos pos = policy->env_set.pos[i];
-        bool is_own = pos.file == own.file && pos.line == own.line && pos.col == own.col;
-        if (!is_own && strncmp(policy->env_set.items[i], variable, length) == 0 &&
+        if (!is_of_item(policy, policy->env_set.pos[i]) &&
+                strncmp(policy->env_set.items[i], variable, length) == 0 &&
                 policy->env_set.items[i][length] == '=') {
             return true;
         }
@@ -87,8 +97,7 @@ static void check_variables(struct laz_merge *merge, uint32_t i)
                 "\"workload.env.pass\" hands it to the workload as well: a secret is not for the "
                 "environment");
     }
-    if (number != NULL &&
-            (is_passed(policy, number->text) || is_set(policy, number->text, number->pos))) {
+    if (number != NULL && (is_passed(policy, number->text) || is_set(policy, number->text))) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, number,
                 "is a variable of \"workload.env\" as well: it has one value");
     }

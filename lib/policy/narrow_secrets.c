@@ -67,10 +67,16 @@ static bool comes_from_elsewhere(const struct comparison *comparison, uint32_t c
 {
     const struct laz_fetch_item *child = &comparison->child->secrets.config.items[c];
     const struct laz_fetch_item *parent = &comparison->parent->secrets.config.items[p];
-    if (child->source != parent->source || strcmp(child->from, parent->from) != 0 ||
-            strcmp(child->stage, parent->stage) != 0 ||
-            strcmp(child->version, parent->version) != 0) {
+    if (child->source != parent->source || strcmp(child->from, parent->from) != 0) {
         return note_item(comparison, c, p, "from", child->from);
+    }
+    if (strcmp(child->version, parent->version) != 0) {
+        return note_item(comparison, c, p, "from",
+                child->version[0] == '\0' ? "any version" : child->version);
+    }
+    if (strcmp(child->stage, parent->stage) != 0) {
+        return note_item(
+                comparison, c, p, "from", child->stage[0] == '\0' ? "AWSCURRENT" : child->stage);
     }
     return strcmp(child->json_key, parent->json_key) != 0 &&
             note_item(comparison, c, p, "json-key", child->json_key);

@@ -243,6 +243,56 @@ Test(filter_build_image, tells_the_helper_what_the_policy_says)
     cr_expect(!image.ships && image.spool_dir == NULL && image.sense_length == 0);
 }
 
+/* One item with both deliveries, and one that is inherited. */
+Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
+{
+    cleanup_fixture struct fixture *fixture = make_policy();
+    laz_cleanup_buf struct laz_buf buf;
+    static struct laz_fetch_config told;
+    struct laz_image image;
+    struct laz_image_delivery got;
+    struct laz_err err = {0};
+    laz_buf_init_heap(&buf, LAZ_IMAGE_MAX);
+    struct laz_policy *policy = &fixture->policy;
+    policy->shipping.config.n_sinks = 0;
+    policy->secrets.dir = "/run/secrets";
+    policy->secrets.config = (struct laz_fetch_config){
+            .region = "", .endpoint = {"", "", ""}, .ca = "", .wait_ms = 5000, .n_items = 2};
+    for (uint32_t i = 0; i < 2; i++) {
+        policy->secrets.config.items[i] = (struct laz_fetch_item){.name = i == 0 ? "key" : "token",
+                .source = i == 0 ? LAZ_SECRET_FILE : LAZ_SECRET_VARIABLE,
+                .from = i == 0 ? "/etc/key" : "TOKEN",
+                .region = "",
+                .json_key = "",
+                .stage = "",
+                .version = "",
+                .kms_key = "",
+                .min_bytes = 1,
+                .max_bytes = 2};
+    }
+    policy->secrets.deliveries[0] =
+            (struct laz_secret_delivery){.path = "a/b", .mode = 0440, .fd = 255, .variable = ""};
+    policy->secrets.deliveries[1] = (struct laz_secret_delivery){.path = "", .fd = 10};
+    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    cr_expect(!image.ships && image.fetches && image.fetch_wait_ms == 5000);
+    cr_expect_str_eq(image.secrets_dir, "/run/secrets");
+    cr_assert_eq(
+            laz_fetch_decode(image.fetch, image.fetch_length, &told, &err), 0, "%s", err.message);
+    cr_expect_str_eq(told.items[1].from, "TOKEN");
+    cr_assert(image.fetched.n == 2 && image.inherited.n == 2);
+    cr_expect_eq(memcmp(image.fetched.first, "key\0token", 10), 0);
+    cr_expect_eq(memcmp(image.inherited.first, "\0TOKEN", 7), 0, "a file is no variable");
+    cr_assert_eq(image.n_deliveries, 3);
+    const uint8_t *cursor = image.deliveries;
+    laz_image_delivery_next(&cursor, &got);
+    cr_expect(got.item == 0 && got.fd == 0 && got.mode == 0440 && strcmp(got.path, "a/b") == 0);
+    laz_image_delivery_next(&cursor, &got);
+    cr_expect(got.item == 0 && got.fd == 255 && got.mode == 0400 && got.path[0] == '\0');
+    laz_image_delivery_next(&cursor, &got);
+    cr_expect(got.item == 1 && got.fd == 10 && got.mode == 0400 && got.path[0] == '\0');
+}
+
 Test(filter_build_image, has_the_two_programs_of_the_policy)
 {
     cleanup_fixture struct fixture *fixture = make_policy();

@@ -40,10 +40,11 @@ Test(policy_load, every_key_arrives)
     cr_expect_eq(policy->exec_budget, 3);
     cr_assert_eq(policy->env_pass.n, 3);
     cr_expect_str_eq(policy->env_pass.items[2], "HOME");
-    cr_assert_eq(policy->env_set.n, 3);
+    cr_assert_eq(policy->env_set.n, 4);
     cr_expect_str_eq(policy->env_set.items[0], "GREETING=a: b # c");
     cr_expect_str_eq(policy->env_set.items[1], "EMPTY=");
     cr_expect_str_eq(policy->env_set.items[2], "NORWAY=no");
+    cr_expect_str_eq(policy->env_set.items[3], "PHI_KEY_FD=20"); /* of an item of secrets */
     cr_expect_eq(policy->flood.burst, 100);
     cr_expect_eq(policy->flood.per_second, 10);
     cr_expect_eq(policy->flood.hold_ms, 20);

@@ -92,10 +92,10 @@ static uint64_t identity(const struct statx *status)
 void laz_sense_look_at_program(
         struct laz_sense *sense, pid_t pid, struct laz_sense_known *known, uint64_t now_ns)
 {
-    char path[48];
+    char path[LAZ_SENSE_PROC_PATH];
     char link[LINK_BYTES];
     struct statx status;
-    (void)snprintf(path, sizeof(path), "%d/exe", (int)pid);
+    laz_sense_path(sense, known, "exe", path, sizeof(path));
     ssize_t n = readlinkat(sense->proc, path, link, sizeof(link) - 1);
     if (n < 0 || statx(sense->proc, path, 0, STATX_BASIC_STATS | STATX_BTIME, &status) < 0) {
         bool is_hidden = errno == EACCES || errno == EPERM;
@@ -124,10 +124,11 @@ void laz_sense_look_at_program(
 
 /* ---- Sockets ---- */
 
-static bool has_socket(const struct laz_sense *sense, pid_t pid, const char *wanted)
+static bool has_socket(
+        const struct laz_sense *sense, const struct laz_sense_known *known, const char *wanted)
 {
-    char path[48];
-    (void)snprintf(path, sizeof(path), "%d/fd", (int)pid);
+    char path[LAZ_SENSE_PROC_PATH];
+    laz_sense_path(sense, known, "fd", path, sizeof(path));
     int fd = openat(sense->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     bool found = false;
@@ -154,7 +155,7 @@ pid_t laz_sense_find_owner(struct laz_sense *sense, uint64_t inode, char *ret_na
     (void)snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
     ret_name[0] = '\0';
     for (uint32_t i = 0; sense->sees_sockets && i < list->n; i++) {
-        if (has_socket(sense, list->items[i].pid, wanted)) {
+        if (has_socket(sense, &list->items[i], wanted)) {
             read_name(sense, list->items[i].pid, ret_name, size);
             return list->items[i].pid;
         }

@@ -116,6 +116,11 @@ static bool read_small(struct text value, int *ret)
     return true;
 }
 
+static bool read_threads(struct text value, uint32_t *ret)
+{
+    return take_u32(&value, ret) && is_done(&value);
+}
+
 static bool read_name(struct text value, struct laz_process_status *ret)
 {
     size_t length = 0;
@@ -156,7 +161,8 @@ static bool read_state(struct text value, struct laz_process_status *ret)
     X(CAP_BND, "CapBnd", true, read_set(value, &ret->cap_bnd))                                     \
     X(CAP_AMB, "CapAmb", true, read_set(value, &ret->cap_amb))                                     \
     X(NO_NEW_PRIVS, "NoNewPrivs", false, read_small(value, &ret->no_new_privs))                    \
-    X(SECCOMP, "Seccomp", false, read_small(value, &ret->seccomp))
+    X(SECCOMP, "Seccomp", false, read_small(value, &ret->seccomp))                                 \
+    X(THREADS, "Threads", true, read_threads(value, &ret->threads))
 
 enum line {
 #define X(id, key, must, read) LINE_##id,

@@ -452,6 +452,58 @@ def reforks():
         check_equal({r["exe"] for r in world.finds("cred.change")}, {"python3"}, "who was found")
 
 
+@case("a process whose first thread has ended is looked at as any other: one from outside, and what one of the workload executes")
+def headless():
+    world = World()
+    target = world.folder / "dropped"
+    with world.watch():
+        world.folder.chmod(0o777)
+        process = world.exec_foreign(act(), "headless")
+        world.await_find("exec.foreign", 1)
+        world.tell(f"headless {target}")
+        (record,) = world.await_find("exec.drift", 1, exe=str(target), obj="new")
+        world.settle()
+        states = {pid: fence.state(pid) for pid in world.run.children() if fence.comm(pid) == "act"}
+        check_equal(fence.state(first_child(process.pid)), "Z", "the first thread of that from outside")
+        check(record["pid"] > 1, f"{record} {states}")
+        check_equal(len(world.finds()), 2, f"finds: {world.finds()}")
+        process.kill()
+
+
+def first_child(pid):
+    """nsenter's child is in the container, and it waits for it."""
+    return int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+@case("a process of which one thread is more than the first is found, and the record names that thread")
+def threads():
+    world = World()
+    with world.watch():
+        for count in range(1, 4):  # one that is seen before it has two faces is found as what it was
+            world.exec_foreign(act(), "split").wait()
+            records = until(lambda count=count: len(found := world.finds("cred.change")) >= count and found, "a find", 15)
+            if "thread" in records[-1]["d"]:
+                break
+        record = records[-1]
+        check(record["d"].get("thread", 0) > record["pid"], f"{record}")
+        check_equal((record["d"]["is"]["uid"], record["d"]["expected"]["uid"]), ([0, 0, 0, 0], 10001), "what it is")
+        check("seccomp" not in record["obj"] and "cap_eff" in record["obj"], f"{record}")
+
+
+@case("a process of the workload that stays who it is and gains capabilities in place is found, once")
+def in_place():
+    world = World(changes={"syscalls": {"allow": ["unshare"]}})
+    with world.watch():
+        world.check_quiet()
+        world.tell("userns")
+        (record,) = world.await_find("cred.change", 1)
+        check_equal((record["obj"], record["act"]), ("cap_prm cap_eff", "drifted"), f"{record}")
+        check_equal(record["d"]["expected"], {"cap_prm": "0" * 16, "cap_eff": "0" * 16}, "what it should be")
+        check(int(record["d"]["is"]["cap_eff"], 16) > 1 << 21, "what it is")
+        world.settle(10)
+        check_equal(len(world.finds()), 1, f"finds: {world.finds()}")
+
+
 @case("of a command line the first word is kept, and no byte of what follows it, nowhere")
 def arguments():
     world = World()

@@ -219,8 +219,11 @@ static void note_place(struct laz_feed *feed, const char *line, size_t length)
 static bool is_own_reject(const struct laz_feed *feed, const struct next *next)
 {
     char obj[LAZ_SHIP_WORD_MAX];
+    if (!next->label.is_reject) {
+        return false; /* nearly always, and once for each line of the workload */
+    }
     int n = snprintf(obj, sizeof(obj), "\"obj\":\"%s\"", feed->config->name);
-    return next->label.is_reject && n > 0 && (size_t)n < sizeof(obj) &&
+    return n > 0 && (size_t)n < sizeof(obj) &&
             memmem(next->line, next->length, obj, (size_t)n) != NULL;
 }
 

@@ -73,13 +73,7 @@ static struct laz_ship_config make_config(void)
                             .space = "Space",
                             .interval_ms = 1000}}};
     for (uint32_t i = 0; i < config.n_sinks; i++) {
-        struct laz_ship_sink *sink = &config.sinks[i];
-        const char **texts[] = {&sink->path, &sink->host, &sink->tls_ca, &sink->tls_cert,
-                &sink->tls_key, &sink->tls_peer, &sink->group, &sink->stream, &sink->region,
-                &sink->space, &sink->enrol_host, &sink->enrol_password, &sink->enrol_name};
-        for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
-            *texts[k] = *texts[k] == NULL ? "" : *texts[k];
-        }
+        laz_ship_sink_fill(&config.sinks[i]);
     }
     return config;
 }
@@ -477,17 +471,12 @@ static void make_agent(struct laz_ship_sink *sink, bool enrols)
             .port = 1514,
             .has_tls = enrols,
             .tls_ca = enrols ? "/ca" : "",
-            .tls_cert = "",
-            .tls_key = "",
             .tls_peer = enrols ? "e" : "",
-            .group = "",
-            .stream = "",
-            .region = "",
-            .space = "",
             .enrol_host = enrols ? "e" : "",
             .enrol_port = enrols ? 1515 : 0,
             .enrol_password = enrols ? "/pass" : "",
             .enrol_name = enrols ? "me" : ""};
+    laz_ship_sink_fill(sink);
 }
 
 Test(ship_codec, takes_an_agent_with_a_key_or_one_that_enrols)

@@ -4,6 +4,8 @@
  * taken, and on to the container's own output where the policy wants that. Never reads what it has
  * no room for: the pipe holds it, and, when that is full, the workload.
  */
+#include "init/ship/stream.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -224,10 +224,14 @@ static void tell_foreign(struct look *look, const struct laz_sense_known *known,
     struct laz_find find;
     struct laz_json json;
     struct laz_buf detail;
+    char command[LAZ_SENSE_PATH_MAX];
     laz_sense_find(&find, LAZ_SENSE_EVENT_EXEC_FOREIGN, &json, &detail);
     find.pid = status->pid;
     (void)snprintf(find.exe, sizeof(find.exe), "%s", status->name);
-    read_command(look->sense, known, find.obj, sizeof(find.obj));
+    read_command(look->sense, known, command, sizeof(command));
+    if (!laz_find_name(&find, command)) {
+        laz_json_bool(&json, "cut", true);
+    }
     (void)snprintf(find.act, sizeof(find.act), "injected");
     laz_json_bool(&json, "exe_untrusted", true);
     laz_json_u64(&json, "uid", status->uid[1]);
@@ -359,6 +363,26 @@ static void judge_credentials(struct look *look, struct laz_sense_known *known, 
     }
 }
 
+/* The main process waits for its leave to execute, and nobody sees into it until then. Nobody else
+ * waits, and whoever hides is not given a moment that its children could renew. */
+static bool may_be_hidden(const struct look *look, size_t i)
+{
+    const struct laz_sense_state *state = look->sense->state;
+    return look->parents[i] == look->sense->init && state->main_runs == 0 &&
+            look->now_ns - state->main_ns < PATIENCE_NS;
+}
+
+static void judge_program(struct look *look, struct laz_sense_known *known, size_t i)
+{
+    if (!look->sense->sees_programs || may_become_good(look, known, look->parents[i])) {
+        return;
+    }
+    laz_sense_look_at_program(look->sense, known, may_be_hidden(look, i));
+    if (look->parents[i] == look->sense->init && known->program != 0) {
+        look->sense->state->main_runs = 1;
+    }
+}
+
 /* ---- One process ---- */
 
 /* There is one of each: a second is not ours. */
@@ -401,9 +425,7 @@ static void judge(struct look *look, size_t i)
     } else if (ancestry == OF_INIT) {
         note_main(look, i);
         judge_credentials(look, known, i);
-        if (look->sense->sees_programs && !may_become_good(look, known, look->parents[i])) {
-            laz_sense_look_at_program(look->sense, known->pid, known, look->now_ns);
-        }
+        judge_program(look, known, i);
     }
 }
 

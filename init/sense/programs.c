@@ -16,10 +16,7 @@
 #include "init/sense/sense.h"
 #include "sense/executable.h"
 
-#define LINK_BYTES LAZ_FOLD_EXE_MAX
-/* A process that has not executed yet what init started it for cannot be seen into. */
-#define PATIENCE_NS UINT64_C(5000000000)
-#define NS_PER_S    1000000000
+#define NS_PER_S 1000000000
 
 static int64_t ns_of(struct statx_timestamp when)
 {
@@ -58,16 +55,20 @@ static void tell_hidden(struct laz_sense *sense, struct laz_sense_known *known)
     known->flags |= LAZ_SENSE_HIDDEN;
 }
 
-static void tell_program(struct laz_sense *sense, pid_t pid, const char *link,
-        enum laz_origin origin, const struct statx *status)
+/* `link` is "" where the kernel has no room for it either. */
+static void tell_program(struct laz_sense *sense, const struct laz_sense_known *known,
+        const char *link, enum laz_origin origin, const struct statx *status)
 {
     struct laz_find find;
     struct laz_json json;
     struct laz_buf detail;
     bool is_memory = origin == LAZ_ORIGIN_MEMFD;
-    begin(sense, &find, is_memory ? LAZ_SENSE_EVENT_EXEC_MEMFD : LAZ_SENSE_EVENT_EXEC_DRIFT, pid,
-            &json, &detail);
-    (void)snprintf(find.exe, sizeof(find.exe), "%s", link);
+    begin(sense, &find, is_memory ? LAZ_SENSE_EVENT_EXEC_MEMFD : LAZ_SENSE_EVENT_EXEC_DRIFT,
+            known->pid, &json, &detail);
+    if (!laz_find_program(&find, link) || link[0] == '\0') {
+        laz_json_bool(&json, "cut", true);
+    }
+    find.rest = link[0] == '\0' ? known->program : find.rest;
     (void)snprintf(find.obj, sizeof(find.obj), "%s", laz_origin_name(origin));
     (void)snprintf(find.act, sizeof(find.act), "executed");
     laz_json_u64(&json, "uid", status->stx_uid);
@@ -89,23 +90,29 @@ static uint64_t identity(const struct statx *status)
     return number == 0 ? 1 : number;
 }
 
+/* A program whose path is longer than a page has none that the kernel would say. */
+static bool read_link(const struct laz_sense *sense, const char *path, char *ret, size_t size)
+{
+    ssize_t n = readlinkat(sense->proc, path, ret, size - 1);
+    ret[n > 0 ? n : 0] = '\0';
+    return n >= 0 || errno == ENAMETOOLONG;
+}
+
 void laz_sense_look_at_program(
-        struct laz_sense *sense, pid_t pid, struct laz_sense_known *known, uint64_t now_ns)
+        struct laz_sense *sense, struct laz_sense_known *known, bool may_be_hidden)
 {
     char path[LAZ_SENSE_PROC_PATH];
-    char link[LINK_BYTES];
+    char link[LAZ_SENSE_PATH_MAX + 16]; /* "... (deleted)" */
     struct statx status;
     laz_sense_path(sense, known, "exe", path, sizeof(path));
-    ssize_t n = readlinkat(sense->proc, path, link, sizeof(link) - 1);
-    if (n < 0 || statx(sense->proc, path, 0, STATX_BASIC_STATS | STATX_BTIME, &status) < 0) {
+    if (!read_link(sense, path, link, sizeof(link)) ||
+            statx(sense->proc, path, 0, STATX_BASIC_STATS | STATX_BTIME, &status) < 0) {
         bool is_hidden = errno == EACCES || errno == EPERM;
-        if (is_hidden && (known->flags & LAZ_SENSE_HIDDEN) == 0 &&
-                now_ns - known->first_ns >= PATIENCE_NS) {
+        if (is_hidden && (known->flags & LAZ_SENSE_HIDDEN) == 0 && !may_be_hidden) {
             tell_hidden(sense, known);
         }
         return;
     }
-    link[n] = '\0';
     bool has_birth = (status.stx_mask & STATX_BTIME) != 0;
     const struct laz_executable executable = {.link = link,
             .links = status.stx_nlink,
@@ -118,7 +125,7 @@ void laz_sense_look_at_program(
     known->program = program;
     enum laz_origin origin = laz_executable_judge(&executable, sense->state->since_ns);
     if (origin != LAZ_ORIGIN_IMAGE) {
-        tell_program(sense, pid, link, origin, &status);
+        tell_program(sense, known, link, origin, &status);
     }
 }
 

@@ -81,6 +81,7 @@ struct laz_sense_state {
     int64_t since_ns;      /* CLOCK_REALTIME: the first */
     uint64_t main_ns;      /* when the main process was first seen; 0: not yet */
     uint64_t main_is_good; /* 1: it was seen confined as it should be */
+    uint64_t main_runs;    /* 1: its program was seen */
     uint32_t processes_at;
     uint32_t sockets_at;
     struct laz_sense_processes processes[2];
@@ -202,8 +203,9 @@ void laz_sense_look_at_processes(struct laz_sense *sense);
 
 /* ---- programs.c: what a process of the workload executes ---- */
 
+/* A process that has not executed yet what init started it for may be hidden. */
 void laz_sense_look_at_program(
-        struct laz_sense *sense, pid_t pid, struct laz_sense_known *known, uint64_t now_ns);
+        struct laz_sense *sense, struct laz_sense_known *known, bool may_be_hidden);
 /* Who has this socket open? 0: nobody whom we may ask. */
 pid_t laz_sense_find_owner(struct laz_sense *sense, uint64_t inode, char *ret_name, size_t size);
 

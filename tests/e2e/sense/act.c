@@ -161,9 +161,47 @@ static void copy_self(int to)
     (void)close(self);
 }
 
+/* Nobody sees into it, and it is never the same for long. */
+static void hide_again_and_again(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+        while (fork() == 0) {
+            nap(400);
+        }
+        _exit(0);
+    }
+}
+
+/* Below so many folders that no path leads there. */
+static _Noreturn void run_deep(const char *path)
+{
+    char name[251];
+    char *const argv[] = {"act", "sleep", NULL};
+    (void)memset(name, 'd', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    if (mkdir(path, 0777) < 0 || chdir(path) < 0) {
+        die("folder");
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        if (mkdir(name, 0777) < 0 || chdir(name) < 0) {
+            die("folder");
+        }
+    }
+    int fd = open("program", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    copy_self(fd);
+    (void)close(fd);
+    (void)execv("./program", argv);
+    die("exec");
+}
+
 static _Noreturn void run_child(const char *verb, const char *path)
 {
     char *const argv[] = {"act", strcmp(verb, "headless") == 0 ? "headless" : "sleep", NULL};
+    if (strcmp(verb, "deep") == 0) {
+        run_deep(path);
+    }
     if (strcmp(verb, "memfd") == 0) {
         int fd = memfd_create(path, MFD_CLOEXEC);
         copy_self(fd);
@@ -223,6 +261,8 @@ static void obey(char *line)
         write_mapped(argument);
     } else if (strcmp(line, "hide") == 0) {
         (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+    } else if (strcmp(line, "rehide") == 0) {
+        hide_again_and_again();
     } else if (strcmp(line, "userns") == 0) {
         if (unshare(CLONE_NEWUSER) < 0) {
             die("unshare");

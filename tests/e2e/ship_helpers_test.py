@@ -31,15 +31,8 @@ VIOLATIONS = {
 
 
 def programs(how, times):
-    """A folder with init and a helper that misbehaves so, so often."""
-    folder = fence.scratch() / f"bin-{how}-{times}"
-    if not folder.exists():
-        folder.mkdir()
-        for name, target in (("lazaret-init", "lazaret-init"), ("lazaret-setup", "lazaret-setup"), ("lazaret-helper", "real")):
-            shutil.copy(laz.BIN / name, folder / target)
-        shutil.copy(ship_world.program("fake", "fake.c"), folder / "lazaret-helper")
-    (folder / "do").write_text(f"{how} {times}\n")
-    return folder / "lazaret-init"
+    """Init with a helper that misbehaves so, so often."""
+    return ship_world.with_helper(ship_world.program("fake", "fake.c"), f"{how} {times}", f"bin-{how}-{times}")
 
 
 def resident(pid):

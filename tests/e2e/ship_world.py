@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import struct
 import subprocess
 import threading
@@ -45,6 +46,21 @@ def program(name, *sources):
 
 def talk():
     return program("talk", "talk.c", "pry.c")
+
+
+def with_helper(helper, orders, folder):
+    """The init of a folder in which this program stands in for the helper, and does as the orders say.
+
+    It may hand a role to the real one, which lies beside it.
+    """
+    folder = fence.scratch() / folder
+    if not folder.exists():
+        folder.mkdir()
+        for name, target in (("lazaret-init", "lazaret-init"), ("lazaret-setup", "lazaret-setup"), ("lazaret-helper", "real")):
+            shutil.copy(laz.BIN / name, folder / target)
+        shutil.copy(helper, folder / "lazaret-helper")
+    (folder / "do").write_text(orders + "\n")
+    return folder / "lazaret-init"
 
 
 def until(found, what, timeout=10.0, pause=0.005):

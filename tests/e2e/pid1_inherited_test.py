@@ -38,13 +38,11 @@ def child_ignored(mode):
     laz.check_equal(scenarios.child_signal_ignored(INIT, mode), "exit 7", "SIGCHLD ignored")
 
 
+@laz.case("control: tini and catatonit hang when SIGCHLD is ignored")
 def child_ignored_control():
     for name in ("tini", "catatonit"):
         word = scenarios.child_signal_ignored(adapters.control(name), "pid1")
         laz.check_equal(word, "hangs", f"{name} with SIGCHLD ignored")
-
-
-laz.case("control: tini and catatonit hang when SIGCHLD is ignored")(child_ignored_control)
 
 
 @both("SIGCHLD, or everything, blocked on entry: nothing changes")
@@ -69,12 +67,10 @@ def own_mask(mode):
     laz.check_equal(scenarios.clean_mask_stays_clean(INIT, mode), "clean", "mask")
 
 
+@laz.case("control: catatonit's workload starts with TSTP, TTIN and TTOU blocked")
 def own_mask_control():
     word = scenarios.clean_mask_stays_clean(adapters.control("catatonit"), "pid1")
     laz.check(word != "clean", f"catatonit: {word}")
-
-
-laz.case("control: catatonit's workload starts with TSTP, TTIN and TTOU blocked")(own_mask_control)
 
 
 @both("children from before init's exec change nothing")
@@ -273,12 +269,10 @@ def degraded(mode):
             laz.check(word in named, f"{word} is not in {named}")
 
 
+@laz.case("control: catatonit does not start without signalfd")
 def refused_control():
     word = scenarios.no_signalfd(adapters.control("catatonit"), "pid1")
     laz.check(word.startswith("does not start"), f"catatonit without signalfd: {word}")
-
-
-laz.case("control: catatonit does not start without signalfd")(refused_control)
 
 
 @both("started as an ordinary user, the workload still runs and init serves it")

@@ -84,11 +84,9 @@ def stop_during_start(policy_of, step_ms, last_ms):
                 laz.check(late < 30, f"TERM at {delay} ms, and the workload spoke {late:.1f} ms later")
 
 
+@laz.case("TERM at each millisecond of a start from a compiled policy ends it")
 def stop_compiled():
     stop_during_start(lambda delay: {}, 1 if laz.LONG else 2, 60 if laz.LONG else 30)
-
-
-laz.case("TERM at each millisecond of a start from a compiled policy ends it")(stop_compiled)
 
 
 def stop_yaml():
@@ -100,6 +98,7 @@ def stop_yaml():
 laz.case("TERM at each millisecond of a start from YAML ends it")(stop_yaml)
 
 
+@laz.case("a stop during a slow setup ends it, and nothing starts")
 def stop_slow_setup():
     """lazaret-setup, like init itself, stands still for 0.7 s after its exec; the stop does not wait."""
     if not INIT.enforces:
@@ -118,9 +117,6 @@ def stop_slow_setup():
             laz.check((ended.t - sent) / 1e9 < 1.3, "the stop waited for the setup")
             left = [fence.comm(p) for p in run.inhabitants() if fence.state(p) not in "ZX"]
             laz.check_equal(set(left), {"fence"}, "who is left")
-
-
-laz.case("a stop during a slow setup ends it, and nothing starts")(stop_slow_setup)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def caught(words, **rest):
     return sorted({(m["name"], m["sig"]) for m in run.bystander})
 
 
+@laz.case("control: a bystander hears a broadcast, a signal to its group, and SIGKILL")
 def bystanders_hear():
     heard = caught([f"block={int(TERM)}", f"kill=-1,{int(TERM)}", "exit=0"])
     laz.check_equal(heard, [("neighbour", 15), ("stranger", 15)], "kill(-1, TERM)")
@@ -39,9 +40,6 @@ def bystanders_hear():
     laz.check_equal(heard, [("neighbour", 1)], "kill(0, HUP)")
     heard = caught(["kill=-1,9", "exit=0"])
     laz.check_equal([sig for _, sig in heard], [9, 9], "kill(-1, KILL)")
-
-
-laz.case("control: a bystander hears a broadcast, a signal to its group, and SIGKILL")(bystanders_hear)
 
 
 def each_above(name):
@@ -113,6 +111,7 @@ def grace(mode):
         laz.check_equal(run.leftovers(), [], "processes that are left")
 
 
+@laz.case("in a shared PID namespace a sibling cannot stop it, the parent can")
 def sibling():
     """A namespace that others share: a process of the same namespace, neither parent nor child."""
     if not INIT.enforces:
@@ -124,9 +123,6 @@ def sibling():
         laz.check(not run.has_ended(0.3), "a sibling stopped it")
         run.parent_kill(TERM)
         run.expect("signal", sig=15)
-
-
-laz.case("in a shared PID namespace a sibling cannot stop it, the parent can")(sibling)
 
 
 def parent_gone():
@@ -150,6 +146,7 @@ def parent_gone():
 laz.case("when the init above is killed, this one can still be stopped")(parent_gone)
 
 
+@laz.case("under itself, the workload sees nothing of either")
 def environment_is_clean():
     """Twice itself: variables and descriptors of the outer one do not reach the inner one's workload."""
     if not INIT.enforces:
@@ -158,9 +155,6 @@ def environment_is_clean():
         state = run.expect("state")
         laz.check_equal([e for e in state["env"] if e.startswith("LAZARET")], [], "variables")
         laz.check_equal([fd for fd in state["fds"] if fd != 10], [0, 1, 2], "descriptors")
-
-
-laz.case("under itself, the workload sees nothing of either")(environment_is_clean)
 
 
 def frozen_above():

@@ -106,6 +106,7 @@ for place in adapters.MODES:
             lambda place=place, n=signal_number, points=points: passes(place, n, points))
 
 
+@laz.case("control: tini -g loses a TERM while its child is held before setpgid")
 def control():
     """tini's group mode: with its child held before setpgid, TERM goes to a group that is not there yet."""
     init = adapters.control("tini -g")
@@ -115,9 +116,6 @@ def control():
         time.sleep(0.2)
         run.kill(TERM)
         laz.check(not run.has_ended(1.0), "tini -g lost nothing: the control shows nothing")
-
-
-laz.case("control: tini -g loses a TERM while its child is held before setpgid")(control)
 
 
 if __name__ == "__main__":

@@ -50,12 +50,10 @@ def job_control(mode):
     laz.check_equal(scenarios.forwards_job_control(INIT, mode), "all", "job control signals")
 
 
+@laz.case("control: the same test catches catatonit, which swallows TSTP")
 def job_control_control():
     swallowed = scenarios.forwards_job_control(adapters.control("catatonit"), "pid1")
     laz.check(swallowed != "all", "catatonit no longer swallows TSTP: the control shows nothing")
-
-
-laz.case("control: the same test catches catatonit, which swallows TSTP")(job_control_control)
 
 
 @both("a queued payload arrives with its code, its value and its user")
@@ -82,11 +80,9 @@ def queue_count(mode):
         laz.check_equal([x["value"] for x in run.seen("signal", sig=40)], list(range(count)), "values")
 
 
+@laz.case("control: the same test catches tini, which loses payloads")
 def queue_count_control():
     laz.check_equal(scenarios.keeps_payload(adapters.control("tini"), "pid1"), "lost", "tini and a payload")
-
-
-laz.case("control: the same test catches tini, which loses payloads")(queue_count_control)
 
 
 @both("when the workload's queue of pending signals is full, init goes on")
@@ -183,12 +179,10 @@ def grace(mode):
         laz.check(0.25 <= took < 2.0, f"a grace of 0.3 s took {took:.2f} s")
 
 
+@laz.case("control: under tini a deaf workload lives on")
 def grace_control():
     word = scenarios.deaf_workload(adapters.control("tini"), "pid1")
     laz.check_equal(word, "lives on", "tini with a deaf workload")
-
-
-laz.case("control: under tini a deaf workload lives on")(grace_control)
 
 
 @both("stop signals from inside are an event, not a stop, and are not forwarded")
@@ -251,15 +245,13 @@ def sent_child_signal(mode):
         laz.check_equal(str(run.wait(3)), "exit 7", "SIGCHLD by kill")
 
 
+@laz.case("a stop signal from the parent counts where init is not PID 1")
 def stop_from_parent():
     only_lazaret("tells senders apart")
     with INIT.start(["until=15", "exit=7"], "nested") as run:
         run.expect("listening")
         run.parent_kill(TERM)
         laz.check_equal(str(run.wait()), "exit 7", "TERM from the parent")
-
-
-laz.case("a stop signal from the parent counts where init is not PID 1")(stop_from_parent)
 
 
 @both("other signals from inside are forwarded")
@@ -332,12 +324,10 @@ def not_permitted(mode):
     laz.check_equal(scenarios.forward_not_permitted(INIT, mode), "survives", "EPERM")
 
 
+@laz.case("control: the same test catches tini, which ends on EPERM")
 def not_permitted_control():
     word = scenarios.forward_not_permitted(adapters.control("tini"), "pid1")
     laz.check(word.startswith("ends"), f"tini {word}: the control shows nothing")
-
-
-laz.case("control: the same test catches tini, which ends on EPERM")(not_permitted_control)
 
 
 @both("a signal that cannot be delivered after the grace is reported, and init leaves")

@@ -36,12 +36,10 @@ def polite(mode):
             laz.check(late < 0.5, f"{kind}: init lingered {late:.2f} s after the last stray")
 
 
+@laz.case("control: under tini a stray is killed at once")
 def polite_control():
     word = scenarios.strays_in_session(adapters.control("tini"), "pid1")
     laz.check_equal(word, "killed at once", "tini")
-
-
-laz.case("control: under tini a stray is killed at once")(polite_control)
 
 
 @both("a stopped stray is continued, so that it can leave")
@@ -158,12 +156,10 @@ def subreaper(mode):
     laz.check_equal(scenarios.orphans_when_not_first(INIT, mode), "adopted", "orphans")
 
 
+@laz.case("control: tini without -s adopts nobody when it is not PID 1")
 def subreaper_control():
     word = scenarios.orphans_when_not_first(adapters.control("tini"), "nested")
     laz.check(word.startswith("left"), f"tini without -s: {word}")
-
-
-laz.case("control: tini without -s adopts nobody when it is not PID 1")(subreaper_control)
 
 
 @both("a signal does not wait behind 5,000 zombies")
@@ -171,12 +167,10 @@ def overtaken(mode):
     laz.check_equal(scenarios.storm_overtaken(INIT, mode), "signal first", "order")
 
 
+@laz.case("control: under tini a signal waits until the last zombie is reaped")
 def overtaken_control():
     word = scenarios.storm_overtaken(adapters.control("tini"), "pid1")
     laz.check_equal(word, "zombies first", "tini")
-
-
-laz.case("control: under tini a signal waits until the last zombie is reaped")(overtaken_control)
 
 
 @both("20,000 orphans are reaped, and the end is not missed")

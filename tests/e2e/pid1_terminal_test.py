@@ -187,6 +187,7 @@ def shell_runs(init, mode):
             laz.check(complaint not in seen, f"bash says: {seen!r}")
 
 
+@laz.case("control: under catatonit ^Z does not stop a job")
 def shell_control():
     try:
         shell_runs(adapters.control("catatonit"), "pid1")
@@ -194,9 +195,6 @@ def shell_control():
         laz.check("Stopped" in str(failure), f"failed for another reason: {failure}")
     else:
         laz.check(False, "catatonit's shell has job control: the control shows nothing")
-
-
-laz.case("control: under catatonit ^Z does not stop a job")(shell_control)
 
 
 if __name__ == "__main__":

@@ -138,10 +138,7 @@ def openssl_cnf():
     def script(connection, _):
         with context.wrap_socket(connection, server_side=True) as secure:
             seen.append(secure.version())
-            session = RelpSession(secure)
-            session.open()
-            while True:
-                session.answer(session.frame()[0])
+            RelpSession(secure).take_all()
 
     context = peers.server_context()
     server = Scripted(script)

@@ -291,6 +291,12 @@ class RelpSession:
         laz.check(b"commands=syslog" in data.split(b"\n"), f"what is offered: {data!r}")
         self.answer(txnr, b"200 OK\n" + offers)
 
+    def take_all(self):
+        """Opens, and acknowledges whatever comes until the other end goes."""
+        self.open()
+        while True:
+            self.answer(self.frame()[0])
+
 
 class Drive:
     """One run of sink_drive, fed line by line. Keywords are its keys, with _ for -."""

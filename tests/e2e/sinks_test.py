@@ -265,10 +265,7 @@ def old_tls():
     def script(connection, _):
         with context.wrap_socket(connection, server_side=True) as secure:
             seen.append(secure.version())
-            session = RelpSession(secure)
-            session.open()
-            while True:
-                session.answer(session.frame()[0])
+            RelpSession(secure).take_all()
 
     for version, good in ((ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True),
                           (ssl.TLSVersion.TLSv1_3, True)):

@@ -254,6 +254,16 @@ void laz_report_warning(
     va_end(args);
 }
 
+void laz_report_warning_at(
+        struct laz_report *report_to, struct laz_pos pos, const char *format, ...)
+{
+    const struct subject subject = {.is_warning = true, .pos = pos};
+    va_list args;
+    va_start(args, format);
+    compose(report_to, &subject, format, args);
+    va_end(args);
+}
+
 /* ---- Rendering ---- */
 
 void laz_diagnostic_format(const struct laz_diagnostic *diagnostic, struct laz_buf *ret)

@@ -158,7 +158,6 @@ struct laz_sense {
 uint64_t laz_sense_now_ns(void);  /* CLOCK_BOOTTIME */
 uint64_t laz_sense_used_ns(void); /* of the processor, so far */
 bool laz_sense_is_on(const struct laz_sense *sense, enum laz_detector detector);
-_Noreturn void laz_sense_fail(const struct laz_sense *sense, const struct laz_err *err);
 
 /* ---- tell.c: what is found, into the pipe ---- */
 
@@ -221,7 +220,6 @@ LAZ_MUST_CHECK int laz_sense_files_begin(struct laz_sense *sense, struct laz_err
 void laz_sense_look_at_files(struct laz_sense *sense, uint64_t now_ns);
 /* At the end: the sweep, if it is a short one. */
 void laz_sense_sweep_at_last(struct laz_sense *sense);
-bool laz_sense_is_excepted(const struct laz_sense *sense, const char *path);
 
 /* What there is by that name; is_there 0: nothing. The content is LAZ_CONTENT_NONE so far. False
  * if we may not know. */

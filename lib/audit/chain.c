@@ -30,11 +30,6 @@ void laz_chain_place(const struct laz_chain *chain, struct laz_place *ret)
     *ret = chain->last;
 }
 
-void laz_chain_id(const struct laz_chain *chain, uint8_t ret[LAZ_CHAIN_ID_SIZE])
-{
-    (void)memcpy(ret, chain->id, LAZ_CHAIN_ID_SIZE);
-}
-
 uint64_t laz_chain_next(const struct laz_chain *chain)
 {
     return chain->seq;

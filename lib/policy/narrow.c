@@ -300,21 +300,3 @@ bool laz_policy_find_widening(
             find_in_network(&comparison) || find_in_calls(&comparison) ||
             laz_shipping_find_widening(&comparison) || laz_sense_find_widening(&comparison);
 }
-
-bool laz_policy_is_narrower(const struct laz_policy *child, const struct laz_policy *parent,
-        char *ret_what, size_t size)
-{
-    struct laz_widening widening = {0};
-    if (!laz_policy_find_widening(child, parent, &widening)) {
-        return true;
-    }
-    char child_pos[LAZ_DIAGNOSTIC_FILE_MAX];
-    char parent_pos[LAZ_DIAGNOSTIC_FILE_MAX];
-    laz_policy_pos_format(child, widening.child_pos, child_pos, sizeof(child_pos));
-    laz_policy_pos_format(parent, widening.parent_pos, parent_pos, sizeof(parent_pos));
-    struct laz_buf buf;
-    laz_buf_init_fixed(&buf, ret_what, size);
-    laz_buf_printf(&buf, "%s: %s (%s; the other: %s)", widening.key, widening.value, child_pos,
-            parent_pos);
-    return false;
-}

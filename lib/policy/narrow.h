@@ -35,6 +35,10 @@ const char *laz_decision_find_widening(const struct laz_decision *child,
 bool laz_shipping_find_widening(const struct laz_comparison *comparison);
 /* narrow_sense.c: what the child would no longer see. */
 bool laz_sense_find_widening(const struct laz_comparison *comparison);
+/* Does the child allow what the parent refuses? If so, the first of it. Environment, cwd, name,
+ * signals, exit map, shutdown and tests are no permissions and are not compared. Clauses are
+ * compared by form: a widening may be found in two policies that are equal for a reason that only
+ * arithmetic shows, never the reverse. */
 bool laz_policy_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
 

@@ -109,11 +109,11 @@ static int parse_named(const struct laz_scalar *scalar, int number, const char *
 
 static int parse_family(const struct laz_scalar *scalar, uint64_t *ret, struct laz_err *err)
 {
-    for (size_t i = 0; i < laz_socket_family_count(); i++) {
-        if (strcmp(laz_socket_family_at(i)->name, scalar->text) == 0) {
-            *ret = i;
-            return 0;
-        }
+    const struct laz_socket_family *family =
+            laz_socket_family_by_name(scalar->text, scalar->length);
+    if (family != NULL) {
+        *ret = (uint64_t)(family - laz_socket_family_at(0));
+        return 0;
     }
     return refuse_unknown(err, scalar, "socket family",
             laz_suggest_name(LAZ_NAMES_SOCKET_FAMILY, scalar->text, scalar->length));

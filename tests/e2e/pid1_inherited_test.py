@@ -85,7 +85,7 @@ def children(mode):
 def closed_descriptors(mode):
     for closed in range(8):
         with INIT.start(["until=15", "exit=7"], mode, conditions=[f"closed={closed}"]) as run:
-            run.expect("listening", timeout=3)
+            run.expect("listening")
             run.kill(TERM)
             laz.check_equal(str(run.wait()), "exit 7", f"closed descriptors {closed:03b}")
 
@@ -131,7 +131,7 @@ def own_descriptors(mode):
             wanted += ["anon_inode:seccomp notify"] if level == "preferred" else []
             wanted += [f"/proc/{inner}/task/{inner}/children" for inner in run.status()["NSpid"].split()[-1:]
                        if mode != "pid1"]
-            held, end = [], time.monotonic() + 1  # it closes the gate after the workload has gone through
+            held, end = [], time.monotonic() + fence.PATIENCE  # it closes the gate after the workload has gone through
             while sorted(held) != sorted(wanted) and time.monotonic() < end:
                 held = descriptors(run.pid)
             laz.check_equal(sorted(held), sorted(wanted), f"descriptors, events {level}, from YAML {source}")

@@ -8,6 +8,7 @@ import pathlib
 import signal
 import time
 
+import adapters
 import fence
 import laz
 from laz import case, check, check_equal
@@ -55,7 +56,7 @@ def origins():
 @case("where init is not root, sense is the workload's own user: it sees programs and who listens, and who hides")
 def same_user():
     world = World(changes={"syscalls": {"allow": ["memfd_create", "execveat"]}})
-    with world.watch(conditions=("uid=10001",)) as run:
+    with world.watch(conditions=(f"uid={adapters.WORKLOAD_UID}",)) as run:
         (start,) = world.records("sense.start")
         check("executables" in start["d"]["watching"], f"{start}")
         os.kill(world.ship(), signal.SIGKILL)  # its successor is nobody's secret, and hides from its user
@@ -74,7 +75,7 @@ def same_user():
 @case("whoever hides and is somebody else every moment is found: there is no patience that a child would have anew")
 def hidden():
     world = World()
-    with world.watch(conditions=("uid=10001",)):
+    with world.watch(conditions=(f"uid={adapters.WORKLOAD_UID}",)):
         world.tell(*["sleep"] * 60)
         world.settle()
         check_equal(world.finds("exec.drift"), [], "who hides")
@@ -105,11 +106,11 @@ def drift():
     with world.watch():
         process = world.exec_foreign("sh", "-c", "setsid sleep 63 & exit 0")
         process.wait()
-        records = until(lambda: world.finds("cred.change") + world.finds("exec.foreign"), "any find", 15)
+        records = until(lambda: world.finds("cred.change") + world.finds("exec.foreign"), "any find")
         if records[0]["ev"] == "cred.change":
             check("uid" in records[0]["obj"] and "seccomp" in records[0]["obj"], f"{records}")
             check_equal(records[0]["d"]["is"]["uid"], [0, 0, 0, 0], "what it is")
-            check_equal(records[0]["d"]["expected"]["uid"], 10001, "what it should be")
+            check_equal(records[0]["d"]["expected"]["uid"], adapters.WORKLOAD_UID, "what it should be")
 
 
 @case("whoever leaves its parent again and again is found: the patience with new children is for those that init starts")
@@ -120,7 +121,7 @@ def reforks():
         world.tell("sleep")
         world.settle(5)
         world.exec_foreign("python3", "-c", script).wait()
-        record = until(lambda: world.finds("cred.change"), "a find", 15)[0]
+        record = until(lambda: world.finds("cred.change"), "a find")[0]
         check("uid" in record["obj"] and "seccomp" in record["obj"], f"{record}")
         os.kill(world.ship(), signal.SIGKILL)
         until(lambda: world.records("helper.exit"), "the end of ship")
@@ -157,12 +158,12 @@ def threads():
     with world.watch():
         for count in range(1, 4):  # one that is seen before it has two faces is found as what it was
             world.exec_foreign(act(), "split").wait()
-            records = until(lambda count=count: len(found := world.finds("cred.change")) >= count and found, "a find", 15)
+            records = until(lambda count=count: len(found := world.finds("cred.change")) >= count and found, "a find")
             if "thread" in records[-1]["d"]:
                 break
         record = records[-1]
         check(record["d"].get("thread", 0) > record["pid"], f"{record}")
-        check_equal((record["d"]["is"]["uid"], record["d"]["expected"]["uid"]), ([0, 0, 0, 0], 10001), "what it is")
+        check_equal((record["d"]["is"]["uid"], record["d"]["expected"]["uid"]), ([0, 0, 0, 0], adapters.WORKLOAD_UID), "what it is")
         check("seccomp" not in record["obj"] and "cap_eff" in record["obj"], f"{record}")
 
 

@@ -4,6 +4,7 @@
 Every find must be in the trail, counted exactly: the sums of the records' counts are what was done.
 """
 import contextlib
+import datetime
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import adapters
 import fence
 import laz
 import readme
@@ -111,14 +113,15 @@ def in_time():
             name = world.folder / f"p{i}"
             os.symlink("/bin/sleep", name)
             on_the_way = len(world.finds("exec.foreign", exe="nsenter"))  # seen before it was what it is
-            began = time.monotonic()
-            process = world.exec_foreign(str(name), "2")
-            until(lambda: world.finds("exec.foreign", obj=str(name)) or
-                  len(world.finds("exec.foreign", exe="nsenter")) > on_the_way, f"find {i}", 5, 0.02)
-            late += [time.monotonic() - began] if time.monotonic() - began > 1 else []
+            began = time.time()
+            process = world.exec_foreign(str(name), "20")
+            record = until(lambda: world.finds("exec.foreign", obj=str(name)) or
+                           world.finds("exec.foreign", exe="nsenter")[on_the_way:], f"find {i}", pause=0.02)[0]
+            took = datetime.datetime.fromisoformat(record["ts"].replace("Z", "+00:00")).timestamp() - began
+            late += [took] if took > 1 else []
             process.kill()
             process.wait()
-    check(len(late) <= n // 100, f"{len(late)} of {n} were found late: {late}")  # the machine may stand still
+    check(len(late) <= max(1, n // 100), f"{len(late)} of {n} were found late: {late}")  # the machine may stand still
 
 
 @case("ports: TCP, IPv6 and UDP that nobody named are records; those of the policy are not; the same port twice folds")
@@ -128,7 +131,7 @@ def ports():
         world.tell("tcp 4440", "tcp 4441", "tcp 4444", "tcp6 4445", "udp 4446", "udp 4441")
         for obj in ("0.0.0.0:4444/tcp", "[::]:4445/tcp", "0.0.0.0:4446/udp", "0.0.0.0:4441/udp"):
             (record,) = world.await_find("net.listen", 1, obj=obj)
-            check_equal((record["act"], record["d"]["uid"]), ("listening", 10001), obj)
+            check_equal((record["act"], record["d"]["uid"]), ("listening", adapters.WORKLOAD_UID), obj)
         for _ in range(3):
             world.tell("tcp 4444")
         records = world.await_find("net.listen", 4, obj="0.0.0.0:4444/tcp")
@@ -398,8 +401,8 @@ def killed():
             os.kill(pid, signal.SIGKILL)
             put(world.watched / f"f{i}", "changed\n")
             world.tell(f"tcp {5000 + i}")
-            world.await_find("fim.change", 1, obj=str(world.watched / f"f{i}"), timeout=20)
-            world.await_find("net.listen", 1, obj=f"0.0.0.0:{5000 + i}/tcp", timeout=20)
+            world.await_find("fim.change", 1, obj=str(world.watched / f"f{i}"), timeout=60)
+            world.await_find("net.listen", 1, obj=f"0.0.0.0:{5000 + i}/tcp", timeout=60)
         world.settle(10)
         starts = world.records("sense.start")
         check_equal(sum(r["d"]["count"] for r in starts), starts[-1]["d"]["starts"], "starts, and those that are counted")
@@ -427,7 +430,7 @@ def late():
             check_equal(world.records("sense.start"), [], "sense, which does not start yet")
             world.tell("tcp 4443", "sleep")
             how.write_text("real\n")
-            until(lambda: world.records("sense.start"), "sense.start", 30)
+            until(lambda: world.records("sense.start"), "sense.start", 60)
             (start,) = world.records("sense.start")
             check_equal((start["act"], start["d"].get("late")), ("degraded", True), "the record")
             world.tell("tcp 4444")
@@ -444,12 +447,12 @@ def last_words():
     with world.watch() as run:
         world.tell("tcp 4444")
         world.await_find("net.listen", 1)
-        world.tell("tcp 4444", "tcp 4444", "tcp 4444")
-        time.sleep(3 * INTERVAL)
-        check_equal(len(world.finds()), 1, "records before the end")
+        world.tell("tcp 4444", "tcp 4444", "tcp 4444", "tcp 5555")
+        world.await_find("net.listen", 1, obj="0.0.0.0:5555/tcp")  # of the same look, or a later one
+        check_equal(len(world.finds(obj="0.0.0.0:4444/tcp")), 1, "records before the end")
         run.kill(fence.TERM)
         run.wait()
-    check_equal(sum(r["d"]["count"] for r in world.finds("net.listen")), 4, "counted")
+    check_equal(sum(r["d"]["count"] for r in world.finds("net.listen", obj="0.0.0.0:4444/tcp")), 4, "counted")
     check_equal(world.records()[-1]["ev"], "chain.final", "the last record")
     world.judge("ok closed single")
 
@@ -488,7 +491,7 @@ def real_records():
         world.exec_foreign("sleep", "30")
         world.tell("tcp 4444")
         put(world.watched / "file", "changed\n")
-        until(lambda: world.finds("cred.change") and world.finds("fim.change"), "finds", 15)
+        until(lambda: world.finds("cred.change") and world.finds("fim.change"), "finds")
         for record in world.records():
             found.setdefault((record["ev"], record["act"]), record)
     world = World(changes={"syscalls": {"allow": ["memfd_create", "execveat"]}})

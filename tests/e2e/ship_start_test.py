@@ -39,7 +39,7 @@ def traced(world, code):
     """The calls of ship in a run that ends by itself."""
     with world.start("say=up", "exit=0", conditions=["hold"], ready=False) as run:
         run.trace("-y", "-e", "trace=openat,open,read,pread64,setresuid,seccomp,sendmsg,prctl")
-        check_equal(str(run.wait(25)), f"exit {code}", f"the end: {run.stderr()}")
+        check_equal(str(run.wait(60)), f"exit {code}", f"the end: {run.stderr()}")
         return own_calls(run), run.stderr()
 
 

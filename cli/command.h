@@ -30,6 +30,7 @@ enum laz_cli_exit {
     X(KEY, "key", 0, "FILE", "the private key, PEM, that opens the spool, or signs the digest")    \
     X(DIGEST_KEY, "digest-key", 0, "FILE", "the public key, PEM, by which digests are signed")     \
     X(LIST, "list", 0, NULL, "one line for each segment, and no records")                          \
+    X(CONNECT, "connect", 0, NULL, "try whether the policy's sinks can be reached")                \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -53,6 +54,7 @@ struct laz_cli_arguments {
     bool running;
     bool no_logs;
     bool list;
+    bool connect;
     const char *key;        /* NULL: not given */
     const char *digest_key; /* likewise */
     size_t n_anchors;

@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/key_file.h"
 #include "core/fd.h"
 #include "core/num.h"
 
-#define FINDINGS_MAX  (1U << 20)
-#define KEY_FILE_SIZE 4096
-#define DIGITS        8
+#define FINDINGS_MAX (1U << 20)
+#define DIGITS       8
 
 void laz_digests_init(struct laz_digests *digests, const struct laz_digest_key *key)
 {
@@ -107,20 +107,12 @@ int laz_digest_read_file(
 int laz_digest_read_key(
         const char *path, bool is_private, struct laz_digest_key **ret, struct laz_err *err)
 {
-    char pem[KEY_FILE_SIZE + 1];
-    size_t length = 0;
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%.256s: %s", path, strerror(errno));
+    laz_cleanup_key_file struct laz_key_file file;
+    if (laz_key_file_read(path, &file, err) < 0) {
+        return -1;
     }
-    int result = laz_fd_read_all(fd, pem, KEY_FILE_SIZE, &length, err);
-    if (result == 0) {
-        pem[length] = '\0';
-        *ret = laz_digest_key_new(pem, is_private, err);
-        result = *ret == NULL ? -1 : 0;
-    }
-    explicit_bzero(pem, sizeof(pem));
-    return result < 0 ? laz_err_context(err, "%.256s", path) : 0;
+    *ret = laz_digest_key_new(file.pem, is_private, err);
+    return *ret == NULL ? laz_err_context(err, "%.256s", path) : 0;
 }
 
 static struct laz_digested *find(const struct laz_digests *digests, const char *name)

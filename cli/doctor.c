@@ -18,9 +18,7 @@
 #include "filter/filter.h"
 
 #define NAME_WIDTH 27 /* columns of "unknown " and the name */
-#define NOT_LOOKED_AT                                                                              \
-    "Not looked at: lazaret-helper, keys and certificates, the spool's and the sinks' folders, "   \
-    "whether sinks can be reached"
+#define BESIDES    "Helper, keys, spool and sinks have lines of their own"
 
 struct degradation {
     const char *name;
@@ -105,6 +103,7 @@ static void put_degradations(laz_degraded degraded, bool has_sinks, struct laz_d
     struct laz_buf text;
     laz_buf_init_fixed(&text, line->seen, sizeof(line->seen));
     laz_buf_str(&text, "would start here");
+    laz_buf_str(&text, has_sinks ? ", unless a line below says otherwise" : "");
     for (int i = 0; i < LAZ_DEGRADATION_COUNT; i++) {
         if ((degraded >> i & 1) != 0) {
             laz_buf_printf(&text, "%s %s", strchr(line->seen, ':') == NULL ? "; degraded:" : ",",
@@ -112,9 +111,8 @@ static void put_degradations(laz_degraded degraded, bool has_sinks, struct laz_d
         }
     }
     if (has_sinks) {
-        line->means = degraded == 0
-                ? "everything that it asks of the kernel is enforced. " NOT_LOOKED_AT
-                : "init.start names the same degradations. " NOT_LOOKED_AT;
+        line->means = degraded == 0 ? "everything that it asks of the kernel is enforced. " BESIDES
+                                    : "init.start names the same degradations. " BESIDES;
         return;
     }
     line->means = degraded == 0 ? "everything that it asks for is enforced"
@@ -197,6 +195,9 @@ static void put_json(struct laz_buf *buf, const struct laz_doctor *doctor, bool 
         const struct laz_doctor_line *line = &doctor->lines[i];
         laz_json_object(&json, NULL);
         laz_json_string(&json, "name", line->name);
+        if (line->sink != NULL) {
+            laz_json_string(&json, "sink", line->sink);
+        }
         laz_json_string(&json, "state", state_name(line->state));
         laz_json_bool(&json, "vital", line->is_vital);
         laz_json_string(&json, "seen", line->seen);
@@ -262,9 +263,13 @@ static int examine(struct laz_doctor *doctor, const struct laz_cli_arguments *ar
     }
     probe(doctor);
     laz_doctor_look(doctor);
+    laz_doctor_look_around(doctor, arguments->root);
     laz_doctor_try(doctor);
     if (loaded.policy != NULL) {
         ask_policy(doctor, loaded.policy);
+    }
+    if (loaded.policy != NULL && loaded.policy->shipping.config.n_sinks > 0) {
+        laz_doctor_look_at_shipping(doctor, loaded.policy, arguments->connect);
     }
     return print(doctor, arguments->json);
 }

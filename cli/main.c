@@ -78,8 +78,10 @@ static const struct laz_cli_command commands[] = {
         {"doctor", "[FILE]", "say what this host or container offers",
                 "Tries, in child processes, what lazaret-init needs and what it prefers. With a "
                 "policy, also\n"
-                "whether it would start here, and which of its wishes would be degraded.\n",
-                JSON | ROOT | HELP, 0, 1, laz_cli_doctor},
+                "whether it would start here, which of its wishes would be degraded, and whether "
+                "its helper,\n"
+                "keys, spool and sinks are as they should be. Sends nothing to anybody.\n",
+                JSON | ROOT | HELP | LAZ_OPTION_BIT(CONNECT), 0, 1, laz_cli_doctor},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

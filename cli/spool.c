@@ -11,11 +11,11 @@
 #include "audit/packed.h"
 #include "audit/spool_segment.h"
 #include "cli/command.h"
+#include "cli/key_file.h"
 #include "cli/output.h"
 #include "core/fd.h"
 #include "core/num.h"
 
-#define KEY_FILE_SIZE 12288 /* bytes: RSA of 8192 bits in PEM has 6500 */
 #define FLUSH_SIZE    1048576
 #define LINE_MAX_SIZE 4096 /* a line about a segment, with eight recovery keys */
 
@@ -291,20 +291,12 @@ static int read_all(struct reading *reading, struct laz_err *err)
 
 static int take_opener(struct reading *reading, const char *path, struct laz_err *err)
 {
-    char pem[KEY_FILE_SIZE + 1];
-    size_t length = 0;
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%.256s: %s", path, strerror(errno));
+    laz_cleanup_key_file struct laz_key_file file;
+    if (laz_key_file_read(path, &file, err) < 0) {
+        return -1;
     }
-    int result = laz_fd_read_all(fd, pem, KEY_FILE_SIZE, &length, err);
-    if (result == 0) {
-        pem[length] = '\0';
-        reading->opener = laz_spool_opener_new(pem, err);
-        result = reading->opener == NULL ? -1 : 0;
-    }
-    explicit_bzero(pem, sizeof(pem));
-    return result < 0 ? laz_err_context(err, "%.256s", path) : 0;
+    reading->opener = laz_spool_opener_new(file.pem, err);
+    return reading->opener == NULL ? laz_err_context(err, "%.256s", path) : 0;
 }
 
 static int run(

@@ -41,6 +41,8 @@ strace strace
 gdb gdb
 runc runc
 docker.io dockerd
+conmon conmon
+s6 s6-log
 busybox-static -
 tini tini
 dumb-init dumb-init

@@ -26,6 +26,9 @@
 #define SAID_MAX       1536    /* a message, its name and its remedy */
 #define SIGNAL_POLL_MS 20      /* where signalfd is missing */
 #define GATE_POLL_NS   1000000 /* after the first millisecond */
+/* With a deadline: a call that was frozen with its control group goes on with what was left of its
+ * time then, and not of the deadline's. */
+#define FROZEN_POLL_NS 250000000
 
 /* With the exit code, where it is this error's. */
 static void say(int fd, const struct laz_err *err, int code)
@@ -359,6 +362,9 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
 {
     uint64_t due_ns = 0;
     sooner(&due_ns, pid1->state.deadline_ns);
+    if (pid1->state.deadline_ns != 0) {
+        sooner(&due_ns, now_ns + FROZEN_POLL_NS);
+    }
     sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
     sooner(&due_ns, laz_helpers_due_ns(&pid1->helpers));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {

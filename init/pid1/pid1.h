@@ -79,8 +79,6 @@ bool laz_pid1_reap(struct laz_pid1 *pid1, uint64_t now_ns);
 void laz_pid1_reap_main(struct laz_pid1 *pid1); /* once */
 /* Remember how often the cgroup has run out of memory so far. */
 void laz_pid1_note_oom_kills(struct laz_pid1 *pid1);
-/* The oom_kill counter of a cgroup's memory.events; 0 if there is none. */
-int64_t laz_pid1_oom_kills(const char *text);
 uint64_t laz_pid1_now_ns(void); /* CLOCK_BOOTTIME */
 
 /* start.c: from the policy to the open gate. */

@@ -110,6 +110,24 @@ void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number)
     }
 }
 
+/* The counter of a cgroup's memory.events; 0 if there is none. */
+static int64_t parse_oom_kills(const char *text)
+{
+    static const char key[] = "oom_kill ";
+    for (const char *at = text; at != NULL && *at != '\0';) {
+        if (strncmp(at, key, sizeof(key) - 1) == 0) {
+            const char *digits = at + sizeof(key) - 1;
+            uint64_t value = 0;
+            return laz_parse_u64(digits, strspn(digits, "0123456789"), INT64_MAX, &value)
+                    ? (int64_t)value
+                    : 0;
+        }
+        at = strchr(at, '\n');
+        at = at == NULL ? NULL : at + 1;
+    }
+    return 0;
+}
+
 /* -1: not known. */
 static int64_t read_oom_kills(const struct laz_pid1 *pid1)
 {
@@ -119,7 +137,7 @@ static int64_t read_oom_kills(const struct laz_pid1 *pid1)
         return -1;
     }
     text[n] = '\0';
-    return laz_pid1_oom_kills(text);
+    return parse_oom_kills(text);
 }
 
 void laz_pid1_note_oom_kills(struct laz_pid1 *pid1)
@@ -147,23 +165,6 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1)
     note.oom_kills = known ? oom_kills - pid1->oom_kills_before : -1;
     laz_trail_exit(&pid1->trail, &note);
     pid1->totals.reaped++;
-}
-
-int64_t laz_pid1_oom_kills(const char *text)
-{
-    static const char key[] = "oom_kill ";
-    for (const char *at = text; at != NULL && *at != '\0';) {
-        if (strncmp(at, key, sizeof(key) - 1) == 0) {
-            const char *digits = at + sizeof(key) - 1;
-            uint64_t value = 0;
-            return laz_parse_u64(digits, strspn(digits, "0123456789"), INT64_MAX, &value)
-                    ? (int64_t)value
-                    : 0;
-        }
-        at = strchr(at, '\n');
-        at = at == NULL ? NULL : at + 1;
-    }
-    return 0;
 }
 
 /* The workload has ended, or, before its exec, the child that was to become it. */

@@ -179,7 +179,7 @@ static void look_at(struct laz_sense *sense, const char *path, bool read_anyway)
     }
 }
 
-bool laz_sense_is_excepted(const struct laz_sense *sense, const char *path)
+static bool is_excepted(const struct laz_sense *sense, const char *path)
 {
     for (uint32_t i = 0; i < sense->config.n_except; i++) {
         size_t length = strlen(sense->config.except[i]);
@@ -274,7 +274,7 @@ static void enter(struct laz_sense *sense, struct walk *walk)
 static void visit(struct laz_sense *sense, struct walk *walk)
 {
     struct laz_file_facts now;
-    if (laz_sense_is_excepted(sense, walk->path)) {
+    if (is_excepted(sense, walk->path)) {
         return;
     }
     look_at(sense, walk->path, false);
@@ -351,7 +351,7 @@ static bool is_watched(const struct laz_sense *sense, const char *path)
         size_t length = strlen(sense->config.watch[i]);
         if (strncmp(path, sense->config.watch[i], length) == 0 &&
                 (path[length] == '/' || path[length] == '\0')) {
-            return !laz_sense_is_excepted(sense, path);
+            return !is_excepted(sense, path);
         }
     }
     return false;

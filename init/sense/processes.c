@@ -17,7 +17,7 @@
 #include "init/sense/sense.h"
 #include "sense/credentials.h"
 
-#define TEXT_MAX 2048 /* bytes of a stat, and of a piece of a status */
+#define STAT_BYTES 2048
 /* A child of init's that is on its way to what it will be: root at first, and not confined. */
 #define PATIENCE_NS UINT64_C(5000000000)
 /* Users that are init's helpers' and, by the policy, never the workload's. */
@@ -34,59 +34,17 @@ struct look {
     struct laz_sense_processes *after;
     uint64_t now_ns;
     pid_t parents[LAZ_SENSE_PROCESSES_MAX];     /* of after->items */
-    uint32_t drifts[LAZ_SENSE_PROCESSES_MAX];   /* likewise */
+    uint32_t drifts[LAZ_SENSE_PROCESSES_MAX];   /* likewise, of all threads */
     uint32_t helper[LAZ_SENSE_PROCESSES_MAX];   /* which of init's it seems to be; 0: none */
     bool is_illegible[LAZ_SENSE_PROCESSES_MAX]; /* it is there, and nobody knows what it is */
 };
 
-/* ---- Reading ---- */
-
-static size_t read_text(int proc, pid_t pid, const char *file, char *memory, size_t size)
-{
-    char path[48];
-    (void)snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
-    laz_cleanup_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-    size_t length = 0;
-    ssize_t n = fd < 0 ? 0 : 1;
-    while (n > 0 && length < size) {
-        n = read(fd, memory + length, size - length);
-        length += n > 0 ? (size_t)n : 0;
-    }
-    return n < 0 ? 0 : length;
-}
-
-enum status {
-    STATUS_NONE, /* it is gone, or will be when its parent looks */
-    STATUS_READ,
-    STATUS_ILLEGIBLE,
-};
-
-static enum status read_status(int proc, pid_t pid, struct laz_process_status *ret)
-{
-    char path[48];
-    char piece[TEXT_MAX];
-    struct laz_status_text text;
-    (void)snprintf(path, sizeof(path), "%d/status", (int)pid);
-    laz_cleanup_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : 1;
-    text.length = text.line = 0;
-    while (n > 0) {
-        n = read(fd, piece, sizeof(piece));
-        laz_status_add(&text, piece, n > 0 ? (size_t)n : 0);
-    }
-    if (n < 0 && (errno == ENOENT || errno == ESRCH)) {
-        return STATUS_NONE;
-    }
-    if (n < 0 || !laz_status_parse(text.bytes, text.length, ret) || ret->pid != pid) {
-        return STATUS_ILLEGIBLE;
-    }
-    return ret->is_zombie ? STATUS_NONE : STATUS_READ;
-}
-
 static bool read_start(int proc, pid_t pid, uint64_t *ret)
 {
-    char text[TEXT_MAX];
-    size_t length = read_text(proc, pid, "stat", text, sizeof(text));
+    char path[48];
+    char text[STAT_BYTES];
+    (void)snprintf(path, sizeof(path), "%d/stat", (int)pid);
+    size_t length = laz_sense_read_text(proc, path, text, sizeof(text));
     return laz_stat_parse_start(text, length, ret);
 }
 
@@ -134,10 +92,11 @@ static bool is_inits_own(const struct laz_sense *sense, const struct laz_process
 }
 
 /* /proc lists by ascending numbers, so the list is in order. */
-static void add(struct look *look, const struct laz_process_status *status, uint64_t start,
+static void add(struct look *look, const struct laz_sense_process *process, uint64_t start,
         bool is_illegible)
 {
     struct laz_sense_processes *after = look->after;
+    const struct laz_process_status *status = &process->status;
     if (after->n == LAZ_SENSE_PROCESSES_MAX ||
             (after->n > 0 && after->items[after->n - 1].pid >= status->pid)) {
         laz_sense_tell_limit(
@@ -154,9 +113,10 @@ static void add(struct look *look, const struct laz_process_status *status, uint
     }
     look->parents[after->n] = status->parent;
     look->is_illegible[after->n] = is_illegible;
-    look->drifts[after->n] =
-            is_illegible ? 0 : laz_credentials_compare(status, &look->sense->config);
+    look->drifts[after->n] = process->drifts;
     look->helper[after->n] = helper_of(look->sense, status);
+    item->flags &= ~(uint32_t)LAZ_SENSE_HEADLESS;
+    item->flags |= process->is_headless ? LAZ_SENSE_HEADLESS : 0U;
     if (look->sense->is_first && is_inits_own(look->sense, status)) {
         item->flags |= LAZ_SENSE_OURS;
     }
@@ -179,13 +139,14 @@ static void read_all(struct look *look)
                 !read_start(sense->proc, (pid_t)number, &start)) {
             continue;
         }
-        struct laz_process_status status;
-        enum status how = read_status(sense->proc, (pid_t)number, &status);
-        if (how == STATUS_ILLEGIBLE) {
-            status = (struct laz_process_status){.pid = (pid_t)number, .parent = NO_PARENT};
+        struct laz_sense_process process;
+        enum laz_sense_status how = laz_sense_read_process(sense, (pid_t)number, 0, &process);
+        if (how == LAZ_SENSE_STATUS_ILLEGIBLE) {
+            process = (struct laz_sense_process){
+                    .status = {.pid = (pid_t)number, .parent = NO_PARENT}};
         }
-        if (how != STATUS_NONE) {
-            add(look, &status, start, how == STATUS_ILLEGIBLE);
+        if (how != LAZ_SENSE_STATUS_NONE) {
+            add(look, &process, start, how == LAZ_SENSE_STATUS_ILLEGIBLE);
         }
     }
     (void)closedir(folder);
@@ -246,23 +207,31 @@ static bool is_expected_name(const struct laz_sense_config *config, const char *
 }
 
 /* The first word of its command line, and no more: arguments may be secrets. */
-static void read_command(int proc, pid_t pid, char *ret, size_t size)
+static void read_command(
+        const struct laz_sense *sense, const struct laz_sense_known *known, char *ret, size_t size)
 {
-    size_t length = read_text(proc, pid, "cmdline", ret, size - 1);
+    char path[LAZ_SENSE_PROC_PATH];
+    laz_sense_path(sense, known, "cmdline", path, sizeof(path));
+    size_t length = laz_sense_read_text(sense->proc, path, ret, size - 1);
     ret[length] = '\0';
     size_t word = strlen(ret);
     (void)memset(ret + word, 0, size - word);
 }
 
-static void tell_foreign(struct look *look, const struct laz_process_status *status)
+static void tell_foreign(struct look *look, const struct laz_sense_known *known,
+        const struct laz_process_status *status)
 {
     struct laz_find find;
     struct laz_json json;
     struct laz_buf detail;
+    char command[LAZ_SENSE_PATH_MAX];
     laz_sense_find(&find, LAZ_SENSE_EVENT_EXEC_FOREIGN, &json, &detail);
     find.pid = status->pid;
     (void)snprintf(find.exe, sizeof(find.exe), "%s", status->name);
-    read_command(look->sense->proc, status->pid, find.obj, sizeof(find.obj));
+    read_command(look->sense, known, command, sizeof(command));
+    if (!laz_find_name(&find, command)) {
+        laz_json_bool(&json, "cut", true);
+    }
     (void)snprintf(find.act, sizeof(find.act), "injected");
     laz_json_bool(&json, "exe_untrusted", true);
     laz_json_u64(&json, "uid", status->uid[1]);
@@ -284,27 +253,28 @@ static bool is_stage(const struct laz_process_status *status)
 
 static void judge_foreign(struct look *look, struct laz_sense_known *known)
 {
-    struct laz_process_status status;
+    struct laz_sense_process process;
     known->flags |= LAZ_SENSE_FOREIGN;
     if (look->sense->is_first) {
         known->flags |= LAZ_SENSE_TOLD; /* there before us: not put in while we watch */
     }
     if ((known->flags & LAZ_SENSE_TOLD) != 0 ||
             !laz_sense_is_on(look->sense, LAZ_DETECTOR_FOREIGN) ||
-            read_status(look->sense->proc, known->pid, &status) != STATUS_READ) {
+            laz_sense_read_process(look->sense, known->pid, 0, &process) != LAZ_SENSE_STATUS_READ) {
         return;
     }
-    if (is_stage(&status) && known->first_ns == look->now_ns) {
+    if (is_stage(&process.status) && known->first_ns == look->now_ns) {
         return;
     }
     known->flags |= LAZ_SENSE_TOLD;
-    if (!is_expected_name(&look->sense->config, status.name)) {
-        tell_foreign(look, &status);
+    if (!is_expected_name(&look->sense->config, process.status.name)) {
+        tell_foreign(look, known, &process.status);
     }
 }
 
-static void tell_drift(struct look *look, const struct laz_process_status *status, uint32_t drifts)
+static void tell_drift(struct look *look, const struct laz_sense_process *process, uint32_t drifts)
 {
+    const struct laz_process_status *status = &process->status;
     struct laz_find find;
     struct laz_json json;
     struct laz_buf detail;
@@ -317,6 +287,9 @@ static void tell_drift(struct look *look, const struct laz_process_status *statu
     (void)snprintf(find.act, sizeof(find.act), "drifted");
     laz_json_bool(&json, "exe_untrusted", true);
     laz_json_i64(&json, "parent", status->parent);
+    if (process->thread != status->pid) {
+        laz_json_i64(&json, "thread", process->thread);
+    }
     laz_credentials_put(drifts, status, &look->sense->config, &json);
     laz_sense_tell(look->sense, &find, &detail);
 }
@@ -373,19 +346,40 @@ static void note_main(struct look *look, size_t i)
 
 static void judge_credentials(struct look *look, struct laz_sense_known *known, size_t i)
 {
-    struct laz_process_status status;
+    struct laz_sense_process process;
     uint32_t drifts = look->drifts[i];
     known->flags |= drifts == 0 ? LAZ_SENSE_GOOD : 0U;
     known->drifts &= drifts; /* what has gone and comes again is said again */
     if (drifts == known->drifts || !laz_sense_is_on(look->sense, LAZ_DETECTOR_CREDENTIALS) ||
             may_become_good(look, known, look->parents[i]) ||
-            read_status(look->sense->proc, known->pid, &status) != STATUS_READ) {
+            laz_sense_read_process(look->sense, known->pid, known->drifts, &process) !=
+                    LAZ_SENSE_STATUS_READ) {
         return;
     }
-    drifts = laz_credentials_compare(&status, &look->sense->config);
-    if (drifts != 0) {
-        tell_drift(look, &status, drifts);
-        known->drifts = drifts;
+    drifts = laz_credentials_compare(&process.status, &look->sense->config);
+    if ((drifts & ~known->drifts) != 0) { /* of another thread, at the next look */
+        tell_drift(look, &process, drifts);
+        known->drifts |= drifts;
+    }
+}
+
+/* The main process waits for its leave to execute, and nobody sees into it until then. Nobody else
+ * waits, and whoever hides is not given a moment that its children could renew. */
+static bool may_be_hidden(const struct look *look, size_t i)
+{
+    const struct laz_sense_state *state = look->sense->state;
+    return look->parents[i] == look->sense->init && state->main_runs == 0 &&
+            look->now_ns - state->main_ns < PATIENCE_NS;
+}
+
+static void judge_program(struct look *look, struct laz_sense_known *known, size_t i)
+{
+    if (!look->sense->sees_programs || may_become_good(look, known, look->parents[i])) {
+        return;
+    }
+    laz_sense_look_at_program(look->sense, known, may_be_hidden(look, i));
+    if (look->parents[i] == look->sense->init && known->program != 0) {
+        look->sense->state->main_runs = 1;
     }
 }
 
@@ -431,9 +425,7 @@ static void judge(struct look *look, size_t i)
     } else if (ancestry == OF_INIT) {
         note_main(look, i);
         judge_credentials(look, known, i);
-        if (look->sense->sees_programs && !may_become_good(look, known, look->parents[i])) {
-            laz_sense_look_at_program(look->sense, known->pid, known, look->now_ns);
-        }
+        judge_program(look, known, i);
     }
 }
 
@@ -450,6 +442,7 @@ void laz_sense_look_at_processes(struct laz_sense *sense)
     look->after = &state->processes[1 - at];
     look->after->n = 0;
     look->now_ns = laz_sense_now_ns();
+    sense->threads_left = LAZ_SENSE_THREADS_MAX;
     read_all(look);
     /* Foreign ones first: their children are theirs. */
     for (size_t i = 0; i < look->after->n; i++) {

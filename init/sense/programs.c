@@ -16,10 +16,7 @@
 #include "init/sense/sense.h"
 #include "sense/executable.h"
 
-#define LINK_BYTES LAZ_FOLD_EXE_MAX
-/* A process that has not executed yet what init started it for cannot be seen into. */
-#define PATIENCE_NS UINT64_C(5000000000)
-#define NS_PER_S    1000000000
+#define NS_PER_S 1000000000
 
 static int64_t ns_of(struct statx_timestamp when)
 {
@@ -58,16 +55,20 @@ static void tell_hidden(struct laz_sense *sense, struct laz_sense_known *known)
     known->flags |= LAZ_SENSE_HIDDEN;
 }
 
-static void tell_program(struct laz_sense *sense, pid_t pid, const char *link,
-        enum laz_origin origin, const struct statx *status)
+/* `link` is "" where the kernel has no room for it either. */
+static void tell_program(struct laz_sense *sense, const struct laz_sense_known *known,
+        const char *link, enum laz_origin origin, const struct statx *status)
 {
     struct laz_find find;
     struct laz_json json;
     struct laz_buf detail;
     bool is_memory = origin == LAZ_ORIGIN_MEMFD;
-    begin(sense, &find, is_memory ? LAZ_SENSE_EVENT_EXEC_MEMFD : LAZ_SENSE_EVENT_EXEC_DRIFT, pid,
-            &json, &detail);
-    (void)snprintf(find.exe, sizeof(find.exe), "%s", link);
+    begin(sense, &find, is_memory ? LAZ_SENSE_EVENT_EXEC_MEMFD : LAZ_SENSE_EVENT_EXEC_DRIFT,
+            known->pid, &json, &detail);
+    if (!laz_find_program(&find, link) || link[0] == '\0') {
+        laz_json_bool(&json, "cut", true);
+    }
+    find.rest = link[0] == '\0' ? known->program : find.rest;
     (void)snprintf(find.obj, sizeof(find.obj), "%s", laz_origin_name(origin));
     (void)snprintf(find.act, sizeof(find.act), "executed");
     laz_json_u64(&json, "uid", status->stx_uid);
@@ -89,23 +90,29 @@ static uint64_t identity(const struct statx *status)
     return number == 0 ? 1 : number;
 }
 
-void laz_sense_look_at_program(
-        struct laz_sense *sense, pid_t pid, struct laz_sense_known *known, uint64_t now_ns)
+/* A program whose path is longer than a page has none that the kernel would say. */
+static bool read_link(const struct laz_sense *sense, const char *path, char *ret, size_t size)
 {
-    char path[48];
-    char link[LINK_BYTES];
+    ssize_t n = readlinkat(sense->proc, path, ret, size - 1);
+    ret[n > 0 ? n : 0] = '\0';
+    return n >= 0 || errno == ENAMETOOLONG;
+}
+
+void laz_sense_look_at_program(
+        struct laz_sense *sense, struct laz_sense_known *known, bool may_be_hidden)
+{
+    char path[LAZ_SENSE_PROC_PATH];
+    char link[LAZ_SENSE_PATH_MAX + 16]; /* "... (deleted)" */
     struct statx status;
-    (void)snprintf(path, sizeof(path), "%d/exe", (int)pid);
-    ssize_t n = readlinkat(sense->proc, path, link, sizeof(link) - 1);
-    if (n < 0 || statx(sense->proc, path, 0, STATX_BASIC_STATS | STATX_BTIME, &status) < 0) {
+    laz_sense_path(sense, known, "exe", path, sizeof(path));
+    if (!read_link(sense, path, link, sizeof(link)) ||
+            statx(sense->proc, path, 0, STATX_BASIC_STATS | STATX_BTIME, &status) < 0) {
         bool is_hidden = errno == EACCES || errno == EPERM;
-        if (is_hidden && (known->flags & LAZ_SENSE_HIDDEN) == 0 &&
-                now_ns - known->first_ns >= PATIENCE_NS) {
+        if (is_hidden && (known->flags & LAZ_SENSE_HIDDEN) == 0 && !may_be_hidden) {
             tell_hidden(sense, known);
         }
         return;
     }
-    link[n] = '\0';
     bool has_birth = (status.stx_mask & STATX_BTIME) != 0;
     const struct laz_executable executable = {.link = link,
             .links = status.stx_nlink,
@@ -118,16 +125,17 @@ void laz_sense_look_at_program(
     known->program = program;
     enum laz_origin origin = laz_executable_judge(&executable, sense->state->since_ns);
     if (origin != LAZ_ORIGIN_IMAGE) {
-        tell_program(sense, pid, link, origin, &status);
+        tell_program(sense, known, link, origin, &status);
     }
 }
 
 /* ---- Sockets ---- */
 
-static bool has_socket(const struct laz_sense *sense, pid_t pid, const char *wanted)
+static bool has_socket(
+        const struct laz_sense *sense, const struct laz_sense_known *known, const char *wanted)
 {
-    char path[48];
-    (void)snprintf(path, sizeof(path), "%d/fd", (int)pid);
+    char path[LAZ_SENSE_PROC_PATH];
+    laz_sense_path(sense, known, "fd", path, sizeof(path));
     int fd = openat(sense->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     bool found = false;
@@ -154,7 +162,7 @@ pid_t laz_sense_find_owner(struct laz_sense *sense, uint64_t inode, char *ret_na
     (void)snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
     ret_name[0] = '\0';
     for (uint32_t i = 0; sense->sees_sockets && i < list->n; i++) {
-        if (has_socket(sense, list->items[i].pid, wanted)) {
+        if (has_socket(sense, &list->items[i], wanted)) {
             read_name(sense, list->items[i].pid, ret_name, size);
             return list->items[i].pid;
         }

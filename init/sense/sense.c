@@ -30,7 +30,7 @@ bool laz_sense_is_on(const struct laz_sense *sense, enum laz_detector detector)
 
 /* ---- words with init ---- */
 
-_Noreturn void laz_sense_fail(const struct laz_sense *sense, const struct laz_err *err)
+static _Noreturn void fail(const struct laz_sense *sense, const struct laz_err *err)
 {
     laz_role_fail(sense->ear.chan, err);
 }
@@ -259,13 +259,13 @@ _Noreturn void laz_role_sense(int chan)
     sense->base = event_base_new();
     if (sense->base == NULL) {
         (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
-        laz_sense_fail(sense, &err);
+        fail(sense, &err);
     }
     if (begin(sense, &err) < 0) {
-        laz_sense_fail(sense, &err);
+        fail(sense, &err);
     }
     laz_role_say_only(chan, LAZ_MESSAGE_READY);
     (void)event_base_dispatch(sense->base);
     (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "the event loop ended");
-    laz_sense_fail(sense, &err);
+    fail(sense, &err);
 }

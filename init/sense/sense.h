@@ -24,12 +24,14 @@
 
 #define LAZ_SENSE_STATE_MAGIC   UINT64_C(0x3165736e65737a6c) /* "lzsense1" */
 #define LAZ_SENSE_PROCESSES_MAX 4096
+#define LAZ_SENSE_THREADS_MAX   8192 /* that one look looks at, beside each process's first */
 #define LAZ_SENSE_SOCKETS_MAX   1024
 #define LAZ_SENSE_FILES_MAX     8192
 #define LAZ_SENSE_FOLDERS_MAX   8192    /* that inotify watches */
 #define LAZ_SENSE_PATHS_MAX     1048576 /* bytes of their names */
 #define LAZ_SENSE_PATH_MAX      4096
 #define LAZ_SENSE_WHY_MAX       256
+#define LAZ_SENSE_PROC_PATH     64 /* "4194304/task/4194304/cmdline" */
 
 /* ---- What outlives a sense that is killed ---- */
 
@@ -41,6 +43,7 @@ enum laz_sense_known_flag {
     LAZ_SENSE_HIDDEN = 16,    /* that its program cannot be seen has been said */
     LAZ_SENSE_STRAY = 32,     /* whose descendant it is could not be seen at the last look */
     LAZ_SENSE_ILLEGIBLE = 64, /* that its status cannot be read has been said */
+    LAZ_SENSE_HEADLESS = 128, /* its first thread has ended, and others live */
 };
 
 struct laz_sense_known {
@@ -78,6 +81,7 @@ struct laz_sense_state {
     int64_t since_ns;      /* CLOCK_REALTIME: the first */
     uint64_t main_ns;      /* when the main process was first seen; 0: not yet */
     uint64_t main_is_good; /* 1: it was seen confined as it should be */
+    uint64_t main_runs;    /* 1: its program was seen */
     uint32_t processes_at;
     uint32_t sockets_at;
     struct laz_sense_processes processes[2];
@@ -100,7 +104,7 @@ struct laz_sense_folder {
     char *path; /* owned */
 };
 
-/* Watched files: role_sense_files.c. */
+/* Watched files: files.c. */
 struct laz_sense_files {
     int inotify; /* -1: there is none */
     struct event *event;
@@ -147,15 +151,15 @@ struct laz_sense {
     char why[LAZ_DETECTOR_COUNT][LAZ_SENSE_WHY_MAX]; /* not "": it cannot work, and why */
     bool limit_said[LAZ_DETECTOR_COUNT];             /* there is more than there is room for */
     uint64_t next_look_ns;                           /* at processes and ports, at the earliest */
+    uint32_t threads_left;                           /* that this look still looks at */
     struct laz_sense_files files;
 };
 
 uint64_t laz_sense_now_ns(void);  /* CLOCK_BOOTTIME */
 uint64_t laz_sense_used_ns(void); /* of the processor, so far */
 bool laz_sense_is_on(const struct laz_sense *sense, enum laz_detector detector);
-_Noreturn void laz_sense_fail(const struct laz_sense *sense, const struct laz_err *err);
 
-/* ---- role_sense_tell.c: what is found, into the pipe ---- */
+/* ---- tell.c: what is found, into the pipe ---- */
 
 /* Begin a find; then add members of d through *json; then tell. */
 void laz_sense_find(struct laz_find *ret, enum laz_sense_event_id event, struct laz_json *json,
@@ -168,22 +172,47 @@ void laz_sense_tell(struct laz_sense *sense, struct laz_find *find, struct laz_b
 /* Write what is due; all of it, if that is the end. */
 void laz_sense_flush(struct laz_sense *sense, bool all);
 
-/* ---- role_sense_processes.c ---- */
+/* ---- status.c: one process, as /proc has it ---- */
+
+enum laz_sense_status {
+    LAZ_SENSE_STATUS_NONE, /* it is gone, or will be when its parent looks */
+    LAZ_SENSE_STATUS_READ,
+    LAZ_SENSE_STATUS_ILLEGIBLE,
+};
+
+struct laz_sense_process {
+    struct laz_process_status status; /* of a thread that lives; its pid is the process's */
+    pid_t thread;                     /* which one */
+    uint32_t drifts;                  /* of all threads that live */
+    bool is_headless;                 /* the first has ended */
+};
+
+/* `said` are drifts that are known: of the threads, one with another drift is the one in ret. */
+enum laz_sense_status laz_sense_read_process(
+        struct laz_sense *sense, pid_t pid, uint32_t said, struct laz_sense_process *ret);
+/* The path below /proc of a file that says what a living thread has: "42/exe". */
+void laz_sense_path(const struct laz_sense *sense, const struct laz_sense_known *known,
+        const char *file, char *ret, size_t size);
+/* Bytes that were read; 0 if it cannot be. */
+size_t laz_sense_read_text(int proc, const char *path, char *memory, size_t size);
+
+/* ---- processes.c ---- */
 
 void laz_sense_look_at_processes(struct laz_sense *sense);
 
-/* ---- role_sense_programs.c: what a process of the workload executes ---- */
+/* ---- programs.c: what a process of the workload executes ---- */
 
+/* A process that has not executed yet what init started it for may be hidden. */
 void laz_sense_look_at_program(
-        struct laz_sense *sense, pid_t pid, struct laz_sense_known *known, uint64_t now_ns);
+        struct laz_sense *sense, struct laz_sense_known *known, bool may_be_hidden);
 /* Who has this socket open? 0: nobody whom we may ask. */
 pid_t laz_sense_find_owner(struct laz_sense *sense, uint64_t inode, char *ret_name, size_t size);
 
-/* ---- role_sense_ports.c ---- */
+/* ---- ports.c ---- */
 
 void laz_sense_look_at_ports(struct laz_sense *sense);
 
-/* ---- role_sense_files.c, role_sense_facts.c ---- */
+/* ---- files.c, facts.c ---- */
 
 LAZ_MUST_CHECK int laz_sense_files_open(struct laz_sense *sense, struct laz_err *err);
 LAZ_MUST_CHECK int laz_sense_files_begin(struct laz_sense *sense, struct laz_err *err);
@@ -191,7 +220,6 @@ LAZ_MUST_CHECK int laz_sense_files_begin(struct laz_sense *sense, struct laz_err
 void laz_sense_look_at_files(struct laz_sense *sense, uint64_t now_ns);
 /* At the end: the sweep, if it is a short one. */
 void laz_sense_sweep_at_last(struct laz_sense *sense);
-bool laz_sense_is_excepted(const struct laz_sense *sense, const char *path);
 
 /* What there is by that name; is_there 0: nothing. The content is LAZ_CONTENT_NONE so far. False
  * if we may not know. */
@@ -199,12 +227,12 @@ bool laz_sense_stat(const char *path, struct laz_file_facts *ret);
 /* The content of what `facts` describes, into it. False if it changed meanwhile. */
 bool laz_sense_read_content(const char *path, struct laz_file_facts *facts);
 
-/* ---- role_sense_narrow.c ---- */
+/* ---- narrow.c ---- */
 
 LAZ_MUST_CHECK int laz_sense_take_user(struct laz_sense *sense, struct laz_err *err);
 LAZ_MUST_CHECK int laz_sense_narrow(struct laz_sense *sense, struct laz_err *err);
 
-/* ---- role_sense_start.c ---- */
+/* ---- start.c ---- */
 
 /* LAZ_E_SENSE if a detector that is required cannot work. */
 LAZ_MUST_CHECK int laz_sense_check_required(const struct laz_sense *sense, struct laz_err *err);

@@ -95,6 +95,8 @@ static bool put_record(const struct laz_sense *sense, const struct laz_fold_slot
     if (has_detail && find->detail[0] != '\0') {
         laz_buf_char(line, ',');
         laz_buf_str(line, find->detail);
+    } else if (!has_detail) {
+        laz_json_bool(&json, "cut", true);
     }
     return laz_record_end(&json) && line->len <= LAZ_RECORD_MAX;
 }

@@ -3,7 +3,7 @@
  * What init and sense say, from their rings into the chain. Each may say its own events and nobody
  * else's; nothing of it is believed beyond its form.
  */
-#include "sense/events.h"
+#include "init/ship/events.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "core/json_read.h"
 #include "core/record.h"
 #include "init/ship/ship.h"
+#include "sense/events.h"
 
 #define JSON_NODES 512 /* a record of 4096 bytes with lists has fewer */
 

@@ -4,6 +4,8 @@
  * how far everything has arrived. A sink that breaks is offered again what it had not acknowledged;
  * a block is given up only when the whole of it has arrived.
  */
+#include "init/ship/feed.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +16,6 @@
 #include "core/num.h"
 #include "init/ship/ship.h"
 
-#define TROUBLE_MAX 1024 /* why a sink is down, escaped */
 #define NOTHING_YET "it has not acknowledged anything yet"
 
 /* What looks wrong, rather than what was done. Everything of such a name. */
@@ -82,14 +83,7 @@ static bool is_for(const struct laz_ship_sink *config, const struct label *label
 static void tell_trouble(
         struct laz_feed *feed, const char *ev, int severity, const char *act, const char *why)
 {
-    char memory[TROUBLE_MAX];
-    struct laz_buf members;
-    struct laz_json json;
-    laz_buf_init_fixed(&members, memory, sizeof(memory));
-    laz_json_init(&json, &members);
-    laz_json_string(&json, "message", why);
-    laz_ship_note(feed->ship, ev, severity, feed->config->name, act,
-            members.overflow ? "" : members.data);
+    laz_ship_note_message(feed->ship, ev, severity, feed->config->name, act, why);
 }
 
 /* ---- blocks ---- */
@@ -219,8 +213,11 @@ static void note_place(struct laz_feed *feed, const char *line, size_t length)
 static bool is_own_reject(const struct laz_feed *feed, const struct next *next)
 {
     char obj[LAZ_SHIP_WORD_MAX];
+    if (!next->label.is_reject) {
+        return false; /* nearly always, and once for each line of the workload */
+    }
     int n = snprintf(obj, sizeof(obj), "\"obj\":\"%s\"", feed->config->name);
-    return next->label.is_reject && n > 0 && (size_t)n < sizeof(obj) &&
+    return n > 0 && (size_t)n < sizeof(obj) &&
             memmem(next->line, next->length, obj, (size_t)n) != NULL;
 }
 

@@ -2,15 +2,20 @@
  *
  * The ledger of `ship`: what came by the streams becomes records of the chain, and the records one
  * block of the spool at a time. Nothing is offered to a sink, and no byte of a ring is given up,
- * before that block is appended. What outlives it: role_ship_kept.c.
+ * before that block is appended. What outlives it: kept.c.
  */
+#include "init/ship/ledger.h"
+
 #include <stdio.h>
 
+#include "core/json.h"
+#include "init/ship/events.h"
 #include "init/ship/kept.h"
 
 #define CURSORS_NS      UINT64_C(1000000000)
 #define FULL_CURSORS_NS UINT64_C(5000000)
 #define AGAIN_US        200000 /* after the spool has refused a block */
+#define MESSAGE_MAX     1024   /* escaped */
 
 static struct timeval timeval_of_ms(uint32_t ms)
 {
@@ -330,6 +335,18 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
     if (ledger->soon != NULL) {
         event_active(ledger->soon, 0, 0); /* not from here: it is said in the midst of things */
     }
+}
+
+void laz_ship_note_message(struct laz_ship *ship, const char *ev, int severity, const char *obj,
+        const char *act, const char *message)
+{
+    char memory[MESSAGE_MAX];
+    struct laz_buf members;
+    struct laz_json json;
+    laz_buf_init_fixed(&members, memory, sizeof(memory));
+    laz_json_init(&json, &members);
+    laz_json_string(&json, "message", message);
+    laz_ship_note(ship, ev, severity, obj, act, members.overflow ? "" : members.data);
 }
 
 static void on_soon(evutil_socket_t fd, short what, void *context)

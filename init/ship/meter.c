@@ -13,8 +13,7 @@
 #include "sink/emf.h"
 
 #define LINE_MAX_BYTES   4096
-#define TROUBLE_MAX      1024 /* why its sink is down, escaped */
-#define TROUBLE_SEVERITY 7    /* as of any sink */
+#define TROUBLE_SEVERITY 7 /* as of any sink */
 #define NS_PER_S         UINT64_C(1000000000)
 #define MS_PER_S         1000U
 
@@ -211,14 +210,7 @@ bool laz_ship_meters_finish(struct laz_ship *ship)
 static void tell_trouble(
         struct laz_ship_meter *meter, const char *ev, const char *act, const char *why)
 {
-    char memory[TROUBLE_MAX];
-    struct laz_buf members;
-    struct laz_json json;
-    laz_buf_init_fixed(&members, memory, sizeof(memory));
-    laz_json_init(&json, &members);
-    laz_json_string(&json, "message", why);
-    laz_ship_note(meter->ship, ev, TROUBLE_SEVERITY, meter->config->name, act,
-            members.overflow ? "" : members.data);
+    laz_ship_note_message(meter->ship, ev, TROUBLE_SEVERITY, meter->config->name, act, why);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)

@@ -16,6 +16,7 @@
 #include "audit/crypto.h"
 #include "core/fd.h"
 #include "core/num.h"
+#include "init/ship/events.h"
 #include "init/ship/kept.h"
 
 #define KEY_FILE_MAX 16384

@@ -4,6 +4,8 @@
  * taken, and on to the container's own output where the policy wants that. Never reads what it has
  * no room for: the pipe holds it, and, when that is full, the workload.
  */
+#include "init/ship/stream.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -12,7 +14,9 @@
 
 #include "init/ship/ship.h"
 
-/* A writer that is quick is read in large pieces; one that is slow, not for every line. */
+/* A writer that is quick is read in large pieces; one that is slow, not for every line. One that
+ * fills the pipe while we work is not let wait: it is we who hold it up. */
+#define FULL_BYTES   (LAZ_RING_SIZE / 4)
 #define QUICK_BYTES  (8U << 10)
 #define QUICK_NAP_US 2000
 #define SLOW_NAP_US  20000
@@ -233,9 +237,11 @@ void laz_ship_stream_recorded(struct laz_ship_stream *stream)
 /* While it naps, what comes collects in the pipe; full, it would hold the writer. */
 static void nap(struct laz_ship_stream *stream, size_t came)
 {
+    const struct timeval none = {0}; /* after whoever else is due */
     const struct timeval quick = {.tv_usec = QUICK_NAP_US};
     const struct timeval slow = {.tv_usec = SLOW_NAP_US};
-    (void)event_add(stream->nap, came >= QUICK_BYTES ? &quick : &slow);
+    const struct timeval *short_one = came >= FULL_BYTES ? &none : &quick;
+    (void)event_add(stream->nap, came >= QUICK_BYTES ? short_one : &slow);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)

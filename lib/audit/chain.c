@@ -9,32 +9,8 @@
 
 #include <openssl/rand.h>
 
-#include "audit/bytes.h"
-#include "audit/crypto.h"
-#include "audit/packed.h"
+#include "audit/chain_inner.h"
 #include "core/num.h"
-
-struct laz_chain {
-    const char *task;
-    const char *ctr;
-    uint8_t id[LAZ_CHAIN_ID_SIZE];
-    char id_text[2 * LAZ_CHAIN_ID_SIZE + 1];
-    uint64_t seq; /* of the next record */
-    struct laz_place last;
-    struct laz_signer *signer; /* NULL once the chain is closed */
-    uint64_t epoch;
-    uint64_t n_unsigned;
-    uint64_t lost;
-    struct laz_hasher *hasher;
-    struct laz_hasher *block; /* under way while block_bytes > 0 */
-    uint64_t block_first;
-    uint64_t block_last;
-    uint64_t block_bytes;
-    struct laz_buf line;           /* the record that is being made */
-    struct laz_buf members;        /* its d, where it is the chain's own */
-    struct laz_pack_middle middle; /* of log records */
-    bool is_middle_said;           /* by the last one of the open block */
-};
 
 void laz_chain_free(struct laz_chain *chain)
 {
@@ -52,11 +28,6 @@ void laz_chain_free(struct laz_chain *chain)
 void laz_chain_place(const struct laz_chain *chain, struct laz_place *ret)
 {
     *ret = chain->last;
-}
-
-void laz_chain_id(const struct laz_chain *chain, uint8_t ret[LAZ_CHAIN_ID_SIZE])
-{
-    (void)memcpy(ret, chain->id, LAZ_CHAIN_ID_SIZE);
 }
 
 uint64_t laz_chain_next(const struct laz_chain *chain)
@@ -468,8 +439,7 @@ static int put_genesis(struct laz_chain *chain, const struct laz_chain_start *st
     return 0;
 }
 
-/* Without identity, key and place. */
-static struct laz_chain *new_chain(const struct laz_chain_start *start, struct laz_err *err)
+struct laz_chain *laz_chain_new(const struct laz_chain_start *start, struct laz_err *err)
 {
     struct laz_chain *chain = calloc(1, sizeof(*chain));
     if (chain == NULL) {
@@ -491,7 +461,7 @@ static struct laz_chain *new_chain(const struct laz_chain_start *start, struct l
     return chain;
 }
 
-static void know_id(struct laz_chain *chain)
+void laz_chain_know_id(struct laz_chain *chain)
 {
     laz_format_hex(chain->id, sizeof(chain->id), chain->id_text);
     (void)memcpy(chain->last.chain, chain->id, sizeof(chain->id));
@@ -500,7 +470,7 @@ static void know_id(struct laz_chain *chain)
 int laz_chain_open(const struct laz_chain_start *start, struct laz_chain **ret, struct laz_buf *out,
         struct laz_err *err)
 {
-    struct laz_chain *chain = new_chain(start, err);
+    struct laz_chain *chain = laz_chain_new(start, err);
     if (chain == NULL) {
         return -1;
     }
@@ -512,95 +482,10 @@ int laz_chain_open(const struct laz_chain_start *start, struct laz_chain **ret, 
     if (start->id == NULL && RAND_bytes(chain->id, sizeof(chain->id)) != 1) {
         (void)laz_err_set(err, LAZ_E_SYSTEM, 0, "there is no randomness for a chain's identity");
     } else if (chain->signer != NULL) {
-        know_id(chain);
+        laz_chain_know_id(chain);
         result = put_genesis(chain, start, out, err);
     }
     if (result < 0) {
-        laz_chain_free(chain);
-        return -1;
-    }
-    *ret = chain;
-    return 0;
-}
-
-/* A state: magic, closed (4), identity, seq, last seq, last h, epoch, unsigned, lost, private key,
- * SHA-256 of all that. */
-static const uint8_t state_magic[4] = {'l', 'z', 'c', 1};
-
-static int hash_state(const struct laz_chain *chain, const uint8_t state[LAZ_CHAIN_STATE_SIZE],
-        uint8_t ret[LAZ_SHA256_SIZE], struct laz_err *err)
-{
-    laz_hasher_begin(chain->hasher);
-    laz_hasher_add(chain->hasher, state, LAZ_CHAIN_STATE_SIZE - LAZ_SHA256_SIZE);
-    return laz_hasher_end(chain->hasher, ret, err);
-}
-
-int laz_chain_save(
-        const struct laz_chain *chain, uint8_t ret[LAZ_CHAIN_STATE_SIZE], struct laz_err *err)
-{
-    if (chain->block_bytes > 0) {
-        return laz_err_set(err, LAZ_E_INTERNAL, 0, "a chain is saved while a block is open");
-    }
-    uint8_t *at = ret;
-    (void)memcpy(at, state_magic, sizeof(state_magic));
-    at = laz_put_be(at + sizeof(state_magic), chain->signer == NULL ? 1 : 0, 4);
-    (void)memcpy(at, chain->id, sizeof(chain->id));
-    at = laz_put_be(at + sizeof(chain->id), chain->seq, 8);
-    at = laz_put_be(at, chain->last.seq, 8);
-    (void)memcpy(at, chain->last.h, sizeof(chain->last.h));
-    at = laz_put_be(at + sizeof(chain->last.h), chain->epoch, 8);
-    at = laz_put_be(at, chain->n_unsigned, 8);
-    at = laz_put_be(at, chain->lost, 8);
-    (void)memset(at, 0, LAZ_PRIVATE_KEY_SIZE);
-    if (chain->signer != NULL && laz_signer_save(chain->signer, at, err) < 0) {
-        return -1;
-    }
-    at += LAZ_PRIVATE_KEY_SIZE;
-    return hash_state(chain, ret, at, err);
-}
-
-/* What was saved, in the same order. */
-static int load_state(
-        struct laz_chain *chain, const uint8_t state[LAZ_CHAIN_STATE_SIZE], struct laz_err *err)
-{
-    uint8_t digest[LAZ_SHA256_SIZE];
-    if (hash_state(chain, state, digest, err) < 0) {
-        return -1;
-    }
-    const uint8_t *at = state + sizeof(state_magic);
-    uint64_t is_closed = laz_get_be(at, 4);
-    at += 4;
-    if (memcmp(state, state_magic, sizeof(state_magic)) != 0 || is_closed > 1 ||
-            memcmp(state + LAZ_CHAIN_STATE_SIZE - sizeof(digest), digest, sizeof(digest)) != 0) {
-        return laz_err_set(err, LAZ_E_INTERNAL, 0, "a chain's state is damaged");
-    }
-    (void)memcpy(chain->id, at, sizeof(chain->id));
-    know_id(chain);
-    at += sizeof(chain->id);
-    chain->seq = laz_get_be(at, 8);
-    chain->last.seq = laz_get_be(at + 8, 8);
-    at += 16;
-    (void)memcpy(chain->last.h, at, sizeof(chain->last.h));
-    at += sizeof(chain->last.h);
-    chain->epoch = laz_get_be(at, 8);
-    chain->n_unsigned = laz_get_be(at + 8, 8);
-    chain->lost = laz_get_be(at + 16, 8);
-    at += 24;
-    if (is_closed == 0) {
-        chain->signer = laz_signer_load(at, err);
-        return chain->signer == NULL ? -1 : 0;
-    }
-    return 0;
-}
-
-int laz_chain_resume(const struct laz_chain_start *start, const uint8_t state[LAZ_CHAIN_STATE_SIZE],
-        struct laz_chain **ret, struct laz_err *err)
-{
-    struct laz_chain *chain = new_chain(start, err);
-    if (chain == NULL) {
-        return -1;
-    }
-    if (load_state(chain, state, err) < 0) {
         laz_chain_free(chain);
         return -1;
     }

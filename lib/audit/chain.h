@@ -106,13 +106,12 @@ LAZ_MUST_CHECK int laz_chain_checkpoint(struct laz_chain *chain, struct timespec
 LAZ_MUST_CHECK int laz_chain_final(struct laz_chain *chain, struct timespec when, int exit_code,
         const struct laz_anchors *anchors, struct laz_buf *out, struct laz_err *err);
 
-/* The last chained record: what a sink that acknowledges everything so far is anchored at. */
+/* The last chained record, and of which chain it is: what a sink that acknowledges everything so
+ * far is anchored at. */
 void laz_chain_place(const struct laz_chain *chain, struct laz_place *ret);
 
 /* `seq` of the next record. */
 uint64_t laz_chain_next(const struct laz_chain *chain);
-
-void laz_chain_id(const struct laz_chain *chain, uint8_t ret[LAZ_CHAIN_ID_SIZE]);
 
 /* Records since the last checkpoint, and bytes of log records since the last block: the caller's
  * reasons to close them. */

@@ -206,24 +206,3 @@ const char *laz_unpack_line(
     *ret_length = line->len - (size_t)(at - line->data);
     return at;
 }
-
-int laz_unpack_all(const char *text, size_t length, struct laz_buf *out)
-{
-    struct laz_unpacker unpacker;
-    struct laz_packed_item item = {0};
-    int result = 1;
-    laz_unpack_init(&unpacker);
-    while (length > 0 && result == 1) {
-        result = laz_unpack_next(&unpacker, text, length, &item);
-        size_t line_length = 0;
-        const char *line = result == 1 ? laz_unpack_line(&unpacker, &item, &line_length) : NULL;
-        if (line != NULL) {
-            laz_buf_put(out, line, line_length);
-        }
-        result = result == 1 && (line == NULL || out->overflow) ? -1 : result;
-        text += item.size;
-        length -= item.size;
-    }
-    laz_unpack_done(&unpacker);
-    return result;
-}

@@ -67,8 +67,4 @@ LAZ_MUST_CHECK int laz_unpack_next(struct laz_unpacker *unpacker, const char *te
 const char *laz_unpack_line(
         struct laz_unpacker *unpacker, const struct laz_packed_item *item, size_t *ret_length);
 
-/* All lines of a text, appended. 1; 0 if not all of it is items: then those in front of what is
- * none; -1 without memory (`out` too). */
-LAZ_MUST_CHECK int laz_unpack_all(const char *text, size_t length, struct laz_buf *out);
-
 #endif

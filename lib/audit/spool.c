@@ -84,7 +84,7 @@ void laz_spool_drop_done(struct laz_spool *spool)
     }
 }
 
-bool laz_spool_is_current(const struct laz_spool *spool, const struct laz_spool_segment *segment)
+static bool is_current(const struct laz_spool *spool, const struct laz_spool_segment *segment)
 {
     return spool->fd >= 0 && segment == &spool->segments[spool->n_segments - 1];
 }
@@ -96,7 +96,7 @@ bool laz_spool_is_readable(const struct laz_spool_segment *segment)
 
 static uint32_t limit_of(const struct laz_spool *spool, const struct laz_spool_segment *segment)
 {
-    return laz_spool_is_current(spool, segment) ? spool->offset : segment->limit;
+    return is_current(spool, segment) ? spool->offset : segment->limit;
 }
 
 static int spool_error(const char *what, struct laz_err *err)
@@ -421,7 +421,7 @@ int laz_spool_read(
             }
             return result;
         }
-        if (laz_spool_is_current(spool, segment)) {
+        if (is_current(spool, segment)) {
             return 0;
         }
         *at = behind;
@@ -464,7 +464,7 @@ void laz_spool_release(struct laz_spool *spool, struct laz_spool_at at)
     }
     for (size_t i = 0; i < spool->n_segments;) {
         struct laz_spool_segment *segment = &spool->segments[i];
-        if (laz_spool_is_current(spool, segment) || !is_before(segment, spool->released)) {
+        if (is_current(spool, segment) || !is_before(segment, spool->released)) {
             return;
         }
         size_t before = spool->n_segments;

@@ -86,7 +86,6 @@ void laz_spool_drop(struct laz_spool *spool, struct laz_spool_segment *segment);
 void laz_spool_drop_done(struct laz_spool *spool);
 /* Has somebody its key, is it whole enough to be looked at, and does anybody need it? */
 bool laz_spool_is_readable(const struct laz_spool_segment *segment);
-bool laz_spool_is_current(const struct laz_spool *spool, const struct laz_spool_segment *segment);
 
 /* ---- spool_recover.c ---- */
 

@@ -40,7 +40,7 @@ struct walk {
     struct laz_ranges named; /* by gaps */
 };
 
-void laz_verdict_break(struct laz_chain_verdict *verdict, uint64_t seq, const char *why)
+static void break_verdict(struct laz_chain_verdict *verdict, uint64_t seq, const char *why)
 {
     if (verdict->integrity == LAZ_INTEGRITY_OK || seq < verdict->broken_seq) {
         verdict->integrity = LAZ_INTEGRITY_BROKEN;
@@ -142,7 +142,7 @@ static bool read_anchors(struct walk *walk, struct laz_trail_reader *reader, uin
             return false;
         }
         if (anchor.seq >= seq) {
-            laz_verdict_break(walk->verdict, seq, "an anchor names what is not before it");
+            break_verdict(walk->verdict, seq, "an anchor names what is not before it");
         }
         check_anchor(walk, &anchor);
         first = false;
@@ -442,16 +442,16 @@ static void walk_one(struct walk *walk, const struct laz_entry *entry)
     size_t at = (size_t)(entry - walk->entries);
     walk->chained[at + 1] = walk->chained[at];
     if (!laz_trail_parse(entry->record, &line)) {
-        laz_verdict_break(walk->verdict, entry->seq, "not a record"); /* it was one before */
+        break_verdict(walk->verdict, entry->seq, "not a record"); /* it was one before */
         return;
     }
     walk->verdict->last_when = line.when;
     if ((line.seq == 0) != (line.kind == LAZ_TRAIL_GENESIS)) {
-        laz_verdict_break(walk->verdict, line.seq,
+        break_verdict(walk->verdict, line.seq,
                 line.seq == 0 ? "the first record is no genesis" : "a genesis is the first record");
     }
     if (walk->is_closed) {
-        laz_verdict_break(walk->verdict, line.seq, "a record behind the final one");
+        break_verdict(walk->verdict, line.seq, "a record behind the final one");
     }
     walk->chained[at + 1] = walk->chained[at] + (line.kind == LAZ_TRAIL_LOG ? 0 : 1);
     if (line.kind == LAZ_TRAIL_LOG) {
@@ -463,7 +463,7 @@ static void walk_one(struct walk *walk, const struct laz_entry *entry)
     const char *other = on_kind(walk, &line);
     why = why != NULL ? why : other;
     if (why != NULL) {
-        laz_verdict_break(walk->verdict, line.seq, why);
+        break_verdict(walk->verdict, line.seq, why);
     } else if (is_genesis && line.seq == 0 && walk->continues.is_continued) {
         laz_seen_add(walk->seen, &walk->continues);
     }

@@ -60,7 +60,6 @@ LAZ_MUST_CHECK int laz_walk_chain(const struct laz_walk_tools *tools,
         struct laz_err *err);
 
 /* The verdicts' worst so far, and the first place. */
-void laz_verdict_break(struct laz_chain_verdict *verdict, uint64_t seq, const char *why);
 void laz_verdict_fork(struct laz_chain_verdict *verdict, uint64_t seq);
 void laz_verdict_incomplete(struct laz_chain_verdict *verdict, enum laz_completeness what);
 

@@ -217,23 +217,3 @@ size_t laz_redactor_skip(
     size_t at = laz_scan_next(&redactor->scan, text, length, from);
     return at < decided ? at : decided;
 }
-
-bool laz_redact(const struct laz_redactor *redactor, const char *text, size_t length,
-        struct laz_buf *ret, uint32_t counts[LAZ_REDACT_COUNT])
-{
-    struct laz_redact_text all = {.text = text, .length = length, .before = {'\n', '\n'}};
-    struct laz_redact_match match;
-    size_t done = 0;
-    bool found = false;
-    while (laz_redactor_find(redactor, &all, done, length, &match)) {
-        laz_buf_put(ret, text + done, match.at + match.kept - done);
-        laz_redact_put_mark(ret, match.kind);
-        counts[match.kind]++;
-        done = match.at + match.length;
-        found = true;
-    }
-    if (found) {
-        laz_buf_put(ret, text + done, length - done);
-    }
-    return found;
-}

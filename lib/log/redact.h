@@ -58,9 +58,4 @@ void laz_redact_put_mark(struct laz_buf *ret, enum laz_redaction kind);
 /* "ssn"; static */
 const char *laz_redact_name(enum laz_redaction kind);
 
-/* Append `text` to `ret` with each match replaced by "[REDACTED:ssn]" and so on, and count them.
- * False, and nothing appended, if nothing matched. */
-bool laz_redact(const struct laz_redactor *redactor, const char *text, size_t length,
-        struct laz_buf *ret, uint32_t counts[LAZ_REDACT_COUNT]);
-
 #endif

@@ -75,9 +75,6 @@ uint16_t laz_aws_credentials_port(const struct laz_aws_environment *environment)
  * link-local addresses alone: the request carries a token, and the answer the key. */
 LAZ_MUST_CHECK bool laz_aws_may_ask(const char *full_uri);
 
-/* Exactly "2026-11-22T12:00:00Z", as seconds since 1970. */
-LAZ_MUST_CHECK bool laz_aws_parse_time(const char *text, int64_t *ret);
-
 /* The reply's body as a key; LAZ_E_SINK with what it lacks. */
 LAZ_MUST_CHECK int laz_aws_parse_key(
         const char *text, size_t length, struct laz_aws_key *ret, struct laz_err *err);

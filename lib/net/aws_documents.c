@@ -20,7 +20,8 @@
 #define NODES    128
 #define CODE_MAX 160 /* with the names of a service and a page around it */
 
-bool laz_aws_parse_time(const char *text, int64_t *ret)
+/* Exactly "2026-11-22T12:00:00Z", as seconds since 1970. */
+static bool parse_time(const char *text, int64_t *ret)
 {
     static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
     struct tm parts = {0};
@@ -74,7 +75,7 @@ int laz_aws_parse_key(const char *text, size_t length, struct laz_aws_key *ret, 
             return laz_err_set(err, LAZ_E_SINK, 0, "credentials without %s", rows[i].name);
         }
     }
-    if (!laz_aws_parse_time(expires, &ret->expires)) {
+    if (!parse_time(expires, &ret->expires)) {
         return laz_err_set(err, LAZ_E_SINK, 0, "credentials without a time of expiration");
     }
     return 0;

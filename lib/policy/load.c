@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "policy/merge.h"
+#include "policy/narrow.h"
 
 void laz_policy_free(struct laz_policy *policy)
 {

@@ -129,29 +129,4 @@ void laz_relaxations_secrets(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);
 
-/* narrow.c: the first thing that the child adds to the parent. */
-struct laz_widening {
-    char key[LAZ_NAME_LENGTH_MAX]; /* "filesystem.write" */
-    char value[LAZ_NAME_LENGTH_MAX * 2];
-    struct laz_pos child_pos;
-    struct laz_pos parent_pos; /* line 0: the parent does not mention it */
-    bool is_less;              /* not more than is allowed, but less than is required */
-};
-/* narrow_calls.c: the same for one system call; the key to blame, or NULL. */
-const char *laz_decision_find_widening(const struct laz_decision *child,
-        const struct laz_decision *parent, struct laz_pos *ret_child_pos,
-        struct laz_pos *ret_parent_pos);
-/* narrow_shipping.c: what of the parent's records the child would lose or show. */
-bool laz_shipping_find_widening(
-        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
-/* narrow_sense.c: what the child would no longer see. */
-bool laz_sense_find_widening(
-        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
-/* narrow_secrets.c: what the child would fetch, or show, that the parent does not; and what the
- * parent wants fetched in another way. */
-bool laz_secrets_find_widening(
-        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
-bool laz_policy_find_widening(
-        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret);
-
 #endif

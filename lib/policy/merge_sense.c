@@ -152,13 +152,31 @@ static bool is_watched(const struct laz_sensing *sensing, const char *path)
     return is;
 }
 
+/* Nobody said where the spool is: what is watched is where it lies all the same. */
+static void warn_of_default(struct laz_merge *merge)
+{
+    const struct laz_string_list *watch = &merge->policy->sensing.watch;
+    const char *dir = merge->policy->shipping.spool_dir;
+    for (size_t i = 0; i < watch->n; i++) {
+        if (laz_path_is_at_or_below(dir, watch->items[i])) {
+            laz_report_warning_at(merge->report, watch->pos[i],
+                    "sense.files.watch: covers %s, which \"spool.dir\" is by default: what Lazaret "
+                    "writes there would be told as changed: name it under \"sense.files.except\"",
+                    dir);
+            return;
+        }
+    }
+}
+
 /* Each record would be a change of a file, and make another record. */
 static void warn_of_own_files(struct laz_merge *merge)
 {
     const struct laz_sensing *sensing = &merge->policy->sensing;
     const struct laz_shipping *shipping = &merge->policy->shipping;
     const struct laz_node *spool = merge->said[LAZ_FIELD_SPOOL_DIR];
-    if (spool != NULL && is_watched(sensing, shipping->spool_dir)) {
+    if (spool == NULL && is_watched(sensing, shipping->spool_dir)) {
+        warn_of_default(merge);
+    } else if (is_watched(sensing, shipping->spool_dir)) {
         laz_report_warning(merge->report, spool, "%s", own_files);
     }
     for (uint32_t i = 0; i < shipping->config.n_sinks; i++) {

@@ -53,10 +53,7 @@ void laz_merge_texts(
 {
     for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
             node = laz_check_item(list, node)) {
-        bool is_known = false;
-        for (size_t i = 0; i < texts->n; i++) {
-            is_known = is_known || strcmp(texts->items[i], node->text) == 0;
-        }
+        bool is_known = laz_string_list_has(texts, node->text);
         if (!is_known && texts->n == max) {
             laz_report_node(
                     merge->report, LAZ_E_POLICY_TOO_LARGE, node, "more than %zu entries", max);
@@ -179,19 +176,8 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
             .min_severity = (uint8_t)number_of(sink, LAZ_FIELD_SINK_MIN_SEVERITY),
             .format = (enum laz_ship_format)number_of(sink, LAZ_FIELD_SINK_FORMAT),
             .path = laz_merge_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_PATH)),
-            .host = "",
-            .tls_ca = "",
-            .tls_cert = "",
-            .tls_key = "",
-            .tls_peer = "",
-            .group = "",
-            .stream = "",
-            .region = "",
-            .space = "",
-            .enrol_host = "",
-            .enrol_password = "",
-            .enrol_name = "",
     };
+    laz_ship_sink_fill(ret);
     if (ret->type == LAZ_SINK_SYSLOG) {
         ret->transport = (enum laz_transport)number_of(sink, LAZ_FIELD_SINK_TRANSPORT);
     }

@@ -4,37 +4,36 @@
  * diff` and the shim. Compares by form where arguments are concerned, so that it errs to "wider"
  * only.
  */
+#include "policy/narrow.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "policy/merge.h"
 
-/* What is compared, and where the first widening is noted. */
-struct comparison {
-    const struct laz_policy *child;
-    const struct laz_policy *parent;
-    struct laz_widening *found;
-};
-
-static bool widened(const struct comparison *comparison, const char *key, const char *value,
-        struct laz_pos child_pos, struct laz_pos parent_pos)
+bool laz_comparison_note(
+        const struct laz_comparison *comparison, const char *key, const char *value)
 {
+    struct laz_widening *found = comparison->found;
     struct laz_buf buf;
-    laz_buf_init_fixed(&buf, comparison->found->key, sizeof(comparison->found->key));
+    laz_buf_init_fixed(&buf, found->key, sizeof(found->key));
     laz_buf_str(&buf, key);
-    laz_buf_init_fixed(&buf, comparison->found->value, sizeof(comparison->found->value));
-    laz_buf_put(&buf, value, strnlen(value, sizeof(comparison->found->value) - 1));
-    comparison->found->child_pos = child_pos;
-    comparison->found->parent_pos = parent_pos;
+    laz_buf_init_fixed(&buf, found->value, sizeof(found->value));
+    laz_buf_put(&buf, value, strnlen(value, sizeof(found->value) - 1));
+    found->child_pos = laz_policy_pos_of(comparison->child, key);
+    found->parent_pos = laz_policy_pos_of(comparison->parent, key);
     return true;
 }
 
-/* The same, where both positions are those of the key. */
-static bool widened_key(const struct comparison *comparison, const char *key, const char *value)
+/* The same, with positions that are not those of the key. */
+static bool note_at(const struct laz_comparison *comparison, const char *key, const char *value,
+        struct laz_pos child_pos, struct laz_pos parent_pos)
 {
-    return widened(comparison, key, value, laz_policy_pos_of(comparison->child, key),
-            laz_policy_pos_of(comparison->parent, key));
+    (void)laz_comparison_note(comparison, key, value);
+    comparison->found->child_pos = child_pos;
+    comparison->found->parent_pos = parent_pos;
+    return true;
 }
 
 /* Into a text of LAZ_NAME_LENGTH_MAX bytes, which is more than any key or number needs. */
@@ -48,17 +47,16 @@ static void print(char *text, const char *format, ...)
     va_end(args);
 }
 
-/* widened_key where the value is a number. */
-static bool widened_number(const struct comparison *comparison, const char *key, int64_t number)
+static bool note_number(const struct laz_comparison *comparison, const char *key, int64_t number)
 {
     char text[LAZ_NAME_LENGTH_MAX];
     print(text, "%" PRId64, number);
-    return widened_key(comparison, key, text);
+    return laz_comparison_note(comparison, key, text);
 }
 
 /* ---- requires, workload, privileges, limits ---- */
 
-static bool find_in_requires(const struct comparison *comparison)
+static bool find_in_requires(const struct laz_comparison *comparison)
 {
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
@@ -66,14 +64,14 @@ static bool find_in_requires(const struct comparison *comparison)
         char key[LAZ_NAME_LENGTH_MAX];
         print(key, "requires.%s", laz_require_name((enum laz_require)i));
         if (child->require[i] > parent->require[i]) { /* required, preferred, disabled */
-            return widened_key(comparison, key, laz_level_name(child->require[i]));
+            return laz_comparison_note(comparison, key, laz_level_name(child->require[i]));
         }
     }
     if (child->landlock_min_abi < parent->landlock_min_abi) {
-        return widened_number(comparison, "requires.landlock.min-abi", child->landlock_min_abi);
+        return note_number(comparison, "requires.landlock.min-abi", child->landlock_min_abi);
     }
     if (child->mode != parent->mode && child->mode != LAZ_MODE_ENFORCE) {
-        return widened_key(comparison, "mode", laz_mode_name(child->mode));
+        return laz_comparison_note(comparison, "mode", laz_mode_name(child->mode));
     }
     return false;
 }
@@ -84,18 +82,18 @@ static uint32_t budget_rank(int32_t budget)
     return budget < 0 ? UINT32_MAX : (uint32_t)budget;
 }
 
-static bool find_in_workload(const struct comparison *comparison)
+static bool find_in_workload(const struct laz_comparison *comparison)
 {
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
     if (child->allow_root && !parent->allow_root) {
-        return widened_key(comparison, "workload.allow-root", "true");
+        return laz_comparison_note(comparison, "workload.allow-root", "true");
     }
     bool parent_says_user = laz_policy_pos_of(parent, "workload.user").line > 0;
     if (parent_says_user && (child->uid != parent->uid || child->gid != parent->gid)) {
         char text[LAZ_NAME_LENGTH_MAX];
         print(text, "%" PRIu32 ":%" PRIu32, child->uid, child->gid);
-        return widened_key(comparison, "workload.user", text);
+        return laz_comparison_note(comparison, "workload.user", text);
     }
     for (size_t i = 0; i < child->n_groups; i++) {
         bool is_known = false;
@@ -103,21 +101,21 @@ static bool find_in_workload(const struct comparison *comparison)
             is_known = is_known || parent->groups[k] == child->groups[i];
         }
         if (!is_known) {
-            return widened_number(comparison, "workload.groups", child->groups[i]);
+            return note_number(comparison, "workload.groups", child->groups[i]);
         }
     }
     if ((parent->umask & ~child->umask) != 0) {
         char text[LAZ_NAME_LENGTH_MAX];
         print(text, "0%03o", child->umask);
-        return widened_key(comparison, "workload.umask", text);
+        return laz_comparison_note(comparison, "workload.umask", text);
     }
     if (budget_rank(child->exec_budget) > budget_rank(parent->exec_budget)) {
-        return widened_number(comparison, "workload.exec-budget", child->exec_budget);
+        return note_number(comparison, "workload.exec-budget", child->exec_budget);
     }
     return false;
 }
 
-static bool find_in_powers(const struct comparison *comparison)
+static bool find_in_powers(const struct laz_comparison *comparison)
 {
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
@@ -125,7 +123,7 @@ static bool find_in_powers(const struct comparison *comparison)
     if (added != 0) {
         int capability = __builtin_ctzll(added);
         const char *name = laz_capability_name(capability);
-        return widened(comparison, "privileges.capabilities.keep", name != NULL ? name : "?",
+        return note_at(comparison, "privileges.capabilities.keep", name != NULL ? name : "?",
                 child->capability_pos[capability],
                 laz_policy_pos_of(parent, "privileges.capabilities.keep"));
     }
@@ -133,7 +131,7 @@ static bool find_in_powers(const struct comparison *comparison)
         const struct laz_limit_value *old = &parent->limits[i];
         const struct laz_limit_value *new = &child->limits[i];
         if (old->set && (!new->set || new->value > old->value)) {
-            return widened(comparison, "limits", laz_rlimit_name(i), new->pos, old->pos);
+            return note_at(comparison, "limits", laz_rlimit_name(i), new->pos, old->pos);
         }
     }
     return false;
@@ -178,7 +176,7 @@ static unsigned rights_at(const struct laz_policy *policy, const char *path)
     return rights;
 }
 
-static bool find_in_filesystem(const struct comparison *comparison)
+static bool find_in_filesystem(const struct laz_comparison *comparison)
 {
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
@@ -187,14 +185,14 @@ static bool find_in_filesystem(const struct comparison *comparison)
         if ((rights_of(rule->class) & ~rights_at(parent, rule->path)) != 0) {
             char key[LAZ_NAME_LENGTH_MAX];
             print(key, "filesystem.%s", laz_path_class_name(rule->class));
-            return widened(comparison, key, rule->path, rule->pos, laz_policy_pos_of(parent, key));
+            return note_at(comparison, key, rule->path, rule->pos, laz_policy_pos_of(parent, key));
         }
     }
     if (parent->isolate_signals && !child->isolate_signals) {
-        return widened_key(comparison, "filesystem.isolate", "without signals");
+        return laz_comparison_note(comparison, "filesystem.isolate", "without signals");
     }
     if (parent->isolate_abstract_sockets && !child->isolate_abstract_sockets) {
-        return widened_key(comparison, "filesystem.isolate", "without abstract-sockets");
+        return laz_comparison_note(comparison, "filesystem.isolate", "without abstract-sockets");
     }
     return false;
 }
@@ -209,24 +207,24 @@ static bool has_port(const struct laz_port_list *list, uint16_t port)
     return list->any;
 }
 
-static bool find_in_list(const struct comparison *comparison, const char *key,
+static bool find_in_list(const struct laz_comparison *comparison, const char *key,
         const struct laz_port_list *child, const struct laz_port_list *parent)
 {
     if (child->any && !parent->any) {
-        return widened_key(comparison, key, "any");
+        return laz_comparison_note(comparison, key, "any");
     }
     for (size_t i = 0; i < child->n; i++) {
         if (!has_port(parent, child->ports[i])) {
             char port[LAZ_NAME_LENGTH_MAX];
             print(port, "%u", child->ports[i]);
-            return widened(comparison, key, port, child->pos[i],
+            return note_at(comparison, key, port, child->pos[i],
                     laz_policy_pos_of(comparison->parent, key));
         }
     }
     return false;
 }
 
-static bool find_in_ports(const struct comparison *comparison)
+static bool find_in_ports(const struct laz_comparison *comparison)
 {
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
@@ -235,19 +233,19 @@ static bool find_in_ports(const struct comparison *comparison)
                     comparison, "network.tcp-connect", &child->tcp_connect, &parent->tcp_connect);
 }
 
-static bool find_in_network(const struct comparison *comparison)
+static bool find_in_network(const struct laz_comparison *comparison)
 {
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
 
     if (child->raw && !parent->raw) {
-        return widened_key(comparison, "network.raw", "allow");
+        return laz_comparison_note(comparison, "network.raw", "allow");
     }
     if (child->multipath_tcp && !parent->multipath_tcp) {
-        return widened_key(comparison, "network.multipath-tcp", "allow");
+        return laz_comparison_note(comparison, "network.multipath-tcp", "allow");
     }
     return child->fast_open && !parent->fast_open &&
-            widened_key(comparison, "network.fast-open", "allow");
+            laz_comparison_note(comparison, "network.fast-open", "allow");
 }
 
 /* ---- syscalls ---- */
@@ -257,20 +255,20 @@ static bool is_weaker(struct laz_verdict child, struct laz_verdict parent)
     return laz_verdict_strictness(child) < laz_verdict_strictness(parent);
 }
 
-static bool find_in_calls(const struct comparison *comparison)
+static bool find_in_calls(const struct laz_comparison *comparison)
 {
     const struct laz_policy *child = comparison->child;
     const struct laz_policy *parent = comparison->parent;
     if (is_weaker(child->default_verdict, parent->default_verdict)) {
-        return widened_key(
+        return laz_comparison_note(
                 comparison, "syscalls.default", laz_action_name(child->default_verdict.action));
     }
     if (is_weaker(child->unknown_verdict, parent->unknown_verdict)) {
-        return widened_key(
+        return laz_comparison_note(
                 comparison, "syscalls.unknown", laz_action_name(child->unknown_verdict.action));
     }
     if (is_weaker(child->foreign_abi_verdict, parent->foreign_abi_verdict)) {
-        return widened_key(comparison, "syscalls.foreign-abi",
+        return laz_comparison_note(comparison, "syscalls.foreign-abi",
                 laz_action_name(child->foreign_abi_verdict.action));
     }
     for (size_t i = 0; i < laz_syscall_count(); i++) {
@@ -279,12 +277,12 @@ static bool find_in_calls(const struct comparison *comparison)
         const char *key = laz_decision_find_widening(
                 &child->decisions[i], &parent->decisions[i], &child_pos, &parent_pos);
         if (key != NULL) {
-            return widened(comparison, key, laz_syscall_at(i)->name, child_pos, parent_pos);
+            return note_at(comparison, key, laz_syscall_at(i)->name, child_pos, parent_pos);
         }
     }
     uint32_t limit = parent->flood.kill_after;
     if (limit > 0 && (child->flood.kill_after == 0 || child->flood.kill_after > limit)) {
-        return widened_number(comparison, "events.flood.kill-after", child->flood.kill_after);
+        return note_number(comparison, "events.flood.kill-after", child->flood.kill_after);
     }
     return false;
 }
@@ -292,33 +290,14 @@ static bool find_in_calls(const struct comparison *comparison)
 bool laz_policy_find_widening(
         const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret)
 {
-    const struct comparison comparison = {.child = child, .parent = parent, .found = ret};
+    const struct laz_comparison comparison = {.child = child, .parent = parent, .found = ret};
     /* Where Landlock is disabled, paths and ports are words only; disabling it is found under
      * requires. */
     bool has_landlock = parent->require[LAZ_REQUIRE_LANDLOCK] != LAZ_LEVEL_DISABLED;
     /* Secrets come before files: their folder is among those that may be read. */
     return find_in_requires(&comparison) || find_in_workload(&comparison) ||
-            find_in_powers(&comparison) || laz_secrets_find_widening(child, parent, ret) ||
+            find_in_powers(&comparison) || laz_secrets_find_widening(&comparison) ||
             (has_landlock && (find_in_filesystem(&comparison) || find_in_ports(&comparison))) ||
             find_in_network(&comparison) || find_in_calls(&comparison) ||
-            laz_shipping_find_widening(child, parent, ret) ||
-            laz_sense_find_widening(child, parent, ret);
-}
-
-bool laz_policy_is_narrower(const struct laz_policy *child, const struct laz_policy *parent,
-        char *ret_what, size_t size)
-{
-    struct laz_widening widening = {0};
-    if (!laz_policy_find_widening(child, parent, &widening)) {
-        return true;
-    }
-    char child_pos[LAZ_DIAGNOSTIC_FILE_MAX];
-    char parent_pos[LAZ_DIAGNOSTIC_FILE_MAX];
-    laz_policy_pos_format(child, widening.child_pos, child_pos, sizeof(child_pos));
-    laz_policy_pos_format(parent, widening.parent_pos, parent_pos, sizeof(parent_pos));
-    struct laz_buf buf;
-    laz_buf_init_fixed(&buf, ret_what, size);
-    laz_buf_printf(&buf, "%s: %s (%s; the other: %s)", widening.key, widening.value, child_pos,
-            parent_pos);
-    return false;
+            laz_shipping_find_widening(&comparison) || laz_sense_find_widening(&comparison);
 }

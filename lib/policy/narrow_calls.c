@@ -4,6 +4,7 @@
  * the form of the clauses: "no" may be wrong where only arithmetic shows it, "yes" never is.
  */
 #include "policy/merge.h"
+#include "policy/narrow.h"
 
 /* ---- When does one condition follow from another? ---- */
 

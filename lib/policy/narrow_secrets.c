@@ -6,30 +6,18 @@
 #include <string.h>
 
 #include "policy/merge.h"
+#include "policy/narrow.h"
 
-struct comparison {
-    const struct laz_policy *child;
-    const struct laz_policy *parent;
-    struct laz_widening *found;
-};
-
-static bool note(const struct comparison *comparison, const char *key, const char *value)
+static bool note(const struct laz_comparison *comparison, const char *key, const char *value)
 {
-    struct laz_widening *found = comparison->found;
-    struct laz_buf buf;
-    laz_buf_init_fixed(&buf, found->key, sizeof(found->key));
-    laz_buf_str(&buf, key);
-    laz_buf_init_fixed(&buf, found->value, sizeof(found->value));
-    laz_buf_put(&buf, value, strnlen(value, sizeof(found->value) - 1));
-    found->child_pos = laz_policy_pos_of(comparison->child, key);
-    found->parent_pos = laz_policy_pos_of(comparison->parent, key);
-    found->is_less = true;
+    (void)laz_comparison_note(comparison, key, value);
+    comparison->found->is_less = true;
     return true;
 }
 
 /* "secrets.items.db-password.from" */
-static bool note_item(const struct comparison *comparison, uint32_t c, uint32_t p, const char *key,
-        const char *value)
+static bool note_item(const struct laz_comparison *comparison, uint32_t c, uint32_t p,
+        const char *key, const char *value)
 {
     struct laz_buf buf;
     char path[sizeof(comparison->found->key)];
@@ -42,8 +30,8 @@ static bool note_item(const struct comparison *comparison, uint32_t c, uint32_t 
     return true;
 }
 
-static bool note_more(const struct comparison *comparison, uint32_t c, uint32_t p, const char *key,
-        const char *value)
+static bool note_more(const struct laz_comparison *comparison, uint32_t c, uint32_t p,
+        const char *key, const char *value)
 {
     (void)note_item(comparison, c, p, key, value);
     comparison->found->is_less = false;
@@ -63,7 +51,7 @@ static uint32_t find_item(const struct laz_policy *policy, const char *name)
 
 /* ---- One item in both ---- */
 
-static bool comes_from_elsewhere(const struct comparison *comparison, uint32_t c, uint32_t p)
+static bool comes_from_elsewhere(const struct laz_comparison *comparison, uint32_t c, uint32_t p)
 {
     const struct laz_fetch_item *child = &comparison->child->secrets.config.items[c];
     const struct laz_fetch_item *parent = &comparison->parent->secrets.config.items[p];
@@ -97,7 +85,7 @@ static bool has_same_context(
     return n_same == parent->n_context && n_same == child->n_context;
 }
 
-static bool asks_less(const struct comparison *comparison, uint32_t c, uint32_t p)
+static bool asks_less(const struct laz_comparison *comparison, uint32_t c, uint32_t p)
 {
     const struct laz_fetch_item *child = &comparison->child->secrets.config.items[c];
     const struct laz_fetch_item *parent = &comparison->parent->secrets.config.items[p];
@@ -120,7 +108,7 @@ static bool asks_less(const struct comparison *comparison, uint32_t c, uint32_t 
     return child->optional && !parent->optional && note_item(comparison, c, p, "optional", "true");
 }
 
-static bool goes_further(const struct comparison *comparison, uint32_t c, uint32_t p)
+static bool goes_further(const struct laz_comparison *comparison, uint32_t c, uint32_t p)
 {
     const struct laz_secret_delivery *child = &comparison->child->secrets.deliveries[c];
     const struct laz_secret_delivery *parent = &comparison->parent->secrets.deliveries[p];
@@ -144,7 +132,7 @@ static bool goes_further(const struct comparison *comparison, uint32_t c, uint32
     return false;
 }
 
-static bool find_in_items(const struct comparison *comparison)
+static bool find_in_items(const struct laz_comparison *comparison)
 {
     const struct laz_fetch_config *child = &comparison->child->secrets.config;
     const struct laz_fetch_config *parent = &comparison->parent->secrets.config;
@@ -174,7 +162,7 @@ static bool find_in_items(const struct comparison *comparison)
 
 /* ---- The services ---- */
 
-static bool find_in_services(const struct comparison *comparison)
+static bool find_in_services(const struct laz_comparison *comparison)
 {
     const struct laz_fetch_config *child = &comparison->child->secrets.config;
     const struct laz_fetch_config *parent = &comparison->parent->secrets.config;
@@ -205,18 +193,18 @@ static bool find_in_services(const struct comparison *comparison)
     return false;
 }
 
-bool laz_secrets_find_widening(
-        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret)
+bool laz_secrets_find_widening(const struct laz_comparison *comparison)
 {
-    const struct comparison comparison = {.child = child, .parent = parent, .found = ret};
-    if (find_in_items(&comparison)) {
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    if (find_in_items(comparison)) {
         return true;
     }
     if (parent->secrets.config.n_items == 0) {
         return false;
     }
     if (strcmp(child->secrets.dir, parent->secrets.dir) != 0) {
-        return note(&comparison, "secrets.dir", child->secrets.dir);
+        return note(comparison, "secrets.dir", child->secrets.dir);
     }
-    return find_in_services(&comparison);
+    return find_in_services(comparison);
 }

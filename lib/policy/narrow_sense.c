@@ -4,26 +4,17 @@
  * nothing looked at less often, nothing more allowed or excepted. Paths and detectors of its own a
  * child cannot lose: they add up.
  */
-#include <string.h>
-
 #include "policy/merge.h"
+#include "policy/narrow.h"
 
-struct comparison {
-    const struct laz_policy *child;
-    const struct laz_policy *parent;
-    struct laz_widening *found;
-};
-
-static bool note(const struct comparison *comparison, const char *key, const char *value)
+static bool note(const struct laz_comparison *comparison, const char *key, const char *value)
 {
     struct laz_widening *found = comparison->found;
+    char path[LAZ_NAME_LENGTH_MAX];
     struct laz_buf buf;
-    laz_buf_init_fixed(&buf, found->key, sizeof(found->key));
+    laz_buf_init_fixed(&buf, path, sizeof(path));
     laz_buf_printf(&buf, "sense.%s", key);
-    laz_buf_init_fixed(&buf, found->value, sizeof(found->value));
-    laz_buf_put(&buf, value, strnlen(value, sizeof(found->value) - 1));
-    found->child_pos = laz_policy_pos_of(comparison->child, found->key);
-    found->parent_pos = laz_policy_pos_of(comparison->parent, found->key);
+    (void)laz_comparison_note(comparison, path, value);
     if (found->parent_pos.line == 0) {
         found->parent_pos = laz_policy_pos_of(comparison->parent, "sense");
     }
@@ -31,7 +22,7 @@ static bool note(const struct comparison *comparison, const char *key, const cha
     return true;
 }
 
-static bool find_in_levels(const struct comparison *comparison)
+static bool find_in_levels(const struct laz_comparison *comparison)
 {
     const struct laz_sense_config *child = &comparison->child->sensing.config;
     const struct laz_sense_config *parent = &comparison->parent->sensing.config;
@@ -44,7 +35,7 @@ static bool find_in_levels(const struct comparison *comparison)
     return false;
 }
 
-static bool find_in_times(const struct comparison *comparison)
+static bool find_in_times(const struct laz_comparison *comparison)
 {
     const struct laz_sense_config *child = &comparison->child->sensing.config;
     const struct laz_sense_config *parent = &comparison->parent->sensing.config;
@@ -67,15 +58,11 @@ static bool find_in_times(const struct comparison *comparison)
 }
 
 /* Something that the child's list has and the parent's does not. */
-static bool adds_text(const struct comparison *comparison, const char *key,
+static bool adds_text(const struct laz_comparison *comparison, const char *key,
         const struct laz_string_list *child, const struct laz_string_list *parent)
 {
     for (size_t i = 0; i < child->n; i++) {
-        bool is_there = false;
-        for (size_t k = 0; k < parent->n; k++) {
-            is_there = is_there || strcmp(child->items[i], parent->items[k]) == 0;
-        }
-        if (!is_there) {
+        if (!laz_string_list_has(parent, child->items[i])) {
             (void)note(comparison, key, child->items[i]);
             comparison->found->child_pos = child->pos[i];
             comparison->found->is_less = false;
@@ -87,7 +74,7 @@ static bool adds_text(const struct comparison *comparison, const char *key,
 
 /* What the child does not want to hear of, of what the parent watches: a part of it, or all, by a
  * folder above. */
-static bool adds_exception(const struct comparison *comparison)
+static bool adds_exception(const struct laz_comparison *comparison)
 {
     const struct laz_sensing *child = &comparison->child->sensing;
     const struct laz_sensing *parent = &comparison->parent->sensing;
@@ -112,7 +99,7 @@ static bool adds_exception(const struct comparison *comparison)
     return false;
 }
 
-static bool adds_port(const struct comparison *comparison)
+static bool adds_port(const struct laz_comparison *comparison)
 {
     const struct laz_sensing *child = &comparison->child->sensing;
     const struct laz_sense_config *parent = &comparison->parent->sensing.config;
@@ -139,15 +126,15 @@ static bool adds_port(const struct comparison *comparison)
     return false;
 }
 
-bool laz_sense_find_widening(
-        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret)
+bool laz_sense_find_widening(const struct laz_comparison *comparison)
 {
-    const struct comparison comparison = {.child = child, .parent = parent, .found = ret};
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
     if (!parent->sensing.is_said) {
         return false;
     }
     if (!child->sensing.is_said) {
-        (void)note(&comparison, "files", "nothing");
+        (void)note(comparison, "files", "nothing");
         return true;
     }
     for (size_t i = 0; i < parent->sensing.watch.n; i++) { /* only where they are not one file's */
@@ -162,11 +149,11 @@ bool laz_sense_find_widening(
             struct laz_buf buf;
             laz_buf_init_fixed(&buf, text, sizeof(text));
             laz_buf_printf(&buf, "without %s", parent->sensing.watch.items[i]);
-            return note(&comparison, "files.watch", text);
+            return note(comparison, "files.watch", text);
         }
     }
-    return find_in_levels(&comparison) || find_in_times(&comparison) ||
-            adds_text(&comparison, "foreign.allow", &child->sensing.foreign,
+    return find_in_levels(comparison) || find_in_times(comparison) ||
+            adds_text(comparison, "foreign.allow", &child->sensing.foreign,
                     &parent->sensing.foreign) ||
-            adds_port(&comparison) || adds_exception(&comparison);
+            adds_port(comparison) || adds_exception(comparison);
 }

@@ -6,31 +6,17 @@
  */
 #include <string.h>
 
-#include "policy/merge.h"
+#include "policy/narrow.h"
 
-struct comparison {
-    const struct laz_policy *child;
-    const struct laz_policy *parent;
-    struct laz_widening *found;
-};
-
-static bool note(const struct comparison *comparison, const char *key, const char *value)
+static bool note(const struct laz_comparison *comparison, const char *key, const char *value)
 {
-    struct laz_widening *found = comparison->found;
-    struct laz_buf buf;
-    laz_buf_init_fixed(&buf, found->key, sizeof(found->key));
-    laz_buf_str(&buf, key);
-    laz_buf_init_fixed(&buf, found->value, sizeof(found->value));
-    laz_buf_put(&buf, value, strnlen(value, sizeof(found->value) - 1));
-    found->child_pos = laz_policy_pos_of(comparison->child, key);
-    found->parent_pos = laz_policy_pos_of(comparison->parent, key);
-    found->is_less = true;
-    return true;
+    comparison->found->is_less = true;
+    return laz_comparison_note(comparison, key, value);
 }
 
 /* "sinks.trail.required" */
-static bool note_named(
-        const struct comparison *comparison, const char *name, const char *key, const char *value)
+static bool note_named(const struct laz_comparison *comparison, const char *name, const char *key,
+        const char *value)
 {
     struct laz_buf buf;
     char path[sizeof(comparison->found->key)];
@@ -40,7 +26,7 @@ static bool note_named(
 }
 
 /* The same, with where both say it. */
-static bool note_sink(const struct comparison *comparison, size_t child, size_t parent,
+static bool note_sink(const struct laz_comparison *comparison, size_t child, size_t parent,
         const char *key, const char *value)
 {
     const char *name = comparison->parent->shipping.config.sinks[parent].name;
@@ -52,7 +38,7 @@ static bool note_sink(const struct comparison *comparison, size_t child, size_t 
 
 /* ---- One sink in both ---- */
 
-static bool goes_elsewhere_in_cloud(const struct comparison *comparison, size_t c, size_t p)
+static bool goes_elsewhere_in_cloud(const struct laz_comparison *comparison, size_t c, size_t p)
 {
     const struct laz_ship_sink *child = &comparison->child->shipping.config.sinks[c];
     const struct laz_ship_sink *parent = &comparison->parent->shipping.config.sinks[p];
@@ -74,7 +60,7 @@ static bool goes_elsewhere_in_cloud(const struct comparison *comparison, size_t 
     return child->imds && !parent->imds && note_sink(comparison, c, p, "imds", "permitted");
 }
 
-static bool goes_elsewhere(const struct comparison *comparison, size_t c, size_t p)
+static bool goes_elsewhere(const struct laz_comparison *comparison, size_t c, size_t p)
 {
     const struct laz_ship_sink *child = &comparison->child->shipping.config.sinks[c];
     const struct laz_ship_sink *parent = &comparison->parent->shipping.config.sinks[p];
@@ -115,7 +101,7 @@ static bool goes_elsewhere(const struct comparison *comparison, size_t c, size_t
             note_sink(comparison, c, p, "tls", child->tls_peer);
 }
 
-static bool gets_less(const struct comparison *comparison, size_t c, size_t p)
+static bool gets_less(const struct laz_comparison *comparison, size_t c, size_t p)
 {
     const struct laz_ship_sink *child = &comparison->child->shipping.config.sinks[c];
     const struct laz_ship_sink *parent = &comparison->parent->shipping.config.sinks[p];
@@ -149,7 +135,7 @@ static uint32_t find_sink(const struct laz_policy *policy, const char *name)
     return i;
 }
 
-static bool find_in_sinks(const struct comparison *comparison)
+static bool find_in_sinks(const struct laz_comparison *comparison)
 {
     const struct laz_shipping *child = &comparison->child->shipping;
     const struct laz_shipping *parent = &comparison->parent->shipping;
@@ -180,22 +166,12 @@ static bool find_in_sinks(const struct comparison *comparison)
 
 /* ---- logs, audit, spool ---- */
 
-static bool has_text(const struct laz_string_list *list, const char *text)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        if (strcmp(list->items[i], text) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Something of the parent's list that the child does not have. */
-static bool lacks_text(const struct comparison *comparison, const char *key,
+static bool lacks_text(const struct laz_comparison *comparison, const char *key,
         const struct laz_string_list *child, const struct laz_string_list *parent)
 {
     for (size_t i = 0; i < parent->n; i++) {
-        if (!has_text(child, parent->items[i])) {
+        if (!laz_string_list_has(child, parent->items[i])) {
             char text[LAZ_NAME_LENGTH_MAX * 2];
             struct laz_buf buf;
             laz_buf_init_fixed(&buf, text, sizeof(text));
@@ -208,7 +184,7 @@ static bool lacks_text(const struct comparison *comparison, const char *key,
     return false;
 }
 
-static bool find_in_redaction(const struct comparison *comparison)
+static bool find_in_redaction(const struct laz_comparison *comparison)
 {
     const struct laz_shipping *child = &comparison->child->shipping;
     const struct laz_shipping *parent = &comparison->parent->shipping;
@@ -228,7 +204,7 @@ static bool find_in_redaction(const struct comparison *comparison)
     return lacks_text(comparison, "logs.redact.literals", &child->literals, &parent->literals);
 }
 
-static bool find_in_logs(const struct comparison *comparison)
+static bool find_in_logs(const struct laz_comparison *comparison)
 {
     const struct laz_shipping *child = &comparison->child->shipping;
     const struct laz_shipping *parent = &comparison->parent->shipping;
@@ -245,16 +221,16 @@ static bool find_in_logs(const struct comparison *comparison)
     return find_in_redaction(comparison);
 }
 
-bool laz_shipping_find_widening(
-        const struct laz_policy *child, const struct laz_policy *parent, struct laz_widening *ret)
+bool laz_shipping_find_widening(const struct laz_comparison *comparison)
 {
-    const struct comparison comparison = {.child = child, .parent = parent, .found = ret};
-    if (find_in_sinks(&comparison) || find_in_logs(&comparison)) {
+    const struct laz_policy *child = comparison->child;
+    const struct laz_policy *parent = comparison->parent;
+    if (find_in_sinks(comparison) || find_in_logs(comparison)) {
         return true;
     }
     if (parent->shipping.config.durability_acked && !child->shipping.config.durability_acked) {
-        return note(&comparison, "audit.durability", "spool");
+        return note(comparison, "audit.durability", "spool");
     }
     return lacks_text(
-            &comparison, "spool.seal-to", &child->shipping.seal_to, &parent->shipping.seal_to);
+            comparison, "spool.seal-to", &child->shipping.seal_to, &parent->shipping.seal_to);
 }

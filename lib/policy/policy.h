@@ -229,13 +229,6 @@ void laz_policy_free(struct laz_policy *policy);
 struct laz_verdict laz_policy_decide(const struct laz_policy *policy, enum laz_arch native,
         uint32_t audit_arch, uint32_t nr, const uint64_t args[6]);
 
-/* Does the child allow nothing that the parent refuses? If not, ret_what says the first thing that
- * it adds: key, value and both positions. Environment, cwd, name, signals, exit map, shutdown and
- * tests are no permissions and are not compared. Clauses are compared by form: "wider" may be said
- * of two policies that are equal for a reason that only arithmetic shows, never the reverse. */
-LAZ_MUST_CHECK bool laz_policy_is_narrower(const struct laz_policy *child,
-        const struct laz_policy *parent, char *ret_what, size_t size);
-
 /* "web.yaml:14:9" or "default" into a caller's buffer. */
 void laz_policy_pos_format(
         const struct laz_policy *policy, struct laz_pos pos, char *ret, size_t size);

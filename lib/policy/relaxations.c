@@ -144,7 +144,7 @@ static const char *why_dangerous(const struct laz_policy *policy, const struct l
 }
 
 /* For each call the first of the dangerous groups that has it. One walk over the groups: asking for
- * each call (laz_group_never) takes twenty times as long as the rest of the load. */
+ * each call takes twenty times as long as the rest of the load. */
 struct dangers {
     const struct laz_group *group; /* at hand */
     const struct laz_group *of[LAZ_SYSCALL_TABLE_MAX];

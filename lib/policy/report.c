@@ -180,19 +180,6 @@ static void report(struct laz_report *report, bool is_warning, enum laz_err_kind
     insert(report->diagnostics, &item);
 }
 
-/* "path: " and the sentence. A message that does not fit is cut. */
-LAZ_PRINTF(3, 0)
-static void compose(
-        struct laz_buf *buf, const struct laz_node *node, const char *format, va_list args)
-{
-    if (node != NULL) {
-        laz_node_path(node, buf);
-        laz_buf_str(buf, buf->len > 0 ? ": " : "");
-    }
-    int length = vsnprintf(buf->data + buf->len, buf->cap - buf->len, format, args);
-    buf->len = length < 0 ? buf->len : strlen(buf->data);
-}
-
 void laz_node_mark_bad(struct laz_node *node)
 {
     node->is_bad = true;
@@ -201,58 +188,80 @@ void laz_node_mark_bad(struct laz_node *node)
     }
 }
 
-void laz_report_at(struct laz_report *report_to, enum laz_err_kind kind, struct laz_pos pos,
-        const char *format, ...)
+/* What a report is about; its sentence stands behind the node's path, if there is a node. */
+struct subject {
+    bool is_warning;
+    enum laz_err_kind kind;
+    struct laz_pos pos;
+    const struct laz_node *node;
+};
+
+/* A message that does not fit is cut. */
+LAZ_PRINTF(3, 0)
+static void compose(struct laz_report *report_to, const struct subject *subject, const char *format,
+        va_list args)
 {
     char text[LAZ_DIAGNOSTIC_MESSAGE_MAX];
     struct laz_buf buf;
     laz_buf_init_fixed(&buf, text, sizeof(text));
+    if (subject->node != NULL) {
+        laz_node_path(subject->node, &buf);
+        laz_buf_str(&buf, buf.len > 0 ? ": " : "");
+    }
+    (void)vsnprintf(buf.data + buf.len, buf.cap - buf.len, format, args);
+    report(report_to, subject->is_warning, subject->kind, subject->pos, text);
+}
+
+void laz_report_at(struct laz_report *report_to, enum laz_err_kind kind, struct laz_pos pos,
+        const char *format, ...)
+{
+    const struct subject subject = {.kind = kind, .pos = pos};
     va_list args;
     va_start(args, format);
-    compose(&buf, NULL, format, args);
+    compose(report_to, &subject, format, args);
     va_end(args);
-    report(report_to, false, kind, pos, text);
 }
 
 void laz_report_node(struct laz_report *report_to, enum laz_err_kind kind, struct laz_node *node,
         const char *format, ...)
 {
-    char text[LAZ_DIAGNOSTIC_MESSAGE_MAX];
-    struct laz_buf buf;
-    laz_buf_init_fixed(&buf, text, sizeof(text));
+    const struct subject subject = {.kind = kind, .pos = node->pos, .node = node};
     va_list args;
     va_start(args, format);
-    compose(&buf, node, format, args);
+    compose(report_to, &subject, format, args);
     va_end(args);
-    report(report_to, false, kind, node->pos, text);
     laz_node_mark_bad(node);
 }
 
 void laz_report_key(struct laz_report *report_to, enum laz_err_kind kind, struct laz_node *node,
         const char *format, ...)
 {
-    char text[LAZ_DIAGNOSTIC_MESSAGE_MAX];
-    struct laz_buf buf;
-    laz_buf_init_fixed(&buf, text, sizeof(text));
+    const struct subject subject = {.kind = kind, .pos = node->key_pos, .node = node};
     va_list args;
     va_start(args, format);
-    compose(&buf, node, format, args);
+    compose(report_to, &subject, format, args);
     va_end(args);
-    report(report_to, false, kind, node->key_pos, text);
     laz_node_mark_bad(node);
 }
 
 void laz_report_warning(
         struct laz_report *report_to, const struct laz_node *node, const char *format, ...)
 {
-    char text[LAZ_DIAGNOSTIC_MESSAGE_MAX];
-    struct laz_buf buf;
-    laz_buf_init_fixed(&buf, text, sizeof(text));
+    const struct subject subject = {.is_warning = true, .pos = node->pos, .node = node};
     va_list args;
     va_start(args, format);
-    compose(&buf, node, format, args);
+    compose(report_to, &subject, format, args);
     va_end(args);
-    report(report_to, true, LAZ_E_NONE, node->pos, text);
+}
+
+void laz_report_warning_at(
+        struct laz_report *report_to, struct laz_pos pos, const char *format, ...)
+{
+    const struct subject subject = {.is_warning = true, .pos = pos};
+    va_list args;
+    va_start(args, format);
+    compose(report_to, &subject, format, args);
+    va_end(args);
 }
 
 /* ---- Rendering ---- */

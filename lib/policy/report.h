@@ -29,6 +29,8 @@ void laz_report_key(struct laz_report *report, enum laz_err_kind kind, struct la
         const char *format, ...) LAZ_PRINTF(4, 5);
 void laz_report_warning(struct laz_report *report, const struct laz_node *node, const char *format,
         ...) LAZ_PRINTF(3, 4);
+void laz_report_warning_at(struct laz_report *report, struct laz_pos pos, const char *format, ...)
+        LAZ_PRINTF(3, 4);
 
 /* Mark a node bad for a reason that is already reported. */
 void laz_node_mark_bad(struct laz_node *node);

@@ -34,14 +34,6 @@ bool laz_scalar_is_number(enum laz_field_type type);
 /* A user by number alone: says all that is missing, so that one correction is enough. Always -1. */
 int laz_scalar_refuse_lone_user(const char *number, struct laz_err *err);
 
-/* Log groups, log streams and URLs; in scalar_cloud.c. */
-LAZ_MUST_CHECK int laz_scalar_check_cloud(
-        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err);
-
-/* What names secrets, and paths below their folder; in scalar_secrets.c. */
-LAZ_MUST_CHECK int laz_scalar_check_secret(
-        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err);
-
 /* A decimal or 0x number as in conditions. */
 LAZ_MUST_CHECK bool laz_scalar_integer(const char *text, size_t length, uint64_t *ret);
 

@@ -8,22 +8,16 @@
 #include "core/url.h"
 #include "policy/address.h"
 #include "policy/report.h"
-#include "policy/scalar.h"
+#include "policy/scalar_kinds.h"
 #include "policy/ship.h"
-
-static int refuse(struct laz_err *err, const struct laz_scalar *scalar, const char *why)
-{
-    struct laz_quoted quoted;
-    return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "%s, not %s", why,
-            laz_quote(&quoted, scalar->text, scalar->length));
-}
 
 static int check_group(const struct laz_scalar *scalar, struct laz_err *err)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                   "._-/#";
     if (scalar->length > LAZ_SHIP_GROUP_MAX || strspn(scalar->text, letters) != scalar->length) {
-        return refuse(err, scalar, "must be at most 512 of A-Z, a-z, 0-9, '.', '_', '-', '/', '#'");
+        return laz_scalar_refuse(
+                err, scalar, "must be at most 512 of A-Z, a-z, 0-9, '.', '_', '-', '/', '#'");
     }
     return 0;
 }
@@ -50,11 +44,12 @@ static int check_stream(const struct laz_scalar *scalar, struct laz_err *err)
     for (size_t i = 0; i < scalar->length; i++) {
         char c = scalar->text[i];
         if (c <= ' ' || c > '~' || c == ':' || c == '*') {
-            return refuse(err, scalar, "must be printable ASCII without blanks, ':' and '*'");
+            return laz_scalar_refuse(
+                    err, scalar, "must be printable ASCII without blanks, ':' and '*'");
         }
     }
     if (scalar->length > LAZ_SHIP_GROUP_MAX) {
-        return refuse(err, scalar, "must be at most 512 characters long");
+        return laz_scalar_refuse(err, scalar, "must be at most 512 characters long");
     }
     const char *brace = unknown_brace(scalar->text);
     if (brace != NULL) {
@@ -71,7 +66,7 @@ static int check_url(const struct laz_scalar *scalar, struct laz_err *err)
     struct laz_url url;
     if (!laz_url_split(scalar->text, &url) || !laz_host_is_valid(url.host, url.host_length) ||
             (url.path[0] != '\0' && strcmp(url.path, "/") != 0)) {
-        return refuse(err, scalar,
+        return laz_scalar_refuse(err, scalar,
                 "must be an address without a path, such as \"https://logs.internal\"");
     }
     return 0;

@@ -6,7 +6,7 @@
 
 #include "policy/image.h"
 #include "policy/report.h"
-#include "policy/scalar.h"
+#include "policy/scalar_kinds.h"
 #include "policy/value_from.h"
 
 #define TEXT_MAX 256 /* bytes of a key of JSON, a label or a value of an encryption context */

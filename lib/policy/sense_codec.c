@@ -99,7 +99,7 @@ static void take_expected(struct laz_section *in, struct laz_sense_config *confi
         config->groups[i] = laz_section_u32(in, 0, UINT32_MAX);
     }
     config->keep_capabilities = laz_section_uint(in, 8, 0, UINT64_MAX);
-    config->is_bounded = laz_section_uint(in, 1, 0, 1) == 1;
+    config->is_bounded = laz_section_bool(in);
 }
 
 static void take_body(struct laz_section *in, struct laz_sense_config *config)

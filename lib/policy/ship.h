@@ -154,6 +154,17 @@ struct laz_ship_sink {
     const char *enrol_name;     /* "" = the host's */
 };
 
+/* Makes "" of every string that is NULL, for those who fill in only what a type has. */
+static inline void laz_ship_sink_fill(struct laz_ship_sink *sink)
+{
+    const char **texts[] = {&sink->name, &sink->path, &sink->host, &sink->tls_ca, &sink->tls_cert,
+            &sink->tls_key, &sink->tls_peer, &sink->group, &sink->stream, &sink->region,
+            &sink->space, &sink->enrol_host, &sink->enrol_password, &sink->enrol_name};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        *texts[i] = *texts[i] == NULL ? "" : *texts[i];
+    }
+}
+
 struct laz_ship_config {
     uint32_t pipe_bytes;
     bool passthrough;

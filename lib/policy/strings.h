@@ -6,6 +6,8 @@
 #ifndef LAZ_POLICY_STRINGS_H
 #define LAZ_POLICY_STRINGS_H
 
+#include <string.h>
+
 #include "policy/diagnostic.h"
 
 struct laz_string_list {
@@ -13,5 +15,14 @@ struct laz_string_list {
     char **items;        /* owned */
     struct laz_pos *pos; /* owned; parallel to items */
 };
+
+static inline bool laz_string_list_has(const struct laz_string_list *list, const char *text)
+{
+    size_t i = 0;
+    while (i < list->n && strcmp(list->items[i], text) != 0) {
+        i++;
+    }
+    return i < list->n;
+}
 
 #endif

@@ -36,20 +36,32 @@ size_t laz_fold_repair(struct laz_fold *fold)
     return n;
 }
 
-bool laz_find_name(struct laz_find *find, const char *obj)
+/* What fits of it; of the rest, a number that tells it from others. */
+static bool keep(char *ret, size_t size, const char *text, uint64_t *rest)
 {
     uint8_t hash[LAZ_SHA256_SIZE];
-    size_t length = strlen(obj);
-    size_t n = length < sizeof(find->obj) ? length : sizeof(find->obj) - 1;
-    (void)memcpy(find->obj, obj, n);
-    find->obj[n] = '\0';
-    find->rest = 0;
+    uint64_t number = 0;
+    size_t length = strlen(text);
+    size_t n = length < size ? length : size - 1;
+    (void)memcpy(ret, text, n);
+    ret[n] = '\0';
     if (n == length) {
         return true;
     }
-    laz_sha256_of(obj, length, hash);
-    (void)memcpy(&find->rest, hash, sizeof(find->rest));
+    laz_sha256_of(text, length, hash);
+    (void)memcpy(&number, hash, sizeof(number));
+    *rest ^= number;
     return false;
+}
+
+bool laz_find_name(struct laz_find *find, const char *obj)
+{
+    return keep(find->obj, sizeof(find->obj), obj, &find->rest);
+}
+
+bool laz_find_program(struct laz_find *find, const char *exe)
+{
+    return keep(find->exe, sizeof(find->exe), exe, &find->rest);
 }
 
 static bool is_alike(const struct laz_find *a, const struct laz_find *b)

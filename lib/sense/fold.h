@@ -22,15 +22,17 @@
 struct laz_find {
     uint32_t event; /* enum laz_sense_event_id */
     int32_t pid;
-    uint64_t rest; /* of an obj that is cut, what tells it from others: laz_find_name; else 0 */
+    uint64_t rest; /* of an obj or exe that is cut, what tells it from others; else 0 */
     char exe[LAZ_FOLD_EXE_MAX];
     char obj[LAZ_FOLD_OBJ_MAX];
     char act[LAZ_FOLD_ACT_MAX];
     char detail[LAZ_FOLD_DETAIL_MAX];
 };
 
-/* Its obj. False: it is longer than there is room for, and was cut. */
+/* Its obj, once. False: it is longer than there is room for, and was cut. */
 bool laz_find_name(struct laz_find *find, const char *obj);
+/* Its exe, likewise. */
+bool laz_find_program(struct laz_find *find, const char *exe);
 
 struct laz_fold_slot {
     uint32_t used;

@@ -6,65 +6,30 @@
 
 #include <string.h>
 
-#include "core/num.h"
+#include "sense/proc_text.h"
 
 #define START_FIELD 22 /* of stat, counted from 1 */
 
-struct text {
-    const char *at;
-    const char *end;
-};
-
-/* Digits, and what they stand for; false if there is none, or too large a number. */
-static bool take_number(struct text *text, unsigned base, uint64_t max, uint64_t *ret)
+static bool take_u32(struct laz_proc_text *text, uint32_t *ret)
 {
     uint64_t value = 0;
-    const char *start = text->at;
-    while (text->at < text->end) {
-        char c = *text->at;
-        unsigned digit = c >= '0' && c <= '9'        ? (unsigned)(c - '0')
-                : base == 16 && c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10U
-                                                     : 16U;
-        if (digit >= base) {
-            break;
-        }
-        if (value > (max - digit) / base) {
-            return false;
-        }
-        value = value * base + digit;
-        text->at++;
-    }
-    *ret = value;
-    return text->at > start;
-}
-
-static void skip_blanks(struct text *text)
-{
-    while (text->at < text->end && (*text->at == ' ' || *text->at == '\t')) {
-        text->at++;
-    }
-}
-
-static bool take_u32(struct text *text, uint32_t *ret)
-{
-    uint64_t value = 0;
-    skip_blanks(text);
-    if (!take_number(text, 10, UINT32_MAX, &value)) {
+    laz_proc_text_skip_blanks(text);
+    if (!laz_proc_text_number(text, LAZ_DIGITS_10, UINT32_MAX, &value)) {
         return false;
     }
     *ret = (uint32_t)value;
     return true;
 }
 
-static bool is_done(struct text *text)
+static bool is_done(struct laz_proc_text *text)
 {
-    skip_blanks(text);
+    laz_proc_text_skip_blanks(text);
     return text->at == text->end;
 }
 
 /* ---- The lines of status ---- */
 
-static bool read_four(struct text value, uint32_t ret[4])
+static bool read_four(struct laz_proc_text value, uint32_t ret[4])
 {
     for (unsigned i = 0; i < 4; i++) {
         if (!take_u32(&value, &ret[i])) {
@@ -74,7 +39,7 @@ static bool read_four(struct text value, uint32_t ret[4])
     return is_done(&value);
 }
 
-static bool read_groups(struct text value, struct laz_process_status *ret)
+static bool read_groups(struct laz_proc_text value, struct laz_process_status *ret)
 {
     ret->n_groups = 0;
     while (!is_done(&value)) {
@@ -90,13 +55,13 @@ static bool read_groups(struct text value, struct laz_process_status *ret)
     return true;
 }
 
-static bool read_set(struct text value, uint64_t *ret)
+static bool read_set(struct laz_proc_text value, uint64_t *ret)
 {
-    skip_blanks(&value);
-    return take_number(&value, 16, UINT64_MAX, ret) && is_done(&value);
+    laz_proc_text_skip_blanks(&value);
+    return laz_proc_text_number(&value, LAZ_DIGITS_16, UINT64_MAX, ret) && is_done(&value);
 }
 
-static bool read_pid(struct text value, pid_t *ret)
+static bool read_pid(struct laz_proc_text value, pid_t *ret)
 {
     uint32_t number = 0;
     if (!take_u32(&value, &number) || number > INT32_MAX || !is_done(&value)) {
@@ -106,7 +71,7 @@ static bool read_pid(struct text value, pid_t *ret)
     return true;
 }
 
-static bool read_small(struct text value, int *ret)
+static bool read_small(struct laz_proc_text value, int *ret)
 {
     uint32_t number = 0;
     if (!take_u32(&value, &number) || number > 9 || !is_done(&value)) {
@@ -116,7 +81,12 @@ static bool read_small(struct text value, int *ret)
     return true;
 }
 
-static bool read_name(struct text value, struct laz_process_status *ret)
+static bool read_threads(struct laz_proc_text value, uint32_t *ret)
+{
+    return take_u32(&value, ret) && is_done(&value);
+}
+
+static bool read_name(struct laz_proc_text value, struct laz_process_status *ret)
 {
     size_t length = 0;
     if (value.at < value.end && *value.at == '\t') {
@@ -131,9 +101,9 @@ static bool read_name(struct text value, struct laz_process_status *ret)
     return true;
 }
 
-static bool read_state(struct text value, struct laz_process_status *ret)
+static bool read_state(struct laz_proc_text value, struct laz_process_status *ret)
 {
-    skip_blanks(&value);
+    laz_proc_text_skip_blanks(&value);
     if (value.at == value.end) {
         return false;
     }
@@ -156,7 +126,8 @@ static bool read_state(struct text value, struct laz_process_status *ret)
     X(CAP_BND, "CapBnd", true, read_set(value, &ret->cap_bnd))                                     \
     X(CAP_AMB, "CapAmb", true, read_set(value, &ret->cap_amb))                                     \
     X(NO_NEW_PRIVS, "NoNewPrivs", false, read_small(value, &ret->no_new_privs))                    \
-    X(SECCOMP, "Seccomp", false, read_small(value, &ret->seccomp))
+    X(SECCOMP, "Seccomp", false, read_small(value, &ret->seccomp))                                 \
+    X(THREADS, "Threads", true, read_threads(value, &ret->threads))
 
 enum line {
 #define X(id, key, must, read) LINE_##id,
@@ -190,7 +161,7 @@ static enum line find_line(const char *key, size_t length)
     return (enum line)i;
 }
 
-static bool read_line(enum line line, struct text value, struct laz_process_status *ret)
+static bool read_line(enum line line, struct laz_proc_text value, struct laz_process_status *ret)
 {
     switch (line) {
 #define X(id, key, must, read)                                                                     \
@@ -217,7 +188,7 @@ void laz_status_add(struct laz_status_text *text, const char *piece, size_t leng
 bool laz_status_parse(const char *text, size_t length, struct laz_process_status *ret)
 {
     struct laz_process_status status = {.no_new_privs = -1, .seccomp = -1};
-    struct text rest = {.at = text, .end = text + length};
+    struct laz_proc_text rest = {.at = text, .end = text + length};
     unsigned seen = 0;
     while (rest.at < rest.end) {
         size_t left = (size_t)(rest.end - rest.at);
@@ -231,7 +202,7 @@ bool laz_status_parse(const char *text, size_t length, struct laz_process_status
         if (line != LINE_COUNT && (seen >> line & 1U) != 0) {
             return false;
         }
-        if (!read_line(line, (struct text){.at = colon + 1, .end = end}, &status)) {
+        if (!read_line(line, (struct laz_proc_text){.at = colon + 1, .end = end}, &status)) {
             return false;
         }
         seen |= line == LINE_COUNT ? 0 : 1U << line;
@@ -252,12 +223,11 @@ bool laz_stat_parse_start(const char *text, size_t length, uint64_t *ret)
     if (bracket == NULL) {
         return false;
     }
-    struct text rest = {.at = bracket + 1, .end = text + length};
+    struct laz_proc_text rest = {.at = bracket + 1, .end = text + length};
     for (unsigned field = 3; field <= START_FIELD; field++) {
-        if (rest.at == rest.end || *rest.at != ' ') {
+        if (!laz_proc_text_char(&rest, ' ')) {
             return false;
         }
-        rest.at++;
         if (field == START_FIELD) {
             break;
         }
@@ -266,7 +236,8 @@ bool laz_stat_parse_start(const char *text, size_t length, uint64_t *ret)
         }
     }
     uint64_t start = 0;
-    if (!take_number(&rest, 10, UINT64_MAX, &start) || rest.at == rest.end || *rest.at != ' ') {
+    if (!laz_proc_text_number(&rest, LAZ_DIGITS_10, UINT64_MAX, &start) ||
+            !laz_proc_text_char(&rest, ' ')) {
         return false;
     }
     *ret = start;

@@ -44,7 +44,8 @@ struct laz_process_status {
     uint64_t cap_amb;
     int no_new_privs; /* -1: the kernel does not say */
     int seccomp;      /* -1: likewise; 2 is a filter */
-    bool is_zombie;
+    bool is_zombie;   /* this thread has ended; of a process, its first */
+    uint32_t threads; /* one that has ended, and whose others live, counts too */
 };
 
 /* false if a line that must be there is missing, twice there or of another form. */

@@ -8,74 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sense/proc_text.h"
+
 #define TCP_LISTENS     10
 #define UDP_UNCONNECTED 7
 #define WORD_DIGITS     8
 #define FIELDS_BETWEEN  3 /* queues, timer, retransmissions */
 
-struct text {
-    const char *at;
-    const char *end;
-};
-
-static bool take_char(struct text *text, char c)
-{
-    if (text->at == text->end || *text->at != c) {
-        return false;
-    }
-    text->at++;
-    return true;
-}
-
-static void skip_blanks(struct text *text)
-{
-    while (text->at < text->end && *text->at == ' ') {
-        text->at++;
-    }
-}
-
-/* One field between blanks, which is skipped. */
-static bool skip_field(struct text *text)
-{
-    skip_blanks(text);
-    const char *start = text->at;
-    while (text->at < text->end && *text->at != ' ') {
-        text->at++;
-    }
-    return text->at > start;
-}
-
-static bool take_number(struct text *text, unsigned base, uint64_t max, uint64_t *ret)
-{
-    uint64_t value = 0;
-    const char *start = text->at;
-    while (text->at < text->end) {
-        char c = *text->at;
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0')
-                : c >= 'A' && c <= 'F'        ? (unsigned)(c - 'A') + 10U
-                                              : 16U;
-        if (digit >= base) {
-            break;
-        }
-        if (value > (max - digit) / base) {
-            return false;
-        }
-        value = value * base + digit;
-        text->at++;
-    }
-    *ret = value;
-    return text->at > start;
-}
-
 /* The kernel prints each word of the address as a number of its own byte order. */
-static bool take_address(struct text *text, bool is_v6, uint8_t *ret)
+static bool take_address(struct laz_proc_text *text, bool is_v6, uint8_t *ret)
 {
     size_t words = is_v6 ? 4 : 1;
     for (size_t i = 0; i < words; i++) {
         uint64_t word = 0;
-        struct text digits = {.at = text->at, .end = text->at + WORD_DIGITS};
+        struct laz_proc_text digits = {.at = text->at, .end = text->at + WORD_DIGITS};
         if ((size_t)(text->end - text->at) < WORD_DIGITS ||
-                !take_number(&digits, 16, UINT32_MAX, &word) || digits.at != digits.end) {
+                !laz_proc_text_number(&digits, LAZ_DIGITS_CAPITAL, UINT32_MAX, &word) ||
+                digits.at != digits.end) {
             return false;
         }
         uint32_t bytes = (uint32_t)word;
@@ -85,12 +34,13 @@ static bool take_address(struct text *text, bool is_v6, uint8_t *ret)
     return true;
 }
 
-static bool take_end(struct text *text, bool is_v6, uint8_t address[16], uint16_t *ret_port)
+static bool take_end(
+        struct laz_proc_text *text, bool is_v6, uint8_t address[16], uint16_t *ret_port)
 {
     uint64_t port = 0;
-    skip_blanks(text);
-    if (!take_address(text, is_v6, address) || !take_char(text, ':') ||
-            !take_number(text, 16, UINT16_MAX, &port)) {
+    laz_proc_text_skip_blanks(text);
+    if (!take_address(text, is_v6, address) || !laz_proc_text_char(text, ':') ||
+            !laz_proc_text_number(text, LAZ_DIGITS_CAPITAL, UINT16_MAX, &port)) {
         return false;
     }
     *ret_port = (uint16_t)port;
@@ -99,33 +49,35 @@ static bool take_end(struct text *text, bool is_v6, uint8_t address[16], uint16_
 
 bool laz_socket_parse(const char *line, size_t length, struct laz_socket *ret)
 {
-    struct text text = {.at = line, .end = line + length};
+    struct laz_proc_text text = {.at = line, .end = line + length};
     struct laz_socket socket = {.protocol = ret->protocol, .is_v6 = ret->is_v6};
     uint8_t remote[16] = {0};
     uint64_t slot = 0;
     uint64_t state = 0;
     uint64_t uid = 0;
-    skip_blanks(&text);
-    if (!take_number(&text, 10, UINT64_MAX, &slot) || !take_char(&text, ':') ||
+    laz_proc_text_skip_blanks(&text);
+    if (!laz_proc_text_number(&text, LAZ_DIGITS_10, UINT64_MAX, &slot) ||
+            !laz_proc_text_char(&text, ':') ||
             !take_end(&text, socket.is_v6, socket.address, &socket.port) ||
             !take_end(&text, socket.is_v6, remote, &socket.remote_port)) {
         return false;
     }
-    skip_blanks(&text);
-    if (!take_number(&text, 16, UINT32_MAX, &state)) {
+    laz_proc_text_skip_blanks(&text);
+    if (!laz_proc_text_number(&text, LAZ_DIGITS_CAPITAL, UINT32_MAX, &state)) {
         return false;
     }
     for (unsigned i = 0; i < FIELDS_BETWEEN; i++) {
-        if (!skip_field(&text)) {
+        if (!laz_proc_text_skip_field(&text)) {
             return false;
         }
     }
-    skip_blanks(&text);
-    if (!take_number(&text, 10, UINT32_MAX, &uid) || !skip_field(&text)) {
+    laz_proc_text_skip_blanks(&text);
+    if (!laz_proc_text_number(&text, LAZ_DIGITS_10, UINT32_MAX, &uid) ||
+            !laz_proc_text_skip_field(&text)) {
         return false;
     }
-    skip_blanks(&text);
-    if (!take_number(&text, 10, UINT64_MAX, &socket.inode)) {
+    laz_proc_text_skip_blanks(&text);
+    if (!laz_proc_text_number(&text, LAZ_DIGITS_10, UINT64_MAX, &socket.inode)) {
         return false;
     }
     socket.state = (uint32_t)state;

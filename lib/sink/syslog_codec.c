@@ -22,7 +22,9 @@ void laz_syslog_origin_init(struct laz_syslog_origin *origin, const char *host, 
     origin->pid = pid;
 }
 
-unsigned laz_syslog_severity(int severity)
+/* Ours (0 to 10) as syslog's (7 to 0): 6 info, 5 notice, 4 warning, 3 error, 2 critical, 1 alert.
+ */
+static unsigned severity_of(int severity)
 {
     static const unsigned char levels[] = {6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1};
     return severity < 0 ? levels[0] : levels[severity > 10 ? 10 : severity];
@@ -48,7 +50,7 @@ static size_t event_length(const char *text, size_t length)
 
 unsigned laz_syslog_priority(int severity)
 {
-    return FACILITY * 8 + laz_syslog_severity(severity);
+    return FACILITY * 8 + severity_of(severity);
 }
 
 int laz_syslog_put(struct laz_buf *buf, const struct laz_syslog_origin *origin, int severity,

@@ -26,9 +26,6 @@ void laz_syslog_origin_init(struct laz_syslog_origin *origin, const char *host, 
 LAZ_MUST_CHECK int laz_syslog_put(struct laz_buf *buf, const struct laz_syslog_origin *origin,
         int severity, const char *text, size_t length, struct laz_err *err);
 
-/* Ours (0 to 10) as syslog's (7 to 0): 6 info, 5 notice, 4 warning, 3 error, 2 critical, 1 alert.
- */
-unsigned laz_syslog_severity(int severity);
 /* What stands between < and >: the facility is 13, log audit. */
 unsigned laz_syslog_priority(int severity);
 

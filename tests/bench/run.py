@@ -5,92 +5,32 @@
 
 Absolute times are for scale; the ratios are the result. A goal that is missed is printed as missed. --smoke
 runs tiny counts and only checks that every bench gives its numbers: nothing is judged by time in CI. --page
-writes all of it into docs/reference/numbers.md, which nobody edits by hand.
+writes what was measured into docs/reference/numbers.md, which nobody edits by hand; what was not measured stays
+as it is there, and each part says how loaded the machine was.
 Everything runs inside a fence (tests/e2e/fence.py). LAZARET_BIN names the build, as for the suites.
 """
-import fcntl
-import json
 import os
-import pathlib
-import re
-import shutil
 import statistics
 import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "e2e"))
+import harness
+import page
+from harness import HERE, SMOKE, bench, count, goal, payload, say, show, small, timer
 
-import adapters  # noqa: E402
-import fence  # noqa: E402
-import laz  # noqa: E402
-import sinks_peers  # noqa: E402
+import adapters
+import fence
+import laz
+import sinks_peers
 
-SMOKE = "--smoke" in sys.argv
-PAGE = HERE.parents[1] / "docs" / "reference" / "numbers.md"
 LIST = HERE / "docker-default.txt"
 # builtin/web-api with everything on that the kernel has; one refused call answers without an event.
 POLICY = {"requires": {"landlock": "preferred"}, "limits": {"processes": 60000}, "events": {"quiet": ["add_key"]},
           "filesystem": {"read-exec": ["/"], "write": [str(fence.scratch())]}}
-benches = {}
-rows = []
-said = []
-# Goals that are known to be missed, and what we know of the cause.
-WHY = {
-    "start, compiled policy, against the bare program":
-        "the least init (fork, exec, wait) takes 1.2 of it already; the rest is, in this order, the load of the "
-        "workload's filter, the fork, PID 1's own start, the reading back at the gate, the child's sixty other "
-        "steps, and the end. Without Landlock and events it is 0.1 less.",
-    "a writer of single lines, against cat":
-        "one thread frames, packs, hashes and encrypts the line, writes it to the spool, and writes its record, which is "
-        "two and a half times as long, to the sink. SHA-256 and AES-GCM are a fifth of that, the two writes a third.",
-    "a writer of 64 KiB, against s6-log":
-        "the same work for each line.",
-    "start, YAML, against the bare program":
-        "on top of the compiled start: fork, exec and confinement of lazaret-setup, parsing, compiling, and the "
-        "proof of both filters, all with cold caches.",
-    "a log line in memory, all of it":
-        "SHA-256 and AES-256-GCM of the packed record take two fifths of it, redaction and escaping a third.",
-    "a log line through a pipe, against s6-log":
-        "the same: s6-log puts 26 bytes in front of the line and neither hashes nor encrypts.",
-}
-
-
-def bench(name):
-    def register(function):
-        benches[name] = function
-        return function
-
-    return register
-
-
-def count(full, smoke):
-    return smoke if SMOKE else full
 
 
 # --- programs -----------------------------------------------------------------------------------------
-
-
-def timer():
-    """bench/timer.c, built like the test programs."""
-    folder = fence.build_folder()
-    wire = folder / "bench-sources"
-    wire.mkdir(exist_ok=True)
-    for source in (HERE / "timer.c", fence.HERE / "probe" / "wire.c", fence.HERE / "probe" / "wire.h"):
-        copy = wire / source.name
-        if not copy.exists() or copy.read_bytes() != source.read_bytes():
-            copy.write_bytes(source.read_bytes())
-    return str(fence.compile_program("timer", ["timer.c", "wire.c"], wire, folder))
-
-
-def small(name):
-    """bench/NAME.c on musl: `least`, as small as an init can be; `writer`, a workload that logs."""
-    target = fence.build_folder() / name
-    source = HERE / f"{name}.c"
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run(["musl-gcc", "-O2", "-static", "-s", str(source), "-o", str(target)], check=True)
-    return str(target)
 
 
 def filter_bench():
@@ -116,28 +56,6 @@ def peer(name):
     return adapters.PEERS[name]
 
 
-def payload(argv, timeout, mode="nested"):
-    """Run argv inside a fence and return what it printed, as JSON."""
-    reader, writer = os.pipe()
-    output = bytearray()
-    with fence.Run(argv, mode, stdout=writer) as run:
-        os.close(writer)
-        end = time.monotonic() + timeout
-        os.set_blocking(reader, False)
-        while run.ended is None or output[-1:] != b"\n":
-            run.pump(0.02)
-            try:
-                output += os.read(reader, 65536)
-            except BlockingIOError:
-                pass
-            if run.ended is not None and run.ended.code != 0:
-                raise laz.Failed(f"{argv[:3]} ended with {run.ended}: {run.stderr()[-400:]}")
-            if time.monotonic() > end:
-                raise laz.Failed(f"{argv[:3]} took more than {timeout} s: {run.describe()}")
-    os.close(reader)
-    return json.loads(output)
-
-
 def in_turn(measure, rounds, commands, timeout=900):
     """{name: [value of each round]} of timer.c's rounds over several inits."""
     argv = [timer(), measure, str(rounds), "--"]
@@ -145,36 +63,6 @@ def in_turn(measure, rounds, commands, timeout=900):
         argv += (["//"] if i else []) + one
     table = payload(argv, timeout)
     return {name: [row[i] for row in table] for i, name in enumerate(commands)}
-
-
-# --- printing -----------------------------------------------------------------------------------------
-
-
-def quantiles(values):
-    """(p10, p50, p90)"""
-    ordered = sorted(values)
-    at = lambda q: ordered[min(len(ordered) - 1, int(q * len(ordered)))]  # noqa: E731
-    return at(0.1), statistics.median(ordered), at(0.9)
-
-
-def say(text):
-    said.append(text)
-    print(text, flush=True)
-
-
-def show(name, values, unit, against=None, scale=1.0):
-    """One line: p50 (p10-p90), and the ratio to the medians of `against`."""
-    low, middle, high = (x / scale for x in quantiles(values))
-    ratio = f"{statistics.median(values) / statistics.median(against):6.2f} x" if against else " " * 8
-    say(f"  {name:34s} {middle:10.2f} {unit:3s} ({low:.2f} - {high:.2f}) {ratio}")
-    return statistics.median(values) / statistics.median(against) if against else middle
-
-
-def goal(name, value, limit, unit="x"):
-    """Print and remember whether a goal is met; 0 as a limit means none at all."""
-    met = value <= limit
-    rows.append((name, value, limit, unit, met))
-    say(f"  goal: {name}: {value:.2f} {unit}, at most {limit:g} {unit}: {'met' if met else 'MISSED'}")
 
 
 # --- benches ------------------------------------------------------------------------------------------
@@ -451,178 +339,14 @@ def relp():
     goal("CPU for them against librelp's client", ratios["CPU time of the client", "the sink relp"], 1)
 
 
-STAGES = {"copy": "memcpy", "lines": "framing", "members": "and members", "redact": "and redaction",
-          "chain": "and the chain", "all": "and sealed blocks"}
-
-
-def log_lines(lines):
-    """A file of lines of 128 bytes, as programs write them."""
-    words = ("GET POST request user claim status order handled cache miss hit retry timeout error pool worker "
-             "queue batch invoice").split()
-    path = fence.scratch() / "bench.log"
-    with open(path, "w", encoding="ascii") as output:
-        for i in range(lines):
-            line = f"2026-11-22T08:{i // 1000 % 60:02d}:{i % 60:02d}.{i % 1000:03d}Z INFO web-{i % 7}"
-            for k in range(32):
-                line += f" {words[(i * 7 + k * 5) % len(words)]}" + (f"={i * k % 99991}" if k % 3 == 2 else "")
-            output.write(line[:127] + "\n")
-    return path
-
-
-def through_pipe(path, argv):
-    """Nanoseconds of processor time that argv takes for the file, out of a pipe as large as Lazaret asks for."""
-    reader, writer = os.pipe()
-    fcntl.fcntl(writer, 1031, 1 << 20)  # F_SETPIPE_SZ
-    program = subprocess.Popen(argv, stdin=reader, stdout=subprocess.DEVNULL)
-    os.close(reader)
-    subprocess.run(["cat", str(path)], stdout=writer, check=True)
-    os.close(writer)
-    _, status, used = os.wait4(program.pid, 0)
-    program.returncode = os.waitstatus_to_exitcode(status)
-    if program.returncode != 0:
-        raise laz.Failed(f"{argv[0]} ended with {program.returncode}")
-    return (used.ru_utime + used.ru_stime) * 1e9
-
-
-@bench("log")
-def log():
-    """Log lines of 128 bytes into sealed blocks in memory, beside s6-log that stamps them into a file."""
-    lines = count(400000, 2000)
-    path = log_lines(lines)
-    program = str(laz.BIN.parent / "tests" / "bench_log")
-    folder = fence.scratch() / "s6-log"
-    commands = {"memcpy": [program, "copy"], "Lazaret": [program, "all"]}
-    if shutil.which("s6-log"):
-        commands["s6-log, with stamps"] = ["s6-log", "-b", "n1", "s268435455", "t", str(folder)]  # one file
-    else:
-        say("  s6-log is not installed, and left out")
-    found = {name: [] for name in commands}
-    stages = {stage: [] for stage in STAGES}
-    for _ in range(count(9, 1)):
-        for stage, values in stages.items():
-            argv = [program, stage, str(path), str(count(3, 1))]
-            values.append(float(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout))
-        for name, argv in commands.items():
-            found[name].append(through_pipe(path, argv) / lines)
-    say("  in memory, processor time of a line:")
-    for stage, name in STAGES.items():
-        show(name, stages[stage], "ns")
-    say("  through a pipe, processor time of a line (s6-log writes it to a file too):")
-    for name, values in found.items():
-        show(name, values, "ns", found["Lazaret"])
-    say(f"  {1e3 / statistics.median(stages['all']):.2f} million lines a second in memory")
-    goal("a log line in memory, all of it", statistics.median(stages["all"]), 400, "ns")
-    if len(found) == 3:
-        ratio = statistics.median(found["Lazaret"]) / statistics.median(found["s6-log, with stamps"])
-        goal("a log line through a pipe, against s6-log", ratio, 0.5)
-
-
-MEMORY = pathlib.Path("/dev/shm")  # all of them write to a tmpfs: a disk would only measure itself
-SHIP_POLICY = """\
-version: 1
-name: bench
-extends: [builtin/static]
-workload: {{user: "10001:10001"}}
-filesystem: {{read-exec: [/]}}
-shutdown: {{stop-timeout: 60s, flush: 20s}}
-spool: {{dir: {folder}/spool, max: 256MiB}}
-sinks:
-  - {{name: trail, type: file, path: {folder}/trail, classes: [audit, ids, log], required: true}}
-"""
-
-
-def shipped(words):
-    """Seconds that a workload and its trail take, until everything is in the sink's file and the chain is closed."""
-    folder = MEMORY / f"lazaret-bench-{os.getpid()}"
-    folder.mkdir()
-    folder.chmod(0o755)
-    (folder / "policy.yaml").write_text(SHIP_POLICY.format(folder=folder))
-    began = time.monotonic_ns()
-    with fence.Run([str(laz.BIN / "lazaret-init"), "--policy", str(folder / "policy.yaml"), "--", *words]) as run:
-        code = run.wait(120).code
-        took = time.monotonic_ns() - began
-        with open(folder / "trail", "rb") as trail:
-            records = sum(line.startswith(b'{"lz":1,"ev":"log"') for line in trail)
-        if code != 0 or records != int(words[1]):
-            raise laz.Failed(f"exit {code}, {records} records: {run.stderr()[-400:]}")
-    shutil.rmtree(folder)
-    return took
-
-
-def piped(words, argv, target):
-    """Nanoseconds of `words | argv`, to the end of both."""
-    began = time.monotonic_ns()
-    with open(target, "wb") as out, subprocess.Popen(words, stdout=subprocess.PIPE) as writer:
-        subprocess.run(argv, stdin=writer.stdout, stdout=out, check=True)
-    took = time.monotonic_ns() - began
-    os.unlink(target)
-    return took
-
-
-@bench("ship")
-def ship():
-    """A workload that logs lines of 128 bytes, into a signed trail in a file by way of an encrypted spool; start and end of the container included."""
-    lines = 512 * count(3000, 6)
-    folder = MEMORY / f"lazaret-bench-s6-{os.getpid()}"
-    goals = {"single": ("a writer of single lines, against cat", "cat > file", 1 / 0.95),
-             "in chunks": ("a writer of 64 KiB, against s6-log", "s6-log, with stamps", 0.5)}
-    for what, per_write in (("single", "1"), ("in chunks", "512")):
-        words = [small("writer"), str(lines), per_write]
-        found = {"cat > file": [], "s6-log, with stamps": [], "Lazaret": []}
-        for _ in range(count(5, 1)):
-            found["cat > file"].append(piped(words, ["cat"], MEMORY / f"lazaret-bench-cat-{os.getpid()}"))
-            found["s6-log, with stamps"].append(
-                piped(words, ["s6-log", "-b", "n1", "s268435455", "t", str(folder)], fence.scratch() / "s6"))
-            shutil.rmtree(folder)
-            found["Lazaret"].append(shipped(words))
-        say(f"  {what}, time of a line:")
-        for name, values in found.items():
-            show(name, [v / lines for v in values], "ns", [v / lines for v in found["cat > file"]])
-        title, against, most = goals[what]
-        goal(title, statistics.median(found["Lazaret"]) / statistics.median(found[against]), most)
+import logs  # noqa: E402, F401  behind those above, and so in the page
 
 
 # --- main ---------------------------------------------------------------------------------------------
 
 
-def machine():
-    with open("/proc/loadavg") as load:
-        average = load.read().split()[0]
-    kernel = re.match(r"\d+\.\d+", os.uname().release)[0]
-    return f"{os.cpu_count()} CPUs, Linux {kernel}, load {average}"
-
-
-def write_page(sections):
-    """docs/reference/numbers.md from what was just printed."""
-    goals = [f"| {name} | {value:.2f} {unit} | {limit:g} {unit} | {'yes' if met else '**no**'} |"
-             for name, value, limit, unit, met in rows]
-    missed = [f"- *{name}*: {WHY.get(name, 'cause not known')}" for name, _, _, _, met in rows if not met]
-    parts = [f"### {name}\n\n{benches[name].__doc__.splitlines()[0]}\n\n" + "\n".join("    " + x for x in lines)
-             for name, lines in sections.items()]
-    PAGE.write_text(f"""<!-- SPDX-License-Identifier: Apache-2.0 -->
-<!-- written by tests/bench/run.py --page; do not edit -->
-# Numbers
-
-Measured with `tests/bench/run.py --page` on {machine()}, Lazaret and its peers (Debian's packages, unchanged) in turn
-within one run. Ratios and medians are the result; absolute times belong to that machine and that hour. In brackets:
-the 10th and the 90th percentile.
-
-## Goals
-
-| what | measured | at most | met |
-|---|---|---|---|
-{chr(10).join(goals)}
-
-What is missed, and why:
-
-{chr(10).join(missed) or "- nothing"}
-
-## All of it
-
-{chr(10).join(part + chr(10) for part in parts)}""", encoding="utf-8")
-
-
 def main():
+    benches = harness.benches
     if "--list" in sys.argv:
         for name, function in benches.items():
             print(f"{name:10s} {function.__doc__.splitlines()[0]}")
@@ -631,24 +355,25 @@ def main():
     missing = [init.name for init in [adapters.LAZARET, *adapters.PEERS.values()] if not init.installed()]
     if missing:
         sys.exit(f"not installed: {', '.join(missing)}")
-    say(f"{machine()}{' (smoke: the numbers mean nothing)' if SMOKE else ''}")
+    say(f"{page.machine()}{' (smoke: the numbers mean nothing)' if SMOKE else ''}")
     failed = 0
     sections = {}
     for name in wanted:
         say(f"{name}: {benches[name].__doc__.splitlines()[0]}")
-        first = len(said)
+        first = len(harness.said)
+        load = page.load()
         try:
             benches[name]()
-            sections[name] = said[first:]
-        except (laz.Failed, KeyError, ValueError, OSError, subprocess.SubprocessError) as why:
+            sections[name] = [f"  load {load} before, {page.load()} after", *harness.said[first:]]
+        except (laz.Failed, laz.Skip, KeyError, ValueError, OSError, subprocess.SubprocessError) as why:
             failed += 1
             say(f"  FAIL {name}: {why}")
     if not SMOKE:
         say("\nGoals:")
-        for name, value, limit, unit, met in rows:
-            say(f"  {'met   ' if met else 'MISSED'} {name}: {value:.2f} {unit} (at most {limit:g} {unit})")
-    if "--page" in sys.argv and not failed and not SMOKE and wanted == list(benches):
-        write_page(sections)
+        for name, value, limit, unit, met in harness.rows:
+            say(f"  {'met   ' if met else 'MISSED'} {name}: {value:.2f} {unit} (at most {limit:.4g} {unit})")
+    if "--page" in sys.argv and not failed and not SMOKE:
+        page.write(sections)
     say(f"bench: {len(wanted) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

@@ -19,7 +19,9 @@ STOP_SIGNALS = (fence.TERM, fence.INT)
 # Own refusals of Lazaret, by what went wrong (DESIGN section 3).
 POLICY, ENFORCEMENT, SECRET, START_TIMEOUT, STOPPED, AUDIT, CHECKS, KERNEL, INTERNAL = range(101, 110)
 REFUSALS = range(101, 110)
-WORKLOAD_UID = 10001
+# A user of each suite's own: the kernel counts processes and pending signals by user on the whole machine, and a storm
+# in one suite is nothing that another's limits may see.
+WORKLOAD_UID = 20000 + os.getpid() % 40000
 MODES = ("pid1", "nested")
 WRAPPERS = ("under-tini", "under-catatonit")
 

@@ -117,7 +117,7 @@ class Fence:
 
     def _first_process(self):
         children = pathlib.Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             found = children.read_text().split() if children.exists() else []
             if found and pathlib.Path(f"/proc/{found[0]}/comm").read_text() == "sh\n":

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """lazaret doctor: what it says, against processes from which something was taken away."""
 import ctypes
+import hashlib
 import json
 import os
 import resource
 import shutil
+import socket
+import struct
 import subprocess
+import time
 
 import laz
 from cli import FOLDER, LAZARET, as_json, check_page, lazaret, web, write
@@ -111,11 +115,154 @@ def doctor_user():
     as_root = doctor("here.yaml")["policy"]
     check_equal(as_root["state"], "yes", f"as root: {as_root}")
     check("shared-user" not in as_root["seen"], f"as root: {as_root}")
-    check("Not looked at" not in as_root["means"], f"nothing is named that could be looked at: {as_root}")
-    sinks = "spool: {seal-to: [/none.pem]}\nsinks: [{name: a, type: file, path: /none/a}]\n"
-    write("shipping.yaml", (FOLDER / "here.yaml").read_text(encoding="utf-8") + sinks)
-    shipping = doctor("shipping.yaml")["policy"]
-    check("Not looked at: lazaret-helper, keys" in shipping["means"], f"with sinks: {shipping}")
+    check("lines of their own" not in as_root["means"], f"without sinks: {as_root}")
+
+
+@case("doctor: file systems in memory, the IPC namespace, locked memory and the helpers' users are looked at")
+def doctor_place():
+    need_root()
+    lines = doctor(around=["unshare", "--mount", "--ipc", "sh", "-c", 'mount -t tmpfs -o size=8m none /run && exec "$@"', "-"],
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 131072)))
+    check("/run: tmpfs, 8 MiB free" in lines["tmpfs"]["seen"], f"{lines['tmpfs']}")
+    check_equal((lines["ipc-namespace"]["state"], lines["ipc-namespace"]["seen"]), ("yes", "one of its own"), "IPC")
+    check_equal(lines["locked-memory"]["seen"], "64 KiB may be locked, 128 KiB at most", "locked memory")
+    check_equal(lines["helper-users"]["state"], "yes", f"{lines['helper-users']}")
+    bare = 'mount --bind /usr /run && mount --bind /usr /dev/shm && exec "$@"'
+    line = doctor(around=["unshare", "--mount", "sh", "-c", bare, "-"])["tmpfs"]
+    check("/run: tmpfs" not in line["seen"] and "/dev/shm: tmpfs" not in line["seen"], f"{line}")
+    check_equal(line["state"], "yes" if "/tmp: tmpfs" in line["seen"] else "no", f"{line}")
+    is_first = os.readlink("/proc/self/ns/ipc") == f"ipc:[{0xefffffff}]"
+    check_equal(doctor()["ipc-namespace"]["state"], "no" if is_first else "yes", "IPC, where this runs")
+    write("taken/etc/passwd", "root:x:0:0::/:/bin/sh\nscan:x:65312:65312::/:/bin/false\n")
+    line = doctor("--root=taken")["helper-users"]
+    check_equal((line["state"], line["seen"]), ("no", "65312 is scan in taken/etc/passwd"), f"{line}")
+    sleeper = subprocess.Popen(["setpriv", "--reuid=65315", "--clear-groups", "sleep", "60"])
+    try:
+        until_user(sleeper.pid, 65315)
+        line = doctor()["helper-users"]
+        check_equal((line["state"], line["seen"]), ("no", f"process {sleeper.pid} runs as user 65315"), f"{line}")
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+def until_user(pid, uid):
+    deadline = time.monotonic() + 5
+    while os.stat(f"/proc/{pid}").st_uid != uid:
+        check(time.monotonic() < deadline, "the process does not become that user")
+        time.sleep(0.01)
+
+
+def shipping(spool, sinks, name="ship.yaml"):
+    """A policy that would start here, with this spool and these sinks."""
+    web("here.yaml", a=("/usr, /opt/java", "/usr"), b=("[/app, /etc]", "[/etc]"), c=("[/app/cache, /tmp]", "[/tmp]"),
+        d=("  optional: [/opt/java]\n", ""), e=("cwd: /app", "cwd: /"), f=("[NET_BIND_SERVICE]", "[]"))
+    text = (FOLDER / "here.yaml").read_text(encoding="utf-8")
+    return write(name, f"{text}spool: {json.dumps(spool)}\nsinks: {json.dumps(sinks)}\n")
+
+
+def segment(folder, number, size, sealed):
+    """A file that has a segment's head, and nothing else."""
+    seals = struct.pack(">HH", 1, 80) + bytes(88) if sealed else b""
+    length = 112 + len(seals) + 48
+    head = b"LZSP" + struct.pack(">HHII16sQII32s32s", 1, 1, length, number, b"c" * 16, 1, 0, int(sealed), bytes(32), bytes(32))
+    head += seals
+    with open(folder / f"{number:08}.lzs", "wb") as file:
+        file.write(head + hashlib.sha256(head).digest() + bytes(16))
+        file.truncate(size)
+
+
+@case("doctor FILE: the spool's folder: can it be had, on what is it, how full is it; and the keys")
+def doctor_spool():
+    need_root()
+    key, there = FOLDER / "key.pem", FOLDER / "spool"
+    key.write_text("a key\n", encoding="ascii")
+    sinks = [{"name": "a", "type": "file", "path": str(FOLDER / "a"), "classes": ["audit", "ids"]}]
+    spool = {"dir": str(there), "max": "4MiB", "seal-to": [str(key)]}
+    shipping(spool, sinks)
+    lines = doctor("ship.yaml")
+    check_equal(lines["keys"]["state"], "yes", f"{lines['keys']}")
+    check_equal(lines["helper"]["state"], "yes", f"{lines['helper']}")
+    check(f"{there} can be made: " in lines["spool"]["seen"] and "4 MiB wanted" in lines["spool"]["seen"], f"{lines['spool']}")
+    check("spool-content" not in lines, "content of what is not there")
+    check("unless a line below" in lines["policy"]["seen"], f"{lines['policy']}")
+    there.mkdir()
+    check_equal(doctor("ship.yaml")["spool-content"]["means"], "nothing is left of earlier runs", "an empty one")
+    for number in (1, 2, 3):
+        segment(there, number, 1 << 20, sealed=number < 3)
+    line = doctor("ship.yaml")["spool-content"]
+    check_equal((line["state"], line["seen"]),
+                ("yes", "3 segments, 3072 of 4096 KiB; 2 of them, 2048 KiB, sealed to a recovery key"), f"{line}")
+    segment(there, 3, 1 << 20, sealed=True)
+    segment(there, 4, 1 << 19, sealed=True)
+    line = doctor("ship.yaml")["spool-content"]
+    check_equal((line["state"], line["vital"]), ("no", False), f"nearly full: {line}")
+    check("lazaret spool read --key recovery.key" in line["remedy"], f"{line}")
+    segment(there, 4, 1 << 20, sealed=True)
+    line = doctor("ship.yaml", expect=1)["spool-content"]
+    check_equal((line["state"], line["vital"], line["means"]),
+                ("no", True, "the next run finds no room, and refuses with 106"), f"full: {line}")
+    shipping({**spool, "open-with": str(key)}, sinks)
+    check_equal(doctor("ship.yaml")["spool-content"]["state"], "yes", "one that can be opened")
+    for dir_, why in ((key / "spool", "Not a directory"), (FOLDER / "link", "Too many levels of symbolic links")):
+        if not os.path.lexists(FOLDER / "link"):
+            os.symlink(there, FOLDER / "link")
+        shipping({**spool, "dir": str(dir_)}, sinks)
+        line = doctor("ship.yaml", expect=1)["spool"]
+        check(line["vital"] and why in line["seen"], f"{line}")
+    shipping({**spool, "dir": "/dev/shm/lazaret-doctor", "seal-to": ["/none.pem"]}, sinks)
+    lines = doctor("ship.yaml", expect=1)
+    check("tmpfs" in lines["spool"]["seen"] and "ends with the container" in lines["spool"]["means"], f"{lines['spool']}")
+    check_equal((lines["keys"]["vital"], lines["keys"]["seen"]),
+                (True, "spool.seal-to: /none.pem: No such file or directory"), f"{lines['keys']}")
+
+
+@case("doctor FILE: where sinks lead; only with --connect is it tried, and nothing is sent")
+def doctor_sinks():
+    need_root()
+    (FOLDER / "logs").mkdir()
+    listener, closed, datagrams = socket.socket(), socket.socket(), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with listener, closed, datagrams:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        closed.bind(("127.0.0.1", 0))
+        datagrams.bind(str(FOLDER / "log.sock"))
+        tcp = {"type": "syslog", "transport": "tcp", "plain": True, "classes": ["audit"]}
+        shipping({"dir": str(FOLDER / "spool-of-sinks"), "max": "4MiB"}, [
+            {"name": "up", "to": f"127.0.0.1:{listener.getsockname()[1]}", **tcp},
+            {"name": "down", "to": f"127.0.0.1:{closed.getsockname()[1]}", **tcp},
+            {"name": "nobody", "to": "nobody.invalid:514", **tcp},
+            {"name": "udp", "to": "127.0.0.1:514", **tcp, "transport": "udp"},
+            {"name": "unix", "type": "syslog", "transport": "unix", "path": str(FOLDER / "log.sock"), "classes": ["audit"]},
+            {"name": "file", "type": "file", "path": str(FOLDER / "logs" / "a"), "classes": ["ids"]},
+            {"name": "lost", "type": "file", "path": "/none/a", "classes": ["ids"]},
+            {"name": "out", "type": "stdout", "classes": ["ids"]}])
+
+        def sinks(*words):
+            lines = as_json("doctor", "ship.yaml", *words, expect=0)["checks"]
+            return {line["sink"]: line for line in lines if line["name"] == "sink"}
+        quiet = sinks()
+        check_equal({name: line["state"] for name, line in quiet.items()},
+                    {"up": "unknown", "down": "unknown", "nobody": "unknown", "udp": "unknown", "unix": "yes", "file": "yes",
+                     "lost": "no", "out": "yes"}, "without --connect")
+        listener.settimeout(0.2)
+        check(not accepts(listener), "a connection that nobody asked for")
+        tried = sinks("--connect")
+        check_equal({name: line["state"] for name, line in tried.items()},
+                    {"up": "yes", "down": "no", "nobody": "no", "udp": "unknown", "unix": "yes", "file": "yes", "lost": "no",
+                     "out": "yes"}, "with it")
+        check("refused" in tried["down"]["seen"], f"{tried['down']}")
+        check("nobody.invalid port 514: it cannot be looked up" in tried["nobody"]["seen"], f"{tried['nobody']}")
+        with accepts(listener) as peer:
+            check_equal(peer.recv(64), b"", "what was sent")
+
+
+def accepts(listener):
+    """Who connects, or None."""
+    try:
+        return listener.accept()[0]
+    except TimeoutError:
+        return None
 
 
 @case("doctor FILE: a policy that would not start is a finding, with the error that init would name")

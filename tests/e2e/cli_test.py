@@ -278,7 +278,7 @@ def absent():
 def compiled():
     lazaret("policy", "compile", web(), "-o", "web.img", expect=0)
     for words in (["policy", "check"], ["policy", "explain"], ["policy", "test"], ["policy", "compile", "-o", "x.img"],
-                  ["doctor"]):
+                  ["doctor", "--connect"]):
         done = lazaret(*words, "web.img", expect=1)
         lines = [line for line in done.stderr.splitlines() if line.startswith("lazaret: ")]
         check_equal(lines, ["lazaret: error: policy-compiled: web.img is a compiled policy",

@@ -125,7 +125,7 @@ def faults():
     standin = Standin()
     for fault in before + after:
         standin.again(fault=fault, rate=0.7, count=6)
-        drive = standin.drive(seconds=40, quiet=1, answer=1500)
+        drive = standin.drive(seconds=40, quiet=1, answer=20000)
         batch, count = 300, 1800
         for start in range(0, count, batch):
             drive.feed([record(n) for n in range(start, start + batch)])
@@ -424,7 +424,7 @@ def certificates():
             shutil.copy(folder / f"{certificate}.pem", standin.folder / "server.pem")
             shutil.copy(folder / f"{certificate}.key", standin.folder / "server.key")
             standin.start()
-        drive = standin.drive(seconds=1, connect=700, answer=700, **keys)
+        drive = standin.drive(seconds=4, connect=3000, answer=3000, **keys)
         drive.end([record(0)], code=3)
         check(any(re.search(expected, why) for why in drive.of("down")), f"{name}: {drive.said}")
         check_equal(standin.requests("PutLogEvents"), [], f"{name}: what got there")

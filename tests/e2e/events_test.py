@@ -41,24 +41,26 @@ def tarpit():
         asked = run.expect("asked")
         check_equal((asked["refused"], asked["errno"]), (20, EPERM), "answers")
         check_equal(str(run.wait()), "exit 7", "status")
-        check(asked["took_ns"] >= 13 * 40e6, f"20 calls, 5 of them free, took {asked['took_ns'] / 1e6:.0f} ms")
         check_equal(denied(run), 20, "calls in the records")
         records = adapters.events(run, "seccomp.deny")
         check(len(records) <= 10, f"{len(records)} records of 20 calls")
         check_equal({(r["obj"], r["act"]) for r in records}, {("unshare", "EPERM")}, "what they say")
         total = adapters.events(run, "init.stop")[0]["d"]
         check_equal(total["denied"], 20, "denied, in init.stop")
-        check(13 <= total["held"] <= 15, f"held, in init.stop: {total['held']}")
+        free = 2 + asked["took_ns"] // 1_000_000_000  # one a second comes to the five, and one may be on its way
+        check(15 - free <= total["held"] <= 15, f"held, in init.stop: {total['held']}")
+        check(asked["took_ns"] >= total["held"] * 40e6, f"20 calls, 5 of them free, took {asked['took_ns'] / 1e6:.0f} ms")
 
 
 @case("a stop answers what is held, and holds nothing more")
 def stop_in_flood():
-    policy = {**flood(burst=1, hold="3s"), "shutdown": {"stop-timeout": "20s", "grace": "15s", "drain": "1s"}}
-    with INIT.start([f"handle={mask(TERM)}", f"ask={CALL},10", "exit=7"], policy=policy) as run:
+    policy = {**flood(burst=1, hold="10s"), "shutdown": {"stop-timeout": "60s", "grace": "50s", "drain": "1s"}}
+    with INIT.start([f"handle={mask(TERM)}", "say=up", f"ask={CALL},10", "exit=7"], policy=policy) as run:
+        run.expect("say")
         time.sleep(0.3)
         check_equal(run.seen("asked"), [], "the second call was not held")
         run.kill(TERM)
-        check_equal(str(run.wait(2)), "exit 7", "status")
+        check_equal(str(run.wait(7)), "exit 7", "status")
         check_equal(denied(run), 10, "calls in the records")
 
 
@@ -76,10 +78,10 @@ def kill_after():
 
 @case("mode observe: the call happens, the record says that it was only observed, and nothing is held")
 def observed():
-    with INIT.start([f"ask={CALL},20", "exit=7"], policy={"mode": "observe", **flood(**{"kill-after": 1})}) as run:
+    with INIT.start([f"ask={CALL},20", "exit=7"], policy={"mode": "observe", **flood(**{"kill-after": 1, "hold": "1s"})}) as run:
         asked = run.expect("asked")
         check_equal(asked["refused"], 0, "refused calls")
-        check(asked["took_ns"] < 400e6, f"20 observed calls took {asked['took_ns'] / 1e6:.0f} ms")
+        check(asked["took_ns"] < 5e9, f"20 observed calls took {asked['took_ns'] / 1e6:.0f} ms")
         check_equal(str(run.wait()), "exit 7", "status")
         check_equal(denied(run), 20, "calls in the records")
         check_equal({e["act"] for e in adapters.events(run, "seccomp.deny")}, {"observed"}, "what they say")
@@ -111,7 +113,7 @@ def full_stream():
     words = [f"ask={CALL},30", "until=10", f"ask={CALL},1", "exit=7"]
     with INIT.start(words, policy=flood(burst=100), prepare=small_pipe) as run:
         asked = run.expect("asked")
-        check(asked["took_ns"] < 500e6, f"the workload waited for the stream: {asked['took_ns'] / 1e6:.0f} ms")
+        check(asked["took_ns"] < 10e9, f"the workload waited for the stream: {asked['took_ns'] / 1e6:.0f} ms")
         run.expect("listening")
         records = drained([])
         check_equal([r["ev"] for r in records if r["ev"] == "events.gap"], [], "gaps, as long as nothing is said")

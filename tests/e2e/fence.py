@@ -34,7 +34,7 @@ PROGRAMS = {
 }
 FLAGS = ["-std=gnu17", "-O2", "-static", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
-PATIENCE = 10.0
+PATIENCE = 30.0  # of whoever waits for what comes in milliseconds: who fails pays for it, and nobody else
 
 TERM, INT, QUIT, HUP = signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP
 KILL, STOP, CONT, CHLD, TSTP = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT, signal.SIGCHLD, signal.SIGTSTP
@@ -295,8 +295,7 @@ class Run:
         """
         self.tracer = subprocess.Popen(["strace", *(["-f"] if follow else []), "-ttt", "-o", str(self.folder / "trace"), *options,
                                         "-p", str(self.pid)], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        line = self.tracer.stderr.readline().decode()
-        laz.check("attached" in line, f"strace says: {line}")
+        wait_attached(self.tracer.stderr, "strace")
         self.go()
 
     def attach(self, name, *arguments):
@@ -304,15 +303,14 @@ class Run:
         with open(self.folder / "trace", "wb") as out:
             self.tracer = subprocess.Popen([tool(name), str(self.pid), *map(str, arguments)],
                                            stdout=out, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        line = self.tracer.stderr.readline().decode()
-        laz.check("attached" in line, f"{name} says: {line}")
+        wait_attached(self.tracer.stderr, name)
         self.go()
 
     def traced(self):
         """The lines of the trace; all of them once the init and whatever it started have ended."""
         if self.ended is not None:
             try:
-                self.tracer.wait(2)
+                self.tracer.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 pass
         return (self.folder / "trace").read_text().splitlines()
@@ -376,7 +374,7 @@ class Run:
             return
         try:
             self.control.send(b"finish")
-            end = time.monotonic() + 5
+            end = time.monotonic() + PATIENCE
             while not any(m["ev"] == "done" for m in self.messages) and time.monotonic() < end:
                 self.pump(end - time.monotonic())
         except (OSError, laz.Failed):
@@ -385,12 +383,12 @@ class Run:
         self.control.close()
         self.control = None
         try:
-            self.process.wait(5)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
         if self.tracer is not None:
-            self.tracer.wait(5)
+            self.tracer.wait(PATIENCE)
             self.tracer.stderr.close()
         for fd in (self.pidfd, self._fifo, self.terminal):
             if fd is not None:
@@ -424,6 +422,15 @@ def calls_of(lines, first_pid, only=None, until_exec_of=None):
         if until_exec_of and re.search(rf'execve\("[^"]*{until_exec_of}"', line):
             break
     return list(found)
+
+
+def wait_attached(stream, name):
+    """Read what a tracer says until it says that it is attached."""
+    said = []
+    while not said or "attached" not in said[-1]:
+        line = stream.readline().decode(errors="replace")
+        laz.check(line, f"{name} did not attach: {said}")
+        said.append(line)
 
 
 def open_log(path):

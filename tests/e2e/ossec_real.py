@@ -205,7 +205,7 @@ def enrolled():
     write(password, "open-sesame\n")
     daemons = [program("analysisd"), program("remoted"),
                program("authd", "-x", str(pki / "server.pem"), "-k", str(pki / "server.key"))]
-    peers.wait_until(lambda: peers._listens(1515), "authd listens", own_log)
+    peers.wait_until(lambda: peers.listens(1515), "authd listens", own_log)
     time.sleep(3)
     before = len(alerts())
     drive = peers.Drive(type="ossec", host="127.0.0.1", port=1514, enrol_host="127.0.0.1", enrol_port=1515, connect=20000,

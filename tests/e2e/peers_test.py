@@ -184,6 +184,7 @@ for _, group in ROWS:
                 lambda one=one, place=place: judge(one, place))
 
 
+@laz.case("the published table says what was seen")
 def published():
     """The verdicts in the published page are those that this run saw; the words around them are free."""
     laz.check(PAGE.exists(), f"{PAGE} is not there; write it with --write")
@@ -192,9 +193,6 @@ def published():
     for line in rows:
         laz.check(line in there, f"not what is published: {line}")
     laz.check_equal(len(there), len(rows), "rows of the published tables")
-
-
-laz.case("the published table says what was seen")(published)
 
 
 if __name__ == "__main__":

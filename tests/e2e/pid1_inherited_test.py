@@ -38,13 +38,11 @@ def child_ignored(mode):
     laz.check_equal(scenarios.child_signal_ignored(INIT, mode), "exit 7", "SIGCHLD ignored")
 
 
+@laz.case("control: tini and catatonit hang when SIGCHLD is ignored")
 def child_ignored_control():
     for name in ("tini", "catatonit"):
         word = scenarios.child_signal_ignored(adapters.control(name), "pid1")
         laz.check_equal(word, "hangs", f"{name} with SIGCHLD ignored")
-
-
-laz.case("control: tini and catatonit hang when SIGCHLD is ignored")(child_ignored_control)
 
 
 @both("SIGCHLD, or everything, blocked on entry: nothing changes")
@@ -69,12 +67,10 @@ def own_mask(mode):
     laz.check_equal(scenarios.clean_mask_stays_clean(INIT, mode), "clean", "mask")
 
 
+@laz.case("control: catatonit's workload starts with TSTP, TTIN and TTOU blocked")
 def own_mask_control():
     word = scenarios.clean_mask_stays_clean(adapters.control("catatonit"), "pid1")
     laz.check(word != "clean", f"catatonit: {word}")
-
-
-laz.case("control: catatonit's workload starts with TSTP, TTIN and TTOU blocked")(own_mask_control)
 
 
 @both("children from before init's exec change nothing")
@@ -89,7 +85,7 @@ def children(mode):
 def closed_descriptors(mode):
     for closed in range(8):
         with INIT.start(["until=15", "exit=7"], mode, conditions=[f"closed={closed}"]) as run:
-            run.expect("listening", timeout=3)
+            run.expect("listening")
             run.kill(TERM)
             laz.check_equal(str(run.wait()), "exit 7", f"closed descriptors {closed:03b}")
 
@@ -135,7 +131,7 @@ def own_descriptors(mode):
             wanted += ["anon_inode:seccomp notify"] if level == "preferred" else []
             wanted += [f"/proc/{inner}/task/{inner}/children" for inner in run.status()["NSpid"].split()[-1:]
                        if mode != "pid1"]
-            held, end = [], time.monotonic() + 1  # it closes the gate after the workload has gone through
+            held, end = [], time.monotonic() + fence.PATIENCE  # it closes the gate after the workload has gone through
             while sorted(held) != sorted(wanted) and time.monotonic() < end:
                 held = descriptors(run.pid)
             laz.check_equal(sorted(held), sorted(wanted), f"descriptors, events {level}, from YAML {source}")
@@ -273,12 +269,10 @@ def degraded(mode):
             laz.check(word in named, f"{word} is not in {named}")
 
 
+@laz.case("control: catatonit does not start without signalfd")
 def refused_control():
     word = scenarios.no_signalfd(adapters.control("catatonit"), "pid1")
     laz.check(word.startswith("does not start"), f"catatonit without signalfd: {word}")
-
-
-laz.case("control: catatonit does not start without signalfd")(refused_control)
 
 
 @both("started as an ordinary user, the workload still runs and init serves it")

@@ -4,6 +4,7 @@
 Items 3 and 22 of the conformance list. probe/race.c starts the init hundreds or thousands of times and sends
 TERM at a random moment; what is lost shows as a workload that runs on. The controls are inits that do lose.
 """
+import re
 import time
 
 import adapters
@@ -59,8 +60,12 @@ laz.case(f"{AFTER_EXEC} TERMs after exec where init is not PID 1: it stops or di
 for peer in ("dumb-init", "tini -g", "catatonit -g"):
 
     def loses(peer=peer):
-        seen = race(adapters.control(peer), "armed", CONTROLS, 200, "pid1", "pinned")
-        laz.check(seen["lost"] > 0, f"{peer} lost nothing: the test shows nothing: {seen}")
+        seen = {}
+        for turn in range(CONTROLS // 10):
+            seen = race(adapters.control(peer), "armed", 10, 200, "pid1", "pinned", turn)
+            if seen["lost"] > 0:
+                return
+        laz.check(False, f"{peer} lost nothing: the test shows nothing: {seen}")
 
     laz.case(f"control: the same test catches {peer}")(loses)
 
@@ -76,19 +81,17 @@ def stop_during_start(policy_of, step_ms, last_ms):
                 pass
             sent = time.monotonic_ns()
             run.kill(TERM)
-            ended = run.wait(5)
+            ended = run.wait()
             laz.check_equal(str(ended), "exit 143", f"TERM at {delay} ms")
             for line in run.seen("say"):
                 late = (line["t"] - sent) / 1e6
                 # What had passed the gate when the TERM came needs an exec to speak.
-                laz.check(late < 30, f"TERM at {delay} ms, and the workload spoke {late:.1f} ms later")
+                laz.check(late < 150, f"TERM at {delay} ms, and the workload spoke {late:.1f} ms later")
 
 
+@laz.case("TERM at each millisecond of a start from a compiled policy ends it")
 def stop_compiled():
     stop_during_start(lambda delay: {}, 1 if laz.LONG else 2, 60 if laz.LONG else 30)
-
-
-laz.case("TERM at each millisecond of a start from a compiled policy ends it")(stop_compiled)
 
 
 def stop_yaml():
@@ -100,27 +103,26 @@ def stop_yaml():
 laz.case("TERM at each millisecond of a start from YAML ends it")(stop_yaml)
 
 
+@laz.case("a stop during a slow setup ends it, and nothing starts")
 def stop_slow_setup():
-    """lazaret-setup, like init itself, stands still for 0.7 s after its exec; the stop does not wait."""
+    """lazaret-setup, like init itself, stands still for 2.5 s after its exec; the stop does not wait."""
     if not INIT.enforces:
         laz.skip("a peer has no setup")
     for mode, delay in (("pid1", 0.05), ("pid1", 0.4), ("nested", 0.2)):
         with INIT.start(["say=started", "pause"], mode, conditions=["hold"], source=True) as run:
-            run.trace("-e", "trace=execve", "-e", "inject=execve:delay_exit=700000:when=1")
+            run.trace("-e", "trace=execve,kill", "-e", "inject=execve:delay_exit=2500000:when=1")
             run.wait_exec()
             run.wait_armed()
             time.sleep(delay)
-            sent = time.monotonic_ns()
+            sent = time.time()
             run.kill(TERM)
-            ended = run.wait(4)
-            laz.check_equal(str(ended), "exit 143", f"TERM {delay} s into a slow setup")
+            laz.check_equal(str(run.wait()), "exit 143", f"TERM {delay} s into a slow setup")
             laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")
-            laz.check((ended.t - sent) / 1e9 < 1.3, "the stop waited for the setup")
+            # The end itself waits for strace, which lets nobody go before the delay is over.
+            ends = [float(line.split()[1]) for line in run.traced() if re.match(rf"{run.pid} +[0-9.]+ kill\(.*SIGKILL", line)]
+            laz.check(ends and ends[0] - sent < 1.5, f"the stop waited for the setup: {[end - sent for end in ends]}")
             left = [fence.comm(p) for p in run.inhabitants() if fence.state(p) not in "ZX"]
             laz.check_equal(set(left), {"fence"}, "who is left")
-
-
-laz.case("a stop during a slow setup ends it, and nothing starts")(stop_slow_setup)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ ORPHANS = 1500
 def strace(pid, seconds):
     process = subprocess.Popen(["strace", "-f", "-o", "/dev/null", "-p", str(pid)],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    laz.check(b"attached" in process.stderr.readline(), "strace did not attach")
+    fence.wait_attached(process.stderr, "strace")
     time.sleep(seconds)
     return process, process.stderr
 
@@ -57,7 +57,7 @@ def debugger(start, end, pid):
         if end is not None:
             process.send_signal(end)
         stream.read()
-        process.wait(10)
+        process.wait(fence.PATIENCE)
         stream.close()
 
 
@@ -105,7 +105,7 @@ def inner_pid(run, pid):
     return int(run.status(pid)["NSpid"].split()[-1])
 
 
-def wait_for(condition, what, timeout=5.0):
+def wait_for(condition, what, timeout=fence.PATIENCE):
     end = time.monotonic() + timeout
     while not condition():
         laz.check(time.monotonic() < end, f"{what}: not within {timeout} s")
@@ -134,7 +134,7 @@ def frozen_with_pending(kind, mode):
             laz.check_equal(run.seen("signal", settle=0.1, sig=15), [], "the workload heard of it while frozen")
             cold.thaw()
             laz.check_equal(run.expect("signal", sig=40)["value"], 7, "the queued signal")
-            laz.check_equal(str(run.wait(3)), "exit 7", "status")
+            laz.check_equal(str(run.wait()), "exit 7", "status")
         laz.check_equal(len(run.seen("signal", sig=15)), 1, "TERMs")
         if INIT.enforces:
             laz.check_equal(len(adapters.events(run, "stop.request")), 1, "stop requests")
@@ -146,16 +146,16 @@ def frozen_in_grace(kind, mode):
     """The grace passes while all are frozen: a deaf workload is then killed, by name, and not waited for again."""
     if not INIT.enforces:
         laz.skip("no peer has a grace")
-    policy = {"shutdown": {"grace": "300ms", "drain": "100ms"}}
+    policy = {"shutdown": {"grace": "2s", "drain": "100ms"}}
     with INIT.start([f"ignore={mask(TERM)}", "say=up", "pause"], mode, policy=policy) as run:
         run.expect("say")
         with freezer.group(kind, run.pid, *run.children()) as cold:
             run.kill(TERM)
             wait_for(lambda: adapters.events(run, "stop.request"), "the grace has begun")
             cold.freeze()
-            laz.check(not run.has_ended(0.6), "it ended while frozen")
+            laz.check(not run.has_ended(2.2), "it ended while frozen")
             cold.thaw()
-            laz.check(run.has_ended(0.5), "the grace began anew after the thaw")
+            laz.check(run.has_ended(1.5), "the grace began anew after the thaw")
         laz.check_equal(str(run.ended), "exit 137", "status")
         laz.check_equal(len(adapters.events(run, "stop.forced")), 1, "forced stops")
 
@@ -243,9 +243,9 @@ def clock_step(mode):
         step(-years)
         run.expect("signal", name="stray-session", sig=15)
         step(years)
-        laz.check_equal(str(run.wait(5)), "exit 137", "status")
+        laz.check_equal(str(run.wait()), "exit 137", "status")
         took = run.ended.t / 1e9 - sent
-        laz.check(0.65 <= took < 2.5, f"a grace of 0.4 s and a drain of 0.3 s took {took:.2f} s")
+        laz.check(0.65 <= took < 10, f"a grace of 0.4 s and a drain of 0.3 s took {took:.2f} s")
         events = adapters.events(run)
         off = {event["ev"]: off_by(event) for event in events}
         wanted = {"init.start": 0, "stop.request": 3, "stop.forced": -years / HOUR, "init.stop": years / HOUR}

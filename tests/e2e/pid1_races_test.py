@@ -35,7 +35,7 @@ def held_at(mode, call, number, took, deaf):
     deaf: init does not listen before it has made that call.
     """
     name, when = call
-    hold_us = int((took + 0.1) * 1_000_000)
+    hold_us = int((took + 0.3) * 1_000_000)
     with INIT.start(WORDS, mode, conditions=["hold"], policy=POLICY) as run:
         run.trace("-e", f"trace={name}", "-e", f"inject={name}:delay_enter={hold_us}:when={when}")
         run.wait_exec()
@@ -44,10 +44,10 @@ def held_at(mode, call, number, took, deaf):
         time.sleep(took + 0.03)
         sent = time.monotonic_ns()
         run.kill(number)
-        if not run.has_ended(2.0):
+        if not run.has_ended(4.0):
             # Held before init listened: for PID 1 the kernel drops the signal, and nothing can help that.
             run.kill(TERM)
-        ended = run.wait(10)
+        ended = run.wait()
         return ended, run.seen("say"), sent
 
 
@@ -84,7 +84,7 @@ def stops(mode, number, count):
             continue
         laz.check_equal(str(ended), f"exit {143 if deaf else 128 + number}", what)
         late = [(w["t"] - sent) / 1e6 for w in words if w["t"] > sent]
-        laz.check(deaf or not late or late[0] < 50, f"{what}: the workload spoke {late} ms later")
+        laz.check(deaf or not late or late[0] < 220, f"{what}: the workload spoke {late} ms later")
 
 
 def passes(mode, number, count):
@@ -106,6 +106,7 @@ for place in adapters.MODES:
             lambda place=place, n=signal_number, points=points: passes(place, n, points))
 
 
+@laz.case("control: tini -g loses a TERM while its child is held before setpgid")
 def control():
     """tini's group mode: with its child held before setpgid, TERM goes to a group that is not there yet."""
     init = adapters.control("tini -g")
@@ -115,9 +116,6 @@ def control():
         time.sleep(0.2)
         run.kill(TERM)
         laz.check(not run.has_ended(1.0), "tini -g lost nothing: the control shows nothing")
-
-
-laz.case("control: tini -g loses a TERM while its child is held before setpgid")(control)
 
 
 if __name__ == "__main__":

@@ -60,11 +60,9 @@ def markers(mode):
     laz.check_equal(found_in(INIT, mode), [], "places that hold the marker")
 
 
+@laz.case("control: the same search finds the secret in tini")
 def markers_control():
     laz.check("memory" in found_in(adapters.control("tini"), "pid1"), "the search does not find what tini keeps")
-
-
-laz.case("control: the same search finds the secret in tini")(markers_control)
 
 
 @laz.case("the container's stdin is the workload's, and not its helpers'")
@@ -81,11 +79,9 @@ def pried(mode):
     laz.check_equal(scenarios.pries(INIT, mode), "nothing", "what a process of the same uid can read")
 
 
+@laz.case("control: tini can be read by its own uid")
 def pried_control():
     laz.check("environ" in scenarios.pries(adapters.control("tini"), "pid1"), "tini is not readable either")
-
-
-laz.case("control: tini can be read by its own uid")(pried_control)
 
 
 @both("neither init nor what it starts dumps core, and after its start init holds few privileges")
@@ -127,12 +123,10 @@ def idle(mode):
     laz.check_equal(rate, 0.0, "wake-ups a second")
 
 
+@laz.case("control: tini wakes up every second")
 def idle_control():
     rate = scenarios.idle_wakeups(adapters.control("tini"), "pid1")
     laz.check(rate > 0, "tini does not wake up either")
-
-
-laz.case("control: tini wakes up every second")(idle_control)
 
 
 if __name__ == "__main__":

@@ -27,20 +27,20 @@ def each_signal(mode):
         with INIT.start([f"until={number}"], mode) as run:
             run.expect("listening")
             run.kill(number)
-            run.expect("signal", sig=number, timeout=3)
+            run.expect("signal", sig=number)
             laz.check_equal(len(run.seen("signal", sig=number)), 1, f"deliveries of {number}")
-            laz.check(run.has_ended(3) and run.ended.code == 0, f"signal {number}: {run.ended}")
+            laz.check(run.has_ended(fence.PATIENCE) and run.ended.code == 0, f"signal {number}: {run.ended}")
 
 
 @both("signals of all kinds sent together all arrive, and none twice")
 def together(mode):
     wanted = [n for n in OTHERS if n not in (TSTP, 21, 22, CONT)]
-    with INIT.start(["for=5000"], mode) as run:
+    with INIT.start(["for=60000"], mode) as run:
         run.expect("listening")
         for number in wanted:
             run.kill(number)
         for number in wanted:
-            run.expect("signal", sig=number, timeout=3)
+            run.expect("signal", sig=number)
         seen = [x["sig"] for x in run.seen("signal", settle=0.05)]
         laz.check_equal(sorted(seen), sorted(wanted), "signals")
 
@@ -50,12 +50,10 @@ def job_control(mode):
     laz.check_equal(scenarios.forwards_job_control(INIT, mode), "all", "job control signals")
 
 
+@laz.case("control: the same test catches catatonit, which swallows TSTP")
 def job_control_control():
     swallowed = scenarios.forwards_job_control(adapters.control("catatonit"), "pid1")
     laz.check(swallowed != "all", "catatonit no longer swallows TSTP: the control shows nothing")
-
-
-laz.case("control: the same test catches catatonit, which swallows TSTP")(job_control_control)
 
 
 @both("a queued payload arrives with its code, its value and its user")
@@ -64,7 +62,7 @@ def payload(mode):
         with INIT.start([f"until={number}"], mode) as run:
             run.expect("listening")
             run.queue(number, 0x7766554433221100, uid=4242)
-            seen = run.expect("signal", sig=number, timeout=3)
+            seen = run.expect("signal", sig=number)
             payload = (seen["code"], seen["value"], seen["uid"])
             laz.check_equal(payload, (-1, 0x7766554433221100, 4242), f"signal {number}: code, value, user")
 
@@ -72,21 +70,19 @@ def payload(mode):
 @both("queued real-time signals all arrive, in order, none merged")
 def queue_count(mode):
     count = 1000 if laz.LONG else 200
-    with INIT.start(["for=20000"], mode) as run:
+    with INIT.start(["for=60000"], mode) as run:
         run.expect("listening")
         for i in range(count):
             run.queue(40, i)
-        end = time.monotonic() + 10
+        end = time.monotonic() + fence.PATIENCE
         while len([x for x in run.lines if x["ev"] == "signal"]) < count and time.monotonic() < end:
             run.pump(0.1)
         laz.check_equal([x["value"] for x in run.seen("signal", sig=40)], list(range(count)), "values")
 
 
+@laz.case("control: the same test catches tini, which loses payloads")
 def queue_count_control():
     laz.check_equal(scenarios.keeps_payload(adapters.control("tini"), "pid1"), "lost", "tini and a payload")
-
-
-laz.case("control: the same test catches tini, which loses payloads")(queue_count_control)
 
 
 @both("when the workload's queue of pending signals is full, init goes on")
@@ -149,7 +145,6 @@ def held_overflow(mode):
         for i in range(100):
             run.queue(28, i)
             run.kill(34 + i % 30)
-            time.sleep(0.001)
         run.wait()
         laz.check(run.ended.code > 128, f"status {run.ended}")
         laz.check([e for e in adapters.events(run) if "overflow" in e["act"]], "no record of the overflow")
@@ -157,8 +152,8 @@ def held_overflow(mode):
 
 @both("the second stop signal is forwarded too, the third ends the grace")
 def repeated_stop(mode):
-    policy = {"shutdown": {"grace": "6s", "drain": "200ms"}}
-    with INIT.start(["for=8000"], mode, policy=policy) as run:
+    policy = {"shutdown": {"grace": "25s", "drain": "200ms", "stop-timeout": "30s"}}
+    with INIT.start(["for=60000"], mode, policy=policy) as run:
         run.expect("listening")
         for _ in range(2):
             run.kill(TERM)
@@ -166,29 +161,27 @@ def repeated_stop(mode):
         if not INIT.enforces:
             laz.skip("no peer has a third step")
         run.kill(TERM)
-        ended = run.wait(4)
+        ended = run.wait(15)
         laz.check_equal(str(ended), "exit 137", "third TERM")
 
 
 @both("a deaf workload is killed when the grace is over")
 def grace(mode):
-    policy = {"shutdown": {"grace": "300ms", "drain": "100ms"}}
+    policy = {"shutdown": {"grace": "300ms", "drain": "100ms", "stop-timeout": "30s"}}  # 30 s are what it has without
     with INIT.start([f"ignore={mask(TERM)}", "say=up", "pause"], mode, policy=policy) as run:
         run.expect("say")
         sent = time.monotonic_ns()
         run.kill(TERM)
-        laz.check(run.has_ended(3), "a deaf workload still runs 3 s after the stop")
+        laz.check(run.has_ended(fence.PATIENCE), "a deaf workload still runs after the stop")
         laz.check_equal(str(run.ended), "exit 137", "forced stop")
         took = (run.ended.t - sent) / 1e9
-        laz.check(0.25 <= took < 2.0, f"a grace of 0.3 s took {took:.2f} s")
+        laz.check(0.25 <= took < 5.0, f"a grace of 0.3 s took {took:.2f} s")
 
 
+@laz.case("control: under tini a deaf workload lives on")
 def grace_control():
     word = scenarios.deaf_workload(adapters.control("tini"), "pid1")
     laz.check_equal(word, "lives on", "tini with a deaf workload")
-
-
-laz.case("control: under tini a deaf workload lives on")(grace_control)
 
 
 @both("stop signals from inside are an event, not a stop, and are not forwarded")
@@ -219,7 +212,7 @@ def stop_by_thread(mode):
     with INIT.start(["until=15", "exit=7"], mode) as run:
         run.expect("listening")
         run.kill_thread(TERM)
-        laz.check_equal(str(run.wait(3)), "exit 7", "TERM by tgkill")
+        laz.check_equal(str(run.wait()), "exit 7", "TERM by tgkill")
 
 
 @both("a queued stop signal is no stop, whoever it says it is from")
@@ -230,7 +223,7 @@ def stop_queued(mode):
         run.expect("listening")
         for i, sender in enumerate((0, 1, None)):
             run.queue(TERM, 0, sender=sender)
-            end = time.monotonic() + 3
+            end = time.monotonic() + fence.PATIENCE
             while len(adapters.events(run, "stop.request")) <= i and time.monotonic() < end:
                 time.sleep(0.005)
             said = [e["act"] for e in adapters.events(run, "stop.request")]
@@ -248,9 +241,10 @@ def sent_child_signal(mode):
         run.seen("signal", settle=0.1)
         laz.check_equal(run.seen("signal", sig=int(CHLD)), [], "of a child")
         run.kill(CHLD)
-        laz.check_equal(str(run.wait(3)), "exit 7", "SIGCHLD by kill")
+        laz.check_equal(str(run.wait()), "exit 7", "SIGCHLD by kill")
 
 
+@laz.case("a stop signal from the parent counts where init is not PID 1")
 def stop_from_parent():
     only_lazaret("tells senders apart")
     with INIT.start(["until=15", "exit=7"], "nested") as run:
@@ -259,23 +253,20 @@ def stop_from_parent():
         laz.check_equal(str(run.wait()), "exit 7", "TERM from the parent")
 
 
-laz.case("a stop signal from the parent counts where init is not PID 1")(stop_from_parent)
-
-
 @both("other signals from inside are forwarded")
 def other_from_inside(mode):
     with INIT.start([f"until={mask(USR2)}"], mode) as run:
         run.expect("listening")
         target = 1 if mode == "pid1" else int(run.status()["NSpid"].split()[-1])
         run.inject([f"kill={target},{int(USR2)}"])
-        run.expect("signal", sig=12, timeout=3)
+        run.expect("signal", sig=12)
 
 
 @both("signals.stop replaces the default set")
 def stop_set(mode):
     only_lazaret("has a policy")
     policy = {"signals": {"stop": ["QUIT"]}, "shutdown": {"grace": "200ms", "drain": "100ms"}}
-    with INIT.start(["for=5000"], mode, policy=policy) as run:
+    with INIT.start(["for=60000"], mode, policy=policy) as run:
         run.expect("listening")
         run.kill(INT)
         run.expect("signal", sig=int(INT))
@@ -292,9 +283,9 @@ def mapped(mode):
         run.expect("listening")
         run.kill(HUP)
         run.kill(USR1)
-        run.expect("signal", sig=40, timeout=3)  # else the lower number could be taken first
+        run.expect("signal", sig=40)  # else the lower number could be taken first
         run.kill(TERM)
-        run.expect("signal", sig=int(QUIT), timeout=3)
+        run.expect("signal", sig=int(QUIT))
         laz.check_equal(sorted(x["sig"] for x in run.seen("signal")), [int(QUIT), 40], "what arrived")
 
 
@@ -306,7 +297,7 @@ def guarded(mode):
         run.expect("say")
         run.kill(HUP)
         run.kill(USR1)
-        run.expect("signal", sig=int(USR1), timeout=3)
+        run.expect("signal", sig=int(USR1))
         laz.check_equal(str(run.wait()), "exit 7", "HUP without a handler")
 
 
@@ -314,7 +305,7 @@ def guarded(mode):
 def grouped(mode):
     only_lazaret("has a policy")
     for policy, expected in (({}, 1), ({"signals": {"group": ["USR1"]}}, 2)):
-        with INIT.start(["stray=group:0", "for=2000", "exit=7"], mode, policy=policy) as run:
+        with INIT.start(["stray=group:0", "for=60000", "exit=7"], mode, policy=policy) as run:
             run.expect("stray")
             run.expect("listening")
             run.kill(USR1)
@@ -332,34 +323,32 @@ def not_permitted(mode):
     laz.check_equal(scenarios.forward_not_permitted(INIT, mode), "survives", "EPERM")
 
 
+@laz.case("control: the same test catches tini, which ends on EPERM")
 def not_permitted_control():
     word = scenarios.forward_not_permitted(adapters.control("tini"), "pid1")
     laz.check(word.startswith("ends"), f"tini {word}: the control shows nothing")
-
-
-laz.case("control: the same test catches tini, which ends on EPERM")(not_permitted_control)
 
 
 @both("a signal that cannot be delivered after the grace is reported, and init leaves")
 def not_permitted_stop(mode):
     only_lazaret("has a grace")
     policy = {"shutdown": {"grace": "200ms", "drain": "100ms"}}
-    with INIT.start(["for=20000"], mode, policy=policy, conditions=[f"drop-caps={1 << 5}"]) as run:
+    with INIT.start(["for=60000"], mode, policy=policy, conditions=[f"drop-caps={1 << 5}"]) as run:
         run.expect("listening")
         run.kill(TERM)
-        laz.check(run.has_ended(6), "init waits for ever for a workload that it cannot kill")
+        laz.check(run.has_ended(fence.PATIENCE), "init waits for ever for a workload that it cannot kill")
 
 
 @both("stopping and continuing init from outside loses nothing")
 def init_stopped(mode):
-    with INIT.start(["for=5000"], mode) as run:
+    with INIT.start(["for=60000"], mode) as run:
         run.expect("listening")
         run.kill(fence.STOP)
         for number in (HUP, USR1, 41):
             run.kill(number)
         run.kill(CONT)
         for number in (HUP, USR1, 41):
-            run.expect("signal", sig=int(number), timeout=3)
+            run.expect("signal", sig=int(number))
 
 
 @both("init ends the way PID 1 ends: SIGKILL from outside")

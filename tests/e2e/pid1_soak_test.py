@@ -26,7 +26,7 @@ def memory(run):
 
 def settle(run):
     """Wait until no zombie is left; true if that came."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + fence.PATIENCE
     while time.monotonic() < end:
         if not [p for p in run.inhabitants() if fence.state(p) == "Z"]:
             return True

@@ -133,14 +133,12 @@ for each in scenarios(["term"]):
         lambda s=each: planted(s))
 
 
+@laz.case("a start that fails prints none of it")
 def refused_start():
     """A start that fails must not say what it was given."""
     with Started(Scenario("", "pid1", [], policy(workload={"cwd": "/nowhere"}), False, ["term"])) as started:
         laz.check_equal(started.run.wait().code, 102, "exit code of a start without its directory")
         laz.check(MARKER not in started.run.stderr() + started.run.events_path.read_text(), "it was printed")
-
-
-laz.case("a start that fails prints none of it")(refused_start)
 
 
 def bare():
@@ -178,6 +176,7 @@ for mode, words in (("pid1", ["pry", "1", "term"]), ("nested", ["pry", "4", "ter
             lambda s=Scenario(label, mode, conditions, OPEN_FILTER, False, words): pried(s))
 
 
+@laz.case("control: the same looks at the workload's own state succeed")
 def pry_control():
     """The same calls on a process of the same uid that may be looked at."""
     with Started(Scenario("", "pid1", [f"uid={adapters.WORKLOAD_UID}"], OPEN_FILTER, False,
@@ -185,9 +184,6 @@ def pry_control():
         got = harness.parsed(started.line(1))
         allowed = {"environ", "maps", "auxv", "root", "cwd", "exe", "fd", "mem", "process_vm_readv", "pidfd_getfd"}
         laz.check(all(got[name] == 0 for name in allowed), f"its own state is closed to the workload: {got}")
-
-
-laz.case("control: the same looks at the workload's own state succeed")(pry_control)
 
 
 # --- looked at from outside -----------------------------------------------------------------------------------

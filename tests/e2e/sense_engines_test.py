@@ -54,6 +54,24 @@ def records(text, ev):
     return [r for r in map(json.loads, text.splitlines()) if r["ev"] == ev]
 
 
+def check_growth(runc, container, read):
+    """A process of root that `runc exec` put in, and that left its parent, is found; and again when it gains in place."""
+    for _ in range(3):  # seen before it has left its parent, it is foreign, and stays that
+        before = len(records(read(IDS), "cred.change"))
+        check(runc.exec_detached(container, ["/act", "grow"], "0:0"), "runc exec")
+        time.sleep(2)
+        found = records(read(IDS), "cred.change")[before:]
+        if found:
+            break
+    check_equal(len(found), 2, f"finds: {found}")
+    first, second = found
+    check_equal(first["pid"], second["pid"], "who was found")
+    check("cap_eff" in first["obj"] and "cap_amb" not in first["obj"], f"at first: {first}")
+    check("cap_inh" in second["obj"] and "cap_amb" in second["obj"], f"then: {second}")
+    check_equal(second["d"]["is"]["cap_amb"], f"{1 << 10:016x}", "what it gained")
+    check_equal(second["d"]["expected"]["cap_amb"], "0" * 16, "what it should have")
+
+
 def check_foreign(read, count, what):
     """So many finds, by the sink of class ids and by that of class audit, which has all; and nothing else."""
     def found():
@@ -68,7 +86,7 @@ def check_foreign(read, count, what):
     check_equal(records(read(IDS), "chain.genesis"), [], "what is of class audit")
 
 
-@case("runc: each `runc exec` is a find, what the policy allows is none, and a changed program is one too")
+@case("runc: each `runc exec` is a find, what the policy allows is none, what gains capabilities in place is one, and a changed program too")
 def by_runc():
     runc = the_runc()
     root = watched_root("sense-runc")
@@ -86,6 +104,7 @@ def by_runc():
             check(runc.exec_detached(container, ["/act", "sleep"], "0:0"), "runc exec")
         check(runc.exec_detached(container, ["/checked", "sleep"], "0:0"), "runc exec of what is allowed")
         check_foreign(read, 2, "runc exec")
+        check_growth(runc, container, read)
         (root / "act").chmod(0o4755)
         until(lambda: records(read(IDS), "fim.change"), "change", 10, 0.1)
         (change,) = records(read(IDS), "fim.change")

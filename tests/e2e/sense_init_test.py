@@ -15,22 +15,38 @@ from ship_world import World, until
 
 
 def world(level="preferred"):
-    return World({"sense": {"listen": {"level": level}}})
+    """Whoever waits for a helper that is not to be waited for does so for twelve seconds."""
+    return World({"sense": {"listen": {"level": level}}, "shutdown": {"grace": "12s", "flush": "12s", "stop-timeout": "30s"}})
 
 
 def seen(records):
     return [r["obj"] for r in records if r["ev"] == "net.listen"]
 
 
+def started(here, how, *words):
+    """The container with a sense that behaves so; its workload ends with 3 when it is told to."""
+    return here.start(*words, "say=up", "term", "exit=3", init=programs(how))
+
+
+def heard(here):
+    """Waits for the first words of sense and of the workload, which from then on knows what TERM is."""
+    until(lambda: seen(here.records()) and here.said() == 3, "first words")
+
+
+def stop(run, most=25.0, least=0.0):
+    """From outside: the workload's end is the container's, and takes so many seconds."""
+    run.kill(fence.TERM)
+    began = time.monotonic()
+    check_equal(str(run.wait()), "exit 3", run.stderr())
+    check(least <= time.monotonic() - began < most, f"the end took {time.monotonic() - began:.2f} s")
+
+
 @case("what sense sees is in the trail; its last words are there before the trail is closed, and then the end is quick")
 def farewell():
     here = world()
-    with here.start("say=up", "term", "exit=3", init=programs("quiet")) as run:
-        until(lambda: seen(here.records()) and here.said() == 3, "first words")
-        run.kill(fence.TERM)
-        began = time.monotonic()
-        check_equal(str(run.wait()), "exit 3", run.stderr())
-        check(time.monotonic() - began < 1.5, f"the end took {time.monotonic() - began:.2f} s")
+    with started(here, "quiet") as run:
+        heard(here)
+        stop(run, most=8)
     check_equal(seen(here.records()), ["tcp/1", "farewell"], "what it saw")
     check_equal(here.records()[-1]["ev"], "chain.final", "the last record")
     here.judge("ok closed single")
@@ -39,12 +55,9 @@ def farewell():
 @case("one that does not go when it is told to is ended, and costs a quarter of a second")
 def stays():
     here = world()
-    with here.start("say=up", "term", "exit=3", init=programs("stay")) as run:
-        until(lambda: seen(here.records()) and here.said() == 3, "first words")
-        run.kill(fence.TERM)
-        began = time.monotonic()
-        check_equal(str(run.wait()), "exit 3", run.stderr())
-        check(0.2 < time.monotonic() - began < 2, f"the end took {time.monotonic() - began:.2f} s")
+    with started(here, "stay") as run:
+        heard(here)
+        stop(run, most=8, least=0.2)
     check_equal(seen(here.records()), ["tcp/1", "farewell"], "what it saw")
     here.judge("ok closed single")
 
@@ -52,12 +65,11 @@ def stays():
 @case("it cannot speak for init, for the chain or for the workload: such lines are dropped, counted and said")
 def forges():
     here = world()
-    with here.start("say=up", "term", "exit=3", init=programs("forge")) as run:
+    with started(here, "forge") as run:
         until(lambda: here.records("fim.change"), "what it says behind its forgeries")
         until(lambda: here.records("helper.refused"), "the record of the refusal")
         until(lambda: here.records("log"), "the workload's first word: from then on it knows what TERM is")
-        run.kill(fence.TERM)
-        check_equal(str(run.wait()), "exit 3", run.stderr())
+        stop(run)
     records = here.records()
     refused = [(r["obj"], r["act"], r["sev"], r["d"]) for r in records if r["ev"] == "helper.refused"]
     check_equal(sum(r[3]["count"] for r in refused), 12, f"lines that were dropped: {refused}")
@@ -73,12 +85,9 @@ def forges():
 @case("half a line of it does not keep the trail from being closed")
 def cut():
     here = world()
-    with here.start("say=up", "term", "exit=3", init=programs("cut")) as run:
-        until(lambda: seen(here.records()) and here.said() == 3, "first words")
-        run.kill(fence.TERM)
-        began = time.monotonic()
-        check_equal(str(run.wait()), "exit 3", run.stderr())
-        check(time.monotonic() - began < 1.5, f"the end took {time.monotonic() - began:.2f} s")
+    with started(here, "cut") as run:
+        heard(here)
+        stop(run, most=8)
     check_equal([r["d"]["count"] for r in here.records("helper.refused")], [1], "what was dropped")
     here.judge("ok closed single")
 
@@ -86,22 +95,18 @@ def cut():
 @case("one that shouts without end holds neither the workload nor the trail nor the stop")
 def shouts():
     here = world()
-    with here.start("lines=500,60", "say=up", "term", "exit=3", init=programs("shout")) as run:
+    with started(here, "shout", "lines=500,60") as run:
         until(lambda: here.said() == 500 * 61 + 3, "the workload's words")
-        run.kill(fence.TERM)
-        began = time.monotonic()
-        check_equal(str(run.wait(20)), "exit 3", run.stderr())
-        check(time.monotonic() - began < 8, f"the end took {time.monotonic() - began:.2f} s")
+        stop(run)
     check_equal(here.account(ship_world.numbered(500, 60) + b"up\n"), [], "missing")
 
 
 @case("preferred: the workload runs without one, the start says so, and it is tried again")
 def preferred():
     here = world()
-    with here.start("say=up", "term", "exit=3", init=programs("exit")) as run:
+    with started(here, "exit") as run:
         until(lambda: len(here.records("helper.exit")) >= 4 and here.said() == 3, "four tries")
-        run.kill(fence.TERM)
-        check_equal(str(run.wait()), "exit 3", run.stderr())
+        stop(run)
     start, = here.records("init.start")
     check("sense-absent" in start["d"]["degraded"], f"{start['d']['degraded']}")
     told = [(r["obj"], r["act"], r["d"]["error"]) for r in here.records("helper.exit")]
@@ -131,8 +136,8 @@ def mute():
 def orphaned():
     for level, code in (("preferred", 3), ("required", 105)):
         here = world(level)
-        with here.start("say=up", "term", "exit=3", init=programs("quiet")) as run:
-            until(lambda here=here: seen(here.records()) and here.said() == 3, "first words")
+        with started(here, "quiet") as run:
+            heard(here)
             run.kill(fence.KILL, here.pid("launch"))
             until(lambda here=here: [r for r in here.records("helper.exit") if r["obj"] == "launch"], "the end of launch")
             eye = next(p for p in run.children() if fence.comm(p) == "lazaret-helper")
@@ -152,18 +157,15 @@ def orphaned():
 @case("launch dies while it is to start a sense: the end waits for nobody")
 def launch_dies():
     here = world()
-    with here.start("say=up", "term", "exit=3", init=programs("quiet")) as run:
-        until(lambda: seen(here.records()) and here.said() == 3, "first words")
+    with started(here, "quiet") as run:
+        heard(here)
         launch = here.pid("launch")
         run.kill(fence.STOP, launch)
         run.kill(fence.KILL, next(p for p in run.children() if fence.comm(p) == "lazaret-helper"))
         time.sleep(0.4)  # another one is asked for after a tenth of a second
         run.kill(fence.KILL, launch)
         until(lambda: [r for r in here.records("helper.exit") if r["obj"] == "launch"], "the end of launch")
-        run.kill(fence.TERM)
-        began = time.monotonic()
-        check_equal(str(run.wait()), "exit 3", run.stderr())
-        check(time.monotonic() - began < 1.5, f"the end took {time.monotonic() - began:.2f} s")
+        stop(run)
     here.judge("ok closed single")
 
 

@@ -10,7 +10,6 @@ import functools
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import time
 
@@ -37,15 +36,8 @@ def act():
 
 
 def programs(how):
-    """A folder with init, its real helper for all else, and a stand-in for sense that behaves so."""
-    folder = fence.scratch() / f"eye-{how}"
-    if not folder.exists():
-        folder.mkdir()
-        for name, target in (("lazaret-init", "lazaret-init"), ("lazaret-setup", "lazaret-setup"), ("lazaret-helper", "real")):
-            shutil.copy(laz.BIN / name, folder / target)
-        shutil.copy(ship_world.program("eye", "eye.c"), folder / "lazaret-helper")
-        (folder / "do").write_text(how + "\n")
-    return folder / "lazaret-init"
+    """Init with a stand-in for sense that behaves so; for all else its helper is the real one."""
+    return ship_world.with_helper(ship_world.program("eye", "eye.c"), how, f"eye-{how}")
 
 
 class World(ship_world.World):
@@ -88,7 +80,7 @@ class World(ship_world.World):
         return [r for r in self.records() if (r["ev"] == ev if ev else r["ev"] in FINDS) and
                 all(r.get(k) == v for k, v in fields.items())]
 
-    def await_find(self, ev, count=1, timeout=10.0, **fields):
+    def await_find(self, ev, count=1, timeout=30.0, **fields):
         """The records of such a find, once they count so many."""
         def found():
             records = self.finds(ev, **fields)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disks that are full, that fail, and that go: what finds no place is counted, nobody is held longer than the policy
 says, and all goes on when there is room again."""
+import contextlib
 import errno
 import os
 import shutil
@@ -41,16 +42,17 @@ def spool_disk_full():
             with world.start(f"lines={count},200,20", "deny=9", "exit=3", ready=False, wrapper=disk.wrapper,
                              stdout=output.write_end) as run:
                 if when == "drop":
-                    until(lambda: world.said() == 201 * count, lambda: f"end: {world.said()} {run.describe()}", 25)
+                    until(lambda: world.said() == 201 * count, lambda: f"end: {world.said()} {run.describe()}", 60)
                 else:
-                    time.sleep(2)
+                    until(lambda: world.said() > 1 << 20, lambda: f"words: {world.said()}", 60)
+                    ship_world.at_rest(world.said, "what is said")
                     used = cpu_s(world.pid("ship"))
                     time.sleep(1)
                     check(world.said() < 201 * count, "it was never held")
                     used = cpu_s(world.pid("ship")) - used
                     check(used < 0.3, f"ship used {used:.2f} s of a second to wait")
                 output.read()
-                check_equal(str(run.wait(30)), "exit 3", f"{when}: the end: {run.stderr()}")
+                check_equal(str(run.wait(60)), "exit 3", f"{when}: the end: {run.stderr()}")
         data = output.all()
         missing = world.account(numbered(count, 200), data=data)
         check_equal(len(missing) > 0, when == "drop", f"{when}: {len(missing)} are missing")
@@ -67,8 +69,8 @@ def sink_disk_full():
         output.read()
         with world.start("lines=5000,200,10,500", "term", "exit=3", ready=False, wrapper=disk.wrapper,
                          stdout=output.write_end) as run:
-            until(lambda: world.said() == 201 * 5000, lambda: f"words: {run.describe()}", 20)
-            time.sleep(0.5)
+            until(lambda: world.said() == 201 * 5000, lambda: f"words: {run.describe()}", 60)
+            until(lambda: b'"ev":"sink.down"' in output.so_far(), lambda: f"word of the full disk: {run.describe()}")
             disk.grow(out, "20m")
             world.trail = disk.seen(out / "trail.jsonl")
             until(lambda: len(world.stream()) == 201 * 5000, lambda: f"all of it: {len(world.stream())}", 40, 0.2)
@@ -90,9 +92,9 @@ def failing():
         world = World()
         with world.start("lines=3000,800,10,1000", "term", "lines=300,800,10,1000", "exit=3") as run:
             with Refuser(world.ready(), call, error, first, step):
-                until(lambda: world.said() == 801 * 3000, lambda: f"{call}: words: {run.describe()}", 20)
+                until(lambda: world.said() == 801 * 3000, lambda: f"{call}: words: {run.describe()}", 60)
             run.kill(fence.TERM)
-            check_equal(str(run.wait(20)), "exit 3", f"{call}: the end: {run.stderr()}")
+            check_equal(str(run.wait(60)), "exit 3", f"{call}: the end: {run.stderr()}")
         produced = numbered(3000, 800) + numbered(300, 800)
         check(world.stream() == produced, f"{call}: {len(world.stream())} bytes of {len(produced)}")
         world.judge(trail_judge.FINE)
@@ -104,19 +106,29 @@ def failing():
 @case("what ship itself had to say in a block that the disk refused is said again, or counted; none of it goes unsaid")
 def own_words_refused():
     world = World({"logs": {"passthrough": True}, "audit": {"checkpoint": {"every": "1s"}}})
-    output, count = Output(), 8000
-    with world.start(f"lines={count},2000,20,20000", "exit=3", stdout=output.write_end) as run:
+    output = Output()
+
+    def lost():
+        return [r["d"]["lost"] for r in world.records("events.gap") if r["obj"] == "notes"]
+
+    with world.start("lines=0,2000,20,20000", "exit=3", stdout=output.write_end) as run:
         pid = world.ready()
-        until(lambda: world.records("log.unpassed"), lambda: f"a word of what is not passed on: {run.describe()}", 20)
-        turns = len(world.records("chain.checkpoint"))  # it speaks once a second, with a checkpoint
-        until(lambda: len(world.records("chain.checkpoint")) > turns, "checkpoint", 20)
-        time.sleep(0.7)  # the next one is refused, and what is refused for half a second is given up
-        with Refuser(pid, "pwrite64", errno.EIO):
-            time.sleep(1.2)
-        check_equal(str(run.wait(40)), "exit 3", f"the end: {run.stderr()}")
+        until(lambda: world.records("log.unpassed"), lambda: f"a word of what is not passed on: {run.describe()}")
+        for _ in range(10):  # until it was about to speak, which it does once a second, with a checkpoint
+            turns = len(world.records("chain.checkpoint"))
+            until(lambda count=turns: len(world.records("chain.checkpoint")) > count, "checkpoint")
+            time.sleep(0.7)  # the next one is refused, and what is refused for half a second is given up
+            with Refuser(pid, "pwrite64", errno.EIO):
+                time.sleep(1.2)
+            turns = len(world.records("chain.checkpoint"))
+            until(lambda count=turns: len(world.records("chain.checkpoint")) > count, "checkpoint")
+            if lost():
+                break
+        world.enough()
+        check_equal(str(run.wait(60)), "exit 3", f"the end: {run.stderr()}")
+    count = world.said() // 2001
     check_equal(world.records("helper.exit"), [], "ship did not live through it")
-    lost = [r["d"]["lost"] for r in world.records("events.gap") if r["obj"] == "notes"]
-    check(lost and all(n > 0 for n in lost), f"no note was refused: {world.records('spool.error')}")
+    check(lost() and all(n > 0 for n in lost()), f"no note was refused: {world.records('spool.error')}")
     counted = len(output.all()) + sum(r["d"]["bytes"] for r in world.records("log.unpassed"))
     check(0 <= counted - 2001 * count <= 68 << 10, f"{counted} bytes were passed on or counted, of {2001 * count}")
     world.account(numbered(count, 2000))
@@ -128,13 +140,26 @@ def never_synced():
     with world.start("lines=4000,100,1,400", "term", "exit=3") as run:
         with Refuser(world.ready(), "fdatasync", errno.EIO):
             time.sleep(3)
-        until(lambda: len(world.stream()) == 4000 * 101, lambda: f"all of it: {len(world.stream())}", 20, 0.1)
+        until(lambda: len(world.stream()) == 4000 * 101, lambda: f"all of it: {len(world.stream())}", 60, 0.1)
         run.kill(fence.TERM)
-        check_equal(str(run.wait(20)), "exit 3", f"the end: {run.stderr()}")
+        check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     check_equal(world.account(numbered(4000, 100)), [], "missing")
     check_equal(world.records("helper.exit"), [], "ship did not live through it")
     for ev in ("spool.error", "sink.down"):
         check(0 < len(world.records(ev)) < 15, f"{ev} was said {len(world.records(ev))} times in 3 seconds")
+
+
+def inner_number(run, pid):
+    """The pid that a process has inside."""
+    return int(run.status(pid)["NSpid"].split()[-1])
+
+
+def tried(world, run):
+    """The number of the ship that is there, which grows by one with each: nobody else forks in there."""
+    with contextlib.suppress(OSError):
+        pid = world.pid("ship")
+        return inner_number(run, pid) if pid else 0
+    return 0
 
 
 @case("a file sink whose folder goes, and ship with it: init lives, and the rest arrives when the folder is there again")
@@ -148,13 +173,14 @@ def folder_goes():
         ship = world.ready()
         time.sleep(0.3)
         out.rename(world.folder / "gone")
+        number = inner_number(run, ship)
         os.kill(ship, fence.KILL)
-        time.sleep(1.5)
+        until(lambda: tried(world, run) > number + 1, "a second try to start it")
         check_equal(run.ended, None, "the end")
         shutil.copytree(world.folder / "gone", out)
         world.ready()
         run.kill(fence.TERM, world.workload())
-        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+        check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     check_equal(world.account(numbered(world.said() // 101, 100)), [], "missing")
     exits = world.records("helper.exit")
     check(any("No such file or directory" in r["d"]["message"] for r in exits), f"{exits}")
@@ -191,12 +217,12 @@ def rotated(act, create, mode):
             with open(world.trail, "rb") as old:
                 act(world.trail, create)
                 if mode == 0o755:
-                    until(lambda: world.trail.exists() and world.trail.stat().st_size > 3000, lambda: f"file: {run.describe()}", 20)
+                    until(lambda: world.trail.exists() and world.trail.stat().st_size > 3000, lambda: f"file: {run.describe()}")
                 else:
                     time.sleep(2.5)
                 kept.append(old.read())
         run.kill(fence.TERM, world.workload())
-        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+        check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     return world, b"".join(kept), world.trail.read_bytes() if world.trail.exists() else b""
 
 

@@ -31,15 +31,8 @@ VIOLATIONS = {
 
 
 def programs(how, times):
-    """A folder with init and a helper that misbehaves so, so often."""
-    folder = fence.scratch() / f"bin-{how}-{times}"
-    if not folder.exists():
-        folder.mkdir()
-        for name, target in (("lazaret-init", "lazaret-init"), ("lazaret-setup", "lazaret-setup"), ("lazaret-helper", "real")):
-            shutil.copy(laz.BIN / name, folder / target)
-        shutil.copy(ship_world.program("fake", "fake.c"), folder / "lazaret-helper")
-    (folder / "do").write_text(f"{how} {times}\n")
-    return folder / "lazaret-init"
+    """Init with a helper that misbehaves so, so often."""
+    return ship_world.with_helper(ship_world.program("fake", "fake.c"), f"{how} {times}", f"bin-{how}-{times}")
 
 
 def resident(pid):
@@ -62,7 +55,7 @@ def never_ready():
         check_equal(code, 106, f"{how}: {errors}")
         check(f"lazaret-helper does not stay up: {why}" in errors, f"{how}: {errors}")
         check(not marker.exists(), f"{how}: the workload ran")
-        check(time.monotonic() - began < 6, f"{how}: {time.monotonic() - began:.1f} s")
+        check(time.monotonic() - began < 9, f"{how}: {time.monotonic() - began:.1f} s")
         left = int((fence.scratch() / f"bin-{how}-99" / "do").read_text().split()[1])
         check_equal(99 - left, 3, f"{how}: starts")
 
@@ -81,7 +74,7 @@ def after_ready():
     for how, why in VIOLATIONS.items():
         world = World()
         with world.start("lines=800,60,1,300", "term", "exit=3", init=programs("ready-" + how, 1)) as run:
-            until(lambda: len(world.records("helper.exit")) == 1, lambda: f"{how}: end of it: {run.describe()}", 5)
+            until(lambda: len(world.records("helper.exit")) == 1, lambda: f"{how}: end of it: {run.describe()}")
             at_first = (resident(run.pid), descriptors(run.pid))
             until(lambda: world.said() == 800 * 61, f"{how}: all words")
             check_equal(world.records("helper.exit")[0]["d"]["message"], why, f"{how}: the reason")
@@ -102,7 +95,7 @@ def never_steady():
         # 0.1, 0.2, 0.4, 0.8, and then a second after the one before
         check(4 <= 60 - left <= 11, f"{60 - left} starts in 6 seconds")
         (init.parent / "do").write_text("ready-exit 0\n")
-        until(lambda: world.stream() == b"up\n", lambda: f"one that stays: {run.describe()}", 10)
+        until(lambda: world.stream() == b"up\n", lambda: f"one that stays: {run.describe()}")
         run.kill(fence.TERM)
         check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     world.judge(trail_judge.FINE)
@@ -111,7 +104,7 @@ def never_steady():
 @case("a helper that floods init, stops, or says early that it is done: init answers, ends in time, and does not grow")
 def flood():
     for how in ("flood", "flushed", "stop", "mute"):
-        world = World()
+        world = World({"shutdown": {"flush": "5s" if how == "flushed" else "1s"}})
         with world.start("say=up", "term", "exit=3", init=programs("ready-" + how, 1), ready=False) as run:
             until(lambda: world.said() == 3, "words")
             time.sleep(0.3)
@@ -124,7 +117,7 @@ def flood():
             run.kill(fence.TERM)
             check_equal(str(run.wait()), "exit 3", f"{how}: the end: {run.stderr()}")
             took = time.monotonic() - began
-            check(took < (0.5 if how == "flushed" else 2.5), f"{how}: it took {took:.1f} s")
+            check(took < (4 if how == "flushed" else 9), f"{how}: it took {took:.1f} s")
             check_equal("sink-failed" in run.stderr(), how != "flushed", f"{how}: {run.stderr()}")
 
 
@@ -135,7 +128,7 @@ def silent():
     code, errors = world.outcome("exit=3", init=programs("mute", 99))
     check_equal(code, 104, errors)
     check("start-timeout" in errors and "the last step was \"lazaret-helper ship\"" in errors, errors)
-    check(time.monotonic() - began < 13, f"{time.monotonic() - began:.1f} s")
+    check(time.monotonic() - began < 25, f"{time.monotonic() - began:.1f} s")
 
 
 @case("no helper beside init, or none that can run: 106 by name")

@@ -9,6 +9,7 @@ import time
 import fence
 import hostile
 import laz
+import ship_world
 import sinks_peers as peers
 import trail_judge
 from laz import case, check, check_equal
@@ -72,14 +73,14 @@ def refuse_all(seen, connection):
 def refusals():
     seen = collections.Counter()
     receiver = Scripted(lambda connection, _: refuse_all(seen, connection))
-    world = World()
+    world = World({"audit": {"checkpoint": {"every": "60s"}}})  # or one is on its way at the stop, and counts for itself
     world.sinks = [world.file_sink(), sink(receiver.port, tls=False)]
     with world.start("lines=150,100,1,50", "term", "exit=3") as run:
-        until(lambda: world.records("sink.reject"), "refusals", 20)
-        until(lambda: len(seen) > 150 and min(seen.values()) == 4, lambda: f"four tries of each: {seen.values()}", 20)
-        time.sleep(0.3)
+        until(lambda: world.records("sink.reject"), "refusals")
+        until(lambda: len(seen) > 150 and min(seen.values()) == 4, lambda: f"four tries of each: {seen.values()}", 60)
+        ship_world.at_rest(lambda: sum(seen.values()), "what is sent")
         run.kill(fence.TERM)
-        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+        check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     receiver.close()
     check_rejects(world, "collector", 3)
 
@@ -91,7 +92,7 @@ def kills():
     with world.start(f"lines=0,{WIDTH},10,4000", "exit=3", ready=False) as run:
         for _ in range(KILLS):
             before = arrived(rsyslog)
-            until(lambda before=before: arrived(rsyslog) > before + 20000, lambda: f"more: {run.describe()}", 40)
+            until(lambda before=before: arrived(rsyslog) > before + 20000, lambda: f"more: {run.describe()}", 60)
             time.sleep(chance.uniform(0, 0.1))
             rsyslog.kill()
             rsyslog.start()
@@ -106,7 +107,7 @@ def stops():
     rsyslog = Rsyslog("peer-stops")
     world = world_of(rsyslog.ports["relps"])
     with world.start(f"lines=0,{WIDTH},10,4000", "exit=3", ready=False) as run:
-        until(lambda: arrived(rsyslog) > 0, lambda: f"words: {run.describe()}", 20)
+        until(lambda: arrived(rsyslog) > 0, lambda: f"words: {run.describe()}")
         for _ in range(3):
             rsyslog.signal(fence.STOP)
             time.sleep(0.7)
@@ -153,12 +154,11 @@ def partition():
         rsyslog = Rsyslog(f"peer-partition-{when}")
         world = world_of(rsyslog.ports["relps"], spool=SMALL, logs={"when-full": when})
         with world.start(f"lines=25000,{WIDTH},20,{500}", "deny=7", "term", "exit=3", ready=False) as run:
-            until(lambda rsyslog=rsyslog: arrived(rsyslog) > 100000, lambda: f"words: {run.describe()}", 20)
+            until(lambda rsyslog=rsyslog: arrived(rsyslog) > 100000, lambda: f"words: {run.describe()}")
             rsyslog.kill()
-            held = -1
-            while world.said() != held:
-                held = world.said()
-                time.sleep(1.5)
+            if when == "drop":
+                until(lambda: world.said() == 25000 * (WIDTH + 1), lambda: f"end of the words: {world.said()}", 60, 0.05)
+            held = ship_world.at_rest(world.said, "what is said")
             check_equal(held < 25000 * (WIDTH + 1), when == "block", f"{when}: held after {held} bytes")
             check_equal(run.ended, None, "the end")
             rsyslog.start()

@@ -44,7 +44,7 @@ def drop():
     count = 60000
     with world.start(f"lines={count},200,20", "deny=40", "term", "exit=3", ready=False,
                      stdout=output.write_end) as run:
-        until(lambda: world.said() == 201 * count, lambda: f"end of {world.said()} bytes: {run.describe()}", 25)
+        until(lambda: world.said() == 201 * count, lambda: f"end of {world.said()} bytes: {run.describe()}", 60)
         check(not run.has_ended(0.2), f"it ended: {run.stderr()}")
         output.read()
         run.kill(fence.TERM)
@@ -60,15 +60,13 @@ def block():
     world, output = World(small("block"), [CONSOLE]), Output()
     count = 60000
     with world.start(f"lines={count},200,20", "exit=3", ready=False, stdout=output.write_end) as run:
-        said = -1
-        while world.said() != said or said == 0:
-            said = world.said()
-            time.sleep(1)
+        until(lambda: world.said() > 1 << 20, lambda: f"words: {world.said()}", 60)
+        said = ship_world.at_rest(world.said, "what is said")
         check(said < 201 * count, "it was never held")
-        check(6 << 20 > said > 1 << 20, f"it was held after {said} bytes")
+        check(6 << 20 > said, f"it was held after {said} bytes")
         check_equal(run.ended, None, "the end")
         output.read()
-        check_equal(str(run.wait(25)), "exit 3", f"the end: {run.stderr()}")
+        check_equal(str(run.wait(60)), "exit 3", f"the end: {run.stderr()}")
     check_equal(world.account(numbered(count, 200), data=output.all()), [], "missing")
 
 
@@ -78,13 +76,13 @@ def stop_while_full():
         world, output = World(small(when), [CONSOLE]), Output()
         last = ["say=bye", "deny=5"] if when == "drop" else []
         with world.start("lines=0,200,20", *last, "exit=3", ready=False, stdout=output.write_end) as run:
-            until(lambda: world.said() > (7 << 20 if when == "drop" else 1 << 20), lambda: f"words: {world.said()}", 20)
+            until(lambda: world.said() > (7 << 20 if when == "drop" else 1 << 20), lambda: f"words: {world.said()}", 60)
             time.sleep(1)
             began = time.monotonic()
             run.kill(fence.TERM)
             check_equal(str(run.wait(15)), "exit 3", f"{when}: the end: {run.stderr()}")
             took = time.monotonic() - began
-        check(took < 2 + 2 + 0.5, f"{when}: it took {took:.1f} s")
+        check(took < 8, f"{when}: it took {took:.1f} s, of grace and flush of 2 s each, and a stop-timeout of 10 s")
         check("sink-failed: some sink has not acknowledged everything within shutdown.flush" in run.stderr(), f"{when}: {run.stderr()}")
         output.all()
         said, data = world.said() - (4 if last else 0), world.spooled()
@@ -131,14 +129,14 @@ def check_stop(timeout, sink):
             output.read()
         began = time.monotonic()
         run.kill(fence.TERM)
-        check_equal(str(run.wait(timeout + 3)), "exit 9", f"{what}: the end: {run.stderr()}")
+        check_equal(str(run.wait(timeout + 20)), "exit 9", f"{what}: the end: {run.stderr()}")
         took = time.monotonic() - began
     output.rate = 1e9
     seen, is_late = output.all(), sink not in ("up", "slow")
     if (timeout, sink) == (2, "slow"):  # a quarter of a second: a busy machine may be late, and then says so
         is_late = "sink-failed" in run.stderr()
     data = world.spooled() if is_late else world.bytes() if sink == "up" else seen
-    check(took < (0.7 if sink == "up" else flush + 0.7), f"{what}: it took {took:.2f} s")
+    check(took < (max(1.5, 0.9 * flush) if sink == "up" else flush + timeout / 2), f"{what}: it took {took:.2f} s")
     check_equal(world.stream(data=data).splitlines()[-2:], [b"up", b"the last words"], what)
     check_equal([r["d"]["exit"] for r in world.records("chain.final", data)], [9], f"{what}: exit code in the trail")
     world.judge(trail_judge.FINE, data=data)
@@ -176,16 +174,18 @@ def closes():
 
 @case("grandchildren that hold the pipe, and write to it, neither hold up the end nor lose what they said before it")
 def grandchildren():
-    world = World()
+    patient = {"shutdown": {"grace": "12s", "stop-timeout": "30s"}}
+    world = World(patient)
     with world.start("daemon=4,300", "lines=0,100,1,2000") as run:
-        check_equal(str(run.wait(5)), "exit 4", "the end")
-        check(run.ended.seconds < 2, f"it took {run.ended.seconds} s")
+        check_equal(str(run.wait()), "exit 4", "the end")
+        check(run.ended.seconds < 8, f"it took {run.ended.seconds} s")
     said = world.said()
     check(said > 0, "the grandchild never wrote")
     check_equal(world.account(numbered(said // 101 + 1, 100)[:said]), [], "missing")
-    world = World()  # it does not end by TERM, and is killed
+    world = World(patient)  # it does not end by TERM, and is killed
     with world.start("ignore=15", "daemon=4,300", "lines=0,100,1,2000") as run:
-        check_equal(str(run.wait(5)), "exit 4", "the end")
+        check_equal(str(run.wait()), "exit 4", "the end")
+        check(run.ended.seconds < 8, f"it took {run.ended.seconds} s")
     stream = world.stream()
     check(numbered(len(stream) // 101 + 1, 100).startswith(stream) and world.said() - 101 <= len(stream), "lines are missing")
     world.judge(trail_judge.FINE)
@@ -203,8 +203,8 @@ def outsider():
             until(lambda: world.bytes().count(b'"ev":"log.block"') > 20, "its lines")
             began = time.monotonic()
             run.kill(fence.TERM)
-            check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
-            check(time.monotonic() - began < 3.5, f"it took {time.monotonic() - began:.1f} s")
+            check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
+            check(time.monotonic() - began < 9, f"it took {time.monotonic() - began:.1f} s")
             other.kill()
     check_equal(len(world.records("chain.final")), 1, "final records")
 
@@ -212,7 +212,7 @@ def outsider():
 @case("fifty processes that write at once: every line whole, each one's in order")
 def many():
     world = World()
-    code, errors = world.outcome("many=50,200,120,100", "exit=3", timeout=30)
+    code, errors = world.outcome("many=50,200,120,100", "exit=3", timeout=60)
     check_equal((code, errors), (3, ""), "exit code")
     seen = {}
     for line in world.stream().splitlines():
@@ -243,7 +243,7 @@ def acked():
     check("audit-unavailable: no acknowledgement of the start from every required sink within 1000 ms: "
           "sink other (required): 127.0.0.1 port 1: Connection refused" in errors, errors)
     check("waits for it. (exit 106)" in errors, errors)
-    check(1 < time.monotonic() - began < 6, f"it took {time.monotonic() - began:.1f} s")
+    check(1 < time.monotonic() - began < 20, f"it took {time.monotonic() - began:.1f} s")
     check(not marker.exists(), "the workload ran")
     data = world.spooled()
     check_equal([r["d"]["exit"] for r in world.records("init.stop", data)], [106], "the trail says so")
@@ -297,7 +297,7 @@ def passthrough():
     world, output = World({"logs": {"passthrough": True}}), Output()
     output.read()
     with world.start("lines=20000,90,7", "exit=3", ready=False, stdout=output.write_end) as run:
-        check_equal(str(run.wait(20)), "exit 3", f"the end: {run.stderr()}")
+        check_equal(str(run.wait(60)), "exit 3", f"the end: {run.stderr()}")
     check(output.all() == numbered(20000, 90), "the container's output is not what was said")
     check_equal(world.account(numbered(20000, 90)), [], "missing")
 
@@ -307,7 +307,7 @@ def passthrough_stuck():
     world, output = World({"logs": {"passthrough": True}}), Output()
     count = 30000
     with world.start(f"lines={count},200,20", "sleep=1000", "exit=3", ready=False, stdout=output.write_end) as run:
-        check_equal(str(run.wait(25)), "exit 3", f"the end: {run.stderr()}")
+        check_equal(str(run.wait(60)), "exit 3", f"the end: {run.stderr()}")
     passed = output.all()
     check(numbered(count, 200).startswith(passed[:4096]), "the first that was passed on")
     counted = len(passed) + sum(r["d"]["bytes"] for r in world.records("log.unpassed"))

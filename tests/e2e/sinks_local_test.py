@@ -120,9 +120,9 @@ def failing():
         path.write_bytes(b'{"lz":1,"half')
         drive = Drive(*STRACE, "-o", "/dev/null", "-P", path, "-e", "trace=write,fdatasync,ftruncate", "-e",
                       f"inject={inject}", type="file", path=path)
-        for start in range(0, 1000, 100):
+        for start in range(0, 1000, 100):  # each behind the one before, so that there are as many writes
             drive.feed(record(n) for n in range(start, start + 100))
-            time.sleep(0.01)
+            peers.wait_until(lambda n=start + 100: drive.arrived() == n, f"{name}: a batch", lambda: drive.said[-5:])
         drive.end()
         check_equal(drive.of("settled"), ["1000"], f"{name}: what was settled")
         check_equal(peers.numbers(lines_of(path)), list(range(1000)), f"{name}: what is there")
@@ -196,7 +196,7 @@ def streams():
         check_equal(fcntl.fcntl(write_end, fcntl.F_GETFL) & os.O_NONBLOCK, 0, f"{name}: O_NONBLOCK")
         os.close(write_end)
         if reader is not None:
-            reader.join(20)
+            reader.join(60)
         check((reader.data if reader else file_path.read_bytes()) == text, f"{name}: not what was written")
 
 
@@ -214,7 +214,7 @@ def full_output():
         start = time.monotonic()
         drive = Drive(type="stdout", fd=1, seconds=1, stdout=ends[1])
         drive.end((record(n, "x" * 1000) for n in range(2000)), code=3)
-        check(time.monotonic() - start < 3, f"{name}: it took {time.monotonic() - start:.1f} s to end after 1 s")
+        check(time.monotonic() - start < 15, f"{name}: it took {time.monotonic() - start:.1f} s to end after 1 s")
         check_equal(drive.of("down"), [], f"{name}: what was said")
         for end in ends:
             os.close(end)
@@ -241,7 +241,7 @@ def shared_pipe():
     for other in others:
         other.join(10)
     os.close(write_end)
-    reader.join(20)
+    reader.join(60)
     ours = [line for line in reader.data.splitlines() if not line == b"other " + b"y" * 500]
     check(ours == lines, f"{len(ours)} lines are ours, of {len(lines)}; torn: {[x for x in ours if x not in lines][:3]}")
 
@@ -267,7 +267,7 @@ def reader_goes():
     os.close(write_end)
     drive.end([record(2)])
     check_equal(drive.of("settled"), ["3"], "what was settled")
-    reader.join(10)
+    reader.join(60)
     expected = b"".join(x + b"\n" for x in (line, record(1), record(2)))
     check(reader.data.endswith(b"x\n" + expected), f"{len(reader.data)} bytes that end in {reader.data[-500:]!r}")
     check_equal(set(reader.data[:-len(expected) - 1]), {ord("x")}, "what was left in the pipe")
@@ -306,7 +306,7 @@ def killed_output():
         first = max(first, drive.arrived())
     Drive(type="stdout", fd=1, first=first, stdout=write_end).end(record(n) for n in range(first, first + 10))
     os.close(write_end)
-    reader.join(20)
+    reader.join(60)
     check(set(range(first + 10)) <= set(peers.numbers(x for x in reader.data.splitlines() if x)), "something is missing")
 
 

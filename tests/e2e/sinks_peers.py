@@ -5,7 +5,9 @@ import atexit
 import contextlib
 import functools
 import os
+import pathlib
 import random
+import re
 import socket
 import ssl
 import struct
@@ -56,15 +58,34 @@ syslog.* action(type="omfile" file="{folder}/internal")
 PORTS = ("relp", "relps", "tls", "tcp", "udp")
 
 
+_taken = []  # sockets whose names keep other suites from the ports
+
+
 def free_ports(count):
-    """Ports that nobody listens on, of one moment."""
-    found = [socket.socket() for _ in range(count)]
-    for one in found:
-        one.bind(("127.0.0.1", 0))
-    numbers = [one.getsockname()[1] for one in found]
-    for one in found:
-        one.close()
+    """Ports that nobody has and nobody will get: below those that the kernel gives out by itself, and each behind a name
+    that this process holds as long as it lives."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as text:
+        above = int(text.read().split()[0])
+    numbers = []
+    for number in random.Random(os.getpid()).sample(range(10000, above), 2000):
+        if len(numbers) < count and _is_free(number):
+            numbers.append(number)
+    laz.check_equal(len(numbers), count, "free ports")
     return numbers
+
+
+def _is_free(number):
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0lazaret-port-{number}")
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.bind(("127.0.0.1", number))
+    except OSError:
+        name.close()
+        return False
+    _taken.append(name)
+    return True
 
 
 @functools.cache
@@ -106,13 +127,14 @@ def start_rsyslogd(folder, ports):
             ["setpriv", "--pdeathsig", "KILL", "rsyslogd", "-n", "-f", folder / "conf", "-i", folder / "pid"],
             stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     atexit.register(process.kill)
-    wait_until(lambda: all(map(_listens, ports)), "rsyslogd listens", (folder / "said").read_text)
+    wait_until(lambda: all(map(listens, ports)), "rsyslogd listens", (folder / "said").read_text)
     return process
 
 
-def _listens(port):
-    with contextlib.closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def listens(port):
+    """Whether somebody listens there. Nobody is called, for whoever is called may say so in the log that is judged."""
+    found = re.compile(rf"^ *\d+: [0-9A-F]+:{port:04X} \S+ 0A ", re.MULTILINE)
+    return any(found.search(pathlib.Path("/proc/net", kind).read_text(encoding="ascii")) for kind in ("tcp", "tcp6"))
 
 
 class Rsyslog:
@@ -150,7 +172,7 @@ class Rsyslog:
     def stop(self):
         """All that it has taken is in the files afterwards."""
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
 
     def lines(self):
         """What was received, without the blank that rsyslog leaves in front of a message."""
@@ -158,7 +180,7 @@ class Rsyslog:
         return [line.removeprefix(b" ") for line in text.split(b"\n")[:-1]]
 
 
-def wait_until(condition, what, why=lambda: "", seconds=20):
+def wait_until(condition, what, why=lambda: "", seconds=60):
     """Poll; fails the case after so many seconds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -290,6 +312,12 @@ class RelpSession:
         laz.check_equal((txnr, command), (1, b"open"), "how a session begins")
         laz.check(b"commands=syslog" in data.split(b"\n"), f"what is offered: {data!r}")
         self.answer(txnr, b"200 OK\n" + offers)
+
+    def take_all(self):
+        """Opens, and acknowledges whatever comes until the other end goes."""
+        self.open()
+        while True:
+            self.answer(self.frame()[0])
 
 
 class Drive:

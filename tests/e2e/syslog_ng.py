@@ -4,7 +4,6 @@ does not install it beside rsyslog. Each message is kept as it came, and beside 
 """
 import json
 import os
-import socket
 import subprocess
 
 import area
@@ -56,8 +55,7 @@ class SyslogNg:
 
     def _is_up(self):
         laz.check(self.process.poll() is None, f"syslog-ng ended: {self.said()}")
-        with socket.socket() as probe:
-            return (self.folder / "socket").exists() and probe.connect_ex(("127.0.0.1", self.ports["tls"])) == 0
+        return (self.folder / "socket").exists() and all(peers.listens(self.ports[n]) for n in ("tls", "tcp", "tcp-lf"))
 
     def said(self):
         return (self.folder / "said").read_text(errors="replace")[-600:]
@@ -65,7 +63,7 @@ class SyslogNg:
     def stop(self):
         """All that it has taken is in the files afterwards."""
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
 
     def lines(self):
         path = self.folder / "records"

@@ -3,7 +3,8 @@
  * Literals, each behind its length, and a text. No literal is left in what comes out; what was
  * taken out, and how often, is what was found.
  */
-#include "log/redact.h"
+
+#include "tests/fixture/redact.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -72,7 +73,7 @@ static void check(const struct laz_redactor *redactor, const struct input *input
     size_t done = 0;
     laz_buf_init_heap(&expected, 1U << 24);
     laz_buf_init_heap(&found, 1U << 24);
-    bool any = laz_redact(redactor, text, length, &found, counts);
+    bool any = redact(redactor, text, length, &found, counts);
     while (laz_redactor_find(redactor, &all, done, length, &match)) {
         require(match.at >= done && match.length > match.kept && match.length <= length - match.at);
         require(match.length <= LAZ_REDACT_MATCH_MAX && counts[match.kind]-- > 0);

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 #include "audit/digest.h"
-#include "audit/packed.h"
 #include "audit/verify.h"
 #include "core/num.h"
+#include "tests/fixture/unpack.h"
 
 #define EDIT_SIZE 4 /* where (2 bytes), what, with what */
 
@@ -132,7 +132,7 @@ static void make_whole(struct laz_buf *ret)
         require(laz_chain_checkpoint(chain, when, &no_anchors, &packed, &err) == 0);
     }
     require(laz_chain_final(chain, when, 0, &no_anchors, &packed, &err) == 0);
-    require(laz_unpack_all(packed.data, packed.len, ret) == 1);
+    require(unpack_all(packed.data, packed.len, ret) == 1);
     laz_chain_free(chain);
     laz_buf_done(&packed);
 }
@@ -239,7 +239,7 @@ static void check_packed(const char *text, size_t length)
         at += item.size;
         require(again.len == at && memcmp(again.data, text, at) == 0);
     }
-    require(laz_unpack_all(text, length, &all) == got && all.len == lines.len);
+    require(unpack_all(text, length, &all) == got && all.len == lines.len);
     require(all.len == 0 || memcmp(all.data, lines.data, all.len) == 0);
     laz_unpack_done(&unpacker);
     laz_buf_done(&lines);

@@ -92,17 +92,6 @@ const char *laz_constant_name(const struct laz_syscall *call, unsigned arg, uint
     return found < CONSTANT_COUNT ? constants[found].constant.name : NULL;
 }
 
-size_t laz_constant_count(void)
-{
-    return CONSTANT_COUNT;
-}
-
-const struct laz_constant *laz_constant_at(size_t i)
-{
-    assert(i < CONSTANT_COUNT);
-    return &constants[i].constant;
-}
-
 static const char *candidate_at(const void *context, size_t i)
 {
     if (i >= CONSTANT_COUNT) {

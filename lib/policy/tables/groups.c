@@ -107,13 +107,3 @@ bool laz_group_contains(const struct laz_group *group, const struct laz_syscall 
     struct wanted wanted = {call};
     return laz_group_each(group, is_wanted, &wanted) != 0;
 }
-
-const struct laz_group *laz_group_never(const struct laz_syscall *call)
-{
-    for (size_t i = 0; i < GROUP_COUNT; i++) {
-        if (groups[i].kind == LAZ_GROUP_NEVER && laz_group_contains(&groups[i], call)) {
-            return &groups[i];
-        }
-    }
-    return NULL;
-}

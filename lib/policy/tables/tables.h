@@ -108,9 +108,6 @@ typedef int laz_group_visit(void *context, const struct laz_syscall *call);
  * architecture it exists. Returns what the last visit returned, so 0 for a complete walk. */
 int laz_group_each(const struct laz_group *group, laz_group_visit *visit, void *context);
 bool laz_group_contains(const struct laz_group *group, const struct laz_syscall *call);
-/* The first NEVER group that has this call, or NULL: the reason why `learn` and `check` single
- * it out. */
-const struct laz_group *laz_group_never(const struct laz_syscall *call);
 
 /* ---- Constants for arguments ---- */
 
@@ -133,8 +130,6 @@ enum laz_constant_found laz_constant_lookup(const struct laz_syscall *call, unsi
 /* The constant of this argument that has exactly this value; NULL if there is none, or if it has
  * several meanings (6 as a protocol is IPPROTO_TCP and NETLINK_XFRM). */
 const char *laz_constant_name(const struct laz_syscall *call, unsigned arg, uint64_t value);
-size_t laz_constant_count(void);
-const struct laz_constant *laz_constant_at(size_t i);
 
 /* ---- Small tables: name to number (-1: unknown), number to canonical name (NULL: unknown) ---- */
 

@@ -3,13 +3,18 @@
  * The workload of the suite about sense: does what it is told, one line after another, from a file
  * that grows, and says in another how many lines are done. Must do nothing that it was not told to.
  *
- * act ORDERS DONE; act sleep
+ * act ORDERS DONE; act sleep|headless|split|grow
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +24,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +72,84 @@ static void close_ports(void)
     }
 }
 
+/* ---- Processes that are more than their first thread, or become more than they were ---- */
+
+static void *wait_for_ever(void *context)
+{
+    for (;;) {
+        (void)pause();
+    }
+    return context;
+}
+
+static void start_thread(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0) {
+        die("thread");
+    }
+}
+
+/* The first thread ends, and another lives. */
+static _Noreturn void lose_head(void)
+{
+    start_thread();
+    (void)syscall(SYS_exit, 0L);
+    die("exit");
+}
+
+/* From here on it is somebody else's child. */
+static void leave_parent(void)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid != 0) {
+        _exit(pid < 0 ? 99 : 0);
+    }
+    while (getppid() == parent) {
+        nap(1);
+    }
+}
+
+/* The first thread is what the workload is; another stays root. */
+static _Noreturn void split(void)
+{
+    struct sock_filter all[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+    const struct sock_fprog program = {.len = 1, .filter = all};
+    leave_parent();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) < 0 ||
+            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0) {
+        die("filter");
+    }
+    start_thread();
+    if (syscall(SYS_setgroups, 0L, NULL) < 0 ||
+            syscall(SYS_setresgid, 10001L, 10001L, 10001L) < 0 ||
+            syscall(SYS_setresuid, 10001L, 10001L, 10001L) < 0) {
+        die("user");
+    }
+    (void)wait_for_ever(NULL);
+    die("split");
+}
+
+/* After a second it can hand on what it can do. */
+static _Noreturn void grow(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+    leave_parent();
+    nap(900);
+    if (syscall(SYS_capget, &header, sets) < 0) {
+        die("capget");
+    }
+    sets[0].inheritable |= 1U << CAP_NET_BIND_SERVICE;
+    if (syscall(SYS_capset, &header, sets) < 0 ||
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0UL, 0UL) < 0) {
+        die("ambient");
+    }
+    (void)wait_for_ever(NULL);
+    die("grow");
+}
+
 static void copy_self(int to)
 {
     struct stat status;
@@ -77,14 +161,52 @@ static void copy_self(int to)
     (void)close(self);
 }
 
+/* Nobody sees into it, and it is never the same for long. */
+static void hide_again_and_again(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+        while (fork() == 0) {
+            nap(400);
+        }
+        _exit(0);
+    }
+}
+
+/* Below so many folders that no path leads there. */
+static _Noreturn void run_deep(const char *path)
+{
+    char name[251];
+    char *const argv[] = {"act", "sleep", NULL};
+    (void)memset(name, 'd', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    if (mkdir(path, 0777) < 0 || chdir(path) < 0) {
+        die("folder");
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        if (mkdir(name, 0777) < 0 || chdir(name) < 0) {
+            die("folder");
+        }
+    }
+    int fd = open("program", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    copy_self(fd);
+    (void)close(fd);
+    (void)execv("./program", argv);
+    die("exec");
+}
+
 static _Noreturn void run_child(const char *verb, const char *path)
 {
-    char *const argv[] = {"act", "sleep", NULL};
+    char *const argv[] = {"act", strcmp(verb, "headless") == 0 ? "headless" : "sleep", NULL};
+    if (strcmp(verb, "deep") == 0) {
+        run_deep(path);
+    }
     if (strcmp(verb, "memfd") == 0) {
         int fd = memfd_create(path, MFD_CLOEXEC);
         copy_self(fd);
         (void)fexecve(fd, argv, environ);
-    } else if (strcmp(verb, "copy") == 0 || strcmp(verb, "deleted") == 0) {
+    } else if (path != NULL) {
         int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
         copy_self(fd);
         (void)close(fd);
@@ -139,6 +261,12 @@ static void obey(char *line)
         write_mapped(argument);
     } else if (strcmp(line, "hide") == 0) {
         (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+    } else if (strcmp(line, "rehide") == 0) {
+        hide_again_and_again();
+    } else if (strcmp(line, "userns") == 0) {
+        if (unshare(CLONE_NEWUSER) < 0) {
+            die("unshare");
+        }
     } else if (strcmp(line, "exit") == 0) {
         (void)kill(0, SIGKILL);
     } else {
@@ -146,11 +274,25 @@ static void obey(char *line)
     }
 }
 
+static _Noreturn void become(const char *what)
+{
+    if (strcmp(what, "headless") == 0) {
+        lose_head();
+    }
+    if (strcmp(what, "split") == 0) {
+        split();
+    }
+    if (strcmp(what, "grow") == 0) {
+        grow();
+    }
+    (void)wait_for_ever(NULL);
+    _exit(0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2) {
-        (void)pause();
-        return 0;
+        become(argv[1]);
     }
     char line[LINE_BYTES];
     FILE *orders = argc == 3 ? fopen(argv[1], "re") : NULL;

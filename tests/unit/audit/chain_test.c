@@ -6,9 +6,9 @@
 
 #include <criterion/criterion.h>
 
-#include "audit/packed.h"
 #include "audit/verify.h"
 #include "core/num.h"
+#include "tests/fixture/unpack.h"
 
 static const struct timespec when = {.tv_sec = 1800000000};
 static const struct laz_anchors no_anchors = {0};
@@ -62,7 +62,7 @@ static void final(struct made *made)
     struct laz_buf lines;
     cr_assert_eq(laz_chain_final(made->chain, when, 7, &no_anchors, &made->out, &made->err), 0);
     laz_buf_init_heap(&lines, 1U << 24);
-    cr_assert_eq(laz_unpack_all(made->out.data, made->out.len, &lines), 1);
+    cr_assert_eq(unpack_all(made->out.data, made->out.len, &lines), 1);
     laz_buf_done(&made->out);
     made->out = lines;
 }

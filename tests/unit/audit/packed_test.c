@@ -2,11 +2,12 @@
  *
  * From packed records the lines come back byte for byte, and what is no packed record is none.
  */
-#include "audit/packed.h"
 
 #include <stdlib.h>
 
 #include <criterion/criterion.h>
+
+#include "tests/fixture/unpack.h"
 
 #define MIDDLE                                                                                     \
     ",\"task\":\"t\",\"ctr\":\"c\",\"obj\":\"stdout\",\"ts\":\"2026-11-21T23:59:01.123456Z\","     \
@@ -28,7 +29,7 @@ static void expect_lines(const struct laz_buf *packed, int result, const char *l
 {
     struct laz_buf out;
     laz_buf_init_heap(&out, 1U << 22);
-    cr_assert_eq(laz_unpack_all(packed->data, packed->len, &out), result);
+    cr_assert_eq(unpack_all(packed->data, packed->len, &out), result);
     cr_assert_eq(out.len, strlen(lines), "%.*s", (int)out.len, out.len > 0 ? out.data : "");
     cr_assert(out.len == 0 || memcmp(out.data, lines, out.len) == 0, "%s", out.data);
     laz_buf_done(&out);
@@ -66,7 +67,7 @@ Test(packed, what_is_cut_anywhere_is_no_record_and_what_is_in_front_of_it_is)
         cr_assert_not_null(copy);
         (void)memcpy(copy, packed.data, packed.len - cut);
         laz_buf_init_heap(&out, 1U << 16);
-        cr_expect_eq(laz_unpack_all(copy, packed.len - cut, &out), 0, "cut %zu", cut);
+        cr_expect_eq(unpack_all(copy, packed.len - cut, &out), 0, "cut %zu", cut);
         cr_expect_str_eq(out.data, "line\n");
         laz_buf_done(&out);
         free(copy);
@@ -94,11 +95,11 @@ Test(packed, middle_and_members_are_a_record_long_at_most)
     (void)memset(many, 'x', sizeof(many) - 1);
     put(&packed, 1, middle, "");
     put(&packed, 2, "", many + sizeof(middle) - 2);
-    cr_assert_eq(laz_unpack_all(packed.data, packed.len, &out), 1, "as long as it may be");
+    cr_assert_eq(unpack_all(packed.data, packed.len, &out), 1, "as long as it may be");
     packed.len = 0;
     put(&packed, 1, middle, "");
     put(&packed, 2, "", many + sizeof(middle) - 3);
-    cr_assert_eq(laz_unpack_all(packed.data, packed.len, &out), 0, "one byte longer");
+    cr_assert_eq(unpack_all(packed.data, packed.len, &out), 0, "one byte longer");
     laz_buf_done(&packed);
     laz_buf_done(&out);
 }

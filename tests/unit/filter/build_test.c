@@ -36,67 +36,32 @@ static struct laz_path_rule paths[] = {
 };
 static struct laz_exit_map exits[] = {{.from = 143, .to = 0, .only_if_stop_requested = true}};
 
-static const struct laz_ship_config config = {.pipe_bytes = 65536,
-        .max_line = 4096,
-        .multiline_start = "",
-        .multiline_wait_ms = 200,
-        .mrn = "",
-        .durability_acked = true,
-        .checkpoint_records = 256,
-        .checkpoint_ms = 5000,
-        .spool_max_bytes = 64 << 20,
-        .spool_segment_bytes = 4 << 20,
-        .open_with = "",
-        .n_sinks = 3,
-        .sinks = {{.name = "a",
-                          .type = LAZ_SINK_FILE,
-                          .required = true,
-                          .classes = 1,
-                          .path = "/var/a",
-                          .host = "",
-                          .tls_ca = "",
-                          .tls_cert = "",
-                          .tls_key = "",
-                          .tls_peer = "",
-                          .group = "",
-                          .stream = "",
-                          .region = "",
-                          .space = "",
-                          .enrol_host = "",
-                          .enrol_password = "",
-                          .enrol_name = ""},
-                {.name = "b",
-                        .type = LAZ_SINK_STDOUT,
-                        .classes = 1 << LAZ_SHIP_CLASS_LOG,
-                        .path = "",
-                        .host = "",
-                        .tls_ca = "",
-                        .tls_cert = "",
-                        .tls_key = "",
-                        .tls_peer = "",
-                        .group = "",
-                        .stream = "",
-                        .region = "",
-                        .space = "",
-                        .enrol_host = "",
-                        .enrol_password = "",
-                        .enrol_name = ""},
-                {.name = "c",
-                        .type = LAZ_SINK_FILE,
-                        .classes = 1,
-                        .path = "/var/c",
-                        .host = "",
-                        .tls_ca = "",
-                        .tls_cert = "",
-                        .tls_key = "",
-                        .tls_peer = "",
-                        .group = "",
-                        .stream = "",
-                        .region = "",
-                        .space = "",
-                        .enrol_host = "",
-                        .enrol_password = "",
-                        .enrol_name = ""}}};
+static struct laz_ship_config make_config(void)
+{
+    struct laz_ship_config config = {.pipe_bytes = 65536,
+            .max_line = 4096,
+            .multiline_start = "",
+            .multiline_wait_ms = 200,
+            .mrn = "",
+            .durability_acked = true,
+            .checkpoint_records = 256,
+            .checkpoint_ms = 5000,
+            .spool_max_bytes = 64 << 20,
+            .spool_segment_bytes = 4 << 20,
+            .open_with = "",
+            .n_sinks = 3,
+            .sinks = {{.name = "a",
+                              .type = LAZ_SINK_FILE,
+                              .required = true,
+                              .classes = 1,
+                              .path = "/var/a"},
+                    {.name = "b", .type = LAZ_SINK_STDOUT, .classes = 1 << LAZ_SHIP_CLASS_LOG},
+                    {.name = "c", .type = LAZ_SINK_FILE, .classes = 1, .path = "/var/c"}}};
+    for (uint32_t i = 0; i < config.n_sinks; i++) {
+        laz_ship_sink_fill(&config.sinks[i]);
+    }
+    return config;
+}
 
 /* Every field of the policy has a value of its own. */
 static struct fixture *make_policy(void)
@@ -135,8 +100,10 @@ static struct fixture *make_policy(void)
     policy->n_exit_map = 1;
     policy->exit_map = exits;
     policy->shutdown = (struct laz_shutdown){10, 11, 12, 13, 14};
-    policy->shipping = (struct laz_shipping){
-            .config = config, .capture = true, .start_wait_ms = 1500, .spool_dir = "/run/spool"};
+    policy->shipping = (struct laz_shipping){.config = make_config(),
+            .capture = true,
+            .start_wait_ms = 1500,
+            .spool_dir = "/run/spool"};
     decision_of(fixture, "read")->base = verdict_of(LAZ_ACTION_ALLOW, 0);
     decision_of(fixture, "geteuid")->base = verdict_of(LAZ_ACTION_LOG, 0);
     decision_of(fixture, "ptrace")->base = verdict_of(LAZ_ACTION_KILL, 0);
@@ -147,17 +114,24 @@ static struct fixture *make_policy(void)
     return fixture;
 }
 
+/* What PID 1 reads of the image of a policy. */
+static void build(const struct laz_policy *policy, enum laz_arch arch, struct laz_buf *buf,
+        struct laz_image *ret)
+{
+    struct laz_err err = {0};
+    buf->len = 0;
+    cr_assert_eq(laz_filter_build_image(policy, arch, buf, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_image_decode(buf->data, buf->len, ret, &err), 0, "%s", err.message);
+}
+
 Test(filter_build_image, carries_over_everything)
 {
     cleanup_fixture struct fixture *fixture = make_policy();
     const struct laz_policy *policy = &fixture->policy;
     laz_cleanup_buf struct laz_buf buf;
     struct laz_image image;
-    struct laz_err err = {0};
     laz_buf_init_heap(&buf, LAZ_IMAGE_MAX);
-    cr_assert_eq(
-            laz_filter_build_image(policy, LAZ_ARCH_AARCH64, &buf, &err), 0, "%s", err.message);
-    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    build(policy, LAZ_ARCH_AARCH64, &buf, &image);
     cr_expect_eq(image.audit_arch, AUDIT_ARCH_AARCH64);
     cr_expect_eq(memcmp(image.source_digest, policy->source_digest, LAZ_SHA256_SIZE), 0);
     cr_expect_str_eq(image.name, "claims-api");
@@ -209,37 +183,28 @@ Test(filter_build_image, tells_the_helper_what_the_policy_says)
     struct laz_err err = {0};
     laz_buf_init_heap(&buf, LAZ_IMAGE_MAX);
     struct laz_policy *policy = &fixture->policy;
-    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
-    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    build(policy, LAZ_ARCH_X86_64, &buf, &image);
     cr_assert_eq(laz_ship_decode(image.ship, image.ship_length, &told, &err), 0, "%s", err.message);
     cr_expect_eq(image.sense_length, 0, "nothing is watched where nobody says so");
     cr_expect(told.n_sinks == 3 && told.durability_acked && told.spool_segment_bytes == 4 << 20);
     cr_expect_str_eq(told.sinks[2].path, "/var/c");
     /* Whether a stream is captured is both: wanted, and taken by somebody. */
     policy->shipping.config.sinks[1].classes = 1;
-    buf.len = 0;
-    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
-    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    build(policy, LAZ_ARCH_X86_64, &buf, &image);
     cr_expect(image.ships && !image.capture);
     policy->shipping.config.sinks[1].classes = 1 << LAZ_SHIP_CLASS_LOG;
     policy->shipping.capture = false;
-    buf.len = 0;
-    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
-    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    build(policy, LAZ_ARCH_X86_64, &buf, &image);
     cr_expect(image.ships && !image.capture);
     struct laz_sense_config watched;
     policy->sensing = (struct laz_sensing){.is_said = true,
             .config = {.name = "p", .interval_ms = 500, .window_ms = 1000, .rehash_ms = 1000}};
-    buf.len = 0;
-    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
-    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    build(policy, LAZ_ARCH_X86_64, &buf, &image);
     cr_assert_eq(laz_sense_decode(image.sense, image.sense_length, &watched, &err), 0, "%s",
             err.message);
     cr_expect_eq(watched.interval_ms, 500);
     policy->shipping.config.n_sinks = 0;
-    buf.len = 0;
-    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
-    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    build(policy, LAZ_ARCH_X86_64, &buf, &image);
     cr_expect(!image.ships && image.spool_dir == NULL && image.sense_length == 0);
 }
 
@@ -303,8 +268,7 @@ Test(filter_build_image, has_the_two_programs_of_the_policy)
     struct laz_err err = {0};
     laz_buf_init_heap(&buf, LAZ_IMAGE_MAX);
     const struct laz_policy *policy = &fixture->policy;
-    cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
-    cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
+    build(policy, LAZ_ARCH_X86_64, &buf, &image);
     cr_assert_eq(
             laz_filter_compile(policy, LAZ_ARCH_X86_64, LAZ_FILTER_WITH_EVENTS, &with_events, &err),
             0);

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "loading.h"
-
-#define BLOCK_MAX 1024
+#include "tests/fixture/block.h"
 
 static const char with_sink[] =
         MINIMAL "extends: [builtin/web-api]\nsinks: [{name: a, type: stdout}]\n";
@@ -113,11 +112,6 @@ Test(policy_sense, warns_of_exceptions_that_take_nothing_or_everything)
 
 /* ---- What the helper is told ---- */
 
-struct block {
-    uint8_t bytes[BLOCK_MAX];
-    size_t length;
-};
-
 /* Every field has a value of its own. */
 static struct laz_sense_config make_config(void)
 {
@@ -166,6 +160,19 @@ static const char *decode(const struct block *block, struct laz_sense_config *re
     return err.message + strlen(prefix);
 }
 
+static bool rewrite(const struct block *block, struct block *ret_again)
+{
+    struct laz_sense_config out = {.uid = 77};
+    if (decode(block, &out) != NULL) {
+        cr_assert_eq(out.uid, 77, "the result is left alone");
+        return false;
+    }
+    encode(&out, ret_again);
+    return true;
+}
+
+static const struct block_codec codec = {.rewrite = rewrite};
+
 Test(sense_codec, reads_back_every_field)
 {
     const struct laz_sense_config in = make_config();
@@ -192,39 +199,20 @@ Test(sense_codec, reads_back_every_field)
 Test(sense_codec, refuses_every_truncation_and_extension)
 {
     const struct laz_sense_config in = make_config();
-    struct laz_sense_config out = {.uid = 77};
+    struct laz_sense_config out;
     struct block block;
     encode(&in, &block);
-    size_t length = block.length;
-    for (block.length = 0; block.length < length; block.length++) {
-        cr_assert_not_null(decode(&block, &out), "%zu bytes", block.length);
-    }
-    block.length = length + 1;
-    block.bytes[length] = 0;
+    block_cut_everywhere(&block, &codec);
+    block.bytes[block.length++] = 0;
     cr_assert_str_eq(decode(&block, &out), "bytes are left over");
-    cr_assert_eq(out.uid, 77, "the result is left alone");
 }
 
-/* A flipped bit is another configuration or none; it is never a second way to write one. */
 Test(sense_codec, has_one_block_for_each_configuration)
 {
     const struct laz_sense_config in = make_config();
-    struct laz_sense_config out;
     struct block block;
-    unsigned n_taken = 0;
     encode(&in, &block);
-    for (size_t bit = 0; bit < 8 * block.length; bit++) {
-        block.bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
-        if (decode(&block, &out) == NULL) {
-            struct block again;
-            encode(&out, &again);
-            cr_assert_eq(again.length, block.length, "bit %zu", bit);
-            cr_assert_eq(memcmp(again.bytes, block.bytes, block.length), 0, "bit %zu", bit);
-            n_taken++;
-        }
-        block.bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
-    }
-    cr_assert_gt(n_taken, 100);
+    cr_assert_gt(block_flip_every_bit(&block, &codec), 100);
 }
 
 /* Each row changes one thing of a configuration that is fine. */

@@ -303,12 +303,24 @@ Test(policy_tables, group_members_are_known)
     cr_assert_null(laz_group_by_name("@default", 8));
 }
 
+/* The first dangerous group that has this call, or NULL. */
+static const struct laz_group *forbidding(const struct laz_syscall *call)
+{
+    for (size_t i = 0; i < laz_group_count(); i++) {
+        const struct laz_group *group = laz_group_at(i);
+        if (group->kind == LAZ_GROUP_NEVER && laz_group_contains(group, call)) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
 Test(policy_tables, no_granted_group_reaches_a_forbidden_call)
 {
     size_t n_never = 0;
     for (size_t i = 0; i < laz_syscall_count(); i++) {
         const struct laz_syscall *call = laz_syscall_at(i);
-        const struct laz_group *never = laz_group_never(call);
+        const struct laz_group *never = forbidding(call);
         n_never += never != NULL;
         for (size_t j = 0; never && j < laz_group_count(); j++) {
             const struct laz_group *group = laz_group_at(j);
@@ -328,8 +340,8 @@ Test(policy_tables, no_granted_group_reaches_a_forbidden_call)
     for (size_t i = 0; i < LENGTH(grant); i++) {
         cr_expect_eq(group_named(grant[i])->kind, LAZ_GROUP_GRANT, "%s", grant[i]);
     }
-    cr_assert_str_eq(laz_group_never(call_named("kexec_load"))->name, "kexec");
-    cr_assert_null(laz_group_never(call_named("read")));
+    cr_assert_str_eq(forbidding(call_named("kexec_load"))->name, "kexec");
+    cr_assert_null(forbidding(call_named("read")));
 }
 
 Test(policy_tables, walk_expands_groups_and_visits_once)
@@ -408,12 +420,18 @@ static enum laz_constant_found lookup(
 
 Test(policy_tables, constants_have_one_meaning)
 {
-    for (size_t i = 0; i < laz_constant_count(); i++) {
-        const struct laz_constant *constant = laz_constant_at(i);
-        uint64_t value = ~constant->value;
-        cr_expect_eq(lookup(NULL, NULL, constant->name, &value), LAZ_CONSTANT_SCOPED);
-        cr_expect_eq(value, constant->value, "%s is there twice", constant->name);
-        cr_expect_leq(strlen(constant->name), LAZ_NAME_LENGTH_MAX, "%s", constant->name);
+    static const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+#define LAZ_CONSTANT(family, name, value) {#name, UINT64_C(value)},
+#include "policy/tables/constants.def"
+    };
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        uint64_t value = ~rows[i].value;
+        cr_expect_eq(lookup(NULL, NULL, rows[i].name, &value), LAZ_CONSTANT_SCOPED);
+        cr_expect_eq(value, rows[i].value, "%s is there twice", rows[i].name);
+        cr_expect_leq(strlen(rows[i].name), LAZ_NAME_LENGTH_MAX, "%s", rows[i].name);
     }
 }
 

@@ -112,6 +112,31 @@ Test(sense_fold, keeps_apart_what_is_too_long)
     free(fold);
 }
 
+/* The same of programs, and of both at once. */
+Test(sense_fold, keeps_apart_programs_that_are_too_long)
+{
+    struct laz_fold *fold = make_fold();
+    unsigned records = 0;
+    char name[LAZ_FOLD_OBJ_MAX + 100] = "";
+    for (unsigned i = 0; i < 4; i++) {
+        struct laz_find find = make_find(1);
+        (void)memset(name, 'a', sizeof(name) - 1);
+        name[sizeof(name) - 2] = (char)('a' + i % 2);
+        cr_expect(!laz_find_program(&find, name));
+        cr_expect_eq(strlen(find.exe), LAZ_FOLD_EXE_MAX - 1);
+        cr_assert(laz_fold_add(fold, &find, 0, WINDOW));
+        cr_expect(laz_find_name(&find, "short") && find.rest != 0, "the obj leaves it alone");
+    }
+    struct laz_find find = make_find(1);
+    name[LAZ_FOLD_EXE_MAX - 1] = '\0';
+    cr_expect(laz_find_program(&find, name), "it fits, to its last byte");
+    cr_expect_str_eq(find.exe, name);
+    cr_assert(laz_fold_add(fold, &find, 0, WINDOW));
+    cr_expect_eq(say(fold, 0, false, &records), 5);
+    cr_expect_eq(records, 3);
+    free(fold);
+}
+
 Test(sense_fold, says_everything_at_the_end)
 {
     struct laz_fold *fold = make_fold();

@@ -24,6 +24,7 @@ static const char good[] = "Name:\tsh\n"
                            "Uid:\t1\t2\t3\t4\n"
                            "Gid:\t5\t6\t7\t4294967295\n"
                            "Groups:\t10 20 \n"
+                           "Threads:\t3\n"
                            "CapInh:\t0000000000000001\n"
                            "CapPrm:\t0000000000000002\n"
                            "CapEff:\t0000000000000004\n"
@@ -58,7 +59,7 @@ Test(sense_status, reads_every_line)
     cr_expect(status.n_groups == 2 && status.groups[0] == 10 && status.groups[1] == 20);
     cr_expect(status.cap_inh == 1 && status.cap_prm == 2 && status.cap_eff == 4);
     cr_expect(status.cap_bnd == 0x1ffffffffff && status.cap_amb == 8);
-    cr_expect(status.no_new_privs == 1 && status.seccomp == 2);
+    cr_expect(status.no_new_privs == 1 && status.seccomp == 2 && status.threads == 3);
 }
 
 Test(sense_status, reads_the_kernel_s_own)
@@ -130,8 +131,10 @@ Test(sense_status, refuses_what_is_no_status)
             {"CapEff:\t0000000000000004", "CapEff:\t00000000000000004x"},
             {"CapEff:\t0000000000000004", "CapEff:\t10000000000000000"},
             {"PPid:\t7\n", "PPid:\t7\nPPid:\t0\n"}, {"Seccomp:\t2", "Seccomp:\t22"},
-            {"Groups:\t10", "Groups:\tx"}, {"Name:\tsh\n", ""}, {"State:\tS (sleeping)", "State:"},
-            {"Tgid:\t42", "Tgid 42"}, {"PPid:\t7", "PPid:\t2147483648"}};
+            {"Groups:\t10", "Groups:\tx"}, {"Threads:\t3\n", ""}, {"Threads:\t3", "Threads:\t3 4"},
+            {"Threads:\t3", "Threads:\t-3"}, {"Name:\tsh\n", ""},
+            {"State:\tS (sleeping)", "State:"}, {"Tgid:\t42", "Tgid 42"},
+            {"PPid:\t7", "PPid:\t2147483648"}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct laz_process_status status = {.pid = 77};
         char memory[TEXT_MAX];

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values that are text: names, paths, hosts, and what stands for itself.
+ */
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+
+#include "policy/address.h"
+#include "policy/policy.h"
+#include "policy/report.h"
+#include "policy/scalar_kinds.h"
+
+#define NAME_MAX_LENGTH 63 /* as long as a host name's label: it ends up in such places */
+
+/* Would some YAML reader take this plain text for a number, a time or a date? */
+static bool looks_like_number(const struct laz_scalar *scalar)
+{
+    const char *text = scalar->text;
+    size_t i = text[0] == '-' || text[0] == '+' ? 1 : 0;
+    i += text[i] == '.' ? 1 : 0;
+    if (!isdigit((unsigned char)text[i])) {
+        return false;
+    }
+    if (text[i] == '0' && (text[i + 1] == 'x' || text[i + 1] == 'o' || text[i + 1] == 'b')) {
+        return true;
+    }
+    return strspn(text, "0123456789_.:eE+-") == scalar->length;
+}
+
+static int check_name(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789._-";
+    if (!isalnum((unsigned char)scalar->text[0]) || scalar->length > NAME_MAX_LENGTH ||
+            strspn(scalar->text, allowed) != scalar->length) {
+        return laz_scalar_refuse(err, scalar, "must be at most 63 letters, digits, dots, - and _");
+    }
+    return 0;
+}
+
+static int check_policy_name(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    static const char builtin[] = "builtin/";
+    const char *name = scalar->text;
+    if (strncmp(name, builtin, strlen(builtin)) == 0) {
+        name += strlen(builtin);
+    }
+    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ||
+            scalar->length > NAME_MAX) {
+        return laz_scalar_refuse(
+                err, scalar, "must be builtin/NAME or a file of this policy's directory");
+    }
+    return 0;
+}
+
+static int check_path(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    if (scalar->text[0] != '/') {
+        return laz_scalar_refuse(err, scalar, "must be an absolute path");
+    }
+    if (scalar->length >= PATH_MAX) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "longer than any path can be");
+    }
+    const char *part = scalar->text + 1;
+    while (scalar->length > 1) {
+        size_t length = strcspn(part, "/");
+        bool is_dots = (length == 1 && part[0] == '.') ||
+                (length == 2 && part[0] == '.' && part[1] == '.');
+        if (length == 0 || is_dots) {
+            return laz_scalar_refuse(err, scalar,
+                    "must be a path in its plainest form, without //, . and .., and no / at its "
+                    "end");
+        }
+        if (part[length] == '\0') {
+            break;
+        }
+        part += length + 1;
+    }
+    return 0;
+}
+
+int laz_scalar_check_env_name(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_";
+    if (scalar->length == 0 || isdigit((unsigned char)scalar->text[0]) ||
+            strspn(scalar->text, allowed) != scalar->length) {
+        return laz_scalar_refuse(err, scalar, "must be a name of letters, digits and _");
+    }
+    if (strncmp(scalar->text, "LAZARET_", strlen("LAZARET_")) == 0) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
+                "variables that begin with LAZARET_ are init's own: the workload never sees them");
+    }
+    return 0;
+}
+
+static int check_env_value(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    if (strstr(scalar->text, "${") != NULL) {
+        return laz_err_set(
+                err, LAZ_E_POLICY_INVALID, 0, "\"${\" is not expanded: values are taken literally");
+    }
+    return 0;
+}
+
+static int check_sink_name(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    if (scalar->length > LAZ_SHIP_NAME_MAX ||
+            strspn(scalar->text, LAZ_SHIP_NAME_LETTERS) != scalar->length) {
+        return laz_scalar_refuse(err, scalar, "must be at most 32 of a-z, 0-9 and -");
+    }
+    return 0;
+}
+
+/* What is not a name of a host or, where there must be one, has no port. */
+static int check_host(
+        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
+{
+    struct laz_address ignored;
+    if (type == LAZ_TYPE_HOST && !laz_host_is_valid(scalar->text, scalar->length)) {
+        return laz_scalar_refuse(err, scalar, "must be the name or the address of a host");
+    }
+    if (type == LAZ_TYPE_ADDRESS && !laz_address_split(scalar->text, scalar->length, &ignored)) {
+        return laz_scalar_refuse(err, scalar,
+                "must be a host and a port, such as \"logs.internal:2514\" or \"[::1]:2514\"");
+    }
+    return 0;
+}
+
+static int check_length(
+        const struct laz_scalar *scalar, size_t min, size_t max, struct laz_err *err)
+{
+    if (scalar->length < min || scalar->length > max) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be %zu to %zu bytes long, not %zu",
+                min, max, scalar->length);
+    }
+    return 0;
+}
+
+int laz_scalar_refuse_lone_user(const char *number, struct laz_err *err)
+{
+    return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
+            "a user's number needs its group's, and both need quotes: \"%.16s:%.16s\"", number,
+            number);
+}
+
+int laz_scalar_check_text(
+        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
+{
+    if (type == LAZ_TYPE_USER && scalar->is_plain && scalar->length > 0 &&
+            strspn(scalar->text, "0123456789") == scalar->length) {
+        return laz_scalar_refuse_lone_user(scalar->text, err);
+    }
+    if (scalar->is_plain && looks_like_number(scalar)) {
+        struct laz_quoted quoted;
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be text: put %s in quotes",
+                laz_quote(&quoted, scalar->text, scalar->length));
+    }
+    if (scalar->length == 0 && (scalar->is_plain || type != LAZ_TYPE_ENV_VALUE)) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must not be empty");
+    }
+    switch ((int)type) {
+    case LAZ_TYPE_NAME:
+        return check_name(scalar, err);
+    case LAZ_TYPE_POLICY:
+        return check_policy_name(scalar, err);
+    case LAZ_TYPE_PATH:
+        return check_path(scalar, err);
+    case LAZ_TYPE_ENV_NAME:
+        return laz_scalar_check_env_name(scalar, err);
+    case LAZ_TYPE_ENV_VALUE:
+        return check_env_value(scalar, err);
+    case LAZ_TYPE_SINK_NAME:
+        return check_sink_name(scalar, err);
+    case LAZ_TYPE_HOST:
+    case LAZ_TYPE_ADDRESS:
+        return check_host(type, scalar, err);
+    case LAZ_TYPE_LOG_GROUP:
+    case LAZ_TYPE_LOG_STREAM:
+    case LAZ_TYPE_URL:
+        return laz_scalar_check_cloud(type, scalar, err);
+    case LAZ_TYPE_TEXT:
+    case LAZ_TYPE_VALUE_FROM:
+    case LAZ_TYPE_SECRET_ID:
+    case LAZ_TYPE_PARAMETER:
+    case LAZ_TYPE_KMS_KEY:
+    case LAZ_TYPE_BELOW:
+        return laz_scalar_check_secret(type, scalar, err);
+    case LAZ_TYPE_PATTERN:
+        return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);
+    case LAZ_TYPE_PROCESS:
+        return check_length(scalar, 1, LAZ_SENSE_COMM_MAX, err);
+    case LAZ_TYPE_LITERAL:
+        return check_length(scalar, LAZ_SHIP_LITERAL_MIN, LAZ_SHIP_LITERAL_MAX, err);
+    default:
+        return 0; /* users and groups are looked up when all files are known */
+    }
+}

@@ -12,9 +12,10 @@
 #include "init/role/orders.h"
 #include "secret/gather.h"
 
-#define LAZ_FETCH_UID       65313                         /* and gid: as LAZ_SHIP_UID */
-#define LAZ_FETCH_PORTS_MAX (2 * LAZ_FETCH_ITEMS_MAX + 1) /* of each item two, and of credentials  \
-                                                           */
+#define LAZ_FETCH_UID 65313 /* and gid: as LAZ_SHIP_UID */
+#define LAZ_FETCH_PORTS_MAX                                                                        \
+    (2 * LAZ_FETCH_ITEMS_MAX + 1) /* of each item two, and of credentials                          \
+                                   */
 
 /* What narrowing leaves. */
 struct laz_fetch_left {
@@ -36,6 +37,7 @@ struct laz_fetch {
     struct laz_gather *gather;
     bool has_config;
     bool has_begun;
+    bool is_done;
 };
 
 _Noreturn void laz_role_fetch(int chan);

@@ -113,6 +113,9 @@ static void finish(struct laz_http *http, bool has_more)
         in_ms(http->deadline, IDLE_MS);
     }
     http->owner.answered(http->owner.context, http->reply);
+    if (http->state == IDLE) {
+        laz_http_reply_again(http->reply); /* a key or a secret waits for no other request */
+    }
 }
 
 static void read_reply(struct laz_http *http, char *bytes)

@@ -25,7 +25,7 @@ struct laz_http_plan {
 };
 
 /* One of the two for each request, from the event loop; the next may be sent from within. The reply
- * is there until then. */
+ * is there until then, and no longer than the call. */
 struct laz_http_owner {
     void (*answered)(void *context, const struct laz_http_reply *reply);
     void (*failed)(void *context, const char *why); /* static or short-lived: copy it */

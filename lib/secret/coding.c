@@ -159,9 +159,6 @@ int laz_secret_decode(enum laz_secret_form form, const char *text, size_t length
         laz_buf_put(ret, text, length);
         break;
     }
-    if (result == 0 && ret->overflow) {
-        result = laz_err_set(err, LAZ_E_SECRET, 0, "it is too long");
-    }
     ret->len = result == 0 ? ret->len : before;
     return result;
 }

@@ -10,9 +10,10 @@
 #include "core/json_read.h"
 #include "secret/coding.h"
 
-#define NODES    512  /* an answer has some twenty; a secret of 20 stages is the longest */
-#define NAME_MAX 2048 /* bytes of a name or an ARN */
-#define SUFFIX   7    /* that Secrets Manager adds to a name in its ARN: '-' and six letters */
+#define NODES     512  /* an answer has some twenty; a secret of 20 stages is the longest */
+#define NAME_MAX  2048 /* bytes of a name or an ARN */
+#define STAGE_MAX 256  /* bytes of a stage's name */
+#define SUFFIX    7    /* that Secrets Manager adds to a name in its ARN: '-' and six letters */
 
 const char *laz_secret_fault_name(enum laz_secret_fault fault)
 {
@@ -130,7 +131,7 @@ static int take_base64(const struct laz_json_doc *doc, const struct laz_json_nod
         ret->fault = LAZ_SECRET_FAULT_MALFORMED;
         return laz_err_context(err, "the answer's value");
     }
-    return 0;
+    return ret->value->overflow ? malformed(ret, "the value is too long", err) : 0;
 }
 
 static int take_text(const struct laz_json_doc *doc, const struct laz_json_node *node,
@@ -149,7 +150,7 @@ static bool has_stage(
 {
     for (const struct laz_json_node *node = laz_json_next(doc, stages, NULL); node != NULL;
             node = laz_json_next(doc, stages, node)) {
-        char stage[257];
+        char stage[STAGE_MAX + 1];
         if (laz_json_copy(doc, node, stage, sizeof(stage)) && strcmp(stage, wanted) == 0) {
             return true;
         }

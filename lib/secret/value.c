@@ -10,8 +10,9 @@
 #include "secret/coding.h"
 #include "secret/memory.h"
 
-#define NODES (LAZ_FETCH_VALUE_MAX + 1) /* more than there can be in a value: one for every byte   \
-                                         */
+#define NODES                                                                                      \
+    (LAZ_FETCH_VALUE_MAX + 1) /* more than there can be in a value: one for every byte             \
+                               */
 
 /* Text as it is, everything else as it is written: 1e6 stays 1e6. */
 static int take_member(const struct laz_fetch_item *item, const struct laz_json_doc *doc,
@@ -65,6 +66,7 @@ static int decode_member(const struct laz_fetch_item *item, const struct laz_buf
         return -1;
     }
     int result = read_member(item, from, &member, err);
+    ret->overflow = ret->overflow || member.overflow;
     if (result == 0 && laz_secret_decode(item->decode, member.data, member.len, ret, err) != 0) {
         result = laz_err_context(err, "decode: %s", laz_secret_form_name(item->decode));
     }
@@ -82,12 +84,13 @@ int laz_secret_unpack(const struct laz_fetch_item *item, const struct laz_buf *f
     } else if (laz_secret_decode(item->decode, from->data, from->len, ret, err) != 0) {
         result = laz_err_context(err, "decode: %s", laz_secret_form_name(item->decode));
     }
-    if (result == 0 && ret->overflow) {
-        result = laz_err_set(err, LAZ_E_SECRET, 0, "it is too long");
+    if (result != 0) {
+        *ret_fault =
+                err->kind == LAZ_E_MEMORY ? LAZ_SECRET_FAULT_SYSTEM : LAZ_SECRET_FAULT_MALFORMED;
+    } else if (ret->overflow) {
+        *ret_fault = LAZ_SECRET_FAULT_LENGTH;
+        result = laz_err_set(err, LAZ_E_SECRET, 0, "longer than %d bytes", LAZ_FETCH_VALUE_MAX);
     }
-    *ret_fault = result == 0            ? *ret_fault
-            : err->kind == LAZ_E_MEMORY ? LAZ_SECRET_FAULT_SYSTEM
-                                        : LAZ_SECRET_FAULT_MALFORMED;
     return result;
 }
 

@@ -151,7 +151,8 @@ class Services(BaseHTTPRequestHandler):
         append("requests", {"call": call, "fault": fault, "problem": problem, "at": time.time(), "id": self.request_id,
                             "what": request.get("SecretId") or request.get("Name") or request.get("KeyId"),
                             "request": request if call != "Decrypt" else None, "port": self.client_address[1]})
-        time.sleep(rules.get("delay", 0))
+        if rules.get("slow", "") in json.dumps(request):
+            time.sleep(rules.get("delay", 0))
         if problem:
             self.refuse(*problem)
         elif self.path != "/" or self.headers.get("Content-Type") != TYPE or target not in TARGETS:

@@ -22,6 +22,7 @@ laz_e2e(digest INSTRUMENTED sample)
 laz_e2e(docker ALONE TIMEOUT 900)
 laz_e2e(docs ALONE TIMEOUT 900)
 laz_e2e(events INSTRUMENTED sample)
+laz_e2e(fetch INSTRUMENTED sample)
 laz_e2e(
   inject TIMEOUT 600 INSTRUMENTED sample
   ONLY "or refused by name [PID 1]" "or refused by name [PID 1, from YAML]"

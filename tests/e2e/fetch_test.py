@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The helper fetch on its own, against a stand-in (aws_stub.py) that judges every request and does what services do.
+
+The claim is always the same: either every item's value comes, whole, sealed and as the policy wants it, or none does and
+one sentence says which item, which class of fault and which request; and no value is in a sentence.
+"""
+import base64
+import json
+import os
+import pathlib
+import random
+import re
+import time
+
+import laz
+import secret_world as world
+from laz import case, check, check_equal
+from secret_world import ARN, KEY, Helper, Stub, secret
+
+CANARY = "CANARYvalue-0123456789"
+BLOB = b"CANARYblob" * 10
+REQUESTS = 2000 if laz.LONG else 200
+
+
+def held(value=CANARY, **more):
+    """The stand-in with one value at each service."""
+    plain = value if isinstance(value, bytes) else value.encode()
+    return Stub(secrets=secret("prod/db", value, **more), parameters={"/prod/db": {"Value": str(value), "Version": 3}},
+                ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY,
+                              "plain": base64.b64encode(plain).decode(), "context": {"app": "emr"}}])
+
+
+ITEMS = {"GetSecretValue": {"secrets-manager": "prod/db"}, "GetParameter": {"parameter": "/prod/db"},
+         "Decrypt": {"variable": "BLOB", "key": KEY, "context": {"app": "emr"}}}
+
+
+def fetch_one(stub, call="GetSecretValue", **more):
+    """The one item of that service."""
+    keys = {k: more.pop(k) for k in ("wait_ms", "ca", "endpoint", "environment") if k in more}
+    inherited = {"it": BLOB} if call == "Decrypt" else {}
+    return stub.fetch([{"name": "it", **ITEMS[call], **more}], inherited=inherited, **keys)
+
+
+def check_refused(result, expected, stub=None, about="it"):
+    """Nothing was handed over, and the sentence is the expected one, without anything of a value."""
+    said = result.text()
+    check(result.error is not None, f"it was not refused: {result.items}")
+    check_equal((result.error[0], result.values, result.items, result.masks, result.is_done, result.code),
+                ("SECRET", {}, {}, None, False, 1), said)
+    check(said.startswith(f"secrets.items[{about}]: "), said)
+    check(re.search(expected, said), f"{said!r} is not {expected!r}")
+    check("CANARY" not in said and "ASIA" not in said, f"a value in a message: {said}")
+    if stub is not None:
+        named = re.search(r"\(request ([0-9a-f-]+)\)$", said)
+        check(named and named[1] in [r.get("id") for r in stub.requests()], f"{said!r} names no request")
+
+
+def check_fetched(result, name, value):
+    check_equal((result.text(), result.is_done, result.code), ("", True, 0), "how it ended")
+    check_equal(result.values[name], value, f"the value of {name}")
+
+
+# ---- What goes well ----
+
+
+@case("one item of every source, decoded, decrypted and in every form, comes in a sealed memfd; masks are what logs must not show")
+def every_source():
+    members = {"password": "CANARYpäss", "n": 1, "object": {"a": [1, 2]}, "yes": True}
+    text = json.dumps(members).replace('"n": 1', '"n": 1.50e+06')
+    stub = Stub(secrets={**secret("prod/db", text), **secret("binary", b"\0CANARY\xff"), **secret("none", "x" * 10)},
+                parameters={"/a/b": {"Value": "CANARYparameter", "Version": 3}, "flat": {"Value": "12345", "Version": 1}},
+                ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY,
+                              "plain": base64.b64encode(b"CANARYkey" + bytes(23)).decode(), "context": {"app": "emr"}}])
+    path = stub.folder / "file"
+    path.write_bytes(b"CANARYfile\n")
+    path.chmod(0o400)
+    link = stub.folder / "link"
+    link.symlink_to("file")
+    hex_blob = base64.b64encode(BLOB).decode()
+    items = [
+        ({"secrets-manager": ARN + "prod/db-AbCdEf", "region": "eu-west-1", "json-key": "password"}, "CANARYpäss".encode()),
+        ({"secrets-manager": ARN + "prod/db", "json-key": "n"}, b"1.50e+06"),
+        ({"secrets-manager": "prod/db", "json-key": "object"}, b'{"a": [1, 2]}'),
+        ({"secrets-manager": "prod/db", "json-key": "yes"}, b"true"),
+        ({"secrets-manager": "binary", "form": "hex"}, b"\0CANARY\xff".hex().encode()),
+        ({"parameter": "/a/b", "form": "base64", "newline": True}, base64.b64encode(b"CANARYparameter") + b"\n"),
+        ({"parameter": "arn:aws:ssm:eu-west-1:111122223333:parameter/a/b", "region": "eu-west-1"}, b"CANARYparameter"),
+        ({"parameter": "/a/b:3", "form": "base64url"}, base64.urlsafe_b64encode(b"CANARYparameter").rstrip(b"=")),
+        ({"parameter": "flat"}, b"12345"),
+        ({"file": path}, b"CANARYfile\n"),
+        ({"file": link}, b"CANARYfile\n"),
+        ({"variable": "PLAIN"}, b"CANARYvariable"),
+        ({"variable": "BLOB", "decode": "base64", "key": KEY, "context": {"app": "emr"}, "min": 32, "max": 32},
+         b"CANARYkey" + bytes(23)),
+    ]
+    named = [{"name": f"item-{n}", **item} for n, (item, _) in enumerate(items)]
+    for wait in range(2):
+        result = stub.fetch(named, inherited={"item-11": b"CANARYvariable", "item-12": hex_blob.encode()})
+        check_equal((result.text(), result.code, result.words[0], result.words[-2:]), ("", 0, "READY", ["MASKS", "DONE"]),
+                    "how it went")
+        for n, (_, value) in enumerate(items):
+            check_equal(result.values[f"item-{n}"], value, f"item-{n}")
+        check_equal(result.items["item-0"][1], "11111111-2222-3333-4444-555555555555", "the version of a secret")
+        check_equal((result.items["item-5"][1], result.items["item-9"][1]), ("3", ""), "versions")
+        prints = [result.items[f"item-{n}"][2] for n in range(len(items))]
+        check(all(re.fullmatch("[0-9a-f]{16}", p) for p in prints), f"fingerprints {prints}")
+        check_equal((prints[5], prints[9]), (prints[7], prints[10]), "fingerprints of one value")
+        check_equal(len(set(prints)), len(items) - 3, "fingerprints of different values")
+        wanted = {"CANARYpäss".encode(), b"1.50e+06", b'{"a": [1, 2]}', b"\0CANARY\xff", b"\0CANARY\xff".hex().encode(),
+                  b"CANARYparameter", base64.b64encode(b"CANARYparameter"), b"CANARYfile", b"CANARYvariable",
+                  base64.urlsafe_b64encode(b"CANARYparameter").rstrip(b"="), b"CANARYkey" + bytes(23)}
+        check_equal(set(result.masks), wanted, "masks: raw and as delivered, of six bytes at least, without line feeds")
+        check(wait == 0 or prints != before, "a fingerprint is the same in another run")
+        before = prints
+    stub.check_rules()
+
+
+@case("stage and version of an ECS string choose the version, and one whose rotation has not finished is not delivered")
+def versions():
+    old, new = "aaaaaaaa-2222-3333-4444-555555555555", "bbbbbbbb-2222-3333-4444-555555555555"
+    held_ = secret("it", "CANARYnew", new)
+    held_["it"]["versions"].update(secret("it", "CANARYold", old, ("AWSPREVIOUS", "mine"))["it"]["versions"])
+    held_["it"]["versions"].update(secret("it", "CANARYnext", "c" * 36, ("AWSPENDING",))["it"]["versions"])
+    stub = Stub(secrets=held_)
+    for keys, value in (({}, b"CANARYnew"), ({"stage": "AWSPREVIOUS"}, b"CANARYold"), ({"version": old}, b"CANARYold"),
+                        ({"stage": "mine", "version": old}, b"CANARYold"), ({"version": new}, b"CANARYnew")):
+        check_fetched(stub.fetch([{"name": "it", "secrets-manager": "it", **keys}]), "it", value)
+    for keys in ({"stage": "AWSPENDING"}, {"version": "c" * 36}):
+        result = stub.fetch([{"name": "it", "secrets-manager": "it", **keys}])
+        check_refused(result, "refused: the version is AWSPENDING: its rotation has not finished", stub)
+    result = stub.fetch([{"name": "it", "secrets-manager": "it", "stage": "mine", "version": new}])
+    check_refused(result, "not-found: .*answers 400 ResourceNotFoundException", stub)
+    stub.check_rules()
+
+
+@case("twenty secrets are fetched together: as long as the slowest one takes, with one request for credentials")
+def together():
+    stub = Stub(secrets={k: v for n in range(20) for k, v in secret(f"s{n}", f"CANARY{n}").items()})
+    stub.rules(delay=0.7)
+    result = stub.fetch([{"name": f"s{n}", "secrets-manager": f"s{n}"} for n in range(20)])
+    check_equal(result.values, {f"s{n}": f"CANARY{n}".encode() for n in range(20)}, "values")
+    asked = stub.requests("GetSecretValue")
+    check_equal(len(stub.requests("credentials")), 1, "requests for credentials")
+    check(asked[-1]["at"] - asked[0]["at"] < 0.7, "one waits for another")
+    check(result.seconds < 2 * 0.7 + (5 if laz.instrumented() else 1), f"{result.seconds:.2f} s")
+
+
+@case("whatever the names and contexts: botocore's signer makes the same signature of every request")
+def signatures():
+    rng = random.Random(11)
+    letters = "abcXYZ019/_+=.@-" + "é€😀\"\\ &?%"
+    stub, seen = Stub(), 0
+
+    def word(most):
+        return "".join(rng.choice(letters) for _ in range(rng.randrange(1, most)))
+
+    while seen < REQUESTS:
+        items = [{"name": f"i{n}", "optional": True, rng.choice(("secrets-manager", "parameter")): word(60)}
+                 for n in range(31)]
+        check_equal(stub.fetch(items).text(), "", "optional items that are not there")
+        context = {word(20): word(20) for _ in range(rng.randrange(8))}
+        result = stub.fetch([{"name": "k", "variable": "V", "key": KEY, "context": context}], inherited={"k": BLOB})
+        check_refused(result, "not-decrypted: .*InvalidCiphertextException", stub, about="k")
+        seen += 32
+    stub.check_rules()
+
+
+# ---- What goes wrong ----
+
+FATAL = {
+    "403": "denied: 127.0.0.1: it answers 403 ", "html-403": "denied: 127.0.0.1: it answers 403 ",
+    "404": "refused: 127.0.0.1: it answers 404 ", "redirect": "refused: 127.0.0.1: it answers 302 ",
+    "denied": "denied: 127.0.0.1: it answers 400 AccessDeniedException ",
+    "header-code": "denied: 127.0.0.1: it answers 400 AccessDeniedException ",
+    "deleted": "refused: 127.0.0.1: it answers 400 InvalidRequestException ",
+    "disabled": "refused: 127.0.0.1: it answers 400 DisabledException ",
+    "gone": "not-found: 127.0.0.1: it answers 400 ResourceNotFoundException ",
+    "no-parameter": "not-found: 127.0.0.1: it answers 400 ParameterNotFound ",
+    "signature": "credentials: 127.0.0.1: it answers 403 InvalidSignatureException ",
+    "expired": "credentials: 127.0.0.1: it answers 400 ExpiredTokenException ",
+    "html": "malformed: not JSON: byte ", "not-json": "malformed: not JSON: byte ", "tail": "malformed: not JSON: byte ",
+    "list": "malformed: the answer is no JSON object ", "twice": "malformed: not JSON: byte ",
+    "missing": "malformed: ", "null": "malformed: the answer's value is no string ",
+    "wrong-type": "malformed: the answer's value is no string ", "object": "malformed: the answer's value is no string ",
+    "empty": 'length: 0 bytes, and "bytes" has 1 to 65536 ',
+    "other": "(malformed: the answer is about another (secret|parameter)|other-key: KMS decrypted it with another key) ?",
+}
+TEXT_ONLY = {"nul": "malformed: the value's text holds a NUL ", "long": 'length: 65537 bytes, and "bytes" has 1 to 65536 '}
+PASSING = ("500", "503", "429", "throttle", "reset", "truncated", "garbage", "huge")
+
+
+@case("faults of each service that do not pass: refused at once, one sentence with class and request id, nothing handed over")
+def fatal():
+    stub = held()
+    for call in ITEMS:
+        rows = {**FATAL, **({} if call == "Decrypt" else TEXT_ONLY)}
+        if call == "Decrypt":
+            rows = {k: v.replace("refused:", "not-decrypted:") for k, v in rows.items()}
+            rows["base64"] = "malformed: the answer's value: "
+            rows["invalid"] = "not-decrypted: 127.0.0.1: it answers 400 InvalidCiphertextException "
+        for fault, expected in rows.items():
+            stub.rules(fault=fault, call=call)
+            result = fetch_one(stub, call)
+            check_refused(result, r"^secrets\.items\[it\]: " + expected, stub)
+            check(result.seconds < 5, f"{call}, {fault}: {result.seconds} s")
+            tries = len(stub.requests(call))
+            check_equal(tries, 2 if fault in ("signature", "expired") else 1, f"{call}, {fault}: requests")
+    stub.check_rules()
+
+
+@case("faults that pass are tried again until they have; throttled ones more slowly, and as the service asks")
+def passing():
+    stub = held()
+    for call in ITEMS:
+        for fault in PASSING:
+            count = 1 if fault in ("429", "throttle") else 2
+            stub.rules(fault=fault, call=call, count=count)
+            check_fetched(fetch_one(stub, call), "it", CANARY.encode())
+            check_equal(len(stub.requests(call)), count + 1, f"{call}, {fault}: requests")
+    stub.rules(fault="throttle", count=1, retry_after=1500)
+    result = fetch_one(stub)
+    check_fetched(result, "it", CANARY.encode())
+    check(result.seconds >= 1.5, f"it asked again after {result.seconds} s")
+    stub.check_rules()
+
+
+@case("faults that do not pass until the deadline: unavailable, with the last one; one item that fails delays no other")
+def deadline():
+    stub = held()
+    for fault, said in (("503", "it answers 503"), ("reset", "."), ("hang", "it has not been answered"),
+                        ("truncated", "."), ("throttle", "it answers 400 ThrottlingException"), ("huge", ".")):
+        stub.rules(fault=fault, hang=3)
+        result = fetch_one(stub, wait_ms=1200)
+        check_refused(result, f"unavailable: not there after 1200 ms; the last try: .*{said}")
+        check(1.2 <= result.seconds < (8 if laz.instrumented() else 3), f"{fault}: {result.seconds} s")
+    stub.data(secrets={**secret("good", "CANARYgood"), **secret("bad", "CANARYbad")})
+    stub.rules(fault="503", about="bad")
+    helper = stub.helper([{"name": "bad", "secrets-manager": "bad"}, {"name": "good", "secrets-manager": "good"}],
+                         wait_ms=1500)
+    check_refused(helper.end(), "unavailable: ", about="bad")
+    times = [r["at"] for r in stub.requests() if r.get("what") == "bad"]
+    check_equal(len([r for r in stub.requests() if r.get("what") == "good"]), 1, "requests for the one that is there")
+    check(3 <= len(times) < 40, f"{len(times)} tries")
+    stub.check_rules()
+
+
+@case("an optional item may be missing, and nothing else: what is denied, unreadable or malformed is refused all the same")
+def optional():
+    stub = held()
+    for item in ({"secrets-manager": "no"}, {"parameter": "/no"}, {"file": "/no/such"}, {"file": "/etc/passwd/x"},
+                 {"variable": "NO"}):
+        name = str(next(iter(item.values())))
+        result = stub.fetch([{"name": "it", "optional": True, **item}, {"name": "is", "secrets-manager": "prod/db"}])
+        check_equal((result.text(), result.items["it"], list(result.values)), ("", ("absent", "", ""), ["is"]), name)
+        refused = stub.fetch([{"name": "it", **item}])
+        check_refused(refused, "not-found: ")
+        check(item.get("file", item.get("variable", "answers 400")) in refused.text(), refused.text())
+    for fault in ("403", "404", "denied", "deleted", "html", "empty", "wrong-type"):
+        stub.rules(fault=fault)
+        check_refused(fetch_one(stub, optional=True), ": ", stub)
+    stub.rules()
+    for path, said in (("/etc", "Is a directory"), ("/dev/zero", "Invalid argument"), ("/proc/self/mem", "")):
+        check_refused(stub.fetch([{"name": "it", "optional": True, "file": path}]), f"(refused|system): file {path}: {said}")
+
+
+@case("a wrong clock is corrected by the service's, expired keys are replaced, a container agent that is late is waited for")
+def corrections():
+    stub = held()
+    for clock in (86400, -86400, 7200):
+        stub.rules(clock=clock)
+        check_fetched(fetch_one(stub), "it", CANARY.encode())
+        check_equal([r["problem"] and r["problem"][1] for r in stub.requests("GetSecretValue")],
+                    ["InvalidSignatureException", None], "answers")
+    many = [{"name": f"i{n}", **ITEMS["GetSecretValue"]} for n in range(8)]
+    check_equal(len(stub.fetch(many).values), 8, "items together, under a wrong clock")
+    stub.rules(fault="expired", count=1)
+    check_fetched(fetch_one(stub), "it", CANARY.encode())
+    check_equal(len(stub.requests("credentials")), 2, "requests for credentials")
+    for fault in ("unready", "garbage"):
+        stub.rules(agent=fault)
+        result = fetch_one(stub, wait_ms=1000)
+        check_refused(result, "credentials: not there after 1000 ms; the last try: credentials from the container agent: ")
+        check_equal(stub.requests("GetSecretValue"), [], "requests without credentials")
+    result = Helper([{"name": "it", **ITEMS["GetSecretValue"]}], endpoint=f"https://127.0.0.1:{stub.port}", ca=stub.ca,
+                    region="eu-west-1").end()
+    check_equal(result.error[0], "SECRET", "kind")
+    check("no credentials: the task has no role" in result.text(), result.text())
+    result = Helper([{"name": "it", **ITEMS["GetSecretValue"]}], ca=stub.ca).end()
+    check("secrets.items[it]: the region is not known: say secrets.region, or set AWS_REGION" in result.text(),
+          result.text())
+
+
+@case("json-key, decode and bytes are strict: what does not fit is refused with what is wrong and without what it is")
+def strict():
+    rows = (
+        ('{"a": "CANARYx", "a": "b"}', {"json-key": "a"}, "malformed: json-key \"a\": the value: not JSON: byte "),
+        ('{"a": "CANARYx"}', {"json-key": "b"}, 'malformed: json-key "b": there is no such key'),
+        ('{"a": null}', {"json-key": "a"}, 'malformed: json-key "a": it is null'),
+        ('["CANARYx"]', {"json-key": "a"}, 'malformed: json-key "a": the value is no JSON object'),
+        ("CANARYx", {"json-key": "a"}, 'malformed: json-key "a": the value: not JSON'),
+        ('{"a": "CANARY\\u0000x"}', {"json-key": "a"}, 'malformed: json-key "a": its text holds a NUL'),
+        ('{"a": ""}', {"json-key": "a"}, "length: 0 bytes"),
+        ("CANARYx\n", {"decode": "base64"}, "malformed: decode: base64: character 8 is none of base64"),
+        ("CANARY===", {"decode": "base64"}, "malformed: decode: base64: its 9 characters are no base64"),
+        ("CANARYx=", {"decode": "base64url"}, "malformed: decode: base64url: character 8 is none of base64url"),
+        ("QUF=", {"decode": "base64"}, "malformed: decode: base64: its last character has bits left over"),
+        ("abc", {"decode": "hex"}, "malformed: decode: hex: its 3 characters are no hex"),
+        ("0g", {"decode": "hex"}, "malformed: decode: hex: character 2 is none of hex"),
+        ('{"a": "zz"}', {"json-key": "a", "decode": "hex"}, "malformed: decode: hex: character 1 is none of hex"),
+        ("CANARYx", {"min": 8, "max": 9}, 'length: 7 bytes, and "bytes" has 8 to 9'),
+        ("CANARYx", {"min": 32, "max": 32}, 'length: 7 bytes, and not the 32 of "bytes"'),
+    )
+    stub = Stub()
+    path = stub.folder / "value"
+    for text, keys, said in rows:
+        path.write_text(text)
+        stub.data(secrets=secret("it", text))
+        for item in ({"secrets-manager": "it"}, {"file": path}):
+            check_refused(stub.fetch([{"name": "it", **item, **keys}]), re.escape(said))
+        check_refused(stub.fetch([{"name": "it", "variable": "V", **keys}], inherited={"it": text.encode()}), re.escape(said))
+    for size, expected in ((65536, None), (65537, "length: 65537 bytes"), (131072, "length: longer than 65536 bytes"),
+                           (131073, "length: file .*: more than 131072 bytes")):
+        path.write_bytes(b"v" * size)
+        result = stub.fetch([{"name": "it", "file": path, "form": "hex", "newline": True}])
+        if expected:
+            check_refused(result, expected)
+        else:
+            check_fetched(result, "it", b"76" * size + b"\n")
+
+
+@case("a server that is not the right one is never spoken to: CA, name, time and protocol [no fall back to plain text]")
+def tls():
+    for certificate in ("stranger", "expired", "nameless", "foreign"):
+        stub = Stub(certificate=certificate, secrets=secret("prod/db", CANARY))
+        result = fetch_one(stub, wait_ms=1000)
+        check_refused(result, "unavailable: .*during the handshake: the peer's certificate: ")
+        check_equal(stub.requests("GetSecretValue"), [], "requests")
+    stub = held()
+    result = fetch_one(stub, wait_ms=1000, endpoint=f"https://127.0.0.1:{stub.agent}")
+    check_refused(result, "unavailable: .*during the handshake: ")
+    check_equal(len(stub.requests()), 1, "requests but the one for credentials")
+    for ca, said in (("/no/such/ca.pem", "secrets.ca: /no/such/ca.pem: No such file"), ("/etc/passwd", "no certificate in it")):
+        result = fetch_one(stub, ca=ca)
+        check_equal(result.error[0], "SECRET", "kind")
+        check(said in result.text(), result.text())
+    result = fetch_one(stub, wait_ms=1000, endpoint="")
+    check_refused(result, "unavailable: .*secretsmanager.eu-west-1.amazonaws.com: ")
+
+
+# ---- What it is while it works ----
+
+
+def waiting(stub, items, until, **keys):
+    """A helper that awaits an answer."""
+    helper = stub.helper(items, **keys)
+    helper.await_ready()
+    end = time.monotonic() + 20
+    while not until() and time.monotonic() < end:
+        time.sleep(0.02)
+    check(until(), "it does not come so far")
+    children = pathlib.Path(f"/proc/{helper.process.pid}/comm").read_text().strip()
+    check_equal(children, "lazaret-fetch", "the process")
+    return helper
+
+
+@case("while it waits: another user, no capability, no new privilege, a filter, no core, nobody who looks in, no value in memory")
+def confined():
+    rng = random.Random(5)
+    value = "CANARY" + "".join(rng.choice("abcdefghijkmnpqrstuvwxyz") for _ in range(4000))
+    stub = Stub(secrets={**secret("first", value), **secret("slow", "x" * 10)}, parameters={"/p": {"Value": value[::-1],
+                                                                                                    "Version": 1}})
+    stub.rules(delay=4, slow="slow-marker")
+    file = stub.folder / "f"
+    file.write_text("FILE" + value)
+    items = [{"name": "first", "secrets-manager": "first", "form": "hex"}, {"name": "p", "parameter": "/p"},
+             {"name": "f", "file": file, "form": "base64"}, {"name": "v", "variable": "V"},
+             {"name": "slow", "secrets-manager": "slow-marker", "optional": True}]
+    helper = waiting(stub, items, lambda: len(stub.requests("GetSecretValue")) == 2 and stub.requests("GetParameter"),
+                     inherited={"v": b"VARIABLE" + value.encode()})
+    time.sleep(0.5)  # the fast ones are answered
+    pid = helper.process.pid
+    status = dict(re.findall(r"^(\w+):[ \t]*(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M))
+    uid = str(world.UID)
+    check_equal((status["Uid"].split(), status["Gid"].split(), status["Groups"].split()), ([uid] * 4, [uid] * 4, []), "who")
+    check_equal({status[f"Cap{n}"] for n in ("Inh", "Prm", "Eff", "Amb")}, {"0" * 16}, "capabilities")
+    check_equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "confinement")
+    limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+    check(re.search(r"^Max core file size +0 +0 ", limits, re.M), limits)
+    check_equal(os.stat(f"/proc/{pid}/environ").st_uid, 0, "the owner of what shows a process: it is not dumpable")
+    maps = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", pathlib.Path(f"/proc/{pid}/smaps").read_text(), flags=re.M)
+    hidden = [m for m in maps if re.search(r"^VmFlags:.* dd( |$)", m, re.M) and "[v" not in m.splitlines()[0]]
+    check(sum(int(re.search(r"^Size:\s+(\d+)", m, re.M)[1]) for m in hidden) >= 320, "no memory that is in no dump")
+    check(all(re.search(r"^VmFlags:.* lo( |$)", m, re.M) for m in hidden), "memory for values that is not locked")
+    found = scan(pid, value)
+    check(found.pop("marker"), "the search does not find what is there")
+    check_equal(found, {k: 0 for k in found}, "values in memory while another is awaited")
+    result = helper.end()
+    check_equal((result.text(), len(result.values)), ("", 4), "how it ended")
+
+
+def scan(pid, value):
+    """How often pieces of the value are in its memory, in the forms that it had."""
+    raw = value[100:140].encode()
+    wanted = {"raw": raw, "hex": raw.hex().encode(), "reversed": value[::-1][100:140].encode(),
+              "base64": base64.b64encode(("FILE" + value).encode())[200:240], "marker": b"slow-marker"}
+    found = dict.fromkeys(wanted, 0)
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, end = (int(a, 16) for a in line.split()[0].split("-"))
+            if " r" not in line or "[vvar" in line or "[vsyscall" in line:
+                continue
+            try:
+                memory.seek(start)
+                data = memory.read(end - start)
+            except OSError:
+                continue
+            for name, text in wanted.items():
+                found[name] += data.count(text)
+    return found
+
+
+@case("it ends with init, and with an order that no init gives")
+def orders():
+    stub = held()
+    stub.rules(delay=30)
+    helper = waiting(stub, [{"name": "it", **ITEMS["GetSecretValue"]}], lambda: stub.requests("GetSecretValue"))
+    helper.ours.close()
+    check_equal(helper.process.wait(timeout=10), 0, "its end after init's")
+    for word, fields, fds in (("INHERITED", b"\0\0\0\0", 1), ("INHERITED", b"\7\0\0\0", 1), ("VARIABLE", b"\x63A\0", 0),
+                              ("CONFIG", b"\1", 0), ("DONE", b"", 0)):
+        helper = Helper([{"name": "it", "variable": "V"}], inherited={"it": b"CANARYx"} if word == "INHERITED" else {})
+        # behind BEGIN or before, it is the same: what is wrong ends it, or it had ended well
+        try:
+            with open("/dev/null", "rb") as null:
+                helper.say(word, fields, *[null.fileno()] * fds)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        result = helper.end()
+        check(result.is_done or result.error is not None, f"{word}: {result.words}")
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -20,7 +20,13 @@ static bool make_event(struct laz_ship *ship, const char *line, size_t length)
 {
     static const char start[] = "{\"lz\":1,\"ev\":\"init.start\"";
     struct laz_ship_ledger *ledger = &ship->ledger;
+    const struct laz_bytes said = {.at = line, .length = length};
     struct laz_err err = {0};
+    ship->hidden.masked.len = 0;
+    if (laz_ship_mask(ledger->redactor, LAZ_SHIP_RECORD, &said, &ship->hidden.masked)) {
+        line = ship->hidden.masked.data;
+        length = ship->hidden.masked.len;
+    }
     if (laz_chain_adopt(ledger->chain, line, length, &ledger->batch, &err) < 0) {
         if (err.kind != LAZ_E_MEMORY) { /* no room: later */
             laz_ship_fail(ship, &err);  /* it is still in its ring: the successor tries it */

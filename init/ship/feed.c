@@ -302,6 +302,7 @@ void laz_ship_tell_trouble(struct laz_ship *ship)
         (void)snprintf(text, sizeof(text), "sink %s%s: %.300s", feed->config->name,
                 feed->config->required ? " (required)" : "", feed->why);
     }
+    laz_ship_mask_text(ship->ledger.redactor, text, sizeof(text));
     if (strcmp(text, ship->trouble) == 0) {
         return;
     }

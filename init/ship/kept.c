@@ -217,8 +217,10 @@ int laz_ship_ledger_open(
     laz_buf_init_heap(&ledger->batch, RECORDS_BYTES);
     laz_buf_init_heap(&ledger->hot, RECORDS_BYTES);
     laz_buf_init_heap(&ledger->members, MEMBERS_BYTES);
+    laz_buf_init_heap(&ship->hidden.masked, MEMBERS_BYTES);
     if (draw_names(ship->state, err) < 0 || open_spool(ship, keys, &left, err) < 0 ||
-            laz_redactor_new(&redactions, &ledger->redactor, err) < 0) {
+            laz_redactor_new(&redactions, &ledger->redactor, err) < 0 ||
+            laz_ship_hide(ship, err) < 0) {
         return -1;
     }
     ship->start.id = ship->state->chain;

@@ -316,6 +316,7 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
         const char *act, const char *members)
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
+    const struct laz_bytes said = {.at = members, .length = strlen(members)};
     struct laz_err err = {0};
     const struct laz_record record = {.ev = ev,
             .severity = severity,
@@ -325,6 +326,10 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
             .when = laz_ship_wall()};
     if (ledger->is_final) {
         return;
+    }
+    ship->hidden.masked.len = 0;
+    if (laz_ship_mask(ledger->redactor, LAZ_SHIP_MEMBERS, &said, &ship->hidden.masked)) {
+        members = ship->hidden.masked.data;
     }
     ship->state->notes++; /* first: a kill may count one too many, and never one too few */
     if (laz_chain_event(ledger->chain, &record, members, strlen(members), &ledger->batch, &err) <

@@ -52,7 +52,9 @@ struct timespec laz_ship_wall(void)
 
 _Noreturn void laz_ship_fail(const struct laz_ship *ship, const struct laz_err *err)
 {
-    laz_role_fail(ship->ear.chan, err);
+    struct laz_err masked = *err;
+    laz_ship_mask_text(ship->ledger.redactor, masked.message, sizeof(masked.message));
+    laz_role_fail(ship->ear.chan, &masked);
 }
 
 static void copy_string(char *ret, size_t size, const char *text)
@@ -122,6 +124,9 @@ static int take_order(void *context, struct laz_message *message, struct laz_err
     if (message->type == LAZ_MESSAGE_STATE) {
         orders->state_fd = message->fds[0];
         return 0;
+    }
+    if (message->type == LAZ_MESSAGE_HIDE) {
+        return laz_ship_take_hide(ship, message, err);
     }
     if (message->type == LAZ_MESSAGE_STREAM || message->type == LAZ_MESSAGE_OUTPUT) {
         return take_stream(orders, message, err);
@@ -368,6 +373,7 @@ static _Noreturn void leave(struct laz_ship *ship)
     struct laz_buf message;
     laz_ship_ledger_release(ship);
     laz_ship_tell_behind(ship);
+    laz_ship_forget(ship);
     laz_buf_init_fixed(&message, memory, sizeof(memory));
     laz_message_begin(&message, LAZ_MESSAGE_FLUSHED);
     laz_message_u32(&message, count_behind(ship));
@@ -509,7 +515,7 @@ _Noreturn void laz_role_ship(int chan)
     }
     ship->ear = (struct laz_role_ear){
             .chan = chan, .role = LAZ_ROLE_SHIP, .take = take_order, .context = ship};
-    ship->orders.state_fd = ship->spool_dir = -1;
+    ship->orders.state_fd = ship->hidden.fd = ship->spool_dir = -1;
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         ship->orders.pipes[i] = ship->orders.rings[i] = ship->orders.outputs[i] = -1;
         ship->streams[i].pipe = -1;
@@ -524,6 +530,7 @@ _Noreturn void laz_role_ship(int chan)
         laz_ship_fail(ship, &err);
     }
     laz_role_say_only(ship->ear.chan, LAZ_MESSAGE_READY);
+    laz_ship_tell_hidden(ship);
     laz_ship_tell_trouble(ship);
     if (ship->is_finishing) {
         begin_finish(ship);

@@ -12,6 +12,7 @@
 #include "init/role/orders.h"
 #include "init/ship/cloud.h"
 #include "init/ship/feed.h"
+#include "init/ship/hide.h"
 #include "init/ship/ledger.h"
 #include "init/ship/meter.h"
 #include "init/ship/state.h"
@@ -21,8 +22,7 @@
 #define LAZ_SHIP_PATH_MAX 4096  /* the kernel's PATH_MAX */
 #define LAZ_SHIP_WORD_MAX 256   /* names of hosts and of policies */
 #define LAZ_SHIP_BATCH    (512U << 10) /* bytes of records that become one block of the spool */
-/* A reader that takes nothing for so long holds the workload no longer, unless the policy says so.
- */
+/* Who takes nothing for so long holds the workload no longer, unless the policy says so. */
 #define LAZ_SHIP_PATIENCE_NS UINT64_C(500000000)
 #define LAZ_SHIP_PIECE_MAX   4096 /* of what is passed through at once */
 
@@ -71,6 +71,7 @@ struct laz_ship {
     uint64_t finish_deadline_ns;
     struct event *finish_timer;
     struct laz_aws_environment aws; /* points into the orders */
+    struct laz_ship_hidden hidden;
     struct laz_ship_counts counts;
     size_t n_meters;
     struct laz_ship_meter meters[LAZ_SHIP_SINKS_MAX];

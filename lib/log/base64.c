@@ -4,6 +4,8 @@
  */
 #include "log/base64.h"
 
+#include <string.h>
+
 #define DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define PIECE  48 /* bytes: 64 digits */
 
@@ -32,6 +34,7 @@ void laz_base64_put(struct laz_buf *buf, const char *bytes, size_t length, bool 
         size_t n = encode(s + i, length - i < PIECE ? length - i : PIECE, digits, piece);
         laz_buf_put(buf, piece, n);
     }
+    explicit_bzero(piece, sizeof(piece)); /* some of what is written so is secret */
     for (size_t i = length; i % 3 != 0 && !is_url; i++) {
         laz_buf_char(buf, '=');
     }

@@ -91,6 +91,11 @@ void laz_lines_go_on(struct laz_lines *lines, const struct laz_lines_place *plac
     (void)memcpy(lines->before, place->before, sizeof(lines->before));
 }
 
+void laz_lines_look_again(struct laz_lines *lines)
+{
+    lines->clean = 0;
+}
+
 uint64_t laz_lines_work(const struct laz_lines *lines)
 {
     return lines->work;

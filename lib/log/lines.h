@@ -63,6 +63,9 @@ struct laz_lines_place {
 void laz_lines_place(const struct laz_lines *lines, struct laz_lines_place *ret);
 void laz_lines_go_on(struct laz_lines *lines, const struct laz_lines_place *place);
 
+/* The redactor has learned what it did not know: what was found clean may not be. */
+void laz_lines_look_again(struct laz_lines *lines);
+
 /* Bytes looked at so far, each as often as it was: what its tests hold against the bytes that came.
  */
 uint64_t laz_lines_work(const struct laz_lines *lines);

@@ -1,234 +1,167 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All the ways to write a literal are made once, when it comes; a text is then compared with what
- * has the same first four bytes. What is read from a literal never leaves this file.
+ * A sorted list, and a table of first four bytes into it. A place of a text costs one look into the
+ * table and, where a literal begins so, one comparison with the bytes of the longest candidate and
+ * one byte for each halving: nothing that many literals, or many that are alike, can make long.
  */
 #include "log/literals.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#include "core/json.h"
-#include "core/pattern.h"
-#include "log/base64.h"
+#include "log/writings.h"
 
-#define LEAST        4  /* bytes of a literal */
-#define LEAST_BASE64 8  /* digits: fewer are in every log by chance */
-#define ALL_FORMS    64 /* times as long as a literal: what all its forms take together */
-#define FORM_MAX     (6 * LAZ_LITERAL_MAX + 8)
-#define HEX          "0123456789ABCDEF"
-#define HEX_LOWER    "0123456789abcdef"
-
-static uint32_t hash(const char *text)
+static uint32_t first_four(const char *text)
 {
     uint32_t four;
     (void)memcpy(&four, text, sizeof(four));
-    return four * UINT32_C(0x9E3779B1) >> 20; /* 12 bits: LAZ_LITERALS_SLOTS */
+    return four;
 }
 
-static bool is_there(const struct laz_literals *literals, const char *bytes, size_t length)
+static const char *bytes_of(const struct laz_literals *literals, size_t number)
 {
-    for (uint32_t i = literals->slots[hash(bytes)]; i != 0; i = literals->items[i - 1].next) {
-        const struct laz_literal *literal = &literals->items[i - 1];
-        if (literal->length == length &&
-                memcmp(literals->bytes.data + literal->at, bytes, length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int keep(struct laz_literals *literals, const char *bytes, size_t length)
-{
-    if (is_there(literals, bytes, length)) {
-        return 0;
-    }
-    struct laz_literal *items = realloc(literals->items, (literals->n + 1) * sizeof(*items));
-    if (items == NULL) {
-        return -1;
-    }
-    literals->items = items;
-    uint32_t *slot = &literals->slots[hash(bytes)];
-    items[literals->n++] =
-            (struct laz_literal){.at = literals->bytes.len, .length = length, .next = *slot};
-    *slot = (uint32_t)literals->n;
-    literals->longest = length > literals->longest ? length : literals->longest;
-    laz_buf_put(&literals->bytes, bytes, length);
-    return literals->bytes.overflow ? -1 : 0;
-}
-
-/* ---- The ways to write it ---- */
-
-static void put_unit(struct laz_buf *buf, unsigned unit, const char *digits)
-{
-    const char text[] = {'\\', 'u', digits[unit >> 12 & 0xF], digits[unit >> 8 & 0xF],
-            digits[unit >> 4 & 0xF], digits[unit & 0xF]};
-    laz_buf_put(buf, text, sizeof(text));
-}
-
-/* A character beyond ASCII as \u: two of them beyond U+FFFF. */
-static size_t put_character(struct laz_buf *buf, const unsigned char *s, const char *digits)
-{
-    size_t length = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
-    unsigned code = s[0] & (0xFFU >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        code = code << 6 | (s[i] & 0x3FU);
-    }
-    if (code >= 0x10000) {
-        put_unit(buf, 0xD800 + ((code - 0x10000) >> 10), digits);
-        code = 0xDC00 + ((code - 0x10000) & 0x3FF);
-    }
-    put_unit(buf, code, digits);
-    return length;
-}
-
-struct json_style {
-    bool slash;        /* \/ */
-    const char *ascii; /* beyond ASCII as \u with these digits; NULL: as it is */
-    bool html;         /* < > & as \u too */
-};
-
-static void put_json(
-        struct laz_buf *buf, const char *text, size_t length, const struct json_style *style)
-{
-    static const char plain[] = "\"\\\b\f\n\r\t";
-    static const char letters[] = "\"\\bfnrt";
-    const unsigned char *s = (const unsigned char *)text;
-    for (size_t i = 0; i < length;) {
-        const char *found = s[i] == 0 ? NULL : strchr(plain, s[i]);
-        size_t n = 1;
-        if (found != NULL) {
-            laz_buf_char(buf, '\\');
-            laz_buf_char(buf, letters[found - plain]);
-        } else if (s[i] == '/' && style->slash) {
-            laz_buf_str(buf, "\\/");
-        } else if (s[i] < 0x20 || (style->html && s[i] < 0x80 && strchr("<>&", s[i]) != NULL)) {
-            put_unit(buf, s[i], style->ascii != NULL ? style->ascii : HEX_LOWER);
-        } else if (s[i] >= 0x80 && style->ascii != NULL &&
-                laz_utf8_length(text + i, length - i) > 1) {
-            n = put_character(buf, s + i, style->ascii);
-        } else {
-            laz_buf_char(buf, text[i]);
-        }
-        i += n;
-    }
-}
-
-/* RFC 3986, 2.3; application/x-www-form-urlencoded where a blank is +. */
-static void put_url(
-        struct laz_buf *buf, const char *text, size_t length, const char *digits, bool is_form)
-{
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (laz_is_word(text[i]) || c == '-' || c == '.' || (is_form ? c == '*' : c == '~')) {
-            laz_buf_char(buf, text[i]);
-        } else if (is_form && c == ' ') {
-            laz_buf_char(buf, '+');
-        } else {
-            const char escaped[] = {'%', digits[c >> 4], digits[c & 0xF]};
-            laz_buf_put(buf, escaped, sizeof(escaped));
-        }
-    }
+    return literals->bytes.data + literals->items[number].at;
 }
 
 /* ---- Making them ---- */
 
-/* The lines of a literal that has several: each is a literal, because most logs have no others. */
-static int keep_lines(struct laz_literals *literals, const char *text, size_t length)
+static bool add(struct laz_literals *literals, size_t at, size_t length)
 {
-    for (size_t at = 0; at < length;) {
-        const char *feed = memchr(text + at, '\n', length - at);
-        size_t end = feed == NULL ? length : (size_t)(feed - text);
-        size_t stop = end > at && text[end - 1] == '\r' ? end - 1 : end;
-        if (stop - at >= LEAST && keep(literals, text + at, stop - at) < 0) {
-            return -1;
+    if (literals->n == literals->room) {
+        size_t room = literals->room == 0 ? 64 : 2 * literals->room;
+        struct laz_literal *items = realloc(literals->items, room * sizeof(*items));
+        if (items == NULL) {
+            return false;
         }
-        at = end + 1;
+        literals->items = items;
+        literals->room = room;
     }
-    return 0;
+    literals->items[literals->n++] =
+            (struct laz_literal){.at = (uint32_t)at, .length = (uint32_t)length};
+    return true;
 }
 
-/* What is made is in `form`; nothing else of it is needed afterwards. */
-static int keep_form(struct laz_literals *literals, struct laz_buf *form)
+bool laz_literals_keep(struct laz_literals *literals, size_t at, size_t length)
 {
-    int result = form->overflow ? -1 : 0;
-    if (result == 0 && form->len >= LEAST && memchr(form->data, '\n', form->len) == NULL) {
-        result = keep(literals, form->data, form->len);
+    bool fits = true;
+    for (; length > LAZ_LITERAL_MAX && fits; length -= LAZ_LITERAL_PIECE) {
+        fits = add(literals, at, LAZ_LITERAL_PIECE);
+        at += LAZ_LITERAL_PIECE;
     }
-    form->len = 0;
-    return result;
+    return length < LAZ_LITERALS_LEAST ? fits : fits && add(literals, at, length);
 }
 
-/* In base64 a text looks in three ways, by how many bytes are in front of it. The digits that
- * depend on its neighbours are left out. */
-static int keep_base64(
-        struct laz_literals *literals, const char *text, size_t length, struct laz_buf *form)
+static int compare(const void *a, const void *b, void *context)
 {
-    for (size_t shift = 0; shift < 3; shift++) {
-        for (int is_url = 0; is_url < 2; is_url++) {
-            char padded[2 + LAZ_LITERAL_MAX] = {0};
-            (void)memcpy(padded + shift, text, length);
-            laz_base64_put(form, padded, shift + length, is_url != 0);
-            size_t first = (8 * shift + 5) / 6;
-            size_t last = 8 * (shift + length) / 6; /* without the digit that is not all its own */
-            explicit_bzero(padded, sizeof(padded));
-            if (form->overflow || last - first < LEAST_BASE64) {
-                form->len = 0;
-                continue;
-            }
-            form->len = last;
-            (void)memmove(form->data, form->data + first, last - first);
-            form->len -= first;
-            if (keep_form(literals, form) < 0) {
-                return -1;
-            }
+    const struct laz_literal *one = a;
+    const struct laz_literal *other = b;
+    const char *bytes = context;
+    size_t length = one->length < other->length ? one->length : other->length;
+    int order = memcmp(bytes + one->at, bytes + other->at, length);
+    return order != 0 ? order : (one->length > other->length) - (one->length < other->length);
+}
+
+static bool is_within(const struct laz_literals *literals, size_t one, size_t other)
+{
+    return literals->items[one].length <= literals->items[other].length &&
+            memcmp(bytes_of(literals, one), bytes_of(literals, other),
+                    literals->items[one].length) == 0;
+}
+
+static void sort(struct laz_literals *literals)
+{
+    size_t n = 0;
+    qsort_r(literals->items, literals->n, sizeof(literals->items[0]), compare,
+            literals->bytes.data);
+    for (size_t i = 0; i < literals->n; i++) {
+        literals->items[n] = literals->items[i];
+        if (n > 0 && literals->items[n - 1].length == literals->items[n].length &&
+                is_within(literals, n - 1, n)) {
+            continue;
+        }
+        uint32_t within = (uint32_t)n; /* the one in front of it, plus 1 */
+        while (within != 0 && !is_within(literals, within - 1, n)) {
+            within = literals->items[within - 1].within;
+        }
+        literals->items[n++].within = within;
+    }
+    literals->n = n;
+}
+
+static struct laz_literal_group *find_group(const struct laz_literals *literals, uint32_t four)
+{
+    size_t mask = literals->n_groups - 1;
+    size_t at = (size_t)(four * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
+    while (literals->groups[at].n > 0 &&
+            first_four(bytes_of(literals, literals->groups[at].first)) != four) {
+        at = (at + 1) & mask;
+    }
+    return &literals->groups[at];
+}
+
+static bool make_groups(struct laz_literals *literals)
+{
+    size_t wanted = 2;
+    while (wanted < 2 * literals->n) {
+        wanted *= 2;
+    }
+    literals->groups = calloc(wanted, sizeof(*literals->groups));
+    if (literals->groups == NULL) {
+        return false;
+    }
+    literals->n_groups = wanted;
+    for (size_t i = 0; i < literals->n; i++) {
+        struct laz_literal_group *group = find_group(literals, first_four(bytes_of(literals, i)));
+        group->first = group->n == 0 ? (uint32_t)i : group->first;
+        group->n++;
+    }
+    return true;
+}
+
+/* Twice the same is what comes of a secret that is delivered as it was fetched. */
+static bool is_known(const struct laz_bytes *texts, size_t number)
+{
+    bool found = false;
+    for (size_t i = 0; i < number && !found; i++) {
+        found = texts[i].length == texts[number].length &&
+                memcmp(texts[i].at, texts[number].at, texts[i].length) == 0;
+    }
+    return found;
+}
+
+static bool make(
+        struct laz_literals *literals, const struct laz_bytes *texts, size_t n_texts, size_t least)
+{
+    for (size_t i = 0; i < n_texts; i++) {
+        if (!is_known(texts, i) && !laz_writings_put(literals, &texts[i], least)) {
+            return false;
         }
     }
-    return 0;
+    sort(literals);
+    return literals->n == 0 || make_groups(literals);
 }
 
-static int keep_forms(struct laz_literals *literals, const char *text, size_t length)
-{
-    static const struct json_style styles[] = {
-            {.ascii = NULL},
-            {.ascii = HEX_LOWER},
-            {.ascii = HEX},
-            {.slash = true},
-            {.html = true},
-    };
-    char memory[FORM_MAX];
-    struct laz_buf form;
-    laz_buf_init_fixed(&form, memory, sizeof(memory));
-    int result = keep_lines(literals, text, length);
-    for (size_t i = 0; i < sizeof(styles) / sizeof(styles[0]) && result == 0; i++) {
-        put_json(&form, text, length, &styles[i]);
-        result = keep_form(literals, &form);
-    }
-    for (size_t i = 0; i < 3 && result == 0; i++) {
-        put_url(&form, text, length, i == 1 ? HEX_LOWER : HEX, i == 2);
-        result = keep_form(literals, &form);
-    }
-    if (result == 0) {
-        result = keep_base64(literals, text, length, &form);
-    }
-    explicit_bzero(memory, sizeof(memory));
-    return result;
-}
-
-int laz_literals_init(struct laz_literals *literals, const char *const *texts, size_t n_texts,
-        struct laz_err *err)
+int laz_literals_init(struct laz_literals *literals, const struct laz_bytes *texts, size_t n_texts,
+        size_t least, struct laz_err *err)
 {
     size_t size = 1;
     for (size_t i = 0; i < n_texts; i++) {
-        size += ALL_FORMS * strnlen(texts[i], LAZ_LITERAL_MAX);
+        size += laz_writings_room(texts[i].length);
     }
-    char *memory = malloc(size); /* once: what grows leaves copies behind */
-    int result = memory == NULL ? -1 : 0;
-    laz_buf_init_fixed(&literals->bytes, memory, memory == NULL ? 0 : size);
-    for (size_t i = 0; i < n_texts && result == 0; i++) {
-        result = keep_forms(literals, texts[i], strnlen(texts[i], LAZ_LITERAL_MAX));
+    if (n_texts == 0) {
+        return 0;
     }
-    if (result < 0) {
+    /* In one piece, because what grows leaves copies behind. A page of it is there when it is
+     * written to. */
+    void *memory = mmap(
+            NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory != MAP_FAILED) {
+        literals->size = size;
+        laz_buf_init_fixed(&literals->bytes, memory, size);
+    }
+    if (memory == MAP_FAILED || madvise(memory, size, MADV_DONTDUMP) < 0 ||
+            !make(literals, texts, n_texts, least)) {
         laz_literals_done(literals);
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for %zu literals", n_texts);
     }
@@ -237,46 +170,104 @@ int laz_literals_init(struct laz_literals *literals, const char *const *texts, s
 
 void laz_literals_done(struct laz_literals *literals)
 {
-    if (literals->bytes.data != NULL) {
+    if (literals->size > 0) {
         explicit_bzero(literals->bytes.data, literals->bytes.len);
+        (void)munmap(literals->bytes.data, literals->size);
     }
-    free(literals->bytes.data);
     free(literals->items);
+    free(literals->groups);
     *literals = (struct laz_literals){0};
 }
 
 /* ---- Finding them ---- */
 
+/* How many bytes of both are the same, of which the first `same` are known to be. */
+static size_t same_bytes(
+        const char *one, const char *other, size_t length, size_t same, uint64_t *work)
+{
+    uint64_t a;
+    uint64_t b;
+    size_t at = same;
+    for (; length - at >= sizeof(a); at += sizeof(a)) {
+        (void)memcpy(&a, one + at, sizeof(a));
+        (void)memcpy(&b, other + at, sizeof(b));
+        if (a != b) {
+            break;
+        }
+    }
+    while (at < length && one[at] == other[at]) {
+        at++;
+    }
+    *work += at - same + 1;
+    return at;
+}
+
 size_t laz_literals_reach(
         const struct laz_literals *literals, const char *text, size_t length, uint64_t *work)
 {
-    size_t found = 0;
-    if (length < LEAST) {
+    if (literals->n == 0 || length < LAZ_LITERALS_LEAST) {
         return 0;
     }
-    for (uint32_t i = literals->slots[hash(text)]; i != 0; i = literals->items[i - 1].next) {
-        const struct laz_literal *literal = &literals->items[i - 1];
-        if (literal->length > found && literal->length <= length) {
-            *work += literal->length;
-            if (memcmp(literals->bytes.data + literal->at, text, literal->length) == 0) {
-                found = literal->length;
-            }
+    const struct laz_literal_group *group = find_group(literals, first_four(text));
+    size_t low = group->first; /* in front of it: none behind the text */
+    size_t high = low + group->n;
+    size_t same_low = LAZ_LITERALS_LEAST;
+    size_t same_high = LAZ_LITERALS_LEAST;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct laz_literal *item = &literals->items[middle];
+        const char *bytes = literals->bytes.data + item->at;
+        size_t shorter = item->length < length ? item->length : length;
+        size_t same =
+                same_bytes(bytes, text, shorter, same_low < same_high ? same_low : same_high, work);
+        bool is_behind = same == shorter ? item->length > length
+                                         : (unsigned char)bytes[same] > (unsigned char)text[same];
+        if (is_behind) {
+            high = middle;
+            same_high = same;
+        } else {
+            low = middle + 1;
+            same_low = same;
         }
     }
-    return found;
+    /* Of the last one in front of it the text has the first `same_low` bytes, and of all others no
+     * more. */
+    uint32_t number = group->n == 0 || low == group->first ? 0 : (uint32_t)low;
+    while (number != 0 && literals->items[number - 1].length > same_low) {
+        number = literals->items[number - 1].within;
+    }
+    return number == 0 ? 0 : literals->items[number - 1].length;
+}
+
+bool laz_literals_begins(const struct laz_literals *literals, const char *text, size_t length)
+{
+    if (literals->n == 0 || length < LAZ_LITERALS_LEAST) {
+        return false;
+    }
+    const struct laz_literal_group *group = find_group(literals, first_four(text));
+    size_t low = group->first;
+    size_t high = low + group->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct laz_literal *item = &literals->items[middle];
+        size_t shorter = item->length < length ? item->length : length;
+        int order = memcmp(literals->bytes.data + item->at, text, shorter);
+        if (order < 0 || (order == 0 && item->length < length)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < group->first + group->n && literals->items[low].length >= length &&
+            memcmp(bytes_of(literals, low), text, length) == 0;
 }
 
 void laz_literals_scan(const struct laz_literals *literals, struct laz_scan *scan, unsigned first)
 {
     unsigned n_buckets = LAZ_SCAN_BUCKETS - first;
     for (size_t i = 0; i < literals->n; i++) {
-        struct laz_scan_form form;
-        const char *bytes = literals->bytes.data + literals->items[i].at;
-        laz_scan_form_any(&form);
-        for (size_t at = 0; at < literals->items[i].length && at <= LAZ_SCAN_REACH; at++) {
-            laz_scan_form_range(&form, at, (unsigned char)bytes[at], (unsigned char)bytes[at]);
-        }
+        const unsigned char *bytes = (const unsigned char *)bytes_of(literals, i);
         /* what begins alike goes together */
-        laz_scan_add(scan, first + (unsigned char)bytes[0] % n_buckets, &form);
+        laz_scan_add_bytes(scan, first + bytes[0] % n_buckets, bytes, literals->items[i].length);
     }
 }

@@ -6,7 +6,7 @@
 #ifndef LAZ_LOG_REDACT_H
 #define LAZ_LOG_REDACT_H
 
-#include "core/buf.h"
+#include "log/literals.h"
 #include "policy/ship.h"
 
 struct laz_redactor_options {
@@ -19,12 +19,19 @@ struct laz_redactor_options {
 #define LAZ_REDACT_LITERAL_MIN LAZ_SHIP_LITERAL_MIN
 #define LAZ_REDACT_LITERAL_MAX LAZ_SHIP_LITERAL_MAX
 
+#define LAZ_REDACT_SECRET_MIN LAZ_SHIP_MASK_MIN
+
 struct laz_redactor;
 
 /* LAZ_E_POLICY_INVALID: the pattern cannot be compiled, with what is wrong and where. */
 LAZ_MUST_CHECK int laz_redactor_new(
         const struct laz_redactor_options *options, struct laz_redactor **ret, struct laz_err *err);
-void laz_redactor_free(struct laz_redactor *redactor); /* wipes the literals */
+void laz_redactor_free(struct laz_redactor *redactor); /* wipes literals and secrets */
+
+/* From now on these are masked too, and those of an earlier call no more; of less than 6 bytes they
+ * are not. After an error it is as it was: LAZ_E_MEMORY. */
+LAZ_MUST_CHECK int laz_redactor_hide(struct laz_redactor *redactor, const struct laz_bytes *secrets,
+        size_t n_secrets, struct laz_err *err);
 
 /* No match is longer; what is longer is not recognised. */
 #define LAZ_REDACT_MATCH_MAX 16384
@@ -57,5 +64,15 @@ size_t laz_redactor_skip(
 void laz_redact_put_mark(struct laz_buf *ret, enum laz_redaction kind);
 /* "ssn"; static */
 const char *laz_redact_name(enum laz_redaction kind);
+
+/* Are there secrets? */
+bool laz_redactor_hides(const struct laz_redactor *redactor);
+
+/* Only the secrets, for what is no line of a log: `text` appended, with each of them masked, and
+ * what could be the beginning of one where the text is as long as the longest of its sort, so that
+ * it may have been cut: names of processes, and paths. False, and nothing appended, if there are
+ * none. */
+bool laz_redact_secrets(
+        const struct laz_redactor *redactor, const char *text, size_t length, struct laz_buf *ret);
 
 #endif

@@ -191,6 +191,31 @@ void laz_scan_add(struct laz_scan *scan, unsigned bucket, const struct laz_scan_
     }
 }
 
+/* Many of these are added: they set bits of their own bytes, and of all others only where they have
+ * none. */
+void laz_scan_add_bytes(
+        struct laz_scan *scan, unsigned bucket, const unsigned char *bytes, size_t length)
+{
+    uint8_t bit = (uint8_t)(1U << bucket);
+    for (size_t i = 0; i < LAZ_SCAN_OFFSETS; i++) {
+        bool is_any = i >= length || i > LAZ_SCAN_REACH;
+        unsigned char last = is_any ? 255 : bytes[i];
+        for (unsigned byte = is_any ? 0 : last; byte <= last; byte++) {
+            scan->whole[i][byte] |= bit;
+        }
+    }
+    for (size_t k = 0; k < LAZ_SCAN_QUICK; k++) {
+        bool is_any = quick[k] >= length;
+        unsigned char last = is_any ? 255 : bytes[quick[k]];
+        for (unsigned byte = is_any ? 0 : last; byte <= last; byte++) {
+            for (unsigned half = 0; half < 32; half += 16) {
+                scan->low[k][half + byte % 16] |= bit;
+                scan->high[k][half + byte / 16] |= bit;
+            }
+        }
+    }
+}
+
 /* Behind the text are zeros; in front of it is anything. */
 uint8_t laz_scan_buckets(const struct laz_scan *scan, const char *text, size_t length, size_t at)
 {

@@ -46,6 +46,9 @@ struct laz_scan {
 /* `scan` is zero. `plain`: without vectors, for a machine that has none and for the tests. */
 void laz_scan_init(struct laz_scan *scan, bool plain);
 void laz_scan_add(struct laz_scan *scan, unsigned bucket, const struct laz_scan_form *form);
+/* Likewise, what begins with exactly these bytes. */
+void laz_scan_add_bytes(
+        struct laz_scan *scan, unsigned bucket, const unsigned char *bytes, size_t length);
 
 /* The first place of [from, length) where something could begin, or length. Reads nothing beyond.
  */

@@ -29,7 +29,10 @@
 #define LAZ_SHIP_WAIT_MAX          10000
 #define LAZ_SHIP_LITERAL_MIN       4
 #define LAZ_SHIP_LITERAL_MAX       256
-#define LAZ_SHIP_PATTERN_MAX       256 /* bytes of a pattern's text */
+#define LAZ_SHIP_MASKS_MAX         64 /* values that were delivered, and are to be masked */
+#define LAZ_SHIP_MASK_MIN          6  /* bytes of one: shorter ones are in every log by chance */
+#define LAZ_SHIP_MASK_MAX          131073 /* the longest in hexadecimal digits, and a line feed */
+#define LAZ_SHIP_PATTERN_MAX       256    /* bytes of a pattern's text */
 #define LAZ_SHIP_CHECKPOINT_MAX    4096
 #define LAZ_SHIP_CHECKPOINT_MS_MIN 1000
 #define LAZ_SHIP_CHECKPOINT_MS_MAX 3600000
@@ -112,7 +115,8 @@ enum laz_ship_format {
     X(JWT, "jwt")                                                                                  \
     X(AWS_KEY, "aws-key")                                                                          \
     X(MRN, "mrn") /* medical record numbers, which have no form of their own */                    \
-    X(LITERAL, "literal")
+    X(LITERAL, "literal")                                                                          \
+    X(SECRET, "secret") /* what was delivered to the workload: no policy names it */
 
 enum laz_redaction {
 #define X(id, word) LAZ_REDACT_##id,

@@ -133,7 +133,7 @@ static void take_logs(struct laz_section *in, struct laz_ship_config *config)
     config->max_line = laz_section_u32(in, LAZ_SHIP_LINE_MIN, LAZ_SHIP_LINE_MAX);
     config->multiline_start = laz_section_string(in, 0, LAZ_SHIP_PATTERN_MAX);
     config->multiline_wait_ms = laz_section_u32(in, LAZ_SHIP_WAIT_MIN, LAZ_SHIP_WAIT_MAX);
-    config->redact = (uint8_t)laz_section_uint(in, 1, 0, (1U << LAZ_REDACT_COUNT) - 1);
+    config->redact = (uint8_t)laz_section_uint(in, 1, 0, (1U << LAZ_REDACT_SECRET) - 1);
     config->mrn = laz_section_string(in, 0, LAZ_SHIP_PATTERN_MAX);
     config->n_literals = laz_section_u32(in, 0, LAZ_SHIP_LITERALS_MAX);
     for (uint32_t i = 0; i < config->n_literals; i++) {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What was delivered to the workload, and must be in no record: what init hands over, and every
+ * string that came from outside on its way into a record of ship's own, of init's or of sense's.
+ * Lines of the workload are masked where they are taken apart.
+ */
+#ifndef LAZ_INIT_SHIP_HIDE_H
+#define LAZ_INIT_SHIP_HIDE_H
+
+#include "ipc/msg.h"
+#include "log/lines.h"
+
+struct laz_ship;
+
+struct laz_ship_hidden {
+    int fd;                /* what is to be hidden; -1: nothing, or done */
+    bool asked;            /* init waits for the answer */
+    struct laz_buf masked; /* words of a record, without what they had of it */
+};
+
+/* HIDE, before BEGIN or later. Later it is carried out at once, and answered. LAZ_E_INTERNAL: it is
+ * not what it has to be. */
+LAZ_MUST_CHECK int laz_ship_take_hide(
+        struct laz_ship *ship, const struct laz_message *message, struct laz_err *err);
+/* What came before BEGIN, when root is given up and there is a redactor; and the answer, when no
+ * line can be read without it any more. */
+LAZ_MUST_CHECK int laz_ship_hide(struct laz_ship *ship, struct laz_err *err);
+void laz_ship_tell_hidden(struct laz_ship *ship);
+/* At the end: nothing of it is left in memory. */
+void laz_ship_forget(struct laz_ship *ship);
+
+enum laz_ship_words {
+    LAZ_SHIP_RECORD,  /* of which exe, obj and all in d may be of outside origin */
+    LAZ_SHIP_MEMBERS, /* of d, without the braces */
+};
+
+/* `text` appended with the secrets in its strings masked. False, and nothing appended, if there are
+ * none. */
+bool laz_ship_mask(const struct laz_redactor *redactor, enum laz_ship_words words,
+        const struct laz_bytes *text, struct laz_buf *ret);
+/* The same of a sentence, in place: cut where there is no room for the marks. */
+void laz_ship_mask_text(const struct laz_redactor *redactor, char *text, size_t size);
+
+#endif

@@ -119,7 +119,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct laz_redactor *redactor = NULL;
     struct laz_err err = {0};
+    static const struct laz_bytes secrets[] = {
+            {"hunter2222", 10}, {"line one\nline two", 17}, {"ab\xFF\x01zz", 6}};
     require(laz_redactor_new(&how, &redactor, &err) == 0);
+    require((data[1] & 16) == 0 || laz_redactor_hide(redactor, secrets, 3, &err) == 0);
     const struct laz_lines_options options = {.max_line = LAZ_LINES_LEAST + (size_t)data[0],
             .multiline_start = starts[data[1] % 4],
             .redactor = (data[1] & 4) != 0 ? redactor : NULL};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Literals, each behind its length, and a text. No literal is left in what comes out; what was
- * taken out, and how often, is what was found.
+ * taken out, and how often, is what was found. Where the first byte is 1, the second and so many
+ * others are a secret, of which in no way of writing it anything is left, wherever in the text.
  */
 
 #include "tests/fixture/redact.h"
@@ -11,7 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fixture/canary.h"
+
 #define LITERALS_MAX 4
+#define SECRET_LEAST 6
+#define SECRET_MAX   320
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -98,8 +103,74 @@ static void check(const struct laz_redactor *redactor, const struct input *input
     laz_buf_done(&found);
 }
 
+/* The rest of the input with the secret in the middle of it, in one of the ways. */
+static void put_text(struct laz_buf *text, const struct laz_bytes *secret, const uint8_t *data,
+        size_t size, unsigned how)
+{
+    size_t middle = size == 0 ? 0 : how % size;
+    laz_buf_put(text, data, middle);
+    canary_write(text, (enum canary_way)(how % CANARY_WAYS), secret->at, secret->length, how % 3);
+    laz_buf_put(text, data + middle, size - middle);
+}
+
+static void check_secret(const struct laz_redactor *redactor, const struct laz_bytes *secret,
+        const char *text, size_t length)
+{
+    uint32_t counts[LAZ_REDACT_COUNT] = {0};
+    struct laz_buf found;
+    laz_buf_init_heap(&found, 1U << 24);
+    if (redact(redactor, text, length, &found, counts)) {
+        require(canary_find(found.data, found.len, secret->at, secret->length) == NULL);
+    } else {
+        require(canary_find(text, length, secret->at, secret->length) == NULL);
+    }
+    found.len = 0;
+    if (laz_redact_secrets(redactor, text, length, &found)) {
+        require(canary_find(found.data, found.len, secret->at, secret->length) == NULL);
+    }
+    laz_buf_done(&found);
+}
+
+/* What a mark could make, and what no line has, is not looked for. */
+static bool is_searched_for(const struct laz_bytes *secret)
+{
+    static const char never[] = "[]:\n\r";
+    for (size_t i = 0; i < secret->length; i++) {
+        if (memchr(never, secret->at[i], sizeof(never) - 1) != NULL) {
+            return false;
+        }
+    }
+    return memmem("REDACTEDsecret", 14, secret->at, secret->length) == NULL;
+}
+
+static int run_secret(const uint8_t *data, size_t size)
+{
+    size_t length = SECRET_LEAST + data[0] % (size_t)(SECRET_MAX - SECRET_LEAST);
+    if (size < 2 + length) {
+        return 0;
+    }
+    const struct laz_bytes secret = {.at = (const char *)data + 2, .length = length};
+    const struct laz_redactor_options options = {.patterns = 0};
+    struct laz_redactor *redactor = NULL;
+    struct laz_buf text;
+    struct laz_err err = {0};
+    laz_buf_init_heap(&text, 1U << 24);
+    require(laz_redactor_new(&options, &redactor, &err) == 0);
+    require(laz_redactor_hide(redactor, &secret, 1, &err) == 0);
+    put_text(&text, &secret, data + 2 + length, size - 2 - length, data[1]);
+    if (is_searched_for(&secret)) {
+        check_secret(redactor, &secret, text.data, text.len);
+    }
+    laz_buf_done(&text);
+    laz_redactor_free(redactor);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    if (size > 3 && data[0] == 1) {
+        return run_secret(data + 1, size - 1);
+    }
     struct input input = {.data = data, .size = size};
     struct laz_redactor *redactor = NULL;
     struct laz_err err = {0};

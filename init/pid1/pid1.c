@@ -373,6 +373,9 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
             sooner(&due_ns, now_ns + (laz_pid1_may_spin(pid1, now_ns) ? 0 : GATE_POLL_NS));
         }
     }
+    if (pid1->state.phase == LAZ_PHASE_FLUSHING && laz_helpers_have_finished(&pid1->helpers)) {
+        sooner(&due_ns, now_ns);
+    }
     if (pid1->signal_fd < 0) {
         sooner(&due_ns, now_ns + SIGNAL_POLL_MS * NS_PER_MS);
     }
@@ -464,7 +467,6 @@ static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
 static void loop(struct laz_pid1 *pid1)
 {
     uint64_t now_ns = laz_pid1_now_ns();
-    pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * NS_PER_MS;
     bool busy = false;
     while (!pid1->done) {
         struct pollfd fds[POLL_COUNT];
@@ -519,6 +521,7 @@ int laz_pid1_run(struct laz_pid1 *pid1)
 {
     open_extras(pid1);
     uint64_t now_ns = laz_pid1_now_ns();
+    pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * NS_PER_MS;
     if (laz_pid1_open_policy(pid1, &pid1->refusal) < 0) {
         laz_pid1_refuse(pid1, now_ns);
     } else if (pid1->has_image) {

@@ -161,6 +161,8 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     }
     if (!laz_helpers_exist(&pid1->helpers)) {
         laz_pid1_start_workload(pid1, now_ns);
+    } else if (laz_helpers_are_ready(&pid1->helpers)) { /* there is no ship to wait for */
+        laz_pid1_turn_secrets(pid1, now_ns);
     }
 }
 

@@ -97,6 +97,21 @@ def scratch():
     return scratch.path
 
 
+def memory(pid):
+    """Every readable byte of a process, region by region, with the region's name."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            span, rights, *rest = line.split()
+            start, end = (int(x, 16) for x in span.split("-"))
+            if "r" not in rights or rest[-1] in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
+                continue
+            try:
+                mem.seek(start)
+                yield f"memory {rest[-1]}", mem.read(end - start)
+            except OSError:
+                pass
+
+
 def mask(*signals):
     """Signals as the fence's and the probe's options want them."""
     return ",".join(str(int(s)) for s in signals)

@@ -80,24 +80,9 @@ class Started:
         return next(p for p in self.run.children() if fence.comm(p) == "confined")
 
 
-def memory(pid):
-    """Every readable byte of a process, region by region, with the region's name."""
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
-        for line in maps:
-            span, rights, *rest = line.split()
-            start, end = (int(x, 16) for x in span.split("-"))
-            if "r" not in rights or rest[-1] in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
-                continue
-            try:
-                mem.seek(start)
-                yield f"memory {rest[-1]}", mem.read(end - start)
-            except OSError:
-                pass
-
-
 def places(pid):
     """Name and content of everything that root outside can see of a process."""
-    yield from memory(pid)
+    yield from fence.memory(pid)
     for name in ("environ", "cmdline", "auxv", "comm"):
         with open(f"/proc/{pid}/{name}", "rb") as file:
             yield name, file.read()

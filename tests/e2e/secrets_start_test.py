@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets at the start: they are there, as the policy says, before the workload runs; or it does not run, by name.
+
+What lies where, whose it is and who can read it; what is left of it afterwards; and what happens when fetch, launch, the
+tmpfs or the capabilities fail.
+"""
+import json
+import os
+import secrets
+import time
+
+import adapters
+import fence
+import laz
+import ship_world
+from laz import case, check, check_equal
+from secrets_world import FETCH, World
+
+UID = adapters.WORKLOAD_UID
+PASSWORD = f"laz-canary-{secrets.token_hex(12)}".encode()
+KEY = secrets.token_bytes(64)
+VARIABLE = f"laz-variable-{secrets.token_hex(12)}"
+HOUSEHOLD = {**fence.ENVIRONMENT, "OLD_TOKEN": VARIABLE}
+
+
+def item(name, **rest):
+    return {"name": name, "from": {"file": f"/nowhere/{name}"}, **rest}
+
+
+def three():
+    """A file, a descriptor, and one that is both and was a variable."""
+    return [item("one", file={"path": "db/password"}),
+            item("two", fd={"number": 20, "variable": "KEY_FD"}),
+            {"name": "three", "from": {"variable": "OLD_TOKEN"}, "file": {"path": "token", "mode": "0444"},
+             "fd": {"number": 200, "variable": "TOKEN_FD"}}]
+
+
+VALUES = {0: PASSWORD, 1: KEY}
+
+
+def check_seen(seen, uid=UID):
+    check_equal(seen["files"], {"db/password": [PASSWORD.hex(), uid, uid, "0o400"],
+                                "token": [VARIABLE.encode().hex(), uid, uid, "0o444"]}, "files")
+    check_equal(seen["links"], {"..data": "..g1", "db": "..data/db", "token": "..data/token"}, "links")
+    expected = {"20": KEY.hex(), "200": VARIABLE.encode().hex()}
+    check_equal(seen["fds"], {n: [v, v, uid, "0o400", "Bad file descriptor"] for n, v in expected.items()}, "descriptors")
+    check_equal(seen["open"], [0, 1, 2, 20, 200], "what is open")
+    check_equal((seen["environ"].get("KEY_FD"), seen["environ"].get("TOKEN_FD")), ("20", "200"), "variables")
+    check(VARIABLE not in json.dumps(seen["environ"]), "the variable is still in the environment")
+
+
+def file_sink(folder):
+    return {"name": "trail", "type": "file", "path": str(folder / "trail.jsonl"), "classes": ["audit", "ids", "log"],
+            "required": True}
+
+
+def with_sinks(world):
+    world.sinks = [file_sink(world.folder)]
+    return world
+
+
+def both_ways(name):
+    """A case without sinks, and one with them."""
+    def register(function):
+        for way, prepare in (("secrets alone", lambda world: world), ("with a sink", with_sinks)):
+            def run(prepare=prepare):
+                function(prepare)
+            case(f"{name} [{way}]")(run)
+        return function
+    return register
+
+
+@both_ways("files and descriptors are there before the workload runs, whole, its own, and removed when it has ended")
+def there(prepare):
+    for mode in adapters.MODES:
+        with prepare(World(three(), VALUES)) as world:
+            with world.start("sys.exit(7)", mode, numbers=(20, 200), env=HOUSEHOLD) as run:
+                check_seen(world.seen())
+                check_equal(str(run.wait()), "exit 7", run.stderr())
+            check_equal(world.left(), [], "what is left on the tmpfs")
+            fetched = [(r["obj"], r["act"], r["d"]) for r in world.records("secret.fetch")]
+            d = {"version": "v1", "fingerprint": "0011223344556677"}
+            check_equal(fetched, [(n, "fetched", d) for n in ("one", "two", "three")], "records")
+            delivered = [(r["obj"], r["act"], r["d"]) for r in world.records("secret.deliver")]
+            check_equal(sorted(delivered, key=str), sorted([
+                ("one", "delivered", {"dir": str(world.dir), "path": "db/password"}),
+                ("two", "delivered", {"fd": 20}), ("three", "delivered", {"fd": 200}),
+                ("three", "delivered", {"dir": str(world.dir), "path": "token"})], key=str), "records")
+            events = [r["ev"] for r in world.records()]
+            check(events.index("secret.deliver") < events.index("init.start"), f"{events}")
+
+
+@case("nobody holds a value but the workload's files and descriptors: no environment, no memory of init, launch or ship")
+def nowhere():
+    for prepare in (lambda world: world, with_sinks):
+        with prepare(World(three(), VALUES)) as world:
+            with world.start("time.sleep(30)", numbers=(20, 200), env=HOUSEHOLD) as run:
+                world.seen()
+                ours = [p for p in run.children() if fence.comm(p).startswith("lazaret")]
+                check(world.pid(FETCH) is None, "fetch still lives")
+                for pid in [run.pid, *ours]:
+                    who = fence.comm(pid)
+                    for value in (PASSWORD, KEY, VARIABLE.encode()):
+                        found = [name for name, content in fence.memory(pid) if value in content]
+                        check(who.startswith("lazaret-ship") or not found, f"{who}: {found}")
+                for pid in [run.pid, *run.children()]:
+                    for name in ("environ", "cmdline"):
+                        with open(f"/proc/{pid}/{name}", "rb") as file:
+                            content = file.read()
+                        for value in (PASSWORD, KEY, VARIABLE.encode()):
+                            check(value not in content, f"{name} of {fence.comm(pid)}")
+                run.kill(fence.TERM)
+                run.wait()
+            said = json.dumps(world.records()) + run.stderr()
+            for value in (PASSWORD.decode(), KEY.hex(), VARIABLE):
+                check(value not in said, "in the records")
+
+
+@case("an optional secret that is absent: no file, a closed descriptor, and a record that says so")
+def absent():
+    items = [item("one", file={"path": "a"}), item("two", optional=True, file={"path": "b/c"},
+                                                   fd={"number": 30, "variable": "TWO_FD"})]
+    with World(items, {0: PASSWORD}) as world:
+        with world.start(numbers=(30,)) as run:
+            seen = world.seen()
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        check_equal((list(seen["files"]), seen["fds"]), (["a"], {"30": "Bad file descriptor"}), "what is there")
+        acts = [(r["obj"], r["act"], r["sev"]) for r in world.records("secret.fetch")]
+        check_equal(acts, [("one", "fetched", 1), ("two", "absent", 3)], "records")
+        check_equal([r["obj"] for r in world.records("secret.deliver")], ["one"], "delivered")
+
+
+def refused(world, code, words, **start):
+    """The run is refused with this code and these words, the workload has not run, and nothing lies on the tmpfs."""
+    seen, errors = world.outcome(**start)
+    check_equal(seen, code, errors)
+    check(words in errors, f"{words!r} is not in {errors}")
+    check(not world.marker.exists(), "the workload ran")
+    records = world.records("init.stop")
+    check_equal([(r["act"], r["d"]["exit"]) for r in records], [("refused", code)], "records")
+    check_equal([n for n in world.left() if ".." in n], [], "what is left on the tmpfs")
+
+
+@both_ways("what fetch says that it is not to be had is the reason, word by word, and 103; it is not asked again")
+def failed(prepare):
+    with prepare(World(three(), VALUES, "failed", 9)) as world:
+        refused(world, 103, "secret-unavailable: secrets.items[one]: denied: AccessDeniedException (request 4711)")
+        check_equal(world.starts(), 1, "starts")
+
+
+@both_ways("a fetch that crashes before it has said all is started again, and what it had brought is replaced")
+def crashes(prepare):
+    with prepare(World(three(), VALUES, "crash", 2)) as world:
+        with world.start(numbers=(20, 200), env=HOUSEHOLD) as run:
+            check_seen(world.seen())
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        check_equal(world.starts(), 3, "starts")
+        exits = [(r["act"], r["d"]["message"]) for r in world.records("helper.exit")]
+        check_equal([a for a, _ in exits], ["restarted"] * 2, f"{exits}")
+
+
+BREACHES = {"unsealed": "secrets.items[one]: lazaret-helper fetch sent a value that is not sealed",
+            "large": "secrets.items[one]: lazaret-helper fetch sent a value that is too large",
+            "folder": "secrets.items[one]: lazaret-helper fetch sent a value that is not sealed",
+            "number": "lazaret-helper fetch sent what came of an item that there is not",
+            "early": "lazaret-helper fetch sent the end, and not everything before it",
+            "leaves": "lazaret-helper fetch ended by exit 0"}
+
+
+@case("a fetch that breaks the rules is ended and replaced; for ever, it is the reason when the time is over")
+def breaches():
+    changes = {"secrets": {"start-deadline": "1s"}}
+    for how, words in BREACHES.items():
+        with World(three(), VALUES, how, 1) as world:
+            code, errors = world.outcome(numbers=(20, 200), env=HOUSEHOLD)
+            check_equal((code, world.starts()), (0, 2), f"{how}: {errors}")
+            check_equal([r["d"]["message"] for r in world.records("helper.exit")], [words], how)
+    with World(three(), VALUES, "unsealed", 99, changes=changes) as world:
+        refused(world, 103, f"within 1000 ms (secrets.start-deadline): {BREACHES['unsealed']}")
+        check(world.starts() > 2, f"{world.starts()} starts")
+
+
+@both_ways("a fetch that never comes up: three tries, and 103; one that says nothing: 103 when its time is over")
+def mute(prepare):
+    with prepare(World(three(), VALUES, "dies", 99)) as world:
+        refused(world, 103, "lazaret-helper does not stay up: lazaret-helper fetch ended by exit 5")
+        check_equal(world.starts(), 3, "starts")
+    with prepare(World(three(), VALUES, "silent", 99, changes={"secrets": {"start-deadline": "1s"}})) as world:
+        began = time.monotonic()
+        refused(world, 103, "the secrets were not there within 1000 ms (secrets.start-deadline)")
+        check(2.5 < time.monotonic() - began < 8, f"after {time.monotonic() - began:.1f} s")
+
+
+@both_ways("kill -9 of fetch while it fetches: another one brings everything; a fetch that stays is ended")
+def killed(prepare):
+    with prepare(World(three(), VALUES, "silent", 1)) as world:
+        with world.start(numbers=(20, 200), env=HOUSEHOLD) as run:
+            pid = ship_world.until(lambda: world.starts() == 1 and world.pid(FETCH), "fetch")
+            time.sleep(0.05)
+            os.kill(pid, fence.KILL)
+            check_seen(world.seen())
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        check_equal(world.starts(), 2, "starts")
+    with prepare(World(three(), VALUES, "stays")) as world:
+        with world.start(numbers=(20, 200), env=HOUSEHOLD) as run:
+            check_seen(world.seen())
+            check(world.pid(FETCH) is None, "it lives on")
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        check_equal(world.records("helper.exit"), [], "records")
+
+
+@both_ways("kill -9 of launch while secrets are fetched: 103 by name, at once")
+def launch_killed(prepare):
+    with prepare(World(three(), VALUES, "silent", 9)) as world:
+        with world.start() as run:
+            ship_world.until(lambda: world.starts() == 1, "fetch")
+            os.kill(world.pid("lazaret-launch"), fence.KILL)
+            check_equal(run.wait().code, 103, run.stderr())
+            check("the process that delivers secrets has ended" in run.stderr(), run.stderr())
+        check(not world.marker.exists(), "the workload ran")
+
+
+@both_ways("a stop signal while secrets are fetched: the workload never starts, 128 + n, at once")
+def stopped(prepare):
+    for mode in adapters.MODES:
+        with prepare(World(three(), VALUES, "silent", 9)) as world:
+            with world.start(mode=mode) as run:
+                ship_world.until(lambda: world.starts() == 1, "fetch")
+                time.sleep(0.05)
+                began = time.monotonic()
+                run.kill(fence.TERM)
+                check_equal(run.wait().code, 128 + fence.TERM, run.stderr())
+                check(time.monotonic() - began < 3, "it took its time")
+            check(not world.marker.exists(), "the workload ran")
+            check_equal([n for n in world.left() if ".." in n], [], "what is left on the tmpfs")
+
+
+@case("a tmpfs that is too small: 103 names the item, and not a byte of it stays")
+def full():
+    values = {0: PASSWORD, 1: secrets.token_bytes(60000)}
+    items = [item("one", file={"path": "one"}), item("two", file={"path": "deep/er/two"})]
+    with World(items, values, size="40k") as world:
+        refused(world, 103, "secret-undeliverable: secrets.items[two]: write the file: No space left on device; "
+                            "the tmpfs at secrets.dir is too small")
+    with World(items, values, size="100k") as world:
+        check_equal(world.outcome()[0], 0, "with room for it")
+
+
+@case("a folder that is not on a tmpfs is refused with 103, by name, and nothing was fetched")
+def not_tmpfs():
+    with World(three(), VALUES) as world:
+        for there in (True, False):
+            world.dir = world.folder / f"disk-{there}"
+            if there:
+                world.dir.mkdir()
+            code, errors = world.outcome(env=HOUSEHOLD)
+            check_equal(code, 103, errors)
+            check(f"secrets.dir: {world.dir} is not on a tmpfs" in errors[:4000], errors)
+            check_equal((world.starts(), world.dir.exists()), (0, there), "starts, and the folder")
+
+
+@case("without CAP_CHOWN a secret cannot be given to a user of its own: 103, by name; as that user itself it can")
+def capabilities():
+    with World(three(), VALUES) as world:
+        dropped = ("setpriv", "--bounding-set", "-chown", "--inh-caps", "-chown")
+        refused(world, 103, f"secrets: lazaret-init lacks CAP_CHOWN, and cannot give a secret to user {UID}", wrapper=dropped)
+        check_equal(world.starts(), 0, "starts")
+
+
+@case("started as the workload's own user, it works")
+def as_user():
+    with World(three(), VALUES) as world:
+        for path in (world.bin, world.bin / "do", world.bin / "seen"):
+            path.touch() if path != world.bin else None
+            os.chown(path, UID, UID)
+        with world.start(conditions=[f"uid={UID}"], numbers=(20, 200), env=HOUSEHOLD) as run:
+            check_seen(world.seen())
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        check_equal([n for n in world.left() if ".." in n], [], "what is left on the tmpfs")
+
+
+@case("what an earlier run has left is removed first; what is somebody else's stays, and where it is in the way, that is said")
+def leftovers():
+    with World(three(), VALUES) as world:
+        folder = world.disk.seen(world.dir)
+        (folder / "..g7" / "old").mkdir(parents=True)
+        (folder / "..g7" / "old" / "key").write_text("old")
+        (folder / "..data").symlink_to("..g7")
+        (folder / "old").symlink_to("..data/old")
+        (folder / "mine").symlink_to("/etc")
+        (folder / "..gx").write_text("mine")
+        with world.start(env=HOUSEHOLD) as run:
+            seen = world.seen()
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        check_equal(seen["links"], {"..data": "..g1", "db": "..data/db", "mine": "/etc", "token": "..data/token"}, "links")
+        check_equal(world.left(), ["..gx", "mine"], "what is left")
+        (folder / "token").write_text("in the way")
+        code, errors = world.outcome(env=HOUSEHOLD)
+        check_equal(code, 103, errors)
+        check("link a name to the generation: File exists" in errors, errors)
+        check_equal(world.left(), ["..gx", "mine", "token"], "what is left")
+
+
+@case("whoever has a file open when it is removed reads zeros from then on")
+def overwritten():
+    with World(three(), VALUES) as world:
+        with world.start("time.sleep(30)", env=HOUSEHOLD) as run:
+            world.seen()
+            with open(world.disk.seen(world.dir) / "db" / "password", "rb", buffering=0) as file:
+                check_equal(file.read(), PASSWORD, "before")
+                run.kill(fence.TERM)
+                run.wait()
+                file.seek(0)
+                check_equal(file.read(), bytes(len(PASSWORD)), "after")
+
+
+if __name__ == "__main__":
+    laz.main()

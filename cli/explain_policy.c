@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "cli/explanation.h"
+#include "cli/secrets.h"
 #include "cli/shipping.h"
 #include "cli/words.h"
 #include "core/num.h"
@@ -305,5 +306,6 @@ void laz_explain_policy(
     put_system_calls(policy, arch, ret);
     put_signals(policy, ret);
     laz_shipping_explain(policy, ret);
+    laz_secrets_explain(policy, ret);
     put_end(policy, ret);
 }

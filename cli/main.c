@@ -75,6 +75,12 @@ static const struct laz_cli_command commands[] = {
                 "Nothing is\n"
                 "changed. See docs/reference/spool-format.md.\n",
                 HELP | LAZ_OPTION_BIT(KEY) | LAZ_OPTION_BIT(LIST), 1, 1, laz_cli_spool_read},
+        {"secrets check", "FILE", "say what a policy fetches, and what AWS must permit for it",
+                "For each item under `secrets`: where it comes from, what form it gets, where it "
+                "goes, and the\n"
+                "actions and resources that the task's role needs. Fetches nothing and prints no "
+                "value.\n",
+                JSON | ROOT | HELP, 1, 1, laz_cli_secrets_check},
         {"doctor", "[FILE]", "say what this host or container offers",
                 "Tries, in child processes, what lazaret-init needs and what it prefers. With a "
                 "policy, also\n"
@@ -155,7 +161,7 @@ static int match(const struct laz_cli_command *command, int argc, char **argv)
 /* Commands of two words have their first in common. NULL: no such word. */
 static const char *group_at(size_t i)
 {
-    static const char *const groups[] = {"policy", "spool"};
+    static const char *const groups[] = {"policy", "spool", "secrets"};
     return i < sizeof(groups) / sizeof(groups[0]) ? groups[i] : NULL;
 }
 

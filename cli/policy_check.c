@@ -8,6 +8,7 @@
 
 #include "cli/loaded.h"
 #include "cli/output.h"
+#include "cli/secrets.h"
 #include "cli/shipping.h"
 #include "cli/trial.h"
 #include "cli/words.h"
@@ -184,6 +185,7 @@ static void put_policy(struct laz_buf *buf, const struct checked *checked)
         laz_buf_printf(buf, "tests passed: %zu\n", policy->n_tests);
     }
     laz_shipping_put(buf, policy);
+    laz_secrets_put(buf, policy);
     if (policy->relaxations.n == 0) {
         laz_buf_printf(buf, "  %-12snone\n", "relaxations");
     }
@@ -255,6 +257,7 @@ static void json_policy(struct laz_json *json, const struct checked *checked)
     }
     laz_json_array_end(json);
     laz_shipping_json(json, policy);
+    laz_secrets_json(json, policy);
     laz_json_array(json, "filters");
     for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
         json_filter(json, (enum laz_arch)i, &checked->with_events[i]);

@@ -115,7 +115,7 @@ def check_page(commands):
     synopsis = PAGE[PAGE.index(".Sh SYNOPSIS"):PAGE.index(".Sh DESCRIPTION")]
     documented = set()
     for block in synopsis.split(".Nm\n")[1:]:
-        command = re.match(r"\.Cm ((?:policy )?\w+)", block)
+        command = re.match(r"\.Cm ((?:policy |secrets )?\w+)", block)
         for option in re.findall(r"Fl (-?\w+)", block) if command else []:
             documented.add((command.group(1), f"-{option}"))
     short = {"--output": "-o"}

@@ -184,10 +184,10 @@ def two_commands():
 def compiled():
     """Walks each file along the page's tables; the walk must end exactly at its end."""
     block, *told = re.split(r"\n## What the helper \w+ is told\n", text_of("docs/reference/policy-image.md"))
-    check_equal(len(told), 2, "helpers that are told something")
-    for sinks in ("", SINKS):
-        folder = area.folder("compiled-with" if sinks else "compiled")
-        (folder / "policy.yaml").write_text(readme.block("yaml") + sinks)
+    check_equal(len(told), 3, "helpers that are told something")
+    for sinks, secrets in (("", ""), (SINKS, ""), ("", SECRETS), (SINKS, SECRETS)):
+        folder = area.folder(f"compiled-{len(sinks)}-{len(secrets)}")
+        (folder / "policy.yaml").write_text(readme.block("yaml") + sinks + secrets)
         digests = lazaret("policy", "compile", "policy.yaml", "-o", "policy.img", cwd=folder)
         check_equal(digests.code, 0, digests.err)
         data = (folder / "policy.img").read_bytes()
@@ -195,10 +195,20 @@ def compiled():
         check_equal(hashlib.sha256(data[48:]).digest(), data[16:48], "the digest in the header")
         check(data[52:84].hex() in digests.out, "the digest of the sources is not the one that compile prints")
         of_helpers = walk_block(block, data)
-        check_equal(len(of_helpers), 2 if sinks else 0, "helpers that are told something")
-        if sinks:
-            check_equal([walk_told(page, what) for page, what in zip(told, of_helpers)], [2, 0],
-                        "sinks of which the helpers are told")
+        pages = [*(told[:2] if sinks else []), *(told[2:] if secrets else [])]
+        check_equal(len(of_helpers), len(pages), "helpers that are told something")
+        check_equal([walk_told(page, what) for page, what in zip(pages, of_helpers)],
+                    [*([2, 0] if sinks else []), *([3] if secrets else [])], "sinks and items of which they are told")
+
+
+SECRETS = """
+secrets:
+  region: eu-west-1
+  items:
+    - {name: a, from: {variable: OLD}, file: {path: a/b}, fd: {number: 20, variable: A_FD}}
+    - {name: b, from: /b, decrypt: {key: "arn:aws:kms:us-east-1:111122223333:key/1", context: {app: emr, for: x}}, file: {path: b}}
+    - {name: c, from: {file: /c}, bytes: 32, form: hex, newline: true, fd: {number: 255}}
+"""
 
 
 SINKS = """
@@ -217,10 +227,16 @@ def rows_of(text):
 
 def walk_block(page, data):
     """What the helpers are told: the fields that are lists of bytes; none if the block has no such fields."""
-    at, told = 0, []
+    at, told, absent = 0, [], 0
     for size, what in rows_of(page):
+        if absent > 0:
+            absent -= 1
+            continue
         for field in fields_of(size):
             at = skip_field(data, start := at, field)
+        skipped = re.search(r"if not, the next (\d+) rows are not there$", what)
+        if skipped and data[start] == 0:
+            absent = int(skipped.group(1))
         if size == "list of bytes":
             told.append(data[start + 4:at])
         if what.endswith("the block ends here") and data[start] == 0:
@@ -230,7 +246,7 @@ def walk_block(page, data):
 
 
 def walk_told(page, told):
-    """The number of sinks; 0 where the page has none."""
+    """The number of sinks or items; 0 where the page has none."""
     at = start = count = 0
     rows = rows_of(page)
     each = next((i + 1 for i, (_, what) in enumerate(rows) if what.endswith("and for each:")), len(rows))

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lazaret secrets check: what a policy fetches, in words and in JSON, also as check and explain say it."""
+import re
+
+import laz
+from cli import FOLDER, WEB, as_json, check_page, lazaret, web, write
+from laz import case, check, check_equal
+
+SECRETS = WEB + '''
+secrets:
+  region: eu-west-1
+  items:
+    - {name: db-password, from: "arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/db-AbCdEf:password::", file: {path: db/password, mode: "0440"}}
+    - {name: user, from: /prod/db/user:3, optional: true, file: {path: db/user}}
+    - name: phi-key
+      from: {secrets-manager: prod/phi}
+      decode: base64
+      decrypt: {key: "arn:aws:kms:us-east-1:111122223333:key/1234", context: {app: emr, purpose: phi}}
+      bytes: 32
+      form: hex
+      newline: true
+      fd: {number: 20, variable: PHI_FD}
+      file: {path: phi}
+    - {name: old, from: {variable: OLD_TOKEN}, file: {path: old}}
+    - {name: bare, from: {parameter: "arn:aws-cn:ssm:cn-north-1:111122223333:parameter/bare:live"}, file: {path: bare}}
+'''
+SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/db-AbCdEf"
+
+
+@case("secrets check: source, form, delivery and the permissions of every item; the same in JSON, check and explain")
+def secrets():
+    write("secrets.yaml", SECRETS)
+    text = lazaret("secrets", "check", "secrets.yaml", expect=0).stdout
+    words = " ".join(text.split())
+    for wanted in ("secrets.yaml: 5 secrets, below /run/secrets, within 60000 ms of the start; none was fetched",
+                   f'db-password from Secrets Manager {SECRET_ARN}, its member "password"',
+                   "to file db/password, mode 0440", f"needs secretsmanager:GetSecretValue on {SECRET_ARN} user",
+                   "user (optional) from Parameter Store /prod/db/user:3",
+                   "needs ssm:GetParameter on arn:aws:ssm:eu-west-1:*:parameter/prod/db/user phi-key",
+                   "form written as base64; decrypted by arn:aws:kms:us-east-1:111122223333:key/1234; 32 bytes, delivered "
+                   "as hex with a line feed", "to file phi, mode 0400, and descriptor 20, which PHI_FD says",
+                   "needs secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:*:secret:prod/phi-?????? "
+                   "kms:Decrypt on arn:aws:kms:us-east-1:111122223333:key/1234 where the context is app=emr, purpose=phi",
+                   "old from variable OLD_TOKEN of the container", "needs nothing of AWS",
+                   "needs ssm:GetParameter on arn:aws-cn:ssm:cn-north-1:111122223333:parameter/bare The role is the task's."):
+        check(wanted in words, f"{wanted}: {text}")
+    answer = as_json("secrets", "check", "secrets.yaml", expect=0)
+    items = {item["name"]: item for item in answer["secrets"]}
+    check_equal((answer["dir"], answer["start_deadline_ms"], len(items)), ("/run/secrets", 60000, 5), "the answer")
+    check_equal(items["phi-key"]["permissions"], [
+        {"action": "secretsmanager:GetSecretValue",
+         "resource": "arn:aws:secretsmanager:eu-west-1:*:secret:prod/phi-??????"},
+        {"action": "kms:Decrypt", "resource": "arn:aws:kms:us-east-1:111122223333:key/1234",
+         "context": {"app": "emr", "purpose": "phi"}}], "permissions")
+    check_equal((items["phi-key"]["fd"], items["phi-key"]["file"]),
+                ({"number": 20, "variable": "PHI_FD"}, {"path": "phi", "mode": "0400"}), "deliveries")
+    check_equal((items["old"]["source"], items["old"]["permissions"]), ("variable", []), "a variable")
+    check_equal(as_json("policy", "check", "secrets.yaml", expect=0)["policies"][0]["secrets"], answer["secrets"], "check")
+    text = lazaret("policy", "check", "secrets.yaml", expect=0).stdout
+    check("secrets     db-password (secrets-manager): file db/password, mode 0440\n" in text, text)
+    check("user (parameter, optional): file db/user, mode 0400\n" in text, text)
+    facts = as_json("policy", "explain", "secrets.yaml", expect=0)["facts"]
+    check_equal(len(facts["secrets"]), 5, "explain")
+    check(facts["secrets"][1]["text"].endswith("to file db/user, mode 0400; the workload starts without it too"),
+          facts["secrets"][1])
+    check("/run/secrets" in [fact["text"] for fact in facts["read"]], "the workload may read them")
+    check("PHI_FD=20" in [fact["text"] for fact in facts["env set"]], "and knows the descriptor")
+
+
+@case("secrets check: a policy without any, one that is wrong, a compiled one; with --root")
+def no_secrets():
+    web()
+    check_equal(lazaret("secrets", "check", "web.yaml", expect=0).stdout, "web.yaml: no secrets\n", "none")
+    check_equal(as_json("secrets", "check", "web.yaml", expect=0)["secrets"], [], "none, in JSON")
+    write("bad-secrets.yaml", SECRETS.replace("name: old, from: {variable: OLD_TOKEN}", "name: old, value: hunter2"))
+    done = lazaret("secrets", "check", "bad-secrets.yaml", expect=1)
+    check('unknown key "value"' in done.stderr and done.stdout == "", done.stderr)
+    check_equal(as_json("secrets", "check", "bad-secrets.yaml", expect=1)["error"]["name"], "policy-invalid", "in JSON")
+    (FOLDER / "image" / "etc").mkdir(parents=True, exist_ok=True)
+    write("image/etc/passwd", "app:x:10001:10001::/:/bin/false\n")
+    write("image/etc/group", "app:x:10001:\n")
+    write("named-secrets.yaml", re.sub(r"user: .*", "user: app", SECRETS))
+    lazaret("secrets", "check", "--root", "image", "named-secrets.yaml", expect=0)
+    lazaret("policy", "compile", "secrets.yaml", "-o", "secrets.image", expect=0)
+    check("policy-compiled" in lazaret("secrets", "check", "secrets.image", expect=1).stderr, "a compiled policy")
+    check("secrets needs a command" in lazaret("secrets", expect=2).stderr, "a group alone")
+
+
+@case("every option of secrets check in lazaret(1) was run by a case above, and no other exists")
+def page():
+    check_page("secrets check")
+
+
+laz.main()

@@ -343,18 +343,8 @@ static void turn_fetch(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
-void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
+static void turn_ship_and_sense(struct laz_helpers *helpers, uint64_t now_ns)
 {
-    if (!laz_helpers_exist(helpers)) {
-        return;
-    }
-    read_launcher(helpers, now_ns);
-    if (has_fetch(helpers)) {
-        turn_fetch(helpers, now_ns);
-    }
-    if (!laz_helpers_ship(helpers)) {
-        return;
-    }
     look_at(helpers, &helpers->ship, now_ns);
     look_at(helpers, &helpers->sense, now_ns);
     laz_helper_read(&helpers->ship, now_ns);
@@ -371,6 +361,20 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
         ask_for_sense(helpers, now_ns);
     }
     laz_helper_check(&helpers->sense, now_ns);
+}
+
+void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    if (!laz_helpers_exist(helpers)) {
+        return;
+    }
+    read_launcher(helpers, now_ns);
+    if (laz_helpers_ship(helpers)) {
+        turn_ship_and_sense(helpers, now_ns);
+    }
+    if (has_fetch(helpers)) {
+        turn_fetch(helpers, now_ns); /* last: it waits for what the others have said */
+    }
 }
 
 /* ---- their end ---- */

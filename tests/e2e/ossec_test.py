@@ -44,7 +44,7 @@ def every_event():
     check_equal(sorted(table), sorted([*samples, counted]), "the table and what is tried")
     written = set(said_by(EVENTS, r"^## ([a-z]+\.[a-z]+)$")) | set(said_by(EVENTS, r"^\| `([a-z]+\.[a-z]+)` \| `"))
     for source in sorted((laz.ROOT / "init").rglob("*.c")):
-        written |= set(re.findall(r'"((?:init|seccomp|exec|stop|signal|proc|events|helper|sink|spool|log)\.[a-z]+)"',
+        written |= set(re.findall(r'"((?:init|seccomp|exec|stop|signal|proc|events|helper|secret|sink|spool|log)\.[a-z]+)"',
                                   source.read_text(encoding="utf-8")))
     written -= {"spool.max", "spool.dir"}
     check(len(written) > 15, f"only {written} are written")

@@ -90,12 +90,16 @@ def there(prepare):
             check(events.index("secret.deliver") < events.index("init.start"), f"{events}")
 
 
-@case("nobody holds a value but the workload's files and descriptors: no environment, no memory of init, launch or ship")
+@case("nobody holds a value but the workload's files and descriptors: no environment, no memory of init or launch")
 def nowhere():
     for prepare in (lambda world: world, with_sinks):
         with prepare(World(three(), VALUES)) as world:
-            with world.start("time.sleep(30)", numbers=(20, 200), env=HOUSEHOLD) as run:
+            with world.start("keep = open('/proc/self/fd/20', 'rb').read(); print(flush=True); time.sleep(30)",
+                             numbers=(20, 200), env=HOUSEHOLD) as run:
                 world.seen()
+                workload = next(p for p in run.children() if fence.comm(p) == "python3")
+                ship_world.until(lambda: any(KEY in content for _, content in fence.memory(workload)),
+                                 "value in the workload: the search shows nothing")
                 ours = [p for p in run.children() if fence.comm(p).startswith("lazaret")]
                 check(world.pid(FETCH) is None, "fetch still lives")
                 for pid in [run.pid, *ours]:
@@ -114,6 +118,134 @@ def nowhere():
             said = json.dumps(world.records()) + run.stderr()
             for value in (PASSWORD.decode(), KEY.hex(), VARIABLE):
                 check(value not in said, "in the records")
+
+
+def from_files(world_folder):
+    """The same three items, of sources that the real helper has, which come out of it as VALUES."""
+    (world_folder / "one").write_bytes(PASSWORD)
+    (world_folder / "two").write_bytes(KEY)
+    items = three()
+    for number, name in ((0, "one"), (1, "two")):
+        items[number]["from"] = {"file": str(world_folder / name)}
+        (world_folder / name).chmod(0o400)
+    return items
+
+
+@both_ways("the real helper, of files that only root may read, and of a variable: all of it is there, its descriptors too")
+def real(prepare):
+    for mode in adapters.MODES:
+        with prepare(World([], VALUES, real=True)) as world:
+            world.items = from_files(world.folder)
+            with world.start("print(open(sys.argv[1] + '/db/password').read(), flush=True)", mode, numbers=(20, 200),
+                             env=HOUSEHOLD) as run:
+                check_seen(world.seen())
+                check_equal(str(run.wait()), "exit 0", run.stderr())
+            check_equal(world.left(), [], "what is left on the tmpfs")
+            prints = [r["d"]["fingerprint"] for r in world.records("secret.fetch")]
+            check_equal((len(prints), len(set(prints)), {len(p) for p in prints}), (3, 3, {16}), "fingerprints")
+            check_equal(world.records("helper.exit"), [], "records")
+            logged = json.dumps(world.records("log"))
+            check(PASSWORD.decode() not in logged, "the log has it")
+            check_equal(logged.count("[REDACTED:secret]"), 1 if world.sinks else 0, "masked")
+
+
+@both_ways("the real helper, of what is not there: 103, by the item's name, and nothing lies there; an optional one is absent")
+def real_missing(prepare):
+    with prepare(World([], VALUES, real=True)) as world:
+        world.items = from_files(world.folder)
+        (world.folder / "two").unlink()
+        refused(world, 103, "secret-unavailable: secrets.items[two]:", env=HOUSEHOLD)
+        world.items = from_files(world.folder)
+        (world.folder / "events").unlink(missing_ok=True)
+        world.trail = world.folder / "trail-2.jsonl"
+        world.sinks = [{**s, "path": str(world.trail)} for s in world.sinks]
+        refused(world, 103, "secret-unavailable: secrets.items[three]:")  # the variable is not set
+        world.items[2]["optional"] = True
+        with world.start(numbers=(20, 200)) as run:
+            seen = world.seen()
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        check_equal((list(seen["files"]), seen["fds"]["200"]), (["db/password"], "Bad file descriptor"), "what is there")
+
+
+@case("killed before any step of the delivery, launch leaves nothing behind, and the workload does not run")
+def launch_killed_while_it_delivers():
+    for call, times in (("mkdirat", 2), ("sendfile", 2), ("fchmod", 4), ("fchown", 4), ("symlinkat", 3), ("renameat", 1)):
+        for n in range(1, times + 1) if laz.LONG else (times,):
+            with World(three(), VALUES, "slow", 9) as world:
+                with world.start(env=HOUSEHOLD) as run:
+                    ship_world.until(lambda: world.starts() == 1, "fetch")
+                    with ship_world.Injector(world.pid("lazaret-launch"), call, n):
+                        check_equal(run.wait().code, 103, f"{call} {n}: {run.stderr()}")
+                    check("the process that delivers secrets has ended" in run.stderr(), f"{call} {n}: {run.stderr()}")
+                check(not world.marker.exists(), f"{call} {n}: the workload ran")
+                check_equal(world.left(), [], f"{call} {n}: what is left")
+
+
+REFUSALS = {"mkdirat": "make the folder of a generation", "openat": "", "sendfile": "write the file", "fchmod": "set the mode",
+            "fchown": "set the owner", "symlinkat": "", "renameat": "swap the generation"}
+
+
+@case("a call of launch that fails: 103 with the step, by name, and nothing is left")
+def launch_refused():
+    for call, step in REFUSALS.items():
+        for n in (1, 2) if laz.LONG else (2 if call == "fchmod" else 1,):
+            if (call, n) == ("renameat", 2):
+                continue
+            with World([item("one", file={"path": "db/password"}), item("two", file={"path": "key"})], VALUES,
+                       "slow", 9) as world:
+                with world.start() as run:
+                    ship_world.until(lambda: world.starts() == 1, "fetch")
+                    with ship_world.Tracer(world.pid("lazaret-launch"), [
+                            "strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:error=EIO:when={n}", "-e", f"trace={call}",
+                            "-p", str(world.pid("lazaret-launch"))]):
+                        check_equal(run.wait().code, 103, f"{call} {n}: {run.stderr()}")
+                    errors = run.stderr()
+                    check("secret-undeliverable: secrets." in errors and "I/O error" in errors, f"{call} {n}: {errors}")
+                    check(step in errors or (call, n) in (("mkdirat", 2), ("fchmod", 1), ("fchmod", 2)), f"{call} {n}: {errors}")
+                check(not world.marker.exists(), f"{call} {n}: the workload ran")
+                check_equal(world.left(), [], f"{call} {n}: what is left")
+
+
+@both_ways("kill -9 of launch while the workload runs: it runs on, its code counts, nobody waits, and the files stay")
+def launch_killed_later(prepare):
+    with prepare(World(three(), VALUES)) as world:
+        with world.start("time.sleep(0.5); sys.exit(7)", env=HOUSEHOLD) as run:
+            world.seen()
+            os.kill(world.pid("lazaret-launch"), fence.KILL)
+            ended = run.wait()
+            check_equal(ended.code, 7, run.stderr())
+        check("..data" in world.left(), f"{world.left()}")
+        check_equal([(r["obj"], r["act"]) for r in world.records("helper.exit")], [("launch", "lost")], "records")
+
+
+@case("a ship that takes over masks them too")
+def masked_after_a_crash():
+    with with_sinks(World(three(), VALUES)) as world:
+        say = "print('before', open(sys.argv[1] + '/db/password').read(), flush=True)"
+        with world.start(f"{say}\nwhile not os.path.exists({str(world.folder / 'go')!r}): time.sleep(0.01)\n"
+                         f"{say.replace('before', 'after')}", env=HOUSEHOLD) as run:
+            world.seen()
+            ship = world.pid("lazaret-ship")
+            os.kill(ship, fence.KILL)
+            ship_world.until(lambda: world.pid("lazaret-ship") not in (None, ship), "another ship")
+            (world.folder / "go").touch()
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        logged = [r["d"]["msg"] for r in world.records("log")]
+        check_equal(logged, ["before [REDACTED:secret]", "after [REDACTED:secret]"], "the log")
+
+
+@case("behind Landlock, without a word about it in the policy, the workload reads its files")
+def landlock():
+    folder = fence.scratch() / "written"
+    folder.mkdir()
+    folder.chmod(0o777)
+    granted = {"read-exec": ["/usr", "/lib", "/lib64"], "read": ["/etc", "/proc", "/dev", str(laz.ROOT / "tests")],
+               "write": [str(folder)], "optional": ["/lib64"]}
+    with World(three(), VALUES, changes={"requires": {"landlock": "required"}, "filesystem": granted}) as world:
+        world.seen_path, world.marker = folder / "seen.json", folder / "ran"
+        with world.start(numbers=(20, 200), env=HOUSEHOLD) as run:
+            check_seen(world.seen())
+            check_equal(str(run.wait()), "exit 0", run.stderr())
 
 
 @case("an optional secret that is absent: no file, a closed descriptor, and a record that says so")

@@ -6,8 +6,8 @@
 # - docker, docs, "an empty root", "an empty image": it is dynamic, and their images have nothing that it could load.
 # - bench, peers, pid1_loss: they measure time, and the loss of signals before init is armed; the loader takes that time.
 # - "fewer than 16 descriptors": the loader and the runtime need some before we come to count them.
-# - "is nowhere in init", "neither the recovery key": AddressSanitizer's shadow is terabytes to search, and its runtime
-#   keeps a copy of the environment, as it keeps its own options.
+# - "is nowhere in init", "neither the recovery key", "while it waits", "and nobody else": AddressSanitizer's shadow is
+#   terabytes to search, and its runtime keeps a copy of the environment, as it keeps its own options.
 # - pid1_soak: resident memory, which the shadow makes grow.
 # - "written, flushed, renamed": under a tracer the leak check of the `lazaret` command fails. doctor runs inside
 #   filters that refuse what the check does, and without /proc, which the runtime complains about.
@@ -23,7 +23,7 @@ laz_e2e(digest INSTRUMENTED sample)
 laz_e2e(docker ALONE TIMEOUT 900)
 laz_e2e(docs ALONE TIMEOUT 900)
 laz_e2e(events INSTRUMENTED sample)
-laz_e2e(fetch INSTRUMENTED sample)
+laz_e2e(fetch INSTRUMENTED sample BUT "while it waits")
 laz_e2e(
   inject TIMEOUT 600 INSTRUMENTED sample
   ONLY "or refused by name [PID 1]" "or refused by name [PID 1, from YAML]"
@@ -50,6 +50,7 @@ laz_e2e(pid1_strays INSTRUMENTED sample)
 laz_e2e(pid1_terminal INSTRUMENTED sample)
 laz_e2e(policy_file INSTRUMENTED sample BUT "round and round")
 laz_e2e(secrets INSTRUMENTED sample BUT "is nowhere in init")
+laz_e2e(secrets_aws INSTRUMENTED sample BUT "and nobody else")
 laz_e2e(secrets_start INSTRUMENTED sample BUT "nobody holds a value")
 laz_e2e(runtimes ALONE INSTRUMENTED long)
 laz_e2e(sense INSTRUMENTED sample)

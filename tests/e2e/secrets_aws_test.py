@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole way of a secret: a policy as ECS has it, the real helpers, the stand-in for AWS, and what the workload gets.
+
+Whatever a service does: the workload has every value whole, or it has never run, nothing lies on the tmpfs, and one
+sentence says why. What was fetched is in no record, in no text and in nobody's memory but the workload's.
+"""
+import base64
+import json
+import secrets
+
+import adapters
+import fence
+import laz
+import secret_world
+from laz import case, check, check_equal
+from secret_world import ARN, KEY, Stub
+from secrets_world import World
+
+UID = adapters.WORKLOAD_UID
+VALUE = "CANARY" + secrets.token_hex(16)
+OTHER = "CANARY" + secrets.token_hex(16)
+PLAIN = secrets.token_bytes(32)
+BLOB = secrets.token_bytes(64)
+ITEMS = [
+    {"name": "password", "from": ARN + "prod/db-AbCdEf:password::", "file": {"path": "db/password"}},
+    {"name": "parameter", "from": "/prod/token", "form": "base64", "newline": True, "file": {"path": "token"}},
+    {"name": "key", "from": {"variable": "WRAPPED"}, "decode": "base64", "bytes": 32,
+     "decrypt": {"key": KEY, "context": {"app": "emr"}}, "fd": {"number": 20, "variable": "KEY_FD"}},
+]
+
+
+def stub():
+    """The services, with what the items ask for."""
+    return Stub(secrets=secret_world.secret("prod/db", json.dumps({"user": "app", "password": VALUE})),
+                parameters={"/prod/token": {"Value": OTHER, "Version": 7}},
+                ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY, "context": {"app": "emr"},
+                              "plain": base64.b64encode(PLAIN).decode()}])
+
+
+def environment(services):
+    return {**fence.ENVIRONMENT, **services.environment(), "WRAPPED": base64.b64encode(BLOB).decode()}
+
+
+def world_of(services, deadline="8s", **more):
+    url = f"https://127.0.0.1:{services.port}"
+    changes = {"secrets": {"ca": str(services.ca), "start-deadline": deadline,
+                           "endpoints": {"secrets-manager": url, "ssm": url, "kms": url}}}
+    return World(ITEMS, {}, real=True, changes=changes, **more)
+
+
+def check_nowhere(text, where):
+    """No value, in no form."""
+    for value in (VALUE.encode(), OTHER.encode(), PLAIN):
+        for form in (value, base64.b64encode(value)[:-4], value.hex().encode()):
+            check(form not in text, f"a value is in {where}")
+
+
+@case("an ECS string, a parameter and a key that KMS decrypts reach the workload as files and a descriptor, and nobody else")
+def arrives():
+    services = stub()
+    with world_of(services) as world:
+        with world.start("time.sleep(30)", numbers=(20,), env=environment(services)) as run:
+            seen = world.seen()
+            check_equal(seen["files"], {
+                "db/password": [VALUE.encode().hex(), UID, UID, "0o400"],
+                "token": [(base64.b64encode(OTHER.encode()) + b"\n").hex(), UID, UID, "0o400"]}, "files")
+            check_equal(seen["fds"]["20"][:4], [PLAIN.hex(), PLAIN.hex(), UID, "0o400"], "the descriptor")
+            check(not {"WRAPPED", *services.environment()} & set(seen["environ"]), f"{sorted(seen['environ'])}")
+            for pid in [run.pid, *(p for p in run.children() if fence.comm(p).startswith("lazaret"))]:
+                for name, content in fence.memory(pid):
+                    check_nowhere(content, f"{name} of {fence.comm(pid)}")
+            check_nowhere(b"".join(open(f"/proc/{p}/environ", "rb").read() for p in [run.pid, *run.children()]), "environ")
+            run.kill(fence.TERM)
+            run.wait()
+        fetched = {r["obj"]: (r["act"], r["d"]["version"]) for r in world.records("secret.fetch")}
+        check_equal(fetched, {"password": ("fetched", "11111111-2222-3333-4444-555555555555"),
+                              "parameter": ("fetched", "7"), "key": ("fetched", "")}, "records")
+        check_nowhere(json.dumps(world.records()).encode() + run.stderr().encode(), "what was said")
+        check_equal(world.left(), [], "what is left on the tmpfs")
+    services.check_rules()
+
+
+FAULTS = {"403": "denied: ", "404": "refused: ", "denied": "denied: ", "gone": "not-found: ", "redirect": "refused: ",
+          "html": "malformed: ", "wrong-type": "malformed: ", "twice": "malformed: ", "empty": "",
+          "other": "", "500": "unavailable: ", "429": "unavailable: ", "reset": "unavailable: ",
+          "truncated": "unavailable: "}
+CALLS = {"GetSecretValue": "password", "GetParameter": "parameter", "Decrypt": "key"}
+
+
+@case("each fault of each service: 103, one sentence with the item, the workload never ran, nothing lies on the tmpfs")
+def faults():
+    services = stub()
+    for fault, said in FAULTS.items():
+        for call, name in CALLS.items():
+            if not laz.LONG and (list(FAULTS).index(fault) + list(CALLS).index(call)) % 3:
+                continue
+            services.rules(fault=fault, call=call)
+            with world_of(services, "1s") as world:
+                code, errors = world.outcome(env=environment(services))
+                words = f"secret-unavailable: secrets.items[{name}]: {said if call != 'Decrypt' else ''}"
+                check_equal(code, 103, f"{fault} of {call}: {errors}")
+                check(words in errors, f"{fault} of {call}: {words!r} is not in {errors}")
+                check(not world.marker.exists(), "the workload ran")
+                check_equal([n for n in world.left() if ".." in n], [], "what is left on the tmpfs")
+                check_nowhere(errors.encode() + json.dumps(world.records()).encode(), "what was said")
+                check("CANARY" not in errors, errors)
+    services.check_rules()
+
+
+@case("faults that pass, a wrong clock and an agent that is late cost time and nothing else")
+def passing():
+    services = stub()
+    for rules in ({"fault": "503", "count": 2}, {"fault": "reset", "count": 2}, {"clock": 86400},
+                  {"agent": "unready", "agent_count": 2}, {"fault": "expired", "count": 1}):
+        services.rules(**rules)
+        with world_of(services) as world:
+            code, errors = world.outcome(numbers=(20,), env=environment(services))
+            check_equal(code, 0, f"{rules}: {errors}")
+            check_equal(len(world.seen()["files"]), 2, f"{rules}")
+
+
+@case("what the workload prints of its secrets is masked in the trail: as it is, in base64, in hex and in two writes")
+def masked():
+    services = stub()
+    told = ("import base64\n"
+            f"v = open({'{dir!r}'} + '/db/password').read()\n"
+            "print('raw', v); print('b64', base64.b64encode(v.encode()).decode()); print('hex', v.encode().hex())\n"
+            "sys.stdout.write('two ' + v[:9]); sys.stdout.flush(); sys.stdout.write(v[9:] + '\\n')\n"
+            f"print('token', open({'{dir!r}'} + '/token').read().strip()); print('plain words stay')\n")
+    with world_of(services) as world:
+        world.sinks = [{"name": "trail", "type": "file", "path": str(world.folder / "trail.jsonl"),
+                        "classes": ["audit", "ids", "log"], "required": True}]
+        with world.start(told.replace("{dir!r}", repr(str(world.dir))), numbers=(20,), env=environment(services)) as run:
+            check_equal(str(run.wait(30)), "exit 0", run.stderr())
+        trail = world.trail.read_bytes()
+        for word in (b"raw ", b"b64 ", b"hex ", b"two ", b"token ", b"plain words stay"):
+            check(word in trail, f"{word!r} is not in the trail")
+        check_nowhere(trail, "the trail")
+        check(VALUE.encode()[:20] not in trail, "a piece of a value is in the trail")
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Generations of files, in a folder of this test's own, as whoever runs it.
+ */
+#include "init/pid1/deliver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "core/fd.h"
+
+static char folder_path[] = "/tmp/laz-deliver-XXXXXX";
+static int folder = -1;
+static struct laz_deliver deliver;
+static struct laz_err err;
+
+static int value_of(const char *text)
+{
+    int fd = memfd_create("value", MFD_CLOEXEC);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    return fd;
+}
+
+static void begin(void)
+{
+    cr_assert_not_null(mkdtemp(folder_path));
+    folder = open(folder_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cr_assert_geq(folder, 0);
+    laz_deliver_init(&deliver);
+    int result = laz_deliver_begin(&deliver, fcntl(folder, F_DUPFD_CLOEXEC, 3), 1, &err);
+    cr_assert_eq(result, 0, "%s", err.message);
+}
+
+static void end(void)
+{
+    struct laz_err ignored = {0};
+    laz_ignore(laz_deliver_wipe(folder, &ignored));
+    (void)rmdir(folder_path);
+}
+
+TestSuite(deliver, .init = begin, .fini = end);
+
+static int put(const char *path, const char *text)
+{
+    const struct laz_deliver_as as = {
+            .mode = 0440, .uid = geteuid(), .gid = getegid(), .path = path};
+    laz_cleanup_fd int value = value_of(text);
+    err = (struct laz_err){0};
+    return laz_deliver_put(&deliver, value, &as, &err);
+}
+
+static void check_content(const char *path, const char *expected)
+{
+    char text[64] = "";
+    laz_cleanup_fd int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    cr_assert_geq(fd, 0, "%s", path);
+    cr_assert_geq(read(fd, text, sizeof(text) - 1), 0);
+    cr_expect_str_eq(text, expected, "%s", path);
+}
+
+static bool exists(const char *path)
+{
+    struct stat status;
+    return fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+Test(deliver, shows_nothing_before_the_swap_and_all_of_it_after)
+{
+    struct stat status;
+    cr_assert_eq(put("db/deep/password", "one"), 0, "%s", err.message);
+    cr_assert_eq(put("db/user", "two"), 0, "%s", err.message);
+    cr_assert_eq(put("token", ""), 0, "%s", err.message);
+    cr_expect(!exists("db") && !exists("token") && !exists("..data"));
+    cr_assert_eq(laz_deliver_swap(&deliver, 1, &err), 0, "%s", err.message);
+    check_content("db/deep/password", "one");
+    check_content("db/user", "two");
+    check_content("token", "");
+    cr_assert_eq(fstatat(folder, "db/user", &status, 0), 0);
+    cr_expect_eq(status.st_mode & 07777, 0440);
+    cr_assert_eq(fstatat(folder, "db/deep", &status, 0), 0);
+    cr_expect_eq(status.st_mode & 07777, 0755, "whatever the umask is");
+}
+
+Test(deliver, swaps_to_a_second_generation_and_wipes_both)
+{
+    cr_assert_eq(put("key", "old"), 0, "%s", err.message);
+    cr_assert_eq(laz_deliver_swap(&deliver, 1, &err), 0, "%s", err.message);
+    int again = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+    cr_assert_eq(laz_deliver_begin(&deliver, again, 2, &err), 0, "%s", err.message);
+    cr_assert_eq(put("key", "new"), 0, "%s", err.message);
+    check_content("key", "old");
+    cr_assert_eq(laz_deliver_swap(&deliver, 2, &err), 0, "%s", err.message);
+    check_content("key", "new");
+    cr_assert_eq(laz_deliver_wipe(folder, &err), 0, "%s", err.message);
+    cr_expect(!exists("key") && !exists("..data") && !exists("..g1") && !exists("..g2"));
+}
+
+Test(deliver, goes_nowhere_else_by_a_path)
+{
+    static const char *const paths[] = {"..", "../up", "a/../b", "./a", "a//b", "/a", "a/", "."};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        cr_expect_eq(put(paths[i], "x"), -1, "%s", paths[i]);
+        cr_expect_eq(err.sys_errno, EINVAL, "%s: %s", paths[i], err.message);
+        cr_expect_str_eq(err.message, "make the folders of the file", "%s", paths[i]);
+    }
+}
+
+Test(deliver, follows_no_link_and_writes_over_nothing)
+{
+    cr_assert_eq(symlinkat("/tmp", deliver.generation, "away"), 0);
+    cr_expect_eq(put("away/file", "x"), -1);
+    cr_expect_str_eq(err.message, "make the folders of the file");
+    cr_assert_eq(symlinkat("/tmp/laz-not-there", deliver.generation, "leaf"), 0);
+    cr_expect_eq(put("leaf", "x"), -1);
+    cr_expect_eq(err.sys_errno, EEXIST);
+    cr_assert_eq(put("twice", "x"), 0, "%s", err.message);
+    cr_expect_eq(put("twice", "y"), -1);
+    cr_expect_eq(err.sys_errno, EEXIST);
+    cr_expect_str_eq(err.message, "make the file");
+    cr_expect_neq(access("/tmp/laz-not-there", F_OK), 0);
+}
+
+/* The limit lets the kernel write a part of it, as a full tmpfs does. */
+Test(deliver, leaves_no_part_of_a_file)
+{
+    const struct rlimit few = {.rlim_cur = 4, .rlim_max = RLIM_INFINITY};
+    struct stat status;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    laz_cleanup_fd int value = value_of("0123456789");
+    const struct laz_deliver_as as = {
+            .mode = 0400, .uid = geteuid(), .gid = getegid(), .path = "k"};
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &few), 0);
+    cr_expect_eq(laz_deliver_put(&deliver, value, &as, &err), -1);
+    cr_expect_eq(err.sys_errno, EFBIG, "%s", err.message);
+    cr_expect_str_eq(err.message, "write the file");
+    cr_expect_eq(fstatat(deliver.generation, "k", &status, AT_SYMLINK_NOFOLLOW), -1);
+}
+
+Test(deliver, gives_a_memory_file_away_as_it_is)
+{
+    struct stat status;
+    const struct laz_deliver_as as = {.mode = 0400, .uid = geteuid(), .gid = getegid(), .path = ""};
+    laz_cleanup_fd int value = value_of("0123456789");
+    cr_assert_eq(laz_deliver_put(&deliver, value, &as, &err), 0, "%s", err.message);
+    cr_assert_eq(fstat(value, &status), 0);
+    cr_expect_eq(status.st_mode & 07777, 0400);
+}
+
+Test(deliver, wipes_what_is_its_own_and_nothing_else)
+{
+    cr_assert_eq(put("a/b/c/d", "secret"), 0, "%s", err.message);
+    cr_assert_eq(put("a/e", "secret"), 0, "%s", err.message);
+    cr_assert_eq(laz_deliver_swap(&deliver, 1, &err), 0, "%s", err.message);
+    cr_assert_eq(mkdirat(folder, "..g12x", 0700), 0);
+    cr_assert_eq(symlinkat("..database/x", folder, "theirs"), 0);
+    cr_assert_eq(symlinkat("..data", folder, "whole"), 0);
+    laz_cleanup_fd int held = openat(folder, "a/e", O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(laz_deliver_wipe(folder, &err), 0, "%s", err.message);
+    cr_expect(!exists("a") && !exists("..data") && !exists("..g1"));
+    cr_expect(exists("..g12x") && exists("theirs") && exists("whole"));
+    char text[8] = "";
+    cr_assert_eq(pread(held, text, 6, 0), 6);
+    cr_expect_eq(memcmp(text, "\0\0\0\0\0\0", 6), 0, "whoever has it open reads zeros");
+    (void)unlinkat(folder, "..g12x", AT_REMOVEDIR);
+    (void)unlinkat(folder, "theirs", 0);
+    (void)unlinkat(folder, "whole", 0);
+}
+
+Test(deliver, says_what_is_in_the_way_of_a_name)
+{
+    cr_assert_eq(put("name", "secret"), 0, "%s", err.message);
+    cr_assert_eq(mkdirat(folder, "name", 0700), 0);
+    cr_expect_eq(laz_deliver_swap(&deliver, 1, &err), -1);
+    cr_expect_eq(err.sys_errno, EEXIST);
+    cr_expect_str_eq(err.message, "link a name to the generation");
+    cr_expect_not(exists("..data"), "nothing of it shows");
+    (void)unlinkat(folder, "name", AT_REMOVEDIR);
+}

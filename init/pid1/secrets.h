@@ -9,7 +9,6 @@
 
 #include "confine/probe.h"
 #include "ipc/chan.h"
-#include "policy/fetch.h"
 #include "policy/image.h"
 
 #define LAZ_SECRET_VERSION_MAX     64 /* bytes of a version, as records show it */

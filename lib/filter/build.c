@@ -114,6 +114,7 @@ static int fill_sense(struct laz_image *image, const struct laz_policy *policy,
 
 _Static_assert(LAZ_IMAGE_FETCH_MAX == LAZ_FETCH_MAX, "what PID 1 carries is what fetch reads");
 _Static_assert(LAZ_IMAGE_FETCHED_MAX == LAZ_FETCH_ITEMS_MAX, "of all items");
+_Static_assert(LAZ_IMAGE_SECRET_MAX == LAZ_FETCH_VALUE_MAX, "of what it brings");
 _Static_assert(LAZ_IMAGE_DELIVERIES_MAX >= 2 * LAZ_FETCH_ITEMS_MAX, "a file and a descriptor each");
 
 static void put_delivery(

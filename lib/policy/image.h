@@ -27,6 +27,7 @@
 #define LAZ_IMAGE_SENSE_MAX      12288 /* likewise */
 #define LAZ_IMAGE_FETCH_MAX      12288 /* likewise */
 #define LAZ_IMAGE_FETCHED_MAX    32    /* items that are fetched */
+#define LAZ_IMAGE_SECRET_MAX     65536 /* bytes of the value of one, before it has its form */
 #define LAZ_IMAGE_DELIVERIES_MAX 64
 #define LAZ_IMAGE_BELOW_MAX      255 /* bytes of the path of a file that is delivered */
 #define LAZ_IMAGE_FD_MIN         10  /* of descriptors that are delivered: below are the shells' */

@@ -120,10 +120,10 @@ Test(secrets, that_could_still_change_or_are_too_large_are_not_taken)
                 "secrets.items[two]: lazaret-helper fetch sent a value that is not sealed");
     }
     cr_expect_eq(tell_value(1, open("/dev/null", O_RDONLY | O_CLOEXEC)), -1);
-    cr_expect_eq(tell_value(1, sealed(2 * LAZ_FETCH_VALUE_MAX + 2, SEALS)), -1);
+    cr_expect_eq(tell_value(1, sealed(2 * LAZ_IMAGE_SECRET_MAX + 2, SEALS)), -1);
     cr_expect_str_eq(
             err.message, "secrets.items[two]: lazaret-helper fetch sent a value that is too large");
-    cr_expect_eq(tell_value(1, sealed(2 * LAZ_FETCH_VALUE_MAX + 1, SEALS)), 0);
+    cr_expect_eq(tell_value(1, sealed(2 * LAZ_IMAGE_SECRET_MAX + 1, SEALS)), 0);
     fields();
     cr_expect_eq(tell(LAZ_MESSAGE_MASKS, sealed(9, F_SEAL_WRITE)), -1);
     cr_expect_lt(secrets.masks, 0);

@@ -229,6 +229,12 @@ class Docker:
         laz.check_equal(result.code, 0, f"docker {' '.join(map(str, words))}: {result.err.strip()}")
         return result.out.strip()
 
+    def bytes_of(self, *words):
+        """What a docker command that has to work printed, unread."""
+        done = subprocess.run([self.path, *map(str, words)], env=self.env, capture_output=True, check=False, timeout=120)
+        laz.check_equal(done.returncode, 0, f"docker {words[0]}: {done.stderr.decode(errors='replace')}")
+        return done.stdout + done.stderr
+
     def import_root(self, root, tag, *changes):
         """An image from a root file system, with Dockerfile instructions."""
         words = [word for change in changes for word in ("--change", change)]
@@ -241,10 +247,11 @@ class Docker:
         return tag
 
     def command(self, image, args=(), *, options=()):
-        """The command line of `docker run` without a network, and the container's name."""
+        """The command line of `docker run`, without a network unless an option says which, and the container's name."""
         self.count += 1
         name = f"{self.fence.cgroup}-{self.count}"
-        return [self.path, "run", "--name", name, "--network", "none", *options, image, *args], name
+        network = [] if "--network" in options else ["--network", "none"]
+        return [self.path, "run", "--name", name, *network, *options, image, *args], name
 
     def run(self, image, args=(), *, options=(), timeout=60, beside=None, beside_user=rootfs.APP_USER):
         """`docker run` to its end. beside: a command to start in it by docker exec."""

@@ -14,8 +14,8 @@ import shutil
 import signal
 import struct
 import time
-import urllib.parse
 
+import canaries
 import fence
 import laz
 import ship_world
@@ -73,26 +73,9 @@ def real(run):
     return until(found, lambda: f"ship: {run.describe()}", 25)
 
 
-def ways(secret):
-    """{name: how it is written}; of base64 what depends on nothing but the secret."""
-    found = {"raw": secret, "hex": secret.hex().encode(), "HEX": secret.hex().upper().encode(),
-             "url": urllib.parse.quote_from_bytes(secret, safe="").encode()}
-    if b"\n" in secret.rstrip(b"\n") or not secret.isascii():
-        found.pop("raw") if b"\n" in secret else None
-    text = secret.decode("latin-1") if not secret.isascii() else secret.decode()
-    if secret.isascii():
-        found["json"] = json.dumps(text)[1:-1].encode()
-        found["json-slash"] = found["json"].replace(b"/", rb"\/")
-    for front in range(3):
-        for name, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
-            digits = encode(b"x" * front + secret)
-            found[f"{name}-{front}"] = digits[(8 * front + 5) // 6:8 * (front + len(secret)) // 6]
-    return found
-
-
 def said(secret):
     """All ways of one secret as a workload would print them, one a line."""
-    lines = [b"%s: <%s>" % (name.encode(), text) for name, text in ways(secret).items()]
+    lines = [b"%s: <%s>" % (name.encode(), text) for name, text in canaries.ways(secret).items()]
     lines += [b"framed " + base64.b64encode(b"x" * front + secret + b"y" * 3) for front in range(3)]
     return b"\n".join(lines) + b"\n" + (secret if b"\n" in secret else b"")
 
@@ -105,12 +88,7 @@ def leaks(data, secrets):
         if record["ev"] == "log":
             plain += ship_world.text_of(record) + b"\n"
         plain += "\n".join(strings(record)).encode() + b"\n"
-    found = []
-    for secret in secrets:
-        found += [(secret[:8], way) for way, text in ways(secret).items() if len(text) >= 6 and text in plain]
-        if b"\n" in secret:
-            found += [(line[:8], "line") for line in secret.splitlines() if not line.startswith(b"-----") and line in plain]
-    return found
+    return canaries.found(bytes(plain), secrets)
 
 
 def strings(value):
@@ -153,7 +131,7 @@ def control():
     code, errors = world.outcome(f"file={printed(world, *ALL)}", "exit=3", init=hiding.init)
     check_equal((code, errors, hiding.answers()), (3, "", 0), "the end")
     found = set(leaks(world.bytes(), ALL))
-    missing = [(s[:8], way) for s in ALL for way in ways(s) if (s[:8], way) not in found]
+    missing = [(s[:12], way) for s in ALL for way in canaries.ways(s) if (s[:12], way) not in found]
     check_equal(missing, [], "what is not found")
     check_equal(sum(way == "line" for _, way in found), len(PEM_LINES), "lines of the PEM file")
 
@@ -264,22 +242,7 @@ def memory():
 
 def holding(pid, secrets):
     """(name, flags) of each mapping that has one of them."""
-    found = []
-    text = pathlib.Path(f"/proc/{pid}/smaps").read_text()
-    with open(f"/proc/{pid}/mem", "rb") as memory_file:
-        for part in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", text)[1:]:
-            start, end = (int(x, 16) for x in part.split(maxsplit=1)[0].split("-"))
-            flags = re.search(r"^VmFlags: (.*)$", part, re.M).group(1).split()
-            if part.split()[1][0] != "r" or "io" in flags:
-                continue
-            try:
-                memory_file.seek(start)
-                data = memory_file.read(end - start)
-            except (OSError, ValueError):
-                continue
-            if any(s in data for s in secrets):
-                found.append((part.splitlines()[0], flags))
-    return found
+    return [(name, flags) for name, flags, data in canaries.mappings(pid) if any(s in data for s in secrets)]
 
 
 @case("what is no list of values, or can still be changed, is refused by name, and the workload never runs")

@@ -88,40 +88,52 @@ static uint32_t value_16(uint32_t c)
             (1 - (upper | lower | number)) * INVALID;
 }
 
-/* Texts of 4 digits are 3 bytes, of 2 one, of 3 two; of 1 none. */
+/* Texts of 4 digits are 3 bytes, of 2 one, of 3 two; `at` is for the message. */
+static int decode_group(const char *text, size_t n, size_t at, bool is_url, struct laz_buf *ret,
+        struct laz_err *err)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t value = value_64((unsigned char)text[at + i], is_url);
+        if (value == INVALID) {
+            return laz_err_set(err, LAZ_E_SECRET, 0, "character %zu is none of %s", at + i + 1,
+                    is_url ? "base64url" : "base64");
+        }
+        bits |= value << (18 - 6 * i);
+    }
+    uint32_t left_over = n == 4 ? 0 : n == 3 ? 0xFFU : 0xFFFFU;
+    if ((bits & left_over) != 0) {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "its last character has bits left over");
+    }
+    for (size_t i = 0; i + 1 < n; i++) {
+        laz_buf_char(ret, (char)(bits >> (16 - 8 * i) & 0xFFU));
+    }
+    return 0;
+}
+
+/* Without its padding; what is no multiple of four has none. */
+static size_t unpadded(const char *text, size_t length)
+{
+    size_t n = length;
+    while (length % 4 == 0 && n > 0 && length - n < 2 && text[n - 1] == '=') {
+        n--;
+    }
+    return n;
+}
+
 static int decode_64(
         const char *text, size_t length, bool is_url, struct laz_buf *ret, struct laz_err *err)
 {
-    size_t n = length;
-    if (!is_url) {
-        if (length % 4 != 0) {
-            return laz_err_set(err, LAZ_E_SECRET, 0, "its %zu characters are no base64", length);
-        }
-        n -= length > 0 && text[length - 1] == '=' ? 1 : 0;
-        n -= n < length && text[n - 1] == '=' ? 1 : 0;
+    size_t n = is_url ? length : unpadded(text, length);
+    int result = 0;
+    if (is_url ? n % 4 == 1 : length % 4 != 0) {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "its %zu characters are no %s", length,
+                is_url ? "base64url" : "base64");
     }
-    if (n % 4 == 1) {
-        return laz_err_set(err, LAZ_E_SECRET, 0, "its %zu characters are no base64url", length);
+    for (size_t at = 0; at < n && result == 0; at += 4) {
+        result = decode_group(text, n - at < 4 ? n - at : 4, at, is_url, ret, err);
     }
-    for (size_t at = 0; at < n; at += 4) {
-        size_t digits = n - at < 4 ? n - at : 4;
-        uint32_t bits = 0;
-        for (size_t i = 0; i < digits; i++) {
-            uint32_t value = value_64((unsigned char)text[at + i], is_url);
-            if (value == INVALID) {
-                return laz_err_set(err, LAZ_E_SECRET, 0, "character %zu is none of %s", at + i + 1,
-                        is_url ? "base64url" : "base64");
-            }
-            bits |= value << (18 - 6 * i);
-        }
-        if (digits < 4 && (bits & (digits == 2 ? 0xFFFFU : 0xFFU)) != 0) {
-            return laz_err_set(err, LAZ_E_SECRET, 0, "its last character has bits left over");
-        }
-        for (size_t i = 0; i + 1 < digits; i++) {
-            laz_buf_char(ret, (char)(bits >> (16 - 8 * i) & 0xFFU));
-        }
-    }
-    return 0;
+    return result;
 }
 
 static int decode_16(const char *text, size_t length, struct laz_buf *ret, struct laz_err *err)

@@ -12,7 +12,7 @@
 
 #include <openssl/crypto.h>
 
-#define PAGE 65536U /* of the largest page size that the architectures have */
+#define PAGE ((size_t)65536) /* of the largest page size that the architectures have */
 
 static size_t pages_of(size_t size)
 {

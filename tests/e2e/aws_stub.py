@@ -150,7 +150,7 @@ class Services(BaseHTTPRequestHandler):
         fault = None if problem else self.fault(rules, call, request)
         append("requests", {"call": call, "fault": fault, "problem": problem, "at": time.time(), "id": self.request_id,
                             "what": request.get("SecretId") or request.get("Name") or request.get("KeyId"),
-                            "request": request if call != "Decrypt" else None, "port": self.client_address[1]})
+                            "request": request, "port": self.client_address[1]})
         if rules.get("slow", "") in json.dumps(request):
             time.sleep(rules.get("delay", 0))
         if problem:

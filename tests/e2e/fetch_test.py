@@ -10,7 +10,9 @@ import os
 import pathlib
 import random
 import re
+import subprocess
 import time
+import urllib.request
 
 import laz
 import secret_world as world
@@ -162,6 +164,52 @@ def signatures():
         result = stub.fetch([{"name": "k", "variable": "V", "key": KEY, "context": context}], inherited={"k": BLOB})
         check_refused(result, "not-decrypted: .*InvalidCiphertextException", stub, about="k")
         seen += 32
+    stub.check_rules()
+
+
+BOTOCORE = """
+import json, sys, botocore.session
+port, ca, key, secret, token, calls = json.load(sys.stdin)
+for service, call, keys in calls:
+    client = botocore.session.Session().create_client(
+        service, region_name="eu-west-1", endpoint_url=f"https://127.0.0.1:{port}", verify=ca,
+        aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token)
+    if "CiphertextBlob" in keys:
+        keys["CiphertextBlob"] = bytes.fromhex(keys["CiphertextBlob"])
+    answer = getattr(client, call)(**keys)
+    value = answer.get("Plaintext") or answer.get("SecretBinary") or answer.get("SecretString")
+    value = answer["Parameter"]["Value"] if "Parameter" in answer else value
+    print((value if isinstance(value, bytes) else value.encode()).hex())
+"""
+
+
+@case("what is asked is what botocore's own clients ask, and they read the same values in the stand-in's answers")
+def as_botocore():
+    stub = held("CANARYé\n\"\\")
+    value = "CANARYé\n\"\\".encode()
+    version = "11111111-2222-3333-4444-555555555555"
+    context = {"app": "emr"}
+    items = [{"secrets-manager": "prod/db"}, {"secrets-manager": ARN + "prod/db-AbCdEf", "stage": "AWSCURRENT"},
+             {"secrets-manager": "prod/db", "version": version}, {"parameter": "/prod/db"}, {"parameter": "/prod/db:3"},
+             {"variable": "BLOB", "key": KEY, "context": context}]
+    calls = [("secretsmanager", "get_secret_value", {"SecretId": "prod/db"}),
+             ("secretsmanager", "get_secret_value", {"SecretId": ARN + "prod/db-AbCdEf", "VersionStage": "AWSCURRENT"}),
+             ("secretsmanager", "get_secret_value", {"SecretId": "prod/db", "VersionId": version}),
+             ("ssm", "get_parameter", {"Name": "/prod/db", "WithDecryption": True}),
+             ("ssm", "get_parameter", {"Name": "/prod/db:3", "WithDecryption": True}),
+             ("kms", "decrypt", {"CiphertextBlob": BLOB.hex(), "KeyId": KEY, "EncryptionContext": context})]
+    result = stub.fetch([{"name": f"i{n}", **item} for n, item in enumerate(items)], inherited={"i5": BLOB})
+    check_equal(result.values, {f"i{n}": value for n in range(len(items))}, result.text())
+    ours = [r["request"] for r in stub.requests() if "request" in r]
+    stub.rules()
+    with urllib.request.urlopen(stub.environment()["AWS_CONTAINER_CREDENTIALS_FULL_URI"], timeout=10) as answer:
+        made = json.load(answer)
+    given = [stub.port, str(stub.ca), made["AccessKeyId"], made["SecretAccessKey"], made["Token"], calls]
+    done = subprocess.run([world.PYTHON, "-c", BOTOCORE], input=json.dumps(given), capture_output=True, text=True, check=False,
+                          timeout=120)
+    check_equal((done.returncode, done.stdout.split()), (0, [value.hex()] * len(calls)), done.stderr[-2000:])
+    theirs = [r["request"] for r in stub.requests() if "request" in r]
+    check_equal(sorted(map(json.dumps, ours)), sorted(map(json.dumps, theirs)), "requests")
     stub.check_rules()
 
 

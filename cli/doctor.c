@@ -271,6 +271,9 @@ static int examine(struct laz_doctor *doctor, const struct laz_cli_arguments *ar
     if (loaded.policy != NULL && loaded.policy->shipping.config.n_sinks > 0) {
         laz_doctor_look_at_shipping(doctor, loaded.policy, arguments->connect);
     }
+    if (loaded.policy != NULL && loaded.policy->secrets.config.n_items > 0) {
+        laz_doctor_look_at_secrets(doctor, loaded.policy);
+    }
     return print(doctor, arguments->json);
 }
 

@@ -2,7 +2,7 @@
  *
  * What `lazaret doctor` found out: one line for each thing that lazaret-init needs or prefers.
  * Filled by doctor_look.c and doctor_place.c (ask), doctor_try.c (does, in a child process), and,
- * of a policy, doctor_spool.c and doctor_sinks.c; doctor.c prints.
+ * of a policy, doctor_spool.c, doctor_sinks.c and doctor_secrets.c; doctor.c prints.
  */
 #ifndef LAZ_CLI_DOCTOR_H
 #define LAZ_CLI_DOCTOR_H
@@ -56,6 +56,8 @@ void laz_doctor_look_around(struct laz_doctor *doctor, const char *root);
 /* Of a policy with sinks. `connect`: try whether anybody is there. */
 void laz_doctor_look_at_shipping(
         struct laz_doctor *doctor, const struct laz_policy *policy, bool connect);
+/* Of a policy with secrets. */
+void laz_doctor_look_at_secrets(struct laz_doctor *doctor, const struct laz_policy *policy);
 void laz_doctor_look_at_spool(struct laz_doctor *doctor, const struct laz_shipping *shipping);
 
 /* Static. */

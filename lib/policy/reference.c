@@ -64,86 +64,49 @@ static void put_words(struct laz_buf *ret, const struct laz_word *words)
     }
 }
 
+/* "" where the range or the words say it. */
 static const char *type_name(enum laz_field_type type)
 {
-    switch (type) {
-    case LAZ_TYPE_MAP:
-        return "mapping";
-    case LAZ_TYPE_BOOL:
-        return "`true` or `false`";
-    case LAZ_TYPE_DURATION:
-        return "duration (`50ms`, `10s`)";
-    case LAZ_TYPE_OCTAL:
-        return "octal in quotes";
-    case LAZ_TYPE_NAME:
-        return "name";
-    case LAZ_TYPE_POLICY:
-        return "policy";
-    case LAZ_TYPE_USER:
-        return "user";
-    case LAZ_TYPE_GROUP:
-        return "group";
-    case LAZ_TYPE_PATH:
-        return "absolute path";
-    case LAZ_TYPE_ENV_NAME:
-        return "variable";
-    case LAZ_TYPE_ENV_VALUE:
-        return "text";
-    case LAZ_TYPE_SYSCALL:
-        return "system call";
-    case LAZ_TYPE_SYSCALL_GROUP:
-        return "group of calls";
-    case LAZ_TYPE_ARGUMENT:
-        return "argument";
-    case LAZ_TYPE_VALUE:
-        return "number or constant";
-    case LAZ_TYPE_CAPABILITY:
-        return "capability";
-    case LAZ_TYPE_ERRNO:
-        return "errno";
-    case LAZ_TYPE_SIGNAL:
-        return "signal";
-    case LAZ_TYPE_FAMILY:
-        return "socket family";
-    case LAZ_TYPE_LIMIT:
-        return "number or size";
-    case LAZ_TYPE_PATTERN:
-        return "pattern";
-    case LAZ_TYPE_LITERAL:
-        return "text";
-    case LAZ_TYPE_SINK_NAME:
-        return "name";
-    case LAZ_TYPE_HOST:
-        return "host";
-    case LAZ_TYPE_ADDRESS:
-        return "host:port";
-    case LAZ_TYPE_LOG_GROUP:
-    case LAZ_TYPE_LOG_STREAM:
-        return "name";
-    case LAZ_TYPE_URL:
-        return "URL";
-    case LAZ_TYPE_PORT:
-        return "port/protocol";
-    case LAZ_TYPE_PROCESS:
-        return "name";
-    case LAZ_TYPE_TEXT:
-        return "text";
-    case LAZ_TYPE_VALUE_FROM:
-        return "`valueFrom` of ECS";
-    case LAZ_TYPE_SECRET_ID:
-    case LAZ_TYPE_PARAMETER:
-        return "name or ARN";
-    case LAZ_TYPE_KMS_KEY:
-        return "ARN";
-    case LAZ_TYPE_BELOW:
-        return "relative path";
-    case LAZ_TYPE_INT:
-    case LAZ_TYPE_SIZE:
-    case LAZ_TYPE_WORD:
-    case LAZ_TYPE_LATER:
-        break;
-    }
-    return "";
+    static const char *const names[] = {
+            [LAZ_TYPE_MAP] = "mapping",
+            [LAZ_TYPE_BOOL] = "`true` or `false`",
+            [LAZ_TYPE_DURATION] = "duration (`50ms`, `10s`)",
+            [LAZ_TYPE_OCTAL] = "octal in quotes",
+            [LAZ_TYPE_NAME] = "name",
+            [LAZ_TYPE_SINK_NAME] = "name",
+            [LAZ_TYPE_LOG_GROUP] = "name",
+            [LAZ_TYPE_LOG_STREAM] = "name",
+            [LAZ_TYPE_PROCESS] = "name",
+            [LAZ_TYPE_POLICY] = "policy",
+            [LAZ_TYPE_USER] = "user",
+            [LAZ_TYPE_GROUP] = "group",
+            [LAZ_TYPE_PATH] = "absolute path",
+            [LAZ_TYPE_ENV_NAME] = "variable",
+            [LAZ_TYPE_ENV_VALUE] = "text",
+            [LAZ_TYPE_LITERAL] = "text",
+            [LAZ_TYPE_TEXT] = "text",
+            [LAZ_TYPE_SYSCALL] = "system call",
+            [LAZ_TYPE_SYSCALL_GROUP] = "group of calls",
+            [LAZ_TYPE_ARGUMENT] = "argument",
+            [LAZ_TYPE_VALUE] = "number or constant",
+            [LAZ_TYPE_CAPABILITY] = "capability",
+            [LAZ_TYPE_ERRNO] = "errno",
+            [LAZ_TYPE_SIGNAL] = "signal",
+            [LAZ_TYPE_FAMILY] = "socket family",
+            [LAZ_TYPE_LIMIT] = "number or size",
+            [LAZ_TYPE_PATTERN] = "pattern",
+            [LAZ_TYPE_HOST] = "host",
+            [LAZ_TYPE_ADDRESS] = "host:port",
+            [LAZ_TYPE_URL] = "URL",
+            [LAZ_TYPE_PORT] = "port/protocol",
+            [LAZ_TYPE_VALUE_FROM] = "`valueFrom` of ECS",
+            [LAZ_TYPE_SECRET_ID] = "name or ARN",
+            [LAZ_TYPE_PARAMETER] = "name or ARN",
+            [LAZ_TYPE_KMS_KEY] = "ARN",
+            [LAZ_TYPE_BELOW] = "relative path",
+    };
+    bool is_named = (size_t)type < sizeof(names) / sizeof(names[0]) && names[type] != NULL;
+    return is_named ? names[type] : "";
 }
 
 static void put_type(struct laz_buf *ret, const struct laz_field *field)

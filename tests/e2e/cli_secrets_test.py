@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """lazaret secrets check: what a policy fetches, in words and in JSON, also as check and explain say it."""
+import os
 import re
+import shutil
+import tempfile
+from pathlib import Path
 
 import laz
 from cli import FOLDER, WEB, as_json, check_page, lazaret, web, write
@@ -84,6 +88,41 @@ def no_secrets():
     lazaret("policy", "compile", "secrets.yaml", "-o", "secrets.image", expect=0)
     check("policy-compiled" in lazaret("secrets", "check", "secrets.image", expect=1).stderr, "a compiled policy")
     check("secrets needs a command" in lazaret("secrets", expect=2).stderr, "a group alone")
+
+
+@case("doctor: the folder of secrets is on a tmpfs, the sources in the container are there; what is not, by name")
+def doctor():
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        text = SECRETS.replace("  region:", f"  dir: {folder}\n  region:").replace("variable: OLD_TOKEN", f"file: {folder}/old")
+        write("doctor.yaml", text)
+        (folder / "old").write_text("x")
+        rows = [("there", "yes", f"{folder} is on a tmpfs", "yes", "files and variables are there")]
+        for name, change in (("without a source", lambda: (folder / "old").unlink()),
+                             ("a folder in its place", lambda: (folder / "old").mkdir())):
+            why = "No such file or directory" if "without" in name else "not a regular file"
+            rows.append((name, "yes", f"{folder} is on a tmpfs", "no", f"old: {folder}/old: {why}", change))
+        for name, state, seen, source_state, source_seen, *change in rows:
+            for act in change:
+                act()
+            lines = {line["name"]: line for line in as_json("doctor", "doctor.yaml", expect=None)["checks"]}
+            check_equal((lines["secrets"]["state"], lines["secrets"]["seen"]), (state, seen), name)
+            check_equal(lines["sources"]["state"], source_state, name)
+            check(lines["sources"]["seen"].startswith(source_seen), f"{name}: {lines['sources']}")
+        write("variable.yaml", SECRETS.replace("  region:", "  dir: /proc\n  region:"))
+        lines = {line["name"]: line for line in as_json("doctor", "variable.yaml", expect=1)["checks"]}
+        check_equal((lines["secrets"]["state"], lines["secrets"]["vital"]), ("no", True), "no tmpfs")
+        check_equal(lines["secrets"]["remedy"], "Mount a tmpfs at secrets.dir.", "no tmpfs")
+        check_equal((lines["sources"]["state"], lines["sources"]["seen"]), ("no", "old: OLD_TOKEN: not set"), "no variable")
+        lines = as_json("doctor", "variable.yaml", expect=1, env={**os.environ, "OLD_TOKEN": "hunter2"})
+        check("hunter2" not in str(lines) and "files and variables are there" in str(lines), f"with the variable: {lines}")
+        write("nowhere.yaml", SECRETS.replace("  region:", "  dir: /nowhere\n  region:"))
+        lines = {line["name"]: line for line in as_json("doctor", "nowhere.yaml", expect=1)["checks"]}
+        check_equal(lines["secrets"]["seen"], "/nowhere: No such file or directory", "no folder")
+        web()
+        check("secrets.dir" not in lazaret("doctor", "web.yaml").stdout, "a policy without secrets")
+    finally:
+        shutil.rmtree(folder)
 
 
 @case("every option of secrets check in lazaret(1) was run by a case above, and no other exists")

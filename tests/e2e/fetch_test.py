@@ -391,6 +391,8 @@ def tls():
         result = fetch_one(stub, ca=ca)
         check_equal(result.error[0], "SECRET", "kind")
         check(said in result.text(), result.text())
+    result = fetch_one(stub, wait_ms=1000, endpoint=f"https://localhost:{stub.port}")
+    check_refused(result, "unavailable: .*localhost: during the handshake: the peer's certificate: .*[Hh]ostname mismatch")
     result = fetch_one(stub, wait_ms=1000, endpoint="")
     check_refused(result, "unavailable: .*secretsmanager.eu-west-1.amazonaws.com: ")
 

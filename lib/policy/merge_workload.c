@@ -42,6 +42,14 @@ static bool contains_word(const char *name, const char *word)
     return false;
 }
 
+/* DB_PASSWORD_FILE: /run/secrets/db/password */
+static bool names_a_file(const struct laz_node *node)
+{
+    size_t length = strlen("_FILE");
+    return node->key_length > length && node->text[0] == '/' &&
+            strcasecmp(node->key + node->key_length - length, "_FILE") == 0;
+}
+
 static void warn_about_secret(struct laz_merge *merge, const struct laz_node *node)
 {
     static const char *const words[] = {
@@ -52,9 +60,10 @@ static void warn_about_secret(struct laz_merge *merge, const struct laz_node *no
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         is_secret = is_secret || contains_word(node->key, words[i]);
     }
-    if (is_secret && node->length > 0) {
+    if (is_secret && node->length > 0 && !names_a_file(node)) {
         laz_report_warning(merge->report, node,
-                "looks like a secret, which a policy is no place for: everybody can read it");
+                "looks like a secret, which a policy is no place for: everybody can read it; "
+                "\"secrets\" has it delivered");
     }
 }
 

@@ -258,7 +258,7 @@ class Services(BaseHTTPRequestHandler):
         if request.get("WithDecryption") is not True:
             violation("a parameter without decryption")
         for name, held in load("data").get("parameters", {}).items():
-            arn = f"arn:aws:ssm:eu-west-1:111122223333:parameter/{name.lstrip('/')}"
+            arn = held.get("ARN", f"arn:aws:ssm:eu-west-1:111122223333:parameter/{name.lstrip('/')}")
             if request["Name"] in (name, arn, f"{name}:{held['Version']}"):
                 return 200, {"Parameter": {"ARN": arn, "DataType": "text", "LastModifiedDate": 1.5e9, "Name": name,
                                            "Type": "SecureString", "Value": held["Value"], "Version": held["Version"]}}

@@ -23,7 +23,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 SENSE_UID = 65312
 INTERVAL = 0.1
 NAME = "lazaret-sense"
-USER = 65532
 FINDS = ("exec.foreign", "net.listen", "fim.change", "cred.change", "exec.drift", "exec.memfd")
 
 

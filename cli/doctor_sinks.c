@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +14,14 @@
 #include "cli/doctor.h"
 #include "sink/cloudwatch.h"
 
-#define ELSEWHERE "/usr/libexec/lazaret/lazaret-helper"
+#define PATH_BYTES 4096 /* as long as the kernel takes one */
+#define ELSEWHERE  "/usr/libexec/lazaret/lazaret-helper"
 
 /* ---- The helper ---- */
 
 static void look_at_helper(struct laz_doctor *doctor)
 {
-    char path[PATH_MAX];
+    char path[PATH_BYTES];
     struct laz_doctor_line *line = laz_doctor_add(doctor, "helper", LAZ_DOCTOR_YES);
     ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("lazaret-helper"));
     path[n > 0 ? n : 0] = '\0';
@@ -90,7 +90,7 @@ static void look_at_keys(struct laz_doctor *doctor, const struct laz_ship_config
 
 static void say_folder(struct laz_doctor_line *line, const struct laz_ship_sink *sink)
 {
-    char path[PATH_MAX];
+    char path[PATH_BYTES];
     (void)snprintf(path, sizeof(path), "%s", sink->path);
     const char *folder = dirname(path);
     int why = access(folder, W_OK | X_OK) < 0 ? errno : 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/json.h"
+#include "core/num.h"
 #include "net/aws_credentials.h"
 #include "net/http.h"
 #include "sink/cloudwatch_codec.h"
@@ -25,6 +26,7 @@
 #define TRIES_MAX    4                /* of a batch, until the sink is said to be down */
 #define OLD_MS       INT64_C(3600000) /* a batch is stamped anew after that */
 #define SKEW_LEAST_S 240              /* less is not what a signature fails for */
+#define CORRECTED_S  10               /* a clock that is corrected is told of once in so long */
 #define CODE_MAX     64
 #define STREAM_SIZE  (LAZ_SHIP_GROUP_MAX + 1)
 
@@ -59,8 +61,10 @@ struct cloudwatch_sink {
     uint64_t settled;
     uint64_t offered;
     int64_t begun_ms;
-    int64_t skew_s; /* of the service's clock */
+    int64_t skew_s;      /* of the service's clock */
+    int64_t corrected_s; /* monotonic: when that was last said; 0: never */
     unsigned tries;
+    uint32_t asked_ms; /* of us, by the last answer: not to come back sooner */
     enum phase phase;
     bool is_ending;
     bool is_corrected;  /* clock or credentials, for this batch */
@@ -123,7 +127,8 @@ static void retry_later(struct cloudwatch_sink *cloud, const char *why)
     }
     laz_ignore((int)getrandom(&random, sizeof(random), GRND_NONBLOCK));
     cloud->phase = WAITING;
-    laz_sink_event_in(cloud->retry, laz_backoff_next_ms(&cloud->sink.backoff, random));
+    uint32_t wait_ms = laz_backoff_next_ms(&cloud->sink.backoff, random);
+    laz_sink_event_in(cloud->retry, laz_cloudwatch_wait_ms(wait_ms, cloud->asked_ms));
 }
 
 /* ---- what became of a batch ---- */
@@ -266,6 +271,28 @@ static void read_code(const struct laz_http_reply *reply, char ret[CODE_MAX])
     }
 }
 
+/* 0: it does not say. */
+static uint32_t read_asked_ms(const struct laz_http_reply *reply)
+{
+    uint64_t value = 0;
+    size_t length = 0;
+    const char *header = laz_http_reply_header(reply, "x-amz-retry-after", &length);
+    bool is_said = header != NULL && laz_parse_u64(header, length, UINT32_MAX, &value);
+    return is_said ? (uint32_t)value : 0;
+}
+
+/* A service that has another time for each batch is not told of with each: that would be one more.
+ */
+static void say_corrected(struct cloudwatch_sink *cloud, int64_t skew_s)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (cloud->corrected_s == 0 || now.tv_sec - cloud->corrected_s >= CORRECTED_S) {
+        cloud->corrected_s = now.tv_sec;
+        laz_sink_say_corrected(&cloud->sink, skew_s);
+    }
+}
+
 /* Signed with the wrong time, or by a key that is not good any more; each is corrected once. */
 static void correct(struct cloudwatch_sink *cloud, const struct laz_http_reply *reply,
         enum laz_cloudwatch_verdict verdict, const char *why)
@@ -279,6 +306,7 @@ static void correct(struct cloudwatch_sink *cloud, const struct laz_http_reply *
     bool knows_time = verdict == LAZ_CLOUDWATCH_CLOCK && laz_http_reply_date(reply, &date);
     int64_t skew = knows_time ? date - now_ms() / 1000 : 0;
     if (knows_time && llabs(skew - cloud->skew_s) >= SKEW_LEAST_S) {
+        say_corrected(cloud, skew);
         cloud->skew_s = skew; /* the events of the batch have the wrong time, too */
         cloud->offered = cloud->settled;
         begin_batch(cloud);
@@ -325,6 +353,7 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
     char code[CODE_MAX];
     char why[CODE_MAX + 64];
     read_code(reply, code);
+    cloud->asked_ms = read_asked_ms(reply);
     (void)snprintf(why, sizeof(why), "it answers %u%s%s to %s", reply->status,
             code[0] == '\0' ? "" : " ", code, target_of(cloud->phase) + sizeof(TARGET) - 1);
     bool exists = cloud->phase != PUTTING && strcmp(code, "ResourceAlreadyExistsException") == 0;

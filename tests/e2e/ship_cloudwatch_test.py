@@ -70,6 +70,23 @@ def rejections():
     check_rejects(world, "cloud", 2)
 
 
+@case("a service whose clock is another: the trail says by how much, once, and its times stay this host's")
+def clock():
+    standin = Standin(token="CANARYauthorization", clock=7200)
+    world = World()
+    world.sinks = [world.file_sink(), sink(standin)]
+    with world.start("lines=300,60", "term", "exit=3", env=environment(standin)) as run:
+        until(lambda: world.records("sink.clock"), lambda: f"the record: {run.describe()}")
+        run.kill(signal.SIGTERM)
+        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+    (record,) = world.records("sink.clock")
+    check_equal((record["obj"], record["act"], record["sev"]), ("cloud", "corrected", 5), f"{record}")
+    check(abs(record["d"]["seconds"] - 7200) <= 2, f"{record}")
+    check(record["ts"] < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 60)), f"its time: {record}")
+    world.judge("ok closed single")
+    world.account(numbered(300, 60), data=trail(standin))
+
+
 @case("kill -9 of ship and of the service, credentials that end and faults of all kinds: delivered and gaps are produced")
 def accounting():
     standin = Standin(lifetime=63)

@@ -20,6 +20,7 @@
 #define STAT_BYTES 2048
 /* A child of init's that is on its way to what it will be: root at first, and not confined. */
 #define PATIENCE_NS UINT64_C(5000000000)
+#define START_NS    UINT64_C(600000000000) /* the longest that audit.start-wait may be */
 /* Users that are init's helpers' and, by the policy, never the workload's. */
 #define HELPER_FIRST 65311
 #define SHIP         HELPER_FIRST
@@ -363,13 +364,32 @@ static void judge_credentials(struct look *look, struct laz_sense_known *known, 
     }
 }
 
-/* The main process waits for its leave to execute, and nobody sees into it until then. Nobody else
- * waits, and whoever hides is not given a moment that its children could renew. */
+/* Until it executes, the main process calls itself what init does. */
+static bool is_named_as_init(const struct laz_sense *sense, pid_t pid)
+{
+    char paths[2][48];
+    char names[2][LAZ_PROCESS_NAME_MAX] = {"", ""};
+    size_t lengths[2];
+    (void)snprintf(paths[0], sizeof(paths[0]), "%d/comm", (int)sense->init);
+    (void)snprintf(paths[1], sizeof(paths[1]), "%d/comm", (int)pid);
+    for (unsigned i = 0; i < 2; i++) {
+        lengths[i] = laz_sense_read_text(sense->proc, paths[i], names[i], sizeof(names[i]));
+    }
+    return lengths[0] > 0 && lengths[0] == lengths[1] &&
+            memcmp(names[0], names[1], lengths[0]) == 0;
+}
+
+/* The main process waits for its leave to execute, at most as long as a start may, and nobody sees
+ * into it until then. Nobody else waits, and whoever hides is not given a moment that its children
+ * could renew. */
 static bool may_be_hidden(const struct look *look, size_t i)
 {
     const struct laz_sense_state *state = look->sense->state;
+    uint64_t past_ns = look->now_ns - state->main_ns;
     return look->parents[i] == look->sense->init && state->main_runs == 0 &&
-            look->now_ns - state->main_ns < PATIENCE_NS;
+            (past_ns < PATIENCE_NS ||
+                    (past_ns < START_NS &&
+                            is_named_as_init(look->sense, look->after->items[i].pid)));
 }
 
 static void judge_program(struct look *look, struct laz_sense_known *known, size_t i)

@@ -4,8 +4,6 @@
  * repetition from something new, so a batch whose answer was lost is there twice, by (chain, seq).
  * It is kept until it is answered for; what is refused alone is rejected alone.
  */
-#include "sink/cloudwatch_calls.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "net/aws_credentials.h"
+#include "sink/cloudwatch_calls.h"
 #include "sink/cloudwatch_codec.h"
 #include "sink/form.h"
 #include "sink/kind.h"

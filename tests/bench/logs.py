@@ -19,7 +19,7 @@ import laz
 import rootfs
 
 STAGES = {"copy": "memcpy", "lines": "framing", "members": "and members", "redact": "and redaction",
-          "chain": "and the chain", "all": "and sealed blocks"}
+          "chain": "and the chain", "all": "and sealed blocks", "told": "and the lines for a sink"}
 
 
 def log_lines(lines):

@@ -21,6 +21,7 @@
 /* A child of init's that is on its way to what it will be: root at first, and not confined. */
 #define PATIENCE_NS UINT64_C(5000000000)
 #define START_NS    UINT64_C(600000000000) /* the longest that audit.start-wait may be */
+#define STAGE_NS    UINT64_C(1000000000)
 /* Users that are init's helpers' and, by the policy, never the workload's. */
 #define HELPER_FIRST 65311
 #define SHIP         HELPER_FIRST
@@ -245,11 +246,13 @@ static void tell_foreign(struct look *look, const struct laz_sense_known *known,
     laz_sense_tell(look->sense, &find, &detail);
 }
 
-/* A runtime's own stage on the way into the container: it will be somebody else at the next look.
- */
-static bool is_stage(const struct laz_process_status *status)
+/* A runtime's own stage on the way into the container: it will be somebody else at the next look,
+ * or, on a machine that is busy, soon. */
+static bool is_stage(const struct look *look, const struct laz_sense_known *known,
+        const struct laz_process_status *status)
 {
-    return strncmp(status->name, "runc:[", strlen("runc:[")) == 0;
+    return strncmp(status->name, "runc:[", strlen("runc:[")) == 0 &&
+            (known->first_ns == look->now_ns || look->now_ns - known->first_ns < STAGE_NS);
 }
 
 static void judge_foreign(struct look *look, struct laz_sense_known *known)
@@ -264,7 +267,7 @@ static void judge_foreign(struct look *look, struct laz_sense_known *known)
             laz_sense_read_process(look->sense, known->pid, 0, &process) != LAZ_SENSE_STATUS_READ) {
         return;
     }
-    if (is_stage(&process.status) && known->first_ns == look->now_ns) {
+    if (is_stage(look, known, &process.status)) {
         return;
     }
     known->flags |= LAZ_SENSE_TOLD;

@@ -7,16 +7,13 @@ way than ship_world does.
 import contextlib
 import fcntl
 import functools
-import json
-import os
 import pathlib
 import subprocess
 import time
 
 import fence
-import laz
 import ship_world
-from laz import check, check_equal
+from laz import check_equal
 from ship_world import until
 
 HERE = pathlib.Path(__file__).resolve().parent

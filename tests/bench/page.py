@@ -10,6 +10,8 @@ GOAL = re.compile(r"goal: (?P<name>.+): (?P<value>[0-9.]+) (?P<unit>\S*), at mos
                   r"(?P<met>met|MISSED)$")
 # Goals that are known to be missed, and what we know of the cause.
 WHY = {
+    "ship at rest, private memory that it wrote to":
+        "most of it are the buffers of blocks that it keeps for the next burst.",
     "start, compiled policy, against the bare program":
         "the least init (fork, exec, wait) takes 1.2 of it already; the rest is, in this order, the load of the "
         "workload's filter, the fork, PID 1's own start, the reading back at the gate, the child's sixty other "

@@ -341,6 +341,7 @@ def relp():
 
 import logs  # noqa: E402, F401  behind those above, and so in the page
 import quiet  # noqa: E402, F401
+import rest  # noqa: E402, F401
 
 
 # --- main ---------------------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ def work(policy, processes, rounds):
     took.write_text("")
     took.chmod(0o666)
     image = adapters.Lazaret.image(policy)
-    words = [str(laz.BIN / "lazaret-init"), "--policy", image, "--", small("quiet"), *map(str, (processes, rounds, took))]
+    app = [small("quiet"), str(processes), str(rounds), str(took)]
+    words = [str(laz.BIN / "lazaret-init"), "--policy", image, "--", *app]
     with fence.Run(words, "pid1", wrapper=("unshare", "-n")) as run:
         code = run.wait(120).code
         laz.check_equal(code, 0, f"exit code ({run.stderr()[-400:]})")
@@ -57,11 +58,12 @@ def work(policy, processes, rounds):
 
 @bench("sense")
 def sense():
-    """What the helpers take while the workload waits, or works and writes nothing: all detectors on, a look every 500 ms."""
+    """What helpers take while the workload waits, or works and writes nothing: all detectors, a look every 500 ms."""
     seconds = count(10, 1)
     sense_share = 0.0
     files = sum(1 for _ in pathlib.Path("/etc").rglob("*"))
-    for processes, watched, what in ((50, {}, "no files"), (50, WATCHED, f"{files} files"), (500, WATCHED, f"{files} files")):
+    for processes, watched, what in (
+            (50, {}, "no files"), (50, WATCHED, f"{files} files"), (500, WATCHED, f"{files} files")):
         runs = [at_rest(processes, watched, seconds) for _ in range(count(3, 1))]
         say(f"  {processes} processes that wait, {what} watched, share of a processor over {seconds} s:")
         for name in runs[0]:

@@ -366,7 +366,7 @@ def main():
         load = page.load()
         try:
             benches[name]()
-            sections[name] = [f"  load {load} before, {page.load()} after", *harness.said[first:]]
+            sections[name] = [page.conditions(load), *harness.said[first:]]
         except (laz.Failed, laz.Skip, KeyError, ValueError, OSError, subprocess.SubprocessError) as why:
             failed += 1
             say(f"  FAIL {name}: {why}")

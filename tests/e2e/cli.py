@@ -96,6 +96,13 @@ def web(name="web.yaml", **replace):
     return write(name, text)
 
 
+def where(needle, text=WEB, name="web.yaml"):
+    """The position of the only occurrence of a word in a policy."""
+    check_equal(text.count(needle), 1, f"occurrences of {needle!r}")
+    before = text[:text.index(needle)]
+    return f"{name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
 def no_strays(folder=FOLDER):
     left = [p.name for p in folder.iterdir() if p.name.startswith(".")]
     check_equal(left, [], "files left behind")

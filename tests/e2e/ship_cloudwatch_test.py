@@ -12,6 +12,7 @@ import time
 
 import area
 import fence
+import hostile
 import laz
 import readme
 import ship_world
@@ -53,6 +54,18 @@ def whole():
         standin.check_rules()
         names = {(event["group"], event["stream"]) for event in standin.events()}
         check(len(names) == 1 and next(iter(names))[1].startswith("ship/"), f"group and stream: {names}")
+
+
+@case("a workload's hostile lines are records of ours alone, and its bytes, as the service has decoded them")
+def hostile_lines():
+    standin, content = Standin(token="CANARYauthorization"), hostile.text()
+    world = World({"shutdown": {"flush": "20s", "stop-timeout": "40s"}}, [sink(standin)])
+    hostile.said(world, content, "65536,200", env=environment(standin))
+    data = trail(standin)
+    hostile.check_form(world, data, "CloudWatch Logs")
+    check(world.stream(data=data) == content, "the stream is not what was said")
+    world.judge(trail_judge.FINE, data=data)
+    standin.check_rules()
 
 
 @case("a service that rejects everything: that is told in few records, which count all that it rejected")

@@ -6,21 +6,13 @@
 
 #include "tests/fixture/redact.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
+
 #define LITERALS_MAX 4
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 struct input {
     char texts[LITERALS_MAX][LAZ_REDACT_LITERAL_MAX + 1];

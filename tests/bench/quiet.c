@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A workload that writes nothing: quiet PROCESSES [ROUNDS FILE]. So many processes that only wait;
- * beside them it does some work, so often, and tells FILE, which must be there, how many nanoseconds
- * that took, and how many of them it had a processor. Without ROUNDS it waits as well.
+ * beside them it does some work, so often, and tells FILE, which must be there, how many
+ * nanoseconds that took, and how many of them it had a processor. Without ROUNDS it waits as well.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -40,7 +40,8 @@ static uint32_t work(long rounds)
 static int tell(const char *path, int64_t wall_ns, int64_t used_ns)
 {
     char text[64];
-    int length = snprintf(text, sizeof(text), "%lld %lld\n", (long long)wall_ns, (long long)used_ns);
+    int length =
+            snprintf(text, sizeof(text), "%lld %lld\n", (long long)wall_ns, (long long)used_ns);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     return fd >= 0 && write(fd, text, (size_t)length) == length ? 0 : 1;
 }

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +14,14 @@
 #include "cli/doctor.h"
 #include "sink/cloudwatch.h"
 
-#define ELSEWHERE "/usr/libexec/lazaret/lazaret-helper"
+#define PATH_BYTES 4096 /* as long as the kernel takes one */
+#define ELSEWHERE  "/usr/libexec/lazaret/lazaret-helper"
 
 /* ---- The helper ---- */
 
 static void look_at_helper(struct laz_doctor *doctor)
 {
-    char path[PATH_MAX];
+    char path[PATH_BYTES];
     struct laz_doctor_line *line = laz_doctor_add(doctor, "helper", LAZ_DOCTOR_YES);
     ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("lazaret-helper"));
     path[n > 0 ? n : 0] = '\0';
@@ -88,16 +88,32 @@ static void look_at_keys(struct laz_doctor *doctor, const struct laz_ship_config
 
 /* ---- Sinks ---- */
 
-static void say_folder(struct laz_doctor_line *line, const struct laz_ship_sink *sink)
+/* 0, or an errno: what opening it would say. */
+static int judge_file(const char *path, const char *folder)
 {
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof(path), "%s", sink->path);
-    const char *folder = dirname(path);
-    int why = access(folder, W_OK | X_OK) < 0 ? errno : 0;
+    struct stat status;
+    if (lstat(path, &status) < 0) {
+        return errno != ENOENT || access(folder, W_OK | X_OK) < 0 ? errno : 0;
+    }
+    if (S_ISLNK(status.st_mode)) {
+        return ELOOP; /* lazaret-helper follows none */
+    }
+    return access(path, R_OK | W_OK) < 0 ? errno : 0;
+}
+
+static void say_file(struct laz_doctor_line *line, const struct laz_ship_sink *sink)
+{
+    char folder[PATH_BYTES];
+    (void)snprintf(folder, sizeof(folder), "%s", sink->path);
+    int why = judge_file(sink->path, dirname(folder));
     line->state = why == 0 ? LAZ_DOCTOR_YES : LAZ_DOCTOR_NO;
-    laz_doctor_say(line, "%s: %.800s: %s", sink->name, folder,
+    laz_doctor_say(line, "%s: %.800s: %s", sink->name, sink->path,
             why == 0 ? "may be written to" : strerror(why));
-    line->remedy = why == 0 ? NULL : "Make the folder, and let lazaret-init write to it.";
+    if (why != 0) {
+        line->is_vital = true;
+        line->means = "no policy starts without the files of its sinks (106)";
+        line->remedy = "Make the folder, and let lazaret-init write to it.";
+    }
 }
 
 static void say_socket(struct laz_doctor_line *line, const struct laz_ship_sink *sink)
@@ -147,7 +163,7 @@ static void look_at_sink(struct laz_doctor *doctor, const struct laz_policy *pol
                                  : "a connection says nothing of TLS and of logins";
     if (sink->type == LAZ_SINK_FILE) {
         line->means = laz_ship_guarantee(sink);
-        say_folder(line, sink);
+        say_file(line, sink);
     } else if (sink->type == LAZ_SINK_SYSLOG && sink->transport == LAZ_TRANSPORT_UNIX) {
         line->means = laz_ship_guarantee(sink);
         say_socket(line, sink);

@@ -47,13 +47,6 @@ struct laz_helper {
     struct laz_secrets *secrets; /* fetch: where what it brings goes; borrowed */
 };
 
-/* Idle, until due_ns is set. */
-void laz_helper_init(struct laz_helper *helper, enum laz_role role, enum laz_err_kind lost_as);
-
-/* Have `launch` start it. True: there is a channel, on which it can be told everything already. */
-bool laz_helper_ask(struct laz_helper *helper, int launcher_chan, uint64_t now_ns);
-/* What launch answered: its pid, or -errno. */
-void laz_helper_started(struct laz_helper *helper, int32_t pid, uint64_t now_ns);
 /* Children that ended, and were reaped, while somebody was being started. */
 #define LAZ_REAPED_MAX 8
 struct laz_reaped {
@@ -61,6 +54,13 @@ struct laz_reaped {
     int status;
 };
 
+/* Idle, until due_ns is set. */
+void laz_helper_init(struct laz_helper *helper, enum laz_role role, enum laz_err_kind lost_as);
+
+/* Have `launch` start it. True: there is a channel, on which it can be told everything already. */
+bool laz_helper_ask(struct laz_helper *helper, int launcher_chan, uint64_t now_ns);
+/* What launch answered: its pid, or -errno. */
+void laz_helper_started(struct laz_helper *helper, int32_t pid, uint64_t now_ns);
 /* Its pid is known: has it ended already, and been reaped as one of these? */
 LAZ_MUST_CHECK bool laz_helper_look(
         struct laz_helper *helper, const struct laz_reaped reaped[LAZ_REAPED_MAX], uint64_t now_ns);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Launching. Runs in PID 1 before the workload exists; parses nothing but PATH. libc only.
+ * Launching the workload. Runs in PID 1 before the workload exists; parses nothing but PATH. libc
+ * only.
  */
 #include "init/pid1/launch.h"
 
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "confine/sys.h"
+#include "core/environment.h"
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/num.h"
@@ -32,25 +34,11 @@ bool laz_launch_part(void)
     return laz_sys_close_range(STDIN_FILENO, STDOUT_FILENO, LAZ_CLOSE_RANGE_UNSHARE) == 0;
 }
 
-/* So that /proc/1/environ shows nothing. */
-static void wipe(char **environment)
-{
-    for (; *environment != NULL; environment++) {
-        explicit_bzero(*environment, strlen(*environment));
-    }
-}
-
-/* The workload's environment: pointers first, nothing copied; the child reads it after the fork. */
+/* The workload's environment: only pointers; the child reads them after the fork. */
 struct environment {
     char **items;
     size_t n;
 };
-
-static const char *value_of(const char *entry, const char *name)
-{
-    size_t length = strlen(name);
-    return strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1 : NULL;
-}
 
 static void pick_environment(
         struct environment *picked, const struct laz_image *image, char *const *own)
@@ -59,7 +47,7 @@ static void pick_environment(
     for (uint32_t i = 0; i < image->env_pass.n; i++) {
         const char *name = laz_strings_next(&cursor);
         for (char *const *entry = own; *entry != NULL; entry++) {
-            if (value_of(*entry, name) != NULL) {
+            if (laz_environment_value(*entry, name) != NULL) {
                 picked->items[picked->n++] = *entry;
                 break;
             }
@@ -77,7 +65,7 @@ static const char *path_of(const struct environment *environment)
 {
     const char *path = DEFAULT_PATH;
     for (size_t i = 0; i < environment->n; i++) {
-        const char *value = value_of(environment->items[i], "PATH");
+        const char *value = laz_environment_value(environment->items[i], "PATH");
         path = value != NULL ? value : path;
     }
     return path;
@@ -124,8 +112,7 @@ static int found(const char *path, int why, const char *name, struct laz_err *er
     if (why == EAGAIN) {
         return laz_err_set(err, LAZ_E_COMMAND_NOT_RUN, why,
                 "%.256s: too many processes of this user; limits.processes counts all that the "
-                "user "
-                "has on this machine, in other containers too",
+                "user has on this machine, in other containers too",
                 path);
     }
     return laz_err_set(err, LAZ_E_COMMAND_NOT_RUN, why, "%.256s: %s", path, strerror(why));
@@ -229,7 +216,7 @@ int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image, ch
         result = fork_child(launch, image, command, picked.items, err);
     }
     (void)munmap(arena, size);
-    wipe(environment);
+    laz_environment_wipe(environment);
     return result;
 }
 

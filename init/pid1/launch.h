@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Starting the workload, as far as PID 1 does it: find the file, pick the environment, fork, and
- * what was learnt on the way. What the child does is confine/confine.h.
+ * what was learnt on the way. What the child does is confine/confine.h; the process `launch`, which
+ * starts helpers, is launcher.h.
  */
 #ifndef LAZ_INIT_PID1_LAUNCH_H
 #define LAZ_INIT_PID1_LAUNCH_H

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "confine/descriptors.h"
+#include "core/environment.h"
 #include "core/fd.h"
 #include "core/format.h"
 #include "init/pid1/deliver.h"
@@ -68,14 +69,6 @@ static void keep_few_in_child(void)
             data[i].inheritable = 0;
         }
         (void)syscall(SYS_capset, &header, data);
-    }
-}
-
-/* What the container was given is for the workload, and this lives as long as it does. */
-static void forget_in_child(char **environment)
-{
-    for (; *environment != NULL; environment++) {
-        explicit_bzero(*environment, strlen(*environment));
     }
 }
 
@@ -209,7 +202,7 @@ static _Noreturn void serve_in_child(int chan, char **argv)
     char path[LAZ_FILE_PATH_MAX];
     struct laz_deliver deliver;
     laz_deliver_init(&deliver);
-    forget_in_child(environ);
+    laz_environment_wipe(environ); /* it is the workload's, and this lives as long as that */
     name_in_child(argv);
     (void)laz_descriptors_close(chan);
     leave_streams_in_child();

@@ -11,10 +11,10 @@
 
 #include "init/pid1/trail.h"
 
-#define LAZ_LISTENER_HELD_MAX                                                                      \
-    256 /* held answers; beyond it, answers go out at once and are only counted */
-#define LAZ_LISTENER_NUMBERS                                                                       \
-    512 /* separate budgets for native numbers below this; one for all others */
+/* Held answers; beyond that, answers go out at once and are only counted. */
+#define LAZ_LISTENER_HELD_MAX 256
+/* Native numbers below this have a budget each, all others one together. */
+#define LAZ_LISTENER_NUMBERS  512
 #define LAZ_LISTENER_TURN_MAX 64 /* calls answered between two looks at the signals */
 
 /* Milli-tokens: rates below one a second stay exact. */

@@ -69,15 +69,9 @@ static int print(const char *text)
 /* Zero-initialised and never on the heap; most of its pages are never touched. */
 static struct laz_pid1 pid1;
 
-int main(int argc, char **argv, char **environment)
+/* What is not 0 from the start. */
+static void begin(char **argv, char **environment)
 {
-    if (!arm()) {
-        (void)laz_err_set(&pid1.refusal, LAZ_E_ENVIRONMENT, errno,
-                "signals cannot be blocked (%s): a stop request could be lost", strerror(errno));
-    }
-    (void)argc;
-    pid1.degraded = hide();
-    fill_standard();
     pid1.is_pid1 = getpid() == 1;
     pid1.parent = getppid();
     pid1.argv = argv;
@@ -93,6 +87,18 @@ int main(int argc, char **argv, char **environment)
     pid1.listener.fd = -1;
     laz_launch_init(&pid1.launch);
     laz_helpers_init(&pid1.helpers);
+}
+
+int main(int argc, char **argv, char **environment)
+{
+    if (!arm()) {
+        (void)laz_err_set(&pid1.refusal, LAZ_E_ENVIRONMENT, errno,
+                "signals cannot be blocked (%s): a stop request could be lost", strerror(errno));
+    }
+    (void)argc;
+    pid1.degraded = hide();
+    fill_standard();
+    begin(argv, environment);
     bool shared = true;
     if (pid1.refusal.kind != LAZ_E_NONE ||
             laz_probe_open_files(&pid1.launch.probe, &pid1.refusal) < 0) {

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/environment.h"
 #include "core/num.h"
 
 static const char version[] = "lazaret-init " LAZARET_VERSION "\n";
@@ -39,16 +40,11 @@ static int take_value(
     return 1;
 }
 
+/* An empty one says nothing. */
 static const char *variable(char *const *environment, const char *name)
 {
-    size_t length = strlen(name);
-    for (; environment != NULL && *environment != NULL; environment++) {
-        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=') {
-            const char *value = *environment + length + 1;
-            return value[0] == '\0' ? NULL : value;
-        }
-    }
-    return NULL;
+    const char *value = laz_environment_find(environment, name);
+    return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
 static int parse_words(

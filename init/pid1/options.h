@@ -22,7 +22,7 @@ struct laz_options {
     char *const *command; /* NULL-terminated; at least one word unless `say` */
 };
 
-/* LAZ_E_USAGE, naming the word. `environ` may be NULL. */
+/* LAZ_E_USAGE, naming the word. `environment` may be NULL. */
 LAZ_MUST_CHECK int laz_options_parse(
         char *const *argv, char *const *environment, struct laz_options *ret, struct laz_err *err);
 

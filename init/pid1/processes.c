@@ -58,8 +58,8 @@ static bool next_child(struct children *children, pid_t *ret)
 static void signal_children(struct laz_pid1 *pid1, int signal_number)
 {
     if (pid1->launch.pid > 0 && pid1->main_exited && !pid1->main_reaped) {
-        (void)kill(-pid1->launch.pid,
-                signal_number); /* the leader is not reaped yet: the id is ours */
+        /* the leader is not reaped yet: the id is ours */
+        (void)kill(-pid1->launch.pid, signal_number);
     }
     struct children children;
     read_children(pid1, &children);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/environment.h"
 #include "core/fd.h"
 #include "core/num.h"
 #include "init/sense/state.h"
@@ -61,8 +62,8 @@ static int make_stream(struct laz_shipping *shipping, enum laz_stream stream, st
     if (make_pipe(stream, pipe_fds) < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "pipe: %s", strerror(errno));
     }
-    if (!laz_stream_is_workloads(
-                stream)) { /* whatever is done to its other end does not hold the writer */
+    if (!laz_stream_is_workloads(stream)) {
+        /* whatever is done to its other end does not hold the writer */
         (void)fcntl(pipe_fds[1], F_SETFL, O_WRONLY | O_NONBLOCK);
     }
     if (stream != LAZ_STREAM_SENSE) {
@@ -129,21 +130,11 @@ void laz_shipping_part(struct laz_shipping *shipping)
     }
 }
 
-static const char *find_variable(char *const *environment, const char *name)
-{
-    size_t length = strlen(name);
-    for (; environment != NULL && *environment != NULL; environment++) {
-        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=') {
-            return *environment + length + 1;
-        }
-    }
-    return NULL;
-}
-
 void laz_shipping_keep_variables(struct laz_shipping *shipping, char *const *environment)
 {
     for (unsigned i = 0; i < LAZ_VARIABLE_COUNT; i++) {
-        const char *value = find_variable(environment, laz_variable_name((enum laz_variable)i));
+        const char *value =
+                laz_environment_find(environment, laz_variable_name((enum laz_variable)i));
         if (value != NULL) {
             value = strlen(value) > LAZ_VARIABLE_MAX ? "\n" : value;
             (void)memcpy(shipping->variables[i], value, strlen(value) + 1);

@@ -98,7 +98,7 @@ static void tell_gap(struct laz_trail *trail)
     }
 }
 
-/* Write one record: WITH { members of d; } */
+/* One record: this, the members of its d, and write_or_count at the end. */
 #define LAZ_TRAIL_BEGIN(trail, json, ...)                                                          \
     tell_gap(trail);                                                                               \
     char memory[LAZ_RECORD_MAX];                                                                   \

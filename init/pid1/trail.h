@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Event records that PID 1 writes itself, while there is no helper that ships them. Never blocks: a
- * stream that cannot take a whole record costs that record, and the next one that fits is preceded
- * by a gap record with the count.
+ * Event records of PID 1: into the pipe of the helper that ships them or, where the policy has no
+ * sinks, into the stream that --events names. Never blocks: a stream that cannot take a whole
+ * record costs that record, and the next one that fits is preceded by a gap record with the count.
  */
 #ifndef LAZ_INIT_PID1_TRAIL_H
 #define LAZ_INIT_PID1_TRAIL_H
@@ -25,17 +25,6 @@ struct laz_trail {
     const char *main_exe;
 };
 
-/* Open the stream that --events names: a descriptor number (a close-on-exec duplicate is taken), a
- * path (appended to, created 0600, links refused), or NULL for stderr. LAZ_E_USAGE if it cannot be
- * used. *ret_shared: the workload will hold the same stream. */
-LAZ_MUST_CHECK int laz_trail_open(
-        const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err);
-
-/* Each writes one record. */
-void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
-        const struct laz_launch *launch, laz_degraded degraded,
-        const uint8_t filter_digest[LAZ_SHA256_SIZE]);
-void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code);
 /* What happened to a signal. */
 struct laz_signal_note {
     const char *ev;
@@ -46,8 +35,7 @@ struct laz_signal_note {
     uint32_t sender_uid;
 };
 
-void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note);
-
+/* A call that was refused. */
 struct laz_refused {
     pid_t pid;
     uint32_t audit_arch;
@@ -59,9 +47,6 @@ struct laz_refused {
     uint64_t count;  /* 1, or how many since the last record about this number */
 };
 
-void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused);
-void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *refused,
-        uint64_t attempts, int32_t budget);
 /* How the workload ended. */
 struct laz_exit_note {
     pid_t pid;
@@ -73,6 +58,28 @@ struct laz_exit_note {
     int64_t oom_kills; /* -1: not known */
 };
 
+/* Of the whole run. */
+struct laz_totals {
+    uint64_t denied;
+    uint64_t held;
+    uint64_t reaped;
+};
+
+/* Open the stream that --events names: a descriptor number (a close-on-exec duplicate is taken), a
+ * path (appended to, created 0600, links refused), or NULL for stderr. LAZ_E_USAGE if it cannot be
+ * used. *ret_shared: the workload will hold the same stream. */
+LAZ_MUST_CHECK int laz_trail_open(
+        const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err);
+
+/* Each writes one record. */
+void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
+        const struct laz_launch *launch, laz_degraded degraded,
+        const uint8_t filter_digest[LAZ_SHA256_SIZE]);
+void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code);
+void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note);
+void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused);
+void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *refused,
+        uint64_t attempts, int32_t budget);
 void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note);
 
 /* One of our own processes has ended. */
@@ -82,12 +89,6 @@ void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
 void laz_trail_fetched(struct laz_trail *trail, const struct laz_secrets *secrets);
 /* One for each place that it has gone to. */
 void laz_trail_delivered(struct laz_trail *trail, const struct laz_secrets *secrets);
-
-struct laz_totals {
-    uint64_t denied;
-    uint64_t held;
-    uint64_t reaped;
-};
 
 void laz_trail_stop(
         struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals);

@@ -20,6 +20,8 @@
 #define STAT_BYTES 2048
 /* A child of init's that is on its way to what it will be: root at first, and not confined. */
 #define PATIENCE_NS UINT64_C(5000000000)
+#define START_NS    UINT64_C(600000000000) /* the longest that audit.start-wait may be */
+#define STAGE_NS    UINT64_C(1000000000)
 /* Users that are init's helpers' and, by the policy, never the workload's. */
 #define HELPER_FIRST 65311
 #define SHIP         HELPER_FIRST
@@ -244,11 +246,13 @@ static void tell_foreign(struct look *look, const struct laz_sense_known *known,
     laz_sense_tell(look->sense, &find, &detail);
 }
 
-/* A runtime's own stage on the way into the container: it will be somebody else at the next look.
- */
-static bool is_stage(const struct laz_process_status *status)
+/* A runtime's own stage on the way into the container: it will be somebody else at the next look,
+ * or, on a machine that is busy, soon. */
+static bool is_stage(const struct look *look, const struct laz_sense_known *known,
+        const struct laz_process_status *status)
 {
-    return strncmp(status->name, "runc:[", strlen("runc:[")) == 0;
+    return strncmp(status->name, "runc:[", strlen("runc:[")) == 0 &&
+            (known->first_ns == look->now_ns || look->now_ns - known->first_ns < STAGE_NS);
 }
 
 static void judge_foreign(struct look *look, struct laz_sense_known *known)
@@ -263,7 +267,7 @@ static void judge_foreign(struct look *look, struct laz_sense_known *known)
             laz_sense_read_process(look->sense, known->pid, 0, &process) != LAZ_SENSE_STATUS_READ) {
         return;
     }
-    if (is_stage(&process.status) && known->first_ns == look->now_ns) {
+    if (is_stage(look, known, &process.status)) {
         return;
     }
     known->flags |= LAZ_SENSE_TOLD;
@@ -363,13 +367,32 @@ static void judge_credentials(struct look *look, struct laz_sense_known *known, 
     }
 }
 
-/* The main process waits for its leave to execute, and nobody sees into it until then. Nobody else
- * waits, and whoever hides is not given a moment that its children could renew. */
+/* Until it executes, the main process calls itself what init does. */
+static bool is_named_as_init(const struct laz_sense *sense, pid_t pid)
+{
+    char paths[2][48];
+    char names[2][LAZ_PROCESS_NAME_MAX] = {"", ""};
+    size_t lengths[2];
+    (void)snprintf(paths[0], sizeof(paths[0]), "%d/comm", (int)sense->init);
+    (void)snprintf(paths[1], sizeof(paths[1]), "%d/comm", (int)pid);
+    for (unsigned i = 0; i < 2; i++) {
+        lengths[i] = laz_sense_read_text(sense->proc, paths[i], names[i], sizeof(names[i]));
+    }
+    return lengths[0] > 0 && lengths[0] == lengths[1] &&
+            memcmp(names[0], names[1], lengths[0]) == 0;
+}
+
+/* The main process waits for its leave to execute, at most as long as a start may, and nobody sees
+ * into it until then. Nobody else waits, and whoever hides is not given a moment that its children
+ * could renew. */
 static bool may_be_hidden(const struct look *look, size_t i)
 {
     const struct laz_sense_state *state = look->sense->state;
+    uint64_t past_ns = look->now_ns - state->main_ns;
     return look->parents[i] == look->sense->init && state->main_runs == 0 &&
-            look->now_ns - state->main_ns < PATIENCE_NS;
+            (past_ns < PATIENCE_NS ||
+                    (past_ns < START_NS &&
+                            is_named_as_init(look->sense, look->after->items[i].pid)));
 }
 
 static void judge_program(struct look *look, struct laz_sense_known *known, size_t i)

@@ -406,6 +406,12 @@ static void on_down(void *context, const char *why)
     laz_ship_tell_trouble(feed->ship);
 }
 
+static void on_corrected(void *context, int64_t seconds)
+{
+    const struct laz_feed *feed = context;
+    laz_ship_note_clock(feed->ship, feed->config->name, seconds);
+}
+
 /* Only who starts us may open it, with rights that we have given up: our successor has it. What we
  * had written is in the file that was. */
 static void on_moved(void *context, const char *why)
@@ -483,6 +489,7 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
             .wants = on_wants,
             .down = on_down,
             .moved = on_moved,
+            .corrected = on_corrected,
             .context = feed};
     int result = laz_sink_open(feed->config, &means, &owner, &feed->sink, err);
     laz_tls_files_close(&feed->tls);

@@ -6,6 +6,7 @@
  */
 #include "init/ship/ledger.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "core/json.h"
@@ -352,6 +353,13 @@ void laz_ship_note_message(struct laz_ship *ship, const char *ev, int severity, 
     laz_json_init(&json, &members);
     laz_json_string(&json, "message", message);
     laz_ship_note(ship, ev, severity, obj, act, members.overflow ? "" : members.data);
+}
+
+void laz_ship_note_clock(struct laz_ship *ship, const char *sink, int64_t seconds)
+{
+    char members[64];
+    (void)snprintf(members, sizeof(members), "\"seconds\":%" PRId64, seconds);
+    laz_ship_note(ship, "sink.clock", 5, sink, "corrected", members);
 }
 
 static void on_soon(evutil_socket_t fd, short what, void *context)

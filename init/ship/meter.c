@@ -255,6 +255,12 @@ static void on_down(void *context, const char *why)
     tell_trouble(meter, "sink.down", "waits", why);
 }
 
+static void on_corrected(void *context, int64_t seconds)
+{
+    const struct laz_ship_meter *meter = context;
+    laz_ship_note_clock(meter->ship, meter->config->name, seconds);
+}
+
 /* ---- its life ---- */
 
 int laz_ship_meter_files(
@@ -280,6 +286,7 @@ static int open_meter(struct laz_ship *ship, struct laz_ship_meter *meter, struc
             .rejected = on_rejected,
             .wants = on_wants,
             .down = on_down,
+            .corrected = on_corrected,
             .context = meter};
     const struct timeval interval = {.tv_sec = meter->config->interval_ms / MS_PER_S,
             .tv_usec = (suseconds_t)(meter->config->interval_ms % MS_PER_S) * 1000};

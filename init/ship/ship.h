@@ -85,6 +85,8 @@ void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const ch
 /* One whose only member is a message; what is too long of it is left out as a whole. */
 void laz_ship_note_message(struct laz_ship *ship, const char *ev, int severity, const char *obj,
         const char *act, const char *message);
+/* A sink's clock is another than ours. */
+void laz_ship_note_clock(struct laz_ship *ship, const char *sink, int64_t seconds);
 /* Something has arrived somewhere: is it the start, or the end? */
 void laz_ship_look(struct laz_ship *ship);
 _Noreturn void laz_ship_fail(const struct laz_ship *ship, const struct laz_err *err);

@@ -79,11 +79,11 @@ void laz_packed_put(struct laz_buf *out, const struct laz_packed *record)
 {
     uint8_t head[HEAD_SIZE];
     put_head(record, head);
-    laz_buf_put(out, head, sizeof(head));
+    laz_buf_add(out, head, sizeof(head));
     if (record->middle.length > 0) {
-        laz_buf_put(out, record->middle.at, record->middle.length);
+        laz_buf_add(out, record->middle.at, record->middle.length);
     }
-    laz_buf_put(out, record->members.at, record->members.length);
+    laz_buf_add(out, record->members.at, record->members.length);
 }
 
 uint64_t laz_packed_hash(struct laz_hasher *hasher, const struct laz_packed *record)
@@ -153,9 +153,9 @@ static bool set_middle(struct laz_unpacker *unpacker, const struct laz_span *mid
     struct laz_buf *line = &unpacker->line;
     line->len = 0;
     line->overflow = false;
-    laz_buf_put(line, room, sizeof(room));
-    laz_buf_put(line, middle->at, middle->length);
-    laz_buf_put(line, D, sizeof(D) - 1);
+    laz_buf_add(line, room, sizeof(room));
+    laz_buf_add(line, middle->at, middle->length);
+    laz_buf_add(line, D, sizeof(D) - 1);
     unpacker->members_at = line->overflow ? 0 : line->len;
     return !line->overflow;
 }
@@ -190,8 +190,8 @@ const char *laz_unpack_line(
     struct laz_buf *line = &unpacker->line;
     line->len = unpacker->members_at;
     line->overflow = false;
-    laz_buf_put(line, item->record.members.at, item->record.members.length);
-    laz_buf_put(line, END, sizeof(END) - 1);
+    laz_buf_add(line, item->record.members.at, item->record.members.length);
+    laz_buf_add(line, END, sizeof(END) - 1);
     if (line->overflow) {
         return NULL;
     }

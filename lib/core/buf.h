@@ -8,6 +8,7 @@
 #define LAZ_CORE_BUF_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "core/err.h"
 
@@ -36,6 +37,19 @@ void laz_buf_put(struct laz_buf *buf, const void *bytes, size_t length);
 void laz_buf_str(struct laz_buf *buf, const char *text);
 void laz_buf_char(struct laz_buf *buf, char c);
 void laz_buf_printf(struct laz_buf *buf, const char *format, ...) LAZ_PRINTF(2, 3);
+
+/* laz_buf_put, expanded where it stands: for what is put together from a dozen pieces for each line
+ * of the workload. Not for PID 1, which would need a page more. */
+static inline void laz_buf_add(struct laz_buf *buf, const void *bytes, size_t length)
+{
+    if (length == 0 || buf->overflow || length >= buf->cap - buf->len) {
+        laz_buf_put(buf, bytes, length);
+        return;
+    }
+    (void)memcpy(buf->data + buf->len, bytes, length);
+    buf->len += length;
+    buf->data[buf->len] = '\0';
+}
 
 #define laz_cleanup_buf __attribute__((cleanup(laz_buf_done)))
 

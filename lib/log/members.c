@@ -116,7 +116,7 @@ static bool put_escaped(struct laz_buf *buf, const char *text, size_t length)
 {
     bool is_utf8 = true;
     size_t at = skip_plain(text, length);
-    laz_buf_put(buf, text, at);
+    laz_buf_add(buf, text, at);
     if (at == length) {
         return true;
     }
@@ -133,7 +133,7 @@ static bool put_escaped(struct laz_buf *buf, const char *text, size_t length)
             }
             at += n;
         }
-        laz_buf_put(buf, piece, (size_t)(to - piece));
+        laz_buf_add(buf, piece, (size_t)(to - piece));
     }
     return is_utf8;
 }
@@ -182,9 +182,9 @@ static void put_redacted(const struct laz_line *line, struct laz_json *json)
 void laz_line_members(const struct laz_line *line, struct laz_buf *ret)
 {
     struct laz_json json = {.buf = ret, .comma = true};
-    laz_buf_put(ret, "\"msg\":\"", sizeof("\"msg\":\"") - 1);
+    laz_buf_add(ret, "\"msg\":\"", sizeof("\"msg\":\"") - 1);
     bool is_utf8 = put_escaped(ret, line->text, line->length);
-    laz_buf_char(ret, '"');
+    laz_buf_add(ret, "\"", 1);
     if (!line->eol) {
         laz_json_bool(&json, "eol", false);
     }

@@ -10,7 +10,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "core/num.h"
 #include "core/url.h"
 
 #define CONNECT_MS   5000
@@ -171,14 +170,6 @@ static void copy_id(const struct laz_http_reply *reply, char *ret, size_t size)
     (void)snprintf(ret, size, "%.*s", is_good ? (int)length : 0, is_good ? id : "");
 }
 
-static uint64_t asked_wait_ms(const struct laz_http_reply *reply)
-{
-    size_t length = 0;
-    uint64_t ms = 0;
-    const char *text = laz_http_reply_header(reply, "x-amz-retry-after", &length);
-    return text != NULL && laz_parse_u64(text, length, UINT32_MAX, &ms) ? ms : 0;
-}
-
 static void on_answered(void *context, const struct laz_http_reply *reply)
 {
     struct laz_aws_call *call = context;
@@ -195,7 +186,7 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
         break;
     case LAZ_AWS_AGAIN:
     case LAZ_AWS_SLOWER:
-        again_later(call, asked_wait_ms(reply));
+        again_later(call, laz_aws_reply_wait_ms(reply));
         break;
     case LAZ_AWS_CREDENTIALS:
     case LAZ_AWS_CLOCK:

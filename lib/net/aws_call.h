@@ -11,7 +11,6 @@
 #include "net/aws_credentials.h"
 #include "net/http.h"
 
-#define LAZ_AWS_CODE_MAX       64 /* of an error, its NUL included */
 #define LAZ_AWS_REQUEST_ID_MAX 64
 
 /* What an answer means. */

@@ -25,7 +25,6 @@
 #define ANSWER_MS  2000
 #define BODY_MAX   16384
 #define ROLE_MAX   64
-#define CODE_MAX   64 /* of an error; longer ones are left out */
 #define IMDS_TOKEN 512
 #define FRESH_S    900 /* before their end they are fetched anew, and */
 #define JITTER_S   120 /* up to so long before that */
@@ -215,8 +214,8 @@ static void take_key(struct laz_aws_credentials *credentials, const struct laz_h
 
 static void refuse(struct laz_aws_credentials *credentials, const struct laz_http_reply *reply)
 {
-    char code[CODE_MAX];
-    char why[CODE_MAX + 64];
+    char code[LAZ_AWS_CODE_MAX];
+    char why[LAZ_AWS_CODE_MAX + 64];
     laz_aws_parse_code(
             reply->body.len == 0 ? "" : reply->body.data, reply->body.len, code, sizeof(code));
     (void)snprintf(

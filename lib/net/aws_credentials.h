@@ -14,6 +14,7 @@
 #define LAZ_AWS_ACCESS_KEY_MAX 128
 #define LAZ_AWS_SECRET_MAX     128
 #define LAZ_AWS_TOKEN_MAX      8192 /* a session token; AWS promises no length */
+#define LAZ_AWS_CODE_MAX       64   /* of an error, its NUL included */
 #define LAZ_AWS_VARIABLE_MAX   4096 /* bytes of a variable's value */
 
 /* What the environment says, "" where it says nothing; borrowed. */
@@ -84,5 +85,7 @@ LAZ_MUST_CHECK int laz_aws_parse_key(
 void laz_aws_parse_code(const char *text, size_t length, char *ret, size_t size);
 /* The same of a reply: of its body, or else of its header. */
 void laz_aws_reply_code(const struct laz_http_reply *reply, char *ret, size_t size);
+/* How many milliseconds it asks us to wait; 0 if it does not say. */
+uint32_t laz_aws_reply_wait_ms(const struct laz_http_reply *reply);
 
 #endif

@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 
 #include "core/json_read.h"
+#include "core/num.h"
 #include "core/url.h"
 #include "net/aws_credentials.h"
 #include "net/http_reply.h"
@@ -133,6 +134,14 @@ void laz_aws_reply_code(const struct laz_http_reply *reply, char *ret, size_t si
             ret[0] = '\0';
         }
     }
+}
+
+uint32_t laz_aws_reply_wait_ms(const struct laz_http_reply *reply)
+{
+    size_t length = 0;
+    uint64_t ms = 0;
+    const char *text = laz_http_reply_header(reply, "x-amz-retry-after", &length);
+    return text != NULL && laz_parse_u64(text, length, UINT32_MAX, &ms) ? (uint32_t)ms : 0;
 }
 
 bool laz_aws_may_ask(const char *full_uri)

@@ -4,29 +4,23 @@
  * repetition from something new, so a batch whose answer was lost is there twice, by (chain, seq).
  * It is kept until it is answered for; what is refused alone is rejected alone.
  */
-#include "sink/cloudwatch.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core/json.h"
 #include "net/aws_credentials.h"
-#include "net/http.h"
+#include "sink/cloudwatch_calls.h"
 #include "sink/cloudwatch_codec.h"
 #include "sink/form.h"
 #include "sink/kind.h"
 
-#define TARGET       "Logs_20140328."
-#define LINGER_MS    100 /* from a batch's first record until it is sent */
-#define ANSWER_MAX   65536
+#define LINGER_MS    100              /* from a batch's first record until it is sent */
 #define TRIES_MAX    4                /* of a batch, until the sink is said to be down */
 #define OLD_MS       INT64_C(3600000) /* a batch is stamped anew after that */
 #define SKEW_LEAST_S 240              /* less is not what a signature fails for */
-#define CODE_MAX     64
-#define STREAM_SIZE  (LAZ_SHIP_GROUP_MAX + 1)
+#define CORRECTED_S  10               /* a clock that is corrected is told of once in so long */
 
 enum phase {
     COLLECTING,
@@ -45,9 +39,7 @@ struct entry {
 /* Invariant: settled <= offered; entries are of the tickets between, in their order. */
 struct cloudwatch_sink {
     struct laz_sink sink;
-    struct laz_tls *tls;
-    struct laz_http *http;
-    struct laz_aws_credentials *credentials;
+    struct laz_cloudwatch_calls calls;
     struct event *linger;
     struct event *retry;
     struct laz_form form;
@@ -59,18 +51,14 @@ struct cloudwatch_sink {
     uint64_t settled;
     uint64_t offered;
     int64_t begun_ms;
-    int64_t skew_s; /* of the service's clock */
+    int64_t corrected_s; /* monotonic: when that was last said; 0: never */
     unsigned tries;
+    uint32_t asked_ms; /* of us, by the last answer: not to come back sooner */
     enum phase phase;
     bool is_ending;
     bool is_corrected;  /* clock or credentials, for this batch */
     bool has_created;   /* for this batch */
     bool has_delivered; /* ever: names and permissions are right */
-    char region[LAZ_SHIP_REGION_MAX + 1];
-    char host[LAZ_SHIP_HOST_MAX + 1];
-    char host_header[LAZ_SHIP_HOST_MAX + 16];
-    char stream[STREAM_SIZE];
-    char request[2 * STREAM_SIZE + 64]; /* to make group or stream */
 };
 
 static int64_t now_ms(void)
@@ -82,8 +70,8 @@ static int64_t now_ms(void)
 
 static void begin_batch(struct cloudwatch_sink *cloud)
 {
-    laz_cloudwatch_batch_begin(&cloud->batch, cloud->sink.config->group, cloud->stream);
-    cloud->batch.skew_ms = cloud->skew_s * 1000;
+    laz_cloudwatch_batch_begin(&cloud->batch, cloud->sink.config->group, cloud->calls.stream);
+    cloud->batch.skew_ms = cloud->calls.skew_s * 1000;
     cloud->n_entries = 0;
     cloud->tries = 0;
     cloud->is_corrected = cloud->has_created = false;
@@ -104,8 +92,8 @@ static void want_more(struct cloudwatch_sink *cloud)
 static void go_down(struct cloudwatch_sink *cloud, const char *why)
 {
     char text[LAZ_ERR_MESSAGE_MAX];
-    (void)snprintf(text, sizeof(text), "%s: %.220s", cloud->host, why);
-    laz_http_cancel(cloud->http);
+    (void)snprintf(text, sizeof(text), "%s: %.220s", cloud->calls.host, why);
+    laz_http_cancel(cloud->calls.http);
     (void)event_del(cloud->retry);
     (void)event_del(cloud->linger);
     cloud->phase = WAITING;
@@ -123,7 +111,8 @@ static void retry_later(struct cloudwatch_sink *cloud, const char *why)
     }
     laz_ignore((int)getrandom(&random, sizeof(random), GRND_NONBLOCK));
     cloud->phase = WAITING;
-    laz_sink_event_in(cloud->retry, laz_backoff_next_ms(&cloud->sink.backoff, random));
+    uint32_t wait_ms = laz_backoff_next_ms(&cloud->sink.backoff, random);
+    laz_sink_event_in(cloud->retry, laz_cloudwatch_wait_ms(wait_ms, cloud->asked_ms));
 }
 
 /* ---- what became of a batch ---- */
@@ -170,50 +159,25 @@ static void narrow_down(struct cloudwatch_sink *cloud, const char *why)
 
 /* ---- sending ---- */
 
-static const char *target_of(enum phase phase)
+static enum laz_cloudwatch_operation operation_of(enum phase phase)
 {
-    return phase == CREATING_GROUP     ? TARGET "CreateLogGroup"
-            : phase == CREATING_STREAM ? TARGET "CreateLogStream"
-                                       : TARGET "PutLogEvents";
+    return phase == CREATING_GROUP     ? LAZ_CLOUDWATCH_CREATE_GROUP
+            : phase == CREATING_STREAM ? LAZ_CLOUDWATCH_CREATE_STREAM
+                                       : LAZ_CLOUDWATCH_PUT;
 }
 
 static void send_request(struct cloudwatch_sink *cloud, enum phase phase)
 {
-    char date[LAZ_SIGV4_DATE_SIZE];
-    char memory[LAZ_SIGV4_MAX];
-    struct laz_buf authorization;
     struct laz_err err = {0};
-    const struct laz_aws_key *key = laz_aws_credentials_get(cloud->credentials);
-    if (key == NULL) {
+    if (!laz_cloudwatch_has_key(&cloud->calls)) {
         cloud->phase = AWAITING_KEY;
         return;
     }
-    laz_sigv4_date(now_ms() / 1000 + cloud->skew_s, date);
-    struct laz_header headers[] = {
-            {"host", cloud->host_header},
-            {"content-type", "application/x-amz-json-1.1"},
-            {"x-amz-date", date},
-            {"x-amz-security-token", key->token},
-            {"x-amz-target", target_of(phase)},
-            {"authorization", memory},
-            {"x-amzn-logs-format", "json/emf"},
-    };
-    /* The service then reads metrics from the lines; it need not be signed. */
-    bool is_emf = cloud->sink.config->interval_ms != 0 && phase == PUTTING;
-    const size_t n_signed = sizeof(headers) / sizeof(headers[0]) - 2;
-    const void *body = phase == PUTTING ? cloud->batch.body.data : cloud->request;
-    size_t length = phase == PUTTING ? cloud->batch.body.len : strlen(cloud->request);
-    const struct laz_sigv4_request to_sign = {"POST", "/", headers, n_signed, body, length};
-    const struct laz_sigv4_key signing = {
-            key->access_key, key->secret_key, cloud->region, "logs", date};
-    const struct laz_http_request request = {
-            "POST", "/", headers, n_signed + (is_emf ? 2 : 1), body, length};
-    laz_buf_init_fixed(&authorization, memory, sizeof(memory));
     cloud->phase = phase;
-    if (laz_sigv4_sign(&to_sign, &signing, &authorization, &err) != 0) {
+    int result = phase == PUTTING ? laz_cloudwatch_put(&cloud->calls, &cloud->batch.body, &err)
+                                  : laz_cloudwatch_create(&cloud->calls, operation_of(phase), &err);
+    if (result != 0) {
         go_down(cloud, err.message);
-    } else if (!laz_http_send(cloud->http, &request)) {
-        go_down(cloud, "no memory for a request");
     }
 }
 
@@ -230,43 +194,40 @@ static void send_batch(struct cloudwatch_sink *cloud)
     }
 }
 
-static void create(struct cloudwatch_sink *cloud, enum phase phase)
-{
-    struct laz_buf buf;
-    struct laz_json json;
-    laz_buf_init_fixed(&buf, cloud->request, sizeof(cloud->request));
-    laz_json_init(&json, &buf);
-    laz_json_object(&json, NULL);
-    laz_json_string(&json, "logGroupName", cloud->sink.config->group);
-    if (phase == CREATING_STREAM) {
-        laz_json_string(&json, "logStreamName", cloud->stream);
-    }
-    laz_json_object_end(&json);
-    send_request(cloud, phase);
-}
-
 /* ---- answers ---- */
+
+/* A service that has another time for each batch is not told of with each: that would be one more.
+ */
+static void say_corrected(struct cloudwatch_sink *cloud, int64_t skew_s)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (cloud->corrected_s == 0 || now.tv_sec - cloud->corrected_s >= CORRECTED_S) {
+        cloud->corrected_s = now.tv_sec;
+        laz_sink_say_corrected(&cloud->sink, skew_s);
+    }
+}
 
 /* Signed with the wrong time, or by a key that is not good any more; each is corrected once. */
 static void correct(struct cloudwatch_sink *cloud, const struct laz_http_reply *reply,
         enum laz_cloudwatch_verdict verdict, const char *why)
 {
-    int64_t date = 0;
+    int64_t skew = 0;
     if (cloud->is_corrected) {
         go_down(cloud, why);
         return;
     }
     cloud->is_corrected = true;
-    bool knows_time = verdict == LAZ_CLOUDWATCH_CLOCK && laz_http_reply_date(reply, &date);
-    int64_t skew = knows_time ? date - now_ms() / 1000 : 0;
-    if (knows_time && llabs(skew - cloud->skew_s) >= SKEW_LEAST_S) {
-        cloud->skew_s = skew; /* the events of the batch have the wrong time, too */
+    bool knows_time = verdict == LAZ_CLOUDWATCH_CLOCK && laz_cloudwatch_skew_of(reply, &skew);
+    if (knows_time && llabs(skew - cloud->calls.skew_s) >= SKEW_LEAST_S) {
+        say_corrected(cloud, skew);
+        cloud->calls.skew_s = skew; /* the events of the batch have the wrong time, too */
         cloud->offered = cloud->settled;
         begin_batch(cloud);
         cloud->is_corrected = true;
         laz_sink_say_up(&cloud->sink, cloud->offered);
     } else {
-        laz_aws_credentials_refused(cloud->credentials);
+        laz_aws_credentials_refused(cloud->calls.credentials);
         send_batch(cloud);
     }
 }
@@ -276,7 +237,7 @@ static void take_success(struct cloudwatch_sink *cloud, const struct laz_http_re
     struct laz_cloudwatch_rejected rejected = {.too_new_start = UINT32_MAX};
     struct laz_err err = {0};
     if (cloud->phase == CREATING_GROUP) {
-        create(cloud, CREATING_STREAM);
+        send_request(cloud, CREATING_STREAM);
     } else if (cloud->phase == CREATING_STREAM) {
         send_batch(cloud);
     } else if (reply->status == 200 &&
@@ -296,18 +257,20 @@ static void take_missing(struct cloudwatch_sink *cloud)
         retry_later(cloud, "the log stream was made, and does not exist yet");
     } else {
         cloud->has_created = true;
-        create(cloud, CREATING_GROUP);
+        send_request(cloud, CREATING_GROUP);
     }
 }
 
 static void on_answered(void *context, const struct laz_http_reply *reply)
 {
     struct cloudwatch_sink *cloud = context;
-    char code[CODE_MAX];
-    char why[CODE_MAX + 64];
+    char code[LAZ_AWS_CODE_MAX];
+    char why[LAZ_AWS_CODE_MAX + 64];
     laz_aws_reply_code(reply, code, sizeof(code));
+    cloud->asked_ms = laz_aws_reply_wait_ms(reply);
     (void)snprintf(why, sizeof(why), "it answers %u%s%s to %s", reply->status,
-            code[0] == '\0' ? "" : " ", code, target_of(cloud->phase) + sizeof(TARGET) - 1);
+            code[0] == '\0' ? "" : " ", code,
+            laz_cloudwatch_operation_name(operation_of(cloud->phase)));
     bool exists = cloud->phase != PUTTING && strcmp(code, "ResourceAlreadyExistsException") == 0;
     enum laz_cloudwatch_verdict verdict =
             exists ? LAZ_CLOUDWATCH_TAKEN : laz_cloudwatch_judge(reply->status, code);
@@ -397,7 +360,7 @@ static void try_again(struct laz_sink *sink)
     }
     if (cloud->n_entries > 0) {
         send_batch(cloud);
-    } else if (laz_aws_credentials_get(cloud->credentials) == NULL) {
+    } else if (!laz_cloudwatch_has_key(&cloud->calls)) {
         cloud->phase = AWAITING_KEY;
     } else {
         cloud->phase = COLLECTING;
@@ -477,9 +440,7 @@ static void free_event(struct event *event)
 static void close_cloudwatch(struct laz_sink *sink)
 {
     struct cloudwatch_sink *cloud = (struct cloudwatch_sink *)sink;
-    laz_http_free(cloud->http);
-    laz_aws_credentials_free(cloud->credentials);
-    laz_tls_free(cloud->tls);
+    laz_cloudwatch_calls_done(&cloud->calls);
     free_event(cloud->linger);
     free_event(cloud->retry);
     laz_cloudwatch_batch_done(&cloud->batch);
@@ -496,73 +457,6 @@ static const struct laz_sink_kind cloudwatch_kind = {
         .close = close_cloudwatch,
 };
 
-static int name_all(struct cloudwatch_sink *cloud, struct laz_err *err)
-{
-    const struct laz_ship_sink *config = cloud->sink.config;
-    const struct laz_sink_means *means = &cloud->sink.means;
-    const struct laz_cloudwatch_names names = {
-            .config = config, .aws = means->aws, .policy = means->policy, .host = means->host};
-    struct laz_buf stream;
-    struct laz_buf host;
-    laz_buf_init_fixed(&stream, cloud->stream, sizeof(cloud->stream));
-    laz_buf_init_fixed(&host, cloud->host, sizeof(cloud->host));
-    const char *region = laz_cloudwatch_region(&names);
-    if (region == NULL) {
-        return laz_err_set(err, LAZ_E_SINK, 0,
-                "sink %s: the region is not known: say \"region\", or set AWS_REGION",
-                config->name);
-    }
-    laz_cloudwatch_put_stream(&stream, &names);
-    laz_cloudwatch_put_host(&host, &names);
-    if (stream.overflow || host.overflow) {
-        return laz_err_set(err, LAZ_E_SINK, 0,
-                "sink %s: the name of the log stream is longer than %d characters", config->name,
-                LAZ_SHIP_GROUP_MAX);
-    }
-    (void)snprintf(cloud->region, sizeof(cloud->region), "%s", region);
-    bool is_usual = config->port == (config->has_tls ? 443 : 80);
-    bool is_six = strchr(cloud->host, ':') != NULL;
-    (void)snprintf(cloud->host_header, sizeof(cloud->host_header),
-            is_usual ? "%s%s%s" : "%s%s%s:%u", is_six ? "[" : "", cloud->host, is_six ? "]" : "",
-            config->port);
-    return 0;
-}
-
-static int connect_all(struct cloudwatch_sink *cloud, struct laz_err *err)
-{
-    const struct laz_ship_sink *config = cloud->sink.config;
-    const struct laz_sink_means *means = &cloud->sink.means;
-    /* Behind a filter no path can be looked at. */
-    const char *ca = means->tls_files == NULL ? laz_cloudwatch_ca(config)
-            : config->tls_ca[0] == '\0'       ? "the system's CAs"
-                                              : config->tls_ca;
-    const struct laz_tls_plan tls = {
-            .ca = ca, .cert = "", .key = "", .peer = cloud->host, .files = means->tls_files};
-    const struct laz_http_owner http_owner = {
-            .answered = on_answered, .failed = on_http_failed, .context = cloud};
-    const struct laz_aws_credentials_owner key_owner = {
-            .ready = on_key, .failed = on_no_key, .context = cloud};
-    const struct laz_aws_credentials_plan key_plan = {.environment = means->aws,
-            .may_use_imds = config->imds,
-            .ca = ca,
-            .files = means->tls_files};
-    if (config->has_tls && laz_tls_new(&tls, &cloud->tls, err) != 0) {
-        return laz_err_context(err, "sink %s", config->name);
-    }
-    const struct laz_http_plan plan = {.host = cloud->host,
-            .port = config->port,
-            .tls = cloud->tls,
-            .connect_ms = cloud->sink.pace.connect_ms,
-            .answer_ms = cloud->sink.pace.answer_ms,
-            .body_max = ANSWER_MAX};
-    if (laz_http_new(means->base, &plan, &http_owner, &cloud->http, err) != 0 ||
-            laz_aws_credentials_new(means->base, &key_plan, &key_owner, &cloud->credentials, err) !=
-                    0) {
-        return laz_err_context(err, "sink %s", config->name);
-    }
-    return 0;
-}
-
 int laz_sink_cloudwatch_open(const struct laz_ship_sink *config, const struct laz_sink_means *means,
         const struct laz_sink_owner *owner, struct laz_sink **ret, struct laz_err *err)
 {
@@ -570,6 +464,10 @@ int laz_sink_cloudwatch_open(const struct laz_ship_sink *config, const struct la
     if (cloud == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "sink %s: no memory", config->name);
     }
+    const struct laz_http_owner http_owner = {
+            .answered = on_answered, .failed = on_http_failed, .context = cloud};
+    const struct laz_aws_credentials_owner key_owner = {
+            .ready = on_key, .failed = on_no_key, .context = cloud};
     laz_cloudwatch_batch_init(&cloud->batch);
     laz_buf_init_heap(&cloud->line, LAZ_SINK_RECORD_MAX + LAZ_FORM_MORE_MAX);
     laz_form_init(&cloud->form, config->format, means->host);
@@ -584,7 +482,8 @@ int laz_sink_cloudwatch_open(const struct laz_ship_sink *config, const struct la
     if (laz_sink_init(&cloud->sink, &cloudwatch_kind, config, means, owner, err) != 0 ||
             laz_sink_event_new(&cloud->sink, -1, 0, on_linger, &cloud->linger, err) != 0 ||
             laz_sink_event_new(&cloud->sink, -1, 0, on_retry, &cloud->retry, err) != 0 ||
-            name_all(cloud, err) != 0 || connect_all(cloud, err) != 0) {
+            laz_cloudwatch_calls_open(&cloud->calls, &cloud->sink, &http_owner, &key_owner, err) !=
+                    0) {
         close_cloudwatch(&cloud->sink);
         return -1;
     }

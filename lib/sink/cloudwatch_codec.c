@@ -12,6 +12,7 @@
 #include "core/num.h"
 
 /* Each byte escaped as two, and around each event a time and the names of members. */
+#define LONGER_MS   5000U /* than our own wait, where the service asks for it */
 #define BODY_MAX    (2 * LAZ_CLOUDWATCH_BATCH_MAX + 64 * LAZ_CLOUDWATCH_EVENTS_MAX + 4096)
 #define KEPT_MAX    (64U << 10) /* bytes of memory that a batch keeps for the next one */
 #define NODES       32
@@ -254,4 +255,10 @@ enum laz_cloudwatch_verdict laz_cloudwatch_judge(unsigned status, const char *co
         return LAZ_CLOUDWATCH_UNFIT;
     }
     return status >= 500 || status == 429 ? LAZ_CLOUDWATCH_AGAIN : LAZ_CLOUDWATCH_REFUSED;
+}
+
+uint32_t laz_cloudwatch_wait_ms(uint32_t own_ms, uint32_t asked_ms)
+{
+    uint32_t longer_ms = asked_ms > own_ms ? asked_ms - own_ms : 0;
+    return own_ms + (longer_ms < LONGER_MS ? longer_ms : LONGER_MS);
 }

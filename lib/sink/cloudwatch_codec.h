@@ -72,6 +72,10 @@ enum laz_cloudwatch_verdict {
     LAZ_CLOUDWATCH_REFUSED,     /* the same again would be, too */
 };
 
+/* Before the next try, where we would wait `own_ms` and the service asks for `asked_ms`: as long as
+ * it asks, but at most five seconds longer than we would. */
+uint32_t laz_cloudwatch_wait_ms(uint32_t own_ms, uint32_t asked_ms);
+
 /* The code is "" where the answer had none. */
 enum laz_cloudwatch_verdict laz_cloudwatch_judge(unsigned status, const char *code);
 

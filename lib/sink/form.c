@@ -75,7 +75,7 @@ int laz_form_line(struct laz_buf *buf, const struct laz_form *form, const char *
         struct laz_err *err)
 {
     if (form->format == LAZ_FORMAT_NATIVE) {
-        laz_buf_put(buf, text, length);
+        laz_buf_add(buf, text, length);
         return 0;
     }
     if (form->format == LAZ_FORMAT_OCSF) {

@@ -42,6 +42,7 @@ void laz_sink_done(struct laz_sink *sink);
 /* Call these from the event loop only. */
 void laz_sink_say_arrived(struct laz_sink *sink, uint64_t ticket); /* nothing if it is not news */
 void laz_sink_say_rejected(struct laz_sink *sink, uint64_t ticket, const char *why);
+void laz_sink_say_corrected(struct laz_sink *sink, int64_t seconds);
 void laz_sink_say_wants(struct laz_sink *sink, uint64_t ticket);
 void laz_sink_say_up(struct laz_sink *sink, uint64_t ticket); /* up, and wants */
 /* Not up any more; try again later. */

@@ -87,6 +87,13 @@ void laz_sink_say_rejected(struct laz_sink *sink, uint64_t ticket, const char *w
     sink->owner.rejected(sink->owner.context, ticket, why);
 }
 
+void laz_sink_say_corrected(struct laz_sink *sink, int64_t seconds)
+{
+    if (sink->owner.corrected != NULL) {
+        sink->owner.corrected(sink->owner.context, seconds);
+    }
+}
+
 void laz_sink_say_wants(struct laz_sink *sink, uint64_t ticket)
 {
     sink->hungry = false;

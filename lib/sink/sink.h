@@ -33,6 +33,9 @@ struct laz_sink_owner {
     /* What it was given to write to is no longer what the config names: who opened it may do so
      * again. It goes on as if nothing were. May be NULL. */
     void (*moved)(void *context, const char *why);
+    /* What it signs and stamps has from now on another clock than this host's, by so many seconds:
+     * the peer's. May be NULL. */
+    void (*corrected)(void *context, int64_t seconds);
     void *context;
 };
 

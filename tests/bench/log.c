@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The way of a line through `ship`, up to and without the disk: framing, redaction, members, chain,
- * one sealed block for each 64 KiB of records. Each stage does all that the ones before it do, so
- * that their differences are what each costs.
+ * one sealed block for each 64 KiB of records, and out of it the lines that a sink writes. Each
+ * stage does all that the ones before it do, so that their differences are what each costs.
  *
  * bench_log STAGE              reads standard input to its end, through a ring as ship does
  * bench_log STAGE FILE ROUNDS  the file in memory; prints nanoseconds of processor time a line
  *
- * Stages: copy lines members redact chain all
+ * Stages: copy lines members redact chain all told
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,12 +18,14 @@
 #include <unistd.h>
 
 #include "audit/chain.h"
+#include "audit/packed.h"
 #include "audit/spool_crypt.h"
 #include "core/num.h"
 #include "log/lines.h"
 
 #define RING_SIZE  (1U << 20)
-#define BLOCK_ROOM (2U << 20) /* of records: a block's 64 KiB and one record at most */
+#define TOLD_BYTES (256U << 10) /* as the sink "file" writes them */
+#define BLOCK_ROOM (2U << 20)   /* of records: a block's 64 KiB and one record at most */
 
 enum stage {
     STAGE_COPY,
@@ -32,11 +34,12 @@ enum stage {
     STAGE_REDACT,
     STAGE_CHAIN,
     STAGE_ALL,
+    STAGE_TOLD,
     STAGE_COUNT,
 };
 
 static const char *const names[STAGE_COUNT] = {
-        "copy", "lines", "members", "redact", "chain", "all"};
+        "copy", "lines", "members", "redact", "chain", "all", "told"};
 
 struct bench {
     enum stage stage;
@@ -47,6 +50,8 @@ struct bench {
     struct laz_spool_head head;
     struct laz_buf records;
     struct laz_buf members;
+    struct laz_unpacker unpacker;
+    struct laz_buf told;
     uint8_t *sealed;
 };
 
@@ -73,6 +78,8 @@ static void begin(struct bench *bench)
             .when = when};
     laz_buf_init_heap(&bench->records, BLOCK_ROOM);
     laz_buf_init_heap(&bench->members, LAZ_LINE_MEMBERS_MAX + 1);
+    laz_buf_init_heap(&bench->told, TOLD_BYTES + LAZ_TRAIL_LINE_MAX + 1);
+    laz_unpack_init(&bench->unpacker);
     require(laz_redactor_new(&redact, &bench->redactor, &err) == 0, err.message);
     const struct laz_lines_options options = {
             .max_line = 65536, .redactor = bench->stage >= STAGE_REDACT ? bench->redactor : NULL};
@@ -92,7 +99,27 @@ static void end(struct bench *bench)
     laz_spool_crypt_free(bench->crypt);
     laz_buf_done(&bench->records);
     laz_buf_done(&bench->members);
+    laz_buf_done(&bench->told);
+    laz_unpack_done(&bench->unpacker);
     free(bench->sealed);
+}
+
+/* As a sink is offered it. */
+static void tell(struct bench *bench)
+{
+    struct laz_packed_item item = {0};
+    laz_unpack_begin(&bench->unpacker);
+    for (size_t at = 0; at < bench->records.len; at += item.size) {
+        size_t length = 0;
+        require(laz_unpack_next(&bench->unpacker, bench->records.data + at, bench->records.len - at,
+                        &item) == 1,
+                "a record");
+        const char *line = laz_unpack_line(&bench->unpacker, &item, &length);
+        require(line != NULL, "memory");
+        laz_buf_add(&bench->told, line, length);
+        bench->told.len = bench->told.len < TOLD_BYTES ? bench->told.len : 0;
+    }
+    require(!bench->told.overflow, "memory");
 }
 
 static void seal(struct bench *bench)
@@ -106,6 +133,9 @@ static void seal(struct bench *bench)
         require(laz_spool_crypt_seal(
                         bench->crypt, &bench->head, &block, before, bench->sealed, &err) == 0,
                 err.message);
+    }
+    if (bench->stage >= STAGE_TOLD) {
+        tell(bench);
     }
     bench->records.len = 0;
 }
@@ -212,7 +242,7 @@ int main(int argc, char **argv)
     }
     bool in_memory = argc == 4 && laz_parse_u64(argv[3], strlen(argv[3]), 1000000, &rounds);
     if (bench.stage == STAGE_COUNT || (argc != 2 && !in_memory)) {
-        (void)fprintf(stderr, "bench_log copy|lines|members|redact|chain|all [FILE ROUNDS]\n");
+        (void)fprintf(stderr, "bench_log copy|lines|members|redact|chain|all|told [FILE ROUNDS]\n");
         return 125;
     }
     begin(&bench);

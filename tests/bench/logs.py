@@ -19,7 +19,7 @@ import laz
 import rootfs
 
 STAGES = {"copy": "memcpy", "lines": "framing", "members": "and members", "redact": "and redaction",
-          "chain": "and the chain", "all": "and sealed blocks"}
+          "chain": "and the chain", "all": "and sealed blocks", "told": "and the lines for a sink"}
 
 
 def log_lines(lines):
@@ -139,7 +139,8 @@ def shipped(lines, per_write):
 def piped(lines, per_write, stamps):
     """The same of `writer | cat > file`, or of s6-log that stamps them into a file."""
     took = Took()
-    argv = [area.require_program("s6-log"), "-b", "n1", "s268435455", "t", str(took.folder / "s6")] if stamps else ["cat"]
+    s6_log = [area.require_program("s6-log"), "-b", "n1", "s268435455", "t", str(took.folder / "s6")]
+    argv = s6_log if stamps else ["cat"]
     target = took.folder / "out"
     began = time.monotonic_ns()
     words = took.words(lines, per_write)
@@ -174,7 +175,8 @@ def by_conmon(lines, per_write):
     subprocess.run(area.fence().command(
         area.require_program("conmon"), "--cid", "bench", "--cuuid", "bench", "--name", "bench",
         "--bundle", took.folder, "--runtime", runtime, "--container-pidfile", took.folder / "pid", "--no-sync-log",
-        "--log-path", f"k8s-file:{took.folder}/log", "--exit-dir", ended, "--socket-dir-path", took.folder), check=True, stderr=subprocess.DEVNULL, timeout=60)
+        "--log-path", f"k8s-file:{took.folder}/log", "--exit-dir", ended, "--socket-dir-path", took.folder),
+                   check=True, stderr=subprocess.DEVNULL, timeout=60)
     end = time.monotonic() + 120
     while not (ended / "bench").exists():
         laz.check(time.monotonic() < end, "conmon does not end")
@@ -216,7 +218,7 @@ def by_docker(lines, per_write):
 
 @bench("ship")
 def ship():
-    """A workload that logs lines of 128 bytes: into a signed trail by way of an encrypted spool, and by others into a file."""
+    """A workload that logs lines of 128 bytes: into a signed trail by way of an encrypted spool; others into a file."""
     lines = 512 * count(3000, 6)
     loggers = {"cat > file": lambda per_write: piped(lines, per_write, False),
                "s6-log, with stamps": lambda per_write: piped(lines, per_write, True),

@@ -340,6 +340,8 @@ def relp():
 
 
 import logs  # noqa: E402, F401  behind those above, and so in the page
+import quiet  # noqa: E402, F401
+import rest  # noqa: E402, F401
 
 
 # --- main ---------------------------------------------------------------------------------------------
@@ -364,7 +366,7 @@ def main():
         load = page.load()
         try:
             benches[name]()
-            sections[name] = [f"  load {load} before, {page.load()} after", *harness.said[first:]]
+            sections[name] = [page.conditions(load), *harness.said[first:]]
         except (laz.Failed, laz.Skip, KeyError, ValueError, OSError, subprocess.SubprocessError) as why:
             failed += 1
             say(f"  FAIL {name}: {why}")

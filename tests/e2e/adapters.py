@@ -14,16 +14,14 @@ import subprocess
 import fence
 import laz
 
-# The signals that ask for the end, where the policy names no other (DESIGN section 10).
+# The signals that ask for the end, where the policy names no other.
 STOP_SIGNALS = (fence.TERM, fence.INT)
-# Own refusals of Lazaret, by what went wrong (DESIGN section 3).
+# Own refusals of Lazaret, by what went wrong (docs/reference/exit-codes.md).
 POLICY, ENFORCEMENT, SECRET, START_TIMEOUT, STOPPED, AUDIT, CHECKS, KERNEL, INTERNAL = range(101, 110)
-REFUSALS = range(101, 110)
 # A user of each suite's own: the kernel counts processes and pending signals by user on the whole machine, and a storm
 # in one suite is nothing that another's limits may see.
 WORKLOAD_UID = 20000 + os.getpid() % 40000
 MODES = ("pid1", "nested")
-WRAPPERS = ("under-tini", "under-catatonit")
 
 
 class Init:
@@ -72,7 +70,7 @@ class Init:
 
 
 class Lazaret(Init):
-    """The init under test. A policy is a dictionary in the language of DESIGN section 5."""
+    """The init under test. A policy is a dictionary in the language of docs/reference/policy.md."""
 
     enforces = True
     _images = {}

@@ -200,7 +200,9 @@ class Logs(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def refuse(self, status, code):
-        self.answer(status, {"__type": f"com.amazonaws.logs#{code}", "message": "no"})
+        asked = control().get("retry_after")
+        more = [] if asked is None else [f"x-amz-retry-after: {asked}"]
+        self.answer(status, {"__type": f"com.amazonaws.logs#{code}", "message": "no"}, more=more)
 
     def reset(self):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -212,7 +214,7 @@ class Logs(BaseHTTPRequestHandler):
         rules = control()
         fault = self.fault(rules) if call == "PutLogEvents" else None
         problem = judge(self, body)
-        entry = {"call": call, "fault": fault, "bytes": len(body), "problem": problem, "port": self.client_address[1],
+        entry = {"call": call, "fault": fault, "bytes": len(body), "problem": problem, "port": self.client_address[1], "at": time.monotonic(),
                  "format": self.headers.get("x-amzn-logs-format")}
         append("requests", entry)
         if problem:

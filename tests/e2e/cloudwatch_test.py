@@ -139,6 +139,18 @@ def faults():
         quiet(drive)
 
 
+@case("a service that says when to come back is obeyed, for five seconds more at most")
+def asked():
+    standin = Standin()
+    for value, least, most in ((1500, 1.5, 3), ("soon", 0, 1), (-1, 0, 1), (10 ** 30, 0, 1), (600000, 5, 7)):
+        standin.again(fault="throttle", count=1, retry_after=value)
+        drive = standin.drive(quiet=1, seconds=40)
+        drive.end([record(n) for n in range(10)])
+        account(standin, drive, 10)
+        first, second = [r["at"] for r in standin.requests("PutLogEvents")]
+        check(least <= second - first < most, f"{value}: it came back after {second - first:.2f} s")
+
+
 @case("what does not get better is named, nothing is lost by it, and it goes on when it is")
 def named():
     rows = [({"fault": "denied"}, {}, "127.0.0.1: it answers 400 AccessDeniedException to PutLogEvents"),
@@ -284,6 +296,8 @@ def clock():
         check_equal((drive.of("down"), rejected), ([], set()), "breaks, and what was rejected")
         wrong = [r for r in standin.requests("PutLogEvents") if r["problem"]]
         check_equal(len(wrong), 1, "signatures that were refused")
+        (said,) = drive.of("corrected")
+        check(abs(int(said) - seconds) <= 2, f"{said} seconds were said, for {seconds}")
 
 
 # ---- Credentials ----

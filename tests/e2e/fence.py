@@ -39,7 +39,6 @@ PATIENCE = 30.0  # of whoever waits for what comes in milliseconds: who fails pa
 TERM, INT, QUIT, HUP = signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP
 KILL, STOP, CONT, CHLD, TSTP = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT, signal.SIGCHLD, signal.SIGTSTP
 USR1, USR2, WINCH = signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH
-RTMIN = 34
 FORWARDABLE = [n for n in range(1, 65) if n not in (KILL, STOP, CHLD, 32, 33)]
 
 _libc = ctypes.CDLL(None, use_errno=True)

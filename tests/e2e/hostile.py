@@ -5,7 +5,6 @@ import functools
 import random
 import re
 
-import fence
 import laz
 import trail_verifier
 from laz import check, check_equal

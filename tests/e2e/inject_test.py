@@ -3,7 +3,7 @@
 
 Each (process, call, k-th use) from init's own execve to the workload's first instruction fails with each
 error, one at a time, in the program that ships; then each call of the loop; then each call is held while a
-stop request arrives. Items 4 and 5 of the conformance list; see docs/explanation/never-half-confined.md.
+stop request arrives. See docs/explanation/never-half-confined.md.
 By default PID 1's start takes every point with one error and each kind of call with all of them, and the other
 scenarios take the first and the last use of each kind; --long takes every point with every error, everywhere.
 """

@@ -56,6 +56,7 @@ SAMPLES = [
     ("sink.down", 7, 100843, {"sev": 7, "obj": "collector", "act": "waits", "members": {"message": "Connection refused"}}),
     ("sink.up", 3, 100844, {"sev": 2, "obj": "collector", "act": "connected"}),
     ("sink.reject", 10, 100845, {"sev": 7, "obj": "collector", "act": "rejected"}),
+    ("sink.clock", 7, 100853, {"sev": 5, "obj": "cloud", "act": "corrected"}),
     ("spool.left", 3, 100846, {"sev": 2, "obj": "spool", "act": "shipped"}),
     ("spool.left", 9, 100847, {"sev": 7, "obj": "spool", "act": "kept"}),
     ("spool.left", 12, 100852, {"sev": 7, "obj": "spool", "act": "dropped"}),

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 
 import area
 import fence
+import hostile
 import laz
 import ossec_rules
 import ossec_standin
@@ -142,6 +143,25 @@ def relay():
         check(len(one) <= LONGEST, f"{len(one)} bytes")
         name, fields, _ = ossec_rules.decoders().decode(one.decode())
         check_equal((name, fields["id"]), ("lazaret", "log"), "what OSSEC makes of it")
+
+
+@case("a workload's hostile lines: OSSEC decodes each line of the file as ours, of the event that it is, and no line more")
+def hostile_lines():
+    world, content = World(), hostile.text()
+    lines = world.folder / "ossec.log"
+    world.sinks = [world.file_sink(), {**world.file_sink(), "name": "ids", "path": str(lines), "format": "ossec"}]
+    hostile.said(world, content, "65536,200")
+    records, decoders = world.bytes().splitlines(), ossec_rules.decoders()
+    check(world.stream() == content, "the stream is not what was said")
+    got = lines.read_bytes().split(b"\n")
+    check_equal((got.pop(), len(got)), (b"", len(records)), "the end of the file, and lines")
+    for line, text in zip(got, records):
+        check(len(line) <= LONGEST + 100, f"{len(line)} bytes")
+        check(not hostile.STEERING.search(line.decode()), f"it steers whoever looks at it: {line[:300]!r}")
+        name, fields, _ = decoders.decode(line.decode())
+        event = json.loads(text)["ev"]
+        # A line of the workload has fewer members than the decoder takes fields from.
+        check_equal((name, fields.get("id", "log")), ("lazaret", event), f"what OSSEC makes of {line[:300]!r}")
 
 
 @case("a file of this format: whole lines, half a line of a killed predecessor is cut, somebody else's is ended")

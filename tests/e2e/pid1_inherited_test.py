@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever init is started with, the workload gets what the policy declares and the status is right.
 
-Items 8, 9, 18 and 19 of the conformance list: inherited masks, ignored signals, children, descriptors,
-limits and missing system calls. The workload reports about itself by system calls.
+Rows C4, C6, C20 and C26 to C29 of docs/reference/pid1-contract.md: inherited masks, ignored signals, children,
+descriptors, limits and missing system calls. The workload reports about itself by system calls.
 """
 import contextlib
 import itertools
@@ -20,7 +20,7 @@ from fence import CHLD, TERM
 
 INIT = adapters.subject()
 PR_SET_CHILD_SUBREAPER = 36
-# Each of these missing may cost a feature, never the workload (contract C28).
+# Each of these missing may cost a feature, never the workload (row C28).
 OPTIONAL = ["close_range", "signalfd4", "pidfd_open", "waitid", "pidfd_send_signal"]
 
 
@@ -226,7 +226,7 @@ def few_descriptors(mode):
 
 
 def refuses(mode, conditions):
-    """DESIGN section 10: these two refuse with 108, in words, and nothing of the workload ever runs."""
+    """These two refuse with 108, in words, and nothing of the workload ever runs."""
     with INIT.start(["say=ran", "exit=7"], mode, conditions=conditions) as run:
         laz.check_equal(str(run.wait()), f"exit {adapters.KERNEL}", f"{conditions}")
         laz.check_equal(run.seen("say", settle=0.05), [], "the workload's words")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """No stop signal is lost from the moment on at which init listens, and none starts a workload.
 
-Items 3 and 22 of the conformance list. probe/race.c starts the init hundreds or thousands of times and sends
-TERM at a random moment; what is lost shows as a workload that runs on. The controls are inits that do lose.
+Rows C1 and C2 of docs/reference/pid1-contract.md. probe/race.c starts the init hundreds or thousands of times and
+sends TERM at a random moment; what is lost shows as a workload that runs on. The controls are inits that do lose.
 """
 import re
 import time

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Not PID 1: under other inits, under itself, in a PID namespace that others share.
 
-Item 17 of the conformance list. Every run of every suite has bystanders that fail it when they hear a
-signal; here they are what is tested. The first case shows that they can hear.
+Rows C14 and C25 of docs/reference/pid1-contract.md. Every run of every suite has bystanders that fail it when
+they hear a signal; here they are what is tested. The first case shows that they can hear.
 """
 import os
 import time

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the host does to a running init: debuggers come and go, the freezer, a step of the wall clock.
 
-Item 21 of the conformance list. After each of these signals, reaping and the stop are as before, and what came
+After each of these signals, reaping and the stop are as before, and what came
 meanwhile is neither lost nor doubled.
 """
 import contextlib

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A signal at each step of the start, made deterministic: strace holds one system call while it is sent.
 
-Item 4 of the conformance list. The list of calls comes from a run of the same init, so that it is the start
+The list of calls comes from a run of the same init, so that it is the start
 path of today; each is held in turn, in init and in its children, and the signal comes meanwhile.
 """
 import time

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PID 1 keeps nothing worth reading, and nobody of the workload's uid can read it; idle, it does nothing.
 
-Item 20 of the conformance list and contract C27. Markers are planted in the environment and looked
+Rows C27 and C30 of docs/reference/pid1-contract.md. Markers are planted in the environment and looked
 for in everything that the kernel shows of the process, as root and from outside.
 """
 import fcntl

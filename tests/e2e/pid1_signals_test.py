@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forwarding: every signal, once, in order, with its payload; stop signals only from who may stop.
 
-Items 2 and 15 of the conformance list. Default set of stop signals: adapters.STOP_SIGNALS.
+Rows C2, C3, C7 to C12, C22 and C24 of docs/reference/pid1-contract.md. The stop signals are adapters.STOP_SIGNALS.
 """
 import time
 

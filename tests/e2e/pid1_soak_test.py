@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A random mix of forks, ends and signals, for a bounded count: nothing grows and nothing is lost.
 
-Item 24 of the conformance list: resident memory and descriptors constant, no zombie left, every real-time
+Resident memory and descriptors constant, no zombie left, every real-time
 signal delivered. The seed is printed, so that a failure can be had again.
 """
 import os

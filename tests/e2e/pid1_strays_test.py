@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What outlives the main process: it is told, it gets time, it does not hold anything up for ever.
 
-Items 10, 11 and 13 of the conformance list, and the reaping rules. A peer ends all strays at once; the
+Rows C15 and C19 of docs/reference/pid1-contract.md. A peer ends all strays at once; the
 controls show that these tests see that.
 """
 import os

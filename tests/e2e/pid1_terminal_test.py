@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """With a terminal: the workload is in the foreground, a key press reaches it once, the terminal comes back.
 
-Item 16 of the conformance list and contract C23. The terminal is a pseudo terminal whose other end is here.
+Row C23 of docs/reference/pid1-contract.md. The terminal is a pseudo terminal whose other end is here.
 """
 import fcntl
 import os

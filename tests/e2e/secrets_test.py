@@ -2,7 +2,7 @@
 """What the container was given is not to be had from PID 1, not even by its own uid, and looking at PID 1
 from outside does not upset it.
 
-Items 20 and 21 of the conformance list, where pid1_secrecy stops: values that are not passed on, the start
+What pid1_secrecy does not look at: values that are not passed on, the start
 from YAML, the workload itself as the thief with a filter that would let it, and stops from outside.
 """
 import ctypes

@@ -165,7 +165,7 @@ def launch_dies():
         time.sleep(0.4)  # another one is asked for after a tenth of a second
         run.kill(fence.KILL, launch)
         until(lambda: [r for r in here.records("helper.exit") if r["obj"] == "launch"], "the end of launch")
-        stop(run)
+        stop(run, most=8)
     here.judge("ok closed single")
 
 

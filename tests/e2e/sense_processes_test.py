@@ -72,6 +72,17 @@ def same_user():
         check_equal(run.status(world.sense_pid())["Seccomp"], "2", "its filter")
 
 
+@case("a start that waits for its acknowledgement is nobody who hides, where init is not root, however long it waits")
+def waits():
+    world = World(changes={"audit": {"durability": "acked", "start-wait": "7s"}})
+    down = {"name": "down", "type": "syslog", "transport": "tcp", "to": "127.0.0.1:9", "plain": True, "classes": ["audit"]}
+    world.sinks = [world.file_sink(required=False), {**down, "required": True}]
+    code, errors = world.outcome("exit=3", conditions=(f"uid={adapters.WORKLOAD_UID}",), wrapper=("unshare", "-n"))
+    check_equal(code, 106, errors)
+    check("executables" in world.records("sense.start")[0]["d"]["watching"], f"{world.records('sense.start')}")
+    check_equal(world.finds(), [], "what was found")
+
+
 @case("whoever hides and is somebody else every moment is found: there is no patience that a child would have anew")
 def hidden():
     world = World()
@@ -157,7 +168,7 @@ def threads():
     world = World()
     with world.watch():
         for count in range(1, 4):  # one that is seen before it has two faces is found as what it was
-            world.exec_foreign(act(), "split").wait()
+            world.exec_foreign(act(), f"split={adapters.WORKLOAD_UID}").wait()
             records = until(lambda count=count: len(found := world.finds("cred.change")) >= count and found, "a find")
             if "thread" in records[-1]["d"]:
                 break

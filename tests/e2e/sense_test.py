@@ -101,6 +101,25 @@ def foreign():
     world.judge("ok open single")
 
 
+@case("a stage of runc's has a second to become who it will be, and is found if it stays what it is")
+def stages():
+    world = World({"foreign": {"allow": ["cat", "nsenter"]}})
+    stage, stays = world.folder / "runc:[2:INIT]", world.folder / "runc:[1:CHILD]"
+    stage.write_text("#!/bin/sh\nsleep 0.5\nexec cat /dev/zero\n")
+    stays.write_text("#!/bin/sh\nsleep 60\n")
+    with world.watch():
+        for path in (stage, stays):
+            path.chmod(0o755)
+        quick, slow = world.exec_foreign(str(stage)), world.exec_foreign(str(stays))
+        (record,) = world.await_find("exec.foreign", 1)
+        check_equal(record["exe"], "runc:[1:CHILD]", f"{record}")
+        world.settle(10)
+        check_equal(len(world.finds()), 1, f"finds: {world.finds()}")
+        for process in (quick, slow):
+            process.kill()
+            process.wait()
+
+
 @case("whoever is put in and stays a second is found within that second, whenever that is, with the default interval")
 def in_time():
     n = 1000 if LONG else 12

@@ -7,23 +7,19 @@ way than ship_world does.
 import contextlib
 import fcntl
 import functools
-import json
-import os
 import pathlib
 import subprocess
 import time
 
 import fence
-import laz
 import ship_world
-from laz import check, check_equal
+from laz import check_equal
 from ship_world import until
 
 HERE = pathlib.Path(__file__).resolve().parent
 SENSE_UID = 65312
 INTERVAL = 0.1
 NAME = "lazaret-sense"
-USER = 65532
 FINDS = ("exec.foreign", "net.listen", "fim.change", "cred.change", "exec.drift", "exec.memfd")
 
 

@@ -12,6 +12,7 @@ import time
 
 import area
 import fence
+import hostile
 import laz
 import readme
 import ship_world
@@ -55,6 +56,18 @@ def whole():
         check(len(names) == 1 and next(iter(names))[1].startswith("ship/"), f"group and stream: {names}")
 
 
+@case("a workload's hostile lines are records of ours alone, and its bytes, as the service has decoded them")
+def hostile_lines():
+    standin, content = Standin(token="CANARYauthorization"), hostile.text()
+    world = World({"shutdown": {"flush": "20s", "stop-timeout": "40s"}}, [sink(standin)])
+    hostile.said(world, content, "65536,200", env=environment(standin))
+    data = trail(standin)
+    hostile.check_form(world, data, "CloudWatch Logs")
+    check(world.stream(data=data) == content, "the stream is not what was said")
+    world.judge(trail_judge.FINE, data=data)
+    standin.check_rules()
+
+
 @case("a service that rejects everything: that is told in few records, which count all that it rejected")
 def rejections():
     standin = Standin(**{"token": "CANARYauthorization", "too-new": 1 << 20})
@@ -68,6 +81,23 @@ def rejections():
         check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     check_equal(standin.events(), [], "what is stored")
     check_rejects(world, "cloud", 2)
+
+
+@case("a service whose clock is another: the trail says by how much, once, and its times stay this host's")
+def clock():
+    standin = Standin(token="CANARYauthorization", clock=7200)
+    world = World()
+    world.sinks = [world.file_sink(), sink(standin)]
+    with world.start("lines=300,60", "term", "exit=3", env=environment(standin)) as run:
+        until(lambda: world.records("sink.clock"), lambda: f"the record: {run.describe()}")
+        run.kill(signal.SIGTERM)
+        check_equal(str(run.wait(10)), "exit 3", f"the end: {run.stderr()}")
+    (record,) = world.records("sink.clock")
+    check_equal((record["obj"], record["act"], record["sev"]), ("cloud", "corrected", 5), f"{record}")
+    check(abs(record["d"]["seconds"] - 7200) <= 2, f"{record}")
+    check(record["ts"] < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 60)), f"its time: {record}")
+    world.judge("ok closed single")
+    world.account(numbered(300, 60), data=trail(standin))
 
 
 @case("kill -9 of ship and of the service, credentials that end and faults of all kinds: delivered and gaps are produced")

@@ -4,6 +4,7 @@ what is between: what was said has arrived or is counted in a gap, to the byte, 
 left open: a window of records, or, where the whole container was killed, what had arrived since the cursors were saved.
 """
 import collections
+import re
 import time
 
 import fence
@@ -83,6 +84,23 @@ def refusals():
         check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     receiver.close()
     check_rejects(world, "collector", 3)
+
+
+@case("a run that ends takes leave of its receiver, who logs no error for it [RELP, RELP over TLS, syslog over TLS, TCP]")
+def leave_taken():
+    rsyslog = Rsyslog("peer-leave")
+    means = sink(0)["tls"]
+    for i, one in enumerate(({"type": "relp", "port": "relps", "tls": means}, {"type": "relp", "port": "relp"},
+                             {"type": "syslog", "transport": "tls", "port": "tls", "tls": means},
+                             {"type": "syslog", "transport": "tcp", "port": "tcp"})):
+        keys = {**one, "name": "collector", "classes": ["audit", "ids", "log"], "to": f"127.0.0.1:{rsyslog.ports[one['port']]}"}
+        del keys["port"]
+        code, errors = World(sinks=[keys]).outcome("lines=500,60", "exit=3")
+        check_equal((code, errors), (3, ""), f"{one}")
+        peers.wait_until(lambda count=i + 1: rsyslog.records.read_bytes().count(b'"ev":"chain.final"') == count, f"the end of {one}")
+    time.sleep(0.3)  # an error is logged behind the last record
+    rsyslog.stop()
+    check_equal([line for line in rsyslog.said().splitlines() if re.search("error|warn|fail", line, re.I)], [], "complaints")
 
 
 @case("rsyslogd is killed, and comes back, again and again: every line of the workload is there, in order")

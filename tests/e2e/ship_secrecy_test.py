@@ -73,14 +73,6 @@ def narrowed():
         check_equal(str(run.wait()), "exit 0", "the end")
 
 
-def call_in(pid, expression):
-    """What a process answers when a debugger has it make a call: (result, or None where it died of it)."""
-    done = subprocess.run(["gdb", "-nx", "-batch", "-p", str(pid), "-ex", "set confirm off", "-ex", f"print {expression}"],
-                          capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
-    match = re.search(r"^\$1 = (-?\d+|0x[0-9a-f]+)", done.stdout, re.M)
-    return int(match.group(1), 0) if match else None
-
-
 def syscall_in(pid, name, *arguments):
     """A system call that the process makes, by a `syscall` instruction at its own vDSO or program counter."""
     script = pathlib.Path(fence.scratch() / "call.gdb")

@@ -11,7 +11,7 @@ import laz
 import ship_world
 import sinks_peers as peers
 from laz import case, check, check_equal
-from ship_world import World, recovery_key, sealed, until
+from ship_world import World, sealed, until
 from sinks_peers import RelpSession, Rsyslog, Scripted
 
 MARK = "a module of the image ran"

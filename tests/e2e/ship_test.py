@@ -99,11 +99,12 @@ class Paced(Output):
     rate = 0
 
     def _read(self):
-        pieces = []
+        due = time.monotonic()
         while piece := os.read(self.read_end, 4096):
-            pieces.append(piece)
-            time.sleep(len(piece) / self.rate)
-        self.data = b"".join(pieces)
+            self.pieces.append(piece)
+            due += len(piece) / self.rate
+            time.sleep(max(0.0, due - time.monotonic()))  # who overslept makes it up
+        self.data = b"".join(self.pieces)
 
 
 SINKS = ("up", "down", "stuck", "slow", "too slow")  # slow: it has all in half of the time that there is

@@ -28,7 +28,6 @@ from laz import check, check_equal
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHIP_UID = 65311
-STREAMS = ("stdout", "stderr")
 NAMES = {"launch": "lazaret-launch", "ship": "lazaret-ship"}
 
 

@@ -407,3 +407,7 @@ def at_random(seed):
     """A source of randomness that a failure can name."""
     return random.Random(f"{seed} {os.environ.get('LAZARET_SEED', '')}")
 
+
+def settled(drive, count):
+    laz.check_equal(drive.of("settled"), [str(count)], "what was settled")
+    laz.check_equal(drive.arrived(), count, "the last that arrived")

@@ -86,3 +86,9 @@ def judged(name, data, expected, anchors=(), no_logs=False, **counts):
         seen = answer["lines"][key] if key in answer["lines"] else answer["chains"][0][key]
         check_equal(seen, value, f"{name}: {key}")
     return answer
+
+
+def human(*words, expect):
+    """What `lazaret verify` prints for a reader: (output, errors)."""
+    done = lazaret("verify", *words, expect=expect)
+    return done.stdout, done.stderr

@@ -16,7 +16,7 @@ import laz
 import trail_forge as forge
 from cli import FOLDER, lazaret
 from laz import case, check, check_equal
-from trail_judge import CLOSED, FINE, KEYS, NO_H, OTHER, both, judged, make, place, product, records, said
+from trail_judge import CLOSED, FINE, KEYS, NO_H, OTHER, both, human, judged, make, place, product, records, said
 
 KEPT = laz.BIN.parent / "tests" / "trail_test.kept"  # the trail of a random edit that was judged wrongly
 
@@ -338,11 +338,6 @@ def victim():
     return records(STORY + "final 0\n", KEYS)
 
 
-def modified(trail, seq):
-    trail[seq]["obj"] = "/nothing/to/see"
-    return trail
-
-
 def of_another(trail, key, *seqs):
     return [{**r, key: "2026-11-21T23:59:01.123456Z"} if r["seq"] in seqs else r for r in trail]
 
@@ -380,17 +375,17 @@ def attacks():
 
     rehash = forge.rewrite
     return [
-        row("modify a record", lambda t: modified(t, 10), "broken@10 closed single"),
-        row("modify a line", lambda t: modified(t, 12), "broken@14 closed single"),
+        row("modify a record", lambda t: forge.modified(t, 10), "broken@10 closed single"),
+        row("modify a line", lambda t: forge.modified(t, 12), "broken@14 closed single"),
         *(row(f"another {key} for {what}", lambda t, key=key, seqs=seqs: of_another(t, key, *seqs), "broken@14 closed single")
           for key in ("task", "ctr", "obj", "ts")
           for what, seqs in (("a line", [12]), ("the line after it", [13]), ("both lines of a block", [12, 13]))),
-        row("modify and hash all again", lambda t: rehash(modified(t, 10)), "broken@16 closed single",
+        row("modify and hash all again", lambda t: rehash(forge.modified(t, 10)), "broken@16 closed single",
             with_anchor="broken@16 closed forked@19"),
-        row("modify, hash all again and sign it with other keys", lambda t: rehash(modified(t, 10), OTHER, start=10),
+        row("modify, hash all again and sign it with other keys", lambda t: rehash(forge.modified(t, 10), OTHER, start=10),
             "broken@16 closed single", with_anchor="broken@16 closed forked@19"),
         row("write all of it anew, genesis and keys [missed without an anchor]",
-            lambda t: rehash(modified(t, 10), OTHER), FINE, anchor=0, with_anchor="ok closed forked@0"),
+            lambda t: rehash(forge.modified(t, 10), OTHER), FINE, anchor=0, with_anchor="ok closed forked@0"),
         row("delete a record", lambda t: without(t, 10), "broken@11 truncated single"),
         row("delete a line", lambda t: without(t, 12), "ok truncated single"),
         row("delete and hash all again", lambda t: rehash(without(t, 10)), "broken@15 closed single",
@@ -409,19 +404,19 @@ def attacks():
         row("truncate the tail", lambda t: t[:18], "ok open single", with_anchor="ok truncated single"),
         row("truncate up to a checkpoint", lambda t: t[:17], "ok open single", with_anchor="ok truncated single"),
         row("truncate behind the anchor", lambda t: t[:22], "ok open single"),
-        row("key theft: rewrite a past epoch", lambda t: rehash(modified(t, 10), STOLEN), "broken@16 closed single",
+        row("key theft: rewrite a past epoch", lambda t: rehash(forge.modified(t, 10), STOLEN), "broken@16 closed single",
             with_anchor="broken@16 closed forked@19"),
         row("key theft: rewrite the past with its key replaced",
-            lambda t: rehash(modified(t, 10), OTHER | {2: KEYS[2]}, start=10), "broken@16 closed single",
+            lambda t: rehash(forge.modified(t, 10), OTHER | {2: KEYS[2]}, start=10), "broken@16 closed single",
             with_anchor="broken@16 closed forked@19"),
         row("key theft: rewrite the current epoch [missed without an anchor]",
-            lambda t: rehash(modified(t, INSIDE), STOLEN, start=INSIDE), FINE, with_anchor="ok closed forked@19"),
+            lambda t: rehash(forge.modified(t, INSIDE), STOLEN, start=INSIDE), FINE, with_anchor="ok closed forked@19"),
         row("key theft: rewrite the current epoch behind the anchor [missed]",
-            lambda t: rehash(modified(t, INSIDE), STOLEN, start=INSIDE), FINE, anchor=17),
+            lambda t: rehash(forge.modified(t, INSIDE), STOLEN, start=INSIDE), FINE, anchor=17),
         row("key theft: forge the future, of which nothing was anchored [missed]",
-            lambda t: rehash(modified(t, 25), STOLEN, start=THEFT), FINE),
+            lambda t: rehash(forge.modified(t, 25), STOLEN, start=THEFT), FINE),
         row("key theft: forge the future, of which something was anchored",
-            lambda t: rehash(modified(t, 25), STOLEN, start=THEFT), FINE, anchor=27, with_anchor="ok closed forked@27"),
+            lambda t: rehash(forge.modified(t, 25), STOLEN, start=THEFT), FINE, anchor=27, with_anchor="ok closed forked@27"),
         row("a false final record, key stolen, nothing anchored behind it [missed]", lambda t: false_final(t, STOLEN),
             FINE),
         row("a false final record, key stolen, something anchored behind it", lambda t: false_final(t, STOLEN),
@@ -461,7 +456,7 @@ def fork():
     judged("two runs from the old spool", old + new + make(f"before {chain} {seq} {h}\nfinal 0\n"),
            ["ok open forked@19", FINE, FINE])
     # The whole process is put back, key and all, and goes on in the same chain.
-    twin = forge.rewrite(modified(copy.deepcopy(true), 23), KEYS, start=23)
+    twin = forge.rewrite(forge.modified(copy.deepcopy(true), 23), KEYS, start=23)
     judged("a process restored [missed]", twin, "ok open single")
     judged("a process restored, anchored", twin, "ok open forked@30", [seen])
     judged("a process restored, both stories", forge.encode(true) + forge.encode(twin), "ok open forked@23")
@@ -567,113 +562,6 @@ def random_lies():
             choose.choice(LIES)(choose, trail, choose.choice(trail))
             trail = trail or copy.deepcopy(trails[0])
         both(f"lie {number}", forge.seal(trail, KEYS))
-
-
-# ---- The command ----
-
-
-def human(*words, expect):
-    done = lazaret("verify", *words, expect=expect)
-    return done.stdout, done.stderr
-
-
-@case("what is printed for a reader, and the exit code, for each kind of trail")
-def human_output():
-    trail = records(CLOSED)
-    broken, forked = copy.deepcopy(trail), copy.deepcopy(trail)
-    modified(broken, 5)
-    forked.append(modified(copy.deepcopy(trail), 5)[5])
-    chain = trail[0]["chain"]
-    rows = [
-        ("closed", trail, 0, ["10 records", "integrity ok", "completeness closed", "uniqueness single"]),
-        ("running", trail[:7], 1, ["completeness open"]),
-        ("lossy", make("log a\ngap 0 0 4 44 rate\nfinal 0\n"), 1, ["completeness gap", "4 lost"]),
-        ("headless", trail[4:], 1, ["completeness headless", "4 to 9"]),
-        ("truncated", trail[:2] + trail[3:], 1, ["completeness truncated", "1 missing"]),
-        ("broken", broken, 1, ["integrity broken", "5"]),
-        ("forked", forked, 1, ["uniqueness forked", "5"]),
-        ("malformed", forge.encode(trail) + b'{"lz":1,"ev":\n', 1, ["integrity ok", "completeness closed", "begin like a record and are none"]),
-        ("foreign", forge.encode(trail) + b"one\ntwo\n", 0, ["integrity ok", "lines that are no records: 2"]),
-    ]
-    for name, data, code, words in rows:
-        (FOLDER / "trail").write_bytes(data if isinstance(data, bytes) else forge.encode(data))
-        out, err = human("trail", expect=code)
-        check_equal(err, "", f"{name}: standard error")
-        flat = re.sub(r"[ \t]+", " ", out)
-        for word in words + ([chain] if isinstance(data, list) else []):
-            check(word in flat, f"{name}: no \"{word}\" in {out}")
-        as_json = json.loads(lazaret("verify", "--json", "trail", expect=code).stdout)
-        check_equal(as_json["ok"], code == 0, f"{name}: ok")
-
-
-@case("--running lets an open chain pass, and nothing else")
-def running():
-    trail = records(CLOSED)
-    rows = [("open", trail[:7], True), ("closed", trail, True), ("headless", trail[4:7], False),
-            ("truncated", trail[:2] + trail[3:7], False), ("broken", modified(copy.deepcopy(trail[:7]), 5), False),
-            ("lossy", make("gap 0 0 4 44 rate\nfinal 0\n"), False)]
-    for name, data, ok in rows:
-        check_equal(both(name, data, running=True)["ok"], ok, name)
-    check_equal(both("open, anchored", trail[:7], [place(trail[9])], running=True)["ok"], False, "open, anchored")
-
-
-@case("a folder and several files are one trail")
-def folder():
-    trail = records(CLOSED)
-    (FOLDER / "sinks" / "more").mkdir(parents=True)
-    (FOLDER / "sinks" / "one").write_bytes(forge.encode(trail[:6]))
-    (FOLDER / "sinks" / "two").write_bytes(forge.encode(trail[4:]))
-    (FOLDER / "three").write_bytes(forge.encode(trail[:3]) + b"words\n")
-    for paths in (["sinks"], ["sinks/two", "three", "sinks/one"], ["three", "sinks"]):
-        answer = json.loads(lazaret("verify", "--json", *paths, expect=0).stdout)
-        check_equal([said(chain) for chain in answer["chains"]], [FINE], f"{paths}")
-    check_equal(answer["lines"], {"repeated": 5, "unchained": 0, "foreign": 1, "rendered": 0, "malformed": 0}, "lines")
-
-
-@case("what is no trail, or cannot be read, is an error that says so")
-def not_a_trail():
-    (FOLDER / "empty").write_bytes(b"")
-    (FOLDER / "words").write_bytes(b"just\nwords\n")
-    (FOLDER / "nothing").mkdir()
-    for path in ("empty", "words", "nothing"):
-        out, _ = human(path, expect=1)
-        check("there is no record of any chain: this is no audit trail" in out, f"{path}: {out}")
-        check_equal(json.loads(lazaret("verify", "--json", path, expect=1).stdout)["chains"], [], f"{path}: chains")
-    (FOLDER / "spool").mkdir()
-    (FOLDER / "spool" / "00000001.lzs").write_bytes(b"LZSP\0\1" + bytes(80))
-    for path in ("spool", "spool/00000001.lzs"):
-        out, _ = human(path, expect=1)
-        check("this looks like a spool; lazaret spool read --key FILE DIR | lazaret verify -" in out, f"{path}: {out}")
-    (FOLDER / "closed").write_bytes(make(CLOSED))
-    _, err = human("closed", "absent", expect=1)
-    check("absent: No such file or directory" in err, f"{err}")
-    _, err = human("/dev/null", expect=1)
-    check("/dev/null: neither a file nor a folder" in err, f"{err}")
-    answer = json.loads(lazaret("verify", "--json", "absent", expect=1).stdout)
-    check_equal((answer["ok"], answer["error"]["name"]), (False, "system-error"), "JSON of an error")
-
-
-@case("a file or folder that may not be read is named")
-def unreadable():
-    FOLDER.chmod(0o711)
-    (FOLDER / "closed").write_bytes(make(CLOSED))
-    (FOLDER / "closed").chmod(0o600)
-    (FOLDER / "shut").mkdir(mode=0o700)
-    user = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", "--"]
-    for path in ("closed", "shut"):
-        done = cli.lazaret("verify", path, expect=1, around=user)
-        check(f"{path}: Permission denied" in done.stderr, f"{path}: {done.stderr}")
-
-
-@case("usage errors are told on standard error with exit code 2")
-def usage():
-    chain, seq, h = place(records(CLOSED)[1])
-    (FOLDER / "closed").write_bytes(make(CLOSED))
-    for words in ([], ["--anchor", "closed"], ["--bogus", "closed"], ["--anchor", f"{chain}:{seq}", "closed"],
-                  ["--anchor", f"{chain}:{seq}:{h}0", "closed"], ["--anchor", f"{chain[1:]}:{seq}:{h}", "closed"],
-                  ["--anchor", f"{chain}:-1:{h}", "closed"], ["--anchor", f"{chain}:18446744073709551616:{h}", "closed"]):
-        out, err = human(*words, expect=2)
-        check(out == "" and "bad-option" in err, f"{words}: {out}{err}")
 
 
 laz.main()

@@ -5,18 +5,10 @@
  */
 #include "core/bpf.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "fuzz.h"
 
 static bool returns(const struct sock_filter *insns, size_t n, uint32_t answer)
 {

@@ -6,23 +6,14 @@
  * long.
  */
 #include <ctype.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "core/json_read.h"
+#include "fuzz.h"
 #include "net/aws_credentials.h"
 #include "sink/cloudwatch_codec.h"
 
 #define NOW INT64_C(1795347763000)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check_printable(const char *text, size_t max)
 {

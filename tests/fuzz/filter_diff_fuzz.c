@@ -8,11 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "tests/fixture/policy.h"
 
 #define X32_BIT 0x40000000U
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fail(const struct laz_err *err)
 {

@@ -4,21 +4,12 @@
  * same status and body, and it breaks at the same byte for the same reason; no body is longer than
  * was asked for, and none comes without having said so.
  */
-#include <stdint.h>
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "net/http_reply.h"
 
 #define BODY_MAX 512
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check_reply(const struct laz_http_reply *reply)
 {

@@ -5,22 +5,13 @@
  */
 #include "policy/image.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/bpf.h"
+#include "fuzz.h"
 
 #define HEADER_SIZE 48 /* magic, version, length, digest */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static size_t walk(struct laz_strings strings)
 {

@@ -6,21 +6,12 @@
  */
 #include "core/json.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "core/json_read.h"
+#include "fuzz.h"
 
 #define NODES 256
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static bool read(
         const char *text, size_t length, struct laz_json_node *nodes, struct laz_json_doc *ret)

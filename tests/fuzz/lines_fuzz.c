@@ -6,22 +6,14 @@
  */
 #include "log/lines.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
+
 #define STREAM_MAX 40000 /* longer than what is looked at ahead */
 #define PIECES_MAX 24
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 struct reading {
     struct laz_buf records;

@@ -4,13 +4,11 @@
  * the number of descriptors that it has there; its fields, read in whatever order the bytes say,
  * come from inside of it; and what was read, written again, is the message.
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "ipc/msg.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct {
     unsigned from; /* sets of roles */
@@ -21,13 +19,6 @@ static const struct {
 #include "ipc/msg.def"
 #undef LAZ_MESSAGE
 };
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* Read fields as `choice` says until one is not there, and write each again. */
 static void copy_fields(const struct laz_message *message, uint32_t choice, struct laz_buf *again)
@@ -71,9 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t choice = 0;
     (void)memcpy(&choice, data + 3, sizeof(choice));
     size_t length = size - 7;
-    uint8_t *bytes = malloc(length == 0 ? 1 : length); /* of its very size */
-    require(bytes != NULL);
-    (void)memcpy(bytes, data + 7, length);
+    uint8_t *bytes = exact_copy(data + 7, length);
     struct laz_message message;
     struct laz_err err = {0};
     if (laz_message_parse(bytes, length, n_fds, (struct laz_route){from, to}, &message, &err) ==

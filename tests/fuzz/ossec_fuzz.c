@@ -5,20 +5,11 @@
  * for byte. A payload: sealed and opened it is the same, and once a bit is turned it is that or
  * nothing. An answer, a line of keys: nothing outside of them is taken.
  */
-#include <stdint.h>
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "sink/ossec_codec.h"
 #include "sink/ossec_enrol.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static struct laz_ossec_agent agent(void)
 {

@@ -6,12 +6,12 @@
  */
 #include "core/pattern.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/buf.h"
+#include "fuzz.h"
 
 #define NODES_MAX 40
 #define TEXT_MAX  24 /* bytes: places are bits of a number */
@@ -46,15 +46,6 @@ struct maker {
     size_t n_nodes;
     struct laz_buf text;
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static unsigned choose(struct maker *maker, unsigned n)
 {

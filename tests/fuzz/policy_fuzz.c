@@ -3,35 +3,27 @@
  * The YAML loader on any bytes. Properties: it loads or says why, never both; what it says is in
  * order and inside the file; the same bytes give the same answer; a policy is no wider than itself.
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "policy/narrow.h"
 #include "tests/fixture/position.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* A file that is too large is refused as a whole. */
 static void check_diagnostics(
         const struct laz_diagnostics *diagnostics, const char *text, size_t length)
 {
-    must(diagnostics->n <= LAZ_DIAGNOSTICS_MAX);
+    require(diagnostics->n <= LAZ_DIAGNOSTICS_MAX);
     for (size_t i = 0; i < diagnostics->n; i++) {
         const struct laz_diagnostic *item = &diagnostics->items[i];
-        must(item->message[0] != '\0' && item->file[0] != '\0');
-        must(item->is_warning == (item->kind == LAZ_E_NONE));
-        must(item->file_index > 0 || length > LAZ_POLICY_FILE_MAX || is_inside(item, text, length));
+        require(item->message[0] != '\0' && item->file[0] != '\0');
+        require(item->is_warning == (item->kind == LAZ_E_NONE));
+        require(item->file_index > 0 || length > LAZ_POLICY_FILE_MAX ||
+                is_inside(item, text, length));
         if (i > 0) {
             const struct laz_diagnostic *before = &diagnostics->items[i - 1];
-            must(before->file_index < item->file_index ||
+            require(before->file_index < item->file_index ||
                     (before->file_index == item->file_index &&
                             (before->line < item->line ||
                                     (before->line == item->line && before->col <= item->col))));
@@ -49,30 +41,30 @@ static struct laz_policy *load(
     struct laz_policy *policy = NULL;
     struct laz_err err = {0};
     int result = laz_policy_load(&source, ret_diagnostics, &policy, &err);
-    must((result == 0) == (policy != NULL) && (result == 0) == (err.kind == LAZ_E_NONE));
-    must((result == 0) == (ret_diagnostics->n_errors == 0));
+    require((result == 0) == (policy != NULL) && (result == 0) == (err.kind == LAZ_E_NONE));
+    require((result == 0) == (ret_diagnostics->n_errors == 0));
     return policy;
 }
 
 static void compare(const struct laz_policy *a, const struct laz_policy *b)
 {
-    must(memcmp(a->source_digest, b->source_digest, sizeof(a->source_digest)) == 0);
-    must(a->relaxations.n == b->relaxations.n && a->n_paths == b->n_paths);
+    require(memcmp(a->source_digest, b->source_digest, sizeof(a->source_digest)) == 0);
+    require(a->relaxations.n == b->relaxations.n && a->n_paths == b->n_paths);
     struct laz_widening ignored = {0};
-    must(!laz_policy_find_widening(a, b, &ignored));
-    must(!laz_policy_find_widening(b, a, &ignored));
+    require(!laz_policy_find_widening(a, b, &ignored));
+    require(!laz_policy_find_widening(b, a, &ignored));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct laz_diagnostics *first = calloc(1, sizeof(*first));
     struct laz_diagnostics *second = calloc(1, sizeof(*second));
-    must(first != NULL && second != NULL);
+    require(first != NULL && second != NULL);
     struct laz_policy *a = load(data, size, first);
     struct laz_policy *b = load(data, size, second);
     check_diagnostics(first, (const char *)data, size);
-    must(memcmp(first, second, sizeof(*first)) == 0);
-    must((a == NULL) == (b == NULL));
+    require(memcmp(first, second, sizeof(*first)) == 0);
+    require((a == NULL) == (b == NULL));
     if (a != NULL) {
         compare(a, b);
     }

@@ -7,25 +7,16 @@
 
 #include "tests/fixture/redact.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "tests/fixture/canary.h"
 
 #define LITERALS_MAX 4
 #define SECRET_LEAST 6
 #define SECRET_MAX   320
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 struct input {
     char texts[LITERALS_MAX][LAZ_REDACT_LITERAL_MAX + 1];

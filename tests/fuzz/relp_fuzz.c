@@ -5,24 +5,15 @@
  * again byte for byte. Bytes as a record: what becomes a message is one line, with our header, and
  * the record behind it.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/json_read.h"
 #include "core/num.h"
+#include "fuzz.h"
 #include "sink/ocsf.h"
 #include "sink/relp_codec.h"
 #include "sink/syslog_codec.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check_answer(const struct laz_relp_decoder *decoder)
 {

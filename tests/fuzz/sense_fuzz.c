@@ -6,24 +6,15 @@
  */
 #include "policy/sense.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "sense/process.h"
 #include "sense/socket.h"
 
 #define NAME_LENGTH 15
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check_section(const char *bytes, size_t size)
 {
@@ -90,9 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) {
         return 0;
     }
-    char *copy = malloc(size - 1); /* of its very size, for the address sanitizer */
-    require(copy != NULL);
-    (void)memcpy(copy, data + 1, size - 1);
+    char *copy = exact_copy(data + 1, size - 1);
     switch (data[0] % 4) {
     case 0:
         check_section(copy, size - 1);

@@ -5,23 +5,15 @@
  */
 #include "policy/ship.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct bytes {
     const char *start;
     size_t length;
 };
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* Ends inside the bytes. */
 static void check_text(struct bytes block, const char *text, size_t max)
@@ -85,11 +77,7 @@ static void check(const struct laz_ship_config *config, struct bytes block)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *copy = malloc(size == 0 ? 1 : size); /* of its very size, for the address sanitizer */
-    require(copy != NULL);
-    if (size > 0) {
-        (void)memcpy(copy, data, size);
-    }
+    char *copy = exact_copy(data, size);
     const struct bytes block = {.start = copy, .length = size};
     struct laz_ship_config config;
     struct laz_err err = {0};

@@ -7,7 +7,6 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,14 +14,13 @@
 
 #include "audit/spool_segment.h"
 #include "core/fd.h"
+#include "fuzz.h"
 
 #define BLOCKS    4 /* of each run */
 #define FILES     3
 #define FILE_MAX  4096           /* what a segment here holds at most */
 #define EDIT_SIZE 5              /* which file, where (2 bytes), what, with what */
 #define OTHER     "00000001.lzs" /* the other run's */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Made once: the segments as they were written. */
 static struct {
@@ -38,13 +36,6 @@ static const char private_key[] =
 static const char public_key[] = "-----BEGIN PUBLIC KEY-----\n"
                                  "MCowBQYDK2VuAyEAqbo1eI104gSeE+n4/HQN3j4Ek1zkoorqi6wwp7IhlVU=\n"
                                  "-----END PUBLIC KEY-----\n";
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static struct laz_spool_options options_of(uint8_t run)
 {

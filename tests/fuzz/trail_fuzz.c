@@ -5,25 +5,16 @@
  * a whole trail: whatever they change in a record is seen. Bytes as a text of the spool: what is
  * unpacked can be packed again, and is the same.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "audit/digest.h"
 #include "audit/verify.h"
 #include "core/num.h"
+#include "fuzz.h"
 #include "tests/fixture/unpack.h"
 
 #define EDIT_SIZE 4 /* where (2 bytes), what, with what */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* ---- Bytes as a trail ---- */
 

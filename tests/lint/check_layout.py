@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tree is what DESIGN says: known names at the top, no drawer files, a licence line in each file, and
-(with --build) no C file and no end-to-end suite that the build does not know. The programs that end-to-end
+"""The tree has known names at its top, no drawer files, a licence line in each file and, with --build,
+no C file and no end-to-end suite that the build does not know. The programs that end-to-end
 suites compile for themselves are theirs to know."""
 import json
 import pathlib

@@ -2,7 +2,7 @@
 /*
  * The state of the world that an init inherits, as options of the fence: mask, dispositions,
  * capabilities, limits, refused system calls, terminal, descriptors, children, file systems.
- * Each is one line of the contract's rows C20, C26 and C28.
+ * Each is one line of rows C20, C26 and C28 of docs/reference/pid1-contract.md.
  */
 #ifndef PROBE_CONDITIONS_H
 #define PROBE_CONDITIONS_H

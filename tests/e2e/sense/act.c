@@ -3,7 +3,7 @@
  * The workload of the suite about sense: does what it is told, one line after another, from a file
  * that grows, and says in another how many lines are done. Must do nothing that it was not told to.
  *
- * act ORDERS DONE; act sleep|headless|split|grow
+ * act ORDERS DONE; act sleep|headless|split=UID|grow
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -112,8 +112,9 @@ static void leave_parent(void)
 }
 
 /* The first thread is what the workload is; another stays root. */
-static _Noreturn void split(void)
+static _Noreturn void split(const char *uid)
 {
+    const long id = strtol(uid, NULL, 10);
     struct sock_filter all[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
     const struct sock_fprog program = {.len = 1, .filter = all};
     leave_parent();
@@ -122,9 +123,8 @@ static _Noreturn void split(void)
         die("filter");
     }
     start_thread();
-    if (syscall(SYS_setgroups, 0L, NULL) < 0 ||
-            syscall(SYS_setresgid, 10001L, 10001L, 10001L) < 0 ||
-            syscall(SYS_setresuid, 10001L, 10001L, 10001L) < 0) {
+    if (syscall(SYS_setgroups, 0L, NULL) < 0 || syscall(SYS_setresgid, id, id, id) < 0 ||
+            syscall(SYS_setresuid, id, id, id) < 0) {
         die("user");
     }
     (void)wait_for_ever(NULL);
@@ -279,8 +279,8 @@ static _Noreturn void become(const char *what)
     if (strcmp(what, "headless") == 0) {
         lose_head();
     }
-    if (strcmp(what, "split") == 0) {
-        split();
+    if (strncmp(what, "split=", strlen("split=")) == 0) {
+        split(what + strlen("split="));
     }
     if (strcmp(what, "grow") == 0) {
         grow();

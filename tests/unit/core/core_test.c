@@ -124,6 +124,38 @@ Test(buf, a_fixed_one_says_that_it_overflowed_and_keeps_what_fitted)
     cr_assert_eq(buf.len, 7);
 }
 
+/* Up to the last byte that fits, over it, and after that. */
+Test(buf, adding_in_place_is_putting)
+{
+    char put_memory[8];
+    char add_memory[8];
+    for (size_t first = 0; first <= 9; first++) {
+        struct laz_buf put;
+        struct laz_buf add;
+        laz_buf_init_fixed(&put, put_memory, sizeof(put_memory));
+        laz_buf_init_fixed(&add, add_memory, sizeof(add_memory));
+        const size_t lengths[] = {first, 3, 1, 0};
+        for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+            laz_buf_put(&put, "123456789", lengths[i]);
+            laz_buf_add(&add, "123456789", lengths[i]);
+            cr_assert_eq(add.len, put.len, "%zu, then %zu: %zu bytes", first, i, add.len);
+            cr_assert_eq(add.overflow, put.overflow, "%zu, then %zu", first, i);
+            cr_assert_str_eq(add.data, put.data);
+        }
+    }
+    struct laz_buf heap;
+    laz_buf_init_heap(&heap, 1000);
+    for (int i = 0; i < 333; i++) {
+        laz_buf_add(&heap, "abc", 3);
+    }
+    cr_assert(!heap.overflow);
+    cr_assert_eq(strlen(heap.data), 999);
+    laz_buf_add(&heap, "d", 1);
+    cr_assert(heap.overflow);
+    cr_assert_eq(heap.len, 999);
+    laz_buf_done(&heap);
+}
+
 Test(buf, one_on_the_heap_grows_to_its_ceiling_and_not_beyond)
 {
     struct laz_buf buf;

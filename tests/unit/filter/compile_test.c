@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lib/filter/compile, graph and emit: what the programs look like, and what single calls are
- * answered. That they mean the policy everywhere is the proof's business: prove_test.c,
- * differential_test.c.
+ * lib/filter/compile and emit: what the programs look like, and what single calls are answered.
+ * That they mean the policy everywhere is the proof's business: prove_test.c, differential_test.c.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -13,7 +12,8 @@
 
 #include <criterion/criterion.h>
 
-#include "filter/graph.h"
+#include "core/bpf.h"
+#include "filter/filter.h"
 #include "policy/image.h"
 #include "tests/fixture/policy.h"
 
@@ -563,60 +563,5 @@ Test(filter_compile, stays_small_and_shallow)
                 compile(fixture, (enum laz_arch)arch, LAZ_FILTER_WITH_EVENTS);
         cr_expect_lt(filter.n, 320, "%zu instructions", filter.n);
         cr_expect_lt(filter.longest_path, 16, "%u", filter.longest_path);
-    }
-}
-
-/* ---- The graph ---- */
-
-Test(mask_next, counts_within_the_mask)
-{
-    const struct {
-        uint32_t mask;
-        uint32_t value;
-        uint32_t wanted;
-    } rows[] = {{UINT32_MAX, 5, 6}, {UINT32_MAX, UINT32_MAX, 0}, {0xf0, 0, 0x10}, {0xf0, 0xf0, 0},
-            {0x80000001, 1, 0x80000000}, {0x80000001, 0x80000000, 0x80000001}, {0x5, 1, 4},
-            {0, 0, 0}};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        cr_expect_eq(laz_mask_next(rows[i].mask, rows[i].value), rows[i].wanted, "row %zu", i);
-    }
-}
-
-Test(graph_branch, is_none_where_all_ways_lead_to_one_place)
-{
-    static struct laz_graph graph;
-    const struct laz_target to = laz_graph_return(ALLOW);
-    const struct laz_piece pieces[] = {{0, to}, {7, to}, {8, to}};
-    struct laz_target got = laz_graph_branch(&graph, 16, UINT32_MAX, pieces, 3);
-    cr_assert(laz_target_is_same(got, to));
-    cr_assert_eq(graph.n_branches, 0);
-}
-
-Test(graph_branch, is_shared_with_its_equal)
-{
-    static struct laz_graph graph;
-    const struct laz_piece pieces[] = {{0, laz_graph_return(ALLOW)}, {7, laz_graph_return(REFUSE)}};
-    struct laz_target first = laz_graph_branch(&graph, 16, UINT32_MAX, pieces, 2);
-    cr_assert(laz_target_is_same(first, laz_graph_branch(&graph, 16, UINT32_MAX, pieces, 2)));
-    cr_assert_not(laz_target_is_same(first, laz_graph_branch(&graph, 24, UINT32_MAX, pieces, 2)));
-    cr_assert_not(laz_target_is_same(first, laz_graph_branch(&graph, 16, 0xff, pieces, 2)));
-}
-
-Test(graph_branch, takes_over_what_a_branch_on_the_same_word_decides)
-{
-    static struct laz_graph graph;
-    const struct laz_target allow = laz_graph_return(ALLOW);
-    const struct laz_target refuse = laz_graph_return(REFUSE);
-    const struct laz_piece inner[] = {{0, refuse}, {10, allow}, {20, refuse}};
-    struct laz_target to = laz_graph_branch(&graph, 16, UINT32_MAX, inner, 3);
-    const struct laz_piece outer[] = {{0, to}, {12, refuse}, {15, to}};
-    to = laz_graph_branch(&graph, 16, UINT32_MAX, outer, 3);
-    const struct laz_branch *branch = &graph.branches[to.value];
-    const uint32_t firsts[] = {0, 10, 12, 15, 20};
-    cr_assert_eq(branch->n, 5);
-    for (uint32_t i = 0; i < 5; i++) {
-        const struct laz_piece *piece = &graph.pieces[branch->at + i];
-        cr_expect_eq(piece->first, firsts[i]);
-        cr_expect(laz_target_is_same(piece->to, i % 2 == 0 ? refuse : allow));
     }
 }

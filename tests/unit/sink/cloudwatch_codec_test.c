@@ -172,6 +172,20 @@ Test(cloudwatch_codec, judges_by_code_first_and_by_status_else)
     }
 }
 
+Test(cloudwatch_codec, waits_as_long_as_it_is_asked_to_within_bounds)
+{
+    static const struct {
+        uint32_t own_ms;
+        uint32_t asked_ms;
+        uint32_t expected_ms;
+    } rows[] = {{100, 0, 100}, {100, 99, 100}, {100, 1500, 1500}, {100, 5100, 5100},
+            {100, 5101, 5100}, {0, UINT32_MAX, 5000}, {30000, 20000, 30000}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_expect_eq(laz_cloudwatch_wait_ms(rows[i].own_ms, rows[i].asked_ms), rows[i].expected_ms,
+                "%u, asked for %u", rows[i].own_ms, rows[i].asked_ms);
+    }
+}
+
 Test(cloudwatch_names, come_from_policy_and_environment)
 {
     static const struct laz_aws_environment aws = {

@@ -26,7 +26,7 @@
 #define DEPTH_MAX     130 /* folders in each other: a path has 255 bytes at the most */
 #define PASSES_MAX    64
 #define FOLDER_MODE   0755
-#define FOLDER_FLAGS  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define FOLDER_FLAGS  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
 
 static int fail(struct laz_err *err, const char *step)
 {
@@ -115,7 +115,7 @@ static int remove_first(int folder, int *ret_folder)
         overwrite(folder, name);
         return unlinkat(folder, name, 0) < 0 ? -1 : 1;
     }
-    *ret_folder = openat(folder, name, FOLDER_FLAGS);
+    *ret_folder = openat(folder, name, FOLDER_FLAGS | O_CLOEXEC);
     return *ret_folder < 0 ? -1 : 2;
 }
 
@@ -159,7 +159,7 @@ static int remove_ours(int folder, const char *name)
 {
     char target[LINK_SIZE];
     if (is_generation(name)) {
-        int generation = openat(folder, name, FOLDER_FLAGS);
+        int generation = openat(folder, name, FOLDER_FLAGS | O_CLOEXEC);
         bool is_gone = generation >= 0 && empty(generation) == 0 &&
                 unlinkat(folder, name, AT_REMOVEDIR) == 0;
         return is_gone ? 1 : -1;
@@ -206,7 +206,7 @@ static int make_folder(int folder, const char *name, bool may_exist)
     if (mkdirat(folder, name, S_IRWXU) < 0 && (errno != EEXIST || !may_exist)) {
         return -1;
     }
-    int made = openat(folder, name, FOLDER_FLAGS);
+    int made = openat(folder, name, FOLDER_FLAGS | O_CLOEXEC);
     if (made >= 0 && fchmod(made, FOLDER_MODE) < 0) {
         int cause = errno;
         laz_fd_close(&made);

@@ -21,7 +21,7 @@
 #define SEALS     (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 #define VALUE_MAX (2 * LAZ_IMAGE_SECRET_MAX + 1) /* in hex, with a line feed */
 /* Each value raw and as it is delivered, with its length. */
-#define MASKS_MAX   (LAZ_IMAGE_FETCHED_MAX * (LAZ_IMAGE_SECRET_MAX + VALUE_MAX + 8))
+#define MASKS_MAX   ((off_t)LAZ_IMAGE_FETCHED_MAX * (LAZ_IMAGE_SECRET_MAX + VALUE_MAX + 8))
 #define FOLDER_MODE 0755
 #define OWNER_MODE  0400
 #define GENERATION  1

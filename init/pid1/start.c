@@ -286,6 +286,33 @@ static bool waits_for_helpers(const struct laz_pid1 *pid1)
     return laz_helpers_exist(&pid1->helpers) && !laz_helpers_are_ready(&pid1->helpers);
 }
 
+/* What was last begun, for whoever reads that it took too long. */
+static const char *last_step(const struct laz_pid1 *pid1, enum laz_secrets_phase phase)
+{
+    if (pid1->setup_pid > 0) {
+        return "lazaret-setup";
+    }
+    if (waits_for_helpers(pid1)) {
+        bool has_ship = !laz_helpers_ship(&pid1->helpers) || pid1->helpers.ship.is_ready;
+        return has_ship ? "lazaret-helper sense" : "lazaret-helper ship";
+    }
+    if (phase == LAZ_SECRETS_DELIVERING) {
+        return "deliver the secrets";
+    }
+    if (phase == LAZ_SECRETS_HIDING) {
+        return "hide the secrets from the logs";
+    }
+    return pid1->launch.page != NULL
+            ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
+            : "start";
+}
+
+/* "", or what to put between a sentence and its reason. */
+static const char *before(const char *reason)
+{
+    return reason[0] == '\0' ? "" : ": ";
+}
+
 void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     if (pid1->done || pid1->state.phase >= LAZ_PHASE_RUNNING || now_ns < pid1->start_deadline_ns) {
@@ -295,26 +322,18 @@ void laz_pid1_check_start_time(struct laz_pid1 *pid1, uint64_t now_ns)
         const char *trouble = pid1->helpers.ship.trouble;
         (void)laz_err_set(&pid1->refusal, LAZ_E_AUDIT, 0,
                 "no acknowledgement of the start from every required sink within %u ms%s%s",
-                pid1->image.start_wait_ms, trouble[0] == '\0' ? "" : ": ", trouble);
+                pid1->image.start_wait_ms, before(trouble), trouble);
     }
-    const struct laz_secrets *secrets = &pid1->helpers.secrets;
-    enum laz_secrets_phase phase = pid1->image.fetches ? secrets->phase : LAZ_SECRETS_NONE;
+    enum laz_secrets_phase phase =
+            pid1->image.fetches ? pid1->helpers.secrets.phase : LAZ_SECRETS_NONE;
     if (phase == LAZ_SECRETS_FETCHING) {
         const char *why = pid1->helpers.fetch.err.message;
         (void)laz_err_set(&pid1->refusal, LAZ_E_SECRET, 0,
                 "the secrets were not there within %u ms (secrets.start-deadline)%s%s",
-                pid1->image.fetch_wait_ms, why[0] == '\0' ? "" : ": ", why);
+                pid1->image.fetch_wait_ms, before(why), why);
     }
-    const char *where = pid1->setup_pid > 0                           ? "lazaret-setup"
-            : waits_for_helpers(pid1) && !pid1->helpers.ship.is_ready ? "lazaret-helper ship"
-            : waits_for_helpers(pid1)                                 ? "lazaret-helper sense"
-            : phase == LAZ_SECRETS_DELIVERING                         ? "deliver the secrets"
-            : phase == LAZ_SECRETS_HIDING ? "hide the secrets from the logs"
-            : pid1->launch.page != NULL
-            ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
-            : "start";
     (void)laz_err_set(&pid1->refusal, LAZ_E_START_TIMEOUT, 0,
             "start-up took longer than %d ms; the last step was \"%s\"", LAZ_START_TIMEOUT_MS,
-            where);
+            last_step(pid1, phase));
     laz_pid1_refuse(pid1, now_ns);
 }

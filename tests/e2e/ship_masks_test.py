@@ -5,7 +5,6 @@ Between init and the real helper stands ship/hide.c, which hands over the values
 What came out is searched for canaries; a run without the masks shows that the search finds them.
 """
 import base64
-import contextlib
 import json
 import os
 import pathlib
@@ -182,21 +181,20 @@ def killed():
         path.write_bytes(b"".join(b"%08d %s %s\n" % (i, TOKEN, PASSWORD) for i in range(1, 6001)))
         path.chmod(0o644)
         hiding.go()
-        kills = 0
+        kills = told = 0
         with world.start(f"file={path},997,6000", "term", "exit=3", init=hiding.init) as run:
             while world.said() < path.stat().st_size:
-                pid = real(run)
-                time.sleep(0.15)
+                until(lambda: hiding.answers() >= told + answers, lambda: f"answer: {run.describe()}", 25)
+                told, pid = hiding.answers(), real(run)
+                time.sleep(0.1)
                 if world.said() < path.stat().st_size:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                        kills += 1
+                    os.kill(pid, signal.SIGKILL)
+                    kills += 1
             real(run)
             until(lambda: world.stream().count(b"\n") == 6000, lambda: f"the rest: {run.describe()}", 30)
             run.kill(fence.TERM)
             check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
         check(kills >= 3, f"{kills} kills")
-        check(hiding.answers() >= answers * (kills - 1), f"{hiding.answers()} answers after {kills} kills")
         check_equal(leaks(world.bytes(), ALL), [], "what is there")
         check_equal(world.stream(), b"".join(b"%08d %s %s\n" % (i, MARK, MARK) for i in range(1, 6001)), "what was said")
 

@@ -132,7 +132,8 @@ Test(deliver, leaves_no_part_of_a_file)
 {
     const struct rlimit few = {.rlim_cur = 4, .rlim_max = RLIM_INFINITY};
     struct stat status;
-    (void)signal(SIGXFSZ, SIG_IGN);
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
+    cr_assert_eq(sigaction(SIGXFSZ, &ignored, NULL), 0);
     laz_cleanup_fd int value = value_of("0123456789");
     const struct laz_deliver_as as = {
             .mode = 0400, .uid = geteuid(), .gid = getegid(), .path = "k"};

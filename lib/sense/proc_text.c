@@ -13,11 +13,13 @@ bool laz_proc_text_number(
     size_t base = strlen(digits);
     const char *start = text->at;
     for (; text->at < text->end; text->at++) {
-        const char *found = memchr(digits, *text->at, base);
-        if (found == NULL) {
+        size_t digit = 0;
+        while (digit < base && digits[digit] != *text->at) {
+            digit++;
+        }
+        if (digit == base) {
             break;
         }
-        uint64_t digit = (uint64_t)(found - digits);
         if (value > (max - digit) / base) {
             return false;
         }

@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 
 from harness import MEMORY, bench, count, goal, say, show, small
@@ -99,6 +100,50 @@ def lines_of(path, start=b""):
         return sum(line.startswith(start) for line in text)
 
 
+class Used(threading.Thread):
+    """Processor time that the processes of a logger take between enter and exit; looked up until they are gone."""
+
+    def __init__(self, find):
+        super().__init__(daemon=True)
+        self.find, self.ended = find, threading.Event()
+        self.before, self.last = {}, {}
+
+    def look(self):
+        for pid in self.find():
+            try:
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            self.last[pid] = int(fields[11]) + int(fields[12])
+
+    def run(self):
+        while not self.ended.wait(0.02):
+            self.look()
+
+    def __enter__(self):
+        self.look()
+        self.before = dict(self.last)
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.look()
+        self.ended.set()
+        self.join()
+
+    def ns(self):
+        ticks = max(1, sum(self.last.values()) - sum(self.before.values()))  # less is not seen
+        return ticks * 1000000000 // os.sysconf("SC_CLK_TCK")
+
+
+def named(tops, *names):
+    """Pids below these with one of these names."""
+    found = list(tops)
+    for pid in found:
+        found += fence.children(pid)
+    return [pid for pid in found if fence.comm(pid) in names]
+
+
 class Took:
     """A file into which bench/writer.c says how long it took to be rid of its lines, and a folder beside it."""
 
@@ -122,18 +167,19 @@ class Took:
 
 
 def shipped(lines, per_write):
-    """(until the writer is rid of its lines, until they are in the sink's file and the chain is closed) in ns."""
+    """ns until the writer is rid of its lines, until all is in the sink's file and closed, and those of `ship`."""
     took = Took()
     policy = took.folder / "policy.yaml"
     policy.write_text(SHIP_POLICY.format(folder=took.folder))
     began = time.monotonic_ns()
     init = [str(laz.BIN / "lazaret-init"), "--policy", str(policy), "--"]
     with fence.Run([*init, *took.words(lines, per_write)]) as run:
-        code = run.wait(120).code
+        with Used(lambda: [pid for pid in run.children() if fence.comm(pid) == "lazaret-ship"]) as used:
+            code = run.wait(120).code
         whole = time.monotonic_ns() - began
         laz.check_equal(code, 0, f"exit code ({run.stderr()[-400:]})")
         arrived = lines_of(took.folder / "trail", b'{"lz":1,"ev":"log"')
-    return took.take(arrived, lines), whole
+    return took.take(arrived, lines), whole, used.ns()
 
 
 def piped(lines, per_write, stamps):
@@ -145,10 +191,13 @@ def piped(lines, per_write, stamps):
     began = time.monotonic_ns()
     words = took.words(lines, per_write)
     with open(target, "wb") as out, subprocess.Popen(words, stdout=subprocess.PIPE) as writer:
-        subprocess.run(argv, stdin=writer.stdout, stdout=out, check=True)
+        logger = subprocess.Popen(argv, stdin=writer.stdout, stdout=out)
+        _, status, used = os.wait4(logger.pid, 0)
+        logger.returncode = os.waitstatus_to_exitcode(status)
     whole = time.monotonic_ns() - began
+    laz.check_equal(logger.returncode, 0, f"exit code of {argv[0]}")
     arrived = lines_of(took.folder / "s6" / "current" if stamps else target)
-    return took.take(arrived, lines), whole
+    return took.take(arrived, lines), whole, max(1, round((used.ru_utime + used.ru_stime) * 1e9))
 
 
 RUNTIME = """\
@@ -165,7 +214,7 @@ echo $! >"$file"
 
 
 def by_conmon(lines, per_write):
-    """Until the writer is rid of its lines into conmon, which writes them into a file of Kubernetes' form."""
+    """The same of conmon, which writes them into a file of Kubernetes' form; the end of it all says nothing."""
     took = Took()
     runtime, ended = took.folder / "runtime", took.folder / "ended"
     runtime.write_text(RUNTIME.format(writer=shlex.join(took.words(lines, per_write))))
@@ -178,10 +227,12 @@ def by_conmon(lines, per_write):
         "--log-path", f"k8s-file:{took.folder}/log", "--exit-dir", ended, "--socket-dir-path", took.folder),
                    check=True, stderr=subprocess.DEVNULL, timeout=60)
     end = time.monotonic() + 120
-    while not (ended / "bench").exists():
-        laz.check(time.monotonic() < end, "conmon does not end")
-        time.sleep(0.05)
-    return took.take(lines_of(took.folder / "log"), lines)
+    with Used(lambda: named([area.fence().pid], "conmon")) as used:
+        used.before = {}  # all of it
+        while not (ended / "bench").exists():
+            laz.check(time.monotonic() < end, "conmon does not end")
+            time.sleep(0.05)
+    return took.take(lines_of(took.folder / "log"), lines), None, used.ns()
 
 
 _docker = {}
@@ -201,48 +252,66 @@ def docker():
 
 
 def by_docker(lines, per_write):
-    """Until the writer is rid of its lines into dockerd, which writes them by its driver json-file."""
+    """The same of dockerd and its shim, which write them by the driver json-file."""
     took = Took()
     engine, image = docker()
-    name = engine.start(image, ["/writer", lines, per_write, "/took"],
-                        options=("--log-driver", "json-file", "--volume", f"{took.path}:/took"))
-    laz.check_equal(engine.must("wait", name, timeout=240), "0", "exit code")
+    tops = (engine.daemon.pid, area.fence().pid)  # a shim falls to the fence
+    with Used(lambda: named(tops, "dockerd", "containerd", "containerd-shim")) as used:
+        name = engine.start(image, ["/writer", lines, per_write, "/took"],
+                            options=("--log-driver", "json-file", "--volume", f"{took.path}:/took"))
+        laz.check_equal(engine.must("wait", name, timeout=240), "0", "exit code")
     path = engine.must("inspect", "--format", "{{.LogPath}}", name)
     end = time.monotonic() + 60
     while lines_of(path) < lines and time.monotonic() < end:
         time.sleep(0.1)
     arrived = lines_of(path)
     engine.must("rm", name)
-    return took.take(arrived, lines)
+    return took.take(arrived, lines), None, used.ns()
+
+
+HERE_TOO = {"cat > file": lambda lines, per_write: piped(lines, per_write, False),
+            "s6-log, with stamps": lambda lines, per_write: piped(lines, per_write, True),
+            "Lazaret": shipped}
+CONTAINERS = {"conmon, k8s-file": by_conmon, "dockerd, json-file": by_docker}
+
+
+def logged(loggers, per_write, rounds):
+    """{logger: rows of nanoseconds of a line}, in turn."""
+    lines = 512 * count(3000, 6)
+    found = {name: [] for name in loggers}
+    for _ in range(count(rounds, 1)):
+        for name, measure in loggers.items():
+            found[name].append([ns and ns / lines for ns in measure(lines, per_write)])
+    return found
+
+
+def compare(found, index, against):
+    """Show a column; {logger: median}."""
+    columns = {name: [row[index] for row in rows] for name, rows in found.items() if rows[0][index]}
+    for name, values in columns.items():
+        show(name, values, "ns", columns[against])
+    return {name: statistics.median(values) for name, values in columns.items()}
 
 
 @bench("ship")
 def ship():
     """A workload that logs lines of 128 bytes: into a signed trail by way of an encrypted spool; others into a file."""
-    lines = 512 * count(3000, 6)
-    loggers = {"cat > file": lambda per_write: piped(lines, per_write, False),
-               "s6-log, with stamps": lambda per_write: piped(lines, per_write, True),
-               "Lazaret": lambda per_write: shipped(lines, per_write)}
-    found = {(name, per_write): [] for name in loggers for per_write in (1, 512)}
-    found |= {("conmon, k8s-file", 512): [], ("dockerd, json-file", 512): []}
-    for _ in range(count(7, 1)):
-        for name, measure in loggers.items():
-            for per_write in (1, 512):
-                found[name, per_write].append([ns / lines for ns in measure(per_write)])
-        found["conmon, k8s-file", 512].append([by_conmon(lines, 512) / lines])
-        found["dockerd, json-file", 512].append([by_docker(lines, 512) / lines])
-    middle = {}
-    for per_write, index, what in (
-            (1, 1, "single lines, until all is in the file, start and end of a container included: time of a line"),
-            (512, 1, "chunks of 64 KiB, the same"),
-            (512, 0, "chunks of 64 KiB, until the writer is rid of them")):
-        say(f"  {what}:")
-        base = [row[index] for row in found["Lazaret", per_write]]
-        for (name, per), rows in found.items():
-            if per == per_write and len(rows[0]) > index:
-                show(name, [row[index] for row in rows], "ns", base)
-                middle[name, per, index] = statistics.median(row[index] for row in rows)
-    goal("a writer of single lines, against cat", middle["Lazaret", 1, 1] / middle["cat > file", 1, 1], 1 / 0.95)
+    for what, per_write, title, other, most in (
+            ("single", 1, "a writer of single lines, against cat", "cat > file", 1 / 0.95),
+            ("in chunks", 512, "a writer of 64 KiB, against s6-log", "s6-log, with stamps", 0.5)):
+        say(f"  {what}, until all is in the file, start and end of a container included, time of a line:")
+        middle = compare(logged(HERE_TOO, per_write, 5), 1, "cat > file")
+        goal(title, middle["Lazaret"] / middle[other], most)
+
+
+@bench("chunks")
+def chunks():
+    """How fast a writer of 64 KiB is rid of its lines, into Lazaret's trail or by other loggers into a file."""
+    found = logged({**HERE_TOO, **CONTAINERS}, 512, 5)
+    say("  processor time of the logger for a line (dockerd: all of its threads, and its shim's):")
+    compare(found, 2, "Lazaret")
+    say("  until the writer is rid of it:")
+    middle = compare(found, 0, "Lazaret")
     for title, name, most in (("s6-log", "s6-log, with stamps", 1 / 2), ("conmon", "conmon, k8s-file", 1 / 1.8),
                               ("Docker's json-file", "dockerd, json-file", 1 / 7)):
-        goal(f"a writer of 64 KiB, against {title}", middle["Lazaret", 512, 0] / middle[name, 512, 0], most)
+        goal(f"chunks of 64 KiB, the writer's time against {title}", middle["Lazaret"] / middle[name], most)

@@ -183,231 +183,117 @@ Test(ship_codec, has_one_block_for_each_configuration)
 static char long_host[LAZ_SHIP_HOST_MAX + 2];
 static char long_word[LAZ_SHIP_LITERAL_MAX + 2];
 
-/* The same of a sink of this type. */
-static const char *spoil_cloudwatch(int row, struct laz_ship_sink *cloud)
+/* One row: if it is its turn, the change is made, and `wanted` and `change` say what it is. */
+#define SPOIL(says, ...)                                                                           \
+    do {                                                                                           \
+        if (at++ == row) {                                                                         \
+            __VA_ARGS__;                                                                           \
+            wanted = (says);                                                                       \
+            *ret_change = #__VA_ARGS__;                                                            \
+        }                                                                                          \
+    } while (0)
+
+/* A syslog sink over TLS, but for the TLS. */
+static void make_plain_tls(struct laz_ship_sink *sinks)
 {
-    static const char *const sink = "a sink does not fit together";
-    struct laz_ship_sink bad[] = {*cloud, *cloud, *cloud, *cloud, *cloud, *cloud, *cloud, *cloud,
-            *cloud, *cloud, *cloud, *cloud, *cloud, *cloud, *cloud};
-    bad[0].group = "";
-    bad[1].stream = "";
-    bad[2].path = "/f";
-    bad[3].host = "h.internal"; /* and FIPS */
-    bad[4].port = 0;
-    bad[5].port = 444;
-    bad[6].has_tls = false;
-    bad[7].tls_cert = "/c";
-    bad[8].tls_key = "/k";
-    bad[9].tls_peer = "p";
-    bad[10].window = 1;
-    bad[11].transport = LAZ_TRANSPORT_TCP;
-    bad[12].type = LAZ_SINK_STDOUT;
-    bad[13].region = "US";
-    bad[14].has_tls = bad[14].fips = false;
-    bad[14].host = "h.internal"; /* and a CA */
-    if (row >= (int)(sizeof(bad) / sizeof(bad[0]))) {
-        return NULL;
-    }
-    *cloud = bad[row];
-    return row == 13 ? "the name of a region is none" : sink;
+    sinks[3] = sinks[2];
+    sinks[3].name = "sys";
+    sinks[3].type = LAZ_SINK_SYSLOG;
+    sinks[3].window = 0;
+    sinks[3].has_tls = false;
+    sinks[3].tls_ca = sinks[3].tls_cert = sinks[3].tls_key = sinks[3].tls_peer = "";
 }
 
-static const char *spoil_meter(int row, struct laz_ship_sink *meter)
-{
-    struct laz_ship_sink bad[] = {
-            *meter, *meter, *meter, *meter, *meter, *meter, *meter, *meter, *meter};
-    bad[0].classes = 1;
-    bad[1].required = true;
-    bad[2].space = "";
-    bad[3].interval_ms--;
-    bad[4].group = "/g"; /* and no stream */
-    bad[5].host = "h";
-    bad[6].type = LAZ_SINK_STDOUT;
-    bad[7].min_severity = 1;
-    bad[8].imds = true;
-    if (row >= (int)(sizeof(bad) / sizeof(bad[0]))) {
-        return NULL;
-    }
-    *meter = bad[row];
-    return "a sink does not fit together";
-}
-
-/* Each row changes one thing of a configuration that is fine. */
-static const char *spoil(int row, struct laz_ship_config *config)
+/* Each row changes one thing of a configuration that is fine. NULL behind the last one. */
+static const char *spoil(int row, struct laz_ship_config *config, const char **ret_change)
 {
     static const char number[] = "a number is out of range";
     static const char string[] = "a string is too short or too long";
     static const char sink[] = "a sink does not fit together";
     static const char redaction[] = "what is to be redacted does not fit together";
     struct laz_ship_sink *sinks = config->sinks;
-    switch (row) {
-    case 0:
-        config->pipe_bytes--;
-        return number;
-    case 1:
-        config->pipe_bytes = LAZ_SHIP_PIPE_MAX + 1;
-        return number;
-    case 2:
-        config->max_line++;
-        return number;
-    case 3:
-        config->multiline_wait_ms--;
-        return number;
-    case 4:
-        config->redact = 1U << LAZ_REDACT_COUNT;
-        return number;
-    case 5:
-        config->redact &= (uint8_t) ~(1U << LAZ_REDACT_MRN);
-        return redaction;
-    case 6:
-        config->mrn = "";
-        return redaction;
-    case 7:
-        config->n_literals = 0;
-        return redaction;
-    case 8:
-        config->literals[0] = "abc";
-        return string;
-    case 9:
-        config->literals[0] = long_word;
-        return string;
-    case 10:
-        config->checkpoint_records = 0;
-        return number;
-    case 11:
-        config->checkpoint_ms--;
-        return number;
-    case 12:
-        config->spool_max_bytes++;
-        return number;
-    case 13:
-        config->spool_max_bytes = LAZ_SHIP_SPOOL_MIN - 1;
-        return number;
-    case 14:
-        config->spool_segment_bytes++;
-        return number;
-    case 15:
-        config->spool_max_bytes = (1 << 26) - 1;
-        return "a segment is larger than a quarter of the spool";
-    case 16:
-        config->seal_to[0] = "";
-        return "a path is empty";
-    case 17:
-        config->seal_to[0] = "key";
-        return "a path is not absolute";
-    case 18:
-        config->open_with = "x";
-        return "a path is not absolute";
-    case 19:
-        config->sync_log_ms++;
-        return number;
-    case 20:
-        config->n_sinks = 0;
-        return number;
-    case 21:
-        sinks[1].name = "file";
-        return "two sinks have one name";
-    case 22:
-        sinks[1].name = "";
-        return string;
-    case 23:
-        sinks[1].name = "abcdefghijklmnopqrstuvwxyz-012345";
-        return string;
-    case 24:
-        sinks[1].name = "A";
-        return "the name of a sink is none";
-    case 25:
-        sinks[1].type = LAZ_SINK_TYPE_COUNT;
-        return number;
-    case 26:
-        sinks[1].classes = 0;
-        return sink;
-    case 27:
-        sinks[1].classes = 8;
-        return number;
-    case 28:
-        sinks[0].min_severity++;
-        return number;
-    case 29:
-        sinks[0].path = "";
-        return sink;
-    case 30:
-        sinks[0].host = "h";
-        return sink;
-    case 31:
-        sinks[1].path = "/f";
-        return sink;
-    case 32:
-        sinks[1].has_tls = true;
-        return sink;
-    case 33:
-        sinks[2].port = 0;
-        return sink;
-    case 34:
-        sinks[2].host = "";
-        return sink;
-    case 35:
-        sinks[2].host = long_host;
-        return string;
-    case 36:
-        sinks[2].window = 0;
-        return sink;
-    case 37:
-        sinks[2].window++;
-        return number;
-    case 38:
-        sinks[2].transport = LAZ_TRANSPORT_TCP;
-        return sink;
-    case 39:
-        sinks[2].tls_key = "";
-        return sink;
-    case 40:
-        sinks[2].tls_ca = "";
-        return sink;
-    case 41:
-        sinks[2].tls_peer = "";
-        return sink;
-    case 42:
-        sinks[2].has_tls = false;
-        return sink;
-    case 43:
-        sinks[3].path = "";
-        return sink;
-    case 44:
-        sinks[3].transport = LAZ_TRANSPORT_TLS;
-        return sink;
-    case 45:
-        sinks[3].transport = LAZ_TRANSPORT_COUNT;
-        return number;
-    case 46:
-        sinks[3].window = 1;
-        return sink;
-    case 47:
-        config->multiline_start = long_word;
-        return string;
-    case 48:
-        /* syslog over TLS without TLS */
-        sinks[3] = sinks[2];
-        sinks[3].name = "sys";
-        sinks[3].type = LAZ_SINK_SYSLOG;
-        sinks[3].window = 0;
-        sinks[3].has_tls = false;
-        sinks[3].tls_ca = sinks[3].tls_cert = sinks[3].tls_key = sinks[3].tls_peer = "";
-        return sink;
-    case 49:
-        sinks[1].format = LAZ_FORMAT_OSSEC;
-        return sink;
-    case 50:
-        sinks[0].format = LAZ_FORMAT_COUNT;
-        return number;
-    case 51:
-        sinks[2].enrol_host = "h";
-        sinks[2].enrol_port = 1;
-        return sink;
-    default:
-        return row < 67 ? spoil_cloudwatch(row - 52, &config->sinks[4])
-                        : spoil_meter(row - 67, &config->sinks[5]);
-    }
+    struct laz_ship_sink *cloud = &sinks[4];
+    struct laz_ship_sink *meter = &sinks[5];
+    const char *wanted = NULL;
+    int at = 0;
+    SPOIL(number, config->pipe_bytes--);
+    SPOIL(number, config->pipe_bytes = LAZ_SHIP_PIPE_MAX + 1);
+    SPOIL(number, config->max_line++);
+    SPOIL(number, config->multiline_wait_ms--);
+    SPOIL(number, config->redact = 1U << LAZ_REDACT_COUNT);
+    SPOIL(redaction, config->redact &= (uint8_t) ~(1U << LAZ_REDACT_MRN));
+    SPOIL(redaction, config->mrn = "");
+    SPOIL(redaction, config->n_literals = 0);
+    SPOIL(string, config->literals[0] = "abc");
+    SPOIL(string, config->literals[0] = long_word);
+    SPOIL(number, config->checkpoint_records = 0);
+    SPOIL(number, config->checkpoint_ms--);
+    SPOIL(number, config->spool_max_bytes++);
+    SPOIL(number, config->spool_max_bytes = LAZ_SHIP_SPOOL_MIN - 1);
+    SPOIL(number, config->spool_segment_bytes++);
+    SPOIL("a segment is larger than a quarter of the spool",
+            config->spool_max_bytes = (1 << 26) - 1);
+    SPOIL("a path is empty", config->seal_to[0] = "");
+    SPOIL("a path is not absolute", config->seal_to[0] = "key");
+    SPOIL("a path is not absolute", config->open_with = "x");
+    SPOIL(number, config->sync_log_ms++);
+    SPOIL(number, config->n_sinks = 0);
+    SPOIL("two sinks have one name", sinks[1].name = "file");
+    SPOIL(string, sinks[1].name = "");
+    SPOIL(string, sinks[1].name = "abcdefghijklmnopqrstuvwxyz-012345");
+    SPOIL("the name of a sink is none", sinks[1].name = "A");
+    SPOIL(number, sinks[1].type = LAZ_SINK_TYPE_COUNT);
+    SPOIL(sink, sinks[1].classes = 0);
+    SPOIL(number, sinks[1].classes = 8);
+    SPOIL(number, sinks[0].min_severity++);
+    SPOIL(sink, sinks[0].path = "");
+    SPOIL(sink, sinks[0].host = "h");
+    SPOIL(sink, sinks[1].path = "/f");
+    SPOIL(sink, sinks[1].has_tls = true);
+    SPOIL(sink, sinks[2].port = 0);
+    SPOIL(sink, sinks[2].host = "");
+    SPOIL(string, sinks[2].host = long_host);
+    SPOIL(sink, sinks[2].window = 0);
+    SPOIL(number, sinks[2].window++);
+    SPOIL(sink, sinks[2].transport = LAZ_TRANSPORT_TCP);
+    SPOIL(sink, sinks[2].tls_key = "");
+    SPOIL(sink, sinks[2].tls_ca = "");
+    SPOIL(sink, sinks[2].tls_peer = "");
+    SPOIL(sink, sinks[2].has_tls = false);
+    SPOIL(sink, sinks[3].path = "");
+    SPOIL(sink, sinks[3].transport = LAZ_TRANSPORT_TLS);
+    SPOIL(number, sinks[3].transport = LAZ_TRANSPORT_COUNT);
+    SPOIL(sink, sinks[3].window = 1);
+    SPOIL(string, config->multiline_start = long_word);
+    SPOIL(sink, make_plain_tls(sinks));
+    SPOIL(sink, sinks[1].format = LAZ_FORMAT_OSSEC);
+    SPOIL(number, sinks[0].format = LAZ_FORMAT_COUNT);
+    SPOIL(sink, sinks[2].enrol_host = "h", sinks[2].enrol_port = 1);
+    SPOIL(sink, cloud->group = "");
+    SPOIL(sink, cloud->stream = "");
+    SPOIL(sink, cloud->path = "/f");
+    SPOIL(sink, cloud->host = "h.internal"); /* and FIPS */
+    SPOIL(sink, cloud->port = 0);
+    SPOIL(sink, cloud->port = 444);
+    SPOIL(sink, cloud->has_tls = false);
+    SPOIL(sink, cloud->tls_cert = "/c");
+    SPOIL(sink, cloud->tls_key = "/k");
+    SPOIL(sink, cloud->tls_peer = "p");
+    SPOIL(sink, cloud->window = 1);
+    SPOIL(sink, cloud->transport = LAZ_TRANSPORT_TCP);
+    SPOIL(sink, cloud->type = LAZ_SINK_STDOUT);
+    SPOIL("the name of a region is none", cloud->region = "US");
+    SPOIL(sink, cloud->has_tls = cloud->fips = false, cloud->host = "h.internal"); /* and a CA */
+    SPOIL(sink, meter->classes = 1);
+    SPOIL(sink, meter->required = true);
+    SPOIL(sink, meter->space = "");
+    SPOIL(sink, meter->interval_ms--);
+    SPOIL(sink, meter->group = "/g"); /* and no stream */
+    SPOIL(sink, meter->host = "h");
+    SPOIL(sink, meter->type = LAZ_SINK_STDOUT);
+    SPOIL(sink, meter->min_severity = 1);
+    SPOIL(sink, meter->imds = true);
+    return wanted;
 }
 
 Test(ship_codec, names_what_is_out_of_range)
@@ -418,15 +304,16 @@ Test(ship_codec, names_what_is_out_of_range)
         struct laz_ship_config config = make_config();
         struct laz_ship_config out;
         struct block block;
-        const char *wanted = spoil(row, &config);
+        const char *change = NULL;
+        const char *wanted = spoil(row, &config, &change);
         if (wanted == NULL) {
             cr_assert_eq(row, 76);
             break;
         }
         encode(&config, &block);
         const char *got = decode(&block, &out);
-        cr_assert_not_null(got, "row %d: %s", row, wanted);
-        cr_expect_str_eq(got, wanted, "row %d", row);
+        cr_assert_not_null(got, "%s", change);
+        cr_expect_str_eq(got, wanted, "%s", change);
     }
     const struct laz_ship_config good = make_config();
     struct laz_ship_config out;

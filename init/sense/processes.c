@@ -25,6 +25,7 @@
 /* Users that are init's helpers' and, by the policy, never the workload's. */
 #define HELPER_FIRST 65311
 #define SHIP         HELPER_FIRST
+#define FETCH        65313
 #define HELPER_LAST  65315
 #define ANCESTORS    64 /* beyond which nobody looks */
 #define NO_PARENT    (-1)
@@ -78,7 +79,9 @@ static uint32_t helper_of(const struct laz_sense *sense, const struct laz_proces
         return 0;
     }
     if (geteuid() != LAZ_SENSE_UID) {
-        return strcmp(status->name, "lazaret-ship") == 0 ? SHIP : 0;
+        return strcmp(status->name, "lazaret-ship") == 0     ? SHIP
+                : strcmp(status->name, "lazaret-fetch") == 0 ? FETCH
+                                                             : 0;
     }
     return is_one_user(status->uid, HELPER_FIRST, HELPER_LAST) ? status->uid[0] : 0;
 }

@@ -119,6 +119,24 @@ def passing():
             check_equal(len(world.seen()["files"]), 2, f"{rules}")
 
 
+@case("whoever watches the container finds nothing in it: neither fetch, however long it takes, nor the files that come")
+def watched():
+    services = stub()
+    for conditions in ((), (f"uid={UID}",)):
+        services.rules(delay=2)
+        with world_of(services) as world:
+            world.changes = adapters.merged(world.changes, {"sense": {"interval": "100ms", "files": {"watch": ["/etc/ssl"]}}})
+            world.sinks = [{"name": "trail", "type": "file", "path": str(world.trail), "classes": ["audit", "ids"]}]
+            if conditions:
+                world.trail.touch()
+                world.trail.chmod(0o666)
+            with world.start("time.sleep(1)", numbers=(20,), conditions=conditions, env=environment(services)) as run:
+                check_equal(str(run.wait(30)), "exit 0", run.stderr())
+            found = [r for r in world.records() if r["ev"].startswith(("cred.", "exec.", "fim.", "net.", "sense."))]
+            check_equal([(r["ev"], r["act"]) for r in found if r["ev"] != "sense.start"], [], f"finds as {conditions}")
+            check("sense.start" in {r["ev"] for r in found}, f"nobody watched: {world.records()}")
+
+
 @case("what the workload prints of its secrets is masked in the trail: as it is, in base64, in hex and in two writes")
 def masked():
     services = stub()

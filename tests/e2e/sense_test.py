@@ -510,7 +510,8 @@ def real_records():
         world.exec_foreign("sleep", "30")
         world.tell("tcp 4444")
         put(world.watched / "file", "changed\n")
-        until(lambda: world.finds("cred.change") and world.finds("fim.change"), "finds")
+        wanted = (("cred.change", {}), ("fim.change", {}), ("net.listen", {}), ("exec.foreign", {"act": "injected"}))
+        until(lambda: all(world.finds(ev, **fields) for ev, fields in wanted), "finds")
         for record in world.records():
             found.setdefault((record["ev"], record["act"]), record)
     world = World(changes={"syscalls": {"allow": ["memfd_create", "execveat"]}})

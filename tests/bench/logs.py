@@ -300,7 +300,7 @@ def ship():
             ("single", 1, "a writer of single lines, against cat", "cat > file", 1 / 0.95),
             ("in chunks", 512, "a writer of 64 KiB, against s6-log", "s6-log, with stamps", 0.5)):
         say(f"  {what}, until all is in the file, start and end of a container included, time of a line:")
-        middle = compare(logged(HERE_TOO, per_write, 5), 1, "cat > file")
+        middle = compare(logged(HERE_TOO, per_write, 15), 1, "cat > file")
         goal(title, middle["Lazaret"] / middle[other], most)
 
 

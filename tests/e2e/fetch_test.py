@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The helper fetch on its own, against a stand-in (aws_stub.py) that judges every request and does what services do.
+"""The helper fetch on its own, against a stand-in (aws_standin.py) that judges every request and does what services do.
 
 The claim is always the same: either every item's value comes, whole, sealed and as the policy wants it, or none does and
 one sentence says which item, which class of fault and which request; and no value is in a sentence.
@@ -17,7 +17,7 @@ import urllib.request
 import laz
 import secret_world as world
 from laz import case, check, check_equal
-from secret_world import ARN, KEY, Helper, Stub, secret
+from secret_world import ARN, KEY, Helper, Standin, secret
 
 CANARY = "CANARYvalue-0123456789"
 BLOB = b"CANARYblob" * 10
@@ -27,9 +27,9 @@ REQUESTS = 2000 if laz.LONG else 200
 def held(value=CANARY, **more):
     """The stand-in with one value at each service."""
     plain = value if isinstance(value, bytes) else value.encode()
-    return Stub(secrets=secret("prod/db", value, **more), parameters={"/prod/db": {"Value": str(value), "Version": 3}},
-                ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY,
-                              "plain": base64.b64encode(plain).decode(), "context": {"app": "emr"}}])
+    return Standin(secrets=secret("prod/db", value, **more), parameters={"/prod/db": {"Value": str(value), "Version": 3}},
+                   ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY,
+                                 "plain": base64.b64encode(plain).decode(), "context": {"app": "emr"}}])
 
 
 ITEMS = {"GetSecretValue": {"secrets-manager": "prod/db"}, "GetParameter": {"parameter": "/prod/db"},
@@ -43,14 +43,14 @@ def sample(rows, call):
     return list(rows)[list(ITEMS).index(call)::3]
 
 
-def fetch_one(stub, call="GetSecretValue", **more):
+def fetch_one(standin, call="GetSecretValue", **more):
     """The one item of that service."""
     keys = {k: more.pop(k) for k in ("wait_ms", "ca", "endpoint", "environment") if k in more}
     inherited = {"it": BLOB} if call == "Decrypt" else {}
-    return stub.fetch([{"name": "it", **ITEMS[call], **more}], inherited=inherited, **keys)
+    return standin.fetch([{"name": "it", **ITEMS[call], **more}], inherited=inherited, **keys)
 
 
-def check_refused(result, expected, stub=None, about="it"):
+def check_refused(result, expected, standin=None, about="it"):
     """Nothing was handed over, and the sentence is the expected one, without anything of a value."""
     said = result.text()
     check(result.error is not None, f"it was not refused: {result.items}")
@@ -59,9 +59,9 @@ def check_refused(result, expected, stub=None, about="it"):
     check(said.startswith(f"secrets.items[{about}]: "), said)
     check(re.search(expected, said), f"{said!r} is not {expected!r}")
     check("CANARY" not in said and "ASIA" not in said, f"a value in a message: {said}")
-    if stub is not None:
+    if standin is not None:
         named = re.search(r"\(request ([0-9a-f-]+)\)$", said)
-        check(named and named[1] in [r.get("id") for r in stub.requests()], f"{said!r} names no request")
+        check(named and named[1] in [r.get("id") for r in standin.requests()], f"{said!r} names no request")
 
 
 def check_fetched(result, name, value):
@@ -76,14 +76,14 @@ def check_fetched(result, name, value):
 def every_source():
     members = {"password": "CANARYpäss", "n": 1, "object": {"a": [1, 2]}, "yes": True}
     text = json.dumps(members).replace('"n": 1', '"n": 1.50e+06')
-    stub = Stub(secrets={**secret("prod/db", text), **secret("binary", b"\0CANARY\xff"), **secret("none", "x" * 10)},
-                parameters={"/a/b": {"Value": "CANARYparameter", "Version": 3}, "flat": {"Value": "12345", "Version": 1}},
-                ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY,
-                              "plain": base64.b64encode(b"CANARYkey" + bytes(23)).decode(), "context": {"app": "emr"}}])
-    path = stub.folder / "file"
+    standin = Standin(secrets={**secret("prod/db", text), **secret("binary", b"\0CANARY\xff"), **secret("none", "x" * 10)},
+                      parameters={"/a/b": {"Value": "CANARYparameter", "Version": 3}, "flat": {"Value": "12345", "Version": 1}},
+                      ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY,
+                                    "plain": base64.b64encode(b"CANARYkey" + bytes(23)).decode(), "context": {"app": "emr"}}])
+    path = standin.folder / "file"
     path.write_bytes(b"CANARYfile\n")
     path.chmod(0o400)
-    link = stub.folder / "link"
+    link = standin.folder / "link"
     link.symlink_to("file")
     hex_blob = base64.b64encode(BLOB).decode()
     items = [
@@ -104,7 +104,7 @@ def every_source():
     ]
     named = [{"name": f"item-{n}", **item} for n, (item, _) in enumerate(items)]
     for wait in range(2):
-        result = stub.fetch(named, inherited={"item-11": b"CANARYvariable", "item-12": hex_blob.encode()})
+        result = standin.fetch(named, inherited={"item-11": b"CANARYvariable", "item-12": hex_blob.encode()})
         check_equal((result.text(), result.code, result.words[0], result.words[-2:]), ("", 0, "READY", ["MASKS", "DONE"]),
                     "how it went")
         for n, (_, value) in enumerate(items):
@@ -121,7 +121,7 @@ def every_source():
         check_equal(set(result.masks), wanted, "masks: raw and as delivered, of six bytes at least, without line feeds")
         check(wait == 0 or prints != before, "a fingerprint is the same in another run")
         before = prints
-    stub.check_rules()
+    standin.check_rules()
 
 
 @case("stage and version of an ECS string choose the version, and one whose rotation has not finished is not delivered")
@@ -130,26 +130,26 @@ def versions():
     held_ = secret("it", "CANARYnew", new)
     held_["it"]["versions"].update(secret("it", "CANARYold", old, ("AWSPREVIOUS", "mine"))["it"]["versions"])
     held_["it"]["versions"].update(secret("it", "CANARYnext", "c" * 36, ("AWSPENDING",))["it"]["versions"])
-    stub = Stub(secrets=held_)
+    standin = Standin(secrets=held_)
     for keys, value in (({}, b"CANARYnew"), ({"stage": "AWSPREVIOUS"}, b"CANARYold"), ({"version": old}, b"CANARYold"),
                         ({"stage": "mine", "version": old}, b"CANARYold"), ({"version": new}, b"CANARYnew")):
-        check_fetched(stub.fetch([{"name": "it", "secrets-manager": "it", **keys}]), "it", value)
+        check_fetched(standin.fetch([{"name": "it", "secrets-manager": "it", **keys}]), "it", value)
     for keys in ({"stage": "AWSPENDING"}, {"version": "c" * 36}):
-        result = stub.fetch([{"name": "it", "secrets-manager": "it", **keys}])
-        check_refused(result, "refused: the version is AWSPENDING: its rotation has not finished", stub)
-    result = stub.fetch([{"name": "it", "secrets-manager": "it", "stage": "mine", "version": new}])
-    check_refused(result, "not-found: .*answers 400 ResourceNotFoundException", stub)
-    stub.check_rules()
+        result = standin.fetch([{"name": "it", "secrets-manager": "it", **keys}])
+        check_refused(result, "refused: the version is AWSPENDING: its rotation has not finished", standin)
+    result = standin.fetch([{"name": "it", "secrets-manager": "it", "stage": "mine", "version": new}])
+    check_refused(result, "not-found: .*answers 400 ResourceNotFoundException", standin)
+    standin.check_rules()
 
 
 @case("twenty secrets are fetched together: as long as the slowest one takes, with one request for credentials")
 def together():
-    stub = Stub(secrets={k: v for n in range(20) for k, v in secret(f"s{n}", f"CANARY{n}").items()})
-    stub.rules(delay=0.7)
-    result = stub.fetch([{"name": f"s{n}", "secrets-manager": f"s{n}"} for n in range(20)])
+    standin = Standin(secrets={k: v for n in range(20) for k, v in secret(f"s{n}", f"CANARY{n}").items()})
+    standin.rules(delay=0.7)
+    result = standin.fetch([{"name": f"s{n}", "secrets-manager": f"s{n}"} for n in range(20)])
     check_equal(result.values, {f"s{n}": f"CANARY{n}".encode() for n in range(20)}, "values")
-    asked = stub.requests("GetSecretValue")
-    check_equal(len(stub.requests("credentials")), 1, "requests for credentials")
+    asked = standin.requests("GetSecretValue")
+    check_equal(len(standin.requests("credentials")), 1, "requests for credentials")
     check(asked[-1]["at"] - asked[0]["at"] < 0.7, "one waits for another")
     check(result.seconds < 2 * 0.7 + (5 if laz.instrumented() else 1), f"{result.seconds:.2f} s")
 
@@ -158,7 +158,7 @@ def together():
 def signatures():
     rng = random.Random(11)
     letters = "abcXYZ019/_+=.@-" + "é€😀\"\\ &?%"
-    stub, seen = Stub(), 0
+    standin, seen = Standin(), 0
 
     def word(most):
         return "".join(rng.choice(letters) for _ in range(rng.randrange(1, most)))
@@ -166,12 +166,12 @@ def signatures():
     while seen < REQUESTS:
         items = [{"name": f"i{n}", "optional": True, rng.choice(("secrets-manager", "parameter")): word(60)}
                  for n in range(31)]
-        check_equal(stub.fetch(items).text(), "", "optional items that are not there")
+        check_equal(standin.fetch(items).text(), "", "optional items that are not there")
         context = {word(20): word(20) for _ in range(rng.randrange(8))}
-        result = stub.fetch([{"name": "k", "variable": "V", "key": KEY, "context": context}], inherited={"k": BLOB})
-        check_refused(result, "not-decrypted: .*InvalidCiphertextException", stub, about="k")
+        result = standin.fetch([{"name": "k", "variable": "V", "key": KEY, "context": context}], inherited={"k": BLOB})
+        check_refused(result, "not-decrypted: .*InvalidCiphertextException", standin, about="k")
         seen += 32
-    stub.check_rules()
+    standin.check_rules()
 
 
 BOTOCORE = """
@@ -192,7 +192,7 @@ for service, call, keys in calls:
 
 @case("what is asked is what botocore's own clients ask, and they read the same values in the stand-in's answers")
 def as_botocore():
-    stub = held("CANARYé\n\"\\")
+    standin = held("CANARYé\n\"\\")
     value = "CANARYé\n\"\\".encode()
     version = "11111111-2222-3333-4444-555555555555"
     context = {"app": "emr"}
@@ -205,19 +205,19 @@ def as_botocore():
              ("ssm", "get_parameter", {"Name": "/prod/db", "WithDecryption": True}),
              ("ssm", "get_parameter", {"Name": "/prod/db:3", "WithDecryption": True}),
              ("kms", "decrypt", {"CiphertextBlob": BLOB.hex(), "KeyId": KEY, "EncryptionContext": context})]
-    result = stub.fetch([{"name": f"i{n}", **item} for n, item in enumerate(items)], inherited={"i5": BLOB})
+    result = standin.fetch([{"name": f"i{n}", **item} for n, item in enumerate(items)], inherited={"i5": BLOB})
     check_equal(result.values, {f"i{n}": value for n in range(len(items))}, result.text())
-    ours = [r["request"] for r in stub.requests() if "request" in r]
-    stub.rules()
-    with urllib.request.urlopen(stub.environment()["AWS_CONTAINER_CREDENTIALS_FULL_URI"], timeout=10) as answer:
+    ours = [r["request"] for r in standin.requests() if "request" in r]
+    standin.rules()
+    with urllib.request.urlopen(standin.environment()["AWS_CONTAINER_CREDENTIALS_FULL_URI"], timeout=10) as answer:
         made = json.load(answer)
-    given = [stub.port, str(stub.ca), made["AccessKeyId"], made["SecretAccessKey"], made["Token"], calls]
+    given = [standin.port, str(standin.ca), made["AccessKeyId"], made["SecretAccessKey"], made["Token"], calls]
     done = subprocess.run([world.PYTHON, "-c", BOTOCORE], input=json.dumps(given), capture_output=True, text=True, check=False,
                           timeout=120)
     check_equal((done.returncode, done.stdout.split()), (0, [value.hex()] * len(calls)), done.stderr[-2000:])
-    theirs = [r["request"] for r in stub.requests() if "request" in r]
+    theirs = [r["request"] for r in standin.requests() if "request" in r]
     check_equal(sorted(map(json.dumps, ours)), sorted(map(json.dumps, theirs)), "requests")
-    stub.check_rules()
+    standin.check_rules()
 
 
 # ---- What goes wrong ----
@@ -246,7 +246,7 @@ PASSING = ("500", "503", "429", "throttle", "reset", "truncated", "garbage", "hu
 
 @case("faults of each service that do not pass: refused at once, one sentence with class and request id, nothing handed over")
 def fatal():
-    stub = held()
+    standin = held()
     for call in ITEMS:
         rows = {**FATAL, **({} if call == "Decrypt" else TEXT_ONLY)}
         if call == "Decrypt":
@@ -255,94 +255,94 @@ def fatal():
             rows["invalid"] = "not-decrypted: 127.0.0.1: it answers 400 InvalidCiphertextException "
         for fault in sample(rows, call):
             expected = rows[fault]
-            stub.rules(fault=fault, call=call)
-            result = fetch_one(stub, call)
-            check_refused(result, r"^secrets\.items\[it\]: " + expected, stub)
+            standin.rules(fault=fault, call=call)
+            result = fetch_one(standin, call)
+            check_refused(result, r"^secrets\.items\[it\]: " + expected, standin)
             check(result.seconds < 5, f"{call}, {fault}: {result.seconds} s")
-            tries = len(stub.requests(call))
+            tries = len(standin.requests(call))
             check_equal(tries, 2 if fault in ("signature", "expired") else 1, f"{call}, {fault}: requests")
-    stub.check_rules()
+    standin.check_rules()
 
 
 @case("faults that pass are tried again until they have; throttled ones more slowly, and as the service asks")
 def passing():
-    stub = held()
+    standin = held()
     for call in ITEMS:
         for fault in sample(PASSING, call):
             count = 1 if fault in ("429", "throttle") else 2
-            stub.rules(fault=fault, call=call, count=count)
-            check_fetched(fetch_one(stub, call), "it", CANARY.encode())
-            check_equal(len(stub.requests(call)), count + 1, f"{call}, {fault}: requests")
-    stub.rules(fault="throttle", count=1, retry_after=1500)
-    result = fetch_one(stub)
+            standin.rules(fault=fault, call=call, count=count)
+            check_fetched(fetch_one(standin, call), "it", CANARY.encode())
+            check_equal(len(standin.requests(call)), count + 1, f"{call}, {fault}: requests")
+    standin.rules(fault="throttle", count=1, retry_after=1500)
+    result = fetch_one(standin)
     check_fetched(result, "it", CANARY.encode())
     check(result.seconds >= 1.5, f"it asked again after {result.seconds} s")
-    stub.check_rules()
+    standin.check_rules()
 
 
 @case("faults that do not pass until the deadline: unavailable, with the last one; one item that fails delays no other")
 def deadline():
-    stub = held()
+    standin = held()
     rows = (("503", "it answers 503"), ("hang", "it has not been answered"),
             ("throttle", "it answers 400 ThrottlingException"), ("reset", "."), ("truncated", "."), ("huge", "."))
     for fault, said in rows if laz.LONG else rows[:3]:
-        stub.rules(fault=fault, hang=3)
-        result = fetch_one(stub, wait_ms=1200)
+        standin.rules(fault=fault, hang=3)
+        result = fetch_one(standin, wait_ms=1200)
         check_refused(result, f"unavailable: not there after 1200 ms; the last try: .*{said}")
         check(1.2 <= result.seconds < (8 if laz.instrumented() else 3), f"{fault}: {result.seconds} s")
-    stub.data(secrets={**secret("good", "CANARYgood"), **secret("bad", "CANARYbad")})
-    stub.rules(fault="503", about="bad")
-    helper = stub.helper([{"name": "bad", "secrets-manager": "bad"}, {"name": "good", "secrets-manager": "good"}],
+    standin.data(secrets={**secret("good", "CANARYgood"), **secret("bad", "CANARYbad")})
+    standin.rules(fault="503", about="bad")
+    helper = standin.helper([{"name": "bad", "secrets-manager": "bad"}, {"name": "good", "secrets-manager": "good"}],
                          wait_ms=1500)
     check_refused(helper.end(), "unavailable: ", about="bad")
-    times = [r["at"] for r in stub.requests() if r.get("what") == "bad"]
-    check_equal(len([r for r in stub.requests() if r.get("what") == "good"]), 1, "requests for the one that is there")
+    times = [r["at"] for r in standin.requests() if r.get("what") == "bad"]
+    check_equal(len([r for r in standin.requests() if r.get("what") == "good"]), 1, "requests for the one that is there")
     check(3 <= len(times) < 40, f"{len(times)} tries")
-    stub.check_rules()
+    standin.check_rules()
 
 
 @case("an optional item may be missing, and nothing else: what is denied, unreadable or malformed is refused all the same")
 def optional():
-    stub = held()
+    standin = held()
     for item in ({"secrets-manager": "no"}, {"parameter": "/no"}, {"file": "/no/such"}, {"file": "/etc/passwd/x"},
                  {"variable": "NO"}):
         name = str(next(iter(item.values())))
-        result = stub.fetch([{"name": "it", "optional": True, **item}, {"name": "is", "secrets-manager": "prod/db"}])
+        result = standin.fetch([{"name": "it", "optional": True, **item}, {"name": "is", "secrets-manager": "prod/db"}])
         check_equal((result.text(), result.items["it"], list(result.values)), ("", ("absent", "", ""), ["is"]), name)
-        refused = stub.fetch([{"name": "it", **item}])
+        refused = standin.fetch([{"name": "it", **item}])
         check_refused(refused, "not-found: ")
         check(item.get("file", item.get("variable", "answers 400")) in refused.text(), refused.text())
     for fault in ("403", "404", "denied", "deleted", "html", "empty", "wrong-type"):
-        stub.rules(fault=fault)
-        check_refused(fetch_one(stub, optional=True), ": ", stub)
-    stub.rules()
+        standin.rules(fault=fault)
+        check_refused(fetch_one(standin, optional=True), ": ", standin)
+    standin.rules()
     for path, said in (("/etc", "Is a directory"), ("/dev/zero", "Invalid argument"), ("/proc/self/mem", "")):
-        check_refused(stub.fetch([{"name": "it", "optional": True, "file": path}]), f"(refused|system): file {path}: {said}")
+        check_refused(standin.fetch([{"name": "it", "optional": True, "file": path}]), f"(refused|system): file {path}: {said}")
 
 
 @case("a wrong clock is corrected by the service's, expired keys are replaced, a container agent that is late is waited for")
 def corrections():
-    stub = held()
+    standin = held()
     for clock in (86400, -86400, 7200):
-        stub.rules(clock=clock)
-        check_fetched(fetch_one(stub), "it", CANARY.encode())
-        check_equal([r["problem"] and r["problem"][1] for r in stub.requests("GetSecretValue")],
+        standin.rules(clock=clock)
+        check_fetched(fetch_one(standin), "it", CANARY.encode())
+        check_equal([r["problem"] and r["problem"][1] for r in standin.requests("GetSecretValue")],
                     ["InvalidSignatureException", None], "answers")
     many = [{"name": f"i{n}", **ITEMS["GetSecretValue"]} for n in range(8)]
-    check_equal(len(stub.fetch(many).values), 8, "items together, under a wrong clock")
-    stub.rules(fault="expired", count=1)
-    check_fetched(fetch_one(stub), "it", CANARY.encode())
-    check_equal(len(stub.requests("credentials")), 2, "requests for credentials")
+    check_equal(len(standin.fetch(many).values), 8, "items together, under a wrong clock")
+    standin.rules(fault="expired", count=1)
+    check_fetched(fetch_one(standin), "it", CANARY.encode())
+    check_equal(len(standin.requests("credentials")), 2, "requests for credentials")
     for fault in ("unready", "garbage"):
-        stub.rules(agent=fault)
-        result = fetch_one(stub, wait_ms=1000)
+        standin.rules(agent=fault)
+        result = fetch_one(standin, wait_ms=1000)
         check_refused(result, "credentials: not there after 1000 ms; the last try: credentials from the container agent: ")
-        check_equal(stub.requests("GetSecretValue"), [], "requests without credentials")
-    result = Helper([{"name": "it", **ITEMS["GetSecretValue"]}], endpoint=f"https://127.0.0.1:{stub.port}", ca=stub.ca,
+        check_equal(standin.requests("GetSecretValue"), [], "requests without credentials")
+    result = Helper([{"name": "it", **ITEMS["GetSecretValue"]}], endpoint=f"https://127.0.0.1:{standin.port}", ca=standin.ca,
                     region="eu-west-1").end()
     check_equal(result.error[0], "SECRET", "kind")
     check("no credentials: the task has no role" in result.text(), result.text())
-    result = Helper([{"name": "it", **ITEMS["GetSecretValue"]}], ca=stub.ca).end()
+    result = Helper([{"name": "it", **ITEMS["GetSecretValue"]}], ca=standin.ca).end()
     check("secrets.items[it]: the region is not known: say secrets.region, or set AWS_REGION" in result.text(),
           result.text())
 
@@ -367,18 +367,18 @@ def strict():
         ("CANARYx", {"min": 8, "max": 9}, 'length: 7 bytes, and "bytes" has 8 to 9'),
         ("CANARYx", {"min": 32, "max": 32}, 'length: 7 bytes, and not the 32 of "bytes"'),
     )
-    stub = Stub()
-    path = stub.folder / "value"
+    standin = Standin()
+    path = standin.folder / "value"
     for text, keys, said in rows:
         path.write_text(text)
-        stub.data(secrets=secret("it", text))
+        standin.data(secrets=secret("it", text))
         for item in ({"secrets-manager": "it"}, {"file": path}):
-            check_refused(stub.fetch([{"name": "it", **item, **keys}]), re.escape(said))
-        check_refused(stub.fetch([{"name": "it", "variable": "V", **keys}], inherited={"it": text.encode()}), re.escape(said))
+            check_refused(standin.fetch([{"name": "it", **item, **keys}]), re.escape(said))
+        check_refused(standin.fetch([{"name": "it", "variable": "V", **keys}], inherited={"it": text.encode()}), re.escape(said))
     for size, expected in ((65536, None), (65537, "length: 65537 bytes"), (131072, "length: longer than 65536 bytes"),
                            (131073, "length: file .*: more than 131072 bytes")):
         path.write_bytes(b"v" * size)
-        result = stub.fetch([{"name": "it", "file": path, "form": "hex", "newline": True}])
+        result = standin.fetch([{"name": "it", "file": path, "form": "hex", "newline": True}])
         if expected:
             check_refused(result, expected)
         else:
@@ -388,30 +388,30 @@ def strict():
 @case("a server that is not the right one is never spoken to: CA, name, time and protocol [no fall back to plain text]")
 def tls():
     for certificate in ("stranger", "expired", "nameless", "foreign"):
-        stub = Stub(certificate=certificate, secrets=secret("prod/db", CANARY))
-        result = fetch_one(stub, wait_ms=1000)
+        standin = Standin(certificate=certificate, secrets=secret("prod/db", CANARY))
+        result = fetch_one(standin, wait_ms=1000)
         check_refused(result, "unavailable: .*during the handshake: the peer's certificate: ")
-        check_equal(stub.requests("GetSecretValue"), [], "requests")
-    stub = held()
-    result = fetch_one(stub, wait_ms=1000, endpoint=f"https://127.0.0.1:{stub.agent}")
+        check_equal(standin.requests("GetSecretValue"), [], "requests")
+    standin = held()
+    result = fetch_one(standin, wait_ms=1000, endpoint=f"https://127.0.0.1:{standin.agent}")
     check_refused(result, "unavailable: .*during the handshake: ")
-    check_equal(len(stub.requests()), 1, "requests but the one for credentials")
+    check_equal(len(standin.requests()), 1, "requests but the one for credentials")
     for ca, said in (("/no/such/ca.pem", "secrets.ca: /no/such/ca.pem: No such file"), ("/etc/passwd", "no certificate in it")):
-        result = fetch_one(stub, ca=ca)
+        result = fetch_one(standin, ca=ca)
         check_equal(result.error[0], "SECRET", "kind")
         check(said in result.text(), result.text())
-    result = fetch_one(stub, wait_ms=1000, endpoint=f"https://localhost:{stub.port}")
+    result = fetch_one(standin, wait_ms=1000, endpoint=f"https://localhost:{standin.port}")
     check_refused(result, "unavailable: .*localhost: during the handshake: the peer's certificate: .*[Hh]ostname mismatch")
-    result = fetch_one(stub, wait_ms=1000, endpoint="")
+    result = fetch_one(standin, wait_ms=1000, endpoint="")
     check_refused(result, "unavailable: .*secretsmanager.eu-west-1.amazonaws.com: ")
 
 
 # ---- What it is while it works ----
 
 
-def waiting(stub, items, until, **keys):
+def waiting(standin, items, until, **keys):
     """A helper that awaits an answer."""
-    helper = stub.helper(items, **keys)
+    helper = standin.helper(items, **keys)
     helper.await_ready()
     end = time.monotonic() + 20
     while not until() and time.monotonic() < end:
@@ -426,15 +426,15 @@ def waiting(stub, items, until, **keys):
 def confined():
     rng = random.Random(5)
     value = "CANARY" + "".join(rng.choice("abcdefghijkmnpqrstuvwxyz") for _ in range(4000))
-    stub = Stub(secrets={**secret("first", value), **secret("slow", "x" * 10)}, parameters={"/p": {"Value": value[::-1],
-                                                                                                    "Version": 1}})
-    stub.rules(delay=4, slow="slow-marker")
-    file = stub.folder / "f"
+    standin = Standin(secrets={**secret("first", value), **secret("slow", "x" * 10)}, parameters={"/p": {"Value": value[::-1],
+                                                                                                          "Version": 1}})
+    standin.rules(delay=4, slow="slow-marker")
+    file = standin.folder / "f"
     file.write_text("FILE" + value)
     items = [{"name": "first", "secrets-manager": "first", "form": "hex"}, {"name": "p", "parameter": "/p"},
              {"name": "f", "file": file, "form": "base64"}, {"name": "v", "variable": "V"},
              {"name": "slow", "secrets-manager": "slow-marker", "optional": True}]
-    helper = waiting(stub, items, lambda: len(stub.requests("GetSecretValue")) == 2 and stub.requests("GetParameter"),
+    helper = waiting(standin, items, lambda: len(standin.requests("GetSecretValue")) == 2 and standin.requests("GetParameter"),
                      inherited={"v": b"VARIABLE" + value.encode()})
     time.sleep(0.5)  # the fast ones are answered
     pid = helper.process.pid
@@ -480,9 +480,9 @@ def scan(pid, value):
 
 @case("it ends with init, and with an order that no init gives")
 def orders():
-    stub = held()
-    stub.rules(delay=30)
-    helper = waiting(stub, [{"name": "it", **ITEMS["GetSecretValue"]}], lambda: stub.requests("GetSecretValue"))
+    standin = held()
+    standin.rules(delay=30)
+    helper = waiting(standin, [{"name": "it", **ITEMS["GetSecretValue"]}], lambda: standin.requests("GetSecretValue"))
     helper.ours.close()
     check_equal(helper.process.wait(timeout=10), 0, "its end after init's")
     for word, fields, fds in (("INHERITED", b"\0\0\0\0", 1), ("INHERITED", b"\7\0\0\0", 1), ("VARIABLE", b"\x63A\0", 0),

@@ -96,8 +96,8 @@ def with_file(**more):
                   **{**SINKS, **more})
 
 
-def with_secrets(stub):
-    service = f"https://127.0.0.1:{stub.port}"
+def with_secrets(standin):
+    service = f"https://127.0.0.1:{standin.port}"
     kms = {"key": secret_world.KEY, "context": {"app": "emr"}}
     return policy(
         secrets={"ca": "/source/ca.pem", "region": "eu-west-1", "start-deadline": "20s",
@@ -207,15 +207,15 @@ DOCKERS_OWN = ("inspect", "config.v2.json", "meta.db")
 
 @case("five sources, and a workload that says all of it in its log: no value and no credential is in any place")
 def nowhere():
-    stub = secret_world.Stub(
+    standin = secret_world.Standin(
         secrets=secret_world.secret("prod/db", CANARIES["secrets-manager"].decode()),
         parameters={"/prod/db": {"Value": CANARIES["parameter"].decode(), "Version": 3}},
         ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": secret_world.KEY, "plain": base64.b64encode(KEY).decode(),
                       "context": {"app": "emr"}}])
-    files = {"file": CANARIES["file"], "blob": BLOB, "ca.pem": stub.ca.read_bytes()}
-    environment = {**stub.environment(), "CANARY": CANARIES["variable"].decode()}
+    files = {"file": CANARIES["file"], "blob": BLOB, "ca.pem": standin.ca.read_bytes()}
+    environment = {**standin.environment(), "CANARY": CANARIES["variable"].decode()}
     options = ["--network", "host", *(word for k, v in environment.items() for word in ("--env", f"{k}={v}"))]
-    container = Container(image("secrets", with_secrets(stub)), files, ["/bin/sh", "-c", WORKLOAD], options)
+    container = Container(image("secrets", with_secrets(standin)), files, ["/bin/sh", "-c", WORKLOAD], options)
     try:
         wanted = [*CANARIES.values(), KEY.hex().encode(), *CREDENTIALS]
         hits = leaks(container.places(), wanted)
@@ -229,7 +229,7 @@ def nowhere():
         check_equal(container.pids("lazaret-fetch"), [], "who has fetched them and is still there")
         trail = docker().bytes_of("exec", container.name, "/bin/cat", "/var/log/trail.jsonl")
         check_said(trail)
-        stub.check_rules()
+        standin.check_rules()
     finally:
         container.close()
 

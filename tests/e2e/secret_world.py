@@ -172,24 +172,24 @@ class Helper:
             laz.check_equal(word, "READY", "a word of its")
 
 
-class Stub:
-    """One stand-in (aws_stub.py) in a folder of its own."""
+class Standin:
+    """One stand-in (aws_standin.py) in a folder of its own."""
 
     _count = 0
 
     def __init__(self, certificate="server", **data):
-        Stub._count += 1
+        Standin._count += 1
         found = subprocess.run([PYTHON, "-c", "import botocore.auth"], capture_output=True, check=False)
         if found.returncode != 0:
             laz.skip("python3-botocore is not installed")
-        self.folder = area.folder(f"aws-{Stub._count}")
+        self.folder = area.folder(f"aws-{Standin._count}")
         shutil.copy(peers.pki() / f"{certificate}.pem", self.folder / "server.pem")
         shutil.copy(peers.pki() / f"{certificate}.key", self.folder / "server.key")
         self.ca, self.epoch = peers.pki() / "ca.pem", 0
         self.data(**data)
         self.rules()
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", PYTHON, laz.ROOT / "tests/e2e/aws_stub.py", self.folder, "0", "0"],
+            ["setpriv", "--pdeathsig", "KILL", PYTHON, laz.ROOT / "tests/e2e/aws_standin.py", self.folder, "0", "0"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "said", "ab"))
         atexit.register(self.process.kill)
         words = self.process.stdout.readline().decode().split()

@@ -13,7 +13,7 @@ import fence
 import laz
 import secret_world
 from laz import case, check, check_equal
-from secret_world import ARN, KEY, Stub
+from secret_world import ARN, KEY, Standin
 from secrets_world import World
 
 UID = adapters.WORKLOAD_UID
@@ -29,12 +29,12 @@ ITEMS = [
 ]
 
 
-def stub():
+def standin():
     """The services, with what the items ask for."""
-    return Stub(secrets=secret_world.secret("prod/db", json.dumps({"user": "app", "password": VALUE})),
-                parameters={"/prod/token": {"Value": OTHER, "Version": 7}},
-                ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY, "context": {"app": "emr"},
-                              "plain": base64.b64encode(PLAIN).decode()}])
+    return Standin(secrets=secret_world.secret("prod/db", json.dumps({"user": "app", "password": VALUE})),
+                   parameters={"/prod/token": {"Value": OTHER, "Version": 7}},
+                   ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": KEY, "context": {"app": "emr"},
+                                 "plain": base64.b64encode(PLAIN).decode()}])
 
 
 def environment(services):
@@ -57,7 +57,7 @@ def check_nowhere(text, where):
 
 @case("an ECS string, a parameter and a key that KMS decrypts reach the workload as files and a descriptor, and nobody else")
 def arrives():
-    services = stub()
+    services = standin()
     with world_of(services) as world:
         with world.start("time.sleep(30)", numbers=(20,), env=environment(services)) as run:
             seen = world.seen()
@@ -89,7 +89,7 @@ CALLS = {"GetSecretValue": "password", "GetParameter": "parameter", "Decrypt": "
 
 @case("each fault of each service: 103, one sentence with the item, the workload never ran, nothing lies on the tmpfs")
 def faults():
-    services = stub()
+    services = standin()
     for fault, said in FAULTS.items():
         for call, name in CALLS.items():
             if not laz.LONG and (list(FAULTS).index(fault) + list(CALLS).index(call)) % 3:
@@ -109,7 +109,7 @@ def faults():
 
 @case("faults that pass, a wrong clock and an agent that is late cost time and nothing else")
 def passing():
-    services = stub()
+    services = standin()
     for rules in ({"fault": "503", "count": 2}, {"fault": "reset", "count": 2}, {"clock": 86400},
                   {"agent": "unready", "agent_count": 2}, {"fault": "expired", "count": 1}):
         services.rules(**rules)
@@ -121,7 +121,7 @@ def passing():
 
 @case("whoever watches the container finds nothing in it: neither fetch, however long it takes, nor the files that come")
 def watched():
-    services = stub()
+    services = standin()
     for conditions in ((), (f"uid={UID}",)):
         services.rules(delay=2)
         with world_of(services) as world:
@@ -139,7 +139,7 @@ def watched():
 
 @case("what the workload prints of its secrets is masked in the trail: as it is, in base64, in hex and in two writes")
 def masked():
-    services = stub()
+    services = standin()
     told = ("import base64\n"
             f"v = open({'{dir!r}'} + '/db/password').read()\n"
             "print('raw', v); print('b64', base64.b64encode(v.encode()).decode()); print('hex', v.encode().hex())\n"

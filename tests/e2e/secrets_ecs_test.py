@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The how-to that takes an ECS task's secrets out of its environment: its steps fit each other, and they work, with init,
-fetch, launch and a workload that are real and a stand-in for AWS (aws_stub.py)."""
+fetch, launch and a workload that are real and a stand-in for AWS (aws_standin.py)."""
 import json
 import re
 
@@ -11,7 +11,7 @@ import laz
 import readme
 import ship_world
 from laz import case, check, check_equal
-from secret_world import Stub, secret
+from secret_world import Standin, secret
 
 PAGE = laz.ROOT / "docs" / "how-to" / "deliver-secrets.md"
 START_UP = laz.ROOT / "docs" / "explanation" / "start-up.md"
@@ -72,16 +72,16 @@ def held(token=TOKEN):
     """What the page's account has."""
     values = secret("prod/claims-db", json.dumps({"user": "claims", "password": PASSWORD}))
     values["prod/claims-db"]["ARN"] = "arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/claims-db-AbCdEf"
-    return Stub(regions={"secretsmanager": "us-east-1", "ssm": "us-east-1"}, secrets=values, parameters={"/prod/claims/partner-token": {
+    return Standin(regions={"secretsmanager": "us-east-1", "ssm": "us-east-1"}, secrets=values, parameters={"/prod/claims/partner-token": {
         "ARN": "arn:aws:ssm:us-east-1:111122223333:parameter/prod/claims/partner-token", "Value": token, "Version": 7}})
 
 
-def start(stub, disk, name, path, output):
+def start(standin, disk, name, path, output):
     """The page's policy, with the stand-in's addresses and a workload that looks."""
     text = readme.block("yaml", PAGE)
     folder = area.folder(name)
-    for old, new in (("secrets:\n", f'secrets:\n  dir: {path}/secrets\n  ca: {stub.ca}\n  start-deadline: 10s\n  endpoints: '
-                      f'{{secrets-manager: "https://127.0.0.1:{stub.port}", ssm: "https://127.0.0.1:{stub.port}"}}\n'),
+    for old, new in (("secrets:\n", f'secrets:\n  dir: {path}/secrets\n  ca: {standin.ca}\n  start-deadline: 10s\n  endpoints: '
+                      f'{{secrets-manager: "https://127.0.0.1:{standin.port}", ssm: "https://127.0.0.1:{standin.port}"}}\n'),
                      ("/run/secrets/", f"{path}/secrets/")):
         check(old in text, f"no {old!r} in the policy")
         text = text.replace(old, new)
@@ -92,16 +92,16 @@ def start(stub, disk, name, path, output):
     image.chmod(0o644)
     command = [str(laz.BIN / "lazaret-init"), "--policy", str(image), "--events", str(folder / "events"), "--",
                "/usr/bin/python3", "-c", LOOK, f"{path}/secrets"]
-    environment = {**stub.environment(AWS_REGION="us-east-1"), "PATH": area.PATH}
+    environment = {**standin.environment(AWS_REGION="us-east-1"), "PATH": area.PATH}
     return fence.Run(command, "pid1", (), environment, stdout=output, wrapper=disk.wrapper), folder
 
 
 @case("the how-to's policy works: both values are files of the workload's own, and nothing of AWS or of them is in its environment")
 def works():
-    stub = held()
+    standin = held()
     path = area.folder("how-to-tmpfs")
     with ship_world.Disk(path, "1m") as disk, open(path.parent / "how-to.out", "w+b") as output:
-        run, folder = start(stub, disk, "how-to-run", path, output)
+        run, folder = start(standin, disk, "how-to-run", path, output)
         with run:
             check_equal(run.wait(30).code, 0, run.stderr())
         output.seek(0)
@@ -116,15 +116,15 @@ def works():
     for event in ("secret.fetch", "secret.deliver"):
         check_equal(sorted(r["obj"] for r in records if r["ev"] == event), ["db-password", "partner-token"], event)
     check("CANARY" not in (folder / "events").read_text() + run.stderr(), "a value in an event")
-    stub.check_rules()
+    standin.check_rules()
 
 
 @case("the how-to's lengths count: a token that somebody has shortened is 103 by name, with the request, and the workload never runs")
 def shortened():
-    stub = held(token="CANARY-x")
+    standin = held(token="CANARY-x")
     path = area.folder("how-to-short")
     with ship_world.Disk(path, "1m") as disk, open(path.parent / "how-to-short.out", "w+b") as output:
-        run, folder = start(stub, disk, "how-to-refused", path, output)
+        run, folder = start(standin, disk, "how-to-refused", path, output)
         with run:
             check_equal(run.wait(30).code, 103, run.stderr())
         said = run.stderr()

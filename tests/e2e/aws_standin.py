@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for Secrets Manager, Parameter Store, KMS and the container agent: written from AWS's documentation, not AWS.
 
-aws_stub.py FOLDER SERVICES AGENT: two ports of 127.0.0.1, 0 for any. It needs botocore, whose signer judges every
+aws_standin.py FOLDER SERVICES AGENT: two ports of 127.0.0.1, 0 for any. It needs botocore, whose signer judges every
 request. SERVICES is TLS, with server.pem and server.key of FOLDER. FOLDER/data (JSON) has what the services hold,
 FOLDER/control (JSON) what goes wrong; both are read for each request, so that a case changes them while all run. Each
 request is appended to FOLDER/requests, what breaks a documented rule to FOLDER/violations.

@@ -10,6 +10,7 @@
 
 #include "core/bpf.h"
 #include "policy/image.h"
+#include "policy/section.h"
 
 /* magic, version, length, SHA-256 of everything behind the header */
 #define HEADER_SIZE (8 + 4 + 4 + LAZ_SHA256_SIZE)
@@ -24,28 +25,14 @@ static void put_u8(struct laz_buf *buf, uint8_t value)
     laz_buf_put(buf, &value, 1);
 }
 
-static void put_uint(struct laz_buf *buf, uint64_t value, unsigned size)
-{
-    uint8_t bytes[8];
-    for (unsigned i = 0; i < size; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    laz_buf_put(buf, bytes, size);
-}
-
 static void put_u32(struct laz_buf *buf, uint32_t value)
 {
-    put_uint(buf, value, 4);
+    laz_section_put_uint(buf, value, 4);
 }
 
 static void put_u64(struct laz_buf *buf, uint64_t value)
 {
-    put_uint(buf, value, 8);
-}
-
-static void put_string(struct laz_buf *buf, const char *text)
-{
-    laz_buf_put(buf, text, strlen(text) + 1);
+    laz_section_put_uint(buf, value, 8);
 }
 
 static void put_alignment(struct laz_buf *buf, size_t start)
@@ -60,7 +47,7 @@ static void put_strings(struct laz_buf *buf, struct laz_strings strings)
     const char *cursor = strings.first;
     put_u32(buf, strings.n);
     for (uint32_t i = 0; i < strings.n; i++) {
-        put_string(buf, laz_strings_next(&cursor));
+        laz_section_put_string(buf, laz_strings_next(&cursor));
     }
 }
 
@@ -69,7 +56,7 @@ static void put_bpf(struct laz_buf *buf, size_t start, struct laz_image_bpf bpf)
     put_u32(buf, bpf.n);
     put_alignment(buf, start);
     for (uint32_t i = 0; i < bpf.n; i++) {
-        put_uint(buf, bpf.insns[i].code, 2);
+        laz_section_put_uint(buf, bpf.insns[i].code, 2);
         put_u8(buf, bpf.insns[i].jt);
         put_u8(buf, bpf.insns[i].jf);
         put_u32(buf, bpf.insns[i].k);
@@ -81,7 +68,7 @@ static void put_ports(struct laz_buf *buf, size_t start, const uint16_t *ports, 
     put_u32(buf, n);
     put_alignment(buf, start);
     for (uint32_t i = 0; i < n; i++) {
-        put_uint(buf, ports[i], 2);
+        laz_section_put_uint(buf, ports[i], 2);
     }
 }
 
@@ -93,7 +80,7 @@ static void put_workload(struct laz_buf *buf, const struct laz_image *image)
     for (uint32_t i = 0; i < image->n_groups; i++) {
         put_u32(buf, image->groups[i]);
     }
-    put_string(buf, image->cwd);
+    laz_section_put_string(buf, image->cwd);
     put_u32(buf, image->umask);
     put_strings(buf, image->env_pass);
     put_strings(buf, image->env_set);
@@ -115,7 +102,7 @@ static void put_landlock(struct laz_buf *buf, size_t start, const struct laz_ima
         laz_image_path_next(&cursor, &path);
         put_u8(buf, (uint8_t)path.class);
         put_u8(buf, path.optional);
-        put_string(buf, path.path);
+        laz_section_put_string(buf, path.path);
     }
     put_u8(buf, image->isolate_signals);
     put_u8(buf, image->isolate_abstract_sockets);
@@ -160,7 +147,7 @@ static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
     put_u8(buf, image->start_acked);
     put_u32(buf, image->pipe_bytes);
     put_u32(buf, image->start_wait_ms);
-    put_string(buf, image->spool_dir);
+    laz_section_put_string(buf, image->spool_dir);
     put_u32(buf, image->ship_length);
     laz_buf_put(buf, image->ship, image->ship_length);
     put_u32(buf, image->sense_length);
@@ -175,7 +162,7 @@ static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
     if (!image->fetches) {
         return;
     }
-    put_string(buf, image->secrets_dir);
+    laz_section_put_string(buf, image->secrets_dir);
     put_u32(buf, image->fetch_wait_ms);
     put_u32(buf, image->fetch_length);
     laz_buf_put(buf, image->fetch, image->fetch_length);
@@ -187,8 +174,8 @@ static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
         laz_image_delivery_next(&cursor, &delivery);
         put_u8(buf, (uint8_t)delivery.item);
         put_u8(buf, (uint8_t)delivery.fd);
-        put_uint(buf, delivery.mode, 2);
-        put_string(buf, delivery.path);
+        laz_section_put_uint(buf, delivery.mode, 2);
+        laz_section_put_string(buf, delivery.path);
     }
 }
 
@@ -239,7 +226,7 @@ int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct 
     laz_buf_put(ret, no_digest, sizeof(no_digest));
     put_u32(ret, image->audit_arch);
     laz_buf_put(ret, image->source_digest, sizeof(image->source_digest));
-    put_string(ret, image->name);
+    laz_section_put_string(ret, image->name);
     put_u8(ret, (uint8_t)image->mode);
     for (size_t i = 0; i < LAZ_REQUIRE_COUNT; i++) {
         put_u8(ret, (uint8_t)image->require[i]);
@@ -262,48 +249,22 @@ int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct 
 
 /* ---- decoding ---- */
 
-/* A cursor that remembers its first mistake: after one, everything reads as zero. */
-struct cursor {
-    const uint8_t *start;
-    const uint8_t *at;
-    const uint8_t *end;
-    const char *wrong; /* static; NULL while all is well */
-};
-
-static void fail(struct cursor *in, const char *what)
+static void fail(struct laz_section *in, const char *what)
 {
-    if (in->wrong == NULL) {
-        in->wrong = what;
-    }
+    laz_section_require(in, false, what);
 }
 
-static const uint8_t *take(struct cursor *in, size_t size)
+static uint64_t take_uint(struct laz_section *in, unsigned size)
 {
-    if (in->wrong != NULL || (size_t)(in->end - in->at) < size) {
-        fail(in, "it ends too early");
-        return NULL;
-    }
-    const uint8_t *taken = in->at;
-    in->at += size;
-    return taken;
+    return laz_section_uint(in, size, 0, UINT64_MAX);
 }
 
-static uint64_t take_uint(struct cursor *in, unsigned size)
-{
-    const uint8_t *bytes = take(in, size);
-    uint64_t value = 0;
-    for (unsigned i = 0; bytes != NULL && i < size; i++) {
-        value |= (uint64_t)bytes[i] << (8 * i);
-    }
-    return value;
-}
-
-static uint32_t take_u32(struct cursor *in)
+static uint32_t take_u32(struct laz_section *in)
 {
     return (uint32_t)take_uint(in, 4);
 }
 
-static uint32_t take_below(struct cursor *in, unsigned size, uint32_t max, const char *what)
+static uint32_t take_below(struct laz_section *in, unsigned size, uint32_t max, const char *what)
 {
     uint32_t value = (uint32_t)take_uint(in, size);
     if (value > max) {
@@ -313,26 +274,18 @@ static uint32_t take_below(struct cursor *in, unsigned size, uint32_t max, const
     return value;
 }
 
-static bool take_bool(struct cursor *in)
+static bool take_bool(struct laz_section *in)
 {
     return take_below(in, 1, 1, "a boolean is neither 0 nor 1") == 1;
 }
 
-static const char *take_string(struct cursor *in)
+static const char *take_string(struct laz_section *in)
 {
-    size_t rest = in->wrong != NULL ? 0 : (size_t)(in->end - in->at);
-    const uint8_t *nul = rest == 0 ? NULL : memchr(in->at, 0, rest);
-    if (nul == NULL) {
-        fail(in, "a string does not end");
-        return "";
-    }
-    const char *text = (const char *)in->at;
-    in->at = nul + 1;
-    return text;
+    return laz_section_string(in, 0, SIZE_MAX);
 }
 
 /* An absolute path. */
-static const char *take_path(struct cursor *in)
+static const char *take_path(struct laz_section *in)
 {
     const char *path = take_string(in);
     if (path[0] != '/') {
@@ -341,16 +294,16 @@ static const char *take_path(struct cursor *in)
     return path;
 }
 
-static void take_alignment(struct cursor *in)
+static void take_alignment(struct laz_section *in)
 {
-    while (in->wrong == NULL && (size_t)(in->at - in->start) % ALIGNMENT != 0) {
+    while (in->wrong == NULL && (uintptr_t)in->at % ALIGNMENT != 0) {
         if (take_uint(in, 1) != 0) {
             fail(in, "padding is not zero");
         }
     }
 }
 
-static struct laz_strings take_strings(struct cursor *in)
+static struct laz_strings take_strings(struct laz_section *in)
 {
     struct laz_strings strings = {
             .n = take_below(in, 4, LAZ_IMAGE_STRINGS_MAX, "a list is too long")};
@@ -361,23 +314,23 @@ static struct laz_strings take_strings(struct cursor *in)
     return strings;
 }
 
-static struct laz_image_bpf take_bpf(struct cursor *in)
+static struct laz_image_bpf take_bpf(struct laz_section *in)
 {
     struct laz_image_bpf bpf = {.n = take_below(in, 4, LAZ_IMAGE_BPF_MAX, "a filter is too long")};
     take_alignment(in);
     /* Both supported architectures are little-endian: the bytes are the kernel's struct already. */
-    bpf.insns = (const void *)take(in, bpf.n * sizeof(struct sock_filter));
+    bpf.insns = (const void *)laz_section_bytes(in, bpf.n * sizeof(struct sock_filter));
     if (in->wrong == NULL && !laz_bpf_is_valid(bpf.insns, bpf.n)) {
         fail(in, "a filter is not one that the kernel takes");
     }
     return bpf;
 }
 
-static const uint16_t *take_ports(struct cursor *in, uint32_t *ret_n)
+static const uint16_t *take_ports(struct laz_section *in, uint32_t *ret_n)
 {
     *ret_n = take_below(in, 4, LAZ_IMAGE_PORTS_MAX, "too many ports");
     take_alignment(in);
-    const uint16_t *ports = (const void *)take(in, *ret_n * sizeof(uint16_t));
+    const uint16_t *ports = (const void *)laz_section_bytes(in, *ret_n * sizeof(uint16_t));
     for (uint32_t i = 1; in->wrong == NULL && i < *ret_n; i++) {
         if (ports[i] <= ports[i - 1]) {
             fail(in, "ports are out of order");
@@ -387,12 +340,12 @@ static const uint16_t *take_ports(struct cursor *in, uint32_t *ret_n)
 }
 
 /* A user or group: all ones means "leave it" to the kernel. */
-static uint32_t take_id(struct cursor *in)
+static uint32_t take_id(struct laz_section *in)
 {
     return take_below(in, 4, UINT32_MAX - 1, "a user or group has no such number");
 }
 
-static void take_workload(struct cursor *in, struct laz_image *image)
+static void take_workload(struct laz_section *in, struct laz_image *image)
 {
     image->uid = take_id(in);
     image->gid = take_id(in);
@@ -419,7 +372,7 @@ static void take_workload(struct cursor *in, struct laz_image *image)
     }
 }
 
-static void take_landlock(struct cursor *in, struct laz_image *image)
+static void take_landlock(struct laz_section *in, struct laz_image *image)
 {
     image->n_paths = take_below(in, 4, LAZ_IMAGE_STRINGS_MAX, "too many paths");
     image->paths = in->at;
@@ -436,7 +389,7 @@ static void take_landlock(struct cursor *in, struct laz_image *image)
     image->tcp_connect = take_ports(in, &image->n_tcp_connect);
 }
 
-static void take_signals(struct cursor *in, struct laz_image *image)
+static void take_signals(struct laz_section *in, struct laz_image *image)
 {
     for (size_t i = 0; i < sizeof(image->signal_map); i++) {
         image->signal_map[i] = (uint8_t)take_below(in, 1, LAZ_SIGNAL_MAX, "an unknown signal");
@@ -452,7 +405,7 @@ static void take_signals(struct cursor *in, struct laz_image *image)
     }
 }
 
-static void take_shipping(struct cursor *in, struct laz_image *image)
+static void take_shipping(struct laz_section *in, struct laz_image *image)
 {
     image->ships = take_bool(in);
     if (!image->ships) {
@@ -465,9 +418,9 @@ static void take_shipping(struct cursor *in, struct laz_image *image)
     image->start_wait_ms = take_u32(in);
     image->spool_dir = take_path(in);
     image->ship_length = take_below(in, 4, LAZ_IMAGE_SHIP_MAX, "what ship is told is too long");
-    image->ship = take(in, image->ship_length);
+    image->ship = laz_section_bytes(in, image->ship_length);
     image->sense_length = take_below(in, 4, LAZ_IMAGE_SENSE_MAX, "what sense is told is too long");
-    image->sense = take(in, image->sense_length);
+    image->sense = laz_section_bytes(in, image->sense_length);
     image->sense_required = take_bool(in);
 }
 
@@ -491,7 +444,7 @@ static bool is_below(const char *path)
     }
 }
 
-static void take_deliveries(struct cursor *in, struct laz_image *image)
+static void take_deliveries(struct laz_section *in, struct laz_image *image)
 {
     uint64_t taken[4] = {0}; /* descriptors */
     image->n_deliveries = take_below(in, 4, LAZ_IMAGE_DELIVERIES_MAX, "too many deliveries");
@@ -511,7 +464,7 @@ static void take_deliveries(struct cursor *in, struct laz_image *image)
     }
 }
 
-static void take_secrets(struct cursor *in, struct laz_image *image)
+static void take_secrets(struct laz_section *in, struct laz_image *image)
 {
     image->fetches = take_bool(in);
     if (!image->fetches) {
@@ -520,7 +473,7 @@ static void take_secrets(struct cursor *in, struct laz_image *image)
     image->secrets_dir = take_path(in);
     image->fetch_wait_ms = take_u32(in);
     image->fetch_length = take_below(in, 4, LAZ_IMAGE_FETCH_MAX, "what fetch is told is too long");
-    image->fetch = take(in, image->fetch_length);
+    image->fetch = laz_section_bytes(in, image->fetch_length);
     image->fetched = take_strings(in);
     image->inherited = take_strings(in);
     if (image->fetched.n == 0 || image->fetched.n > LAZ_IMAGE_FETCHED_MAX ||
@@ -530,13 +483,13 @@ static void take_secrets(struct cursor *in, struct laz_image *image)
     take_deliveries(in, image);
 }
 
-static void take_body(struct cursor *in, struct laz_image *image)
+static void take_body(struct laz_section *in, struct laz_image *image)
 {
     image->audit_arch = take_u32(in);
     if (image->audit_arch != AUDIT_ARCH_X86_64 && image->audit_arch != AUDIT_ARCH_AARCH64) {
         fail(in, "an unknown architecture");
     }
-    const uint8_t *digest = take(in, LAZ_SHA256_SIZE);
+    const uint8_t *digest = laz_section_bytes(in, LAZ_SHA256_SIZE);
     if (in->wrong == NULL) {
         (void)memcpy(image->source_digest, digest, LAZ_SHA256_SIZE);
     }
@@ -576,11 +529,11 @@ static int corrupt(struct laz_err *err, const char *what)
 
 int laz_image_decode(const void *block, size_t length, struct laz_image *ret, struct laz_err *err)
 {
-    struct cursor in = {.start = block, .at = block, .end = (const uint8_t *)block + length};
+    struct laz_section in = {.at = block, .end = (const uint8_t *)block + length};
     if ((uintptr_t)block % ALIGNMENT != 0) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "a compiled policy is not aligned in memory");
     }
-    const uint8_t *magic = take(&in, 8);
+    const uint8_t *magic = laz_section_bytes(&in, 8);
     if (magic == NULL || memcmp(magic, LAZ_IMAGE_MAGIC, 8) != 0) {
         return corrupt(err, "this is not one");
     }
@@ -591,7 +544,7 @@ int laz_image_decode(const void *block, size_t length, struct laz_image *ret, st
                 LAZ_IMAGE_VERSION);
     }
     uint32_t stated = take_u32(&in);
-    const uint8_t *digest = take(&in, LAZ_SHA256_SIZE);
+    const uint8_t *digest = laz_section_bytes(&in, LAZ_SHA256_SIZE);
     if (digest == NULL || stated != length || length > LAZ_IMAGE_MAX) {
         return corrupt(err, "its length is not what it says");
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers and strings of a helper's section.
+ * Numbers and strings of a compiled policy. libc only.
  */
 #include "policy/section.h"
 
@@ -27,17 +27,24 @@ void laz_section_require(struct laz_section *in, bool holds, const char *what)
     }
 }
 
-uint64_t laz_section_uint(struct laz_section *in, unsigned size, uint64_t min, uint64_t max)
+const uint8_t *laz_section_bytes(struct laz_section *in, size_t size)
 {
-    uint64_t value = 0;
     if (in->wrong != NULL || (size_t)(in->end - in->at) < size) {
         laz_section_require(in, false, "it ends too early");
-        return 0;
+        return NULL;
     }
-    for (unsigned i = 0; i < size; i++) {
-        value |= (uint64_t)in->at[i] << (8 * i);
-    }
+    const uint8_t *taken = in->at;
     in->at += size;
+    return taken;
+}
+
+uint64_t laz_section_uint(struct laz_section *in, unsigned size, uint64_t min, uint64_t max)
+{
+    const uint8_t *bytes = laz_section_bytes(in, size);
+    uint64_t value = 0;
+    for (unsigned i = 0; bytes != NULL && i < size; i++) {
+        value |= (uint64_t)bytes[i] << (8 * i);
+    }
     laz_section_require(in, value >= min && value <= max, "a number is out of range");
     return in->wrong == NULL ? value : 0;
 }

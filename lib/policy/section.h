@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a section of the compiled policy for a helper is made of: little-endian numbers and strings
- * with their NUL. The reader trusts nothing, and needs nothing else of this area.
+ * What the compiled policy, and each section of it for a helper, is made of: little-endian numbers
+ * and strings with their NUL. The reader trusts nothing, and needs nothing else of this area. libc
+ * only: linked into PID 1.
  */
 #ifndef LAZ_POLICY_SECTION_H
 #define LAZ_POLICY_SECTION_H
@@ -19,6 +20,8 @@ struct laz_section {
 };
 
 void laz_section_require(struct laz_section *in, bool holds, const char *what);
+/* So many bytes as they are, borrowed; NULL where they are not there. */
+const uint8_t *laz_section_bytes(struct laz_section *in, size_t size);
 uint64_t laz_section_uint(struct laz_section *in, unsigned size, uint64_t min, uint64_t max);
 uint32_t laz_section_u32(struct laz_section *in, uint32_t min, uint32_t max);
 bool laz_section_bool(struct laz_section *in);

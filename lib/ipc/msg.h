@@ -51,6 +51,10 @@ const char *laz_role_name(enum laz_role role);
 
 #define LAZ_VARIABLE_MAX 2048 /* bytes of a value */
 
+#define LAZ_FINGERPRINT_KEY_SIZE 32  /* bytes of what KEY brings */
+#define LAZ_MASKS_KEPT           3   /* of each item: a log may still show what was there before */
+#define LAZ_WHY_MAX              255 /* bytes of why an item was not fetched */
+
 enum laz_variable {
 #define X(id, name) LAZ_VARIABLE_##id,
     LAZ_VARIABLES(X)
@@ -64,6 +68,7 @@ const char *laz_variable_name(enum laz_variable variable);
 enum laz_outcome {
     LAZ_OUTCOME_FETCHED,
     LAZ_OUTCOME_ABSENT, /* and optional */
+    LAZ_OUTCOME_FAILED, /* only where each is for itself; the one from before stays */
     LAZ_OUTCOME_COUNT
 };
 

@@ -58,7 +58,8 @@ void laz_doctor_look_at_shipping(
         struct laz_doctor *doctor, const struct laz_policy *policy, bool connect);
 /* Of a policy with secrets. */
 void laz_doctor_look_at_secrets(struct laz_doctor *doctor, const struct laz_policy *policy);
-void laz_doctor_look_at_spool(struct laz_doctor *doctor, const struct laz_shipping *shipping);
+void laz_doctor_look_at_spool(
+        struct laz_doctor *doctor, const struct laz_policy_shipping *shipping);
 
 /* Static. */
 const char *laz_doctor_file_system(const struct statfs *status);

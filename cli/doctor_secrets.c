@@ -12,7 +12,7 @@
 
 #include "cli/doctor.h"
 
-static void look_at_folder(struct laz_doctor *doctor, const struct laz_secrets *secrets)
+static void look_at_folder(struct laz_doctor *doctor, const struct laz_policy_secrets *secrets)
 {
     struct statfs status;
     struct laz_doctor_line *line = laz_doctor_add(doctor, "secrets", LAZ_DOCTOR_YES);

@@ -65,7 +65,7 @@ static int judge_folder(const char *dir, const char *there, struct statfs *ret)
 }
 
 static void look_at_folder(
-        struct laz_doctor *doctor, const struct laz_shipping *shipping, uint64_t used)
+        struct laz_doctor *doctor, const struct laz_policy_shipping *shipping, uint64_t used)
 {
     char there[LAZ_DOCTOR_TEXT_MAX / 2];
     struct statfs system;
@@ -142,7 +142,7 @@ static bool count(const char *dir, struct content *ret)
 }
 
 /* What is sealed and cannot be opened here stays, run after run. */
-static void look_at_content(struct laz_doctor *doctor, const struct laz_shipping *shipping,
+static void look_at_content(struct laz_doctor *doctor, const struct laz_policy_shipping *shipping,
         const struct content *content)
 {
     uint64_t max = shipping->config.spool_max_bytes;
@@ -169,7 +169,7 @@ static void look_at_content(struct laz_doctor *doctor, const struct laz_shipping
     }
 }
 
-void laz_doctor_look_at_spool(struct laz_doctor *doctor, const struct laz_shipping *shipping)
+void laz_doctor_look_at_spool(struct laz_doctor *doctor, const struct laz_policy_shipping *shipping)
 {
     struct content content = {0};
     bool is_there = count(shipping->spool_dir, &content);

@@ -76,7 +76,7 @@ void laz_secret_put_delivery(struct laz_buf *buf, const struct laz_secret_delive
 
 void laz_secrets_put(struct laz_buf *buf, const struct laz_policy *policy)
 {
-    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_policy_secrets *secrets = &policy->secrets;
     for (uint32_t i = 0; i < secrets->config.n_items; i++) {
         const struct laz_fetch_item *item = &secrets->config.items[i];
         laz_buf_printf(buf, "  %-12s%s (%s%s): ", i == 0 ? "secrets" : "", item->name,
@@ -142,7 +142,7 @@ static void json_permissions(struct laz_json *json, const struct laz_fetch_confi
 
 void laz_secrets_json(struct laz_json *json, const struct laz_policy *policy)
 {
-    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_policy_secrets *secrets = &policy->secrets;
     laz_json_array(json, "secrets");
     for (uint32_t i = 0; i < secrets->config.n_items; i++) {
         const struct laz_fetch_item *item = &secrets->config.items[i];
@@ -203,7 +203,7 @@ static void explain_services(const struct laz_policy *policy, struct laz_explana
 
 void laz_secrets_explain(const struct laz_policy *policy, struct laz_explanation *ret)
 {
-    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_policy_secrets *secrets = &policy->secrets;
     if (secrets->config.n_items == 0) {
         laz_buf_str(add(ret, policy, "secrets", "secrets"), "none");
         return;

@@ -38,7 +38,7 @@ static void put_permissions(struct laz_buf *buf, const struct laz_fetch_config *
     }
 }
 
-static void put_item(struct laz_buf *buf, const struct laz_secrets *secrets, uint32_t i)
+static void put_item(struct laz_buf *buf, const struct laz_policy_secrets *secrets, uint32_t i)
 {
     const struct laz_fetch_item *item = &secrets->config.items[i];
     laz_cleanup_buf struct laz_buf source;
@@ -59,7 +59,7 @@ static void put_item(struct laz_buf *buf, const struct laz_secrets *secrets, uin
 
 static void put_text(struct laz_buf *buf, const char *path, const struct laz_policy *policy)
 {
-    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_policy_secrets *secrets = &policy->secrets;
     bool is_of_aws = false;
     if (secrets->config.n_items == 0) {
         laz_buf_printf(buf, "%s: no secrets\n", path);

@@ -141,7 +141,7 @@ static void put_sinks(const struct laz_policy *policy, struct laz_explanation *r
 
 static void put_redaction(const struct laz_policy *policy, struct laz_explanation *ret)
 {
-    const struct laz_shipping *shipping = &policy->shipping;
+    const struct laz_policy_shipping *shipping = &policy->shipping;
     for (int i = 0; i < LAZ_REDACT_LITERAL; i++) {
         if ((shipping->config.redact >> i & 1) != 0) {
             laz_buf_str(laz_lines_add(&ret->facts, policy, "redacted", shipping->redact_pos[i]),
@@ -180,7 +180,7 @@ static void put_logs(const struct laz_policy *policy, struct laz_explanation *re
 
 static void put_spool(const struct laz_policy *policy, struct laz_explanation *ret)
 {
-    const struct laz_shipping *shipping = &policy->shipping;
+    const struct laz_policy_shipping *shipping = &policy->shipping;
     const struct laz_ship_config *config = &shipping->config;
     struct laz_buf *text = add(ret, policy, "spool", "spool");
     laz_buf_printf(text, "%s, ", shipping->spool_dir);

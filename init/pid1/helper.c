@@ -9,11 +9,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "core/deadline.h"
 #include "core/fd.h"
 #include "core/format.h"
 #include "init/pid1/secrets.h"
 
-#define NS_PER_MS   UINT64_C(1000000)
 #define SAID_MAX    1024 /* bytes of a message of theirs: an error and its words */
 #define ABSENT_CODE 127  /* launch found none */
 /* Messages of a helper that has ended: fetch may have said all that it had to say. */
@@ -36,8 +36,8 @@ void laz_helper_lose(struct laz_helper *helper, const char *why)
 
 static void retry_later(struct laz_helper *helper, uint64_t now_ns)
 {
-    bool was_steady =
-            helper->ready_ns != 0 && now_ns - helper->ready_ns >= LAZ_HELPER_STEADY_MS * NS_PER_MS;
+    bool was_steady = helper->ready_ns != 0 &&
+            now_ns - helper->ready_ns >= LAZ_HELPER_STEADY_MS * LAZ_NS_PER_MS;
     uint64_t most_ms = helper->is_lost ? LAZ_HELPER_LOST_MS : LAZ_HELPER_RETRY_MAX_MS;
     helper->failures = was_steady ? 0 : helper->failures;
     unsigned doublings = helper->failures < 7 ? helper->failures : 7;
@@ -45,7 +45,8 @@ static void retry_later(struct laz_helper *helper, uint64_t now_ns)
     wait_ms = wait_ms < most_ms ? wait_ms : most_ms;
     helper->failures++;
     helper->ready_ns = 0;
-    helper->due_ns = helper->is_finishing ? now_ns : now_ns + wait_ms * NS_PER_MS; /* no later */
+    helper->due_ns =
+            helper->is_finishing ? now_ns : now_ns + wait_ms * LAZ_NS_PER_MS; /* no later */
     if (!helper->was_ever_ready && helper->failures >= LAZ_HELPER_START_TRIES) {
         laz_helper_lose(helper, "lazaret-helper does not stay up");
     }
@@ -274,7 +275,7 @@ static uint64_t patience_ends_ns(const struct laz_helper *helper)
     bool is_over = helper->is_lost && helper->is_needed;
     return helper->absent_ns == 0 || is_over
             ? 0
-            : helper->absent_ns + LAZ_HELPER_ABSENT_MAX_MS * NS_PER_MS;
+            : helper->absent_ns + LAZ_HELPER_ABSENT_MAX_MS * LAZ_NS_PER_MS;
 }
 
 uint64_t laz_helper_due_ns(const struct laz_helper *helper)

@@ -8,10 +8,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "core/deadline.h"
 #include "core/fd.h"
 #include "init/pid1/launcher.h"
 
-#define NS_PER_MS    UINT64_C(1000000)
 #define HELPERS      LAZ_HELPERS_STARTED
 #define SAID_MAX     (LAZ_LAUNCHER_STEP_MAX + 64) /* bytes of a DELIVERED */
 #define LAUNCH_ENDED "the process that starts helpers has ended"
@@ -226,23 +226,16 @@ static void read_launcher(struct laz_helpers *helpers, uint64_t now_ns)
 
 /* ---- the turn ---- */
 
-static void sooner(uint64_t *due_ns, uint64_t other_ns)
-{
-    if (other_ns != 0 && (*due_ns == 0 || other_ns < *due_ns)) {
-        *due_ns = other_ns;
-    }
-}
-
 uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers)
 {
     uint64_t due_ns = laz_helper_due_ns(&helpers->ship);
     if (has_fetch(helpers) && helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
-        sooner(&due_ns, laz_helper_due_ns(&helpers->fetch));
+        laz_sooner(&due_ns, laz_helper_due_ns(&helpers->fetch));
     }
     if (helpers->is_finishing) {
-        sooner(&due_ns, helpers->ship_told ? 0 : helpers->farewell_ns);
+        laz_sooner(&due_ns, helpers->ship_told ? 0 : helpers->farewell_ns);
     } else {
-        sooner(&due_ns, laz_helper_due_ns(&helpers->sense));
+        laz_sooner(&due_ns, laz_helper_due_ns(&helpers->sense));
     }
     return due_ns;
 }
@@ -473,8 +466,8 @@ void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now
     farewell_ms = farewell_ms < LAZ_SENSE_FAREWELL_MS ? farewell_ms : LAZ_SENSE_FAREWELL_MS;
     helpers->is_finishing = true;
     helpers->exit_code = exit_code;
-    helpers->finish_ns = now_ns + image->flush_ms * NS_PER_MS;
-    helpers->farewell_ns = now_ns + farewell_ms * NS_PER_MS;
+    helpers->finish_ns = now_ns + image->flush_ms * LAZ_NS_PER_MS;
+    helpers->farewell_ns = now_ns + farewell_ms * LAZ_NS_PER_MS;
     laz_fd_close(&helpers->sense.chan); /* which says so */
     turn_finish(helpers, now_ns);
 }

@@ -21,7 +21,7 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "init/pid1/deliver.h"
-#include "init/pid1/launch.h"
+#include "init/pid1/workload.h"
 
 #define HELPER    "lazaret-helper"
 #define HELPER_FD 3                            /* its channel */

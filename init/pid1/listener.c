@@ -12,9 +12,9 @@
 
 #include "confine/sys.h"
 #include "core/bpf.h"
+#include "core/deadline.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-#define NS_PER_MS     UINT64_C(1000000)
 #define MILLI         1000U
 #define TRIES         4 /* of an ioctl whose failure nobody else makes good */
 #define ALL_FACTOR    4 /* all numbers together: four times the budget of one */
@@ -88,7 +88,8 @@ static void fill(struct laz_bucket *bucket, uint64_t burst, uint64_t per_second,
         return;
     }
     uint64_t elapsed_ns = now_ns - bucket->filled_ns;
-    uint64_t earned = elapsed_ns / NS_PER_MS * per_second; /* a token a second is one milli a ms */
+    uint64_t earned =
+            elapsed_ns / LAZ_NS_PER_MS * per_second; /* a token a second is one milli a ms */
     if (earned > 0) {
         bucket->filled_ns = now_ns;
         uint64_t ceiling = burst * MILLI;
@@ -123,7 +124,7 @@ static void hold_or_answer(struct laz_listener *listener, const struct laz_image
     unsigned slot = (listener->held_first + listener->n_held) % LAZ_LISTENER_HELD_MAX;
     listener->held[slot] = (struct laz_held_answer){
             .id = id,
-            .due_ns = now_ns + image->flood_hold_ms * NS_PER_MS,
+            .due_ns = now_ns + image->flood_hold_ms * LAZ_NS_PER_MS,
             .errno_value = errno_value,
     };
     listener->n_held++;

@@ -32,7 +32,7 @@ struct laz_held_answer {
 };
 
 struct laz_listener {
-    int fd;        /* borrowed from the launch */
+    int fd;        /* borrowed from struct laz_workload */
     bool may_hold; /* off from the first stop signal on */
     uint64_t exec_attempts;
     uint64_t denied;

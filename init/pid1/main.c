@@ -85,7 +85,7 @@ static void begin(char **argv, char **environment)
     pid1.trail.fd = -1;
     pid1.trail.ctr = "";
     pid1.listener.fd = -1;
-    laz_launch_init(&pid1.launch);
+    laz_workload_init(&pid1.workload);
     laz_helpers_init(&pid1.helpers);
 }
 
@@ -101,7 +101,7 @@ int main(int argc, char **argv, char **environment)
     begin(argv, environment);
     bool shared = true;
     if (pid1.refusal.kind != LAZ_E_NONE ||
-            laz_probe_open_files(&pid1.launch.probe, &pid1.refusal) < 0) {
+            laz_probe_open_files(&pid1.workload.probe, &pid1.refusal) < 0) {
         shared = false; /* refused below */
     } else if (laz_options_parse(argv, environment, &pid1.options, &pid1.refusal) == 0) {
         if (pid1.options.say != NULL) {

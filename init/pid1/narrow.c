@@ -30,7 +30,7 @@ void laz_pid1_narrow(struct laz_pid1 *pid1)
             .filter = laz_unconst(laz_pid1_filter),
     };
     /* Each of them is worth having without the others. */
-    bool few = keep_kill_only(pid1->launch.probe.effective) == 0;
+    bool few = keep_kill_only(pid1->workload.probe.effective) == 0;
     bool filtered = prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) == 0 &&
             laz_sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, laz_unconst(&program)) == 0;
     if (!few || !filtered) {

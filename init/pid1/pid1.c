@@ -19,10 +19,10 @@
 #include <unistd.h>
 
 #include "confine/sys.h"
+#include "core/deadline.h"
 #include "core/fd.h"
 #include "core/format.h"
 
-#define NS_PER_MS      UINT64_C(1000000)
 #define SAID_MAX       1536    /* a message, its name and its remedy */
 #define SIGNAL_POLL_MS 20      /* where signalfd is missing */
 #define GATE_POLL_NS   1000000 /* after the first millisecond */
@@ -57,7 +57,7 @@ static bool is_handled(const struct laz_pid1 *pid1, int signal_number)
 {
     struct laz_process_state state;
     struct laz_err ignored = {0};
-    if (laz_attest_read(pid1->launch.pid, &state, &ignored) < 0) {
+    if (laz_attest_read(pid1->workload.pid, &state, &ignored) < 0) {
         return true;
     }
     return (state.sig_catch >> (signal_number - 1) & 1) != 0;
@@ -95,14 +95,14 @@ static void tell_signal(struct laz_pid1 *pid1, const struct laz_signal *signal, 
 static void do_deliver(struct laz_pid1 *pid1, const struct laz_do *action)
 {
     const struct laz_signal *signal = &action->signal;
-    if (pid1->main_exited || pid1->launch.pid <= 0) {
+    if (pid1->main_exited || pid1->workload.pid <= 0) {
         return;
     }
     if (action->guard && !is_handled(pid1, signal->number)) {
         tell_signal(pid1, signal, "signal.drop", 2, "guarded");
         return;
     }
-    pid_t target = action->group ? -pid1->launch.pid : pid1->launch.pid;
+    pid_t target = action->group ? -pid1->workload.pid : pid1->workload.pid;
     if (send_signal(target, signal) < 0) {
         tell_signal(pid1, signal, "signal.undelivered", 6, laz_err_errno_name(errno));
     }
@@ -131,8 +131,8 @@ static void do_kill_main(struct laz_pid1 *pid1)
     if (pid1->main_exited) {
         return;
     }
-    (void)kill(-pid1->launch.pid, SIGKILL);
-    if (kill(pid1->launch.pid, SIGKILL) < 0) {
+    (void)kill(-pid1->workload.pid, SIGKILL);
+    if (kill(pid1->workload.pid, SIGKILL) < 0) {
         const struct laz_signal killed = {.number = SIGKILL};
         tell_signal(pid1, &killed, "signal.undelivered", 8, laz_err_errno_name(errno));
     }
@@ -140,7 +140,7 @@ static void do_kill_main(struct laz_pid1 *pid1)
 
 static void do_abort_start(struct laz_pid1 *pid1)
 {
-    pid_t pids[] = {pid1->setup_pid, pid1->main_exited ? 0 : pid1->launch.pid};
+    pid_t pids[] = {pid1->setup_pid, pid1->main_exited ? 0 : pid1->workload.pid};
     for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
         if (pids[i] > 0) {
             (void)kill(pids[i], SIGKILL);
@@ -204,7 +204,7 @@ void laz_pid1_hand_terminal(struct laz_pid1 *pid1, pid_t group)
     if (laz_sys_ioctl(pid1->terminal_fd, TIOCGPGRP, &foreground) < 0) {
         return; /* not a terminal, or not our controlling one */
     }
-    bool ours = foreground == getpgrp() || foreground == pid1->launch.pid;
+    bool ours = foreground == getpgrp() || foreground == pid1->workload.pid;
     if (ours && laz_sys_ioctl(pid1->terminal_fd, TIOCSPGRP, &group) < 0) {
         pid1->degraded |= LAZ_DEGRADED_BIT(TERMINAL);
     }
@@ -273,7 +273,7 @@ static bool may_stop(const struct laz_pid1 *pid1, const struct laz_signal *signa
 static void on_signal(struct laz_pid1 *pid1, const struct laz_signal *received, uint64_t now_ns)
 {
     bool about_child = received->number == SIGCHLD && received->code > 0;
-    bool own_pipe = received->number == SIGPIPE && received->pid == pid1->launch.probe.pid;
+    bool own_pipe = received->number == SIGPIPE && received->pid == pid1->workload.probe.pid;
     if (about_child || own_pipe || pid1->done) {
         return;
     }
@@ -344,40 +344,33 @@ enum {
     POLL_COUNT
 };
 
-static void sooner(uint64_t *due_ns, uint64_t other_ns)
-{
-    if (other_ns != 0 && (*due_ns == 0 || other_ns < *due_ns)) {
-        *due_ns = other_ns;
-    }
-}
-
 /* Forked, and its listener is not there yet, if there is to be one. */
 static bool waits_for_gate(const struct laz_pid1 *pid1)
 {
-    return pid1->state.phase == LAZ_PHASE_STARTING && pid1->launch.listener < 0 &&
+    return pid1->state.phase == LAZ_PHASE_STARTING && pid1->workload.listener < 0 &&
             !pid1->gate_waits;
 }
 
 static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
 {
     uint64_t due_ns = 0;
-    sooner(&due_ns, pid1->state.deadline_ns);
+    laz_sooner(&due_ns, pid1->state.deadline_ns);
     if (pid1->state.deadline_ns != 0) {
-        sooner(&due_ns, now_ns + FROZEN_POLL_NS);
+        laz_sooner(&due_ns, now_ns + FROZEN_POLL_NS);
     }
-    sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
-    sooner(&due_ns, laz_helpers_due_ns(&pid1->helpers));
+    laz_sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
+    laz_sooner(&due_ns, laz_helpers_due_ns(&pid1->helpers));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
-        sooner(&due_ns, pid1->start_deadline_ns);
+        laz_sooner(&due_ns, pid1->start_deadline_ns);
         if (waits_for_gate(pid1)) {
-            sooner(&due_ns, now_ns + (laz_pid1_may_spin(pid1, now_ns) ? 0 : GATE_POLL_NS));
+            laz_sooner(&due_ns, now_ns + (laz_pid1_may_spin(pid1, now_ns) ? 0 : GATE_POLL_NS));
         }
     }
     if (pid1->state.phase == LAZ_PHASE_FLUSHING && laz_helpers_have_finished(&pid1->helpers)) {
-        sooner(&due_ns, now_ns);
+        laz_sooner(&due_ns, now_ns);
     }
     if (pid1->signal_fd < 0) {
-        sooner(&due_ns, now_ns + SIGNAL_POLL_MS * NS_PER_MS);
+        laz_sooner(&due_ns, now_ns + SIGNAL_POLL_MS * LAZ_NS_PER_MS);
     }
     return due_ns;
 }
@@ -386,7 +379,7 @@ static void wait_for_world(
         struct laz_pid1 *pid1, struct pollfd fds[POLL_COUNT], bool busy, uint64_t now_ns)
 {
     fds[POLL_SIGNALS] = (struct pollfd){.fd = pid1->signal_fd, .events = POLLIN};
-    fds[POLL_LISTENER] = (struct pollfd){.fd = pid1->launch.listener, .events = POLLIN};
+    fds[POLL_LISTENER] = (struct pollfd){.fd = pid1->workload.listener, .events = POLLIN};
     fds[POLL_LAUNCHER] = (struct pollfd){.fd = pid1->helpers.launcher_chan, .events = POLLIN};
     fds[POLL_SHIP] = (struct pollfd){.fd = pid1->helpers.ship.chan, .events = POLLIN};
     fds[POLL_SENSE] = (struct pollfd){.fd = pid1->helpers.sense.chan, .events = POLLIN};
@@ -411,7 +404,7 @@ static void turn_listener(struct laz_pid1 *pid1, uint64_t now_ns)
     }
     bool too_many = false;
     if (laz_listener_turn(&pid1->listener, &pid1->image, &pid1->trail, now_ns, &too_many) < 0) {
-        laz_fd_close(&pid1->launch.listener); /* nobody is under the filter any more */
+        laz_fd_close(&pid1->workload.listener); /* nobody is under the filter any more */
     }
     if (too_many) {
         const struct laz_event event = {.type = LAZ_EVENT_KILL_AFTER};
@@ -454,7 +447,7 @@ static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
         const struct laz_event event = {.type = LAZ_EVENT_FLUSHED};
         laz_pid1_event(pid1, &event, now_ns);
     } else if (pid1->state.phase == LAZ_PHASE_SETUP && laz_helpers_are_ready(helpers) &&
-            pid1->launch.pid == 0) {
+            pid1->workload.pid == 0) {
         laz_pid1_turn_secrets(pid1, now_ns);
     } else if (pid1->gate_waits && helpers->ship.is_acked) {
         laz_pid1_take_signals(pid1, now_ns);
@@ -521,7 +514,7 @@ int laz_pid1_run(struct laz_pid1 *pid1)
 {
     open_extras(pid1);
     uint64_t now_ns = laz_pid1_now_ns();
-    pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * NS_PER_MS;
+    pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS;
     if (laz_pid1_open_policy(pid1, &pid1->refusal) < 0) {
         laz_pid1_refuse(pid1, now_ns);
     } else if (pid1->has_image) {

@@ -9,11 +9,11 @@
 #include <linux/audit.h>
 
 #include "init/pid1/helpers.h"
-#include "init/pid1/launch.h"
 #include "init/pid1/listener.h"
 #include "init/pid1/options.h"
 #include "init/pid1/step.h"
 #include "init/pid1/trail.h"
+#include "init/pid1/workload.h"
 
 #if defined(__x86_64__)
 #define LAZ_NATIVE_AUDIT_ARCH AUDIT_ARCH_X86_64
@@ -33,7 +33,7 @@ struct laz_pid1 {
     struct laz_options options;
     char **argv;
     char **environment; /* until the fork */
-    struct laz_launch launch;
+    struct laz_workload workload;
     struct laz_listener listener;
     struct laz_trail trail;
     struct laz_helpers helpers;

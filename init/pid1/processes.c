@@ -57,14 +57,14 @@ static bool next_child(struct children *children, pid_t *ret)
  * found at the next turn, because its child is reparented to us when it dies. */
 static void signal_children(struct laz_pid1 *pid1, int signal_number)
 {
-    if (pid1->launch.pid > 0 && pid1->main_exited && !pid1->main_reaped) {
+    if (pid1->workload.pid > 0 && pid1->main_exited && !pid1->main_reaped) {
         /* the leader is not reaped yet: the id is ours */
-        (void)kill(-pid1->launch.pid, signal_number);
+        (void)kill(-pid1->workload.pid, signal_number);
     }
     struct children children;
     read_children(pid1, &children);
     for (pid_t pid = 0; next_child(&children, &pid);) {
-        if (pid != pid1->launch.pid && !laz_helpers_own(&pid1->helpers, pid)) {
+        if (pid != pid1->workload.pid && !laz_helpers_own(&pid1->helpers, pid)) {
             (void)kill(pid, signal_number);
         }
     }
@@ -153,10 +153,10 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1)
     const struct laz_state *state = &pid1->state;
     int status = pid1->main_status;
     struct laz_exit_note note = {
-            .pid = pid1->launch.pid, .status = status, .forced = state->forced};
+            .pid = pid1->workload.pid, .status = status, .forced = state->forced};
     note.as_asked = state->stop_requested && WIFSIGNALED(status) &&
             WTERMSIG(status) == pid1->image.signal_map[state->stop.number];
-    while (wait4(pid1->launch.pid, NULL, 0, &note.usage) < 0 && errno == EINTR) {
+    while (wait4(pid1->workload.pid, NULL, 0, &note.usage) < 0 && errno == EINTR) {
     }
     pid1->main_reaped = true;
     note.ran_ms = (laz_pid1_now_ns() - pid1->started_ns) / 1000000;
@@ -173,10 +173,10 @@ static void main_ended(struct laz_pid1 *pid1, int status, uint64_t now_ns)
     pid1->main_exited = true;
     pid1->main_status = status;
     struct laz_event event = {.type = LAZ_EVENT_MAIN_EXITED, .status = status};
-    if (!pid1->gate_open || pid1->launch.page->failed != 0) {
+    if (!pid1->gate_open || pid1->workload.page->failed != 0) {
         event.type = LAZ_EVENT_START_FAILED;
-        event.code = laz_launch_failure(&pid1->launch, status, &pid1->refusal);
-        (void)wait4(pid1->launch.pid, NULL, 0, NULL);
+        event.code = laz_workload_failure(&pid1->workload, status, &pid1->refusal);
+        (void)wait4(pid1->workload.pid, NULL, 0, NULL);
     }
     laz_pid1_event(pid1, &event, now_ns);
 }
@@ -220,7 +220,7 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
     if (result < 0 && errno != ECHILD) { /* its signal has been read: nothing would wake us again */
         pid1->degraded |= LAZ_DEGRADED_BIT(WAITID);
         pid_t pid = wait4(-1, &status, WNOHANG, NULL);
-        if (pid > 0 && pid == pid1->launch.pid) {
+        if (pid > 0 && pid == pid1->workload.pid) {
             main_ended(pid1, status, now_ns);
         } else if (pid > 0) {
             child_ended(pid1, pid, status, now_ns);
@@ -233,7 +233,7 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
     if (info.si_pid == 0) {
         return 0;
     }
-    if (info.si_pid == pid1->launch.pid && !pid1->main_exited) {
+    if (info.si_pid == pid1->workload.pid && !pid1->main_exited) {
         main_ended(pid1, status_of(&info), now_ns);
         return 1;
     }

@@ -10,11 +10,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/deadline.h"
 #include "core/fd.h"
 #include "core/format.h"
 #include "init/pid1/pid1.h"
 
-#define NS_PER_MS    UINT64_C(1000000)
 #define GATE_SPIN_NS 1000000 /* confining and loading a filter take 150 to 300 us */
 
 void laz_pid1_refuse(struct laz_pid1 *pid1, uint64_t now_ns)
@@ -70,7 +70,7 @@ static int begin_helpers(struct laz_pid1 *pid1)
     }
     const struct laz_helpers_world world = {
             .image = &pid1->image,
-            .probe = &pid1->launch.probe,
+            .probe = &pid1->workload.probe,
             .argv = pid1->argv,
             .environment = pid1->environment,
     };
@@ -80,7 +80,7 @@ static int begin_helpers(struct laz_pid1 *pid1)
     }
     laz_pid1_open_children(pid1);
     pid1->state.wipes = pid1->image.fetches && pid1->helpers.secrets.folder >= 0;
-    pid1->degraded |= pid1->launch.probe.uid != 0 ? LAZ_DEGRADED_BIT(HELPER_USER) : 0;
+    pid1->degraded |= pid1->workload.probe.uid != 0 ? LAZ_DEGRADED_BIT(HELPER_USER) : 0;
     if (pid1->image.ships) {
         use_ship(pid1);
     }
@@ -89,12 +89,12 @@ static int begin_helpers(struct laz_pid1 *pid1)
 
 void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    struct laz_launch *launch = &pid1->launch;
+    struct laz_workload *workload = &pid1->workload;
     if (pid1->image.fetches) {
-        launch->fds = pid1->helpers.secrets.fds;
-        launch->n_fds = pid1->helpers.secrets.n_fds;
+        workload->fds = pid1->helpers.secrets.fds;
+        workload->n_fds = pid1->helpers.secrets.n_fds;
     }
-    if (laz_launch_fork(launch, &pid1->image, pid1->options.command, pid1->environment,
+    if (laz_workload_fork(workload, &pid1->image, pid1->options.command, pid1->environment,
                 &pid1->refusal) < 0) {
         laz_pid1_refuse(pid1, now_ns);
         return;
@@ -107,7 +107,7 @@ void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns)
     if (pid1->done || pid1->state.phase != LAZ_PHASE_STARTING) {
         return;
     }
-    if (laz_probe_own_filters(&launch->probe, &pid1->refusal) < 0) {
+    if (laz_probe_own_filters(&workload->probe, &pid1->refusal) < 0) {
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
@@ -122,7 +122,7 @@ static void begin_fetch(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     uint64_t wait_ms = pid1->image.fetch_wait_ms + LAZ_SECRETS_SLACK_MS;
     laz_helpers_fetch(&pid1->helpers, now_ns);
-    pid1->start_deadline_ns = now_ns + wait_ms * NS_PER_MS;
+    pid1->start_deadline_ns = now_ns + wait_ms * LAZ_NS_PER_MS;
 }
 
 void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
@@ -142,7 +142,8 @@ void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
     } else if (secrets->phase == LAZ_SECRETS_DELIVERING && !secrets->is_told) {
         secrets->is_told = true;
         laz_trail_fetched(&pid1->trail, secrets);
-        pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * NS_PER_MS; /* for all the rest */
+        pid1->start_deadline_ns =
+                now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS; /* for all the rest */
     } else if (secrets->phase == LAZ_SECRETS_THERE) {
         laz_trail_delivered(&pid1->trail, secrets);
         laz_pid1_start_workload(pid1, now_ns);
@@ -151,10 +152,11 @@ void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
 
 void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    struct laz_launch *launch = &pid1->launch;
+    struct laz_workload *workload = &pid1->workload;
     laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
-    if (laz_probe_run(&launch->probe, &pid1->refusal) < 0 ||
-            laz_probe_decide(&launch->probe, &pid1->image, &launch->decided, &pid1->refusal) < 0 ||
+    if (laz_probe_run(&workload->probe, &pid1->refusal) < 0 ||
+            laz_probe_decide(&workload->probe, &pid1->image, &workload->decided, &pid1->refusal) <
+                    0 ||
             ((pid1->image.ships || pid1->image.fetches) && begin_helpers(pid1) < 0)) {
         laz_pid1_refuse(pid1, now_ns);
         return;
@@ -170,14 +172,14 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
  * on, and only if nobody has asked for the end meanwhile. */
 static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    struct laz_launch *launch = &pid1->launch;
-    if (laz_launch_attest(launch, &pid1->image, &pid1->refusal) < 0) {
+    struct laz_workload *workload = &pid1->workload;
+    if (laz_workload_attest(workload, &pid1->image, &pid1->refusal) < 0) {
         laz_pid1_refuse(pid1, now_ns);
         return false;
     }
-    pid1->degraded |= laz_launch_degraded(launch);
+    pid1->degraded |= laz_workload_degraded(workload);
     pid1->degraded |= pid1->helpers.sense.is_lost ? LAZ_DEGRADED_BIT(SENSE) : 0;
-    if (laz_launch_part()) {
+    if (laz_workload_part()) {
         laz_shipping_part(&pid1->helpers.shipping);
         if (pid1->image.fetches) {
             laz_secrets_part(&pid1->helpers.secrets);
@@ -185,11 +187,11 @@ static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
     } else {
         pid1->degraded |= LAZ_DEGRADED_BIT(STREAMS);
     }
-    pid1->trail.main_pid = launch->pid;
-    pid1->trail.main_exe = launch->path;
+    pid1->trail.main_pid = workload->pid;
+    pid1->trail.main_exe = workload->path;
     pid1->gate_open = true; /* from here on its end is the workload's: ^C may come from now on */
-    laz_pid1_hand_terminal(pid1, launch->pid);
-    laz_trail_start(&pid1->trail, &pid1->image, launch, pid1->degraded, pid1->filter_digest);
+    laz_pid1_hand_terminal(pid1, workload->pid);
+    laz_trail_start(&pid1->trail, &pid1->image, workload, pid1->degraded, pid1->filter_digest);
     laz_pid1_take_signals(pid1, now_ns);
     return !pid1->done && pid1->state.phase == LAZ_PHASE_STARTING;
 }
@@ -197,8 +199,8 @@ static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
 static void started(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     bool shares = (pid1->degraded & LAZ_DEGRADED_BIT(STREAMS)) != 0;
-    if (!shares || pid1->launch.listener >= 0) {
-        laz_fd_close(&pid1->launch.gate);
+    if (!shares || pid1->workload.listener >= 0) {
+        laz_fd_close(&pid1->workload.gate);
     } /* else the child may not have come to its read yet */
     const struct laz_event event = {.type = LAZ_EVENT_STARTED};
     laz_pid1_event(pid1, &event, now_ns);
@@ -210,12 +212,12 @@ void laz_pid1_open_gate(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     pid1->gate_waits = false;
     int result = 0;
-    if (pid1->launch.listener >= 0) {
+    if (pid1->workload.listener >= 0) {
         pid1->listener.exec_attempts = 1;
         result = laz_listener_let_through(&pid1->listener, pid1->gate_id, &pid1->refusal);
     } else {
         const uint64_t open = 1;
-        if (write(pid1->launch.gate, &open, sizeof(open)) < 0) {
+        if (write(pid1->workload.gate, &open, sizeof(open)) < 0) {
             result = laz_err_set(&pid1->refusal, LAZ_E_ENFORCE, errno,
                     "the gate cannot be opened: %s", strerror(errno));
         }
@@ -235,7 +237,7 @@ static void at_gate(struct laz_pid1 *pid1, uint64_t now_ns)
     }
     pid1->gate_waits = pid1->image.ships && pid1->image.start_acked && !pid1->helpers.ship.is_acked;
     if (pid1->gate_waits) {
-        pid1->start_deadline_ns = now_ns + pid1->image.start_wait_ms * NS_PER_MS;
+        pid1->start_deadline_ns = now_ns + pid1->image.start_wait_ms * LAZ_NS_PER_MS;
     } else {
         laz_pid1_open_gate(pid1, now_ns);
     }
@@ -247,11 +249,11 @@ void laz_pid1_turn_gate(struct laz_pid1 *pid1, uint64_t now_ns)
     if (laz_listener_receive(&pid1->listener, &notif) <= 0) {
         return; /* its death, if that is it, comes as SIGCHLD */
     }
-    if ((pid_t)notif.pid != pid1->launch.pid || notif.data.nr != SYS_execve ||
+    if ((pid_t)notif.pid != pid1->workload.pid || notif.data.nr != SYS_execve ||
             notif.data.arch != pid1->image.audit_arch) {
         (void)laz_err_set(&pid1->refusal, LAZ_E_ATTEST, 0,
                 "the first notification is call %d of process %u, not the execve of %d",
-                notif.data.nr, notif.pid, (int)pid1->launch.pid);
+                notif.data.nr, notif.pid, (int)pid1->workload.pid);
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
@@ -268,13 +270,13 @@ bool laz_pid1_may_spin(const struct laz_pid1 *pid1, uint64_t now_ns)
  * nothing can wake us for that, so the loop looks at every turn, for a while without sleeping. */
 void laz_pid1_turn_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    struct laz_launch *launch = &pid1->launch;
-    const volatile struct laz_confine_page *page = launch->page;
+    struct laz_workload *workload = &pid1->workload;
+    const volatile struct laz_confine_page *page = workload->page;
     if (page->listener == -1 && page->failed == 0) {
         (void)sched_yield(); /* where there is one processor, the child needs it */
     } else if (page->listener >= 0) {
-        launch->listener = page->listener;
-        laz_listener_init(&pid1->listener, launch->listener);
+        workload->listener = page->listener;
+        laz_listener_init(&pid1->listener, workload->listener);
     } else if (page->listener == -2 && page->failed == 0 && page->step == LAZ_STEP_GATE &&
             !pid1->gate_open) {
         at_gate(pid1, now_ns); /* it says so itself; the kernel shows the filter */
@@ -302,8 +304,8 @@ static const char *last_step(const struct laz_pid1 *pid1, enum laz_secrets_phase
     if (phase == LAZ_SECRETS_HIDING) {
         return "hide the secrets from the logs";
     }
-    return pid1->launch.page != NULL
-            ? laz_confine_step_name((enum laz_confine_step)pid1->launch.page->step)
+    return pid1->workload.page != NULL
+            ? laz_confine_step_name((enum laz_confine_step)pid1->workload.page->step)
             : "start";
 }
 

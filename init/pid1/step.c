@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define NS_PER_MS UINT64_C(1000000)
+#include "core/deadline.h"
 
 static struct laz_do *add(struct laz_actions *actions, enum laz_action_type type)
 {
@@ -28,7 +28,7 @@ static void note(struct laz_actions *actions, enum laz_note what, const struct l
 
 static void set_deadline(struct laz_state *state, uint64_t now_ns, uint32_t after_ms)
 {
-    state->deadline_ns = now_ns + after_ms * NS_PER_MS;
+    state->deadline_ns = now_ns + after_ms * LAZ_NS_PER_MS;
 }
 
 static void leave(struct laz_state *state, struct laz_actions *actions)

@@ -148,9 +148,9 @@ static void strings_member(struct laz_json *json, const char *key, struct laz_st
 
 /* What was read back from the kernel, and what only the child could see (probed). */
 static void attested_member(
-        struct laz_json *json, const struct laz_image *image, const struct laz_launch *launch)
+        struct laz_json *json, const struct laz_image *image, const struct laz_workload *workload)
 {
-    const struct laz_process_state *seen = &launch->seen;
+    const struct laz_process_state *seen = &workload->seen;
     laz_json_object(json, "read");
     laz_json_u64(json, "uid", seen->uid[1]);
     laz_json_u64(json, "gid", seen->gid[1]);
@@ -170,36 +170,36 @@ static void attested_member(
     laz_json_u64(json, "limits", image->n_limits);
     laz_json_object_end(json);
     laz_json_object(json, "probed");
-    laz_json_i64(json, "landlock_abi", launch->decided.landlock_abi);
-    int refused = launch->page->landlock_probe;
+    laz_json_i64(json, "landlock_abi", workload->decided.landlock_abi);
+    int refused = workload->page->landlock_probe;
     laz_json_string(json, "landlock",
             image->require[LAZ_REQUIRE_LANDLOCK] == LAZ_LEVEL_DISABLED ? "disabled"
-                    : launch->decided.landlock_abi == 0                ? "absent"
+                    : workload->decided.landlock_abi == 0              ? "absent"
                     : refused > 0                                      ? laz_err_errno_name(refused)
                                   : "not probed: \"/\" is granted");
-    laz_json_i64(json, "securebits", launch->page->securebits);
-    laz_json_i64(json, "write_xor_execute", launch->page->mdwe);
+    laz_json_i64(json, "securebits", workload->page->securebits);
+    laz_json_i64(json, "write_xor_execute", workload->page->mdwe);
     laz_json_object_end(json);
 }
 
 void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
-        const struct laz_launch *launch, laz_degraded degraded,
+        const struct laz_workload *workload, laz_degraded degraded,
         const uint8_t filter_digest[LAZ_SHA256_SIZE])
 {
     struct utsname name = {0};
     (void)uname(&name); /* an empty release says that it is unknown */
     LAZ_TRAIL_BEGIN(trail, json, .ev = "init.start", .severity = degraded == 0 ? 1 : 3,
-            .pid = launch->pid, .exe = launch->path, .obj = image->name,
+            .pid = workload->pid, .exe = workload->path, .obj = image->name,
             .act = laz_mode_name(image->mode));
     laz_json_string(&json, "version", LAZARET_VERSION);
     laz_json_string(&json, "kernel", name.release);
-    laz_json_bool(&json, "pid1", launch->probe.pid == 1);
+    laz_json_bool(&json, "pid1", workload->probe.pid == 1);
     digest_member(&json, "policy_sha256", image->source_digest);
     digest_member(&json, "filter_sha256", filter_digest);
-    laz_json_string(&json, "events", launch->listener >= 0 ? "notify" : "errno");
+    laz_json_string(&json, "events", workload->listener >= 0 ? "notify" : "errno");
     laz_json_i64(&json, "exec_budget", image->exec_budget);
-    laz_json_i64(&json, "outer_filters", launch->probe.outer_filters);
-    attested_member(&json, image, launch);
+    laz_json_i64(&json, "outer_filters", workload->probe.outer_filters);
+    attested_member(&json, image, workload);
     laz_json_array(&json, "degraded");
     for (unsigned i = 0; i < LAZ_DEGRADATION_COUNT; i++) {
         if ((degraded >> i & 1) != 0) {

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 
 #include "core/record.h"
-#include "init/pid1/launch.h"
+#include "init/pid1/workload.h"
 
 struct laz_helper_end;
 struct laz_secrets;
@@ -73,7 +73,7 @@ LAZ_MUST_CHECK int laz_trail_open(
 
 /* Each writes one record. */
 void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
-        const struct laz_launch *launch, laz_degraded degraded,
+        const struct laz_workload *workload, laz_degraded degraded,
         const uint8_t filter_digest[LAZ_SHA256_SIZE]);
 void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code);
 void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note);

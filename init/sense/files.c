@@ -14,10 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/deadline.h"
 #include "core/fd.h"
 #include "init/sense/sense.h"
 
-#define NS_PER_MS  UINT64_C(1000000)
 #define INDEX_SIZE 32768 /* a power of two */
 #define DEPTH_MAX  40
 #define READ_BYTES 16384 /* of contents for each ms: 16 MiB a second */
@@ -362,7 +362,7 @@ static bool is_watched(const struct laz_sense *sense, const char *path)
 static void on_event_of(struct laz_sense *sense, const char *path, uint64_t now_ns)
 {
     uint32_t *place = find_place(sense, path);
-    uint64_t soon_ns = sense->config.interval_ms * NS_PER_MS;
+    uint64_t soon_ns = sense->config.interval_ms * LAZ_NS_PER_MS;
     if (*place != 0 && now_ns - sense->files.checked_ns[*place - 1] < soon_ns) {
         return;
     }
@@ -441,7 +441,7 @@ void laz_sense_look_at_files(struct laz_sense *sense, uint64_t now_ns)
     }
     if (now_ns >= files->next_rehash_ns) {
         (void)memset(files->is_due, 1, sense->state->n_files);
-        files->next_rehash_ns = now_ns + sense->config.rehash_ms * NS_PER_MS;
+        files->next_rehash_ns = now_ns + sense->config.rehash_ms * LAZ_NS_PER_MS;
     }
     if (now_ns >= files->next_sweep_ns) { /* however much happens: it is a part of the time */
         uint64_t before_ns = laz_sense_used_ns();
@@ -497,7 +497,7 @@ int laz_sense_files_begin(struct laz_sense *sense, struct laz_err *err)
             note_unreadable(sense, path_of(sense, i));
         }
     }
-    files->next_rehash_ns = laz_sense_now_ns() + sense->config.rehash_ms * NS_PER_MS;
+    files->next_rehash_ns = laz_sense_now_ns() + sense->config.rehash_ms * LAZ_NS_PER_MS;
     if (files->inotify < 0) {
         return 0;
     }

@@ -8,10 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/deadline.h"
 #include "core/record.h"
 #include "init/sense/sense.h"
 
-#define NS_PER_MS   UINT64_C(1000000)
 #define OBJ_AT_LAST 160 /* bytes of obj where the whole would be no record */
 
 uint64_t laz_sense_now_ns(void)
@@ -39,7 +39,7 @@ void laz_sense_find(struct laz_find *ret, enum laz_sense_event_id event, struct 
 bool laz_sense_try(struct laz_sense *sense, struct laz_find *find, struct laz_buf *detail)
 {
     uint64_t now_ns = laz_sense_now_ns();
-    uint64_t window_ns = sense->config.window_ms * NS_PER_MS;
+    uint64_t window_ns = sense->config.window_ms * LAZ_NS_PER_MS;
     if (detail->overflow) { /* half a member is none */
         (void)memcpy(find->detail, "\"cut\":true", sizeof("\"cut\":true"));
     }
@@ -124,7 +124,7 @@ void laz_sense_flush(struct laz_sense *sense, bool all)
 {
     struct laz_fold *fold = &sense->state->fold;
     uint64_t now_ns = laz_sense_now_ns();
-    uint64_t window_ns = sense->config.window_ms * NS_PER_MS;
+    uint64_t window_ns = sense->config.window_ms * LAZ_NS_PER_MS;
     struct laz_fold_slot *slot = laz_fold_next(fold, NULL, now_ns, all);
     for (; slot != NULL; slot = laz_fold_next(fold, slot, now_ns, all)) {
         if (!write_record(sense, slot)) {

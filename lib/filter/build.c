@@ -72,7 +72,7 @@ _Static_assert(LAZ_IMAGE_PIPE_MAX == LAZ_SHIP_PIPE_MAX, "one ceiling for pipes")
 static int fill_shipping(struct laz_image *image, const struct laz_policy *policy,
         struct laz_buf *ship, struct laz_err *err)
 {
-    const struct laz_shipping *shipping = &policy->shipping;
+    const struct laz_policy_shipping *shipping = &policy->shipping;
     const struct laz_ship_config *config = &shipping->config;
     image->flush_ms = policy->shutdown.flush_ms;
     image->ships = config->n_sinks > 0;
@@ -138,7 +138,7 @@ struct secret_bytes {
 static int fill_secrets(struct laz_image *image, const struct laz_policy *policy,
         struct secret_bytes *keep, struct laz_err *err)
 {
-    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_policy_secrets *secrets = &policy->secrets;
     const struct laz_fetch_config *config = &secrets->config;
     image->fetches = config->n_items > 0;
     if (!image->fetches) {

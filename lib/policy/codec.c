@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The binary form of a compiled policy. Encoder and decoder are the same list of fields in the same
- * order, each field written by itself in little-endian. The decoder trusts nothing: PID 1 links it.
- * libc only. Layout: docs/reference/policy-image.md.
+ * The binary form of a compiled policy: its frame, and all that confines and supervises the
+ * workload. What PID 1 does with its helpers is in helpers_codec.c. Encoder and decoder are the
+ * same list of fields in the same order, each field written by itself in little-endian. The decoder
+ * trusts nothing: PID 1 links it. libc only. Layout: docs/reference/policy-image.md.
  */
+#include "policy/codec.h"
+
 #include <linux/audit.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "core/bpf.h"
-#include "policy/image.h"
 #include "policy/section.h"
 
 /* magic, version, length, SHA-256 of everything behind the header */
@@ -42,10 +44,10 @@ static void put_alignment(struct laz_buf *buf, size_t start)
     }
 }
 
-static void put_strings(struct laz_buf *buf, struct laz_strings strings)
+void laz_image_put_strings(struct laz_buf *buf, struct laz_strings strings)
 {
     const char *cursor = strings.first;
-    put_u32(buf, strings.n);
+    laz_section_put_uint(buf, strings.n, 4);
     for (uint32_t i = 0; i < strings.n; i++) {
         laz_section_put_string(buf, laz_strings_next(&cursor));
     }
@@ -82,8 +84,8 @@ static void put_workload(struct laz_buf *buf, const struct laz_image *image)
     }
     laz_section_put_string(buf, image->cwd);
     put_u32(buf, image->umask);
-    put_strings(buf, image->env_pass);
-    put_strings(buf, image->env_set);
+    laz_image_put_strings(buf, image->env_pass);
+    laz_image_put_strings(buf, image->env_set);
     put_u32(buf, (uint32_t)image->exec_budget);
     put_u64(buf, image->keep_capabilities);
     put_u32(buf, image->n_limits);
@@ -133,50 +135,7 @@ static void put_supervision(struct laz_buf *buf, const struct laz_image *image)
     put_u32(buf, image->grace_ms);
     put_u32(buf, image->drain_ms);
     put_u32(buf, image->flush_ms);
-    put_strings(buf, image->relaxations);
-}
-
-static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
-{
-    put_u8(buf, image->ships);
-    if (!image->ships) {
-        return;
-    }
-    put_u8(buf, image->capture);
-    put_u8(buf, image->passthrough);
-    put_u8(buf, image->start_acked);
-    put_u32(buf, image->pipe_bytes);
-    put_u32(buf, image->start_wait_ms);
-    laz_section_put_string(buf, image->spool_dir);
-    put_u32(buf, image->ship_length);
-    laz_buf_put(buf, image->ship, image->ship_length);
-    put_u32(buf, image->sense_length);
-    laz_buf_put(buf, image->sense, image->sense_length);
-    put_u8(buf, image->sense_required);
-}
-
-static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
-{
-    const uint8_t *cursor = image->deliveries;
-    put_u8(buf, image->fetches);
-    if (!image->fetches) {
-        return;
-    }
-    laz_section_put_string(buf, image->secrets_dir);
-    put_u32(buf, image->fetch_wait_ms);
-    put_u32(buf, image->fetch_length);
-    laz_buf_put(buf, image->fetch, image->fetch_length);
-    put_strings(buf, image->fetched);
-    put_strings(buf, image->inherited);
-    put_u32(buf, image->n_deliveries);
-    for (uint32_t i = 0; i < image->n_deliveries; i++) {
-        struct laz_image_delivery delivery;
-        laz_image_delivery_next(&cursor, &delivery);
-        put_u8(buf, (uint8_t)delivery.item);
-        put_u8(buf, (uint8_t)delivery.fd);
-        laz_section_put_uint(buf, delivery.mode, 2);
-        laz_section_put_string(buf, delivery.path);
-    }
+    laz_image_put_strings(buf, image->relaxations);
 }
 
 /* Fill in what the header knows only at the end. */
@@ -237,8 +196,7 @@ int laz_image_encode(const struct laz_image *image, struct laz_buf *ret, struct 
     put_bpf(ret, start, image->with_events);
     put_bpf(ret, start, image->plain);
     put_supervision(ret, image);
-    put_shipping(ret, image);
-    put_secrets(ret, image);
+    laz_image_put_helpers(ret, image);
     if (ret->overflow || ret->len - start > LAZ_IMAGE_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "the compiled policy is larger than %d bytes", LAZ_IMAGE_MAX);
@@ -264,34 +222,9 @@ static uint32_t take_u32(struct laz_section *in)
     return (uint32_t)take_uint(in, 4);
 }
 
-static uint32_t take_below(struct laz_section *in, unsigned size, uint32_t max, const char *what)
-{
-    uint32_t value = (uint32_t)take_uint(in, size);
-    if (value > max) {
-        fail(in, what);
-        return 0;
-    }
-    return value;
-}
-
-static bool take_bool(struct laz_section *in)
-{
-    return take_below(in, 1, 1, "a boolean is neither 0 nor 1") == 1;
-}
-
 static const char *take_string(struct laz_section *in)
 {
     return laz_section_string(in, 0, SIZE_MAX);
-}
-
-/* An absolute path. */
-static const char *take_path(struct laz_section *in)
-{
-    const char *path = take_string(in);
-    if (path[0] != '/') {
-        fail(in, "a path is not absolute");
-    }
-    return path;
 }
 
 static void take_alignment(struct laz_section *in)
@@ -303,20 +236,21 @@ static void take_alignment(struct laz_section *in)
     }
 }
 
-static struct laz_strings take_strings(struct laz_section *in)
+struct laz_strings laz_image_take_strings(struct laz_section *in)
 {
     struct laz_strings strings = {
-            .n = take_below(in, 4, LAZ_IMAGE_STRINGS_MAX, "a list is too long")};
+            .n = laz_section_below(in, 4, LAZ_IMAGE_STRINGS_MAX, "a list is too long")};
     strings.first = (const char *)in->at;
     for (uint32_t i = 0; i < strings.n && in->wrong == NULL; i++) {
-        (void)take_string(in);
+        (void)laz_section_string(in, 0, SIZE_MAX);
     }
     return strings;
 }
 
 static struct laz_image_bpf take_bpf(struct laz_section *in)
 {
-    struct laz_image_bpf bpf = {.n = take_below(in, 4, LAZ_IMAGE_BPF_MAX, "a filter is too long")};
+    struct laz_image_bpf bpf = {
+            .n = laz_section_below(in, 4, LAZ_IMAGE_BPF_MAX, "a filter is too long")};
     take_alignment(in);
     /* Both supported architectures are little-endian: the bytes are the kernel's struct already. */
     bpf.insns = (const void *)laz_section_bytes(in, bpf.n * sizeof(struct sock_filter));
@@ -328,7 +262,7 @@ static struct laz_image_bpf take_bpf(struct laz_section *in)
 
 static const uint16_t *take_ports(struct laz_section *in, uint32_t *ret_n)
 {
-    *ret_n = take_below(in, 4, LAZ_IMAGE_PORTS_MAX, "too many ports");
+    *ret_n = laz_section_below(in, 4, LAZ_IMAGE_PORTS_MAX, "too many ports");
     take_alignment(in);
     const uint16_t *ports = (const void *)laz_section_bytes(in, *ret_n * sizeof(uint16_t));
     for (uint32_t i = 1; in->wrong == NULL && i < *ret_n; i++) {
@@ -342,26 +276,27 @@ static const uint16_t *take_ports(struct laz_section *in, uint32_t *ret_n)
 /* A user or group: all ones means "leave it" to the kernel. */
 static uint32_t take_id(struct laz_section *in)
 {
-    return take_below(in, 4, UINT32_MAX - 1, "a user or group has no such number");
+    return laz_section_below(in, 4, UINT32_MAX - 1, "a user or group has no such number");
 }
 
 static void take_workload(struct laz_section *in, struct laz_image *image)
 {
     image->uid = take_id(in);
     image->gid = take_id(in);
-    image->n_groups = take_below(in, 4, LAZ_IMAGE_GROUPS_MAX, "too many groups");
+    image->n_groups = laz_section_below(in, 4, LAZ_IMAGE_GROUPS_MAX, "too many groups");
     for (uint32_t i = 0; i < image->n_groups; i++) {
         image->groups[i] = take_id(in);
     }
     image->cwd = take_string(in);
-    image->umask = take_below(in, 4, 0777, "the umask is out of range");
-    image->env_pass = take_strings(in);
-    image->env_set = take_strings(in);
+    image->umask = laz_section_below(in, 4, 0777, "the umask is out of range");
+    image->env_pass = laz_image_take_strings(in);
+    image->env_set = laz_image_take_strings(in);
     image->exec_budget = (int32_t)take_u32(in);
     image->keep_capabilities = take_uint(in, 8);
-    image->n_limits = take_below(in, 4, LAZ_LIMIT_COUNT, "too many limits");
+    image->n_limits = laz_section_below(in, 4, LAZ_LIMIT_COUNT, "too many limits");
     for (uint32_t i = 0; i < image->n_limits; i++) {
-        image->limits[i].resource = take_below(in, 4, LAZ_LIMIT_COUNT - 1, "an unknown limit");
+        image->limits[i].resource =
+                laz_section_below(in, 4, LAZ_LIMIT_COUNT - 1, "an unknown limit");
         image->limits[i].value = take_uint(in, 8);
         if (i > 0 && image->limits[i].resource <= image->limits[i - 1].resource) {
             fail(in, "limits are out of order");
@@ -374,17 +309,17 @@ static void take_workload(struct laz_section *in, struct laz_image *image)
 
 static void take_landlock(struct laz_section *in, struct laz_image *image)
 {
-    image->n_paths = take_below(in, 4, LAZ_IMAGE_STRINGS_MAX, "too many paths");
+    image->n_paths = laz_section_below(in, 4, LAZ_IMAGE_STRINGS_MAX, "too many paths");
     image->paths = in->at;
     for (uint32_t i = 0; i < image->n_paths && in->wrong == NULL; i++) {
-        (void)take_below(in, 1, LAZ_PATH_COUNT - 1, "an unknown class of path");
-        (void)take_bool(in);
-        (void)take_path(in);
+        (void)laz_section_below(in, 1, LAZ_PATH_COUNT - 1, "an unknown class of path");
+        (void)laz_section_bool(in);
+        (void)laz_section_path(in);
     }
-    image->isolate_signals = take_bool(in);
-    image->isolate_abstract_sockets = take_bool(in);
-    image->tcp_bind_any = take_bool(in);
-    image->tcp_connect_any = take_bool(in);
+    image->isolate_signals = laz_section_bool(in);
+    image->isolate_abstract_sockets = laz_section_bool(in);
+    image->tcp_bind_any = laz_section_bool(in);
+    image->tcp_connect_any = laz_section_bool(in);
     image->tcp_bind = take_ports(in, &image->n_tcp_bind);
     image->tcp_connect = take_ports(in, &image->n_tcp_connect);
 }
@@ -392,95 +327,18 @@ static void take_landlock(struct laz_section *in, struct laz_image *image)
 static void take_signals(struct laz_section *in, struct laz_image *image)
 {
     for (size_t i = 0; i < sizeof(image->signal_map); i++) {
-        image->signal_map[i] = (uint8_t)take_below(in, 1, LAZ_SIGNAL_MAX, "an unknown signal");
+        image->signal_map[i] =
+                (uint8_t)laz_section_below(in, 1, LAZ_SIGNAL_MAX, "an unknown signal");
     }
     image->signal_guard = take_uint(in, 8);
     image->signal_group = take_uint(in, 8);
     image->signal_stop = take_uint(in, 8);
-    image->n_exit_map = take_below(in, 4, LAZ_IMAGE_EXIT_MAP_MAX, "too many exit codes");
+    image->n_exit_map = laz_section_below(in, 4, LAZ_IMAGE_EXIT_MAP_MAX, "too many exit codes");
     for (uint32_t i = 0; i < image->n_exit_map; i++) {
         image->exit_map[i].from = (uint8_t)take_uint(in, 1);
         image->exit_map[i].to = (uint8_t)take_uint(in, 1);
-        image->exit_map[i].only_if_stop_requested = take_bool(in);
+        image->exit_map[i].only_if_stop_requested = laz_section_bool(in);
     }
-}
-
-static void take_shipping(struct laz_section *in, struct laz_image *image)
-{
-    image->ships = take_bool(in);
-    if (!image->ships) {
-        return;
-    }
-    image->capture = take_bool(in);
-    image->passthrough = take_bool(in);
-    image->start_acked = take_bool(in);
-    image->pipe_bytes = take_below(in, 4, LAZ_IMAGE_PIPE_MAX, "a pipe is too large");
-    image->start_wait_ms = take_u32(in);
-    image->spool_dir = take_path(in);
-    image->ship_length = take_below(in, 4, LAZ_IMAGE_SHIP_MAX, "what ship is told is too long");
-    image->ship = laz_section_bytes(in, image->ship_length);
-    image->sense_length = take_below(in, 4, LAZ_IMAGE_SENSE_MAX, "what sense is told is too long");
-    image->sense = laz_section_bytes(in, image->sense_length);
-    image->sense_required = take_bool(in);
-}
-
-/* A relative path that stays where it begins, and leaves init's own names, "..data" and such,
- * alone. */
-static bool is_below(const char *path)
-{
-    size_t length = strlen(path);
-    if (length == 0 || length > LAZ_IMAGE_BELOW_MAX) {
-        return false;
-    }
-    for (const char *part = path;; part++) {
-        size_t n = strcspn(part, "/");
-        if (n == 0 || (n == 1 && part[0] == '.') || (n >= 2 && part[0] == '.' && part[1] == '.')) {
-            return false;
-        }
-        part += n;
-        if (*part == '\0') {
-            return true;
-        }
-    }
-}
-
-static void take_deliveries(struct laz_section *in, struct laz_image *image)
-{
-    uint64_t taken[4] = {0}; /* descriptors */
-    image->n_deliveries = take_below(in, 4, LAZ_IMAGE_DELIVERIES_MAX, "too many deliveries");
-    image->deliveries = in->at;
-    for (uint32_t i = 0; i < image->n_deliveries && in->wrong == NULL; i++) {
-        uint32_t item = (uint32_t)take_uint(in, 1);
-        uint32_t fd = (uint32_t)take_uint(in, 1);
-        uint32_t mode = (uint32_t)take_uint(in, 2);
-        const char *path = take_string(in);
-        bool fits = fd == 0 ? is_below(path) && (mode == 0400 || mode == 0440 || mode == 0444)
-                            : path[0] == '\0' && mode == 0400 && fd >= LAZ_IMAGE_FD_MIN &&
-                        (taken[fd / 64] >> (fd % 64) & 1) == 0;
-        if (item >= image->fetched.n || !fits) {
-            fail(in, "a delivery does not fit together");
-        }
-        taken[fd / 64] |= UINT64_C(1) << (fd % 64);
-    }
-}
-
-static void take_secrets(struct laz_section *in, struct laz_image *image)
-{
-    image->fetches = take_bool(in);
-    if (!image->fetches) {
-        return;
-    }
-    image->secrets_dir = take_path(in);
-    image->fetch_wait_ms = take_u32(in);
-    image->fetch_length = take_below(in, 4, LAZ_IMAGE_FETCH_MAX, "what fetch is told is too long");
-    image->fetch = laz_section_bytes(in, image->fetch_length);
-    image->fetched = take_strings(in);
-    image->inherited = take_strings(in);
-    if (image->fetched.n == 0 || image->fetched.n > LAZ_IMAGE_FETCHED_MAX ||
-            image->inherited.n != image->fetched.n) {
-        fail(in, "the names of secrets do not fit together");
-    }
-    take_deliveries(in, image);
 }
 
 static void take_body(struct laz_section *in, struct laz_image *image)
@@ -494,10 +352,10 @@ static void take_body(struct laz_section *in, struct laz_image *image)
         (void)memcpy(image->source_digest, digest, LAZ_SHA256_SIZE);
     }
     image->name = take_string(in);
-    image->mode = (enum laz_mode)take_below(in, 1, LAZ_MODE_COUNT - 1, "an unknown mode");
+    image->mode = (enum laz_mode)laz_section_below(in, 1, LAZ_MODE_COUNT - 1, "an unknown mode");
     for (size_t i = 0; i < LAZ_REQUIRE_COUNT; i++) {
         image->require[i] =
-                (enum laz_level)take_below(in, 1, LAZ_LEVEL_COUNT - 1, "an unknown level");
+                (enum laz_level)laz_section_below(in, 1, LAZ_LEVEL_COUNT - 1, "an unknown level");
     }
     image->landlock_min_abi = take_u32(in);
     take_workload(in, image);
@@ -514,9 +372,8 @@ static void take_body(struct laz_section *in, struct laz_image *image)
     image->grace_ms = take_u32(in);
     image->drain_ms = take_u32(in);
     image->flush_ms = take_u32(in);
-    image->relaxations = take_strings(in);
-    take_shipping(in, image);
-    take_secrets(in, image);
+    image->relaxations = laz_image_take_strings(in);
+    laz_image_take_helpers(in, image);
     if (in->at != in->end) {
         fail(in, "bytes are left over");
     }
@@ -568,16 +425,6 @@ void laz_image_path_next(const uint8_t **cursor, struct laz_image_path *ret)
     ret->optional = (*cursor)[1] != 0;
     ret->path = (const char *)*cursor + 2;
     *cursor += 2 + strlen(ret->path) + 1;
-}
-
-void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *ret)
-{
-    const uint8_t *at = *cursor;
-    ret->item = at[0];
-    ret->fd = at[1];
-    ret->mode = (uint32_t)(at[2] | at[3] << 8);
-    ret->path = (const char *)at + 4;
-    *cursor = at + 4 + strlen(ret->path) + 1;
 }
 
 const char *laz_strings_next(const char **cursor)

@@ -24,7 +24,7 @@ static bool is_at_or_below(const char *path, const char *top)
 
 static void check_pair(struct laz_merge *merge, uint32_t i, uint32_t k)
 {
-    const struct laz_secrets *secrets = &merge->policy->secrets;
+    const struct laz_policy_secrets *secrets = &merge->policy->secrets;
     const struct laz_secret_delivery *mine = &secrets->deliveries[i];
     const struct laz_secret_delivery *other = &secrets->deliveries[k];
     const char *name = secrets->config.items[k].name;
@@ -194,7 +194,7 @@ static void add_credentials(struct laz_merge *merge)
 void laz_relaxations_secrets(struct laz_merge *merge)
 {
     const struct laz_policy *policy = merge->policy;
-    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_policy_secrets *secrets = &policy->secrets;
     if (secrets->config.n_items == 0) {
         return;
     }

@@ -77,7 +77,7 @@ static void check_segment(struct laz_merge *merge)
 
 static void check_redaction(struct laz_merge *merge)
 {
-    const struct laz_shipping *shipping = &merge->policy->shipping;
+    const struct laz_policy_shipping *shipping = &merge->policy->shipping;
     struct laz_node *mrn = merge->said[LAZ_FIELD_REDACT_MRN];
     bool is_wanted = (shipping->config.redact >> LAZ_REDACT_MRN & 1) != 0;
     if (laz_complete_is_wrong(merge, LAZ_FIELD_LOGS)) {
@@ -206,7 +206,7 @@ static void add_sink(struct laz_merge *merge, uint32_t i)
 void laz_relaxations_shipping(struct laz_merge *merge)
 {
     const struct laz_policy *policy = merge->policy;
-    const struct laz_shipping *shipping = &policy->shipping;
+    const struct laz_policy_shipping *shipping = &policy->shipping;
     const struct laz_ship_config *config = &shipping->config;
     struct laz_pos sinks = policy->key_pos[LAZ_FIELD_SINKS];
     struct laz_pos spool = policy->key_pos[LAZ_FIELD_SPOOL];

@@ -142,7 +142,7 @@ static void fill_delivery(
 
 static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint32_t slot)
 {
-    struct laz_secrets *secrets = &merge->policy->secrets;
+    struct laz_policy_secrets *secrets = &merge->policy->secrets;
     struct laz_fetch_item *ret = &secrets->config.items[slot];
     const struct laz_node *json_key = laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY);
     *ret = (struct laz_fetch_item){
@@ -214,7 +214,7 @@ static void permit_reading(struct laz_merge *merge)
 
 void laz_finish_secrets(struct laz_merge *merge)
 {
-    struct laz_secrets *secrets = &merge->policy->secrets;
+    struct laz_policy_secrets *secrets = &merge->policy->secrets;
     struct laz_fetch_config *config = &secrets->config;
     static const enum laz_field_id endpoints[LAZ_FETCH_SERVICE_COUNT] = {
             [LAZ_FETCH_SECRETS_MANAGER] = LAZ_FIELD_ENDPOINTS_SECRETS_MANAGER,

@@ -172,7 +172,7 @@ static void warn_of_default(struct laz_merge *merge)
 static void warn_of_own_files(struct laz_merge *merge)
 {
     const struct laz_sensing *sensing = &merge->policy->sensing;
-    const struct laz_shipping *shipping = &merge->policy->shipping;
+    const struct laz_policy_shipping *shipping = &merge->policy->shipping;
     const struct laz_node *spool = merge->said[LAZ_FIELD_SPOOL_DIR];
     if (spool == NULL && is_watched(sensing, shipping->spool_dir)) {
         warn_of_default(merge);

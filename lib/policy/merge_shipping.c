@@ -67,7 +67,7 @@ void laz_merge_texts(
 
 void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document)
 {
-    struct laz_shipping *shipping = &merge->policy->shipping;
+    struct laz_policy_shipping *shipping = &merge->policy->shipping;
     struct laz_node *patterns = document->at[LAZ_FIELD_REDACT_PATTERNS];
     struct laz_node *literals = document->at[LAZ_FIELD_REDACT_LITERALS];
     merge_sinks(merge, document->at[LAZ_FIELD_SINKS]);
@@ -166,7 +166,7 @@ static void fill_enrolment(
 
 static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint32_t slot)
 {
-    struct laz_shipping *shipping = &merge->policy->shipping;
+    struct laz_policy_shipping *shipping = &merge->policy->shipping;
     struct laz_ship_sink *ret = &shipping->config.sinks[slot];
     *ret = (struct laz_ship_sink){
             .name = laz_merge_text(merge, laz_check_child(sink, LAZ_FIELD_SINK_NAME)),
@@ -207,7 +207,7 @@ static void fill_sink(struct laz_merge *merge, const struct laz_node *sink, uint
 
 void laz_finish_shipping(struct laz_merge *merge)
 {
-    struct laz_shipping *shipping = &merge->policy->shipping;
+    struct laz_policy_shipping *shipping = &merge->policy->shipping;
     struct laz_ship_config *config = &shipping->config;
     const struct laz_node *dir = merge->said[LAZ_FIELD_SPOOL_DIR];
     shipping->spool_dir =

@@ -137,8 +137,8 @@ static uint32_t find_sink(const struct laz_policy *policy, const char *name)
 
 static bool find_in_sinks(const struct laz_comparison *comparison)
 {
-    const struct laz_shipping *child = &comparison->child->shipping;
-    const struct laz_shipping *parent = &comparison->parent->shipping;
+    const struct laz_policy_shipping *child = &comparison->child->shipping;
+    const struct laz_policy_shipping *parent = &comparison->parent->shipping;
     for (uint32_t p = 0; p < parent->config.n_sinks; p++) {
         const char *name = parent->config.sinks[p].name;
         uint32_t c = find_sink(comparison->child, name);
@@ -186,8 +186,8 @@ static bool lacks_text(const struct laz_comparison *comparison, const char *key,
 
 static bool find_in_redaction(const struct laz_comparison *comparison)
 {
-    const struct laz_shipping *child = &comparison->child->shipping;
-    const struct laz_shipping *parent = &comparison->parent->shipping;
+    const struct laz_policy_shipping *child = &comparison->child->shipping;
+    const struct laz_policy_shipping *parent = &comparison->parent->shipping;
     unsigned lost = (unsigned)parent->config.redact & ~(unsigned)child->config.redact;
     for (unsigned i = 0; i < LAZ_REDACT_LITERAL; i++) {
         if ((lost >> i & 1) != 0) {
@@ -206,8 +206,8 @@ static bool find_in_redaction(const struct laz_comparison *comparison)
 
 static bool find_in_logs(const struct laz_comparison *comparison)
 {
-    const struct laz_shipping *child = &comparison->child->shipping;
-    const struct laz_shipping *parent = &comparison->parent->shipping;
+    const struct laz_policy_shipping *child = &comparison->child->shipping;
+    const struct laz_policy_shipping *parent = &comparison->parent->shipping;
     bool is_captured = parent->capture && laz_policy_ships(comparison->parent, LAZ_SHIP_CLASS_LOG);
     if (is_captured && !child->capture) {
         return note(comparison, "logs.capture", "disabled");

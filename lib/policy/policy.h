@@ -192,9 +192,9 @@ struct laz_policy {
     size_t n_exit_map;
     struct laz_exit_map *exit_map; /* owned */
     struct laz_shutdown shutdown;
-    struct laz_shipping shipping;
+    struct laz_policy_shipping shipping;
     struct laz_sensing sensing;
-    struct laz_secrets secrets;
+    struct laz_policy_secrets secrets;
 
     size_t n_tests;
     struct laz_policy_test *tests; /* owned */

@@ -20,7 +20,7 @@ struct laz_secret_delivery {
 };
 
 /* Without items nothing of it counts. */
-struct laz_secrets {
+struct laz_policy_secrets {
     struct laz_fetch_config config; /* strings owned by the policy */
     const char *dir;
     struct laz_secret_delivery deliveries[LAZ_FETCH_ITEMS_MAX];

@@ -54,9 +54,16 @@ uint32_t laz_section_u32(struct laz_section *in, uint32_t min, uint32_t max)
     return (uint32_t)laz_section_uint(in, 4, min, max);
 }
 
+uint32_t laz_section_below(struct laz_section *in, unsigned size, uint32_t max, const char *what)
+{
+    uint64_t value = laz_section_uint(in, size, 0, UINT64_MAX);
+    laz_section_require(in, value <= max, what);
+    return in->wrong == NULL ? (uint32_t)value : 0;
+}
+
 bool laz_section_bool(struct laz_section *in)
 {
-    return laz_section_uint(in, 1, 0, 1) == 1;
+    return laz_section_below(in, 1, 1, "a boolean is neither 0 nor 1") == 1;
 }
 
 const char *laz_section_string(struct laz_section *in, size_t min, size_t max)
@@ -72,4 +79,11 @@ const char *laz_section_string(struct laz_section *in, size_t min, size_t max)
     in->at = nul + 1;
     laz_section_require(in, length >= min && length <= max, "a string is too short or too long");
     return text;
+}
+
+const char *laz_section_path(struct laz_section *in)
+{
+    const char *path = laz_section_string(in, 0, SIZE_MAX);
+    laz_section_require(in, path[0] == '/', "a path is not absolute");
+    return path;
 }

@@ -24,8 +24,12 @@ void laz_section_require(struct laz_section *in, bool holds, const char *what);
 const uint8_t *laz_section_bytes(struct laz_section *in, size_t size);
 uint64_t laz_section_uint(struct laz_section *in, unsigned size, uint64_t min, uint64_t max);
 uint32_t laz_section_u32(struct laz_section *in, uint32_t min, uint32_t max);
+/* No more than `max`; `what` is wrong with one that is. */
+uint32_t laz_section_below(struct laz_section *in, unsigned size, uint32_t max, const char *what);
 bool laz_section_bool(struct laz_section *in);
 /* Borrowed from the section; of so many bytes, the NUL not counted. */
 const char *laz_section_string(struct laz_section *in, size_t min, size_t max);
+/* A string that is an absolute path. */
+const char *laz_section_path(struct laz_section *in);
 
 #endif

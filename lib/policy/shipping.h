@@ -13,7 +13,7 @@ struct laz_policy;
 struct laz_node;
 
 /* What is recorded and where it goes. Without sinks nothing of it counts. */
-struct laz_shipping {
+struct laz_policy_shipping {
     struct laz_ship_config config; /* strings owned by the policy */
     bool capture;                  /* logs.capture is not disabled */
     uint32_t start_wait_ms;

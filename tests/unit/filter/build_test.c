@@ -100,7 +100,7 @@ static struct fixture *make_policy(void)
     policy->n_exit_map = 1;
     policy->exit_map = exits;
     policy->shutdown = (struct laz_shutdown){10, 11, 12, 13, 14};
-    policy->shipping = (struct laz_shipping){.config = make_config(),
+    policy->shipping = (struct laz_policy_shipping){.config = make_config(),
             .capture = true,
             .start_wait_ms = 1500,
             .spool_dir = "/run/spool"};

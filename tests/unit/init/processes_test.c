@@ -66,7 +66,7 @@ void laz_pid1_start(struct laz_pid1 *of, uint64_t now_ns)
 static void set_children(pid_t first, size_t n)
 {
     is_recording = true;
-    pid1.launch.pid = MAIN;
+    pid1.workload.pid = MAIN;
     pid1.children_fd = memfd_create("children", MFD_CLOEXEC);
     cr_assert_geq(pid1.children_fd, 0);
     for (size_t i = 0; i < n; i++) {

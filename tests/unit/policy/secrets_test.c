@@ -44,7 +44,7 @@ Test(policy_secrets, have_the_defaults_of_the_reference)
 {
     struct laz_policy *policy =
             load_with("secrets: {items: [{name: a, from: /a, file: {path: a}}]}\n");
-    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_policy_secrets *secrets = &policy->secrets;
     const struct laz_fetch_item *item = &secrets->config.items[0];
     cr_expect_str_eq(secrets->dir, "/run/secrets");
     cr_expect(secrets->config.wait_ms == 60000 && !secrets->config.fips && !secrets->config.imds);
@@ -67,7 +67,7 @@ Test(policy_secrets, arrive)
 {
     struct loaded loaded = load_path("tests/data/good/every-key.yaml");
     cr_assert_eq(loaded.result, 0, "%s", loaded.err.message);
-    const struct laz_secrets *secrets = &loaded.policy->secrets;
+    const struct laz_policy_secrets *secrets = &loaded.policy->secrets;
     const struct laz_fetch_config *config = &secrets->config;
     const struct laz_fetch_item *items = config->items;
     cr_expect_str_eq(secrets->dir, "/run/secrets");
@@ -106,7 +106,7 @@ Test(policy_secrets, replace_those_of_extended_policies_by_name)
     struct loaded loaded = load_path("tests/data/good/secrets-merged.yaml");
     cr_assert_eq(loaded.result, 0, "%s", loaded.err.message);
     const struct laz_policy *policy = loaded.policy;
-    const struct laz_secrets *secrets = &policy->secrets;
+    const struct laz_policy_secrets *secrets = &policy->secrets;
     cr_assert_eq(secrets->config.n_items, 3);
     cr_expect_str_eq(secrets->config.items[0].name, "db");
     cr_expect(secrets->config.items[0].source == LAZ_SECRET_FILE && secrets->deliveries[0].fd == 0);

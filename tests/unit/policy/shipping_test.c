@@ -43,7 +43,7 @@ Test(policy_shipping, has_the_defaults_of_the_reference)
                                           "  - {name: a, type: relp, to: \"[::1]:2514\"}\n"
                                           "  - {name: b, type: syslog, to: \"b.internal:6514\", "
                                           "tls: {ca: /ca}}\n");
-    const struct laz_shipping *shipping = &policy->shipping;
+    const struct laz_policy_shipping *shipping = &policy->shipping;
     const struct laz_ship_config *config = &shipping->config;
     cr_expect(shipping->capture && shipping->start_wait_ms == 10000);
     cr_expect_str_eq(shipping->spool_dir, "/run/lazaret/spool");

@@ -3,7 +3,7 @@
  * What init makes of the child: reading it back at the gate, where every claim of the page is held
  * against the policy, and the words for a child that ended before its exec.
  */
-#include "init/pid1/launch.h"
+#include "init/pid1/workload.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -23,20 +23,20 @@
 
 static struct laz_confine_page page;
 static struct laz_image image;
-static struct laz_launch launch;
+static struct laz_workload workload;
 static struct laz_err err;
 
 static void set_up(void)
 {
-    laz_launch_init(&launch);
+    laz_workload_init(&workload);
     page = (struct laz_confine_page){
             .listener = 3, .wait_killable = 1, .securebits = SECUREBITS, .landlock_probe = EACCES};
-    launch.page = &page;
-    launch.listener = 3;
-    launch.decided.events = true;
+    workload.page = &page;
+    workload.listener = 3;
+    workload.decided.events = true;
 }
 
-TestSuite(launch, .init = set_up);
+TestSuite(workload, .init = set_up);
 
 /* ---- at the gate ---- */
 
@@ -64,57 +64,57 @@ static void start_child(void)
     if (geteuid() != 0) {
         cr_skip_test("needs root");
     }
-    cr_assert_eq(laz_probe_own_filters(&launch.probe, &err), 0);
-    launch.pid = fork();
-    cr_assert_geq(launch.pid, 0);
-    if (launch.pid == 0) {
+    cr_assert_eq(laz_probe_own_filters(&workload.probe, &err), 0);
+    workload.pid = fork();
+    cr_assert_geq(workload.pid, 0);
+    if (workload.pid == 0) {
         confine_and_wait();
     }
     int status = 0;
-    cr_assert_eq(waitpid(launch.pid, &status, WUNTRACED), launch.pid);
+    cr_assert_eq(waitpid(workload.pid, &status, WUNTRACED), workload.pid);
     cr_assert(WIFSTOPPED(status), "the child could not confine itself");
     image = (struct laz_image){.uid = getuid(), .gid = getgid()};
-    launch.decided.drop_bounding = true;
-    launch.decided.landlock_abi = 1;
+    workload.decided.drop_bounding = true;
+    workload.decided.landlock_abi = 1;
 }
 
 static void end_child(void)
 {
-    (void)kill(launch.pid, SIGKILL);
-    (void)waitpid(launch.pid, NULL, 0);
+    (void)kill(workload.pid, SIGKILL);
+    (void)waitpid(workload.pid, NULL, 0);
 }
 
 static void assert_refused(const char *message)
 {
     err = (struct laz_err){0};
-    cr_expect_eq(laz_launch_attest(&launch, &image, &err), -1);
+    cr_expect_eq(laz_workload_attest(&workload, &image, &err), -1);
     cr_expect_eq(err.kind, LAZ_E_ATTEST);
     cr_expect_str_eq(err.message, message);
 }
 
-Test(launch, takes_no_claim_of_the_page_for_granted)
+Test(workload, takes_no_claim_of_the_page_for_granted)
 {
     start_child();
-    cr_expect_eq(laz_launch_attest(&launch, &image, &err), 0, "%s", err.message);
-    cr_expect_eq(launch.seen.seccomp, 2, "what was read stays, for the record");
+    cr_expect_eq(laz_workload_attest(&workload, &image, &err), 0, "%s", err.message);
+    cr_expect_eq(workload.seen.seccomp, 2, "what was read stays, for the record");
     page.landlock_probe = 0;
     assert_refused("Landlock: \"/\" could be listed, no rule grants it");
-    launch.decided.landlock_abi = 0;
+    workload.decided.landlock_abi = 0;
     err = (struct laz_err){0};
-    cr_expect_eq(laz_launch_attest(&launch, &image, &err), 0, "%s", err.message);
+    cr_expect_eq(laz_workload_attest(&workload, &image, &err), 0, "%s", err.message);
     for (int bit = 0; bit < 8; bit++) {
         page.securebits = SECUREBITS ^ 1 << bit;
-        cr_expect_eq(laz_launch_attest(&launch, &image, &err), -1, "bit %d", bit);
+        cr_expect_eq(laz_workload_attest(&workload, &image, &err), -1, "bit %d", bit);
     }
     page.securebits = -1;
     assert_refused("securebits are 0xffffffff, the policy wants 0xef");
-    launch.decided.drop_bounding = false;
-    launch.decided.write_xor_execute = true;
+    workload.decided.drop_bounding = false;
+    workload.decided.write_xor_execute = true;
     page.mdwe = 0;
     assert_refused("write-xor-execute reads back as 0");
     page.mdwe = 1;
     err = (struct laz_err){0};
-    cr_expect_eq(laz_launch_attest(&launch, &image, &err), 0, "%s", err.message);
+    cr_expect_eq(laz_workload_attest(&workload, &image, &err), 0, "%s", err.message);
     image.keep_capabilities = 1;
     assert_refused("CapInh is 0, the policy wants 0x1");
     end_child();
@@ -122,7 +122,7 @@ Test(launch, takes_no_claim_of_the_page_for_granted)
 
 /* ---- a child that ended ---- */
 
-Test(launch, says_why_the_child_ended)
+Test(workload, says_why_the_child_ended)
 {
     static const struct {
         int step;
@@ -162,14 +162,14 @@ Test(launch, says_why_the_child_ended)
             {LAZ_STEP_LANDLOCK_BUILD, EACCES, "/srv", true, false, 0, LAZ_E_ENFORCE,
                     "step \"build the Landlock rules\" at /srv: Permission denied"},
     };
-    memcpy(launch.path, "/app", sizeof("/app"));
+    memcpy(workload.path, "/app", sizeof("/app"));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         page = (struct laz_confine_page){
                 .step = rows[i].step, .failed = rows[i].failed, .sys_errno = rows[i].error};
         memcpy(page.detail, rows[i].detail, strlen(rows[i].detail));
-        launch.decided.events_required = rows[i].events_required;
+        workload.decided.events_required = rows[i].events_required;
         err = (struct laz_err){0};
-        int code = laz_launch_failure(&launch, rows[i].status, &err);
+        int code = laz_workload_failure(&workload, rows[i].status, &err);
         cr_expect_eq(code, laz_err_exit_code(rows[i].kind), "row %zu", i);
         cr_expect_eq(err.kind, rows[i].kind, "row %zu: %s", i, err.message);
         cr_expect_eq(strncmp(err.message, rows[i].message, strlen(rows[i].message)), 0,
@@ -177,17 +177,17 @@ Test(launch, says_why_the_child_ended)
     }
 }
 
-Test(launch, names_what_was_lost_on_the_way)
+Test(workload, names_what_was_lost_on_the_way)
 {
-    launch.decided.degraded = LAZ_DEGRADED_BIT(GROUPS);
+    workload.decided.degraded = LAZ_DEGRADED_BIT(GROUPS);
     const laz_degraded before = LAZ_DEGRADED_BIT(GROUPS);
-    cr_expect_eq(laz_launch_degraded(&launch), before);
+    cr_expect_eq(laz_workload_degraded(&workload), before);
     page.wait_killable = 0;
-    cr_expect_eq(laz_launch_degraded(&launch), before | LAZ_DEGRADED_BIT(WAIT_KILLABLE));
-    launch.listener = -1;
-    cr_expect_eq(laz_launch_degraded(&launch),
+    cr_expect_eq(laz_workload_degraded(&workload), before | LAZ_DEGRADED_BIT(WAIT_KILLABLE));
+    workload.listener = -1;
+    cr_expect_eq(laz_workload_degraded(&workload),
             before | LAZ_DEGRADED_BIT(EVENTS) | LAZ_DEGRADED_BIT(EXEC_BUDGET));
-    launch.decided.events = false;
-    launch.seen.seccomp_filters = -1;
-    cr_expect_eq(laz_launch_degraded(&launch), before | LAZ_DEGRADED_BIT(FILTER_COUNT));
+    workload.decided.events = false;
+    workload.seen.seccomp_filters = -1;
+    cr_expect_eq(laz_workload_degraded(&workload), before | LAZ_DEGRADED_BIT(FILTER_COUNT));
 }

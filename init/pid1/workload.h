@@ -4,8 +4,8 @@
  * what was learnt on the way. What the child does is confine/confine.h; the process `launch`, which
  * starts helpers, is launcher.h.
  */
-#ifndef LAZ_INIT_PID1_LAUNCH_H
-#define LAZ_INIT_PID1_LAUNCH_H
+#ifndef LAZ_INIT_PID1_WORKLOAD_H
+#define LAZ_INIT_PID1_WORKLOAD_H
 
 #include "confine/attest.h"
 #include "confine/confine.h"
@@ -15,7 +15,7 @@
 
 /* Owned descriptors are -1 when closed. The picked environment is for the child alone and
  * unmapped in PID 1 right after the fork: PID 1 keeps no value of it. */
-struct laz_launch {
+struct laz_workload {
     struct laz_probe probe;
     struct laz_decided decided;
     struct laz_confine_page *page; /* shared mapping */
@@ -28,25 +28,25 @@ struct laz_launch {
     struct laz_process_state seen; /* what was read back at the gate */
 };
 
-void laz_launch_init(struct laz_launch *launch);
+void laz_workload_init(struct laz_workload *workload);
 
 /* Resolve command[0] in the workload's PATH, build its argv and environment, fork. `environment` is
  * this process's own and is wiped in place afterwards. */
-LAZ_MUST_CHECK int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image,
+LAZ_MUST_CHECK int laz_workload_fork(struct laz_workload *workload, const struct laz_image *image,
         char *const *command, char **environment, struct laz_err *err);
 
 /* At the gate: take a descriptor table of our own and leave stdin and stdout to it. False
  * before Linux 5.9 and where an outer filter refuses: the table is then shared until the execve. */
-bool laz_launch_part(void);
+bool laz_workload_part(void);
 
 /* At the gate: read the child back and compare. LAZ_E_ATTEST, LAZ_E_ENFORCE. */
-LAZ_MUST_CHECK int laz_launch_attest(
-        struct laz_launch *launch, const struct laz_image *image, struct laz_err *err);
+LAZ_MUST_CHECK int laz_workload_attest(
+        struct laz_workload *workload, const struct laz_image *image, struct laz_err *err);
 
 /* What the page says about a child that ended before its exec. Sets err; returns the exit code. */
-int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct laz_err *err);
+int laz_workload_failure(const struct laz_workload *workload, int wait_status, struct laz_err *err);
 
 /* Degradations that only show while the child confines itself. */
-laz_degraded laz_launch_degraded(const struct laz_launch *launch);
+laz_degraded laz_workload_degraded(const struct laz_workload *workload);
 
 #endif

@@ -3,7 +3,7 @@
  * Launching the workload. Runs in PID 1 before the workload exists; parses nothing but PATH. libc
  * only.
  */
-#include "init/pid1/launch.h"
+#include "init/pid1/workload.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -24,12 +24,12 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-void laz_launch_init(struct laz_launch *launch)
+void laz_workload_init(struct laz_workload *workload)
 {
-    *launch = (struct laz_launch){.gate = -1, .listener = -1};
+    *workload = (struct laz_workload){.gate = -1, .listener = -1};
 }
 
-bool laz_launch_part(void)
+bool laz_workload_part(void)
 {
     return laz_sys_close_range(STDIN_FILENO, STDOUT_FILENO, LAZ_CLOSE_RANGE_UNSHARE) == 0;
 }
@@ -118,7 +118,7 @@ static int found(const char *path, int why, const char *name, struct laz_err *er
     return laz_err_set(err, LAZ_E_COMMAND_NOT_RUN, why, "%.256s: %s", path, strerror(why));
 }
 
-static int resolve(struct laz_launch *launch, const struct laz_image *image, const char *name,
+static int resolve(struct laz_workload *workload, const struct laz_image *image, const char *name,
         const char *search, struct laz_err *err)
 {
     const char *cwd = strcmp(image->cwd, "/") == 0 ? "" : image->cwd;
@@ -127,24 +127,25 @@ static int resolve(struct laz_launch *launch, const struct laz_image *image, con
     }
     if (strchr(name, '/') != NULL) {
         bool absolute = name[0] == '/';
-        int n = laz_format(launch->path, sizeof(launch->path), "%s%s%s", absolute ? "" : cwd,
+        int n = laz_format(workload->path, sizeof(workload->path), "%s%s%s", absolute ? "" : cwd,
                 absolute ? "" : "/", name);
-        int why = n > 0 && (size_t)n < sizeof(launch->path) ? judge(launch->path) : ENAMETOOLONG;
+        int why =
+                n > 0 && (size_t)n < sizeof(workload->path) ? judge(workload->path) : ENAMETOOLONG;
         return found(name, why, name, err);
     }
     int worst = ENOENT;
     char refused[LAZ_SAID_PATH_MAX] = "";
     for (const char *at = search;; at++) {
         size_t length = strcspn(at, ":");
-        if (join(launch->path, sizeof(launch->path), cwd, at, length, name)) {
-            int why = judge(launch->path);
+        if (join(workload->path, sizeof(workload->path), cwd, at, length, name)) {
+            int why = judge(workload->path);
             if (why == 0) {
                 return 0;
             }
             if (why != ENOENT && why != ENOTDIR && worst == ENOENT) {
                 worst = why;
                 (void)laz_format(
-                        refused, sizeof(refused), "%.*s", LAZ_SAID_PATH_MAX - 1, launch->path);
+                        refused, sizeof(refused), "%.*s", LAZ_SAID_PATH_MAX - 1, workload->path);
             }
         }
         at += length;
@@ -161,23 +162,23 @@ static pid_t fork_sharing_descriptors(void)
     return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_FILES | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
 }
 
-static int fork_child(struct laz_launch *launch, const struct laz_image *image,
+static int fork_child(struct laz_workload *workload, const struct laz_image *image,
         char *const *command, char *const *environment, struct laz_err *err)
 {
-    launch->gate = eventfd(0, EFD_CLOEXEC);
-    if (launch->gate < 0) {
+    workload->gate = eventfd(0, EFD_CLOEXEC);
+    if (workload->gate < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "eventfd: %s", strerror(errno));
     }
     const struct laz_confine confine = {
             .image = image,
-            .decided = &launch->decided,
-            .page = launch->page,
-            .parent = launch->probe.pid,
-            .set_death_signal = launch->probe.pid != 1,
-            .gate = launch->gate,
-            .fds = launch->fds,
-            .n_fds = launch->n_fds,
-            .path = launch->path,
+            .decided = &workload->decided,
+            .page = workload->page,
+            .parent = workload->probe.pid,
+            .set_death_signal = workload->probe.pid != 1,
+            .gate = workload->gate,
+            .fds = workload->fds,
+            .n_fds = workload->n_fds,
+            .path = workload->path,
             .argv = command,
             .envp = environment,
     };
@@ -188,70 +189,72 @@ static int fork_child(struct laz_launch *launch, const struct laz_image *image,
     if (pid < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "fork: %s", strerror(errno));
     }
-    launch->pid = pid;
+    workload->pid = pid;
     (void)setpgid(pid, pid); /* the child does the same; EACCES once it has exec'd */
     return 0;
 }
 
-int laz_launch_fork(struct laz_launch *launch, const struct laz_image *image, char *const *command,
-        char **environment, struct laz_err *err)
+int laz_workload_fork(struct laz_workload *workload, const struct laz_image *image,
+        char *const *command, char **environment, struct laz_err *err)
 {
-    void *page = mmap(
-            NULL, sizeof(*launch->page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *page = mmap(NULL, sizeof(*workload->page), PROT_READ | PROT_WRITE,
+            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     size_t n = (size_t)image->env_pass.n + image->env_set.n + 1;
     size_t size = n * sizeof(char *);
     void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED || arena == MAP_FAILED) {
         return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
     }
-    launch->page = page;
-    launch->page->listener = -1;
-    launch->page->securebits = -1;
-    launch->page->landlock_probe = -1;
-    launch->page->mdwe = -1;
+    workload->page = page;
+    workload->page->listener = -1;
+    workload->page->securebits = -1;
+    workload->page->landlock_probe = -1;
+    workload->page->mdwe = -1;
     struct environment picked = {.items = arena};
     pick_environment(&picked, image, environment);
-    int result = resolve(launch, image, command[0], path_of(&picked), err);
+    int result = resolve(workload, image, command[0], path_of(&picked), err);
     if (result == 0) {
-        result = fork_child(launch, image, command, picked.items, err);
+        result = fork_child(workload, image, command, picked.items, err);
     }
     (void)munmap(arena, size);
     laz_environment_wipe(environment);
     return result;
 }
 
-static int check_page(const struct laz_launch *launch, struct laz_err *err)
+static int check_page(const struct laz_workload *workload, struct laz_err *err)
 {
-    const struct laz_confine_page *page = launch->page;
-    if (launch->decided.landlock_abi > 0 && page->landlock_probe == 0) {
+    const struct laz_confine_page *page = workload->page;
+    if (workload->decided.landlock_abi > 0 && page->landlock_probe == 0) {
         return laz_err_set(
                 err, LAZ_E_ATTEST, 0, "Landlock: \"/\" could be listed, no rule grants it");
     }
     /* NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE and their locks, KEEP_CAPS locked and off */
-    if (launch->decided.drop_bounding && page->securebits != 0xef) {
+    if (workload->decided.drop_bounding && page->securebits != 0xef) {
         return laz_err_set(err, LAZ_E_ATTEST, 0, "securebits are %#x, the policy wants 0xef",
                 (unsigned)page->securebits);
     }
-    if (launch->decided.write_xor_execute && page->mdwe != 1) {
+    if (workload->decided.write_xor_execute && page->mdwe != 1) {
         return laz_err_set(err, LAZ_E_ATTEST, 0, "write-xor-execute reads back as %d", page->mdwe);
     }
     return 0;
 }
 
-int laz_launch_attest(struct laz_launch *launch, const struct laz_image *image, struct laz_err *err)
+int laz_workload_attest(
+        struct laz_workload *workload, const struct laz_image *image, struct laz_err *err)
 {
-    if (laz_attest_read(launch->pid, &launch->seen, err) < 0 ||
-            laz_attest_check(&launch->seen, image, &launch->probe, &launch->decided, err) < 0 ||
-            laz_attest_limits(launch->pid, image, &launch->decided, err) < 0 ||
-            check_page(launch, err) < 0) {
+    if (laz_attest_read(workload->pid, &workload->seen, err) < 0 ||
+            laz_attest_check(&workload->seen, image, &workload->probe, &workload->decided, err) <
+                    0 ||
+            laz_attest_limits(workload->pid, image, &workload->decided, err) < 0 ||
+            check_page(workload, err) < 0) {
         return -1;
     }
     return 0;
 }
 
-int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct laz_err *err)
+int laz_workload_failure(const struct laz_workload *workload, int wait_status, struct laz_err *err)
 {
-    const struct laz_confine_page *page = launch->page;
+    const struct laz_confine_page *page = workload->page;
     int why = page->sys_errno;
     if (page->failed == 0) {
         (void)laz_err_set(err, LAZ_E_ENFORCE, 0,
@@ -260,8 +263,8 @@ int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct 
                 WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status),
                 laz_confine_step_name((enum laz_confine_step)page->step));
     } else if (page->step == LAZ_STEP_EXEC) {
-        (void)found(launch->path, why, launch->path, err);
-    } else if (page->step == LAZ_STEP_SECCOMP && launch->decided.events_required &&
+        (void)found(workload->path, why, workload->path, err);
+    } else if (page->step == LAZ_STEP_SECCOMP && workload->decided.events_required &&
             (why == EBUSY || why == EINVAL || why == ENOSYS)) {
         (void)laz_err_set(err, LAZ_E_REQUIRED_ABSENT, why, "seccomp notifications: %s%s",
                 strerror(why), why == EBUSY ? " (the platform listens already)" : "");
@@ -275,16 +278,16 @@ int laz_launch_failure(const struct laz_launch *launch, int wait_status, struct 
     return laz_err_exit_code(err->kind);
 }
 
-laz_degraded laz_launch_degraded(const struct laz_launch *launch)
+laz_degraded laz_workload_degraded(const struct laz_workload *workload)
 {
-    laz_degraded degraded = launch->decided.degraded;
-    if (launch->listener < 0 && launch->decided.events) {
+    laz_degraded degraded = workload->decided.degraded;
+    if (workload->listener < 0 && workload->decided.events) {
         degraded |= LAZ_DEGRADED_BIT(EVENTS) | LAZ_DEGRADED_BIT(EXEC_BUDGET);
     }
-    if (launch->listener >= 0 && launch->page->wait_killable == 0) {
+    if (workload->listener >= 0 && workload->page->wait_killable == 0) {
         degraded |= LAZ_DEGRADED_BIT(WAIT_KILLABLE);
     }
-    if (launch->seen.seccomp_filters < 0) {
+    if (workload->seen.seccomp_filters < 0) {
         degraded |= LAZ_DEGRADED_BIT(FILTER_COUNT);
     }
     return degraded;

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The part of a compiled policy that says what PID 1 does with its helpers: what it hands to each
+ * of them unread, and where the values of secrets go. Encoder and decoder are the same list of
+ * fields in the same order. The decoder trusts nothing: PID 1 links it. libc only. Layout:
+ * docs/reference/policy-image.md.
+ */
+#include <string.h>
+
+#include "policy/codec.h"
+#include "policy/section.h"
+
+static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
+{
+    laz_section_put_uint(buf, image->ships, 1);
+    if (!image->ships) {
+        return;
+    }
+    laz_section_put_uint(buf, image->capture, 1);
+    laz_section_put_uint(buf, image->passthrough, 1);
+    laz_section_put_uint(buf, image->start_acked, 1);
+    laz_section_put_uint(buf, image->pipe_bytes, 4);
+    laz_section_put_uint(buf, image->start_wait_ms, 4);
+    laz_section_put_string(buf, image->spool_dir);
+    laz_section_put_uint(buf, image->ship_length, 4);
+    laz_buf_put(buf, image->ship, image->ship_length);
+    laz_section_put_uint(buf, image->sense_length, 4);
+    laz_buf_put(buf, image->sense, image->sense_length);
+    laz_section_put_uint(buf, image->sense_required, 1);
+}
+
+static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
+{
+    const uint8_t *cursor = image->deliveries;
+    laz_section_put_uint(buf, image->fetches, 1);
+    if (!image->fetches) {
+        return;
+    }
+    laz_section_put_string(buf, image->secrets_dir);
+    laz_section_put_uint(buf, image->fetch_wait_ms, 4);
+    laz_section_put_uint(buf, image->fetch_length, 4);
+    laz_buf_put(buf, image->fetch, image->fetch_length);
+    laz_image_put_strings(buf, image->fetched);
+    laz_image_put_strings(buf, image->inherited);
+    laz_section_put_uint(buf, image->n_deliveries, 4);
+    for (uint32_t i = 0; i < image->n_deliveries; i++) {
+        struct laz_image_delivery delivery;
+        laz_image_delivery_next(&cursor, &delivery);
+        laz_section_put_uint(buf, delivery.item, 1);
+        laz_section_put_uint(buf, delivery.fd, 1);
+        laz_section_put_uint(buf, delivery.mode, 2);
+        laz_section_put_string(buf, delivery.path);
+    }
+}
+
+static void take_shipping(struct laz_section *in, struct laz_image *image)
+{
+    image->ships = laz_section_bool(in);
+    if (!image->ships) {
+        return;
+    }
+    image->capture = laz_section_bool(in);
+    image->passthrough = laz_section_bool(in);
+    image->start_acked = laz_section_bool(in);
+    image->pipe_bytes = laz_section_below(in, 4, LAZ_IMAGE_PIPE_MAX, "a pipe is too large");
+    image->start_wait_ms = laz_section_u32(in, 0, UINT32_MAX);
+    image->spool_dir = laz_section_path(in);
+    image->ship_length =
+            laz_section_below(in, 4, LAZ_IMAGE_SHIP_MAX, "what ship is told is too long");
+    image->ship = laz_section_bytes(in, image->ship_length);
+    image->sense_length =
+            laz_section_below(in, 4, LAZ_IMAGE_SENSE_MAX, "what sense is told is too long");
+    image->sense = laz_section_bytes(in, image->sense_length);
+    image->sense_required = laz_section_bool(in);
+}
+
+/* A relative path that stays where it begins, and leaves init's own names, "..data" and such,
+ * alone. */
+static bool is_below(const char *path)
+{
+    size_t length = strlen(path);
+    if (length == 0 || length > LAZ_IMAGE_BELOW_MAX) {
+        return false;
+    }
+    for (const char *part = path;; part++) {
+        size_t n = strcspn(part, "/");
+        if (n == 0 || (n == 1 && part[0] == '.') || (n >= 2 && part[0] == '.' && part[1] == '.')) {
+            return false;
+        }
+        part += n;
+        if (*part == '\0') {
+            return true;
+        }
+    }
+}
+
+static void take_deliveries(struct laz_section *in, struct laz_image *image)
+{
+    uint64_t taken[4] = {0}; /* descriptors */
+    image->n_deliveries = laz_section_below(in, 4, LAZ_IMAGE_DELIVERIES_MAX, "too many deliveries");
+    image->deliveries = in->at;
+    for (uint32_t i = 0; i < image->n_deliveries && in->wrong == NULL; i++) {
+        uint32_t item = (uint32_t)laz_section_uint(in, 1, 0, UINT64_MAX);
+        uint32_t fd = (uint32_t)laz_section_uint(in, 1, 0, UINT64_MAX);
+        uint32_t mode = (uint32_t)laz_section_uint(in, 2, 0, UINT64_MAX);
+        const char *path = laz_section_string(in, 0, SIZE_MAX);
+        bool fits = fd == 0 ? is_below(path) && (mode == 0400 || mode == 0440 || mode == 0444)
+                            : path[0] == '\0' && mode == 0400 && fd >= LAZ_IMAGE_FD_MIN &&
+                        (taken[fd / 64] >> (fd % 64) & 1) == 0;
+        laz_section_require(
+                in, item < image->fetched.n && fits, "a delivery does not fit together");
+        taken[fd / 64] |= UINT64_C(1) << (fd % 64);
+    }
+}
+
+static void take_secrets(struct laz_section *in, struct laz_image *image)
+{
+    image->fetches = laz_section_bool(in);
+    if (!image->fetches) {
+        return;
+    }
+    image->secrets_dir = laz_section_path(in);
+    image->fetch_wait_ms = laz_section_u32(in, 0, UINT32_MAX);
+    image->fetch_length =
+            laz_section_below(in, 4, LAZ_IMAGE_FETCH_MAX, "what fetch is told is too long");
+    image->fetch = laz_section_bytes(in, image->fetch_length);
+    image->fetched = laz_image_take_strings(in);
+    image->inherited = laz_image_take_strings(in);
+    laz_section_require(in,
+            image->fetched.n > 0 && image->fetched.n <= LAZ_IMAGE_FETCHED_MAX &&
+                    image->inherited.n == image->fetched.n,
+            "the names of secrets do not fit together");
+    take_deliveries(in, image);
+}
+
+void laz_image_put_helpers(struct laz_buf *buf, const struct laz_image *image)
+{
+    put_shipping(buf, image);
+    put_secrets(buf, image);
+}
+
+void laz_image_take_helpers(struct laz_section *in, struct laz_image *image)
+{
+    take_shipping(in, image);
+    take_secrets(in, image);
+}
+
+void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *ret)
+{
+    const uint8_t *at = *cursor;
+    ret->item = at[0];
+    ret->fd = at[1];
+    ret->mode = (uint32_t)(at[2] | at[3] << 8);
+    ret->path = (const char *)at + 4;
+    *cursor = at + 4 + strlen(ret->path) + 1;
+}

@@ -6,28 +6,11 @@
 #ifndef LAZ_SECRET_GATHER_H
 #define LAZ_SECRET_GATHER_H
 
-#include <event2/event.h>
-
-#include "net/aws_credentials.h"
-#include "net/tls.h"
+#include "secret/reach.h"
 #include "secret/service.h"
 
 #define LAZ_SECRET_FINGERPRINT 8 /* bytes */
 #define LAZ_SECRET_MASK_MIN    6 /* bytes of a value that is worth hiding in logs */
-
-/* Of a source that somebody has opened for us. */
-struct laz_secret_given {
-    int fd;        /* a file or a memfd; -1: there is none */
-    int sys_errno; /* why not; 0: nothing of it was said */
-};
-
-struct laz_secret_means {
-    const struct laz_fetch_config *config; /* all borrowed until laz_gather_free */
-    const struct laz_aws_environment *environment;
-    const char *ca; /* what `files` has open */
-    const struct laz_tls_files *files;
-    const struct laz_secret_given *given; /* one for each item */
-};
 
 /* What became of an item. */
 struct laz_secret_result {
@@ -46,7 +29,7 @@ struct laz_gather_owner {
 
 struct laz_gather;
 
-/* Reads the CAs, and asks nobody yet. */
+/* Reads the CAs, and asks nobody yet. What the means point to is borrowed until laz_gather_free. */
 LAZ_MUST_CHECK int laz_gather_new(struct event_base *base, const struct laz_secret_means *means,
         const struct laz_gather_owner *owner, struct laz_gather **ret, struct laz_err *err);
 void laz_gather_free(struct laz_gather *gather);
@@ -55,8 +38,5 @@ void laz_gather_start(struct laz_gather *gather);
 /* Once it is done; the descriptors stay its own. */
 const struct laz_secret_result *laz_gather_result(const struct laz_gather *gather, uint32_t item);
 int laz_gather_masks(const struct laz_gather *gather); /* u32 length and bytes of each; sealed */
-
-/* Does the policy ask anybody who takes credentials? */
-bool laz_secret_needs_cloud(const struct laz_fetch_config *config);
 
 #endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The steps of an item, and how it ends.
+ */
+#include "secret/part.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "core/fd.h"
+#include "core/num.h"
+#include "secret/memory.h"
+#include "secret/sealed.h"
+#include "secret/value.h"
+
+#define VALUE_MAX  (LAZ_FETCH_VALUE_MAX + 2)     /* one byte more than may be, and a NUL */
+#define RENDER_MAX (2 * LAZ_FETCH_VALUE_MAX + 3) /* in hex, with a line feed */
+
+/* ---- what parts share ---- */
+
+int laz_desk_init(struct laz_desk *desk, struct laz_err *err)
+{
+    if (laz_secret_buf_init(&desk->source, LAZ_SECRET_SOURCE_MAX + 2, err) != 0 ||
+            laz_secret_buf_init(&desk->value, VALUE_MAX, err) != 0 ||
+            laz_secret_buf_init(&desk->rendered, RENDER_MAX, err) != 0 ||
+            laz_sealed_new(&desk->masks, err) != 0) {
+        return -1;
+    }
+    if (getrandom(desk->key, LAZ_PART_KEY_BYTES, 0) != LAZ_PART_KEY_BYTES) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
+    }
+    return 0;
+}
+
+static void wipe(struct laz_desk *desk)
+{
+    laz_secret_buf_clear(&desk->source);
+    laz_secret_buf_clear(&desk->value);
+    laz_secret_buf_clear(&desk->rendered);
+}
+
+void laz_desk_done(struct laz_desk *desk)
+{
+    laz_secret_buf_done(&desk->source);
+    laz_secret_buf_done(&desk->value);
+    laz_secret_buf_done(&desk->rendered);
+    laz_fd_close(&desk->masks);
+    OPENSSL_cleanse(desk->key, LAZ_PART_KEY_BYTES);
+}
+
+/* ---- how it ends ---- */
+
+static void end(struct laz_part *part, enum laz_part_state state)
+{
+    struct laz_desk *desk = part->desk;
+    wipe(desk);
+    part->state = state;
+    desk->ended(desk->context, part);
+}
+
+void laz_part_fail(
+        struct laz_part *part, enum laz_secret_fault fault, const char *why, const char *id)
+{
+    if (part->state != LAZ_PART_OPEN) {
+        return;
+    }
+    if (fault == LAZ_SECRET_FAULT_ABSENT && part->item->optional) {
+        part->result.is_absent = true;
+        end(part, LAZ_PART_ABSENT);
+        return;
+    }
+    (void)snprintf(part->why, sizeof(part->why), "%s: %.320s%s%s%s", laz_secret_fault_name(fault),
+            why, id[0] == '\0' ? "" : " (request ", id, id[0] == '\0' ? "" : ")");
+    end(part, LAZ_PART_FAILED);
+}
+
+void laz_part_expire(struct laz_part *part, uint32_t wait_ms)
+{
+    const struct laz_source *source = part->is_decrypting ? part->decrypt : part->source;
+    struct laz_source_said said = {.fault = LAZ_SECRET_FAULT_UNAVAILABLE};
+    char why[LAZ_ERR_MESSAGE_MAX];
+    if (part->state != LAZ_PART_OPEN) {
+        return;
+    }
+    source->kind->said(source, &said);
+    (void)snprintf(why, sizeof(why), "not there after %u ms; the last try: %.240s", wait_ms,
+            said.why[0] == '\0' ? "it has not been answered" : said.why);
+    laz_part_fail(part, said.fault, why, said.id);
+}
+
+/* ---- its last step ---- */
+
+static int put_mask(int fd, const char *bytes, size_t length, struct laz_err *err)
+{
+    uint8_t size[4];
+    while (length > 0 && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r')) {
+        length--; /* lines of logs end with them, too */
+    }
+    if (length < LAZ_SECRET_MASK_MIN) {
+        return 0;
+    }
+    for (unsigned i = 0; i < sizeof(size); i++) {
+        size[i] = (uint8_t)(length >> (8 * i));
+    }
+    return laz_fd_write_all(fd, size, sizeof(size), err) == 0
+            ? laz_fd_write_all(fd, bytes, length, err)
+            : -1;
+}
+
+static int take_fingerprint(struct laz_part *part, struct laz_err *err)
+{
+    const struct laz_desk *desk = part->desk;
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (HMAC(EVP_sha256(), desk->key, LAZ_PART_KEY_BYTES, (const uint8_t *)desk->value.data,
+                desk->value.len, digest, &size) == NULL ||
+            size < LAZ_SECRET_FINGERPRINT) {
+        return laz_err_set(err, LAZ_E_SYSTEM, 0, "libcrypto refuses HMAC");
+    }
+    laz_format_hex(digest, LAZ_SECRET_FINGERPRINT, part->result.fingerprint);
+    return 0;
+}
+
+static int hand_over(struct laz_part *part, struct laz_err *err)
+{
+    struct laz_desk *desk = part->desk;
+    const struct laz_buf *value = &desk->value;
+    const struct laz_buf *rendered = &desk->rendered;
+    laz_secret_render(part->item, value, &desk->rendered);
+    if (rendered->overflow) {
+        return laz_err_set(err, LAZ_E_SYSTEM, 0, "its form is too long");
+    }
+    if (put_mask(desk->masks, value->data, value->len, err) != 0 ||
+            (part->item->form != LAZ_SECRET_FORM_RAW &&
+                    put_mask(desk->masks, rendered->data, rendered->len, err) != 0) ||
+            take_fingerprint(part, err) != 0) {
+        return -1;
+    }
+    return laz_sealed_make(rendered->data, rendered->len, &part->result.fd, err);
+}
+
+/* desk->value is what was asked for. */
+static void finish(struct laz_part *part, const char *id)
+{
+    struct laz_err err = {0};
+    enum laz_secret_fault fault = LAZ_SECRET_FAULT_LENGTH;
+    if (laz_secret_check(part->item, &part->desk->value, &fault, &err) != 0) {
+        laz_part_fail(part, fault, err.message, id);
+    } else if (hand_over(part, &err) != 0) {
+        laz_part_fail(part, LAZ_SECRET_FAULT_SYSTEM, err.message, "");
+    } else {
+        end(part, LAZ_PART_FETCHED);
+    }
+}
+
+/* ---- its steps ---- */
+
+static void on_decrypted(void *context, uint32_t item, const char *version, const char *id)
+{
+    struct laz_part *part = context;
+    (void)item;
+    (void)version; /* the ciphertext has it */
+    if (part->state == LAZ_PART_OPEN) {
+        finish(part, id);
+    } else {
+        wipe(part->desk);
+    }
+}
+
+static void on_not_decrypted(void *context, const struct laz_source *source,
+        enum laz_secret_fault fault, const char *why, const char *id)
+{
+    (void)source;
+    laz_part_fail(context, fault, why, id);
+}
+
+static void decrypt(struct laz_part *part, const char *id)
+{
+    struct laz_desk *desk = part->desk;
+    if (desk->value.len == 0 || desk->value.len > LAZ_SECRET_CIPHERTEXT_MAX) {
+        char why[96];
+        (void)snprintf(why, sizeof(why), "%zu bytes, and KMS decrypts 1 to %d", desk->value.len,
+                LAZ_SECRET_CIPHERTEXT_MAX);
+        laz_part_fail(part, LAZ_SECRET_FAULT_UNDECRYPTABLE, why, id);
+        return;
+    }
+    laz_source_put_ciphertext(part->decrypt, desk->value.data, desk->value.len);
+    wipe(desk);
+    part->is_decrypting = true;
+    part->decrypt->kind->start(part->decrypt);
+}
+
+void laz_part_take(struct laz_part *part, const char *version, const char *id)
+{
+    struct laz_desk *desk = part->desk;
+    struct laz_err err = {0};
+    enum laz_secret_fault fault = LAZ_SECRET_FAULT_MALFORMED;
+    if (part->state != LAZ_PART_OPEN) {
+        wipe(desk);
+        return;
+    }
+    (void)snprintf(part->result.version, sizeof(part->result.version), "%s", version);
+    if (laz_secret_unpack(part->item, &desk->source, &desk->value, &fault, &err) != 0) {
+        laz_part_fail(part, fault, err.message, id);
+    } else if (part->decrypt != NULL) {
+        decrypt(part, id);
+    } else {
+        finish(part, id);
+    }
+}
+
+int laz_part_prepare(
+        struct laz_part *part, struct laz_reach *reach, uint32_t item, struct laz_err *err)
+{
+    const struct laz_source_owner owner = {.given = on_decrypted,
+            .failed = on_not_decrypted,
+            .into = &part->desk->value,
+            .context = part};
+    part->item = &reach->means.config->items[item];
+    return part->item->kms_key[0] == '\0'
+            ? 0
+            : laz_source_new_decrypt(reach, item, &owner, &part->decrypt, err);
+}
+
+void laz_part_done(struct laz_part *part)
+{
+    laz_source_free(part->decrypt);
+    laz_fd_close(&part->result.fd);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Hosts and credentials.
+ */
+#include "secret/reach.h"
+
+#include <string.h>
+
+bool laz_secret_needs_cloud(const struct laz_fetch_config *config)
+{
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        enum laz_fetch_service service;
+        if (laz_secret_service(&config->items[i], &service) ||
+                config->items[i].kms_key[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+int laz_reach_init(struct laz_reach *ret, struct event_base *base,
+        const struct laz_secret_means *means, struct laz_err *err)
+{
+    const struct laz_aws_credentials_plan plan = {.environment = means->environment,
+            .may_use_imds = means->config->imds,
+            .ca = means->ca,
+            .files = means->files};
+    ret->base = base;
+    ret->means = *means;
+    return laz_secret_needs_cloud(means->config) ? laz_aws_new(base, &plan, &ret->aws, err) : 0;
+}
+
+void laz_reach_done(struct laz_reach *reach)
+{
+    laz_aws_free(reach->aws);
+    for (size_t i = 0; i < reach->n_places; i++) {
+        laz_tls_free(reach->places[i].tls);
+    }
+}
+
+int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
+        enum laz_fetch_service service, const struct laz_reach_place **ret, struct laz_err *err)
+{
+    const struct laz_secret_means *means = &reach->means;
+    struct laz_reach_place *place = &reach->places[reach->n_places];
+    if (laz_secret_find_place(
+                means->config, item, service, means->environment, &place->at, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < reach->n_places; i++) {
+        const struct laz_secret_place *other = &reach->places[i].at;
+        if (strcmp(other->host, place->at.host) == 0 && other->port == place->at.port &&
+                strcmp(other->region, place->at.region) == 0) {
+            *ret = &reach->places[i];
+            return 0;
+        }
+    }
+    const struct laz_tls_plan tls = {
+            .ca = means->ca, .cert = "", .key = "", .peer = place->at.host, .files = means->files};
+    if (laz_tls_new(&tls, &place->tls, err) != 0) {
+        return -1;
+    }
+    reach->n_places++;
+    *ret = place;
+    return 0;
+}

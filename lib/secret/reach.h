@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What sources share: what they may use, one context of TLS for each host however many items are
+ * there, and the credentials of AWS. Asks nobody.
+ */
+#ifndef LAZ_SECRET_REACH_H
+#define LAZ_SECRET_REACH_H
+
+#include <event2/event.h>
+
+#include "net/aws_call.h"
+#include "net/tls.h"
+#include "secret/place.h"
+
+#define LAZ_REACH_PLACES_MAX (2 * LAZ_FETCH_ITEMS_MAX)
+
+/* Of a source that somebody has opened for us. */
+struct laz_secret_given {
+    int fd;        /* a file or a memfd; -1: there is none */
+    int sys_errno; /* why not; 0: nothing of it was said */
+};
+
+struct laz_secret_means {
+    const struct laz_fetch_config *config; /* all borrowed until the end */
+    const struct laz_aws_environment *environment;
+    const char *ca; /* what `files` has open */
+    const struct laz_tls_files *files;
+    const struct laz_secret_given *given; /* one for each item */
+};
+
+struct laz_reach_place {
+    struct laz_secret_place at;
+    struct laz_tls *tls;
+};
+
+struct laz_reach {
+    struct event_base *base; /* borrowed */
+    struct laz_secret_means means;
+    struct laz_aws *aws; /* NULL: no item takes credentials */
+    struct laz_reach_place places[LAZ_REACH_PLACES_MAX];
+    size_t n_places;
+};
+
+/* *ret is all zero; laz_reach_done also where it fails. */
+LAZ_MUST_CHECK int laz_reach_init(struct laz_reach *ret, struct event_base *base,
+        const struct laz_secret_means *means, struct laz_err *err);
+/* After the sources. */
+void laz_reach_done(struct laz_reach *reach);
+
+/* Where an item's service is; *ret is the reach's own. */
+LAZ_MUST_CHECK int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
+        enum laz_fetch_service service, const struct laz_reach_place **ret, struct laz_err *err);
+
+/* Does the policy ask anybody who takes credentials? */
+bool laz_secret_needs_cloud(const struct laz_fetch_config *config);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which source an item has.
+ */
+#include "secret/source.h"
+
+int laz_source_new(struct laz_reach *reach, uint32_t item, const struct laz_source_owner *owner,
+        struct laz_source **ret, struct laz_err *err)
+{
+    switch (reach->means.config->items[item].source) {
+    case LAZ_SECRET_FILE:
+    case LAZ_SECRET_VARIABLE:
+        return laz_source_new_given(reach, item, owner, ret, err);
+    case LAZ_SECRET_SECRETS_MANAGER:
+    case LAZ_SECRET_PARAMETER:
+        return laz_source_new_aws(reach, item, owner, ret, err);
+    case LAZ_SECRET_SOURCE_COUNT:
+        break;
+    }
+    return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such source");
+}
+
+void laz_source_free(struct laz_source *source)
+{
+    if (source != NULL) {
+        source->kind->free(source);
+    }
+}

@@ -133,7 +133,28 @@ struct secret_bytes {
     struct laz_buf names;
     struct laz_buf variables;
     struct laz_buf deliveries;
+    uint8_t renewals[2 * LAZ_FETCH_ITEMS_MAX];
 };
+
+static void fill_renewal(struct laz_image *image, const struct laz_policy_secrets *secrets,
+        struct secret_bytes *keep)
+{
+    const struct laz_policy_renewal *renewal = &secrets->renewal;
+    for (uint32_t i = 0; i < secrets->config.n_items; i++) {
+        keep->renewals[2 * i] = renewal->is_renewed[i];
+        keep->renewals[2 * i + 1] = renewal->signal[i];
+    }
+    image->renewals = keep->renewals;
+    if (!renewal->is_said) {
+        return;
+    }
+    image->refresh_ms = renewal->interval_ms;
+    image->refresh_jitter = renewal->jitter;
+    image->refresh_least_ms = renewal->least_ms;
+    image->stale_ms = renewal->stale_ms;
+    image->stale_then = renewal->then;
+    image->retire_ms = renewal->grace_ms;
+}
 
 static int fill_secrets(struct laz_image *image, const struct laz_policy *policy,
         struct secret_bytes *keep, struct laz_err *err)
@@ -162,6 +183,7 @@ static int fill_secrets(struct laz_image *image, const struct laz_policy *policy
             image->n_deliveries++;
         }
     }
+    fill_renewal(image, secrets, keep);
     image->secrets_dir = secrets->dir;
     image->fetch_wait_ms = config->wait_ms;
     image->fetch = (const uint8_t *)keep->section.data;

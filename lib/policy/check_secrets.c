@@ -4,6 +4,7 @@
  * to, and nothing that contradicts it?
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "core/url.h"
@@ -92,6 +93,42 @@ static void check_mode(struct laz_report *report, struct laz_node *mode)
     }
 }
 
+static void check_signal(struct laz_report *report, struct laz_node *on_change)
+{
+    struct laz_node *node = laz_check_child(on_change, LAZ_FIELD_ON_CHANGE_SIGNAL);
+    if (node != NULL && !node->is_bad && (node->number == SIGKILL || node->number == SIGSTOP)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, node,
+                "no program can handle it: say a signal that the workload takes for \"read your "
+                "files again\", such as HUP");
+    }
+}
+
+/* What is asked for that the item itself cannot have. */
+static void check_renewal(struct laz_report *report, struct laz_node *item)
+{
+    struct laz_node *refresh = laz_check_child(item, LAZ_FIELD_SECRET_REFRESH);
+    struct laz_node *on_change = laz_check_child(item, LAZ_FIELD_SECRET_ON_CHANGE);
+    const struct laz_node *from = laz_check_child(item, LAZ_FIELD_SECRET_FROM);
+    bool has_file = laz_check_child(item, LAZ_FIELD_SECRET_FILE) != NULL;
+    bool is_variable = from != NULL && from->kind == LAZ_NODE_MAPPING &&
+            laz_check_child(from, LAZ_FIELD_FROM_VARIABLE) != NULL;
+    bool is_refused = refresh != NULL && refresh->number == 0;
+    const char *why = is_variable ? "a variable of the container is what it was at its start"
+            : !has_file           ? "a descriptor stays what it is: only a file can be a new one"
+                                  : NULL;
+    if (refresh != NULL && !is_refused && why != NULL) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, refresh, "%s", why);
+    }
+    if (on_change == NULL) {
+        return;
+    }
+    check_signal(report, on_change);
+    if (why != NULL || is_refused) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, on_change, "nothing changes: %s",
+                why != NULL ? why : "\"refresh\" is false");
+    }
+}
+
 static void check_one(struct laz_report *report, struct laz_node *item)
 {
     struct laz_node *from = laz_check_child(item, LAZ_FIELD_SECRET_FROM);
@@ -115,6 +152,9 @@ static void check_one(struct laz_report *report, struct laz_node *item)
     struct laz_node *mode = file == NULL ? NULL : laz_check_child(file, LAZ_FIELD_FILE_MODE);
     if (mode != NULL) {
         check_mode(report, mode);
+    }
+    if (!item->has_bad) {
+        check_renewal(report, item);
     }
     bool goes_nowhere = true;
     for (const struct laz_node *child = item->first; child != NULL; child = child->next) {

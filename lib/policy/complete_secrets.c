@@ -3,6 +3,7 @@
  * What only the whole policy shows about secrets: two of them in one place, a value that the
  * workload would have by another way too; and what is given up, by name.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "policy/merge.h"
@@ -127,6 +128,75 @@ static void check_dir(struct laz_merge *merge)
     }
 }
 
+/* Where a key of the whole section was said; line 0: nowhere. */
+static struct laz_pos said_at(const struct laz_merge *merge, enum laz_field_id field)
+{
+    return merge->policy->key_pos[field];
+}
+
+static void check_renewal_of_item(struct laz_merge *merge, uint32_t i)
+{
+    const struct laz_node *item = merge->secrets[i];
+    struct laz_node *refresh = laz_check_child(item, LAZ_FIELD_SECRET_REFRESH);
+    struct laz_node *on_change = laz_check_child(item, LAZ_FIELD_SECRET_ON_CHANGE);
+    if (refresh != NULL && refresh->number != 0) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, refresh,
+                "nothing is renewed: \"secrets.refresh\" is missing");
+    } else if (on_change != NULL) {
+        laz_report_key(merge->report, LAZ_E_POLICY_INVALID, on_change,
+                "nothing changes: \"secrets.refresh\" is missing");
+    }
+}
+
+/* What is said about renewal, and nothing is renewed. */
+static void check_without_refresh(struct laz_merge *merge)
+{
+    static const enum laz_field_id fields[] = {LAZ_FIELD_SECRETS_STALE, LAZ_FIELD_SECRETS_GRACE};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (said_at(merge, fields[i]).line > 0) {
+            laz_report_at(merge->report, LAZ_E_POLICY_INVALID, said_at(merge, fields[i]),
+                    "secrets.%s: nothing is renewed: \"secrets.refresh\" is missing",
+                    laz_field_at(fields[i])->key);
+        }
+    }
+    for (uint32_t i = 0; i < merge->policy->secrets.config.n_items; i++) {
+        check_renewal_of_item(merge, i);
+    }
+}
+
+static void check_renewal(struct laz_merge *merge)
+{
+    const struct laz_policy_renewal *renewal = &merge->policy->secrets.renewal;
+    struct laz_pos refresh = said_at(merge, LAZ_FIELD_SECRETS_REFRESH);
+    bool is_any = false;
+    if (!renewal->is_said) {
+        check_without_refresh(merge);
+        return;
+    }
+    for (uint32_t i = 0; i < merge->policy->secrets.config.n_items; i++) {
+        is_any = is_any || renewal->is_renewed[i];
+    }
+    if (!is_any) {
+        laz_report_at(merge->report, LAZ_E_POLICY_INVALID, refresh,
+                "secrets.refresh: there is no item that can be renewed, and has not said "
+                "\"refresh: false\"");
+    }
+    if (renewal->least_ms > renewal->interval_ms) {
+        struct laz_pos least = said_at(merge, LAZ_FIELD_REFRESH_MIN_INTERVAL);
+        laz_report_at(merge->report, LAZ_E_POLICY_INVALID, least.line > 0 ? least : refresh,
+                "secrets.refresh.min-interval: longer than \"interval\"");
+    }
+    uint64_t longest_ms =
+            renewal->interval_ms + (uint64_t)renewal->interval_ms * renewal->jitter / 100;
+    if (renewal->stale_ms <= longest_ms) {
+        struct laz_pos stale = said_at(merge, LAZ_FIELD_STALE_MAX);
+        laz_report_at(merge->report, LAZ_E_POLICY_INVALID, stale.line > 0 ? stale : refresh,
+                "secrets.stale.max: every value would be stale before it is asked for again: the "
+                "longest wait is %" PRIu64 "ms",
+                longest_ms);
+    }
+}
+
 static void check_length(struct laz_merge *merge)
 {
     struct laz_buf buf;
@@ -165,6 +235,7 @@ void laz_complete_secrets(struct laz_merge *merge)
     }
     check_fips(merge);
     check_dir(merge);
+    check_renewal(merge);
     check_length(merge);
 }
 
@@ -207,6 +278,10 @@ void laz_relaxations_secrets(struct laz_merge *merge)
             laz_relaxations_add(merge, laz_policy_pos_of_secret(policy, i, "file.mode"),
                     "secrets: every user may read %s", secrets->config.items[i].name);
         }
+    }
+    if (secrets->renewal.is_said && secrets->renewal.then == LAZ_STALE_KEEP) {
+        laz_relaxations_add(merge, policy->key_pos[LAZ_FIELD_STALE_THEN],
+                "secrets: what is stale counts as good");
     }
     add_credentials(merge);
 }

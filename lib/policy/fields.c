@@ -44,6 +44,8 @@ static const struct laz_word words_redaction[] = {{"ssn", LAZ_REDACT_SSN, false}
 static const struct laz_word words_capture[] = {{"auto", 1, false}, {"disabled", 0, false}, {0}};
 static const struct laz_word words_when_full[] = {{"drop", 0, false}, {"block", 1, false}, {0}};
 static const struct laz_word words_imds[] = {{"denied", 0, false}, {"permitted", 1, false}, {0}};
+#define X_STALE(id, name) {name, LAZ_STALE_##id, false},
+static const struct laz_word words_stale[] = {LAZ_STALE_THEN(X_STALE){0}};
 #define X_SECRET_FORM(id, name) {name, LAZ_SECRET_FORM_##id, false},
 static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FORM){0}};
 static const struct laz_word words_durability[] = {{"spool", 0, false}, {"acked", 1, false}, {0}};

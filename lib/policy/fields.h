@@ -18,6 +18,7 @@ enum laz_field_type {
     LAZ_TYPE_BOOL,
     LAZ_TYPE_INT,      /* decimal; min..max, as signed numbers if min is negative */
     LAZ_TYPE_DURATION, /* milliseconds */
+    LAZ_TYPE_PERCENT,
     LAZ_TYPE_OCTAL,
     LAZ_TYPE_WORD,
     LAZ_TYPE_NAME,

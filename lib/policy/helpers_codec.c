@@ -29,6 +29,17 @@ static void put_shipping(struct laz_buf *buf, const struct laz_image *image)
     laz_section_put_uint(buf, image->sense_required, 1);
 }
 
+static void put_renewal(struct laz_buf *buf, const struct laz_image *image)
+{
+    laz_section_put_uint(buf, image->refresh_ms, 4);
+    laz_section_put_uint(buf, image->refresh_jitter, 1);
+    laz_section_put_uint(buf, image->refresh_least_ms, 4);
+    laz_section_put_uint(buf, image->stale_ms, 4);
+    laz_section_put_uint(buf, image->stale_then, 1);
+    laz_section_put_uint(buf, image->retire_ms, 4);
+    laz_buf_put(buf, image->renewals, (size_t)2 * image->fetched.n);
+}
+
 static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
 {
     const uint8_t *cursor = image->deliveries;
@@ -51,6 +62,7 @@ static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
         laz_section_put_uint(buf, delivery.mode, 2);
         laz_section_put_string(buf, delivery.path);
     }
+    put_renewal(buf, image);
 }
 
 static void take_shipping(struct laz_section *in, struct laz_image *image)
@@ -113,6 +125,31 @@ static void take_deliveries(struct laz_section *in, struct laz_image *image)
     }
 }
 
+static void take_renewal(struct laz_section *in, struct laz_image *image)
+{
+    image->refresh_ms = laz_section_u32(in, 0, UINT32_MAX);
+    image->refresh_jitter = (uint32_t)laz_section_uint(in, 1, 0, 50);
+    image->refresh_least_ms = laz_section_u32(in, 0, image->refresh_ms);
+    image->stale_ms = laz_section_u32(in, 0, UINT32_MAX);
+    image->stale_then = (enum laz_stale_then)laz_section_uint(in, 1, 0, LAZ_STALE_THEN_COUNT - 1);
+    image->retire_ms = laz_section_u32(in, 0, UINT32_MAX);
+    image->renewals = laz_section_bytes(in, (size_t)2 * image->fetched.n);
+    bool is_any = false;
+    for (uint32_t i = 0; i < image->fetched.n && in->wrong == NULL; i++) {
+        const uint8_t *bytes = image->renewals + (size_t)2 * i;
+        laz_section_require(in,
+                bytes[0] <= 1 && bytes[1] <= LAZ_SIGNAL_MAX && (bytes[1] == 0 || bytes[0] == 1),
+                "what is renewed does not fit together");
+        is_any = is_any || bytes[0] == 1;
+    }
+    bool is_idle = image->refresh_jitter == 0 && image->stale_ms == 0 &&
+            image->stale_then == LAZ_STALE_STOP && image->retire_ms == 0 && !is_any;
+    bool fits = image->refresh_ms == 0
+            ? is_idle
+            : is_any && image->refresh_least_ms > 0 && image->stale_ms > image->refresh_ms;
+    laz_section_require(in, fits, "when it is renewed does not fit together");
+}
+
 static void take_secrets(struct laz_section *in, struct laz_image *image)
 {
     image->fetches = laz_section_bool(in);
@@ -131,6 +168,7 @@ static void take_secrets(struct laz_section *in, struct laz_image *image)
                     image->inherited.n == image->fetched.n,
             "the names of secrets do not fit together");
     take_deliveries(in, image);
+    take_renewal(in, image);
 }
 
 void laz_image_put_helpers(struct laz_buf *buf, const struct laz_image *image)
@@ -153,4 +191,10 @@ void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *
     ret->mode = (uint32_t)(at[2] | at[3] << 8);
     ret->path = (const char *)at + 4;
     *cursor = at + 4 + strlen(ret->path) + 1;
+}
+
+struct laz_image_renewal laz_image_renewal_at(const struct laz_image *image, uint32_t item)
+{
+    const uint8_t *bytes = image->renewals + (size_t)2 * item;
+    return (struct laz_image_renewal){.is_renewed = bytes[0] != 0, .signal = bytes[1]};
 }

@@ -15,7 +15,7 @@
 #include "policy/vocabulary.h"
 
 #define LAZ_IMAGE_MAGIC          "LAZPOLIC" /* the first eight bytes */
-#define LAZ_IMAGE_VERSION        3
+#define LAZ_IMAGE_VERSION        4
 #define LAZ_IMAGE_MAX            131072 /* bytes, 128 KiB; a large policy is a tenth of it */
 #define LAZ_IMAGE_BPF_MAX        2048   /* instructions; the kernel's own limit is 4096 */
 #define LAZ_IMAGE_GROUPS_MAX     64
@@ -62,6 +62,12 @@ struct laz_image_delivery {
     uint32_t fd;      /* the workload's descriptor; 0: a file */
     uint32_t mode;    /* 0400, 0440 or 0444; of a descriptor 0400 */
     const char *path; /* of the file, below secrets_dir, without "." and ".."; "": a descriptor */
+};
+
+/* Is an item asked for again, and who hears of a change? */
+struct laz_image_renewal {
+    bool is_renewed;
+    uint8_t signal; /* 0: none */
 };
 
 struct laz_image_bpf {
@@ -150,6 +156,13 @@ struct laz_image {
     struct laz_strings inherited; /* the variable of the environment that each is; "": none */
     uint32_t n_deliveries;
     const uint8_t *deliveries; /* walk with laz_image_delivery_next */
+    uint32_t refresh_ms;       /* 0: nothing is renewed, and all that follows is zero */
+    uint32_t refresh_jitter;   /* per cent of it */
+    uint32_t refresh_least_ms;
+    uint32_t stale_ms;
+    enum laz_stale_then stale_then;
+    uint32_t retire_ms;      /* secrets.grace */
+    const uint8_t *renewals; /* two bytes for each item: laz_image_renewal_at */
 };
 
 /* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */
@@ -167,6 +180,9 @@ void laz_image_path_next(const uint8_t **cursor, struct laz_image_path *ret);
 
 /* Walk the deliveries: *cursor starts at image->deliveries; call n_deliveries times. */
 void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *ret);
+
+/* Of one of the items that are fetched. */
+struct laz_image_renewal laz_image_renewal_at(const struct laz_image *image, uint32_t item);
 
 /* Walk strings: *cursor starts at list->first; returns the current one and moves on. */
 const char *laz_strings_next(const char **cursor);

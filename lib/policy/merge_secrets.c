@@ -140,6 +140,21 @@ static void fill_delivery(
     }
 }
 
+/* What is open already stays what it is, and a variable says the same for ever. */
+static void fill_renewal(struct laz_merge *merge, const struct laz_node *item, uint32_t slot)
+{
+    struct laz_policy_secrets *secrets = &merge->policy->secrets;
+    const struct laz_node *refresh = laz_check_child(item, LAZ_FIELD_SECRET_REFRESH);
+    const struct laz_node *on_change = laz_check_child(item, LAZ_FIELD_SECRET_ON_CHANGE);
+    bool can_be = secrets->deliveries[slot].path[0] != '\0' &&
+            secrets->config.items[slot].source != LAZ_SECRET_VARIABLE;
+    secrets->renewal.is_renewed[slot] =
+            secrets->renewal.is_said && can_be && (refresh == NULL || refresh->number != 0);
+    secrets->renewal.signal[slot] = on_change == NULL || !secrets->renewal.is_renewed[slot]
+            ? 0
+            : (uint8_t)number_of(on_change, LAZ_FIELD_ON_CHANGE_SIGNAL);
+}
+
 static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint32_t slot)
 {
     struct laz_policy_secrets *secrets = &merge->policy->secrets;
@@ -165,6 +180,7 @@ static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint
     fill_decryption(merge, laz_check_child(item, LAZ_FIELD_SECRET_DECRYPT), ret);
     fill_bytes(laz_check_child(item, LAZ_FIELD_SECRET_BYTES), ret);
     fill_delivery(merge, item, &secrets->deliveries[slot]);
+    fill_renewal(merge, item, slot);
     secrets->items[slot] = item;
 }
 
@@ -223,6 +239,7 @@ void laz_finish_secrets(struct laz_merge *merge)
     const struct laz_node *dir = merge->said[LAZ_FIELD_SECRETS_DIR];
     secrets->dir =
             dir != NULL ? laz_merge_text(merge, dir) : laz_field_at(LAZ_FIELD_SECRETS_DIR)->preset;
+    secrets->renewal.is_said = merge->policy->key_pos[LAZ_FIELD_SECRETS_REFRESH].line > 0;
     config->region = laz_merge_text(merge, merge->said[LAZ_FIELD_SECRETS_REGION]);
     config->ca = laz_merge_text(merge, merge->said[LAZ_FIELD_SECRETS_CA]);
     for (unsigned i = 0; i < LAZ_FETCH_SERVICE_COUNT; i++) {

@@ -160,6 +160,49 @@ static bool find_in_items(const struct laz_comparison *comparison)
     return false;
 }
 
+/* ---- Renewal ---- */
+
+static bool waits_longer(
+        const struct laz_comparison *comparison, const char *key, uint32_t child, uint32_t parent)
+{
+    char text[LAZ_NAME_LENGTH_MAX];
+    struct laz_buf buf;
+    if (child <= parent) {
+        return false;
+    }
+    laz_buf_init_fixed(&buf, text, sizeof(text));
+    laz_buf_printf(&buf, "%ums", child);
+    return note(comparison, key, text);
+}
+
+/* What it renews is renewed, as often, and what it takes for stale is stale. */
+static bool renews_less(const struct laz_comparison *comparison)
+{
+    static const char *const thens[] = {
+#define X(id, name) name,
+            LAZ_STALE_THEN(X)
+#undef X
+    };
+    const struct laz_policy_renewal *child = &comparison->child->secrets.renewal;
+    const struct laz_policy_renewal *parent = &comparison->parent->secrets.renewal;
+    if (!parent->is_said) {
+        return false;
+    }
+    for (uint32_t p = 0; p < comparison->parent->secrets.config.n_items; p++) {
+        uint32_t c = find_item(comparison->child, comparison->parent->secrets.config.items[p].name);
+        if (parent->is_renewed[p] && !child->is_renewed[c]) {
+            return note_item(comparison, c, p, "refresh", "false");
+        }
+    }
+    if (waits_longer(
+                comparison, "secrets.refresh.interval", child->interval_ms, parent->interval_ms) ||
+            waits_longer(comparison, "secrets.stale.max", child->stale_ms, parent->stale_ms) ||
+            waits_longer(comparison, "secrets.grace", child->grace_ms, parent->grace_ms)) {
+        return true;
+    }
+    return child->then > parent->then && note(comparison, "secrets.stale.then", thens[child->then]);
+}
+
 /* ---- The services ---- */
 
 static bool find_in_services(const struct laz_comparison *comparison)
@@ -206,5 +249,5 @@ bool laz_secrets_find_widening(const struct laz_comparison *comparison)
     if (strcmp(child->secrets.dir, parent->secrets.dir) != 0) {
         return note(comparison, "secrets.dir", child->secrets.dir);
     }
-    return find_in_services(comparison);
+    return find_in_services(comparison) || renews_less(comparison);
 }

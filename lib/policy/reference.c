@@ -70,7 +70,8 @@ static const char *type_name(enum laz_field_type type)
     static const char *const names[] = {
             [LAZ_TYPE_MAP] = "mapping",
             [LAZ_TYPE_BOOL] = "`true` or `false`",
-            [LAZ_TYPE_DURATION] = "duration (`50ms`, `10s`)",
+            [LAZ_TYPE_DURATION] = "duration (`50ms`, `10s`, `5m`, `24h`)",
+            [LAZ_TYPE_PERCENT] = "percentage",
             [LAZ_TYPE_OCTAL] = "octal in quotes",
             [LAZ_TYPE_NAME] = "name",
             [LAZ_TYPE_SINK_NAME] = "name",

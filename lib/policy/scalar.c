@@ -45,6 +45,7 @@ int laz_scalar_parse(const struct laz_field *field, const struct laz_scalar *sca
     case LAZ_TYPE_BOOL:
     case LAZ_TYPE_INT:
     case LAZ_TYPE_DURATION:
+    case LAZ_TYPE_PERCENT:
     case LAZ_TYPE_OCTAL:
     case LAZ_TYPE_VALUE:
     case LAZ_TYPE_LIMIT:

@@ -54,13 +54,17 @@ static int parse_int(const struct laz_field *field, const struct laz_scalar *sca
     return 0;
 }
 
-/* "10s" and "50ms" to milliseconds. */
+/* "10s", "50ms", "5m" and "24h" to milliseconds. */
 static int parse_duration(const struct laz_field *field, const struct laz_scalar *scalar,
         uint64_t *ret, struct laz_err *err)
 {
     size_t digits = strspn(scalar->text, "0123456789");
     const char *unit = scalar->text + digits;
-    uint64_t factor = strcmp(unit, "s") == 0 ? 1000 : strcmp(unit, "ms") == 0 ? 1 : 0;
+    uint64_t factor = strcmp(unit, "ms") == 0 ? 1
+            : strcmp(unit, "s") == 0          ? 1000
+            : strcmp(unit, "m") == 0          ? 60000
+            : strcmp(unit, "h") == 0          ? 3600000
+                                              : 0;
     uint64_t number = 0;
     if (factor == 0 || !laz_parse_u64(scalar->text, digits, UINT32_MAX, &number)) {
         return laz_scalar_refuse(
@@ -72,6 +76,23 @@ static int parse_duration(const struct laz_field *field, const struct laz_scalar
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
                 "must be from %" PRId64 "ms to %" PRIu64 "ms, not %s", field->min, field->max,
                 laz_quote(&quoted, scalar->text, scalar->length));
+    }
+    *ret = number;
+    return 0;
+}
+
+static int parse_percent(const struct laz_field *field, const struct laz_scalar *scalar,
+        uint64_t *ret, struct laz_err *err)
+{
+    size_t digits = strspn(scalar->text, "0123456789");
+    uint64_t number = 0;
+    if (strcmp(scalar->text + digits, "%") != 0 ||
+            !laz_parse_u64(scalar->text, digits, field->max, &number)) {
+        char text[64];
+        struct laz_buf range;
+        laz_buf_init_fixed(&range, text, sizeof(text));
+        laz_buf_printf(&range, "must be from 0%% to %" PRIu64 "%%, with its sign", field->max);
+        return laz_scalar_refuse(err, scalar, text);
     }
     *ret = number;
     return 0;
@@ -242,6 +263,8 @@ int laz_scalar_parse_number(const struct laz_field *field, const struct laz_scal
         return parse_int(field, scalar, ret_number, err);
     case LAZ_TYPE_DURATION:
         return parse_duration(field, scalar, ret_number, err);
+    case LAZ_TYPE_PERCENT:
+        return parse_percent(field, scalar, ret_number, err);
     case LAZ_TYPE_OCTAL:
         return parse_octal(field, scalar, ret_number, err);
     case LAZ_TYPE_VALUE:

@@ -68,7 +68,9 @@ static const char *pattern_of(enum laz_field_type type)
 {
     switch ((int)type) {
     case LAZ_TYPE_DURATION:
-        return "^[0-9]+(ms|s)$";
+        return "^[0-9]+(ms|s|m|h)$";
+    case LAZ_TYPE_PERCENT:
+        return "^[0-9]{1,2}%$";
     case LAZ_TYPE_OCTAL:
         return "^0[0-7]{1,5}$";
     case LAZ_TYPE_NAME:

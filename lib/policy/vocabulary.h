@@ -21,6 +21,19 @@
     X(KILL, "kill")     /* the process dies of SIGSYS */                                           \
     X(LOG, "log")       /* allowed, and the host's audit log has it */
 
+/* What it means that a secret is stale. Ordered from strict to lax. */
+#define LAZ_STALE_THEN(X)                                                                          \
+    X(STOP, "stop")                                                                                \
+    X(NOT_READY, "not-ready")                                                                      \
+    X(KEEP, "keep")
+
+enum laz_stale_then {
+#define X(id, name) LAZ_STALE_##id,
+    LAZ_STALE_THEN(X)
+#undef X
+    LAZ_STALE_THEN_COUNT
+};
+
 #define LAZ_MODES(X)                                                                               \
     X(ENFORCE, "enforce")                                                                          \
     X(OBSERVE, "observe") /* seccomp lets through what it would refuse, with an event; only a      \

@@ -95,6 +95,13 @@ static struct laz_image make_image(void)
             .inherited = {2, "\0TOKEN"},
             .n_deliveries = 3,
             .deliveries = deliveries,
+            .refresh_ms = 300000,
+            .refresh_jitter = 20,
+            .refresh_least_ms = 5000,
+            .stale_ms = 86400000,
+            .stale_then = LAZ_STALE_NOT_READY,
+            .retire_ms = 30000,
+            .renewals = (const uint8_t *)"\1\1\0",
     };
     for (size_t i = 0; i < sizeof(image.source_digest); i++) {
         image.source_digest[i] = (uint8_t)(i + 1);
@@ -534,7 +541,7 @@ Test(image_codec, names_what_is_not_its_format)
     encode(&in, &block);
     block.bytes[8] = 2;
     cr_expect_str_eq(
-            decode(&block, &out), "compiled policy: format 2, this program reads format 3");
+            decode(&block, &out), "compiled policy: format 2, this program reads format 4");
     encode(&in, &block);
     block.bytes[12] ^= 1;
     cr_expect_str_eq(decode(&block, &out), "compiled policy: its length is not what it says");

@@ -70,6 +70,7 @@ static const struct {
         {LAZ_FIELD_FILESYSTEM, "read", "[/lib64]"},
         {LAZ_FIELD_SYSCALLS, "groups", "[basic-io]"},
         {LAZ_FIELD_SECRETS, "items", "[{name: a, from: /a, file: {path: a}}]"},
+        {LAZ_FIELD_SECRETS, "refresh", "{interval: 10s}"},
 };
 
 static bool is_inside_list(enum laz_field_id id)

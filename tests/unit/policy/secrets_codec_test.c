@@ -4,6 +4,7 @@
  */
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -42,7 +43,14 @@ static struct laz_image make_image(void)
             .fetched = {2, "key\0token"},
             .inherited = {2, "\0TOKEN"},
             .n_deliveries = 3,
-            .deliveries = deliveries};
+            .deliveries = deliveries,
+            .refresh_ms = 300000,
+            .refresh_jitter = 20,
+            .refresh_least_ms = 5000,
+            .stale_ms = 86400000,
+            .stale_then = LAZ_STALE_NOT_READY,
+            .retire_ms = 30000,
+            .renewals = (const uint8_t *)"\1\1\0"};
 }
 
 static void encode(const struct laz_image *image, struct block *ret)
@@ -109,8 +117,8 @@ Test(secrets_codec, says_nothing_of_secrets_where_there_are_none)
     cr_assert_null(decode(&without, &out));
     cr_expect(!out.fetches && out.secrets_dir == NULL && out.fetch == NULL);
     cr_expect(out.fetched.n == 0 && out.n_deliveries == 0 && out.deliveries == NULL);
-    /* the folder, four numbers, the section, two lists of names and the deliveries */
-    cr_expect_eq(with.length - without.length, 13 + 8 + 5 + (4 + 10) + (4 + 7) + 4 + 23);
+    /* the folder, four numbers, the section, two lists of names, the deliveries and renewal */
+    cr_expect_eq(with.length - without.length, 13 + 8 + 5 + (4 + 10) + (4 + 7) + 4 + 23 + 18 + 4);
 }
 
 /* Each row is one delivery, or two. */
@@ -169,4 +177,61 @@ Test(secrets_codec, takes_no_path_that_is_too_long)
     bytes[4 + LAZ_IMAGE_BELOW_MAX] = 'a';
     encode(&in, &block);
     cr_expect_str_eq(decode(&block, &out), "compiled policy: a delivery does not fit together");
+}
+
+Test(secrets_codec, takes_renewal_that_fits_together)
+{
+    static const struct {
+        struct laz_image said; /* of which renewal alone counts */
+        const char *bytes;
+        const char *wrong; /* NULL: it is taken */
+    } rows[] = {
+#define SAID(interval, per_cent, least, stale, then, grace)                                        \
+    {.refresh_ms = (interval),                                                                     \
+            .refresh_jitter = (per_cent),                                                          \
+            .refresh_least_ms = (least),                                                           \
+            .stale_ms = (stale),                                                                   \
+            .stale_then = (then),                                                                  \
+            .retire_ms = (grace)}
+            {SAID(10000, 50, 10000, 10001, LAZ_STALE_KEEP, 0), "\1\100\0\0", NULL},
+            {SAID(0, 0, 0, 0, LAZ_STALE_STOP, 0), "\0\0\0\0", NULL},
+            {SAID(10000, 51, 10000, 10001, 0, 0), "\1\0\0\0", "a number is out of range"},
+            {SAID(10000, 0, 10001, 20000, 0, 0), "\1\0\0\0", "a number is out of range"},
+            {SAID(10000, 0, 1, 20000, LAZ_STALE_THEN_COUNT, 0), "\1\0\0\0",
+                    "a number is out of range"},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\2\0\0\0", "what is renewed does not fit together"},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\1\101\0\0", "what is renewed does not fit together"},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\1\0\0\1", "what is renewed does not fit together"},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\0\0\0\0",
+                    "when it is renewed does not fit together"},
+            {SAID(10000, 0, 0, 20000, 0, 0), "\1\0\0\0",
+                    "when it is renewed does not fit together"},
+            {SAID(10000, 0, 1, 10000, 0, 0), "\1\0\0\0",
+                    "when it is renewed does not fit together"},
+            {SAID(0, 0, 0, 0, 0, 0), "\1\0\0\0", "when it is renewed does not fit together"},
+            {SAID(0, 0, 0, 1, 0, 0), "\0\0\0\0", "when it is renewed does not fit together"},
+            {SAID(0, 0, 0, 0, 0, 1), "\0\0\0\0", "when it is renewed does not fit together"},
+#undef SAID
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_image in = make_image();
+        struct laz_image out;
+        struct block block;
+        in.refresh_ms = rows[i].said.refresh_ms;
+        in.refresh_jitter = rows[i].said.refresh_jitter;
+        in.refresh_least_ms = rows[i].said.refresh_least_ms;
+        in.stale_ms = rows[i].said.stale_ms;
+        in.stale_then = rows[i].said.stale_then;
+        in.retire_ms = rows[i].said.retire_ms;
+        in.renewals = (const uint8_t *)rows[i].bytes;
+        encode(&in, &block);
+        const char *got = decode(&block, &out);
+        cr_expect_eq(
+                got == NULL, rows[i].wrong == NULL, "row %zu: %s", i, got == NULL ? "taken" : got);
+        if (got != NULL && rows[i].wrong != NULL) {
+            char whole[128];
+            (void)snprintf(whole, sizeof(whole), "compiled policy: %s", rows[i].wrong);
+            cr_expect_str_eq(got, whole, "row %zu", i);
+        }
+    }
 }

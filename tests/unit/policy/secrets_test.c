@@ -3,6 +3,7 @@
  * secrets: what is fetched and delivered by default and by what several files say; and the names
  * that ECS has for them.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +59,31 @@ Test(policy_secrets, have_the_defaults_of_the_reference)
     cr_expect(item->kms_key[0] == '\0' && item->n_context == 0 && item->json_key[0] == '\0');
     cr_expect_str_eq(secrets->deliveries[0].path, "a");
     cr_expect(secrets->deliveries[0].mode == 0400 && secrets->deliveries[0].fd == 0);
+    cr_expect(!secrets->renewal.is_said && !secrets->renewal.is_renewed[0]);
     cr_expect_eq(policy->relaxations.n, 0);
+    laz_policy_free(policy);
+}
+
+Test(policy_secrets, are_renewed_where_they_can_be_if_refresh_is_said)
+{
+    struct laz_policy *policy =
+            load_with("secrets:\n  refresh: {}\n  stale: {then: keep}\n  items:\n"
+                      "    - {name: a, from: /a, file: {path: a}, on-change: {signal: USR1}}\n"
+                      "    - {name: b, from: /b, fd: {number: 20}}\n"
+                      "    - {name: c, from: /c, file: {path: c}, fd: {number: 21}}\n"
+                      "    - {name: d, from: {variable: D}, file: {path: d}}\n"
+                      "    - {name: e, from: /e, file: {path: e}, refresh: false}\n");
+    const struct laz_policy_renewal *renewal = &policy->secrets.renewal;
+    cr_expect(renewal->interval_ms == 300000 && renewal->jitter == 20);
+    cr_expect(renewal->least_ms == 5000 && renewal->stale_ms == 86400000);
+    cr_expect(renewal->then == LAZ_STALE_KEEP && renewal->grace_ms == 30000);
+    cr_expect(renewal->is_renewed[0] && renewal->signal[0] == SIGUSR1);
+    cr_expect(!renewal->is_renewed[1], "a descriptor alone");
+    cr_expect(renewal->is_renewed[2] && renewal->signal[2] == 0);
+    cr_expect(!renewal->is_renewed[3], "a variable");
+    cr_expect(!renewal->is_renewed[4], "it is not to be");
+    cr_assert_eq(policy->relaxations.n, 1);
+    cr_expect_str_eq(policy->relaxations.items[0], "secrets: what is stale counts as good");
     laz_policy_free(policy);
 }
 
@@ -72,6 +97,10 @@ Test(policy_secrets, arrive)
     const struct laz_fetch_item *items = config->items;
     cr_expect_str_eq(secrets->dir, "/run/secrets");
     cr_expect_eq(config->wait_ms, 30000);
+    cr_expect(secrets->renewal.interval_ms == 600000 && secrets->renewal.jitter == 10);
+    cr_expect(secrets->renewal.least_ms == 2000 && secrets->renewal.stale_ms == 43200000);
+    cr_expect(secrets->renewal.then == LAZ_STALE_STOP && secrets->renewal.grace_ms == 5000);
+    cr_expect_eq(secrets->renewal.signal[4], SIGHUP);
     cr_expect_str_eq(config->region, "eu-west-1");
     cr_expect_str_eq(config->ca, "/etc/ssl/aws.pem");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_SECRETS_MANAGER], "https://sm.internal");

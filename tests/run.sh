@@ -50,6 +50,12 @@ catatonit catatonit
 openjdk-17-jre-headless java
 nodejs node
 openssl openssl
+nginx-light nginx
+haproxy haproxy
+stunnel4 stunnel4
+redis-server redis-server
+postgresql-15 -
+curl curl
 gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 libc6-dev-arm64-cross -
 qemu-user-static qemu-aarch64-static

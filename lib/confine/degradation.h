@@ -61,10 +61,10 @@ enum laz_degradation {
 };
 
 /* A set of them: bit n is enum value n. */
-typedef uint32_t laz_degraded;
+typedef uint64_t laz_degraded;
 
 #define LAZ_DEGRADED_BIT(id) ((laz_degraded)1 << LAZ_DEGRADED_##id)
 
-_Static_assert(LAZ_DEGRADATION_COUNT <= 32, "the set is 32 bits wide");
+_Static_assert(LAZ_DEGRADATION_COUNT <= 64, "the set is 64 bits wide");
 
 #endif

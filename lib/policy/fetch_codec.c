@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "core/words.h"
 #include "policy/fetch.h"
 #include "policy/section.h"
 
@@ -14,17 +15,8 @@
 #define HOST_MAX   300 /* bytes of an endpoint */
 #define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-#define X(id, word) word,
-#define WORDS(function, type, list, count)                                                         \
-    const char *function(enum type value)                                                          \
-    {                                                                                              \
-        static const char *const words[] = {list(X)};                                              \
-        return (size_t)value < (count) ? words[value] : "?";                                       \
-    }
-
-WORDS(laz_secret_source_name, laz_secret_source, LAZ_SECRET_SOURCES, LAZ_SECRET_SOURCE_COUNT)
-WORDS(laz_secret_form_name, laz_secret_form, LAZ_SECRET_FORMS, LAZ_SECRET_FORM_COUNT)
-#undef X
+LAZ_WORDS(laz_secret_source_name, laz_secret_source, LAZ_SECRET_SOURCES, LAZ_SECRET_SOURCE_COUNT)
+LAZ_WORDS(laz_secret_form_name, laz_secret_form, LAZ_SECRET_FORMS, LAZ_SECRET_FORM_COUNT)
 
 /* ---- Encoding ---- */
 

@@ -4,22 +4,14 @@
  * list of fields in the same order, little-endian. The decoder trusts nothing; it needs nothing
  * else of this area. Layout: docs/reference/policy-image.md.
  */
-
+#include "core/words.h"
 #include "policy/section.h"
 #include "policy/sense.h"
 
 #define FORMAT   1
 #define NAME_MAX 63 /* bytes of a policy's name */
 
-const char *laz_detector_name(enum laz_detector value)
-{
-    static const char *const words[] = {
-#define X(id, word) word,
-            LAZ_DETECTORS(X)
-#undef X
-    };
-    return (size_t)value < LAZ_DETECTOR_COUNT ? words[value] : "?";
-}
+LAZ_WORDS(laz_detector_name, laz_detector, LAZ_DETECTORS, LAZ_DETECTOR_COUNT)
 
 /* ---- Encoding ---- */
 

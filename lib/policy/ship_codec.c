@@ -6,25 +6,17 @@
  */
 #include <string.h>
 
+#include "core/words.h"
 #include "policy/section.h"
 #include "policy/ship.h"
 
 #define FORMAT 5
 
-#define X(id, word) word,
-#define WORDS(function, type, list, count)                                                         \
-    const char *function(enum type value)                                                          \
-    {                                                                                              \
-        static const char *const words[] = {list(X)};                                              \
-        return (size_t)value < (count) ? words[value] : "?";                                       \
-    }
-
-WORDS(laz_ship_class_name, laz_ship_class, LAZ_SHIP_CLASSES, LAZ_SHIP_CLASS_COUNT)
-WORDS(laz_sink_type_name, laz_sink_type, LAZ_SINK_TYPES, LAZ_SINK_TYPE_COUNT)
-WORDS(laz_transport_name, laz_transport, LAZ_TRANSPORTS, LAZ_TRANSPORT_COUNT)
-WORDS(laz_ship_format_name, laz_ship_format, LAZ_FORMATS, LAZ_FORMAT_COUNT)
-WORDS(laz_redaction_name, laz_redaction, LAZ_REDACTIONS, LAZ_REDACT_COUNT)
-#undef X
+LAZ_WORDS(laz_ship_class_name, laz_ship_class, LAZ_SHIP_CLASSES, LAZ_SHIP_CLASS_COUNT)
+LAZ_WORDS(laz_sink_type_name, laz_sink_type, LAZ_SINK_TYPES, LAZ_SINK_TYPE_COUNT)
+LAZ_WORDS(laz_transport_name, laz_transport, LAZ_TRANSPORTS, LAZ_TRANSPORT_COUNT)
+LAZ_WORDS(laz_ship_format_name, laz_ship_format, LAZ_FORMATS, LAZ_FORMAT_COUNT)
+LAZ_WORDS(laz_redaction_name, laz_redaction, LAZ_REDACTIONS, LAZ_REDACT_COUNT)
 
 /* ---- Encoding ---- */
 

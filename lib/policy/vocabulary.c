@@ -4,15 +4,7 @@
  */
 #include "policy/vocabulary.h"
 
-#include <stddef.h>
-
-#define X(id, name) name,
-#define LAZ_WORDS(function, type, list, count)                                                     \
-    const char *function(enum type value)                                                          \
-    {                                                                                              \
-        static const char *const words[] = {list(X)};                                              \
-        return (size_t)value < (count) ? words[value] : "?";                                       \
-    }
+#include "core/words.h"
 
 LAZ_WORDS(laz_action_name, laz_action, LAZ_ACTIONS, LAZ_ACTION_COUNT)
 LAZ_WORDS(laz_mode_name, laz_mode, LAZ_MODES, LAZ_MODE_COUNT)

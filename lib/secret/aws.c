@@ -17,8 +17,8 @@ struct aws_source {
     struct laz_buf request;
 };
 
-static void fail(const struct aws_source *aws, enum laz_secret_fault fault, const char *why,
-        const char *id)
+static void fail(
+        const struct aws_source *aws, enum laz_secret_fault fault, const char *why, const char *id)
 {
     const struct laz_source_owner *owner = &aws->source.owner;
     owner->failed(owner->context, &aws->source, fault, why, id);
@@ -46,8 +46,7 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
     const struct aws_source *aws = context;
     const struct laz_source_owner *owner = &aws->source.owner;
     const char *id = laz_aws_call_said(aws->call)->request_id;
-    struct laz_secret_reading reading = {
-            .value = owner->into, .fault = LAZ_SECRET_FAULT_MALFORMED};
+    struct laz_secret_reading reading = {.value = owner->into, .fault = LAZ_SECRET_FAULT_MALFORMED};
     struct laz_err err = {0};
     if (read_answer(aws, reply, &reading, &err) != 0) {
         fail(aws, reading.fault, err.message, id);
@@ -59,23 +58,23 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
 static void on_refused(void *context)
 {
     const struct aws_source *aws = context;
-    const struct laz_aws_said *said = laz_aws_call_said(aws->call);
+    const struct laz_call_said *said = laz_aws_call_said(aws->call);
     enum laz_secret_fault fault = LAZ_SECRET_FAULT_REFUSED;
     switch (said->verdict) {
-    case LAZ_AWS_ABSENT:
+    case LAZ_CALL_ABSENT:
         fault = LAZ_SECRET_FAULT_ABSENT;
         break;
-    case LAZ_AWS_DENIED:
+    case LAZ_CALL_DENIED:
         fault = LAZ_SECRET_FAULT_DENIED;
         break;
-    case LAZ_AWS_CREDENTIALS:
-    case LAZ_AWS_CLOCK:
+    case LAZ_CALL_CREDENTIALS:
+    case LAZ_CALL_CLOCK:
         fault = LAZ_SECRET_FAULT_CREDENTIALS;
         break;
-    case LAZ_AWS_TAKEN:
-    case LAZ_AWS_AGAIN:
-    case LAZ_AWS_SLOWER:
-    case LAZ_AWS_REFUSED:
+    case LAZ_CALL_TAKEN:
+    case LAZ_CALL_AGAIN:
+    case LAZ_CALL_SLOWER:
+    case LAZ_CALL_REFUSED:
         fault = aws->service == LAZ_FETCH_KMS ? LAZ_SECRET_FAULT_UNDECRYPTABLE
                                               : LAZ_SECRET_FAULT_REFUSED;
         break;
@@ -108,9 +107,9 @@ static void start(struct laz_source *source)
 
 static void say(const struct laz_source *source, struct laz_source_said *ret)
 {
-    const struct laz_aws_said *said = laz_aws_call_said(((const struct aws_source *)source)->call);
-    ret->fault = said->verdict == LAZ_AWS_CREDENTIALS ? LAZ_SECRET_FAULT_CREDENTIALS
-                                                      : LAZ_SECRET_FAULT_UNAVAILABLE;
+    const struct laz_call_said *said = laz_aws_call_said(((const struct aws_source *)source)->call);
+    ret->fault = said->verdict == LAZ_CALL_CREDENTIALS ? LAZ_SECRET_FAULT_CREDENTIALS
+                                                       : LAZ_SECRET_FAULT_UNAVAILABLE;
     (void)snprintf(ret->why, sizeof(ret->why), "%s", said->why);
     (void)snprintf(ret->id, sizeof(ret->id), "%s", said->request_id);
 }

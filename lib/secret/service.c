@@ -8,6 +8,7 @@
 
 #include "core/json.h"
 #include "core/json_read.h"
+#include "core/num.h"
 #include "secret/coding.h"
 
 #define NODES     512  /* an answer has some twenty; a secret of 20 stages is the longest */
@@ -244,6 +245,18 @@ static bool is_parameter(
                     (from[length] == ':' && strchr(from + length + 1, ':') == NULL));
 }
 
+/* Of the version that was asked for, if one was; labels do not begin with a digit. */
+static bool is_version(const char *from, uint64_t version)
+{
+    const char *selector = strrchr(from, ':');
+    uint64_t wanted = 0;
+    if (selector == NULL || selector[1] < '0' || selector[1] > '9') {
+        return true;
+    }
+    return laz_parse_u64(selector + 1, strlen(selector + 1), UINT64_MAX, &wanted) &&
+            wanted == version;
+}
+
 int laz_secret_read_parameter(const struct laz_fetch_item *item, const char *text, size_t length,
         struct laz_secret_reading *ret, struct laz_err *err)
 {
@@ -263,6 +276,9 @@ int laz_secret_read_parameter(const struct laz_fetch_item *item, const char *tex
     }
     if (!laz_json_number(&doc, laz_json_member(&doc, parameter, "Version"), INT64_MAX, &version)) {
         return malformed(ret, "the answer has no Version", err);
+    }
+    if (!is_version(item->from, version)) {
+        return malformed(ret, "the answer is another version", err);
     }
     (void)snprintf(ret->version, sizeof(ret->version), "%llu", (unsigned long long)version);
     const struct laz_json_node *value = laz_json_member(&doc, parameter, "Value");

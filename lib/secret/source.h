@@ -11,7 +11,7 @@
 #include "secret/reach.h"
 #include "secret/service.h"
 
-#define LAZ_SOURCE_ID_MAX LAZ_AWS_REQUEST_ID_MAX /* bytes of what a service calls a request */
+#define LAZ_SOURCE_ID_MAX LAZ_CALL_ID_MAX /* bytes of what a service calls a request */
 
 struct laz_source;
 

@@ -8,58 +8,26 @@ request is appended to FOLDER/requests, what breaks a documented rule to FOLDER/
 """
 import base64
 import datetime
-import hashlib
-import hmac
 import json
-import os
-import pathlib
-import re
 import socket
-import ssl
 import struct
 import sys
 import threading
 import time
-import traceback
 import uuid
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+import standin
+from standin import secret_of, token_of
 
-FOLDER = pathlib.Path(sys.argv[1])
+FOLDER = standin.Folder(sys.argv[1])
+load, append, violation = FOLDER.load, FOLDER.append, FOLDER.violation
 LOCK = threading.Lock()
 SAID = {}  # how often a fault was done, by epoch
 TARGETS = {"secretsmanager.GetSecretValue": "secretsmanager", "AmazonSSM.GetParameter": "ssm",
            "TrentService.Decrypt": "kms"}
 TYPE = "application/x-amz-json-1.1"
-
-
-def load(name):
-    try:
-        return json.loads((FOLDER / name).read_text())
-    except (OSError, ValueError):
-        return {}
-
-
-def append(name, value):
-    with LOCK, open(FOLDER / name, "ab") as file:
-        file.write(json.dumps(value).encode() + b"\n")
-
-
-def violation(text):
-    append("violations", text)
-    return text
-
-
-def secret_of(access_key):
-    return "CANARYsecret" + hashlib.sha256(access_key.encode()).hexdigest()[:28]
-
-
-def token_of(access_key):
-    return "CANARYtoken" + hashlib.sha256(b"token" + access_key.encode()).hexdigest() * 12
 
 
 def make_credentials():
@@ -70,46 +38,6 @@ def make_credentials():
     expires = datetime.datetime.fromtimestamp(int(access_key[4:14]), datetime.timezone.utc)
     return {"AccessKeyId": access_key, "SecretAccessKey": secret_of(access_key), "Token": token_of(access_key),
             "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"), "RoleArn": "arn:aws:iam::1:role/x"}
-
-
-def signature(headers, names, body, scope, access_key):
-    """What botocore makes of the same request, at the time that it names."""
-    _, region, service = scope
-    signed = {name: headers[name] for name in names if name not in ("host",)}
-    request = AWSRequest(method="POST", url=f"https://{headers['host']}/", headers=signed, data=body)
-    request.context["timestamp"] = headers["x-amz-date"]
-    signer = SigV4Auth(Credentials(access_key, secret_of(access_key)), service, region)
-    text = signer.string_to_sign(request, signer.canonical_request(request))
-    return signer.signature(text, request)
-
-
-def judge(handler, body):
-    """None, or (status, code) for a request that AWS would not take."""
-    headers = {name.lower(): value for name, value in handler.headers.items()}
-    if len(headers) != len(handler.headers.items()):
-        return 400, violation("a header twice")
-    found = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([A-Z0-9]+)/(\d{8})/([a-z0-9-]+)/([a-z]+)/aws4_request, "
-                         r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})", headers.get("authorization", ""))
-    if not found or not re.fullmatch(r"\d{8}T\d{6}Z", headers.get("x-amz-date", "")):
-        return 403, violation("MissingAuthenticationTokenException")
-    access_key, day, region, service, names, seen = found.groups()
-    names = names.split(";")
-    if not {"host", "x-amz-date", "x-amz-target", "content-type", "x-amz-security-token"} <= set(names):
-        return 403, violation("a header that is not signed")
-    if day != headers["x-amz-date"][:8] or service != TARGETS.get(headers["x-amz-target"]):
-        return 403, violation("a scope of something else")
-    if region != load("data").get("regions", {}).get(service, "eu-west-1"):
-        return 403, violation(f"{service} in {region}")
-    if headers["x-amz-security-token"] != token_of(access_key):
-        return 403, violation("UnrecognizedClientException")
-    if not hmac.compare_digest(signature(headers, names, body, (day, region, service), access_key), seen):
-        return 403, violation("InvalidSignatureException")
-    if int(access_key[4:14]) <= time.time():
-        return 400, "ExpiredTokenException"
-    then = datetime.datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc)
-    if abs(then.timestamp() - time.time() - load("control").get("clock", 0)) > 300:
-        return 403, "InvalidSignatureException"
-    return None
 
 
 # ---- Services ----
@@ -145,7 +73,9 @@ class Services(BaseHTTPRequestHandler):
         call = target.rpartition(".")[2]
         rules = load("control")
         self.request_id = str(uuid.uuid4())
-        problem = judge(self, body)
+        service = TARGETS.get(target)
+        region = load("data").get("regions", {}).get(service, "eu-west-1")
+        problem = standin.judge(FOLDER, self, body, region, service, rules.get("clock", 0))
         request = json.loads(body)
         fault = None if problem else self.fault(rules, call, request)
         append("requests", {"call": call, "fault": fault, "problem": problem, "at": time.time(), "id": self.request_id,
@@ -311,38 +241,9 @@ class Agent(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
 
-class Server(ThreadingHTTPServer):
-    """Quiet about connections that break."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, port, handler, context=None):
-        self.context = context
-        super().__init__(("127.0.0.1", port), handler)
-
-    def finish_request(self, request, client_address):
-        if self.context:  # here, so that a slow handshake holds nobody up
-            request = self.context.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
-
-    def shutdown_request(self, request):
-        request.close()
-
-    def handle_error(self, *_):
-        if not isinstance(sys.exc_info()[1], OSError):
-            traceback.print_exc()  # a defect of this file
-
-
 def main():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(FOLDER / "server.pem", FOLDER / "server.key")
-    servers = [Server(int(sys.argv[2]), Services, context), Server(int(sys.argv[3]), Agent)]
-    for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("listens", *(server.server_address[1] for server in servers), flush=True)
-    sys.stdin.read()
-    os._exit(0)
+    standin.serve([standin.Server(("127.0.0.1", int(sys.argv[2])), Services, standin.tls_of(FOLDER)),
+                   standin.Server(("127.0.0.1", int(sys.argv[3])), Agent)])
 
 
 main()

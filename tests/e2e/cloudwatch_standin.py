@@ -9,28 +9,21 @@ of their own expiry, so that one that was killed and started again knows them.
 """
 import datetime
 import hashlib
-import hmac
 import json
-import os
-import pathlib
 import random
-import re
 import socket
-import ssl
 import struct
 import sys
 import threading
 import time
-import traceback
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-import botocore.auth
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+import standin
+from standin import secret_of, token_of
 
-FOLDER = pathlib.Path(sys.argv[1])
+FOLDER = standin.Folder(sys.argv[1])
+append, violation = FOLDER.append, FOLDER.violation
 LOGS, CREDENTIALS, IMDS = map(int, sys.argv[2:5])
 REGION = "eu-central-1"
 LOCK = threading.Lock()
@@ -38,8 +31,7 @@ RNG = random.Random(7)
 BATCH_BYTES, BATCH_EVENTS, EVENT_BYTES = 1048576, 10000, 1048576
 HOURS = 3600 * 1000
 SAID = {}  # how often a fault was done
-MADE = []
-REAL = datetime.datetime
+MADE = []  # credentials
 
 
 def control():
@@ -55,85 +47,14 @@ def control():
     return rules
 
 
-def append(name, value):
-    fd = os.open(FOLDER / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    text = (value if isinstance(value, bytes) else json.dumps(value).encode() + b"\n")
-    while text:
-        text = text[os.write(fd, text):]
-    os.close(fd)
-
-
-def violation(text):
-    append("violations", text)
-    return text
-
-
-def secret_of(access_key):
-    return "CANARYsecret" + hashlib.sha256(access_key.encode()).hexdigest()[:28]
-
-
-def token_of(access_key):
-    return "CANARYtoken" + hashlib.sha256(b"token" + access_key.encode()).hexdigest() * 12
-
-
 def make_credentials():
     seconds = control().get("lifetime", 3600)
     with LOCK:
         MADE.append(seconds)
         access_key = f"ASIA{int(time.time() + seconds):010d}{len(MADE):06d}"
-    expires = REAL.fromtimestamp(int(access_key[4:14]), datetime.timezone.utc)
+    expires = datetime.datetime.fromtimestamp(int(access_key[4:14]), datetime.timezone.utc)
     return {"AccessKeyId": access_key, "SecretAccessKey": secret_of(access_key), "Token": token_of(access_key),
             "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
-
-
-# ---- Signatures ----
-
-
-def signature(headers, names, body, date, access_key):
-    """What botocore makes of the same request."""
-    class Then(REAL):
-        """The time that the request names."""
-
-        @classmethod
-        def utcnow(cls):
-            return REAL.strptime(date, "%Y%m%dT%H%M%SZ")
-
-    with LOCK:
-        botocore.auth.datetime.datetime = Then  # of the module that all share
-        try:
-            signed = {name: headers[name] for name in names if name not in ("host", "x-amz-date")}
-            request = AWSRequest(method="POST", url=f"https://{headers['host']}/", headers=signed, data=body)
-            SigV4Auth(Credentials(access_key, secret_of(access_key)), "logs", REGION).add_auth(request)
-            return request.headers["Authorization"]
-        finally:
-            botocore.auth.datetime.datetime = REAL
-
-
-def judge(handler, body):
-    """None, or (status, code) for a request that AWS would not take."""
-    headers = {name.lower(): value for name, value in handler.headers.items()}
-    if len(headers) != len(handler.headers.items()):
-        return 400, violation("a header twice")
-    found = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([A-Z0-9]+)/(\d{8})/([a-z0-9-]+)/logs/aws4_request, "
-                         r"SignedHeaders=([a-z0-9;-]+), Signature=[0-9a-f]{64}", headers.get("authorization", ""))
-    date = headers.get("x-amz-date", "")
-    if not found or not re.fullmatch(r"\d{8}T\d{6}Z", date):
-        return 403, violation("MissingAuthenticationTokenException")
-    access_key, day, region, names = found.groups()
-    names = names.split(";")
-    if not {"host", "x-amz-date", "x-amz-target", "content-type", "x-amz-security-token"} <= set(names):
-        return 403, violation("a header that is not signed")
-    if (day, region) != (date[:8], REGION) or headers["x-amz-security-token"] != token_of(access_key):
-        return 403, violation("UnrecognizedClientException")
-    expected = signature(headers, names, body, date, access_key)
-    if not hmac.compare_digest(expected, headers["authorization"]):
-        return 403, violation("InvalidSignatureException")
-    if int(access_key[4:14]) <= time.time():
-        return 400, "ExpiredTokenException"
-    then = REAL.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
-    if abs(then - time.time() - control().get("clock", 0)) > 300:
-        return 403, "InvalidSignatureException"
-    return None
 
 
 # ---- Logs ----
@@ -213,7 +134,7 @@ class Logs(BaseHTTPRequestHandler):
         call = self.headers.get("X-Amz-Target", "").removeprefix("Logs_20140328.")
         rules = control()
         fault = self.fault(rules) if call == "PutLogEvents" else None
-        problem = judge(self, body)
+        problem = standin.judge(FOLDER, self, body, REGION, "logs", rules.get("clock", 0))
         entry = {"call": call, "fault": fault, "bytes": len(body), "problem": problem, "port": self.client_address[1], "at": time.monotonic(),
                  "format": self.headers.get("x-amzn-logs-format")}
         append("requests", entry)
@@ -385,42 +306,10 @@ class Instance(Agent):
             self.say(404, violation("what is asked of the instance").encode())
 
 
-class Server(ThreadingHTTPServer):
-    """Quiet about connections that break."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, address, handler, context=None):
-        self.context = context
-        super().__init__(address, handler)
-
-    def finish_request(self, request, client_address):
-        if self.context:  # here, so that a slow handshake holds nobody up
-            request = self.context.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
-
-    def shutdown_request(self, request):
-        request.close()
-
-    def handle_error(self, *_):
-        if not isinstance(sys.exc_info()[1], OSError):
-            traceback.print_exc()  # a defect of this file
-
-
 def main():
-    context = None
-    if (FOLDER / "server.pem").exists():
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(FOLDER / "server.pem", FOLDER / "server.key")
-    servers = [Server(("127.0.0.1", LOGS), Logs, context), Server((sys.argv[5] if len(sys.argv) > 5 else "127.0.0.1",
-                                                                  CREDENTIALS), Agent),
-               Server((sys.argv[6] if len(sys.argv) > 6 else "127.0.0.1", IMDS), Instance)]
-    ports = [server.server_address[1] for server in servers]
-    for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("listens", *ports, flush=True)
-    sys.stdin.read()
+    credentials, imds = (sys.argv[5:7] + ["127.0.0.1"] * 2)[:2]
+    standin.serve([standin.Server(("127.0.0.1", LOGS), Logs, standin.tls_of(FOLDER)),
+                   standin.Server((credentials, CREDENTIALS), Agent), standin.Server((imds, IMDS), Instance)])
 
 
 main()

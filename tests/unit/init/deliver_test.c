@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -172,6 +174,28 @@ Test(deliver, wipes_what_is_its_own_and_nothing_else)
     (void)unlinkat(folder, "..g12x", AT_REMOVEDIR);
     (void)unlinkat(folder, "theirs", 0);
     (void)unlinkat(folder, "whole", 0);
+}
+
+/* As root of a container that was left CAP_CHOWN and little else, who gives a file to somebody. */
+Test(deliver, wipes_what_it_gave_away_without_the_right_to_open_it)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct few[2] = {{.effective = 1U << CAP_CHOWN}};
+    const struct laz_deliver_as as = {.mode = 0400, .uid = 12345, .gid = 12345, .path = "k"};
+    char text[8] = "";
+    if (geteuid() != 0) {
+        return;
+    }
+    few[0].permitted = few[0].effective;
+    laz_cleanup_fd int value = value_of("secret");
+    cr_assert_eq(laz_deliver_put(&deliver, value, &as, &err), 0, "%s", err.message);
+    laz_cleanup_fd int held = openat(deliver.generation, "k", O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(syscall(SYS_capset, &header, few), 0);
+    cr_expect_eq(
+            openat(deliver.generation, "k", O_RDONLY | O_CLOEXEC), -1, "or this shows nothing");
+    cr_assert_eq(laz_deliver_wipe(folder, &err), 0, "%s", err.message);
+    cr_assert_eq(pread(held, text, 6, 0), 6);
+    cr_expect_eq(memcmp(text, "\0\0\0\0\0\0", 6), 0, "whoever has it open reads zeros");
 }
 
 Test(deliver, says_what_is_in_the_way_of_a_name)

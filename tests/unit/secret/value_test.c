@@ -37,6 +37,27 @@ static struct laz_buf borrowed(const char *text)
     return (struct laz_buf){.data = laz_unconst(text), .len = strlen(text)};
 }
 
+/* What comes of a value that was fetched; `err` has no message where it was taken. */
+struct unpacked {
+    char text[MEMORY];
+    int result;
+    enum laz_secret_fault fault;
+    struct laz_err err;
+};
+
+static struct unpacked unpack(const char *text, const char *key, enum laz_secret_form decode)
+{
+    struct unpacked unpacked = {.fault = LAZ_SECRET_FAULT_COUNT};
+    struct laz_buf buf;
+    struct laz_fetch_item item = plain;
+    const struct laz_buf from = borrowed(text);
+    item.json_key = key;
+    item.decode = decode;
+    laz_buf_init_fixed(&buf, unpacked.text, sizeof(unpacked.text));
+    unpacked.result = laz_secret_unpack(&item, &from, &buf, &unpacked.fault, &unpacked.err);
+    return unpacked;
+}
+
 Test(value, takes_a_member_as_it_is_written)
 {
     static const char text[] =
@@ -49,18 +70,10 @@ Test(value, takes_a_member_as_it_is_written)
     } rows[] = {{"s", "a\xc3\xa9\""}, {"n", "-1.50E+06"}, {"big", "123456789012345678901234"},
             {"t", "true"}, {"f", "false"}, {"a", "[ 1,\"x\"]"}, {"o", "{\"k\" : null}"},
             {"ab", "escaped"}, {"e", ""}};
-    const struct laz_buf from = borrowed(text);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char memory[MEMORY];
-        struct laz_buf buf;
-        struct laz_err err = {0};
-        enum laz_secret_fault fault = LAZ_SECRET_FAULT_COUNT;
-        struct laz_fetch_item item = plain;
-        item.json_key = rows[i].key;
-        laz_buf_init_fixed(&buf, memory, sizeof(memory));
-        cr_expect_eq(laz_secret_unpack(&item, &from, &buf, &fault, &err), 0, "%s: %s", rows[i].key,
-                err.message);
-        cr_expect_str_eq(buf.data, rows[i].value);
+        const struct unpacked got = unpack(text, rows[i].key, LAZ_SECRET_FORM_RAW);
+        cr_expect_eq(got.result, 0, "%s: %s", rows[i].key, got.err.message);
+        cr_expect_str_eq(got.text, rows[i].value);
     }
 }
 
@@ -89,20 +102,13 @@ Test(value, refuses_what_is_not_there_or_not_as_said)
                     "decode: hex: character 3 is none of hex"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char memory[MEMORY];
-        struct laz_buf buf;
-        struct laz_err err = {0};
-        enum laz_secret_fault fault = LAZ_SECRET_FAULT_COUNT;
-        struct laz_fetch_item item = plain;
-        const struct laz_buf from = borrowed(rows[i].text);
-        item.json_key = rows[i].key;
-        item.decode = rows[i].decode;
-        laz_buf_init_fixed(&buf, memory, sizeof(memory));
-        cr_expect_eq(laz_secret_unpack(&item, &from, &buf, &fault, &err), -1, "%s", rows[i].text);
-        cr_expect(err.kind == LAZ_E_SECRET && fault == rows[i].fault, "%s", rows[i].text);
-        cr_expect_eq(strncmp(err.message, rows[i].why, strlen(rows[i].why)), 0, "%s: %s",
-                rows[i].text, err.message);
-        cr_expect_null(strstr(err.message, "CANARY"));
+        const struct unpacked got = unpack(rows[i].text, rows[i].key, rows[i].decode);
+        const char *message = got.err.message;
+        cr_expect_eq(got.result, -1, "%s", rows[i].text);
+        cr_expect(got.err.kind == LAZ_E_SECRET && got.fault == rows[i].fault, "%s", rows[i].text);
+        cr_expect_eq(strncmp(message, rows[i].why, strlen(rows[i].why)), 0, "%s: %s", rows[i].text,
+                message);
+        cr_expect_null(strstr(message, "CANARY"));
     }
 }
 

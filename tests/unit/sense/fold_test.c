@@ -88,53 +88,44 @@ Test(sense_fold, keeps_apart_what_is_not_alike)
     free(fold);
 }
 
-/* Names that differ only where they are cut are two finds, and each says that it is cut. */
-Test(sense_fold, keeps_apart_what_is_too_long)
+/* Texts that differ only where they are cut are two finds, and each says that it is cut. `at` is
+ * where `fill` puts them, in a member of `size` bytes. */
+static void keep_apart(bool (*fill)(struct laz_find *, const char *), size_t at, size_t size)
 {
     struct laz_fold *fold = make_fold();
     unsigned records = 0;
-    char name[LAZ_FOLD_OBJ_MAX + 100] = "";
+    char text[LAZ_FOLD_OBJ_MAX + 100] = "";
     for (unsigned i = 0; i < 4; i++) {
         struct laz_find find = make_find(1);
-        (void)memset(name, 'a', sizeof(name) - 1);
-        name[sizeof(name) - 2] = (char)('a' + i % 2);
-        cr_expect(!laz_find_name(&find, name));
-        cr_expect_eq(strlen(find.obj), LAZ_FOLD_OBJ_MAX - 1);
+        (void)memset(text, 'a', sizeof(text) - 1);
+        text[sizeof(text) - 2] = (char)('a' + i % 2);
+        cr_expect(!fill(&find, text));
+        cr_expect_eq(strlen((const char *)&find + at), size - 1);
         cr_assert(laz_fold_add(fold, &find, 0, WINDOW));
     }
     struct laz_find find = make_find(1);
-    name[LAZ_FOLD_OBJ_MAX - 1] = '\0';
-    cr_expect(laz_find_name(&find, name), "it fits, to its last byte");
-    cr_expect_str_eq(find.obj, name);
+    text[size - 1] = '\0';
+    cr_expect(fill(&find, text), "it fits, to its last byte");
+    cr_expect_str_eq((const char *)&find + at, text);
     cr_assert(laz_fold_add(fold, &find, 0, WINDOW));
     cr_expect_eq(say(fold, 0, false, &records), 5);
     cr_expect_eq(records, 3);
     free(fold);
 }
 
-/* The same of programs, and of both at once. */
-Test(sense_fold, keeps_apart_programs_that_are_too_long)
+Test(sense_fold, keeps_apart_what_is_too_long)
 {
-    struct laz_fold *fold = make_fold();
-    unsigned records = 0;
-    char name[LAZ_FOLD_OBJ_MAX + 100] = "";
-    for (unsigned i = 0; i < 4; i++) {
-        struct laz_find find = make_find(1);
-        (void)memset(name, 'a', sizeof(name) - 1);
-        name[sizeof(name) - 2] = (char)('a' + i % 2);
-        cr_expect(!laz_find_program(&find, name));
-        cr_expect_eq(strlen(find.exe), LAZ_FOLD_EXE_MAX - 1);
-        cr_assert(laz_fold_add(fold, &find, 0, WINDOW));
-        cr_expect(laz_find_name(&find, "short") && find.rest != 0, "the obj leaves it alone");
-    }
+    keep_apart(laz_find_name, offsetof(struct laz_find, obj), LAZ_FOLD_OBJ_MAX);
+    keep_apart(laz_find_program, offsetof(struct laz_find, exe), LAZ_FOLD_EXE_MAX);
+}
+
+Test(sense_fold, leaves_what_tells_a_program_to_a_name_that_fits)
+{
     struct laz_find find = make_find(1);
-    name[LAZ_FOLD_EXE_MAX - 1] = '\0';
-    cr_expect(laz_find_program(&find, name), "it fits, to its last byte");
-    cr_expect_str_eq(find.exe, name);
-    cr_assert(laz_fold_add(fold, &find, 0, WINDOW));
-    cr_expect_eq(say(fold, 0, false, &records), 5);
-    cr_expect_eq(records, 3);
-    free(fold);
+    char text[LAZ_FOLD_EXE_MAX + 1] = "";
+    (void)memset(text, 'a', sizeof(text) - 1);
+    cr_expect(!laz_find_program(&find, text) && find.rest != 0);
+    cr_expect(laz_find_name(&find, "short") && find.rest != 0);
 }
 
 Test(sense_fold, says_everything_at_the_end)

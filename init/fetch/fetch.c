@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,7 @@
 #include "secret/memory.h"
 #include "secret/place.h"
 
-#define WORDS_MAX 256 /* bytes of a message: numbers, a version, a fingerprint */
+#define WORDS_MAX 512 /* bytes of a message: numbers, a version, a fingerprint, a reason */
 
 /* ---- orders ---- */
 
@@ -47,6 +48,40 @@ static int take_inherited(
     return 0;
 }
 
+static int take_key(struct laz_fetch *fetch, const struct laz_message *message, struct laz_err *err)
+{
+    struct laz_fields fields;
+    laz_cleanup_fd int fd = message->fds[0];
+    laz_fields_begin(&fields, message);
+    if (!laz_fields_done(&fields) ||
+            pread(fd, fetch->key, sizeof(fetch->key), 0) != (ssize_t)sizeof(fetch->key)) {
+        return laz_err_set(err, LAZ_E_INTERNAL, errno, "the key of fingerprints is not there");
+    }
+    fetch->has_key = true;
+    return 0;
+}
+
+/* It cannot change any more when it has begun. */
+static int take_want(
+        struct laz_fetch *fetch, const struct laz_message *message, struct laz_err *err)
+{
+    struct laz_fields fields;
+    laz_fields_begin(&fields, message);
+    uint32_t wanted = laz_fields_u32(&fields);
+    uint8_t whole = laz_fields_u8(&fields);
+    uint32_t wait_ms = laz_fields_u32(&fields);
+    if (!laz_fields_done(&fields) || !fetch->has_config || fetch->has_begun || whole > 1 ||
+            wanted == 0 || wanted >= UINT64_C(1) << fetch->config.n_items || wait_ms == 0 ||
+            wait_ms > LAZ_FETCH_WAIT_MAX) {
+        return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such wish: items %#x, %u, %u ms", wanted,
+                whole, wait_ms);
+    }
+    fetch->wanted = wanted;
+    fetch->is_whole = whole != 0;
+    fetch->wait_ms = wait_ms;
+    return 0;
+}
+
 static int take_order(void *context, struct laz_message *message, struct laz_err *err)
 {
     struct laz_fetch *fetch = context;
@@ -59,11 +94,22 @@ static int take_order(void *context, struct laz_message *message, struct laz_err
     if (message->type == LAZ_MESSAGE_INHERITED) {
         return take_inherited(fetch, message, err);
     }
+    if (message->type == LAZ_MESSAGE_KEY) {
+        return take_key(fetch, message, err);
+    }
+    if (message->type == LAZ_MESSAGE_WANT) {
+        return take_want(fetch, message, err);
+    }
     fetch->has_begun = fetch->has_begun || message->type == LAZ_MESSAGE_BEGIN;
     return 0;
 }
 
 /* ---- opening, as root where init is ---- */
+
+static bool is_wanted(const struct laz_fetch *fetch, uint32_t item)
+{
+    return (fetch->wanted >> item & 1U) != 0;
+}
 
 /* A regular file, and nothing of it. */
 static void open_source(const char *path, struct laz_secret_given *ret)
@@ -95,6 +141,9 @@ static int find_ports(
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
         const struct laz_fetch_item *item = &fetch->config.items[i];
         enum laz_fetch_service service;
+        if (!is_wanted(fetch, i)) {
+            continue;
+        }
         if (laz_secret_service(item, &service) && add_port(fetch, item, service, left, err) != 0) {
             return -1;
         }
@@ -113,7 +162,7 @@ static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct
 {
     struct laz_err why = {0};
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
-        if (fetch->config.items[i].source == LAZ_SECRET_FILE) {
+        if (is_wanted(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_FILE) {
             open_source(fetch->config.items[i].from, &fetch->given[i]);
         }
     }
@@ -145,37 +194,58 @@ static void say_with(struct laz_fetch *fetch, struct laz_buf *message, int fd)
     }
 }
 
-static void say_result(struct laz_fetch *fetch, uint32_t item)
+static void say_file(struct laz_fetch *fetch, enum laz_message_type type, uint32_t item, int fd)
 {
     char memory[WORDS_MAX];
     struct laz_buf message;
-    const struct laz_secret_result *result = laz_gather_result(fetch->gather, item);
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, type);
+    laz_message_u32(&message, item);
+    say_with(fetch, &message, fd);
+}
+
+/* Its request comes last: where there is no room for all of it, what is in front of it is cut. */
+static void cut_why(const char *why, char ret[LAZ_WHY_MAX + 1])
+{
+    const char *id = strrchr(why, '(');
+    size_t length = id == NULL || strncmp(id, "(request ", 9) != 0 ? 0 : strlen(id);
+    if (strlen(why) <= LAZ_WHY_MAX || length > LAZ_WHY_MAX / 2) {
+        (void)snprintf(ret, LAZ_WHY_MAX + 1, "%s", why);
+        return;
+    }
+    (void)snprintf(ret, LAZ_WHY_MAX + 1, "%.*s%s%s", (int)(LAZ_WHY_MAX - length - 1), why,
+            length == 0 ? "" : " ", length == 0 ? "" : id);
+}
+
+static void on_item(void *context, uint32_t item, const struct laz_secret_result *result)
+{
+    static const enum laz_outcome outcomes[] = {[LAZ_SECRET_END_FETCHED] = LAZ_OUTCOME_FETCHED,
+            [LAZ_SECRET_END_ABSENT] = LAZ_OUTCOME_ABSENT,
+            [LAZ_SECRET_END_FAILED] = LAZ_OUTCOME_FAILED};
+    struct laz_fetch *fetch = context;
+    char memory[WORDS_MAX];
+    char why[LAZ_WHY_MAX + 1];
+    struct laz_buf message;
+    cut_why(result->why, why);
     laz_buf_init_fixed(&message, memory, sizeof(memory));
     laz_message_begin(&message, LAZ_MESSAGE_ITEM);
     laz_message_u32(&message, item);
-    laz_message_u8(&message, result->is_absent ? LAZ_OUTCOME_ABSENT : LAZ_OUTCOME_FETCHED);
+    laz_message_u8(&message, (uint8_t)outcomes[result->end]);
+    laz_message_u64(&message, result->renew);
+    laz_message_u64(&message, result->expires);
     laz_message_string(&message, result->version);
     laz_message_string(&message, result->fingerprint);
+    laz_message_string(&message, why);
     say_with(fetch, &message, -1);
-    if (!result->is_absent) {
-        laz_buf_init_fixed(&message, memory, sizeof(memory));
-        laz_message_begin(&message, LAZ_MESSAGE_VALUE);
-        laz_message_u32(&message, item);
-        say_with(fetch, &message, result->fd);
+    if (result->end == LAZ_SECRET_END_FETCHED) {
+        say_file(fetch, LAZ_MESSAGE_VALUE, item, result->fd);
+        say_file(fetch, LAZ_MESSAGE_MASKS, item, result->masks);
     }
 }
 
 static void on_done(void *context)
 {
     struct laz_fetch *fetch = context;
-    char memory[64];
-    struct laz_buf message;
-    for (uint32_t i = 0; i < fetch->config.n_items; i++) {
-        say_result(fetch, i);
-    }
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    laz_message_begin(&message, LAZ_MESSAGE_MASKS);
-    say_with(fetch, &message, laz_gather_masks(fetch->gather));
     laz_role_say_only(fetch->ear.chan, LAZ_MESSAGE_DONE);
     fetch->is_done = true;
     (void)event_base_loopbreak(fetch->base); /* what is under way ends first */
@@ -202,8 +272,9 @@ static void on_orders(evutil_socket_t fd, short what, void *context)
 static int begin(struct laz_fetch *fetch, struct laz_err *err)
 {
     struct laz_fetch_left left = {.token_folder = -1};
-    const struct laz_gather_owner owner = {.done = on_done, .failed = on_failed, .context = fetch};
-    if (!fetch->has_config) {
+    const struct laz_gather_owner owner = {
+            .item = on_item, .done = on_done, .failed = on_failed, .context = fetch};
+    if (!fetch->has_config || !fetch->has_key || fetch->wanted == 0) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
     }
     if (open_all(fetch, &left, err) < 0 || laz_fetch_narrow(&left, err) < 0) {
@@ -213,7 +284,11 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
             .environment = &fetch->environment,
             .ca = fetch->config.ca,
             .files = &fetch->files,
-            .given = fetch->given};
+            .given = fetch->given,
+            .wanted = fetch->wanted,
+            .is_whole = fetch->is_whole,
+            .wait_ms = fetch->wait_ms,
+            .key = fetch->key};
     fetch->orders_event =
             event_new(fetch->base, fetch->ear.chan, EV_READ | EV_PERSIST, on_orders, fetch);
     if (fetch->orders_event == NULL || event_add(fetch->orders_event, NULL) != 0) {

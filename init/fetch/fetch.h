@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The role `fetch`: takes its orders, opens what they name, narrows itself, has the secrets
- * fetched, hands init a sealed memfd for each, and ends. Values are in nobody's messages.
+ * The role `fetch`: takes its orders, opens what they name, narrows itself, has those secrets
+ * fetched that init wants, hands it a sealed memfd for each, and ends. Values are in nobody's
+ * messages.
  */
 #ifndef LAZ_INIT_FETCH_FETCH_H
 #define LAZ_INIT_FETCH_FETCH_H
@@ -33,9 +34,14 @@ struct laz_fetch {
     struct laz_role_variables variables;
     struct laz_aws_environment environment; /* points into them */
     struct laz_secret_given given[LAZ_FETCH_ITEMS_MAX];
+    uint8_t key[LAZ_FINGERPRINT_KEY_SIZE];
+    uint32_t wanted; /* items, a bit for each; 0: nobody has said so */
+    bool is_whole;   /* all of them or none */
+    uint32_t wait_ms;
     struct laz_tls_files files;
     struct laz_gather *gather;
     bool has_config;
+    bool has_key;
     bool has_begun;
     bool is_done;
 };

@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/fd.h"
 #include "core/json.h"
@@ -45,33 +47,81 @@ static int check_file(int fd, size_t *ret_length, struct laz_err *err)
     return 0;
 }
 
-static int hide(struct laz_ship *ship, int fd, struct laz_err *err)
+/* One file, mapped, and how much of all texts it has. */
+struct view {
+    void *bytes;
+    size_t length;
+};
+
+struct views {
+    struct view all[LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT];
+    size_t n;
+    struct laz_bytes *texts; /* room for LAZ_SHIP_MASKS_MAX of each */
+    size_t n_texts;
+};
+
+static int look(struct views *views, int fd, size_t length, struct laz_err *err)
 {
-    struct laz_bytes secrets[LAZ_SHIP_MASKS_MAX];
-    void *bytes = NULL;
-    size_t length = 0;
     size_t n = 0;
-    if (check_file(fd, &length, err) < 0) {
+    void *bytes = length == 0 ? NULL : mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
+    }
+    views->all[views->n++] = (struct view){.bytes = bytes, .length = length};
+    if (laz_masks_read(bytes, length, views->texts + views->n_texts, &n, err) < 0) {
         return -1;
     }
-    if (length > 0) {
-        bytes = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (bytes == MAP_FAILED) {
-            return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
+    views->n_texts += n;
+    return 0;
+}
+
+/* What is in force now, and then what was before, as far as there is room for it. */
+static int look_at_all(
+        const struct laz_ship_hidden *hidden, struct views *views, struct laz_err *err)
+{
+    size_t older = 0;
+    for (size_t age = 0; age < LAZ_MASKS_KEPT; age++) {
+        for (size_t item = 0; item < LAZ_SHIP_HIDDEN_ITEMS; item++) {
+            int fd = hidden->fds[item][age];
+            size_t length = 0;
+            if (fd < 0) {
+                continue;
+            }
+            if (check_file(fd, &length, err) < 0) {
+                return -1;
+            }
+            older += age == 0 ? 0 : length;
+            if (older <= LAZ_SHIP_HIDDEN_OLDER_MAX && look(views, fd, length, err) < 0) {
+                return -1;
+            }
         }
     }
-    int result = laz_masks_read(bytes, length, secrets, &n, err);
-    result = result == 0 ? laz_redactor_hide(ship->ledger.redactor, secrets, n, err) : -1;
-    if (bytes != NULL) {
-        (void)munmap(bytes, length);
+    return 0;
+}
+
+static int hide(struct laz_ship *ship, struct laz_err *err)
+{
+    struct views views = {0};
+    views.texts = calloc(
+            LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT * LAZ_SHIP_MASKS_MAX, sizeof(*views.texts));
+    if (views.texts == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for what is to be hidden");
     }
+    int result = look_at_all(&ship->hidden, &views, err);
+    result = result == 0 ? laz_redactor_hide(ship->ledger.redactor, views.texts, views.n_texts, err)
+                         : -1;
+    for (size_t i = 0; i < views.n; i++) {
+        if (views.all[i].bytes != NULL) {
+            (void)munmap(views.all[i].bytes, views.all[i].length);
+        }
+    }
+    free(views.texts);
     return result;
 }
 
 int laz_ship_hide(struct laz_ship *ship, struct laz_err *err)
 {
-    int result = ship->hidden.fd < 0 ? 0 : hide(ship, ship->hidden.fd, err);
-    laz_fd_close(&ship->hidden.fd);
+    int result = ship->hidden.n_asked == 0 ? 0 : hide(ship, err);
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         if (ship->streams[i].lines != NULL) {
             laz_lines_look_again(ship->streams[i].lines);
@@ -82,8 +132,7 @@ int laz_ship_hide(struct laz_ship *ship, struct laz_err *err)
 
 void laz_ship_tell_hidden(struct laz_ship *ship)
 {
-    if (ship->hidden.asked) {
-        ship->hidden.asked = false;
+    for (; ship->hidden.n_asked > 0; ship->hidden.n_asked--) {
         laz_role_say_only(ship->ear.chan, LAZ_MESSAGE_HIDDEN);
     }
 }
@@ -93,12 +142,16 @@ int laz_ship_take_hide(
 {
     struct laz_fields fields;
     laz_fields_begin(&fields, message);
-    laz_fd_close(&ship->hidden.fd);
-    ship->hidden.fd = message->fds[0];
-    ship->hidden.asked = true;
-    if (!laz_fields_done(&fields)) {
-        return refuse(err, "comes with words");
+    uint32_t item = laz_fields_u32(&fields);
+    if (!laz_fields_done(&fields) || item >= LAZ_SHIP_HIDDEN_ITEMS) {
+        (void)close(message->fds[0]);
+        return refuse(err, "is of no item");
     }
+    int *fds = ship->hidden.fds[item];
+    laz_fd_close(&fds[LAZ_MASKS_KEPT - 1]);
+    (void)memmove(fds + 1, fds, (LAZ_MASKS_KEPT - 1) * sizeof(*fds));
+    fds[0] = message->fds[0];
+    ship->hidden.n_asked++;
     if (ship->ledger.redactor == NULL) { /* root parses nothing */
         return 0;
     }
@@ -109,10 +162,18 @@ int laz_ship_take_hide(
     return 0;
 }
 
+void laz_ship_hidden_init(struct laz_ship_hidden *hidden)
+{
+    (void)memset(hidden->fds, -1, sizeof(hidden->fds));
+}
+
 void laz_ship_forget(struct laz_ship *ship)
 {
     laz_redactor_free(ship->ledger.redactor);
     ship->ledger.redactor = NULL;
+    for (size_t i = 0; i < LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT; i++) {
+        laz_fd_close(&ship->hidden.fds[i / LAZ_MASKS_KEPT][i % LAZ_MASKS_KEPT]);
+    }
 }
 
 /* ---- what is no line of the workload ---- */

@@ -12,12 +12,19 @@
 
 struct laz_ship;
 
+#define LAZ_SHIP_HIDDEN_ITEMS     32
+#define LAZ_SHIP_HIDDEN_OLDER_MAX (4U << 20) /* bytes of what was in force before, of all items */
+
+/* The last three files of each item stay open, the newest first, and are mapped only while the
+ * redactor is made anew. */
 struct laz_ship_hidden {
-    int fd;                /* what is to be hidden; -1: nothing, or done */
-    bool asked;            /* init waits for the answer */
+    int fds[LAZ_SHIP_HIDDEN_ITEMS][LAZ_MASKS_KEPT]; /* -1: none */
+    uint32_t n_asked;                               /* init waits for so many answers */
     struct laz_buf masked; /* words of a record, without what they had of it */
 };
 
+/* Nothing is hidden. */
+void laz_ship_hidden_init(struct laz_ship_hidden *hidden);
 /* HIDE, before BEGIN or later. Later it is carried out at once, and answered. LAZ_E_INTERNAL: it is
  * not what it has to be. */
 LAZ_MUST_CHECK int laz_ship_take_hide(

@@ -531,7 +531,8 @@ _Noreturn void laz_role_ship(int chan)
     }
     ship->ear = (struct laz_role_ear){
             .chan = chan, .role = LAZ_ROLE_SHIP, .take = take_order, .context = ship};
-    ship->orders.state_fd = ship->hidden.fd = ship->spool_dir = -1;
+    ship->orders.state_fd = ship->spool_dir = -1;
+    laz_ship_hidden_init(&ship->hidden);
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         ship->orders.pipes[i] = ship->orders.rings[i] = ship->orders.outputs[i] = -1;
         ship->streams[i].pipe = -1;

@@ -153,18 +153,20 @@ int laz_redactor_new(
 int laz_redactor_hide(struct laz_redactor *redactor, const struct laz_bytes *secrets,
         size_t n_secrets, struct laz_err *err)
 {
-    struct laz_bytes texts[LAZ_SHIP_MASKS_MAX];
+    struct laz_bytes *texts = calloc(n_secrets + 1, sizeof(*texts));
     struct laz_literals made = {0};
     size_t n = 0;
-    for (size_t i = 0; i < n_secrets && n < LAZ_SHIP_MASKS_MAX; i++) {
+    if (texts == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for %zu secrets", n_secrets);
+    }
+    for (size_t i = 0; i < n_secrets; i++) {
         if (secrets[i].length >= LAZ_REDACT_SECRET_MIN) {
             texts[n++] = secrets[i];
         }
     }
-    if (n_secrets > LAZ_SHIP_MASKS_MAX) {
-        return laz_err_set(err, LAZ_E_INTERNAL, 0, "%zu secrets to mask", n_secrets);
-    }
-    if (laz_literals_init(&made, texts, n, LAZ_REDACT_SECRET_MIN, err) < 0) {
+    int result = laz_literals_init(&made, texts, n, LAZ_REDACT_SECRET_MIN, err);
+    free(texts); /* where they are, and nothing of them */
+    if (result < 0) {
         return -1;
     }
     laz_literals_done(&redactor->secrets);

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 
 #include "secret/part.h"
-#include "secret/sealed.h"
 
-/* Invariant: left is how many parts have not ended. */
+/* Invariant: left is how many of the wanted parts have not ended. */
 struct laz_gather {
     struct laz_gather_owner owner;
     struct laz_reach reach;
@@ -32,25 +31,34 @@ static void fail(struct laz_gather *gather, const char *item, const char *why)
     gather->owner.failed(gather->owner.context, &err);
 }
 
+static void tell(struct laz_gather *gather, const struct laz_part *part)
+{
+    uint32_t item = (uint32_t)(part - gather->parts);
+    gather->owner.item(gather->owner.context, item, &part->result);
+}
+
 static void on_ended(void *context, const struct laz_part *part)
 {
     struct laz_gather *gather = context;
-    struct laz_err err = {0};
+    const struct laz_secret_means *means = &gather->reach.means;
     gather->left--;
     if (gather->is_over) {
         return;
     }
-    if (part->state == LAZ_PART_FAILED) {
-        fail(gather, part->item->name, part->why);
+    if (part->result.end == LAZ_SECRET_END_FAILED && means->is_whole) {
+        fail(gather, part->item->name, part->result.why);
         return;
+    }
+    if (!means->is_whole) {
+        tell(gather, part);
     }
     if (gather->left > 0) {
         return;
     }
-    if (laz_sealed_close(gather->desk.masks, &err) != 0) {
-        (void)laz_err_context(&err, "%s", laz_secret_fault_name(LAZ_SECRET_FAULT_SYSTEM));
-        fail(gather, part->item->name, err.message);
-        return;
+    for (uint32_t i = 0; i < means->config->n_items && means->is_whole; i++) {
+        if (gather->parts[i].state != LAZ_PART_UNWANTED) {
+            tell(gather, &gather->parts[i]);
+        }
     }
     gather->is_over = true;
     gather->owner.done(gather->owner.context);
@@ -76,11 +84,10 @@ static void on_failed(void *context, const struct laz_source *source, enum laz_s
 static void on_deadline(evutil_socket_t fd, short what, void *context)
 {
     struct laz_gather *gather = context;
-    const struct laz_fetch_config *config = gather->reach.means.config;
     (void)fd;
     (void)what;
-    for (uint32_t i = 0; i < config->n_items && !gather->is_over; i++) {
-        laz_part_expire(&gather->parts[i], config->wait_ms);
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX && !gather->is_over; i++) {
+        laz_part_expire(&gather->parts[i], gather->reach.means.wait_ms);
     }
 }
 
@@ -111,6 +118,9 @@ static int prepare_all(struct laz_gather *gather, struct laz_err *err)
     const struct laz_fetch_config *config = gather->reach.means.config;
     for (uint32_t i = 0; i < config->n_items; i++) {
         struct laz_part *part = &gather->parts[i];
+        if ((gather->reach.means.wanted >> i & 1U) == 0) {
+            continue;
+        }
         if ((part->source == NULL && add_source(gather, i, err) != 0) ||
                 laz_part_prepare(part, &gather->reach, i, err) != 0) {
             return laz_err_context(err, "items[%s]", config->items[i].name);
@@ -141,10 +151,11 @@ int laz_gather_new(struct event_base *base, const struct laz_secret_means *means
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for secrets");
     }
     gather->owner = *owner;
-    gather->desk = (struct laz_desk){.masks = -1, .ended = on_ended, .context = gather};
-    gather->left = means->config->n_items;
+    gather->desk = (struct laz_desk){.key = means->key, .ended = on_ended, .context = gather};
+    gather->left = (uint32_t)__builtin_popcount(means->wanted);
     for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
-        gather->parts[i] = (struct laz_part){.desk = &gather->desk, .result.fd = -1};
+        gather->parts[i] =
+                (struct laz_part){.desk = &gather->desk, .result.fd = -1, .result.masks = -1};
     }
     if (set_up(gather, base, means, &why) != 0) {
         laz_gather_free(gather);
@@ -185,19 +196,9 @@ static void start(struct laz_gather *gather, bool waits)
 /* What takes time first. */
 void laz_gather_start(struct laz_gather *gather)
 {
-    const uint32_t ms = gather->reach.means.config->wait_ms;
+    const uint32_t ms = gather->reach.means.wait_ms;
     const struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
     (void)evtimer_add(gather->deadline, &wait);
     start(gather, true);
     start(gather, false);
-}
-
-const struct laz_secret_result *laz_gather_result(const struct laz_gather *gather, uint32_t item)
-{
-    return &gather->parts[item].result;
-}
-
-int laz_gather_masks(const struct laz_gather *gather)
-{
-    return gather->desk.masks;
 }

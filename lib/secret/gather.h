@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All secrets of a policy at once: each from its source, decrypted, checked, in its form, in a
- * sealed memfd. The first that cannot be had ends all of it; nobody gets a part.
+ * Secrets of a policy at once: each from its source, decrypted, checked, in its form, in a sealed
+ * memfd. Either the first that cannot be had ends all of it, and nobody gets a part; or each is for
+ * itself, and one that fails changes nothing for the others.
  */
 #ifndef LAZ_SECRET_GATHER_H
 #define LAZ_SECRET_GATHER_H
@@ -13,17 +14,31 @@
 #define LAZ_SECRET_MASK_MIN    6 /* bytes of a value that is worth hiding in logs */
 
 /* What became of an item. */
-struct laz_secret_result {
-    bool is_absent; /* and optional */
-    int fd;         /* sealed; -1 if absent */
-    char version[LAZ_SECRET_VERSION_MAX + 1];
-    char fingerprint[2 * LAZ_SECRET_FINGERPRINT + 1]; /* keyed anew in each run */
+enum laz_secret_end {
+    LAZ_SECRET_END_FETCHED,
+    LAZ_SECRET_END_ABSENT, /* and optional */
+    LAZ_SECRET_END_FAILED, /* only where each is for itself */
 };
 
-/* One of the two, once, perhaps from within laz_gather_start; nothing may be freed there. */
+struct laz_secret_result {
+    enum laz_secret_end end;
+    int fd;    /* sealed; -1 unless fetched */
+    int masks; /* u32 length and bytes of each text that logs must not show; likewise */
+    char version[LAZ_SECRET_VERSION_MAX + 1];
+    char fingerprint[2 * LAZ_SECRET_FINGERPRINT + 1];
+    uint64_t renew;   /* seconds since 1970: fetch another one then; 0: its source does not say */
+    uint64_t expires; /* from then on it is worth nothing; 0: likewise */
+    char why[LAZ_ERR_MESSAGE_MAX]; /* unless fetched: "class: text (request id)" */
+};
+
+/* Perhaps from within laz_gather_start; nothing may be freed there. */
 struct laz_gather_owner {
+    /* Once for each wanted item: as soon as it has ended where each is for itself, otherwise for
+     * all of them when all are there. The descriptors stay the gather's. */
+    void (*item)(void *context, uint32_t item, const struct laz_secret_result *result);
     void (*done)(void *context);
-    void (*failed)(void *context, const struct laz_err *err); /* LAZ_E_SECRET */
+    /* In place of all that: LAZ_E_SECRET. Never where each is for itself. */
+    void (*failed)(void *context, const struct laz_err *err);
     void *context;
 };
 
@@ -34,9 +49,5 @@ LAZ_MUST_CHECK int laz_gather_new(struct event_base *base, const struct laz_secr
         const struct laz_gather_owner *owner, struct laz_gather **ret, struct laz_err *err);
 void laz_gather_free(struct laz_gather *gather);
 void laz_gather_start(struct laz_gather *gather);
-
-/* Once it is done; the descriptors stay its own. */
-const struct laz_secret_result *laz_gather_result(const struct laz_gather *gather, uint32_t item);
-int laz_gather_masks(const struct laz_gather *gather); /* u32 length and bytes of each; sealed */
 
 #endif

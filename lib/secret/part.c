@@ -4,12 +4,9 @@
  */
 #include "secret/part.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -26,16 +23,11 @@
 
 int laz_desk_init(struct laz_desk *desk, struct laz_err *err)
 {
-    if (laz_secret_buf_init(&desk->source, LAZ_SECRET_SOURCE_MAX + 2, err) != 0 ||
-            laz_secret_buf_init(&desk->value, VALUE_MAX, err) != 0 ||
-            laz_secret_buf_init(&desk->rendered, RENDER_MAX, err) != 0 ||
-            laz_sealed_new(&desk->masks, err) != 0) {
-        return -1;
-    }
-    if (getrandom(desk->key, LAZ_PART_KEY_BYTES, 0) != LAZ_PART_KEY_BYTES) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
-    }
-    return 0;
+    return laz_secret_buf_init(&desk->source, LAZ_SECRET_SOURCE_MAX + 2, err) != 0 ||
+                    laz_secret_buf_init(&desk->value, VALUE_MAX, err) != 0 ||
+                    laz_secret_buf_init(&desk->rendered, RENDER_MAX, err) != 0
+            ? -1
+            : 0;
 }
 
 static void wipe(struct laz_desk *desk)
@@ -50,17 +42,19 @@ void laz_desk_done(struct laz_desk *desk)
     laz_secret_buf_done(&desk->source);
     laz_secret_buf_done(&desk->value);
     laz_secret_buf_done(&desk->rendered);
-    laz_fd_close(&desk->masks);
-    OPENSSL_cleanse(desk->key, LAZ_PART_KEY_BYTES);
 }
 
 /* ---- how it ends ---- */
 
-static void end(struct laz_part *part, enum laz_part_state state)
+static void end(struct laz_part *part, enum laz_secret_end how)
 {
     struct laz_desk *desk = part->desk;
     wipe(desk);
-    part->state = state;
+    part->state = LAZ_PART_ENDED;
+    part->result.end = how;
+    if (how != LAZ_SECRET_END_FETCHED) {
+        part->result.version[0] = part->result.fingerprint[0] = '\0';
+    }
     desk->ended(desk->context, part);
 }
 
@@ -70,14 +64,12 @@ void laz_part_fail(
     if (part->state != LAZ_PART_OPEN) {
         return;
     }
-    if (fault == LAZ_SECRET_FAULT_ABSENT && part->item->optional) {
-        part->result.is_absent = true;
-        end(part, LAZ_PART_ABSENT);
-        return;
-    }
-    (void)snprintf(part->why, sizeof(part->why), "%s: %.320s%s%s%s", laz_secret_fault_name(fault),
-            why, id[0] == '\0' ? "" : " (request ", id, id[0] == '\0' ? "" : ")");
-    end(part, LAZ_PART_FAILED);
+    (void)snprintf(part->result.why, sizeof(part->result.why), "%s: %.320s%s%s%s",
+            laz_secret_fault_name(fault), why, id[0] == '\0' ? "" : " (request ", id,
+            id[0] == '\0' ? "" : ")");
+    end(part,
+            fault == LAZ_SECRET_FAULT_ABSENT && part->item->optional ? LAZ_SECRET_END_ABSENT
+                                                                     : LAZ_SECRET_END_FAILED);
 }
 
 void laz_part_expire(struct laz_part *part, uint32_t wait_ms)
@@ -118,7 +110,7 @@ static int take_fingerprint(struct laz_part *part, struct laz_err *err)
     const struct laz_desk *desk = part->desk;
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    if (HMAC(EVP_sha256(), desk->key, LAZ_PART_KEY_BYTES, (const uint8_t *)desk->value.data,
+    if (HMAC(EVP_sha256(), desk->key, LAZ_SECRET_KEY_BYTES, (const uint8_t *)desk->value.data,
                 desk->value.len, digest, &size) == NULL ||
             size < LAZ_SECRET_FINGERPRINT) {
         return laz_err_set(err, LAZ_E_SYSTEM, 0, "libcrypto refuses HMAC");
@@ -127,19 +119,28 @@ static int take_fingerprint(struct laz_part *part, struct laz_err *err)
     return 0;
 }
 
+/* What the value looks like in a log, and what was delivered. */
+static int put_masks(struct laz_part *part, struct laz_err *err)
+{
+    const struct laz_buf *value = &part->desk->value;
+    const struct laz_buf *rendered = &part->desk->rendered;
+    int *fd = &part->result.masks;
+    return laz_sealed_new(fd, err) != 0 || put_mask(*fd, value->data, value->len, err) != 0 ||
+                    (part->item->form != LAZ_SECRET_FORM_RAW &&
+                            put_mask(*fd, rendered->data, rendered->len, err) != 0)
+            ? -1
+            : laz_sealed_close(*fd, err);
+}
+
 static int hand_over(struct laz_part *part, struct laz_err *err)
 {
     struct laz_desk *desk = part->desk;
-    const struct laz_buf *value = &desk->value;
     const struct laz_buf *rendered = &desk->rendered;
-    laz_secret_render(part->item, value, &desk->rendered);
+    laz_secret_render(part->item, &desk->value, &desk->rendered);
     if (rendered->overflow) {
         return laz_err_set(err, LAZ_E_SYSTEM, 0, "its form is too long");
     }
-    if (put_mask(desk->masks, value->data, value->len, err) != 0 ||
-            (part->item->form != LAZ_SECRET_FORM_RAW &&
-                    put_mask(desk->masks, rendered->data, rendered->len, err) != 0) ||
-            take_fingerprint(part, err) != 0) {
+    if (put_masks(part, err) != 0 || take_fingerprint(part, err) != 0) {
         return -1;
     }
     return laz_sealed_make(rendered->data, rendered->len, &part->result.fd, err);
@@ -155,7 +156,7 @@ static void finish(struct laz_part *part, const char *id)
     } else if (hand_over(part, &err) != 0) {
         laz_part_fail(part, LAZ_SECRET_FAULT_SYSTEM, err.message, "");
     } else {
-        end(part, LAZ_PART_FETCHED);
+        end(part, LAZ_SECRET_END_FETCHED);
     }
 }
 
@@ -223,6 +224,7 @@ int laz_part_prepare(
             .into = &part->desk->value,
             .context = part};
     part->item = &reach->means.config->items[item];
+    part->state = LAZ_PART_OPEN;
     return part->item->kms_key[0] == '\0'
             ? 0
             : laz_source_new_decrypt(reach, item, &owner, &part->decrypt, err);
@@ -232,4 +234,5 @@ void laz_part_done(struct laz_part *part)
 {
     laz_source_free(part->decrypt);
     laz_fd_close(&part->result.fd);
+    laz_fd_close(&part->result.masks);
 }

@@ -11,8 +11,6 @@
 #include "secret/gather.h"
 #include "secret/source.h"
 
-#define LAZ_PART_KEY_BYTES 32
-
 struct laz_part;
 
 /* What parts share; one of them has a value at hand, or none. */
@@ -20,17 +18,15 @@ struct laz_desk {
     struct laz_buf source; /* what sources give */
     struct laz_buf value;
     struct laz_buf rendered;
-    int masks; /* a memfd, to be sealed */
-    uint8_t key[LAZ_PART_KEY_BYTES];
-    void (*ended)(void *context, const struct laz_part *part); /* once for each */
+    const uint8_t *key;                                        /* of fingerprints; borrowed */
+    void (*ended)(void *context, const struct laz_part *part); /* once for each that is wanted */
     void *context;
 };
 
 enum laz_part_state {
+    LAZ_PART_UNWANTED,
     LAZ_PART_OPEN,
-    LAZ_PART_FETCHED,
-    LAZ_PART_ABSENT,
-    LAZ_PART_FAILED
+    LAZ_PART_ENDED,
 };
 
 struct laz_part {
@@ -41,19 +37,19 @@ struct laz_part {
     bool is_decrypting;
     enum laz_part_state state;
     struct laz_secret_result result;
-    char why[LAZ_ERR_MESSAGE_MAX]; /* FAILED: "class: text (request id)" */
 };
 
 /* laz_desk_done also where it fails. */
 LAZ_MUST_CHECK int laz_desk_init(struct laz_desk *desk, struct laz_err *err);
 void laz_desk_done(struct laz_desk *desk);
 
-/* What it needs besides its source, which the caller sets. */
+/* It is wanted: what it needs besides its source, which the caller sets. */
 LAZ_MUST_CHECK int laz_part_prepare(
         struct laz_part *part, struct laz_reach *reach, uint32_t item, struct laz_err *err);
 void laz_part_done(struct laz_part *part);
 
-/* desk->source is what its source has of it. Nothing happens to a part that has ended. */
+/* desk->source is what its source has of it. Nothing happens to a part that has ended, or that
+ * nobody wants. */
 void laz_part_take(struct laz_part *part, const char *version, const char *id);
 /* LAZ_SECRET_FAULT_ABSENT is no failure of an optional item. */
 void laz_part_fail(

@@ -6,12 +6,14 @@
 
 #include <string.h>
 
-bool laz_secret_needs_cloud(const struct laz_fetch_config *config)
+/* Is anybody asked who takes credentials? */
+static bool needs_credentials(const struct laz_secret_means *means)
 {
-    for (uint32_t i = 0; i < config->n_items; i++) {
+    for (uint32_t i = 0; i < means->config->n_items; i++) {
+        const struct laz_fetch_item *item = &means->config->items[i];
         enum laz_fetch_service service;
-        if (laz_secret_service(&config->items[i], &service) ||
-                config->items[i].kms_key[0] != '\0') {
+        if ((means->wanted >> i & 1U) != 0 &&
+                (laz_secret_service(item, &service) || item->kms_key[0] != '\0')) {
             return true;
         }
     }
@@ -27,7 +29,7 @@ int laz_reach_init(struct laz_reach *ret, struct event_base *base,
             .files = means->files};
     ret->base = base;
     ret->means = *means;
-    return laz_secret_needs_cloud(means->config) ? laz_aws_new(base, &plan, &ret->aws, err) : 0;
+    return needs_credentials(means) ? laz_aws_new(base, &plan, &ret->aws, err) : 0;
 }
 
 void laz_reach_done(struct laz_reach *reach)
@@ -43,8 +45,8 @@ int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
 {
     const struct laz_secret_means *means = &reach->means;
     struct laz_reach_place *place = &reach->places[reach->n_places];
-    if (laz_secret_find_place(
-                means->config, item, service, means->environment, &place->at, err) != 0) {
+    if (laz_secret_find_place(means->config, item, service, means->environment, &place->at, err) !=
+            0) {
         return -1;
     }
     for (size_t i = 0; i < reach->n_places; i++) {

@@ -13,6 +13,7 @@
 #include "secret/place.h"
 
 #define LAZ_REACH_PLACES_MAX (2 * LAZ_FETCH_ITEMS_MAX)
+#define LAZ_SECRET_KEY_BYTES 32
 
 /* Of a source that somebody has opened for us. */
 struct laz_secret_given {
@@ -26,6 +27,10 @@ struct laz_secret_means {
     const char *ca; /* what `files` has open */
     const struct laz_tls_files *files;
     const struct laz_secret_given *given; /* one for each item */
+    uint32_t wanted;    /* items, a bit for each: of the others nothing is asked */
+    bool is_whole;      /* all of them or none; otherwise each for itself */
+    uint32_t wait_ms;   /* until then */
+    const uint8_t *key; /* of fingerprints: LAZ_SECRET_KEY_BYTES */
 };
 
 struct laz_reach_place {
@@ -50,8 +55,5 @@ void laz_reach_done(struct laz_reach *reach);
 /* Where an item's service is; *ret is the reach's own. */
 LAZ_MUST_CHECK int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
         enum laz_fetch_service service, const struct laz_reach_place **ret, struct laz_err *err);
-
-/* Does the policy ask anybody who takes credentials? */
-bool laz_secret_needs_cloud(const struct laz_fetch_config *config);
 
 #endif

@@ -93,16 +93,20 @@ class Services(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_HEAD = lambda self: self.refuse(400, violation("a method that is not asked for"))
 
     def fault(self, rules, call, request):
-        """The fault of this request: of this call or any, `count` times or always."""
+        """The fault of this request: of this call or any, `count` times or always; or the first that is due of `faults`,
+        a list of such rules."""
         about = request.get("SecretId") or request.get("Name") or ""
-        is_meant = rules.get("call", call) == call and rules.get("about", "") in about
-        if not rules.get("fault") or not is_meant:
-            return None
         with LOCK:
             if SAID.get("epoch") != rules.get("epoch"):
-                SAID.update(epoch=rules.get("epoch"), faults=0)
-            SAID["faults"] = SAID.get("faults", 0) + 1
-            return rules["fault"] if SAID["faults"] <= rules.get("count", 1 << 30) else None
+                SAID.update(epoch=rules.get("epoch"), faults={})
+            for number, rule in enumerate(rules.get("faults", [rules])):
+                if not rule.get("fault") or rule.get("call", call) != call or rule.get("about", "") not in about:
+                    continue
+                said = SAID.setdefault("faults", {})
+                said[number] = said.get(number, 0) + 1
+                if said[number] <= rule.get("count", 1 << 30):
+                    return rule["fault"]
+        return None
 
     def do_fault(self, fault, rules):
         """False: what comes is an answer to the request."""

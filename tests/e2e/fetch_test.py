@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import re
+import struct
 import subprocess
 import time
 import urllib.request
@@ -55,7 +56,7 @@ def check_refused(result, expected, standin=None, about="it"):
     said = result.text()
     check(result.error is not None, f"it was not refused: {result.items}")
     check_equal((result.error[0], result.values, result.items, result.masks, result.is_done, result.code),
-                ("SECRET", {}, {}, None, False, 1), said)
+                ("SECRET", {}, {}, {}, False, 1), said)
     check(said.startswith(f"secrets.items[{about}]: "), said)
     check(re.search(expected, said), f"{said!r} is not {expected!r}")
     check("CANARY" not in said and "ASIA" not in said, f"a value in a message: {said}")
@@ -118,8 +119,11 @@ def every_source():
         wanted = {"CANARYpäss".encode(), b"1.50e+06", b'{"a": [1, 2]}', b"\0CANARY\xff", b"\0CANARY\xff".hex().encode(),
                   b"CANARYparameter", base64.b64encode(b"CANARYparameter"), b"CANARYfile", b"CANARYvariable",
                   base64.urlsafe_b64encode(b"CANARYparameter").rstrip(b"="), b"CANARYkey" + bytes(23)}
-        check_equal(set(result.masks), wanted, "masks: raw and as delivered, of six bytes at least, without line feeds")
-        check(wait == 0 or prints != before, "a fingerprint is the same in another run")
+        check_equal(set(sum(result.masks.values(), [])), wanted,
+                    "masks: raw and as delivered, of six bytes at least, without line feeds")
+        check_equal((result.masks["item-4"], result.masks["item-8"], list(result.masks)),
+                    ([b"\0CANARY\xff", b"\0CANARY\xff".hex().encode()], [], [i["name"] for i in named]), "masks of one item")
+        check(wait == 0 or prints != before, "a fingerprint is the same with another key")
         before = prints
     standin.check_rules()
 
@@ -404,6 +408,106 @@ def tls():
     check_refused(result, "unavailable: .*localhost: during the handshake: the peer's certificate: .*[Hh]ostname mismatch")
     result = fetch_one(standin, wait_ms=1000, endpoint="")
     check_refused(result, "unavailable: .*secretsmanager.eu-west-1.amazonaws.com: ")
+
+
+# ---- Each for itself ----
+
+
+def check_failed(result, name, expected, standin=None):
+    """Only this one, with its reason, in the words that a refusal would have."""
+    why = result.why[name]
+    check_equal((result.text(), result.is_done, result.code, result.items[name]), ("", True, 0, ("failed", "", "")), why)
+    check(name not in result.values and name not in result.masks, f"{name} has a value")
+    check(re.match(expected, why), f"{why!r} is not {expected!r}")
+    check("CANARY" not in why and "ASIA" not in why and len(why) <= 255, f"{why!r}")
+    if standin is not None:
+        named = re.search(r"\(request ([0-9a-f-]+)\)$", why)
+        check(named and named[1] in [r.get("id") for r in standin.requests()], f"{why!r} names no request")
+
+
+@case("each for itself: every fault of a service is that item's own, by its class; the others come as if it were not there")
+def each():
+    standin = Standin(secrets={**secret("good", CANARY), **secret("bad", CANARY)},
+                      parameters={"/bad": {"Value": CANARY, "Version": 3}})
+    items = [{"name": "bad", "secrets-manager": "bad"}, {"name": "good", "secrets-manager": "good"},
+             {"name": "parameter", "parameter": "/bad"}, {"name": "f", "file": "/no/such"}]
+    faults = {k: v for k, v in {**FATAL, **TEXT_ONLY}.items() if k not in ("signature", "expired", "no-parameter")}
+    for number, (fault, expected) in enumerate(faults.items()):
+        if number % 3 and not laz.LONG:
+            continue
+        standin.rules(fault=fault, about="bad")
+        result = standin.fetch(items, whole=False)
+        expected = expected.replace("not-found", "(not-found|refused)")
+        for name in ("bad", "parameter"):
+            check_failed(result, name, expected, standin)
+        check_failed(result, "f", "not-found: file /no/such: No such file or directory$")
+        check_fetched(result, "good", CANARY.encode())
+        check_equal((list(result.values), list(result.masks)), (["good"], ["good"]), f"{fault}: who has a value")
+        check_equal(len(standin.requests("GetSecretValue")), 2, f"{fault}: requests")
+    standin.check_rules()
+
+
+@case("each for itself: the deadline ends only those that are not there, and whoever is there has been told of at once")
+def each_deadline():
+    names = ["first", "hangs", "down", "late", "gone"]
+    standin = Standin(secrets={k: v for name in names[:4] for k, v in secret(name, "CANARY" + name).items()})
+    standin.rules(hang=6, faults=[{"about": "hangs", "fault": "hang"}, {"about": "down", "fault": "503"},
+                                  {"about": "late", "fault": "503", "count": 2}])
+    items = [{"name": name, "secrets-manager": name, "optional": name == "gone"} for name in names]
+    result = standin.fetch(items, whole=False, wait_ms=2500)
+    check_failed(result, "hangs", "unavailable: not there after 2500 ms; the last try: it has not been answered$")
+    check_failed(result, "down", r"unavailable: not there after 2500 ms; the last try: 127\.0\.0\.1: it answers 503 .*request ")
+    for name in ("first", "late"):
+        check_fetched(result, name, b"CANARY" + name.encode())
+    check_equal(result.items["gone"][0], "absent", "an optional one that is not there")
+    check(result.why["gone"].startswith("not-found: ") and result.why["first"] == "", f"{result.why}")
+    check(result.at["first"] < 2 and result.at["hangs"] >= 2.5, f"{result.at}")
+    check(2.5 <= result.seconds < (10 if laz.instrumented() else 4), f"{result.seconds} s")
+    asked = [r for r in standin.requests() if r.get("what") == "first"]
+    check_equal(len(asked), 1, "requests for the one that was there")
+    standin.check_rules()
+
+
+@case("only what is wanted is asked for, opened and spoken of; a key makes fingerprints of two runs comparable")
+def wanted():
+    standin = Standin(secrets={**secret("a", CANARY), **secret("b", CANARY), **secret("c", CANARY + "c")})
+    pipe = standin.folder / "pipe"
+    os.mkfifo(pipe)
+    items = [{"name": "a", "secrets-manager": "a"}, {"name": "b", "secrets-manager": "b"}, {"name": "c", "secrets-manager": "c"},
+             {"name": "pipe", "file": pipe}]
+    prints = {}
+    for key, want, whole in (("k" * 32, "a", True), ("k" * 32, "bc", False), ("j" * 32, "a", False)):
+        standin.rules()
+        result = standin.fetch(items, want=list(want), whole=whole, key=key.encode())
+        check_equal((result.text(), result.code, sorted(result.items)), ("", 0, list(want)), "what it speaks of")
+        check_equal(sorted(r["what"] for r in standin.requests("GetSecretValue")), list(want), "what it asks for")
+        check_equal(set(result.times.values()), {(0, 0)}, "times of what has none")
+        prints.update({key[0] + name: item[2] for name, item in result.items.items()})
+    check_equal(prints["ka"], prints["kb"], "one value, one key")
+    check_equal(len(set(prints.values())), 3, f"other values or keys: {prints}")
+    result = standin.fetch(items, want=["pipe"], whole=False)
+    check_failed(result, "pipe", "refused: file ")
+    check_equal(len(standin.requests("credentials")), 1, "credentials for a file")
+    standin.check_rules()
+
+
+@case("a reason that is too long for its message is cut, but not its request; a wish that no init has ends it by name")
+def wishes():
+    standin = Standin(secrets=secret("it", "{}"))
+    result = standin.fetch([{"name": "it", "secrets-manager": "it", "json-key": "k" * 200}], whole=False)
+    check_failed(result, "it", 'malformed: json-key "k{64}": there is no such key ', standin)
+    path = "/no/" + "p" * 240
+    result = standin.fetch([{"name": "it", "file": path}], whole=False)
+    check_failed(result, "it", "not-found: file /no/ppp")
+    good = struct.pack("<IBI", 1, 0, 1000)
+    for fields in (b"", good + b"\0", struct.pack("<IBI", 0, 0, 1000), struct.pack("<IBI", 2, 0, 1000),
+                   struct.pack("<IBI", 1, 2, 1000), struct.pack("<IBI", 1, 0, 0), struct.pack("<IBI", 1, 0, 600001)):
+        result = Helper([{"name": "it", "variable": "V"}], last=("WANT", fields)).end()
+        check_equal((result.error and result.error[0], result.is_done), ("INTERNAL", False), f"{fields}: {result.words}")
+        check(result.text().startswith("no such wish: items "), result.text())
+    for key in (b"", b"k" * 31):
+        result = Helper([{"name": "it", "variable": "V"}], last=("KEY", key)).end()
+        check_equal((result.error[0], result.text()), ("INTERNAL", "the key of fingerprints is not there"), f"{key}")
 
 
 # ---- What it is while it works ----

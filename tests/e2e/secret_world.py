@@ -37,12 +37,12 @@ def text(value):
     return value.encode() + b"\0"
 
 
-def section(items, endpoint="", ca="", region="", imds=False, wait_ms=20000, endpoints=None):
+def section(items, endpoint="", ca="", region="", imds=False, endpoints=None):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
     out = struct.pack("<I", 1) + text(region)
     for service in ("secrets-manager", "ssm", "kms"):
         out += text((endpoints or {}).get(service, endpoint))
-    out += text(str(ca)) + bytes((0, imds)) + struct.pack("<II", wait_ms, len(items))
+    out += text(str(ca)) + bytes((0, imds)) + struct.pack("<II", 20000, len(items))
     for item in items:
         source = next(s for s in SOURCES if s in item)
         known = {source, "name", "optional", "region", "json-key", "stage", "version", "decode", "key", "context", "min",
@@ -60,11 +60,11 @@ def section(items, endpoint="", ca="", region="", imds=False, wait_ms=20000, end
 
 
 class Result:
-    """What came of one run: items by name, masks, the error (kind, text), the exit code, seconds."""
+    """What came of one run: items and why not and masks by name, the error (kind, text), the exit code, seconds."""
 
     def __init__(self):
-        self.items, self.values, self.masks, self.error, self.code = {}, {}, None, None, None
-        self.words, self.seconds, self.is_done = [], 0, False
+        self.items, self.values, self.masks, self.error, self.code = {}, {}, {}, None, None
+        self.words, self.seconds, self.is_done, self.why, self.times, self.at = [], 0, False, {}, {}, {}
 
     def text(self):
         return "" if self.error is None else self.error[1]
@@ -99,7 +99,8 @@ def masks_of(data):
 class Helper:
     """One lazaret-helper fetch, told everything; `end` is what it made of it."""
 
-    def __init__(self, items, environment=None, inherited=None, wrapper=(), **keys):
+    def __init__(self, items, environment=None, inherited=None, wrapper=(), want=None, whole=True, key=None, wait_ms=20000,
+                 last=None, **keys):
         self.items, self.result = items, Result()
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         os.set_inheritable(theirs.fileno(), True)
@@ -114,10 +115,20 @@ class Helper:
         for name, value in (environment or {}).items():
             self.say("VARIABLE", bytes((VARIABLES.index(name),)) + text(value))
         for name, value in (inherited or {}).items():
-            fd = memfd(value)
-            self.say("INHERITED", struct.pack("<I", [i["name"] for i in items].index(name)), fd)
-            os.close(fd)
+            self.say_with_file("INHERITED", value, struct.pack("<I", [i["name"] for i in items].index(name)))
+        if last is not None:  # a wrong order, behind which no other may lie unread: its answer would be lost
+            self.say_with_file(last[0], last[1]) if last[0] == "KEY" else self.say(*last)
+            return
+        self.say_with_file("KEY", os.urandom(32) if key is None else key)
+        names = [i["name"] for i in items]
+        wanted = sum(1 << names.index(name) for name in (names if want is None else want))
+        self.say("WANT", struct.pack("<IBI", wanted, whole, wait_ms))
         self.say("BEGIN")
+
+    def say_with_file(self, word, content, fields=b""):
+        fd = memfd(content)
+        self.say(word, fields, fd)
+        os.close(fd)
 
     def say(self, word, fields=b"", *fds):
         message = struct.pack("<HHI", MESSAGES.index(word), 0, len(fields)) + fields
@@ -157,13 +168,16 @@ class Helper:
         result = self.result
         laz.check_equal(len(fds), 1 if word in ("VALUE", "MASKS") else 0, f"descriptors of {word}")
         if word == "ITEM":
-            number, outcome = struct.unpack_from("<IB", fields)
-            version, fingerprint = (s.decode() for s in fields[5:-1].split(b"\0"))
-            result.items[self.items[number]["name"]] = (("fetched", "absent")[outcome], version, fingerprint)
+            number, outcome, renew, expires = struct.unpack_from("<IBQQ", fields)
+            version, fingerprint, why = (s.decode() for s in fields[21:-1].split(b"\0"))
+            name = self.items[number]["name"]
+            laz.check(name not in result.items, f"{name} twice")
+            result.items[name] = (("fetched", "absent", "failed")[outcome], version, fingerprint)
+            result.why[name], result.times[name], result.at[name] = why, (renew, expires), time.monotonic() - self.began
         elif word == "VALUE":
             result.values[self.items[struct.unpack("<I", fields)[0]]["name"]] = take(fds[0])
         elif word == "MASKS":
-            result.masks = masks_of(take(fds[0]))
+            result.masks[self.items[struct.unpack("<I", fields)[0]]["name"]] = masks_of(take(fds[0]))
         elif word == "FAILED":
             result.error = (ERRORS[struct.unpack_from("<I", fields)[0]], fields[4:-1].decode())
         elif word == "DONE":

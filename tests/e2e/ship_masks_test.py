@@ -41,7 +41,8 @@ class Hiding:
 
     _count = 0
 
-    def __init__(self, how, secrets, raw=None):
+    def __init__(self, how, secrets, raw=None, later=(), item=0):
+        """`later`: (item, secrets) of what is hidden after the first."""
         Hiding._count += 1
         self.folder = fence.scratch() / f"hide-{Hiding._count}"
         self.folder.mkdir()
@@ -49,9 +50,10 @@ class Hiding:
             shutil.copy(laz.BIN / name, self.folder / target)
         shutil.copy(ship_world.program("hide", "hide.c"), self.folder / "lazaret-helper")
         numbers = (number(name) for name in ("BEGIN", "READY", "HIDE", "HIDDEN"))
-        (self.folder / "do").write_text(" ".join(map(str, (how, *numbers))) + "\n")
-        masks = b"".join(struct.pack("<I", len(secret)) + secret for secret in secrets)
-        (self.folder / "masks").write_bytes(masks if raw is None else raw)
+        (self.folder / "do").write_text(" ".join(map(str, (how, *numbers, item, *(i for i, _ in later)))) + "\n")
+        for at, texts in enumerate([secrets, *(texts for _, texts in later)]):
+            masks = b"".join(struct.pack("<I", len(secret)) + secret for secret in texts)
+            (self.folder / f"masks-{at}").write_bytes(masks if raw is None else raw)
         self.init = self.folder / "lazaret-init"
 
     def answers(self):
@@ -251,14 +253,58 @@ def refused():
             ("orders", struct.pack("<I", 7) + b"secret", "value 0 to mask has 7 bytes, of 10 that are left"),
             ("orders", struct.pack("<I", 5) + b"secre", "value 0 to mask has 5 bytes, of 9 that are left"),
             ("orders", good * 65, "more than 64 values to mask"),
-            ("orders", bytes(64 * 131077 + 1), "what is to be hidden is too large")]
+            ("orders", bytes(3 * 131077 + 1), "what is to be hidden is too large")]
+    rows.append(("orders", good, "what is to be hidden is of no item"))
     for how, raw, why in rows:
-        world, hiding = World(), Hiding(how, [], raw)
+        world, hiding = World(), Hiding(how, [], raw, item=32 if "no item" in why else 0)
         marker = world.folder / "ran"
         code, errors = world.outcome(f"touch={marker}", "exit=3", init=hiding.init)
         check_equal(code, 109, f"{why}: {errors}")
         check(why in errors, f"{why}: {errors}")
         check(not marker.exists() and hiding.answers() == 0, f"{why}: it went on")
+
+
+@case("of each item the last three count: what was in force before is still masked, what was before those is not")
+def three():
+    values = {item: [b"%s-%s-%02d-CANARY" % (item, os.urandom(8).hex().encode(), n) for n in range(5)] for item in (b"one", b"two")}
+    later = [(0, [values[b"one"][n]]) for n in range(1, 5)] + [(31, [values[b"two"][n]]) for n in range(2)] + [(7, [])]
+    said_ = [*values[b"one"], *values[b"two"][:2]]
+    gone = values[b"one"][:2]
+    for how, answers in (("orders", 8), ("later", 8), ("both", 16)):
+        world, hiding = World(), Hiding(how, [values[b"one"][0]], later=later)
+        path = printed(world, *said_)
+        with world.start("say=up", "term", f"file={path}", "exit=3", init=hiding.init) as run:
+            until(lambda: world.stream() == b"up\n", "words")
+            hiding.go()
+            until(lambda: hiding.answers() == answers, lambda: f"answers: {hiding.answers()}, {run.describe()}")
+            run.kill(fence.TERM)
+            check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
+        found = {secret for secret, _ in leaks(world.bytes(), said_)}
+        check_equal(found, {s[:12] for s in gone}, f"{how}: what is there")
+
+
+@case("thirty-two items with three values of 64 KiB each: what is in force is masked whatever was before, and memory has an end")
+def many():
+    values = [base64.b64encode(bytes((i * 89 + k * 7 + k // 251) % 256 for k in range(49152))) for i in range(96)]
+    world = World()
+    hiding = Hiding("orders", [values[0]], later=[(i % 32, [values[i]]) for i in range(1, 96)])
+    path = world.folder / "words"
+    path.write_bytes(b"".join(v[:2048] + b"\n" for v in values[64:]) + b"end\n")
+    path.chmod(0o644)
+    with world.start(f"file={path}", "term", "exit=3", init=hiding.init) as run:
+        pid = real(run)
+        until(lambda: hiding.answers() == 96, lambda: f"answers: {hiding.answers()}, {run.describe()}", 30)
+        until(lambda: world.stream().endswith(b"end\n"), "words", 30)
+        rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        private = sum(int(n) for n in re.findall(r"^Private_\w+:\s+(\d+) kB", rollup, re.M))
+        maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
+        check("memfd:masks" not in maps, "what it was told is still mapped")
+        print(f"     ship with 96 values of 64 KiB: {private} KiB private")
+        check(laz.instrumented() or private <= 64 * 1024, f"{private} KiB of private memory")
+        run.kill(fence.TERM)
+        check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
+    text = world.stream()
+    check_equal([i for i, v in enumerate(values[64:]) if v[:2048] in text or v[40:90] in text], [], "what is there")
 
 
 @case("nothing to hide is hidden as well: an empty list is answered")

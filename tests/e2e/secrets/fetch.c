@@ -30,15 +30,17 @@ enum {
     READY = 8,
     FAILED = 9,
     INHERITED = 16,
-    ITEM = 17,
-    VALUE = 18,
-    MASKS = 19,
-    DONE = 20
+    WANT = 18,
+    ITEM = 19,
+    VALUE = 20,
+    MASKS = 21,
+    DONE = 22
 };
 
 #define SECRET_KIND 18 /* lib/core/err.def */
 
 static int inherited[ITEMS_MAX];
+static uint32_t wanted;
 static char folder[4096];
 
 static _Noreturn void die(const char *what)
@@ -99,6 +101,9 @@ static void hear(void)
             memcpy(&inherited[bytes[8] % ITEMS_MAX], CMSG_DATA(CMSG_FIRSTHDR(&header)),
                     sizeof(int));
         }
+        if (bytes[0] == WANT) {
+            memcpy(&wanted, bytes + 8, sizeof wanted);
+        }
         if (bytes[0] == BEGIN) {
             return;
         }
@@ -142,11 +147,13 @@ static void say_item(uint32_t number, uint8_t outcome, const char *version)
 {
     uint8_t fields[256] = {(uint8_t)number, (uint8_t)(number >> 8), 0, 0, outcome};
     const char *fingerprint = outcome == 0 ? "0011223344556677" : "";
-    size_t at = 5;
-    memcpy(fields + at, version, strlen(version) + 1);
-    at += strlen(version) + 1;
-    memcpy(fields + at, fingerprint, strlen(fingerprint) + 1);
-    at += strlen(fingerprint) + 1;
+    const char *const strings[] = {
+            version, fingerprint, outcome == 0 ? "" : "not-found: no such file"};
+    size_t at = 21; /* behind when to renew it, and when it expires */
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(fields + at, strings[i], strlen(strings[i]) + 1);
+        at += strlen(strings[i]) + 1;
+    }
     say(ITEM, fields, (uint32_t)at, -1);
 }
 
@@ -161,25 +168,21 @@ static void bring(uint32_t item, unsigned seals)
     }
 }
 
-static void bring_masks(int n_items)
+static void bring_masks(uint32_t item)
 {
-    static uint8_t bytes[ITEMS_MAX * 70000];
-    size_t at = 0;
-    for (int i = 0; i < n_items; i++) {
-        int fd = value_of(i, 0);
-        ssize_t n = fd < 0 ? -1 : pread(fd, bytes + at + 4, 66000, 0);
-        if (n >= 6) {
-            const uint8_t length[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), 0};
-            memcpy(bytes + at, length, sizeof length);
-            at += sizeof length + (size_t)n;
-        }
-        if (fd >= 0) {
-            (void)close(fd);
-        }
+    static uint8_t bytes[70000];
+    const uint8_t number[4] = {(uint8_t)item};
+    int value = value_of((int)item, 0);
+    ssize_t n = value < 0 ? -1 : pread(value, bytes + 4, 66000, 0);
+    if (n < 0) {
+        return;
     }
-    int fd = memory_of(bytes, at, SEALS);
-    say(MASKS, NULL, 0, fd);
+    const uint8_t length[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), 0};
+    memcpy(bytes, length, sizeof length);
+    int fd = memory_of(bytes, n < 6 ? 0 : sizeof length + (size_t)n, SEALS);
+    say(MASKS, number, sizeof number, fd);
     (void)close(fd);
+    (void)close(value);
 }
 
 static void fail(const char *text)
@@ -255,11 +258,13 @@ static void bring_all(int is_ready, int has_masks)
     if (!is_ready) {
         say(READY, NULL, 0, -1);
     }
-    for (int i = 0; i < n; i++) {
-        bring((uint32_t)i, SEALS);
-    }
-    if (has_masks) {
-        bring_masks(n);
+    for (uint32_t i = 0; i < (uint32_t)n; i++) {
+        if ((wanted >> i & 1U) != 0) {
+            bring(i, SEALS);
+        }
+        if ((wanted >> i & 1U) != 0 && has_masks) {
+            bring_masks(i);
+        }
     }
     say(DONE, NULL, 0, -1);
 }

@@ -2,9 +2,9 @@
 /*
  * Stands between lazaret-init and lazaret-helper, passes on what each says to the other, and says
  * HIDE to the helper in init's name. Lies beside a copy of lazaret-init; the real helper lies there
- * as "real". The file "do" beside it has: "HOW BEGIN READY HIDE HIDDEN", how it does so and the
- * numbers of those messages; "masks" is what it sends; "hidden" gets a line for each answer. Never
- * hides from init that the helper has ended.
+ * as "real". The file "do" beside it has: "HOW BEGIN READY HIDE HIDDEN ITEM...", how it does so,
+ * the numbers of those messages, and of which items it sends what is in the files masks-0, masks-1,
+ * ...; "hidden" gets a line for each answer. Never hides from init that the helper has ended.
  *
  * HOW: orders, before BEGIN; later, when a file "go" is there; both; unsealed and seals, likewise
  * before BEGIN, with no seals or not all; never.
@@ -28,10 +28,13 @@
 #define FDS_MAX   4
 #define LOOK_MS   10
 #define BYTES_MAX 70000
+#define ITEMS_MAX 256
 
 static char folder[4096];
 static char how[32];
 static unsigned begin_type, ready_type, hide_type, hidden_type;
+static unsigned items[ITEMS_MAX];
+static unsigned n_items;
 
 static int open_beside(const char *name, int flags)
 {
@@ -107,11 +110,13 @@ static bool is_of_type(const struct packet *packet, unsigned type)
     return packet->length >= 8 && (unsigned)(packet->bytes[0] | packet->bytes[1] << 8) == type;
 }
 
-static int make_masks(void)
+static int make_masks(unsigned number)
 {
     static char bytes[9 << 20];
+    char name[32];
     int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-    int from = open_beside("masks", O_RDONLY);
+    (void)snprintf(name, sizeof name, "masks-%u", number);
+    int from = open_beside(name, O_RDONLY);
     int fd = memfd_create("masks", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     ssize_t n = read(from, bytes, sizeof bytes);
     if (n < 0 || fd < 0 || write(fd, bytes, (size_t)n) != n) {
@@ -128,11 +133,15 @@ static int make_masks(void)
 static void say_hide(int helper)
 {
     static struct packet packet;
-    packet = (struct packet){.length = 8, .n_fds = 1};
-    packet.bytes[0] = (uint8_t)hide_type;
-    packet.bytes[1] = (uint8_t)(hide_type >> 8);
-    packet.fds[0] = make_masks();
-    send_packet(helper, &packet);
+    for (unsigned i = 0; i < n_items; i++) {
+        packet = (struct packet){.length = 12, .n_fds = 1};
+        packet.bytes[0] = (uint8_t)hide_type;
+        packet.bytes[1] = (uint8_t)(hide_type >> 8);
+        packet.bytes[4] = 4; /* bytes: u32 item */
+        packet.bytes[8] = (uint8_t)items[i];
+        packet.fds[0] = make_masks(i);
+        send_packet(helper, &packet);
+    }
 }
 
 static void note_hidden(void)
@@ -206,6 +215,9 @@ int main(int argc, char **argv)
             fscanf(file, "%31s %u %u %u %u", how, &begin_type, &ready_type, &hide_type,
                     &hidden_type) != 5) {
         return 91;
+    }
+    while (n_items < ITEMS_MAX && fscanf(file, "%u", &items[n_items]) == 1) {
+        n_items++;
     }
     (void)fclose(file);
     (void)snprintf(real, sizeof real, "%s/real", folder);

@@ -370,3 +370,22 @@ int laz_deliver_swap(struct laz_deliver *deliver, uint32_t number, struct laz_er
     laz_fd_close(&deliver->generation);
     return 0;
 }
+
+/* ---- retiring ---- */
+
+int laz_deliver_retire(struct laz_deliver *deliver, uint32_t number, struct laz_err *err)
+{
+    char name[NAME_SIZE];
+    char seen[NAME_SIZE];
+    generation_name(number, name);
+    if (number == deliver->number) {
+        laz_fd_close(&deliver->generation); /* it was not finished */
+    }
+    ssize_t n = readlinkat(deliver->folder, DATA, seen, sizeof(seen));
+    if (n == (ssize_t)strlen(name) && memcmp(seen, name, (size_t)n) == 0) {
+        errno = EBUSY;
+        return fail(err, "remove the generation that counts");
+    }
+    errno = 0;
+    return remove_ours(deliver->folder, name) == 1 ? 0 : fail(err, "remove a generation");
+}

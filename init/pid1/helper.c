@@ -17,7 +17,7 @@
 #define SAID_MAX    1024 /* bytes of a message of theirs: an error and its words */
 #define ABSENT_CODE 127  /* launch found none */
 /* Messages of a helper that has ended: fetch may have said all that it had to say. */
-#define LAST_WORDS_MAX (2 * LAZ_IMAGE_FETCHED_MAX + 16)
+#define LAST_WORDS_MAX (3 * LAZ_IMAGE_FETCHED_MAX + 16)
 
 void laz_helper_init(struct laz_helper *helper, enum laz_role role, enum laz_err_kind lost_as)
 {
@@ -148,22 +148,12 @@ static void on_ready(struct laz_helper *helper, uint64_t now_ns)
     }
 }
 
-/* Its words are said where people read: no byte of them may do more than show. */
-static void make_printable(char *text)
-{
-    for (char *c = text; *c != '\0'; c++) {
-        if (*c < ' ' || *c > '~') {
-            *c = '?';
-        }
-    }
-}
-
 static void on_trouble(struct laz_helper *helper, struct laz_fields *fields)
 {
     const char *text = laz_fields_string(fields);
     if (laz_fields_done(fields)) {
         (void)laz_format(helper->trouble, sizeof(helper->trouble), "%s", text);
-        make_printable(helper->trouble);
+        laz_format_printable(helper->trouble);
     }
 }
 
@@ -174,7 +164,7 @@ static void on_failed(struct laz_helper *helper, struct laz_fields *fields)
     if (laz_fields_done(fields) && kind > LAZ_E_NONE && kind < LAZ_E_COUNT) {
         helper->err = (struct laz_err){0};
         (void)laz_err_set(&helper->err, (enum laz_err_kind)kind, 0, "%s", text);
-        make_printable(helper->err.message);
+        laz_format_printable(helper->err.message);
         helper->has_failed = helper->secrets != NULL;
     }
 }
@@ -211,7 +201,7 @@ static void on_message(struct laz_helper *helper, struct laz_message *message, u
     } else if (message->type == LAZ_MESSAGE_FAILED) {
         on_failed(helper, &fields);
     } else if (message->type == LAZ_MESSAGE_HIDDEN) {
-        helper->is_hidden = true;
+        helper->n_hiding -= helper->n_hiding > 0 ? 1 : 0;
     } else if (helper->secrets != NULL) {
         on_secret(helper, message);
     }
@@ -246,7 +236,8 @@ void laz_helper_ended(struct laz_helper *helper, int status, bool can_start_agai
         laz_helper_read(helper, now_ns); /* ends with the channel */
     }
     laz_fd_close(&helper->chan);
-    helper->is_ready = helper->is_hidden = false;
+    helper->is_ready = helper->knows_masks = false;
+    helper->n_hiding = 0;
     if (helper->is_flushed) {
         return;
     }
@@ -296,4 +287,10 @@ void laz_helper_check(struct laz_helper *helper, uint64_t now_ns)
         helper->absent_ns = now_ns;
         laz_helper_drop(helper);
     }
+}
+
+bool laz_helper_is_due(const struct laz_helper *helper, uint64_t now_ns)
+{
+    return helper->due_ns != 0 && helper->due_ns <= now_ns && helper->pid == 0 &&
+            !helper->is_starting;
 }

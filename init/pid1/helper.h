@@ -33,9 +33,10 @@ struct laz_helper {
     bool is_lost;         /* nobody waits for it any more: err says why */
     bool is_finishing;    /* told to finish */
     bool has_failed;      /* fetch: it has said why, and another one would say the same */
-    bool is_hidden;       /* ship: what is secret shows in no log */
+    bool knows_masks;     /* ship: it was told what no log may show */
     bool is_acked;        /* ship: every required sink has the record of the start */
     bool is_flushed;      /* ship: it has finished */
+    unsigned n_hiding;    /* ship: of that, what it has not confirmed */
     uint32_t undelivered; /* ship: sinks that have not got everything */
     unsigned failures;    /* in a row */
     uint64_t due_ns;      /* of the next start; 0 = none is due */
@@ -76,6 +77,8 @@ void laz_helper_lose(struct laz_helper *helper, const char *why);
 
 /* When to look at it again at the latest; 0 = when something comes. */
 uint64_t laz_helper_due_ns(const struct laz_helper *helper);
+/* Is it to be started now? */
+bool laz_helper_is_due(const struct laz_helper *helper, uint64_t now_ns);
 /* Is our patience over? */
 void laz_helper_check(struct laz_helper *helper, uint64_t now_ns);
 

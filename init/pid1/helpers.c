@@ -40,19 +40,9 @@ static bool has_sense(const struct laz_helpers *helpers)
     return laz_helpers_ship(helpers) && helpers->image->sense_length > 0;
 }
 
-static bool has_fetch(const struct laz_helpers *helpers)
+bool laz_helpers_have_fetch(const struct laz_helpers *helpers)
 {
     return helpers->image != NULL && helpers->image->fetches;
-}
-
-static int begin_secrets(
-        struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err)
-{
-    laz_helper_init(&helpers->fetch, LAZ_ROLE_FETCH, LAZ_E_SECRET);
-    helpers->fetch.is_needed = true;
-    helpers->fetch.secrets = &helpers->secrets;
-    return laz_secrets_begin(
-            &helpers->secrets, world->image, world->probe, world->environment, err);
 }
 
 int laz_helpers_begin(
@@ -65,7 +55,7 @@ int laz_helpers_begin(
         return -1;
     }
     helpers->image = image;
-    if (image->fetches && begin_secrets(helpers, world, err) < 0) {
+    if (image->fetches && laz_helpers_begin_secrets(helpers, world, err) < 0) {
         return -1;
     }
     if (!image->ships) {
@@ -84,22 +74,6 @@ bool laz_helpers_are_ready(const struct laz_helpers *helpers)
     return (helpers->ship.is_ready || !laz_helpers_ship(helpers)) && senses;
 }
 
-void laz_helpers_fetch(struct laz_helpers *helpers, uint64_t now_ns)
-{
-    helpers->secrets.phase = LAZ_SECRETS_FETCHING;
-    helpers->fetch.due_ns = now_ns;
-}
-
-void laz_helpers_abort(struct laz_helpers *helpers)
-{
-    if (!has_fetch(helpers)) {
-        return;
-    }
-    helpers->secrets.phase = LAZ_SECRETS_OVER;
-    helpers->fetch.due_ns = 0;
-    laz_helper_drop(&helpers->fetch);
-}
-
 const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers)
 {
     bool sense_counts = helpers->sense.is_needed && !helpers->is_finishing;
@@ -116,9 +90,9 @@ static void ask_for_ship(struct laz_helpers *helpers, uint64_t now_ns)
     if (!laz_helper_ask(ship, helpers->launcher_chan, now_ns)) {
         return;
     }
-    bool hides = has_fetch(helpers) && helpers->is_hide_told;
-    bool ok = laz_shipping_tell_ship(
-            &helpers->shipping, hides ? helpers->secrets.masks : -1, ship->chan);
+    const struct laz_secrets *secrets = laz_helpers_have_fetch(helpers) ? &helpers->secrets : NULL;
+    bool ok = laz_shipping_tell_ship(&helpers->shipping, secrets, ship->chan, &ship->n_hiding);
+    ship->knows_masks = secrets == NULL || secrets->phase > LAZ_SECRETS_FETCHING;
     if (ok && helpers->ship_told) {
         ok = laz_shipping_tell_finish(ship->chan, helpers->exit_code, helpers->finish_ns);
     }
@@ -136,22 +110,6 @@ static void ask_for_sense(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
-static void ask_for_fetch(struct laz_helpers *helpers, uint64_t now_ns)
-{
-    struct laz_helper *fetch = &helpers->fetch;
-    laz_secrets_forget(&helpers->secrets);
-    if (laz_helper_ask(fetch, helpers->launcher_chan, now_ns) &&
-            !laz_shipping_tell_fetch(&helpers->shipping, &helpers->secrets, fetch->chan)) {
-        laz_helper_drop(fetch);
-    }
-}
-
-static bool is_due(const struct laz_helper *helper, uint64_t now_ns)
-{
-    return helper->due_ns != 0 && helper->due_ns <= now_ns && helper->pid == 0 &&
-            !helper->is_starting;
-}
-
 /* ---- what `launch` says ---- */
 
 static void on_launcher(
@@ -159,7 +117,7 @@ static void on_launcher(
 {
     struct laz_fields fields;
     if (message->type == LAZ_MESSAGE_DELIVERED) {
-        if (has_fetch(helpers)) {
+        if (laz_helpers_have_fetch(helpers)) {
             laz_secrets_delivered(&helpers->secrets, message);
         }
         return;
@@ -174,7 +132,7 @@ static void on_launcher(
         laz_helper_started(&helpers->ship, pid, now_ns);
     } else if (role == LAZ_ROLE_SENSE) {
         laz_helper_started(&helpers->sense, pid, now_ns);
-    } else if (role == LAZ_ROLE_FETCH && has_fetch(helpers)) {
+    } else if (role == LAZ_ROLE_FETCH && laz_helpers_have_fetch(helpers)) {
         laz_helper_started(&helpers->fetch, pid, now_ns);
     }
 }
@@ -200,7 +158,7 @@ static void lose_launcher(struct laz_helpers *helpers)
     if (helpers->sense.pid == 0 && has_sense(helpers)) {
         laz_helper_lose(&helpers->sense, LAUNCH_ENDED);
     }
-    if (has_fetch(helpers)) {
+    if (laz_helpers_have_fetch(helpers)) {
         forget_order(&helpers->fetch);
         laz_secrets_lose_launch(&helpers->secrets);
     }
@@ -229,7 +187,7 @@ static void read_launcher(struct laz_helpers *helpers, uint64_t now_ns)
 uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers)
 {
     uint64_t due_ns = laz_helper_due_ns(&helpers->ship);
-    if (has_fetch(helpers) && helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
+    if (laz_helpers_have_fetch(helpers) && helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
         laz_sooner(&due_ns, laz_helper_due_ns(&helpers->fetch));
     }
     if (helpers->is_finishing) {
@@ -264,16 +222,11 @@ static void turn_finish(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
-static bool fetch_is_over(const struct laz_helpers *helpers)
-{
-    return helpers->secrets.phase != LAZ_SECRETS_FETCHING;
-}
-
-static void look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns)
+void laz_helpers_look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns)
 {
     pid_t pid = helper->pid;
     bool has_ended = laz_helper_look(helper, helpers->reaped, now_ns);
-    bool as_told = helper->role == LAZ_ROLE_FETCH && fetch_is_over(helpers);
+    bool as_told = helper->role == LAZ_ROLE_FETCH && laz_helpers_fetch_is_over(helpers);
     if (has_ended && !as_told && helpers->n_late < HELPERS) {
         struct laz_helper_end *late = &helpers->late[helpers->n_late++];
         *late = (struct laz_helper_end){
@@ -290,58 +243,12 @@ bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *re
     return true;
 }
 
-/* The logs hide it from whom ship reads them, before the workload can write any. */
-static void turn_hiding(struct laz_helpers *helpers)
-{
-    struct laz_secrets *secrets = &helpers->secrets;
-    struct laz_helper *ship = &helpers->ship;
-    bool is_hidden = !laz_helpers_ship(helpers) || secrets->masks < 0 || ship->is_hidden;
-    if (!is_hidden && ship->chan >= 0 && !helpers->is_hide_told) {
-        helpers->is_hide_told = true; /* a later one is told with everything else */
-        if (!laz_shipping_tell_hide(ship->chan, secrets->masks)) {
-            laz_helper_drop(ship);
-        }
-    }
-    if (!is_hidden) {
-        return;
-    }
-    if (helpers->fetch.pid > 0 || helpers->fetch.is_starting) {
-        laz_helper_drop(&helpers->fetch); /* it has said all, and holds what it said */
-        return;
-    }
-    if (!laz_helpers_ship(helpers)) {
-        laz_shipping_forget_variables(&helpers->shipping);
-    }
-    secrets->phase = LAZ_SECRETS_THERE;
-}
-
-static void turn_fetch(struct laz_helpers *helpers, uint64_t now_ns)
-{
-    struct laz_secrets *secrets = &helpers->secrets;
-    struct laz_helper *fetch = &helpers->fetch;
-    look_at(helpers, fetch, now_ns);
-    laz_helper_read(fetch, now_ns);
-    if (secrets->phase == LAZ_SECRETS_FETCHING) {
-        if (is_due(fetch, now_ns)) {
-            ask_for_fetch(helpers, now_ns);
-        }
-        laz_helper_check(fetch, now_ns);
-        if (fetch->is_lost) {
-            laz_secrets_refuse(secrets, &fetch->err);
-        }
-    }
-    laz_secrets_deliver(secrets, helpers->launcher_chan);
-    if (secrets->phase == LAZ_SECRETS_HIDING) {
-        turn_hiding(helpers);
-    }
-}
-
 static void turn_ship_and_sense(struct laz_helpers *helpers, uint64_t now_ns)
 {
-    look_at(helpers, &helpers->ship, now_ns);
-    look_at(helpers, &helpers->sense, now_ns);
+    laz_helpers_look_at(helpers, &helpers->ship, now_ns);
+    laz_helpers_look_at(helpers, &helpers->sense, now_ns);
     laz_helper_read(&helpers->ship, now_ns);
-    if (is_due(&helpers->ship, now_ns)) {
+    if (laz_helper_is_due(&helpers->ship, now_ns)) {
         ask_for_ship(helpers, now_ns);
     }
     laz_helper_check(&helpers->ship, now_ns);
@@ -350,7 +257,7 @@ static void turn_ship_and_sense(struct laz_helpers *helpers, uint64_t now_ns)
         return;
     }
     laz_helper_read(&helpers->sense, now_ns);
-    if (is_due(&helpers->sense, now_ns)) {
+    if (laz_helper_is_due(&helpers->sense, now_ns)) {
         ask_for_sense(helpers, now_ns);
     }
     laz_helper_check(&helpers->sense, now_ns);
@@ -365,8 +272,8 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
     if (laz_helpers_ship(helpers)) {
         turn_ship_and_sense(helpers, now_ns);
     }
-    if (has_fetch(helpers)) {
-        turn_fetch(helpers, now_ns); /* last: it waits for what the others have said */
+    if (laz_helpers_have_fetch(helpers)) {
+        laz_helpers_turn_fetch(helpers, now_ns); /* last: it waits for what the others have said */
     }
 }
 
@@ -375,13 +282,14 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
 bool laz_helpers_are_starting(const struct laz_helpers *helpers)
 {
     return helpers->ship.is_starting || helpers->sense.is_starting ||
-            (has_fetch(helpers) && helpers->fetch.is_starting);
+            (laz_helpers_have_fetch(helpers) && helpers->fetch.is_starting);
 }
 
 bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid)
 {
     return pid == helpers->launcher || pid == helpers->ship.pid || pid == helpers->sense.pid ||
-            (has_fetch(helpers) && pid == helpers->fetch.pid) || laz_helpers_are_starting(helpers);
+            (laz_helpers_have_fetch(helpers) && pid == helpers->fetch.pid) ||
+            laz_helpers_are_starting(helpers);
 }
 
 static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid_t pid, int status,
@@ -403,30 +311,6 @@ static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid
     return true;
 }
 
-/* It ends when it has brought everything, or when nothing is to be brought any more. */
-static bool fetch_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
-        struct laz_helper_end *ret)
-{
-    struct laz_helper *fetch = &helpers->fetch;
-    if (!has_fetch(helpers) || pid != fetch->pid) {
-        return false;
-    }
-    if (helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
-        laz_helper_ended(fetch, status, helpers->launcher_chan >= 0, now_ns);
-    }
-    bool is_over = fetch_is_over(helpers);
-    *ret = (struct laz_helper_end){.role = fetch->role,
-            .pid = pid,
-            .is_lost = fetch->is_lost,
-            .why = is_over ? NULL : &fetch->err};
-    if (is_over) {
-        fetch->pid = 0;
-        fetch->due_ns = 0;
-        laz_fd_close(&fetch->chan);
-    }
-    return true;
-}
-
 bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
         struct laz_helper_end *ret)
 {
@@ -445,7 +329,7 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
     }
     bool is_ours = ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||
             ended_is(helpers, &helpers->sense, pid, status, now_ns, ret) ||
-            fetch_ended(helpers, pid, status, now_ns, ret);
+            laz_helpers_fetch_ended(helpers, pid, status, now_ns, ret);
     if (!is_ours && laz_helpers_are_starting(helpers)) {
         helpers->reaped[helpers->n_reaped++ % LAZ_REAPED_MAX] =
                 (struct laz_reaped){.pid = pid, .status = status};
@@ -456,7 +340,7 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
 void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now_ns)
 {
     const struct laz_image *image = helpers->image;
-    if (has_fetch(helpers)) {
+    if (laz_helpers_have_fetch(helpers)) {
         laz_secrets_wipe(&helpers->secrets, helpers->launcher_chan);
     }
     if (!laz_helpers_ship(helpers)) {
@@ -474,7 +358,7 @@ void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now
 
 bool laz_helpers_have_finished(const struct laz_helpers *helpers)
 {
-    bool is_wiped = !has_fetch(helpers) || laz_secrets_are_wiped(&helpers->secrets);
+    bool is_wiped = !laz_helpers_have_fetch(helpers) || laz_secrets_are_wiped(&helpers->secrets);
     const struct laz_helper *ship = &helpers->ship;
     return is_wiped && (!laz_helpers_ship(helpers) || ship->is_flushed || ship->is_lost);
 }

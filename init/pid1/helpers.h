@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * PID 1's helpers: `launch`, which starts the others, `ship`, without which nothing runs where the
- * policy has sinks, `sense`, and `fetch`, which lives until the secrets are there. libc only.
+ * policy has sinks, `sense`, and `fetch`, which lives while it fetches. libc only.
  */
 #ifndef LAZ_INIT_PID1_HELPERS_H
 #define LAZ_INIT_PID1_HELPERS_H
@@ -36,7 +36,6 @@ struct laz_helpers {
     struct laz_reaped reaped[LAZ_REAPED_MAX]; /* by turns */
     bool is_finishing;
     bool ship_told; /* to finish */
-    bool is_hide_told;
     int exit_code;
     uint64_t finish_ns;   /* CLOCK_BOOTTIME: until then */
     uint64_t farewell_ns; /* until then sense may speak */
@@ -69,6 +68,16 @@ bool laz_helpers_are_ready(const struct laz_helpers *helpers);
 void laz_helpers_fetch(struct laz_helpers *helpers, uint64_t now_ns);
 /* Nothing starts any more: end fetch, and deliver nothing. */
 void laz_helpers_abort(struct laz_helpers *helpers);
+/* Fetch these again; when it is over, the phase of the secrets says so. */
+void laz_helpers_refetch(
+        struct laz_helpers *helpers, uint32_t wanted, uint32_t wait_ms, uint64_t now_ns);
+/* It has said enough. */
+void laz_helpers_end_fetch(struct laz_helpers *helpers);
+/* It does not run, and is not about to. */
+bool laz_helpers_fetch_is_gone(const struct laz_helpers *helpers);
+/* Have the logs hide the newest value of an item; is all hidden that they are to hide? */
+void laz_helpers_hide(struct laz_helpers *helpers, uint32_t item);
+bool laz_helpers_have_hidden(const struct laz_helpers *helpers);
 /* The one without which the run may not go on, and which is lost; NULL: none. */
 const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers);
 
@@ -90,5 +99,16 @@ bool laz_helpers_are_starting(const struct laz_helpers *helpers);
 void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now_ns);
 /* All of that is done. Or the caller's patience ends. */
 bool laz_helpers_have_finished(const struct laz_helpers *helpers);
+
+/* ---- between helpers.c and fetching.c ---- */
+
+bool laz_helpers_have_fetch(const struct laz_helpers *helpers);
+LAZ_MUST_CHECK int laz_helpers_begin_secrets(
+        struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err);
+void laz_helpers_look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns);
+void laz_helpers_turn_fetch(struct laz_helpers *helpers, uint64_t now_ns);
+bool laz_helpers_fetch_is_over(const struct laz_helpers *helpers);
+bool laz_helpers_fetch_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
+        struct laz_helper_end *ret);
 
 #endif

@@ -168,6 +168,8 @@ static void deliver_one(struct laz_deliver *deliver, struct laz_message *message
         result = put(deliver, message, fields, &err);
     } else if (message->type == LAZ_MESSAGE_SWAP) {
         result = laz_deliver_swap(deliver, number, &err);
+    } else if (message->type == LAZ_MESSAGE_RETIRE) {
+        result = laz_deliver_retire(deliver, number, &err);
     } else {
         result = deliver->folder < 0 ? 0 : laz_deliver_wipe(deliver->folder, &err);
     }

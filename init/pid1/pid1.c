@@ -170,8 +170,9 @@ static void tell_end(struct laz_pid1 *pid1, int code)
     pid1->totals.held = pid1->listener.held_ever;
     laz_listener_finish(&pid1->listener, &pid1->trail);
     laz_trail_stop(&pid1->trail, code,
-            lost == &pid1->helpers.ship            ? "audit-lost"
-                    : lost != NULL                 ? "sense-lost"
+            lost == &pid1->helpers.ship                                          ? "audit-lost"
+                    : lost != NULL                                               ? "sense-lost"
+                    : pid1->state.forced_code == laz_err_exit_code(LAZ_E_SECRET) ? "secret-stale"
                     : pid1->state.forced_code != 0 ? "flood.kill-after"
                     : pid1->state.forced           ? "forced"
                     : pid1->state.stop_requested   ? "stop-request"
@@ -360,6 +361,7 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
     }
     laz_sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
     laz_sooner(&due_ns, laz_helpers_due_ns(&pid1->helpers));
+    laz_sooner(&due_ns, laz_pid1_renewal_due_ns(pid1, now_ns));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
         laz_sooner(&due_ns, pid1->start_deadline_ns);
         if (waits_for_gate(pid1)) {
@@ -439,6 +441,9 @@ static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
     }
     if (pid1->done) {
         return;
+    }
+    if (pid1->image.fetches) {
+        laz_pid1_turn_renewal(pid1, now_ns);
     }
     const struct laz_helper *lost = laz_helpers_lost(helpers);
     if (lost != NULL && pid1->state.ships) {

@@ -11,6 +11,7 @@
 #include "init/pid1/helpers.h"
 #include "init/pid1/listener.h"
 #include "init/pid1/options.h"
+#include "init/pid1/readiness.h"
 #include "init/pid1/step.h"
 #include "init/pid1/trail.h"
 #include "init/pid1/workload.h"
@@ -25,6 +26,16 @@
 #define LAZ_MEMORY_EVENTS_MAX 512   /* memory.events of a cgroup has six short lines */
 #define LAZ_REAP_TURN_MAX     64    /* zombies collected between two looks at the signals */
 
+/* What follows from secrets that change or grow old. */
+struct laz_renewal {
+    struct laz_readiness readiness;
+    bool is_stopped;         /* the run ends: nobody is asked any more */
+    bool has_yielded;        /* fetch was ended for the sake of others */
+    uint64_t signals;        /* LAZ_SIGNAL_BIT: still to be sent */
+    uint64_t deferred;       /* of those, what was said to be late */
+    uint64_t signals_due_ns; /* when to look again whether the workload handles them */
+};
+
 struct laz_pid1 {
     struct laz_state state;
     struct laz_image image;
@@ -37,6 +48,7 @@ struct laz_pid1 {
     struct laz_listener listener;
     struct laz_trail trail;
     struct laz_helpers helpers;
+    struct laz_renewal renewal;
     bool end_told; /* the record of the end is written */
     int said_fd;   /* where errors are said: standard error as it was */
     laz_degraded degraded;
@@ -104,6 +116,11 @@ void laz_pid1_event(struct laz_pid1 *pid1, const struct laz_event *event, uint64
 void laz_pid1_take_signals(struct laz_pid1 *pid1, uint64_t now_ns);
 /* If the terminal is ours, it becomes the group's. */
 void laz_pid1_hand_terminal(struct laz_pid1 *pid1, pid_t group);
+
+/* renewal.c: what is asked for again once the workload runs, and what comes of it. */
+void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns); /* all is there */
+void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns);
+uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns); /* 0: never */
 
 /* narrow.c: PID 1's own capabilities and filter, once nothing is left to start. */
 void laz_pid1_narrow(struct laz_pid1 *pid1);

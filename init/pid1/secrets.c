@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * PID 1's side of the secrets. Believes nothing that `fetch` says: a value that could still change,
- * or that is larger than any value may be, ends it. libc only.
+ * PID 1's side of what is fetched. Believes nothing that `fetch` says: a value that could still
+ * change, or that is larger than any value may be, ends it. libc only.
  */
 #include "init/pid1/secrets.h"
 
@@ -10,21 +10,19 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
 #include "core/fd.h"
 #include "core/format.h"
-#include "init/pid1/deliver.h"
 
 #define SEALS     (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 #define VALUE_MAX (2 * LAZ_IMAGE_SECRET_MAX + 1) /* in hex, with a line feed */
-/* Each value raw and as it is delivered, with its length. */
-#define MASKS_MAX   ((off_t)LAZ_IMAGE_FETCHED_MAX * (LAZ_IMAGE_SECRET_MAX + VALUE_MAX + 8))
+/* A value raw and as it is delivered, each with its length. */
+#define MASKS_MAX   ((off_t)LAZ_IMAGE_SECRET_MAX + VALUE_MAX + 8)
 #define FOLDER_MODE 0755
-#define OWNER_MODE  0400
-#define GENERATION  1
 
 /* ---- before anything is fetched ---- */
 
@@ -74,10 +72,10 @@ static bool may_give(const struct laz_probe *probe, const struct laz_image *imag
     return probe->uid == image->uid || (probe->effective >> CAP_CHOWN & 1) != 0;
 }
 
-static int memory_file(const char *text, struct laz_err *err)
+static int memory_file(const void *bytes, size_t length, struct laz_err *err)
 {
     int fd = memfd_create("lazaret-inherited", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || laz_fd_write_all(fd, text, strlen(text), err) < 0 ||
+    if (fd < 0 || laz_fd_write_all(fd, bytes, length, err) < 0 ||
             fcntl(fd, F_ADD_SEALS, SEALS) < 0) {
         (void)laz_err_set(err, LAZ_E_SYSTEM, errno, "memfd: %s", strerror(errno));
         laz_fd_close(&fd);
@@ -126,7 +124,7 @@ static int inherit(struct laz_secrets *secrets, char **environment, struct laz_e
         if (value == NULL) {
             continue;
         }
-        secrets->items[i].inherited = memory_file(value, err);
+        secrets->items[i].inherited = memory_file(value, strlen(value), err);
         if (secrets->items[i].inherited < 0) {
             return -1;
         }
@@ -141,17 +139,42 @@ static int inherit(struct laz_secrets *secrets, char **environment, struct laz_e
     return 0;
 }
 
+/* Of one run: every fetch of it makes the same fingerprint of the same value, and no other run
+ * does. */
+static int make_key(struct laz_secrets *secrets, struct laz_err *err)
+{
+    uint8_t key[LAZ_FINGERPRINT_KEY_SIZE];
+    if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key) ||
+            getrandom(&secrets->seed, sizeof(secrets->seed), 0) != (ssize_t)sizeof(secrets->seed)) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
+    }
+    secrets->key = memory_file(key, sizeof(key), err);
+    explicit_bzero(key, sizeof(key));
+    return secrets->key < 0 ? -1 : 0;
+}
+
+/* None of what an item owns is there yet. */
+static void clear_items(struct laz_secrets *secrets)
+{
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        struct laz_secret_item *item = &secrets->items[i];
+        item->value = item->fresh = item->fresh_masks = item->inherited = -1;
+        for (unsigned k = 0; k < LAZ_MASKS_KEPT; k++) {
+            item->masks[k] = -1;
+        }
+    }
+}
+
 int laz_secrets_begin(struct laz_secrets *secrets, const struct laz_image *image,
         const struct laz_probe *probe, char **environment, struct laz_err *err)
 {
     bool has_files = false;
     secrets->image = image;
     secrets->phase = LAZ_SECRETS_WAITING;
-    secrets->folder = secrets->masks = -1;
+    secrets->folder = secrets->key = -1;
     secrets->next = image->deliveries;
-    for (size_t i = 0; i < LAZ_IMAGE_FETCHED_MAX; i++) {
-        secrets->items[i].value = secrets->items[i].inherited = -1;
-    }
+    secrets->generation = 1;
+    clear_items(secrets);
     const uint8_t *cursor = image->deliveries;
     for (uint32_t i = 0; i < image->n_deliveries; i++) {
         struct laz_image_delivery delivery;
@@ -172,28 +195,45 @@ int laz_secrets_begin(struct laz_secrets *secrets, const struct laz_image *image
             return -1;
         }
     }
-    return inherit(secrets, environment, err);
+    return inherit(secrets, environment, err) < 0 ? -1 : make_key(secrets, err);
 }
 
 /* ---- what fetch says ---- */
 
-const char *laz_secrets_name(const struct laz_secrets *secrets, uint32_t item)
+uint32_t laz_secrets_all(const struct laz_secrets *secrets)
 {
-    const char *cursor = secrets->image->fetched.first;
-    const char *name = "?";
-    for (uint32_t i = 0; i <= item && i < secrets->image->fetched.n; i++) {
-        name = laz_strings_next(&cursor);
-    }
-    return name;
+    return UINT32_MAX >> (LAZ_IMAGE_FETCHED_MAX - secrets->image->fetched.n);
 }
 
-void laz_secrets_forget(struct laz_secrets *secrets)
+void laz_secrets_forget(struct laz_secrets *secrets, uint32_t wanted)
 {
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        laz_fd_close(&secrets->items[i].value);
-        secrets->items[i].is_known = false;
+        struct laz_secret_item *item = &secrets->items[i];
+        laz_fd_close(&item->fresh);
+        laz_fd_close(&item->fresh_masks);
+        item->said.is_known = item->is_changed = false;
     }
-    laz_fd_close(&secrets->masks);
+    secrets->wanted = wanted;
+    secrets->is_done = false;
+}
+
+bool laz_secrets_differs(const struct laz_secret_item *item)
+{
+    return item->now.outcome != LAZ_OUTCOME_FETCHED ||
+            strcmp(item->now.fingerprint, item->said.fingerprint) != 0;
+}
+
+void laz_secrets_push_masks(struct laz_secret_item *item)
+{
+    if (item->fresh_masks < 0) {
+        return; /* it is too short to be hidden */
+    }
+    laz_fd_close(&item->masks[LAZ_MASKS_KEPT - 1]);
+    for (unsigned i = LAZ_MASKS_KEPT - 1; i > 0; i--) {
+        item->masks[i] = item->masks[i - 1];
+    }
+    item->masks[0] = item->fresh_masks;
+    item->fresh_masks = -1;
 }
 
 static int broken(struct laz_err *err, const char *what)
@@ -215,22 +255,43 @@ static int check_sealed(int fd, off_t most, struct laz_err *err)
     return 0;
 }
 
+/* Of this item fetch may speak. */
+static bool is_wanted(const struct laz_secrets *secrets, uint32_t item)
+{
+    return item < secrets->image->fetched.n && (secrets->wanted >> item & 1) != 0;
+}
+
+static bool is_first(const struct laz_secrets *secrets)
+{
+    return secrets->phase == LAZ_SECRETS_FETCHING;
+}
+
 static int on_item(struct laz_secrets *secrets, struct laz_fields *fields, struct laz_err *err)
 {
     uint32_t number = laz_fields_u32(fields);
     uint8_t outcome = laz_fields_u8(fields);
+    uint64_t renew = laz_fields_u64(fields);
+    uint64_t expires = laz_fields_u64(fields);
     const char *version = laz_fields_string(fields);
     const char *fingerprint = laz_fields_string(fields);
-    if (!laz_fields_done(fields) || number >= secrets->image->fetched.n ||
-            outcome >= LAZ_OUTCOME_COUNT || strlen(version) > LAZ_SECRET_VERSION_MAX ||
-            strlen(fingerprint) > LAZ_SECRET_FINGERPRINT_MAX) {
+    const char *why = laz_fields_string(fields);
+    if (!laz_fields_done(fields) || !is_wanted(secrets, number) || outcome >= LAZ_OUTCOME_COUNT ||
+            (outcome == LAZ_OUTCOME_FAILED && is_first(secrets)) ||
+            strlen(version) > LAZ_SECRET_VERSION_MAX ||
+            strlen(fingerprint) > LAZ_SECRET_FINGERPRINT_MAX || strlen(why) > LAZ_WHY_MAX) {
         return broken(err, "what came of an item that there is not");
     }
-    struct laz_secret_item *item = &secrets->items[number];
-    item->is_known = true;
-    item->outcome = (enum laz_outcome)outcome;
-    (void)laz_format(item->version, sizeof(item->version), "%s", version);
-    (void)laz_format(item->fingerprint, sizeof(item->fingerprint), "%s", fingerprint);
+    struct laz_secret_seen *said = &secrets->items[number].said;
+    said->is_known = true;
+    said->outcome = (enum laz_outcome)outcome;
+    said->renew = renew;
+    said->expires = expires;
+    (void)laz_format(said->version, sizeof(said->version), "%s", version);
+    (void)laz_format(said->fingerprint, sizeof(said->fingerprint), "%s", fingerprint);
+    if (why[0] != '\0') {
+        (void)laz_format(secrets->why[number], sizeof(secrets->why[number]), "%s", why);
+        laz_format_printable(secrets->why[number]);
+    }
     return 0;
 }
 
@@ -238,14 +299,14 @@ static int on_value(
         struct laz_secrets *secrets, struct laz_fields *fields, int *fd, struct laz_err *err)
 {
     uint32_t number = laz_fields_u32(fields);
-    if (!laz_fields_done(fields) || number >= secrets->image->fetched.n) {
+    if (!laz_fields_done(fields) || !is_wanted(secrets, number)) {
         return broken(err, "the value of an item that there is not");
     }
     if (check_sealed(*fd, VALUE_MAX, err) < 0) {
         return laz_err_context(err, "secrets.items[%s]", laz_secrets_name(secrets, number));
     }
-    laz_fd_close(&secrets->items[number].value);
-    secrets->items[number].value = *fd;
+    laz_fd_close(&secrets->items[number].fresh);
+    secrets->items[number].fresh = *fd;
     *fd = -1;
     return 0;
 }
@@ -253,33 +314,53 @@ static int on_value(
 static int on_masks(
         struct laz_secrets *secrets, struct laz_fields *fields, int *fd, struct laz_err *err)
 {
-    if (!laz_fields_done(fields)) {
-        return broken(err, "masks with words");
+    uint32_t number = laz_fields_u32(fields);
+    if (!laz_fields_done(fields) || !is_wanted(secrets, number)) {
+        return broken(err, "the masks of an item that there is not");
     }
     if (check_sealed(*fd, MASKS_MAX, err) < 0) {
-        return -1;
+        return laz_err_context(err, "secrets.items[%s]", laz_secrets_name(secrets, number));
     }
-    laz_fd_close(&secrets->masks);
-    secrets->masks = *fd;
+    laz_fd_close(&secrets->items[number].fresh_masks);
+    secrets->items[number].fresh_masks = *fd;
     *fd = -1;
     return 0;
+}
+
+/* All of them were wanted, and all are there: what was said is what is so. */
+static void take_first(struct laz_secrets *secrets)
+{
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        struct laz_secret_item *item = &secrets->items[i];
+        laz_fd_close(&item->inherited);
+        item->value = item->fresh;
+        item->fresh = -1;
+        item->now = item->said;
+        laz_secrets_push_masks(item);
+    }
+    secrets->phase = LAZ_SECRETS_DELIVERING;
 }
 
 static int on_done(struct laz_secrets *secrets, struct laz_fields *fields, struct laz_err *err)
 {
     bool is_whole = laz_fields_done(fields);
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        struct laz_secret_item *item = &secrets->items[i];
-        bool is_there = item->value >= 0;
-        is_whole = is_whole && item->is_known && is_there == (item->outcome == LAZ_OUTCOME_FETCHED);
+        const struct laz_secret_item *item = &secrets->items[i];
+        bool is_there = item->fresh >= 0;
+        is_whole = is_whole &&
+                (!is_wanted(secrets, i) ||
+                        (item->said.is_known &&
+                                is_there == (item->said.outcome == LAZ_OUTCOME_FETCHED)));
     }
     if (!is_whole) {
         return broken(err, "the end, and not everything before it");
     }
-    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        laz_fd_close(&secrets->items[i].inherited);
+    secrets->is_done = true;
+    if (is_first(secrets)) {
+        take_first(secrets);
+    } else {
+        secrets->phase = LAZ_SECRETS_REFETCHED;
     }
-    secrets->phase = LAZ_SECRETS_DELIVERING;
     return 0;
 }
 
@@ -288,7 +369,7 @@ int laz_secrets_told(struct laz_secrets *secrets, struct laz_message *message, s
     struct laz_fields fields;
     laz_cleanup_fd int fd = message->n_fds > 0 ? message->fds[0] : -1;
     laz_fields_begin(&fields, message);
-    if (secrets->phase != LAZ_SECRETS_FETCHING) {
+    if (!is_first(secrets) && secrets->phase != LAZ_SECRETS_REFETCHING) {
         return 0; /* it may not have heard yet that it is over */
     }
     if (message->type == LAZ_MESSAGE_ITEM) {
@@ -307,234 +388,4 @@ void laz_secrets_refuse(struct laz_secrets *secrets, const struct laz_err *why)
 {
     (void)laz_err_set(&secrets->err, why->kind, why->sys_errno, "%s", why->message);
     secrets->phase = LAZ_SECRETS_OVER;
-}
-
-/* ---- what launch is told ---- */
-
-bool laz_secrets_next(const struct laz_secrets *secrets, const uint8_t **cursor, unsigned *n,
-        struct laz_image_delivery *ret)
-{
-    while (*n < secrets->image->n_deliveries) {
-        (*n)++;
-        laz_image_delivery_next(cursor, ret);
-        if (secrets->items[ret->item].outcome == LAZ_OUTCOME_FETCHED) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void refuse(struct laz_secrets *secrets, int cause, const char *step)
-{
-    struct laz_err err = {0};
-    const char *hint = cause == ENOSPC ? "; the tmpfs at secrets.dir is too small"
-            : cause == EPERM           ? "; lazaret-init needs CAP_CHOWN for it"
-                                       : "";
-    (void)laz_err_set(&err, LAZ_E_DELIVERY, cause, "%s: %s%s", step, strerror(cause), hint);
-    if (secrets->ordered == LAZ_SECRETS_ORDER_PUT) {
-        (void)laz_err_context(
-                &err, "secrets.items[%s]", laz_secrets_name(secrets, secrets->at.item));
-    } else {
-        (void)laz_err_context(&err, "secrets.dir: %.128s", secrets->image->secrets_dir);
-    }
-    laz_secrets_refuse(secrets, &err);
-}
-
-static void begin_order(
-        struct laz_secrets *secrets, struct laz_buf *message, enum laz_secrets_order order)
-{
-    static const uint8_t types[] = {
-            [LAZ_SECRETS_ORDER_FOLDER] = LAZ_MESSAGE_FOLDER,
-            [LAZ_SECRETS_ORDER_PUT] = LAZ_MESSAGE_PUT,
-            [LAZ_SECRETS_ORDER_SWAP] = LAZ_MESSAGE_SWAP,
-            [LAZ_SECRETS_ORDER_WIPE] = LAZ_MESSAGE_WIPE,
-    };
-    secrets->ordered = order;
-    laz_message_begin(message, (enum laz_message_type)types[order]);
-}
-
-/* The message for what comes next, and the descriptor that goes with it, or -1. False: all is done.
- */
-static bool next_order(struct laz_secrets *secrets, struct laz_buf *message, int *ret_fd)
-{
-    const struct laz_image *image = secrets->image;
-    *ret_fd = -1;
-    if (secrets->folder >= 0 && !secrets->has_folder) {
-        begin_order(secrets, message, LAZ_SECRETS_ORDER_FOLDER);
-        laz_message_u32(message, GENERATION);
-        secrets->has_folder = true;
-        *ret_fd = secrets->folder;
-        return true;
-    }
-    if (laz_secrets_next(secrets, &secrets->next, &secrets->n_given, &secrets->at)) {
-        begin_order(secrets, message, LAZ_SECRETS_ORDER_PUT);
-        laz_message_u32(message, secrets->n_given - 1);
-        laz_message_u32(message, secrets->at.fd != 0 ? OWNER_MODE : secrets->at.mode);
-        laz_message_u32(message, image->uid);
-        laz_message_u32(message, image->gid);
-        laz_message_string(message, secrets->at.path);
-        *ret_fd = secrets->items[secrets->at.item].value;
-        return true;
-    }
-    if (secrets->folder >= 0 && secrets->ordered != LAZ_SECRETS_ORDER_SWAP) {
-        begin_order(secrets, message, LAZ_SECRETS_ORDER_SWAP);
-        laz_message_u32(message, GENERATION);
-        return true;
-    }
-    return false;
-}
-
-static void close_values(struct laz_secrets *secrets)
-{
-    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        laz_fd_close(&secrets->items[i].value);
-    }
-}
-
-/* Of those numbers that were kept free, what nothing came for is not the workload's. */
-static void free_numbers(struct laz_secrets *secrets)
-{
-    const uint8_t *cursor = secrets->image->deliveries;
-    uint32_t n_kept = 0;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < secrets->image->n_deliveries; i++) {
-        struct laz_image_delivery delivery;
-        laz_image_delivery_next(&cursor, &delivery);
-        if (delivery.fd == 0) {
-            continue;
-        }
-        int fd = secrets->fds[n++];
-        if (secrets->items[delivery.item].outcome == LAZ_OUTCOME_FETCHED) {
-            secrets->fds[n_kept++] = fd;
-        } else {
-            laz_fd_close(&fd);
-        }
-    }
-    secrets->n_fds = n_kept;
-}
-
-void laz_secrets_deliver(struct laz_secrets *secrets, int launcher_chan)
-{
-    char memory[LAZ_IMAGE_BELOW_MAX + 64];
-    struct laz_buf message;
-    struct laz_err err = {0};
-    int fd = -1;
-    if (secrets->phase != LAZ_SECRETS_DELIVERING || secrets->n_ordered > 0) {
-        return;
-    }
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    if (!next_order(secrets, &message, &fd)) {
-        close_values(secrets);
-        free_numbers(secrets);
-        secrets->phase = LAZ_SECRETS_HIDING;
-        return;
-    }
-    if (!laz_message_end(&message) ||
-            laz_chan_send(launcher_chan, &message, &fd, fd >= 0, &err) < 0) {
-        (void)laz_err_set(&err, LAZ_E_DELIVERY, 0, "the process that delivers does not answer");
-        err.kind = LAZ_E_DELIVERY;
-        laz_secrets_refuse(secrets, &err);
-        return;
-    }
-    secrets->n_ordered++;
-}
-
-/* A description of its own, for reading alone, from the first byte on, at the number that was kept
- * free for it. */
-static int place(const struct laz_secrets *secrets)
-{
-    char path[64];
-    (void)laz_format(
-            path, sizeof(path), "/proc/self/fd/%d", secrets->items[secrets->at.item].value);
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -1 : dup3(fd, (int)secrets->at.fd, O_CLOEXEC);
-}
-
-void laz_secrets_delivered(struct laz_secrets *secrets, const struct laz_message *message)
-{
-    struct laz_fields fields;
-    laz_fields_begin(&fields, message);
-    (void)laz_fields_u32(&fields);
-    int32_t result = (int32_t)laz_fields_u32(&fields);
-    const char *step = laz_fields_string(&fields);
-    if (!laz_fields_done(&fields) || secrets->n_ordered == 0) {
-        return;
-    }
-    secrets->n_ordered--;
-    if (secrets->phase != LAZ_SECRETS_DELIVERING) {
-        return;
-    }
-    if (result < 0) {
-        refuse(secrets, -result, step);
-    } else if (secrets->ordered == LAZ_SECRETS_ORDER_PUT && secrets->at.fd != 0 &&
-            place(secrets) < 0) {
-        refuse(secrets, errno, "open it for the workload");
-    }
-}
-
-/* ---- its end ---- */
-
-void laz_secrets_part(struct laz_secrets *secrets)
-{
-    if (secrets->image == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < secrets->n_fds; i++) {
-        laz_fd_close(&secrets->fds[i]);
-    }
-    secrets->n_fds = 0;
-    laz_fd_close(&secrets->folder);
-}
-
-static void wipe_ourselves(struct laz_secrets *secrets)
-{
-    struct laz_err ignored = {0}; /* as far as it is possible */
-    if (!secrets->is_narrow && secrets->has_folder && secrets->folder >= 0) {
-        laz_ignore(laz_deliver_wipe(secrets->folder, &ignored));
-    }
-}
-
-void laz_secrets_wipe(struct laz_secrets *secrets, int launcher_chan)
-{
-    char memory[64];
-    struct laz_buf message;
-    struct laz_err ignored = {0};
-    if (secrets->image == NULL || secrets->ordered == LAZ_SECRETS_ORDER_WIPE) {
-        return;
-    }
-    secrets->phase = LAZ_SECRETS_OVER;
-    if (!secrets->has_folder) {
-        return;
-    }
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    begin_order(secrets, &message, LAZ_SECRETS_ORDER_WIPE);
-    if (launcher_chan >= 0 && laz_message_end(&message) &&
-            laz_chan_send(launcher_chan, &message, NULL, 0, &ignored) == 0) {
-        secrets->n_ordered++;
-    } else {
-        secrets->n_ordered = 0;
-        wipe_ourselves(secrets);
-    }
-}
-
-bool laz_secrets_are_wiped(const struct laz_secrets *secrets)
-{
-    return secrets->image == NULL || secrets->n_ordered == 0;
-}
-
-void laz_secrets_lose_launch(struct laz_secrets *secrets)
-{
-    static const struct laz_err gone = {
-            .kind = LAZ_E_DELIVERY, .message = "the process that delivers secrets has ended"};
-    if (secrets->image == NULL) {
-        return;
-    }
-    bool was_wiping = secrets->ordered == LAZ_SECRETS_ORDER_WIPE && secrets->n_ordered > 0;
-    secrets->n_ordered = 0;
-    if (secrets->phase < LAZ_SECRETS_HIDING) {
-        laz_secrets_refuse(secrets, &gone);
-    }
-    if (was_wiping) {
-        wipe_ourselves(secrets);
-    }
 }

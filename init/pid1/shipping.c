@@ -227,13 +227,31 @@ static void send_begin(struct talk *talk)
     send_to(talk, NULL, 0);
 }
 
-static void send_hide(struct talk *talk, int masks)
+static void send_hide(struct talk *talk, uint32_t item, int masks)
 {
     laz_message_begin(&talk->message, LAZ_MESSAGE_HIDE);
+    laz_message_u32(&talk->message, item);
     send_to(talk, &masks, 1);
 }
 
-bool laz_shipping_tell_ship(const struct laz_shipping *shipping, int masks, int chan)
+/* The oldest first: of each item the last ones count. */
+static unsigned send_masks(struct talk *talk, const struct laz_secrets *secrets)
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; secrets != NULL && i < secrets->image->fetched.n; i++) {
+        for (unsigned k = LAZ_MASKS_KEPT; k > 0; k--) {
+            int masks = secrets->items[i].masks[k - 1];
+            if (masks >= 0) {
+                send_hide(talk, i, masks);
+                n++;
+            }
+        }
+    }
+    return n;
+}
+
+bool laz_shipping_tell_ship(const struct laz_shipping *shipping, const struct laz_secrets *secrets,
+        int chan, unsigned *ret_masks)
 {
     char memory[LAZ_IMAGE_SHIP_MAX + LAZ_MESSAGE_HEADER + 1];
     struct talk talk = {.chan = chan, .ok = true};
@@ -241,30 +259,50 @@ bool laz_shipping_tell_ship(const struct laz_shipping *shipping, int masks, int 
     send_section(&talk, shipping->image->ship, shipping->image->ship_length, shipping->state);
     send_facts(&talk, shipping->image);
     send_variables(&talk, shipping);
-    if (masks >= 0) {
-        send_hide(&talk, masks);
-    }
+    *ret_masks = send_masks(&talk, secrets);
     send_streams(&talk, shipping);
     send_begin(&talk);
     return talk.ok;
 }
 
-bool laz_shipping_tell_hide(int chan, int masks)
+bool laz_shipping_tell_masks(const struct laz_secrets *secrets, int chan, unsigned *ret_masks)
 {
     char memory[64];
     struct talk talk = {.chan = chan, .ok = true};
     laz_buf_init_fixed(&talk.message, memory, sizeof(memory));
-    send_hide(&talk, masks);
+    *ret_masks = send_masks(&talk, secrets);
     return talk.ok;
 }
 
-bool laz_shipping_tell_fetch(
-        const struct laz_shipping *shipping, const struct laz_secrets *secrets, int chan)
+bool laz_shipping_tell_hide(int chan, uint32_t item, int masks)
+{
+    char memory[64];
+    struct talk talk = {.chan = chan, .ok = true};
+    laz_buf_init_fixed(&talk.message, memory, sizeof(memory));
+    send_hide(&talk, item, masks);
+    return talk.ok;
+}
+
+static void send_want(struct talk *talk, const struct laz_secrets *secrets, uint32_t wait_ms)
+{
+    bool is_first = secrets->phase == LAZ_SECRETS_FETCHING;
+    laz_message_begin(&talk->message, LAZ_MESSAGE_KEY);
+    send_to(talk, &secrets->key, 1);
+    laz_message_begin(&talk->message, LAZ_MESSAGE_WANT);
+    laz_message_u32(&talk->message, secrets->wanted);
+    laz_message_u8(&talk->message, is_first);
+    laz_message_u32(&talk->message, wait_ms);
+    send_to(talk, NULL, 0);
+}
+
+bool laz_shipping_tell_fetch(const struct laz_shipping *shipping, const struct laz_secrets *secrets,
+        uint32_t wait_ms, int chan)
 {
     char memory[LAZ_IMAGE_FETCH_MAX + LAZ_MESSAGE_HEADER + 1];
     struct talk talk = {.chan = chan, .ok = true};
     laz_buf_init_fixed(&talk.message, memory, sizeof(memory));
     send_config(&talk, secrets->image->fetch, secrets->image->fetch_length);
+    send_want(&talk, secrets, wait_ms);
     send_variables(&talk, shipping);
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         if (secrets->items[i].inherited >= 0) {

@@ -45,15 +45,19 @@ int laz_shipping_events(const struct laz_shipping *shipping);
 /* After the workload has its own descriptor table: leave its pipes to it. */
 void laz_shipping_part(struct laz_shipping *shipping);
 
-/* Everything that a new helper needs, in one go; `masks` is -1, or what the logs must not show.
- * False: it has gone, or does not read. */
-LAZ_MUST_CHECK bool laz_shipping_tell_ship(
-        const struct laz_shipping *shipping, int masks, int chan);
+/* Everything that a new helper needs, in one go; `secrets` is NULL, or what the logs must not show,
+ * in so many messages. False: it has gone, or does not read. */
+LAZ_MUST_CHECK bool laz_shipping_tell_ship(const struct laz_shipping *shipping,
+        const struct laz_secrets *secrets, int chan, unsigned *ret_masks);
 LAZ_MUST_CHECK bool laz_shipping_tell_sense(const struct laz_shipping *shipping, int chan);
-LAZ_MUST_CHECK bool laz_shipping_tell_fetch(
-        const struct laz_shipping *shipping, const struct laz_secrets *secrets, int chan);
-/* What the logs must not show; for a ship that works already. */
-LAZ_MUST_CHECK bool laz_shipping_tell_hide(int chan, int masks);
+/* What it is to fetch, and how long that may take. */
+LAZ_MUST_CHECK bool laz_shipping_tell_fetch(const struct laz_shipping *shipping,
+        const struct laz_secrets *secrets, uint32_t wait_ms, int chan);
+/* What the logs must not show, for a ship that works already: all of it, in so many messages; and
+ * the newest of one item. */
+LAZ_MUST_CHECK bool laz_shipping_tell_masks(
+        const struct laz_secrets *secrets, int chan, unsigned *ret_masks);
+LAZ_MUST_CHECK bool laz_shipping_tell_hide(int chan, uint32_t item, int masks);
 /* Drain, close the trail, deliver, until then (CLOCK_BOOTTIME). */
 LAZ_MUST_CHECK bool laz_shipping_tell_finish(int chan, int exit_code, uint64_t until_ns);
 

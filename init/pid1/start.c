@@ -146,6 +146,7 @@ void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
                 now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS; /* for all the rest */
     } else if (secrets->phase == LAZ_SECRETS_THERE) {
         laz_trail_delivered(&pid1->trail, secrets);
+        laz_pid1_begin_renewal(pid1, now_ns);
         laz_pid1_start_workload(pid1, now_ns);
     }
 }

@@ -290,6 +290,19 @@ static void end_by_policy(struct laz_state *state, enum laz_err_kind why, uint64
     force(state, &nobody, now_ns, actions);
 }
 
+/* Nobody has done anything wrong: as a stop that was asked for, but without the time that is for
+ * the load balancer, and with a code of its own. */
+static void on_secret_stale(struct laz_state *state, const struct laz_image *image, uint64_t now_ns,
+        struct laz_actions *actions)
+{
+    const struct laz_signal stop = {.number = SIGTERM};
+    if (state->phase != LAZ_PHASE_RUNNING && state->phase != LAZ_PHASE_LB_GRACE) {
+        return;
+    }
+    state->forced_code = laz_err_exit_code(LAZ_E_SECRET);
+    forward_stop(state, image, state->stop_requested ? &state->stop : &stop, now_ns, actions);
+}
+
 /* What nobody records is not allowed to go on. Before the start, the driver says START_FAILED. */
 static void on_audit_lost(struct laz_state *state, uint64_t now_ns, struct laz_actions *actions)
 {
@@ -347,6 +360,9 @@ void laz_step(struct laz_state *state, const struct laz_image *image, const stru
         break;
     case LAZ_EVENT_SENSE_LOST:
         end_by_policy(state, LAZ_E_SENSE, now_ns, ret);
+        break;
+    case LAZ_EVENT_SECRET_STALE:
+        on_secret_stale(state, image, now_ns, ret);
         break;
     case LAZ_EVENT_FLUSHED:
         if (state->phase == LAZ_PHASE_FLUSHING) {

@@ -57,6 +57,7 @@ enum laz_event_type {
     LAZ_EVENT_FLUSHED,      /* the trail is closed and delivered, the secrets are removed */
     LAZ_EVENT_AUDIT_LOST,   /* the trail cannot be kept any more */
     LAZ_EVENT_SENSE_LOST,   /* nobody watches any more, and the policy wants somebody to */
+    LAZ_EVENT_SECRET_STALE, /* a secret is too old, and the policy wants no such run */
     LAZ_EVENT_COUNT
 };
 

@@ -17,6 +17,7 @@
 #include "core/format.h"
 #include "core/num.h"
 #include "init/pid1/helpers.h"
+#include "init/pid1/trail_record.h"
 #include "policy/tables/sysname.h"
 
 #define LISTS_END 3600 /* lists stop here, so that a start record always fits */
@@ -67,7 +68,7 @@ static void begin(struct laz_trail *trail, struct laz_json *json, struct laz_buf
     laz_record_begin(json, line, record);
 }
 
-static void write_or_count(struct laz_trail *trail, struct laz_json *json)
+void laz_trail_write(struct laz_trail *trail, struct laz_json *json)
 {
     bool fits = laz_record_end(json);
     if (!fits || !write_line(trail->fd, json->buf)) {
@@ -98,14 +99,12 @@ static void tell_gap(struct laz_trail *trail)
     }
 }
 
-/* One record: this, the members of its d, and write_or_count at the end. */
-#define LAZ_TRAIL_BEGIN(trail, json, ...)                                                          \
-    tell_gap(trail);                                                                               \
-    char memory[LAZ_RECORD_MAX];                                                                   \
-    struct laz_buf line;                                                                           \
-    struct laz_json json;                                                                          \
-    struct laz_record record = {__VA_ARGS__};                                                      \
-    begin(trail, &json, &line, memory, &record)
+void laz_trail_begin(struct laz_trail *trail, struct laz_json *json, struct laz_buf *line,
+        char *memory, struct laz_record *record)
+{
+    tell_gap(trail);
+    begin(trail, json, line, memory, record);
+}
 
 /* Not pointers, each of which would be relocated at every start. */
 static const char degradation_names[LAZ_DEGRADATION_COUNT][LAZ_DEGRADATION_NAME_MAX] = {
@@ -208,7 +207,7 @@ void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
     }
     laz_json_array_end(&json);
     strings_member(&json, "relaxations", image->relaxations);
-    write_or_count(trail, &json);
+    laz_trail_write(trail, &json);
 }
 
 void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code)
@@ -218,7 +217,7 @@ void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int e
     laz_json_i64(&json, "exit", exit_code);
     laz_json_string(&json, "message", err->message);
     laz_json_string(&json, "errno", err->sys_errno == 0 ? "" : laz_err_errno_name(err->sys_errno));
-    write_or_count(trail, &json);
+    laz_trail_write(trail, &json);
 }
 
 void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
@@ -227,49 +226,7 @@ void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
             .obj = laz_role_name(end->role), .act = end->is_lost ? "lost" : "restarted");
     laz_json_string(&json, "error", laz_err_name(end->why->kind));
     laz_json_string(&json, "message", end->why->message);
-    write_or_count(trail, &json);
-}
-
-static void fetched(struct laz_trail *trail, const char *name, const struct laz_secret_item *item)
-{
-    bool is_absent = item->outcome == LAZ_OUTCOME_ABSENT;
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.fetch", .severity = is_absent ? 3 : 1, .exe = "",
-            .obj = name, .act = is_absent ? "absent" : "fetched");
-    laz_json_string(&json, "version", item->version);
-    laz_json_string(&json, "fingerprint", item->fingerprint);
-    write_or_count(trail, &json);
-}
-
-void laz_trail_fetched(struct laz_trail *trail, const struct laz_secrets *secrets)
-{
-    const char *cursor = secrets->image->fetched.first;
-    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        fetched(trail, laz_strings_next(&cursor), &secrets->items[i]);
-    }
-}
-
-static void delivered(struct laz_trail *trail, const char *name, const char *dir,
-        const struct laz_image_delivery *delivery)
-{
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.deliver", .severity = 1, .exe = "", .obj = name,
-            .act = "delivered");
-    if (delivery->fd != 0) {
-        laz_json_u64(&json, "fd", delivery->fd);
-    } else {
-        laz_json_string(&json, "dir", dir);
-        laz_json_string(&json, "path", delivery->path);
-    }
-    write_or_count(trail, &json);
-}
-
-void laz_trail_delivered(struct laz_trail *trail, const struct laz_secrets *secrets)
-{
-    const uint8_t *cursor = secrets->image->deliveries;
-    struct laz_image_delivery delivery;
-    for (unsigned n = 0; laz_secrets_next(secrets, &cursor, &n, &delivery);) {
-        delivered(trail, laz_secrets_name(secrets, delivery.item), secrets->image->secrets_dir,
-                &delivery);
-    }
+    laz_trail_write(trail, &json);
 }
 
 void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note)
@@ -280,7 +237,7 @@ void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *not
             .exe = "", .obj = name, .act = note->act);
     laz_json_i64(&json, "sender_pid", note->sender);
     laz_json_u64(&json, "sender_uid", note->sender_uid);
-    write_or_count(trail, &json);
+    laz_trail_write(trail, &json);
 }
 
 /* Who it is about: the path that we launched for the main process, otherwise its own word for
@@ -335,7 +292,7 @@ void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused
     laz_json_array_end(&json);
     hex_member(&json, "ip", refused->ip);
     laz_json_u64(&json, "count", refused->count);
-    write_or_count(trail, &json);
+    laz_trail_write(trail, &json);
 }
 
 void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *refused,
@@ -349,7 +306,7 @@ void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *re
     laz_json_bool(&json, "exe_untrusted", subject.untrusted);
     laz_json_u64(&json, "attempts", attempts);
     laz_json_i64(&json, "budget", budget);
-    write_or_count(trail, &json);
+    laz_trail_write(trail, &json);
 }
 
 static int64_t milliseconds(struct timeval time)
@@ -372,7 +329,7 @@ void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note)
     laz_json_i64(&json, "system_ms", milliseconds(note->usage.ru_stime));
     laz_json_i64(&json, "max_rss_kib", note->usage.ru_maxrss);
     laz_json_i64(&json, "oom_kills", note->oom_kills);
-    write_or_count(trail, &json);
+    laz_trail_write(trail, &json);
 }
 
 void laz_trail_stop(
@@ -385,5 +342,5 @@ void laz_trail_stop(
     laz_json_u64(&json, "held", totals->held);
     laz_json_u64(&json, "reaped", totals->reaped);
     laz_json_u64(&json, "lost", trail->lost_ever);
-    write_or_count(trail, &json);
+    laz_trail_write(trail, &json);
 }

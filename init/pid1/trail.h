@@ -90,6 +90,21 @@ void laz_trail_fetched(struct laz_trail *trail, const struct laz_secrets *secret
 /* One for each place that it has gone to. */
 void laz_trail_delivered(struct laz_trail *trail, const struct laz_secrets *secrets);
 
+/* What came of asking for an item again: `failed`, for this reason, or `unchanged`, after it had
+ * failed. */
+void laz_trail_refetched(
+        struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item, const char *why);
+/* It is another one, and what `before` was is there no more; or, with a reason, still is. */
+void laz_trail_rotated(
+        struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item, const char *why);
+/* It has become too old, or is not valid any more. */
+void laz_trail_aged(struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item,
+        bool is_expired, uint64_t seconds);
+void laz_trail_ready(struct laz_trail *trail, bool is_ready, const char *reason, const char *item);
+/* Of what has changed, the workload was told by this signal; or why not. */
+void laz_trail_told_of_change(
+        struct laz_trail *trail, int signal_number, uint32_t generation, const char *act);
+
 void laz_trail_stop(
         struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals);
 

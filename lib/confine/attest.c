@@ -131,6 +131,7 @@ enum {
     SEEN_AMB,
     SEEN_NNP,
     SEEN_SECCOMP,
+    SEEN_BLOCK,
     SEEN_CATCH,
     SEEN_ALL
 };
@@ -154,6 +155,7 @@ static bool parse_line(const char *key, size_t length, struct line value,
             {"CapEff", &state->cap_effective, SEEN_EFF},
             {"CapBnd", &state->cap_bounding, SEEN_BND},
             {"CapAmb", &state->cap_ambient, SEEN_AMB},
+            {"SigBlk", &state->sig_block, SEEN_BLOCK},
             {"SigCgt", &state->sig_catch, SEEN_CATCH},
     };
     for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {

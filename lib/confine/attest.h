@@ -27,6 +27,7 @@ struct laz_process_state {
     int no_new_privs;
     int seccomp;
     int seccomp_filters; /* -1: not shown */
+    uint64_t sig_block;  /* bit n-1: its main thread holds signal n back */
     uint64_t sig_catch;  /* bit n-1: signal n has a handler */
 };
 

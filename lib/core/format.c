@@ -184,3 +184,12 @@ int laz_format(char *ret, size_t size, const char *format, ...)
     va_end(args);
     return length;
 }
+
+void laz_format_printable(char *text)
+{
+    for (char *c = text; *c != '\0'; c++) {
+        if (*c < ' ' || *c > '~') {
+            *c = '?';
+        }
+    }
+}

@@ -19,4 +19,7 @@
 int laz_format(char *ret, size_t size, const char *format, ...) LAZ_PRINTF(3, 4);
 int laz_format_v(char *ret, size_t size, const char *format, va_list args) LAZ_PRINTF(3, 0);
 
+/* What others have said, where people read: no byte of it may do more than show. */
+void laz_format_printable(char *text);
+
 #endif

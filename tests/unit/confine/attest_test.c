@@ -21,6 +21,7 @@ static const char good[] = "Name:\tapp one\n"
                            "CapEff:\t0000000000000000\n"
                            "CapBnd:\t0000000000000000\n"
                            "CapAmb:\t0000000000000000\n"
+                           "SigBlk:\t0000000000000001\n"
                            "SigCgt:\t0000000180000000\n"
                            "NoNewPrivs:\t1\n"
                            "Seccomp:\t2\n"
@@ -45,6 +46,7 @@ Test(attest, reads_a_status_file)
     cr_assert_eq(state.uid[3], 10001);
     cr_assert_eq(state.n_groups, 2);
     cr_assert_eq(state.groups[1], 6);
+    cr_assert_eq(state.sig_block, 1);
     cr_assert_eq(state.sig_catch, UINT64_C(0x180000000));
     cr_assert_eq(state.seccomp_filters, 2);
 }
@@ -98,7 +100,7 @@ Test(attest, finds_every_single_difference)
 Test(attest, refuses_a_file_that_lacks_a_line_or_has_a_bad_one)
 {
     static const char *const lines[] = {"Uid:", "Gid:", "Groups:", "CapInh:", "CapPrm:", "CapEff:",
-            "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "SigCgt:"};
+            "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "SigBlk:", "SigCgt:"};
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         char text[sizeof(good)];
         (void)memcpy(text, good, sizeof(good));

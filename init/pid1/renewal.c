@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Renewal of secrets, around the plan of rotation.c: fetch what is due, hide what is new from the
+ * logs, have a whole new generation made of it, and only then tell the workload. What fails on the
+ * way leaves everything as it was. libc only.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "confine/attest.h"
+#include "core/deadline.h"
+#include "init/pid1/pid1.h"
+
+#define SIGNAL_LOOK_NS (1000 * LAZ_NS_PER_MS)
+#define STEP_LOOK_NS   (100 * LAZ_NS_PER_MS) /* somebody else is at work, and wakes us when done */
+#define STEPS_MAX      16
+#define GONE           "not-found: its source has it no more"
+
+static struct laz_rotation_said said_of(const struct laz_secret_seen *seen)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (struct laz_rotation_said){
+            .renew = seen->renew, .expires = seen->expires, .now = (uint64_t)now.tv_sec};
+}
+
+void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    laz_rotation_begin(&secrets->rotation, secrets->image, secrets->seed, now_ns);
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        const struct laz_rotation_said said = said_of(&secrets->items[i].now);
+        laz_rotation_told(&secrets->rotation, i, &said, now_ns);
+    }
+}
+
+/* ---- readiness ---- */
+
+static void set_unready(struct laz_pid1 *pid1, enum laz_unready reason, uint32_t item, bool holds)
+{
+    struct laz_readiness *readiness = &pid1->renewal.readiness;
+    if (laz_readiness_set(readiness, reason, item, holds)) {
+        laz_trail_ready(&pid1->trail, laz_readiness_is_ready(readiness), laz_unready_name(reason),
+                laz_secrets_name(&pid1->helpers.secrets, item));
+    }
+}
+
+static void stop_for_it(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    const struct laz_event event = {.type = LAZ_EVENT_SECRET_STALE};
+    if (pid1->image.refresh_ms > 0 && pid1->image.stale_then == LAZ_STALE_STOP) {
+        laz_pid1_event(pid1, &event, now_ns);
+    }
+}
+
+static void on_aged(struct laz_pid1 *pid1, uint32_t items, enum laz_unready reason, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    bool is_expired = reason == LAZ_UNREADY_EXPIRED;
+    bool counts = is_expired || pid1->image.stale_then != LAZ_STALE_KEEP;
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        if ((items >> i & 1) != 0) {
+            uint64_t age_ns = now_ns - secrets->rotation.items[i].good_ns;
+            laz_trail_aged(&pid1->trail, secrets, i, is_expired, age_ns / (1000 * LAZ_NS_PER_MS));
+            if (counts) {
+                set_unready(pid1, reason, i, true);
+            }
+        }
+    }
+    if (items != 0 && counts) {
+        stop_for_it(pid1, now_ns);
+    }
+}
+
+static void turn_ages(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_rotation *rotation = &pid1->helpers.secrets.rotation;
+    on_aged(pid1, laz_rotation_stale(rotation, now_ns), LAZ_UNREADY_STALE, now_ns);
+    on_aged(pid1, laz_rotation_expired(rotation, now_ns), LAZ_UNREADY_EXPIRED, now_ns);
+}
+
+/* ---- what came of one item ---- */
+
+/* Its source has confirmed what the workload has, or will have now. */
+static void confirm(struct laz_pid1 *pid1, uint32_t item, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    const struct laz_rotation_said said = said_of(&secrets->items[item].said);
+    laz_rotation_good(&secrets->rotation, item, &said, now_ns);
+    secrets->why[item][0] = '\0';
+    set_unready(pid1, LAZ_UNREADY_STALE, item, false);
+    set_unready(pid1, LAZ_UNREADY_EXPIRED, item, false);
+}
+
+static void keep_why(struct laz_secrets *secrets, uint32_t item, const char *why)
+{
+    size_t length = strnlen(why, LAZ_WHY_MAX);
+    (void)memmove(secrets->why[item], why, length);
+    secrets->why[item][length] = '\0';
+}
+
+static void on_failed(struct laz_pid1 *pid1, uint32_t item, const char *why, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    keep_why(secrets, item, why);
+    laz_rotation_failed(&secrets->rotation, item, now_ns);
+    laz_trail_refetched(&pid1->trail, secrets, item, secrets->why[item]);
+}
+
+static void on_unchanged(struct laz_pid1 *pid1, uint32_t number, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    struct laz_secret_item *item = &secrets->items[number];
+    bool had_failed = secrets->rotation.items[number].failures > 0;
+    item->now = item->said;
+    confirm(pid1, number, now_ns);
+    if (had_failed) {
+        laz_trail_refetched(&pid1->trail, secrets, number, "");
+    }
+}
+
+/* Why an item that fetch has said nothing of is not there. */
+static const char *why_not(const struct laz_pid1 *pid1)
+{
+    const char *said = pid1->helpers.fetch.err.message;
+    return said[0] != '\0' ? said : "unavailable: lazaret-helper fetch did not answer in time";
+}
+
+static void judge(struct laz_pid1 *pid1, uint32_t number, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    struct laz_secret_item *item = &secrets->items[number];
+    bool has_crashed = !secrets->is_done && pid1->helpers.fetch.err.kind != LAZ_E_NONE;
+    bool is_told = item->said.is_known && !has_crashed &&
+            (item->said.outcome != LAZ_OUTCOME_FETCHED || item->fresh >= 0);
+    if (!is_told && pid1->renewal.has_yielded) {
+        laz_rotation_put_off(&secrets->rotation, number, now_ns);
+    } else if (!is_told) {
+        on_failed(pid1, number, why_not(pid1), now_ns);
+    } else if (item->said.outcome == LAZ_OUTCOME_FAILED) {
+        on_failed(pid1, number, secrets->why[number], now_ns);
+    } else if (item->said.outcome == LAZ_OUTCOME_ABSENT &&
+            item->now.outcome == LAZ_OUTCOME_FETCHED) {
+        on_failed(pid1, number, GONE, now_ns);
+    } else if (item->said.outcome == LAZ_OUTCOME_FETCHED && laz_secrets_differs(item)) {
+        item->is_changed = true;
+    } else {
+        on_unchanged(pid1, number, now_ns);
+    }
+}
+
+/* ---- what came of all of them ---- */
+
+static void come_to_rest(struct laz_pid1 *pid1)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    laz_secrets_forget(secrets, 0);
+    laz_rotation_settled(&secrets->rotation);
+    pid1->renewal.has_yielded = false;
+    secrets->phase = LAZ_SECRETS_THERE;
+}
+
+static void settle(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_helpers *helpers = &pid1->helpers;
+    struct laz_secrets *secrets = &helpers->secrets;
+    bool is_any = false;
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        if ((secrets->wanted >> i & 1) != 0) {
+            judge(pid1, i, now_ns);
+        }
+        if (secrets->items[i].is_changed) {
+            is_any = true;
+            laz_secrets_push_masks(&secrets->items[i]);
+            laz_helpers_hide(helpers, i);
+        }
+    }
+    laz_helpers_end_fetch(helpers);
+    if (is_any) {
+        secrets->phase = LAZ_SECRETS_REHIDING;
+    } else {
+        come_to_rest(pid1);
+    }
+}
+
+static void adopt(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    uint32_t changed = 0;
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        if (secrets->items[i].is_changed) {
+            changed |= UINT32_C(1) << i;
+            laz_trail_rotated(&pid1->trail, secrets, i, "");
+        }
+    }
+    laz_secrets_adopt(secrets, now_ns + pid1->image.retire_ms * LAZ_NS_PER_MS);
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        uint8_t number = laz_image_renewal_at(secrets->image, i).signal;
+        if ((changed >> i & 1) != 0) {
+            confirm(pid1, i, now_ns);
+            pid1->renewal.signals |= number == 0 ? 0 : LAZ_SIGNAL_BIT(number);
+        }
+    }
+    pid1->renewal.signals_due_ns = now_ns;
+    come_to_rest(pid1);
+}
+
+/* What the workload still has is hidden for longer than what it did not get. */
+static void hide_again(struct laz_pid1 *pid1, uint32_t number)
+{
+    struct laz_secret_item *item = &pid1->helpers.secrets.items[number];
+    if (item->masks[1] >= 0) {
+        int masks = item->masks[1];
+        item->masks[1] = item->masks[0];
+        item->masks[0] = masks;
+        laz_helpers_hide(&pid1->helpers, number);
+    }
+}
+
+static void give_up(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        if (secrets->items[i].is_changed) {
+            keep_why(secrets, i, secrets->err.message);
+            laz_rotation_failed(&secrets->rotation, i, now_ns);
+            laz_trail_rotated(&pid1->trail, secrets, i, secrets->why[i]);
+            hide_again(pid1, i);
+        }
+    }
+    come_to_rest(pid1);
+    if (pid1->helpers.launcher_chan >= 0) {
+        laz_secrets_retire(secrets, secrets->generation);
+    }
+}
+
+/* ---- what is due ---- */
+
+static bool retire_one(struct laz_secrets *secrets, uint64_t now_ns)
+{
+    bool is_due = secrets->n_old > LAZ_GENERATIONS_KEPT ||
+            (secrets->n_old > 0 && secrets->old[0].until_ns <= now_ns);
+    if (!is_due) {
+        return false;
+    }
+    uint32_t number = secrets->old[0].number;
+    secrets->n_old--;
+    (void)memmove(secrets->old, secrets->old + 1, secrets->n_old * sizeof(secrets->old[0]));
+    laz_secrets_retire(secrets, number);
+    return true;
+}
+
+static void begin_next(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_helpers *helpers = &pid1->helpers;
+    struct laz_secrets *secrets = &helpers->secrets;
+    bool can_deliver = helpers->launcher_chan >= 0;
+    if ((can_deliver && retire_one(secrets, now_ns)) || !laz_helpers_fetch_is_gone(helpers)) {
+        return;
+    }
+    uint32_t items = laz_rotation_take(&secrets->rotation, now_ns);
+    if (items != 0) {
+        laz_helpers_refetch(helpers, items, laz_rotation_patience_ms(&secrets->rotation), now_ns);
+    }
+}
+
+static void watch_fetch(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    const struct laz_rotation *rotation = &pid1->helpers.secrets.rotation;
+    pid1->renewal.has_yielded = laz_rotation_yields(rotation, now_ns);
+    if (pid1->renewal.has_yielded || now_ns >= rotation->until_ns) {
+        laz_helpers_end_fetch(&pid1->helpers);
+    }
+}
+
+/* One step of what is under way. */
+static void step_on(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_helpers *helpers = &pid1->helpers;
+    struct laz_secrets *secrets = &helpers->secrets;
+    if (secrets->phase == LAZ_SECRETS_THERE) {
+        begin_next(pid1, now_ns);
+    } else if (secrets->phase == LAZ_SECRETS_REFETCHING) {
+        watch_fetch(pid1, now_ns);
+    } else if (secrets->phase == LAZ_SECRETS_REFETCHED) {
+        settle(pid1, now_ns);
+    } else if (secrets->phase == LAZ_SECRETS_REHIDING && laz_helpers_have_hidden(helpers)) {
+        laz_secrets_begin_generation(secrets);
+    } else if (secrets->phase == LAZ_SECRETS_REDELIVERED) {
+        adopt(pid1, now_ns);
+    } else if (secrets->phase == LAZ_SECRETS_NOT_REDELIVERED) {
+        give_up(pid1, now_ns);
+    }
+}
+
+/* ---- who hears of it ---- */
+
+/* By a handler, or because it waits for it. Anybody else would be ended by it. */
+static bool would_take(const struct laz_pid1 *pid1, int signal_number)
+{
+    struct laz_process_state state;
+    struct laz_err ignored = {0};
+    if (laz_attest_read(pid1->workload.pid, &state, &ignored) < 0) {
+        return false;
+    }
+    return ((state.sig_catch | state.sig_block) >> (signal_number - 1) & 1) != 0;
+}
+
+static void send_one(struct laz_pid1 *pid1, int number)
+{
+    struct laz_renewal *renewal = &pid1->renewal;
+    uint32_t generation = pid1->helpers.secrets.current;
+    uint64_t bit = LAZ_SIGNAL_BIT(number);
+    if (!would_take(pid1, number)) {
+        if ((renewal->deferred & bit) == 0) {
+            renewal->deferred |= bit;
+            laz_trail_told_of_change(&pid1->trail, number, generation, "deferred");
+        }
+        return;
+    }
+    bool is_sent = kill(pid1->workload.pid, number) == 0;
+    laz_trail_told_of_change(
+            &pid1->trail, number, generation, is_sent ? "sent" : laz_err_errno_name(errno));
+    renewal->signals &= ~bit;
+    renewal->deferred &= ~bit;
+}
+
+static void turn_signals(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_renewal *renewal = &pid1->renewal;
+    if (renewal->signals == 0 || renewal->signals_due_ns > now_ns || pid1->main_exited) {
+        return;
+    }
+    for (int number = 1; number <= LAZ_SIGNAL_MAX; number++) {
+        if ((renewal->signals & LAZ_SIGNAL_BIT(number)) != 0) {
+            send_one(pid1, number);
+        }
+    }
+    renewal->signals_due_ns = now_ns + SIGNAL_LOOK_NS;
+}
+
+/* ---- the turn ---- */
+
+/* The run ends: what is under way is left where it is, until all is removed. */
+static void stop(struct laz_pid1 *pid1)
+{
+    if (!pid1->renewal.is_stopped) {
+        pid1->renewal.is_stopped = true;
+        pid1->helpers.secrets.rotation.is_over = true;
+        laz_helper_drop(&pid1->helpers.fetch);
+    }
+}
+
+static bool is_idle(const struct laz_pid1 *pid1)
+{
+    return pid1->helpers.secrets.rotation.image == NULL || pid1->state.phase < LAZ_PHASE_RUNNING;
+}
+
+void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    if (is_idle(pid1)) {
+        return;
+    }
+    if (pid1->state.phase != LAZ_PHASE_RUNNING) {
+        stop(pid1);
+        return;
+    }
+    turn_ages(pid1, now_ns);
+    for (unsigned i = 0; i < STEPS_MAX && pid1->state.phase == LAZ_PHASE_RUNNING; i++) {
+        enum laz_secrets_phase before = secrets->phase;
+        step_on(pid1, now_ns);
+        laz_secrets_deliver(secrets, pid1->helpers.launcher_chan);
+        if (secrets->phase == before) {
+            break;
+        }
+    }
+    turn_signals(pid1, now_ns);
+}
+
+uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    uint64_t due_ns = 0;
+    if (!pid1->image.fetches || is_idle(pid1) || pid1->state.phase != LAZ_PHASE_RUNNING) {
+        return 0;
+    }
+    const struct laz_secrets *secrets = &pid1->helpers.secrets;
+    bool is_resting = secrets->phase == LAZ_SECRETS_THERE;
+    bool is_at_work = is_resting ? !laz_helpers_fetch_is_gone(&pid1->helpers)
+                                 : secrets->phase != LAZ_SECRETS_REFETCHING;
+    if (is_at_work) {
+        due_ns = now_ns + STEP_LOOK_NS;
+    } else {
+        laz_sooner(&due_ns, laz_rotation_due_ns(&secrets->rotation));
+    }
+    if (is_resting && secrets->n_old > 0) {
+        laz_sooner(&due_ns, secrets->old[0].until_ns);
+    }
+    laz_sooner(&due_ns, pid1->renewal.signals == 0 ? 0 : pid1->renewal.signals_due_ns);
+    return due_ns;
+}

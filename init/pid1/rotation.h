@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * When which secret is asked for again, and which has become too old. Pure: no system call, no
+ * clock, no memory but its own, so that a test can let days pass. Knows nothing of values. libc
+ * only.
+ */
+#ifndef LAZ_INIT_PID1_ROTATION_H
+#define LAZ_INIT_PID1_ROTATION_H
+
+#include "policy/image.h"
+
+/* Who is due within this of one that is, is asked for with it. */
+#define LAZ_ROTATION_TOGETHER_MS 1000
+
+/* After `fetch` has had all its time, for it to say which item it was. */
+#define LAZ_SECRETS_SLACK_MS 2000
+
+struct laz_rotation_item {
+    bool is_renewed;
+    bool is_asked; /* in what is under way */
+    bool is_stale;
+    bool is_expired;
+    unsigned failures;   /* in a row */
+    uint64_t due_ns;     /* when it is asked for next */
+    uint64_t asked_ns;   /* when it was last */
+    uint64_t good_ns;    /* when its source last confirmed it */
+    uint64_t expires_ns; /* 0: it does not */
+};
+
+struct laz_rotation {
+    const struct laz_image *image; /* borrowed; NULL: nothing is renewed */
+    uint64_t random;               /* where the sequence of them stands */
+    bool is_over;                  /* nobody is asked any more */
+    uint32_t asked;                /* what is under way; 0: nothing */
+    uint64_t until_ns;             /* and until when */
+    struct laz_rotation_item items[LAZ_IMAGE_FETCHED_MAX];
+};
+
+/* What a source has said about an item's times: seconds of Unix time, 0 where it has said nothing.
+ */
+struct laz_rotation_said {
+    uint64_t renew;
+    uint64_t expires;
+    uint64_t now; /* the same clock, now */
+};
+
+/* All have just been fetched; what was said of each follows by laz_rotation_told. `seed` makes the
+ * waits of one container others than its neighbour's.
+ */
+void laz_rotation_begin(struct laz_rotation *rotation, const struct laz_image *image, uint64_t seed,
+        uint64_t now_ns);
+
+/* What its source says of an item's times. */
+void laz_rotation_told(struct laz_rotation *rotation, uint32_t item,
+        const struct laz_rotation_said *said, uint64_t now_ns);
+
+/* When something is to be done at the latest; 0: never. */
+uint64_t laz_rotation_due_ns(const struct laz_rotation *rotation);
+/* The items to ask for now, a bit for each: those that are due, or one that has failed before, by
+ * itself; 0: none, or some are under way. What it returns is under way, for laz_rotation_patience.
+ */
+uint32_t laz_rotation_take(struct laz_rotation *rotation, uint64_t now_ns);
+/* How long the answer may take. */
+uint32_t laz_rotation_patience_ms(const struct laz_rotation *rotation);
+/* One that has failed before is under way, and others are due: it has to make room. */
+bool laz_rotation_yields(const struct laz_rotation *rotation, uint64_t now_ns);
+
+/* What came of one that was asked for. */
+void laz_rotation_good(struct laz_rotation *rotation, uint32_t item,
+        const struct laz_rotation_said *said, uint64_t now_ns);
+void laz_rotation_failed(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns);
+/* It had to make room: it is asked for again, and has not failed. */
+void laz_rotation_put_off(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns);
+/* Nothing is under way any more. */
+void laz_rotation_settled(struct laz_rotation *rotation);
+
+/* Items that have become stale, or have expired, and were not said to be; a bit for each. */
+uint32_t laz_rotation_stale(struct laz_rotation *rotation, uint64_t now_ns);
+uint32_t laz_rotation_expired(struct laz_rotation *rotation, uint64_t now_ns);
+
+/* Somebody wants it now: as soon as min-interval lets it. Returns when that is. */
+uint64_t laz_rotation_want(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns);
+
+#endif

@@ -219,10 +219,14 @@ class Standin:
         """What the services hold."""
         self._put("data", data)
 
-    def rules(self, **rules):
-        """What goes wrong from now on; requests are counted anew."""
+    def change(self, **rules):
+        """What goes wrong from now on."""
         self.epoch += 1
         self._put("control", {"epoch": self.epoch, **rules})
+
+    def rules(self, **rules):
+        """The same; requests are counted anew."""
+        self.change(**rules)
         (self.folder / "requests").unlink(missing_ok=True)
 
     def _lines(self, name):

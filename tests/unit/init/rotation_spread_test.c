@@ -3,11 +3,11 @@
  * How many containers ask one service: a hundred plans beside each other, under a clock that a test
  * moves. What one item does changes nothing for another, in one plan or in two.
  */
-#include "init/pid1/rotation.h"
-
 #include <stdlib.h>
 
 #include <criterion/criterion.h>
+
+#include "init/pid1/rotation.h"
 
 #define S          UINT64_C(1000000000) /* in ns */
 #define INSTANCES  100
@@ -122,8 +122,8 @@ Test(rotation_spread, a_hundred_that_start_together_do_not_ask_together)
     cr_expect_eq(busiest(control, 9, 10), INSTANCES);
     /* 100 over 120 s, at 40 % of the interval: a second has 0.83 of them on average */
     cr_expect_leq(busiest(all, 0, 1), 6, "%u in one second of the first round", busiest(all, 0, 1));
-    cr_expect_leq(busiest(all, 0, SIZE_MAX), 7, "%u in one second of a day",
-            busiest(all, 0, SIZE_MAX));
+    cr_expect_leq(
+            busiest(all, 0, SIZE_MAX), 7, "%u in one second of a day", busiest(all, 0, SIZE_MAX));
     free(all);
     free(control);
 }
@@ -180,8 +180,8 @@ Test(rotation_spread, one_that_fails_moves_no_other_by_a_second)
         for (size_t k = 0; k < good.n[item]; k++) {
             uint64_t one = good.at[item][k];
             uint64_t other = bad.at[item][k];
-            cr_assert_leq(one > other ? one - other : other - one, S, "item %u, request %zu", item,
-                    k);
+            cr_assert_leq(
+                    one > other ? one - other : other - one, S, "item %u, request %zu", item, k);
         }
     }
     cr_expect_gt(bad.n[1], good.n[1], "the failing one is asked again sooner");

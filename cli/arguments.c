@@ -56,6 +56,9 @@ static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option o
     case LAZ_OPTION_CONNECT:
         arguments->connect = true;
         return 0;
+    case LAZ_OPTION_ALL:
+        arguments->all = true;
+        return 0;
     case LAZ_OPTION_KEY:
         arguments->key = value;
         return 0;

@@ -31,6 +31,7 @@ enum laz_cli_exit {
     X(DIGEST_KEY, "digest-key", 0, "FILE", "the public key, PEM, by which digests are signed")     \
     X(LIST, "list", 0, NULL, "one line for each segment, and no records")                          \
     X(CONNECT, "connect", 0, NULL, "try whether the policy's sinks can be reached")                \
+    X(ALL, "all", 0, NULL, "every item that is renewed")                                           \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -55,6 +56,7 @@ struct laz_cli_arguments {
     bool no_logs;
     bool list;
     bool connect;
+    bool all;
     const char *key;        /* NULL: not given */
     const char *digest_key; /* likewise */
     size_t n_anchors;
@@ -90,6 +92,8 @@ int laz_cli_verify(const struct laz_cli_arguments *arguments);
 int laz_cli_digest(const struct laz_cli_arguments *arguments);
 int laz_cli_spool_read(const struct laz_cli_arguments *arguments);
 int laz_cli_secrets_check(const struct laz_cli_arguments *arguments);
+int laz_cli_secrets_status(const struct laz_cli_arguments *arguments);
+int laz_cli_secrets_rotate(const struct laz_cli_arguments *arguments);
 int laz_cli_doctor(const struct laz_cli_arguments *arguments);
 
 #endif

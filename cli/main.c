@@ -81,6 +81,18 @@ static const struct laz_cli_command commands[] = {
                 "actions and resources that the task's role needs. Fetches nothing and prints no "
                 "value.\n",
                 JSON | ROOT | HELP, 1, 1, laz_cli_secrets_check},
+        {"secrets status", "", "say how the secrets of this container are",
+                "Inside a container, as the user that lazaret-init runs as: for each item its\n"
+                "state, version and fingerprint, how old it is, and when it is asked for again;\n"
+                "what went wrong the last time. Never a value. Code 1 if any is failing, stale or\n"
+                "expired, or nobody answers.\n",
+                JSON | HELP, 0, 0, laz_cli_secrets_status},
+        {"secrets rotate", "NAME|--all", "have secrets of this container asked for again now",
+                "Inside a container, as the user that lazaret-init runs as. An item that has\n"
+                "changed becomes a new file, as it would at its own time; one that has not is not\n"
+                "touched. Not more often than `secrets.refresh.min-interval`: it says when it will\n"
+                "be. What came of it is in the events, and in `lazaret secrets status`.\n",
+                JSON | LAZ_OPTION_BIT(ALL) | HELP, 0, 1, laz_cli_secrets_rotate},
         {"doctor", "[FILE]", "say what this host or container offers",
                 "Tries, in child processes, what lazaret-init needs and what it prefers. With a "
                 "policy, also\n"

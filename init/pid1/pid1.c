@@ -342,6 +342,7 @@ enum {
     POLL_SHIP,
     POLL_SENSE,
     POLL_FETCH,
+    POLL_CONTROL,
     POLL_COUNT
 };
 
@@ -362,6 +363,7 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
     laz_sooner(&due_ns, laz_listener_due_ns(&pid1->listener));
     laz_sooner(&due_ns, laz_helpers_due_ns(&pid1->helpers));
     laz_sooner(&due_ns, laz_pid1_renewal_due_ns(pid1, now_ns));
+    laz_sooner(&due_ns, laz_control_due_ns(&pid1->control));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
         laz_sooner(&due_ns, pid1->start_deadline_ns);
         if (waits_for_gate(pid1)) {
@@ -387,6 +389,7 @@ static void wait_for_world(
     fds[POLL_SENSE] = (struct pollfd){.fd = pid1->helpers.sense.chan, .events = POLLIN};
     int fetch_chan = pid1->image.fetches ? pid1->helpers.fetch.chan : -1;
     fds[POLL_FETCH] = (struct pollfd){.fd = fetch_chan, .events = POLLIN};
+    fds[POLL_CONTROL] = (struct pollfd){.fd = laz_control_fd(&pid1->control), .events = POLLIN};
     uint64_t due_ns = next_due(pid1, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
     struct timespec timeout = {
@@ -480,6 +483,10 @@ static void loop(struct laz_pid1 *pid1)
         }
         if (waits_for_gate(pid1)) {
             laz_pid1_turn_start(pid1, now_ns);
+        }
+        if (fds[POLL_CONTROL].revents != 0 || laz_control_due_ns(&pid1->control) != 0) {
+            laz_control_turn(&pid1->control, &pid1->helpers.secrets,
+                    pid1->state.phase == LAZ_PHASE_RUNNING, now_ns);
         }
         busy = !pid1->done && laz_pid1_reap(pid1, now_ns);
         turn_helpers(pid1, now_ns); /* after its end may have been seen */

@@ -8,6 +8,7 @@
 
 #include <linux/audit.h>
 
+#include "init/pid1/control.h"
 #include "init/pid1/helpers.h"
 #include "init/pid1/listener.h"
 #include "init/pid1/options.h"
@@ -49,6 +50,7 @@ struct laz_pid1 {
     struct laz_trail trail;
     struct laz_helpers helpers;
     struct laz_renewal renewal;
+    struct laz_control control;
     bool end_told; /* the record of the end is written */
     int said_fd;   /* where errors are said: standard error as it was */
     laz_degraded degraded;

@@ -84,6 +84,11 @@ static int begin_helpers(struct laz_pid1 *pid1)
     if (pid1->image.ships) {
         use_ship(pid1);
     }
+    if (pid1->image.fetches) {
+        bool is_shared = pid1->image.uid == pid1->workload.probe.uid;
+        bool is_open = !is_shared && laz_control_open(&pid1->control);
+        pid1->degraded |= is_open ? 0 : LAZ_DEGRADED_BIT(CONTROL);
+    }
     return 0;
 }
 

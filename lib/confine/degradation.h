@@ -49,7 +49,10 @@
             "delete the spool and starve them")                                                    \
     X(UNCAPTURED, "terminal-not-captured", "standard output is a terminal, and is not recorded")   \
     X(PIPE_SMALL, "pipes-small", "the kernel granted smaller pipes than logs.pipe-size")           \
-    X(SENSE, "sense-absent", "lazaret-helper sense did not come up, and is tried again")
+    X(SENSE, "sense-absent", "lazaret-helper sense did not come up, and is tried again")           \
+    X(CONTROL, "control-absent",                                                                   \
+            "no control socket: neither /run nor /dev/shm takes a folder of init's own, or the "   \
+            "workload has its user; `lazaret secrets` cannot ask this container")
 
 #define LAZ_DEGRADATION_NAME_MAX 28 /* bytes, NUL included */
 

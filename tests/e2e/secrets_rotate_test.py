@@ -4,8 +4,10 @@
 What has changed is a whole new generation behind the same link, hidden from the logs before it is there, and told to the
 workload. What has not changed is not touched; what fails leaves what was there, by itself, and says so.
 """
+import json
 import os
 import secrets
+import time
 
 import fence
 import laz
@@ -98,7 +100,19 @@ class Rotating:
         self.world.close()
 
 
-@case("a value that has changed: another generation, the link swapped, HUP at the workload, both values hidden; then the old one is gone")
+    def status(self):
+        """What `lazaret secrets status` says of each."""
+        code, out, errors = self.world.lazaret("secrets", "status", "--json")
+        check(out, errors)
+        return code, {s["name"]: s for s in json.loads(out)["secrets"]}
+
+    def rotate(self, *words):
+        code, out, errors = self.world.lazaret("secrets", "rotate", *words)
+        check_equal(code, 0, errors)
+        return out
+
+
+@case("a value that has changed: another generation, the link swapped, HUP at the workload, both values hidden; then the old one goes")
 def changes():
     with Rotating() as it:
         old = it.password
@@ -116,8 +130,8 @@ def changes():
             ship_world.until(it.hups, run.describe, 5)
             check_equal(it.hups(), [it.password], "what the workload read when it was told")
             ship_world.until(lambda: not any(n.startswith("..g1") for n in it.world.left()), run.describe, 5)
-            check(not it.world.records("secret.rotate")[1:], "only one of them has changed")
-            run.kill(15)
+            check_equal([r["obj"] for r in it.world.records("secret.rotate")], ["password"], "only one of them has changed")
+            run.kill(fence.TERM)
             run.wait()
         trail = it.world.trail.read_bytes()
         check(b"hup " in trail and b"first " in trail, "what the workload printed is not in the trail")
@@ -125,6 +139,122 @@ def changes():
             check(value.encode() not in trail, "a value is in the trail")
         check_equal(it.world.left(), [], "what is left on the tmpfs")
     it.services.check_rules()
+
+
+@case("asked for by hand: what has not changed is not touched and nobody hears of it; a value that is no good leaves the old one, and says so")
+def by_hand():
+    with Rotating(refresh={"interval": "600s", "min-interval": "1s"}) as it:
+        with it.start() as run:
+            it.until_ready()
+            before = it.link()
+            time.sleep(1.1)  # min-interval
+            asked = len(it.services.requests("GetSecretValue"))
+            check("asked for" in it.rotate("password"), "what rotate says")
+            ship_world.until(lambda: len(it.services.requests("GetSecretValue")) > asked, run.describe, 5)
+            ship_world.until(lambda: it.status()[1]["password"]["next_s"] > 100, run.describe, 5)
+            check_equal(it.link(), before, "the link")
+            check_equal(len(it.services.requests("GetParameter")), 2, "the others are not asked for")
+            check_equal((it.hups(), it.world.records("secret.rotate"), it.world.records("secret.signal")), ([], [], []), "what anybody heard")
+
+            good = it.password
+            it.change(password="short")
+            said = it.rotate("password")
+            check("asked for in 1 s" in said or "asked for now" in said or "asked for in 2 s" in said, f"min-interval: {said}")
+            failed = it.until("secret.fetch", "password", "failed")
+            check(failed["d"]["message"].startswith("length: "), f"{failed}")
+            check("short" not in json.dumps(failed).replace("shorter", "").replace("too short", ""), f"the value is in {failed}")
+            code, all_of = it.status()
+            check_equal((code, all_of["password"]["state"], all_of["token"]["state"]), (1, "failing", "good"), "status")
+            check(all_of["password"]["message"].startswith("length: "), f"{all_of}")
+            check_equal((it.link(), it.file("db/password")), (before, good), "what the workload has")
+
+            it.change(password=good)
+            ship_world.until(lambda: it.status()[1]["password"]["state"] == "good", run.describe, 20)
+            check_equal(it.until("secret.fetch", "password", "unchanged")["sev"], 1, "it is well again")
+            check_equal(it.link(), before, "the link")
+
+            it.change(password=canary(), token=canary())
+            check_equal(it.rotate("--all").count("asked for"), 2, "the items that are renewed")
+            for name in ("password", "token"):
+                it.until("secret.rotate", name, "rotated")
+            check_equal((it.file("db/password"), it.file("token")), (it.password, it.token), "files")
+            check(it.file("fixed") != it.token, "what is not renewed has changed")
+            run.kill(fence.TERM)
+            run.wait()
+    it.services.check_rules()
+
+
+@case("lazaret secrets: codes and words, for whoever may ask and whoever may not")
+def command():
+    with Rotating() as it:
+        code, _, errors = it.world.lazaret("secrets", "status")
+        check_equal(code, 1, "nobody answers")
+        check("no init answers at /run/lazaret/control" in errors, errors)
+        with it.start() as run:
+            it.until_ready()
+            code, out, _ = it.world.lazaret("secrets", "status")
+            check_equal(code, 0, out)
+            check_equal([line.split()[:2] for line in out.splitlines()],
+                        [["password", "good"], ["token", "good"], ["fixed", "good"]], "status")
+            check(out.splitlines()[2].endswith("not renewed"), out)
+            for words, code, said in ((("rotate", "nothing"), 2, "there is no such item"),
+                                      (("rotate", "fixed"), 1, "it is not renewed"),
+                                      (("rotate",), 2, "needs NAME or --all"), (("rotate", "a", "--all"), 2, "needs NAME or --all"),
+                                      (("status", "a"), 2, "does not know what to do")):
+                got, _, errors = it.world.lazaret("secrets", *words)
+                check_equal(got, code, f"{words}: {errors}")
+                check(said in errors, f"{words}: {errors}")
+            user = ("setpriv", "--reuid=10001", "--clear-groups")
+            code, _, errors = it.world.lazaret("secrets", "status", wrapper=user)
+            check_equal(code, 1, errors)
+            check("only the user that lazaret-init runs as may ask" in errors, errors)
+            run.kill(fence.TERM)
+            run.wait()
+            start = it.world.records("init.start")[0]
+            check("control-absent" not in start["d"]["degraded"], f"{start}")
+
+
+@case("too old: not ready at the stated second, with the reason; confirmed again, ready. Where the policy says so, the run stops with 103")
+def stale():
+    with Rotating(stale={"max": "11s", "then": "not-ready"}) as it, \
+            Rotating(stale={"max": "11s", "then": "stop"}) as other:
+        with it.start() as run, other.start() as stopped:
+            for one in (it, other):
+                one.until_ready()
+                one.services.rules(fault="denied", call="GetSecretValue")
+            off = it.until("ready.off")
+            check_equal((off["obj"], off["d"]), ("stale", {"item": "password"}), "why")
+            old = it.until("secret.stale")
+            check_equal((old["obj"], old["d"]["seconds"]), ("password", 11), "what is stale, and since when")
+            check("denied: " in old["d"]["message"], f"{old}")
+            check_equal((it.status()[1]["password"]["state"], it.status()[1]["token"]["state"]), ("stale", "good"), "status")
+            check_equal(it.file("db/password"), it.password, "it is there all the same")
+            it.services.rules()
+            check_equal(it.until("ready.on")["obj"], "stale", "again")
+            check_equal(str(stopped.wait(20)), "exit 103", stopped.stderr())
+            run.kill(fence.TERM)
+            run.wait()
+        check_equal(other.world.records("init.stop")[0]["obj"], "secret-stale", "why it stopped")
+        check_equal(other.world.left(), [], "what is left on the tmpfs")
+
+
+@case("the signal waits for a handler: a workload that has none yet is not ended by it")
+def deferred():
+    late = WORKLOAD.replace("signal.signal(signal.SIGHUP, hup)", "").replace(
+        "time.sleep(60)", "while not os.path.exists(out + '.go'): time.sleep(0.05)\nsignal.signal(signal.SIGHUP, hup)\ntime.sleep(60)")
+    with Rotating(refresh={"interval": "600s", "min-interval": "1s"}) as it:
+        with it.start(late) as run:
+            it.until_ready()
+            it.change(password=canary())
+            it.rotate("password")
+            check_equal(it.until("secret.signal")["act"], "deferred", "the signal")
+            check_equal(it.file("db/password"), it.password, "the file is there already")
+            it.world.seen_path.with_name("seen.json.go").touch()
+            it.until("secret.signal", act="sent")
+            ship_world.until(it.hups, run.describe, 5)
+            check_equal([r["act"] for r in it.world.records("secret.signal")], ["deferred", "sent"], "and once")
+            run.kill(fence.TERM)
+            run.wait()
 
 
 if __name__ == "__main__":

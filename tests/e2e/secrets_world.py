@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 
 import adapters
 import fence
@@ -31,6 +32,7 @@ class World:
         self.folder.chmod(0o777)
         self.items, self.changes, self.sinks = items, changes or {}, list(sinks)
         self.disk = ship_world.Disk(self.folder / "tmpfs", size)
+        subprocess.run([*self.disk.wrapper, "mount", "-t", "tmpfs", "none", "/run"], check=True)  # for the control socket
         self.dir = self.folder / "tmpfs" / "secrets"
         self.seen_path, self.marker, self.trail = self.folder / "seen.json", self.folder / "ran", self.folder / "trail.jsonl"
         self.bin = laz.BIN if real else self._programs(values, how, times)
@@ -103,6 +105,12 @@ class World:
     def pid(self, name):
         """Host pid of one of init's processes."""
         return next((p for p in self.run.children() if fence.comm(p) == name and fence.state(p) not in "ZX"), None)
+
+    def lazaret(self, *words, wrapper=()):
+        """The command, as somebody in the container would run it: exit code, output, errors."""
+        done = subprocess.run([*self.disk.wrapper, *wrapper, laz.BIN / "lazaret", *words], capture_output=True, text=True,
+                              check=False, timeout=30)
+        return done.returncode, done.stdout, done.stderr
 
     def close(self):
         self.disk.__exit__()

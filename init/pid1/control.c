@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The control socket of PID 1. It takes one packet of a few bytes, and says names, versions and
+ * fingerprints; nothing that it says or does can change a policy or show a value. libc only.
+ */
+#include "init/pid1/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/deadline.h"
+#include "core/fd.h"
+#include "core/format.h"
+#include "ipc/control.h"
+
+#define BACKLOG   4
+#define NS_PER_S  (1000 * LAZ_NS_PER_MS)
+#define OTHERS    (S_IRWXG | S_IRWXO)
+#define FOLDER_AS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* ---- making it ---- */
+
+/* Nobody else can put anything there, or look into it. -1: it is none, or not ours alone. */
+static int open_folder(const char *path)
+{
+    struct stat status;
+    if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST) {
+        return -1;
+    }
+    int fd = open(path, FOLDER_AS);
+    bool is_ours = fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
+            (status.st_mode & OTHERS) == 0;
+    if (!is_ours) {
+        laz_fd_close(&fd);
+    }
+    return fd;
+}
+
+/* By the folder's descriptor: what lies at its path by then is of no matter. */
+static int listen_in(int folder)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)laz_format(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", folder,
+            LAZ_CONTROL_NAME);
+    (void)unlinkat(folder, LAZ_CONTROL_NAME, 0); /* of an earlier run */
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool is_bound = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+            listen(fd, BACKLOG) == 0;
+    if (!is_bound) {
+        laz_fd_close(&fd);
+    }
+    return fd;
+}
+
+bool laz_control_open(struct laz_control *control)
+{
+    static const char folders[][20] = {
+#define X(path) path,
+            LAZ_CONTROL_FOLDERS(X)
+#undef X
+    };
+    control->listener = control->peer = -1;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && control->listener < 0; i++) {
+        laz_cleanup_fd int folder = open_folder(folders[i]);
+        control->listener = folder < 0 ? -1 : listen_in(folder);
+    }
+    control->is_open = control->listener >= 0;
+    return control->is_open;
+}
+
+int laz_control_fd(const struct laz_control *control)
+{
+    return !control->is_open ? -1 : control->peer >= 0 ? control->peer : control->listener;
+}
+
+uint64_t laz_control_due_ns(const struct laz_control *control)
+{
+    return control->is_open && control->peer >= 0 ? control->until_ns : 0;
+}
+
+/* ---- answering ---- */
+
+/* An answer under way; nothing more is sent after what did not go. */
+struct answer {
+    int peer;
+    bool ok;
+    struct laz_buf packet;
+};
+
+static void send_packet(struct answer *answer)
+{
+    struct iovec bytes = {.iov_base = answer->packet.data, .iov_len = answer->packet.len};
+    const struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
+    answer->ok = answer->ok && !answer->packet.overflow &&
+            sendmsg(answer->peer, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+static enum laz_control_state state_of(const struct laz_secrets *secrets, uint32_t item)
+{
+    const struct laz_rotation_item *plan = &secrets->rotation.items[item];
+    bool is_absent = secrets->items[item].now.outcome != LAZ_OUTCOME_FETCHED;
+    return plan->is_expired      ? LAZ_CONTROL_EXPIRED
+            : plan->is_stale     ? LAZ_CONTROL_STALE
+            : plan->failures > 0 ? LAZ_CONTROL_FAILING
+            : is_absent          ? LAZ_CONTROL_ABSENT
+                                 : LAZ_CONTROL_GOOD;
+}
+
+static uint64_t seconds_until(uint64_t then_ns, uint64_t now_ns)
+{
+    return then_ns <= now_ns ? 0 : (then_ns - now_ns + NS_PER_S - 1) / NS_PER_S;
+}
+
+static void tell_item(
+        struct answer *answer, const struct laz_secrets *secrets, uint32_t item, uint64_t now_ns)
+{
+    const struct laz_rotation_item *plan = &secrets->rotation.items[item];
+    const struct laz_secret_seen *now = &secrets->items[item].now;
+    bool is_asked_again = plan->is_renewed && !secrets->rotation.is_over;
+    const struct laz_control_item said = {
+            .name = laz_secrets_name(secrets, item),
+            .state = state_of(secrets, item),
+            .is_renewed = plan->is_renewed,
+            .generation = secrets->current,
+            .failures = plan->failures,
+            .age_s = (now_ns - plan->good_ns) / NS_PER_S,
+            .next_s = !is_asked_again ? LAZ_CONTROL_NEVER
+                    : plan->is_asked  ? 0
+                                      : seconds_until(plan->due_ns, now_ns),
+            .expires = now->expires,
+            .version = now->version,
+            .fingerprint = now->fingerprint,
+            .why = plan->failures > 0 ? secrets->why[item] : "",
+    };
+    laz_control_put_item(&answer->packet, &said);
+    send_packet(answer);
+}
+
+static enum laz_control_result tell_all(
+        struct answer *answer, const struct laz_secrets *secrets, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        tell_item(answer, secrets, i, now_ns);
+    }
+    return LAZ_CONTROL_DONE;
+}
+
+static enum laz_control_result rotate(
+        struct answer *answer, struct laz_secrets *secrets, const char *name, uint64_t now_ns)
+{
+    bool is_all = strcmp(name, LAZ_CONTROL_ALL) == 0;
+    bool is_known = is_all;
+    bool is_any = false;
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        bool is_meant = is_all || strcmp(name, laz_secrets_name(secrets, i)) == 0;
+        is_known = is_known || is_meant;
+        if (is_meant && secrets->rotation.items[i].is_renewed) {
+            is_any = true;
+            (void)laz_rotation_want(&secrets->rotation, i, now_ns);
+            tell_item(answer, secrets, i, now_ns);
+        }
+    }
+    return !is_known ? LAZ_CONTROL_UNKNOWN : is_any ? LAZ_CONTROL_DONE : LAZ_CONTROL_NOT_RENEWED;
+}
+
+static void answer_request(struct laz_control *control, struct laz_secrets *secrets,
+        bool is_running, const struct iovec *request, uint64_t now_ns)
+{
+    char memory[LAZ_CONTROL_PACKET_MAX];
+    struct answer answer = {.peer = control->peer, .ok = true};
+    enum laz_control_verb verb = LAZ_CONTROL_STATUS;
+    enum laz_control_result result = LAZ_CONTROL_BROKEN;
+    const char *name = "";
+    laz_buf_init_fixed(&answer.packet, memory, sizeof(memory));
+    bool is_one = laz_control_take_request(request->iov_base, request->iov_len, &verb, &name);
+    if (is_one && verb == LAZ_CONTROL_STATUS) {
+        result = tell_all(&answer, secrets, now_ns);
+    } else if (is_one && (!is_running || secrets->rotation.is_over)) {
+        result = LAZ_CONTROL_NOT_NOW;
+    } else if (is_one) {
+        result = rotate(&answer, secrets, name, now_ns);
+    }
+    laz_control_put_end(&answer.packet, result);
+    send_packet(&answer);
+}
+
+/* ---- the peer ---- */
+
+static void take_peer(struct laz_control *control, uint64_t now_ns)
+{
+    struct ucred peer = {0};
+    socklen_t length = sizeof(peer);
+    control->peer = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    control->until_ns = now_ns + LAZ_CONTROL_PATIENCE_MS * LAZ_NS_PER_MS;
+    bool is_one_of_us = control->peer >= 0 &&
+            getsockopt(control->peer, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+            peer.uid == geteuid();
+    if (!is_one_of_us) {
+        laz_fd_close(&control->peer);
+    }
+}
+
+void laz_control_turn(
+        struct laz_control *control, struct laz_secrets *secrets, bool is_running, uint64_t now_ns)
+{
+    uint8_t memory[LAZ_CONTROL_NAME_MAX + 16];
+    struct iovec request = {.iov_base = memory, .iov_len = sizeof(memory)};
+    struct msghdr header = {.msg_iov = &request, .msg_iovlen = 1};
+    if (!control->is_open) {
+        return;
+    }
+    if (control->peer < 0) {
+        take_peer(control, now_ns);
+    }
+    if (control->peer < 0) {
+        return;
+    }
+    ssize_t n = recvmsg(control->peer, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    bool waits = n < 0 && (errno == EAGAIN || errno == EINTR);
+    if (waits && now_ns < control->until_ns) {
+        return;
+    }
+    if (n > 0) {
+        request.iov_len = (header.msg_flags & MSG_TRUNC) != 0 ? 0 : (size_t)n;
+        answer_request(control, secrets, is_running, &request, now_ns);
+    }
+    laz_fd_close(&control->peer);
+}

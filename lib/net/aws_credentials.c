@@ -343,8 +343,12 @@ static int choose(struct laz_aws_credentials *credentials,
 static int connect_to(struct laz_aws_credentials *credentials, struct event_base *base,
         const struct laz_url *url, const struct laz_aws_credentials_plan *plan, struct laz_err *err)
 {
-    const struct laz_tls_plan tls = {
-            .ca = plan->ca, .cert = "", .key = "", .peer = credentials->host, .files = plan->files};
+    const struct laz_tls_plan tls = {.ca = plan->ca,
+            .cert = "",
+            .key = "",
+            .peer = credentials->host,
+            .profile = plan->profile,
+            .files = plan->files};
     const struct laz_http_owner owner = {
             .answered = on_answered, .failed = on_failed, .context = credentials};
     if (url->is_https && laz_tls_new(&tls, &credentials->tls, err) != 0) {

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "core/err.h"
+#include "core/tls_words.h"
 
 #define LAZ_AWS_ACCESS_KEY_MAX 128
 #define LAZ_AWS_SECRET_MAX     128
@@ -51,7 +52,8 @@ struct laz_tls_files;
 struct laz_aws_credentials_plan {
     const struct laz_aws_environment *environment;
     bool may_use_imds;
-    const char *ca;                    /* for an https address; PEM */
+    const char *ca; /* for an https address; PEM */
+    enum laz_tls_profile profile;
     const struct laz_tls_files *files; /* as of struct laz_tls_plan */
 };
 

@@ -18,6 +18,7 @@
 #include <openssl/x509v3.h>
 
 #include "core/fd.h"
+#include "net/tls_profile.h"
 
 struct laz_tls {
     SSL_CTX *context;
@@ -211,13 +212,8 @@ static int load_key(SSL_CTX *context, int fd, const char *path, struct laz_err *
 static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
         const struct laz_tls_files *files, struct laz_err *err)
 {
-    (void)SSL_CTX_set_options(context,
-            SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                    SSL_OP_CLEANSE_PLAINTEXT); /* of its own buffers, once it has been read */
-    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
-        return laz_err_set(err, LAZ_E_INTERNAL, 0, "TLS 1.2 cannot be asked for: %s", reason());
+    if (laz_tls_harden(context, plan->profile, err) != 0) {
+        return -1;
     }
     if (load_authorities(context, files->ca, plan->ca, err) != 0) {
         return -1;
@@ -300,10 +296,10 @@ SSL *laz_tls_session(const struct laz_tls *tls)
     return session;
 }
 
-bool laz_tls_is_verified(const SSL *session)
+bool laz_tls_is_verified(SSL *session)
 {
     return SSL_get0_peer_certificate(session) != NULL &&
-            SSL_get_verify_result(session) == X509_V_OK;
+            SSL_get_verify_result(session) == X509_V_OK && laz_tls_is_bound(session);
 }
 
 void laz_tls_why(const SSL *session, unsigned long error, char *ret, size_t size)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "core/tls_words.h"
 
 #define LAZ_FETCH_MAX         12288 /* bytes of the section: one message to the helper */
 #define LAZ_FETCH_ITEMS_MAX   32
@@ -87,6 +88,7 @@ struct laz_fetch_config {
     const char *ca;                                /* PEM; "": the system's */
     bool fips;
     bool imds; /* the instance's credentials, if the task has none */
+    enum laz_tls_profile tls_profile;
     uint32_t wait_ms;
     uint32_t n_items;
     struct laz_fetch_item items[LAZ_FETCH_ITEMS_MAX];

@@ -10,7 +10,7 @@
 #include "policy/fetch.h"
 #include "policy/section.h"
 
-#define FORMAT     1
+#define FORMAT     2
 #define REGION_MAX 32
 #define HOST_MAX   300 /* bytes of an endpoint */
 #define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -63,6 +63,7 @@ int laz_fetch_encode(
     laz_section_put_string(ret, config->ca);
     laz_section_put_uint(ret, config->fips, 1);
     laz_section_put_uint(ret, config->imds, 1);
+    laz_section_put_uint(ret, config->tls_profile, 1);
     laz_section_put_uint(ret, config->wait_ms, 4);
     laz_section_put_uint(ret, config->n_items, 4);
     for (uint32_t i = 0; i < config->n_items; i++) {
@@ -160,6 +161,8 @@ static void take_body(struct laz_section *in, struct laz_fetch_config *config)
             in, config->ca[0] == '\0' || config->ca[0] == '/', "a path is not absolute");
     config->fips = laz_section_bool(in);
     config->imds = laz_section_bool(in);
+    config->tls_profile =
+            (enum laz_tls_profile)laz_section_uint(in, 1, 0, LAZ_TLS_PROFILE_COUNT - 1);
     config->wait_ms = laz_section_u32(in, LAZ_FETCH_WAIT_MIN, LAZ_FETCH_WAIT_MAX);
     take_items(in, config);
 }

@@ -66,6 +66,7 @@ void laz_finish_signals(struct laz_merge *merge);
 void laz_finish_shipping(struct laz_merge *merge);
 void laz_finish_sense(struct laz_merge *merge);
 void laz_finish_secrets(struct laz_merge *merge);
+void laz_finish_tls(struct laz_merge *merge);
 
 /* Add a copy of the text to a list of strings. */
 void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
@@ -126,6 +127,7 @@ void laz_relaxations(struct laz_merge *merge);
 void laz_relaxations_shipping(struct laz_merge *merge);
 void laz_relaxations_sense(struct laz_merge *merge);
 void laz_relaxations_secrets(struct laz_merge *merge);
+void laz_relaxations_tls(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);
 

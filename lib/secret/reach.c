@@ -24,6 +24,7 @@ int laz_reach_init(struct laz_reach *ret, struct event_base *base,
     const struct laz_aws_credentials_plan plan = {.environment = means->environment,
             .may_use_imds = means->config->imds,
             .ca = means->ca,
+            .profile = means->config->tls_profile,
             .files = means->files};
     ret->base = base;
     ret->means = *means;
@@ -43,8 +44,8 @@ int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
 {
     const struct laz_secret_means *means = &reach->means;
     struct laz_reach_place *place = &reach->places[reach->n_places];
-    if (laz_secret_find_place(
-                means->config, item, service, means->environment, &place->at, err) != 0) {
+    if (laz_secret_find_place(means->config, item, service, means->environment, &place->at, err) !=
+            0) {
         return -1;
     }
     for (size_t i = 0; i < reach->n_places; i++) {
@@ -55,8 +56,12 @@ int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
             return 0;
         }
     }
-    const struct laz_tls_plan tls = {
-            .ca = means->ca, .cert = "", .key = "", .peer = place->at.host, .files = means->files};
+    const struct laz_tls_plan tls = {.ca = means->ca,
+            .cert = "",
+            .key = "",
+            .peer = place->at.host,
+            .profile = means->config->tls_profile,
+            .files = means->files};
     if (laz_tls_new(&tls, &place->tls, err) != 0) {
         return -1;
     }

@@ -37,12 +37,12 @@ def text(value):
     return value.encode() + b"\0"
 
 
-def section(items, endpoint="", ca="", region="", imds=False, wait_ms=20000, endpoints=None):
+def section(items, endpoint="", ca="", region="", imds=False, wait_ms=20000, endpoints=None, profile=0):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
-    out = struct.pack("<I", 1) + text(region)
+    out = struct.pack("<I", 2) + text(region)
     for service in ("secrets-manager", "ssm", "kms"):
         out += text((endpoints or {}).get(service, endpoint))
-    out += text(str(ca)) + bytes((0, imds)) + struct.pack("<II", wait_ms, len(items))
+    out += text(str(ca)) + bytes((0, imds, profile)) + struct.pack("<II", wait_ms, len(items))
     for item in items:
         source = next(s for s in SOURCES if s in item)
         known = {source, "name", "optional", "region", "json-key", "stage", "version", "decode", "key", "context", "min",

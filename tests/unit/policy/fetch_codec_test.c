@@ -32,6 +32,7 @@ static struct laz_fetch_config make_config(void)
             .ca = "/etc/ssl/aws.pem",
             .fips = true,
             .imds = true,
+            .tls_profile = LAZ_TLS_MODERN,
             .wait_ms = LAZ_FETCH_WAIT_MAX,
             .n_items = 3,
             .items = {{.name = "db-password",
@@ -84,6 +85,7 @@ Test(fetch_codec, reads_back_every_field)
     }
     cr_expect_str_eq(out.ca, in.ca);
     cr_expect(out.fips && out.imds && out.wait_ms == in.wait_ms);
+    cr_expect_eq(out.tls_profile, LAZ_TLS_MODERN);
     cr_assert_eq(out.n_items, 3);
     for (uint32_t i = 0; i < in.n_items; i++) {
         const struct laz_fetch_item *a = &in.items[i];
@@ -221,8 +223,11 @@ static const char *spoil(int row, struct laz_fetch_config *config)
     case 5:
         config->n_items = 0;
         return "a number is out of range";
+    case 6:
+        config->tls_profile = LAZ_TLS_PROFILE_COUNT;
+        return "a number is out of range";
     default:
-        return spoil_item(row - 6, config->items);
+        return spoil_item(row - 7, config->items);
     }
 }
 

@@ -69,8 +69,7 @@ static void start(struct laz_source *source)
     if (given->what->fd < 0) {
         say_why_not(given);
     } else if (read_all(given->what->fd, owner->into, &err) != 0) {
-        fail(given,
-                err.kind == LAZ_E_SECRET ? LAZ_SECRET_FAULT_LENGTH : LAZ_SECRET_FAULT_SYSTEM,
+        fail(given, err.kind == LAZ_E_SECRET ? LAZ_SECRET_FAULT_LENGTH : LAZ_SECRET_FAULT_SYSTEM,
                 err.message);
     } else {
         owner->given(owner->context, given->index, "", "");

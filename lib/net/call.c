@@ -109,6 +109,12 @@ void laz_call_refuse(struct laz_call *call, enum laz_call_verdict verdict, const
     call->service.refused(call->service.context);
 }
 
+void laz_call_refuse_as(struct laz_call *call, const struct laz_call_said *said)
+{
+    call->said = *said;
+    call->service.refused(call->service.context);
+}
+
 void laz_call_post(struct laz_call *call, const struct laz_http_request *request)
 {
     if (!laz_http_send(call->http, request)) {

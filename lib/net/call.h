@@ -89,6 +89,8 @@ void laz_call_set_id(struct laz_call *call, const char *id);
 void laz_call_postpone(struct laz_call *call, enum laz_call_verdict verdict, const char *why);
 /* Nothing can be sent at all. */
 void laz_call_refuse(struct laz_call *call, enum laz_call_verdict verdict, const char *why);
+/* The same, as it was said of another call that this one waits for. */
+void laz_call_refuse_as(struct laz_call *call, const struct laz_call_said *said);
 /* Has it been corrected? */
 bool laz_call_is_corrected(const struct laz_call *call);
 

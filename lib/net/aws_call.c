@@ -146,6 +146,10 @@ static void on_ready(void *context)
 static void on_no_credentials(void *context, const char *why)
 {
     const struct laz_aws_call *call = context;
+    if (laz_aws_credentials_untrusted(call->aws->credentials)) {
+        laz_call_refuse(call->call, LAZ_CALL_UNTRUSTED, why);
+        return;
+    }
     laz_call_postpone(call->call, LAZ_CALL_CREDENTIALS, why);
 }
 

@@ -265,6 +265,11 @@ static void on_failed(void *context, const char *why)
     fail(context, why);
 }
 
+bool laz_aws_credentials_untrusted(const struct laz_aws_credentials *credentials)
+{
+    return laz_http_is_untrusted(credentials->http);
+}
+
 const struct laz_aws_key *laz_aws_credentials_get(struct laz_aws_credentials *credentials)
 {
     int64_t now = now_s();

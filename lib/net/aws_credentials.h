@@ -67,6 +67,8 @@ void laz_aws_credentials_free(struct laz_aws_credentials *credentials);
  * told, at once or when the answer is there. From 15 minutes before their end on new ones are
  * fetched while these serve. */
 const struct laz_aws_key *laz_aws_credentials_get(struct laz_aws_credentials *credentials);
+/* In `failed`: because whoever gives them is somebody whom we do not trust? */
+bool laz_aws_credentials_untrusted(const struct laz_aws_credentials *credentials);
 /* The service does not take them: fetch others. */
 void laz_aws_credentials_refused(struct laz_aws_credentials *credentials);
 

@@ -162,6 +162,7 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
     case LAZ_CALL_ABSENT:
     case LAZ_CALL_DENIED:
     case LAZ_CALL_REFUSED:
+    case LAZ_CALL_UNTRUSTED:
         call->service.refused(call->service.context);
         break;
     }
@@ -170,6 +171,10 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
 static void on_failed(void *context, const char *why)
 {
     struct laz_call *call = context;
+    if (laz_http_is_untrusted(call->http)) {
+        laz_call_refuse(call, LAZ_CALL_UNTRUSTED, why);
+        return;
+    }
     laz_call_say(call, LAZ_CALL_AGAIN, why);
     again_later(call, 0);
 }

@@ -21,7 +21,8 @@ enum laz_call_verdict {
     LAZ_CALL_CLOCK,       /* with the service's time, if ours is wrong, or with new credentials */
     LAZ_CALL_ABSENT,      /* what was asked for does not exist */
     LAZ_CALL_DENIED,
-    LAZ_CALL_REFUSED, /* the same again would be, too */
+    LAZ_CALL_REFUSED,   /* the same again would be, too */
+    LAZ_CALL_UNTRUSTED, /* whoever is there is not whom we trust */
 };
 
 /* How long to wait before try number `tries` (from 1): a random part of a ceiling that doubles up

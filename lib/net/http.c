@@ -208,6 +208,11 @@ bool laz_http_send(struct laz_http *http, const struct laz_http_request *request
     return true;
 }
 
+bool laz_http_is_untrusted(const struct laz_http *http)
+{
+    return laz_stream_is_untrusted(http->stream);
+}
+
 void laz_http_cancel(struct laz_http *http)
 {
     close_connection(http);

@@ -50,6 +50,8 @@ void laz_http_free(struct laz_http *http);
 
 /* false: it does not fit, or no memory; nobody is told. */
 LAZ_MUST_CHECK bool laz_http_send(struct laz_http *http, const struct laz_http_request *request);
+/* In `failed`: because the peer is somebody whom we do not trust? */
+bool laz_http_is_untrusted(const struct laz_http *http);
 /* Nobody is told, and the connection is closed. */
 void laz_http_cancel(struct laz_http *http);
 

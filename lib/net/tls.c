@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -19,6 +20,8 @@
 
 #include "core/fd.h"
 #include "net/tls_profile.h"
+
+#define CLOCK_TEXT 64
 
 struct laz_tls {
     SSL_CTX *context;
@@ -302,13 +305,39 @@ bool laz_tls_is_verified(SSL *session)
             SSL_get_verify_result(session) == X509_V_OK && laz_tls_is_bound(session);
 }
 
-void laz_tls_why(const SSL *session, unsigned long error, char *ret, size_t size)
+bool laz_tls_is_untrusted(SSL *session)
+{
+    long verdict = SSL_get_verify_result(session);
+    bool is_ours = verdict == X509_V_ERR_OUT_OF_MEM || verdict == X509_V_ERR_UNSPECIFIED;
+    return (verdict != X509_V_OK && !is_ours) ||
+            (SSL_is_init_finished(session) == 1 && !laz_tls_is_bound(session));
+}
+
+/* It may be ours that is wrong. */
+static void put_clock(long verdict, char *ret, size_t size)
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    ret[0] = '\0';
+    if ((verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID) &&
+            gmtime_r(&now, &parts) != NULL) {
+        (void)strftime(ret, size, " (the clock here says %Y-%m-%dT%H:%M:%SZ)", &parts);
+    }
+}
+
+void laz_tls_why(SSL *session, unsigned long error, char *ret, size_t size)
 {
     long verdict = SSL_get_verify_result(session);
     const char *text = ERR_reason_error_string(error);
+    char clock[CLOCK_TEXT];
     if (verdict != X509_V_OK) {
-        (void)snprintf(
-                ret, size, "the peer's certificate: %s", X509_verify_cert_error_string(verdict));
+        put_clock(verdict, clock, sizeof(clock));
+        (void)snprintf(ret, size, "the peer's certificate: %s%s",
+                X509_verify_cert_error_string(verdict), clock);
+    } else if (SSL_is_init_finished(session) == 1 && SSL_get0_peer_certificate(session) == NULL) {
+        (void)snprintf(ret, size, "the peer has shown no certificate");
+    } else if (SSL_is_init_finished(session) == 1 && !laz_tls_is_bound(session)) {
+        (void)snprintf(ret, size, "the peer has TLS 1.2 without the extended master secret");
     } else if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         (void)snprintf(ret, size, "the peer closed the connection");
     } else if (error != 0) {

@@ -57,8 +57,11 @@ SSL *laz_tls_session(const struct laz_tls *tls);
 /* After the handshake, once more, what the handshake has checked. */
 bool laz_tls_is_verified(SSL *session);
 
+/* Was the peer somebody, and not whom we trust? The same peer would be refused again. */
+bool laz_tls_is_untrusted(SSL *session);
+
 /* Why a handshake, or a connection, ended: the certificate's fault, or else OpenSSL's `error`; ""
  * if neither. */
-void laz_tls_why(const SSL *session, unsigned long error, char *ret, size_t size);
+void laz_tls_why(SSL *session, unsigned long error, char *ret, size_t size);
 
 #endif

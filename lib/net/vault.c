@@ -152,7 +152,9 @@ static void on_login_refused(void *context)
     struct laz_vault *vault = context;
     struct laz_call_said said = *laz_call_said(vault->login);
     vault->is_asking = false;
-    said.verdict = LAZ_CALL_CREDENTIALS;
+    if (said.verdict != LAZ_CALL_UNTRUSTED) {
+        said.verdict = LAZ_CALL_CREDENTIALS;
+    }
     for (struct laz_vault_call *call = vault->calls; call != NULL; call = call->next) {
         if (call->awaits_token) {
             call->awaits_token = false;

@@ -71,6 +71,9 @@ static void on_refused(void *context)
     case LAZ_CALL_CLOCK:
         fault = LAZ_SECRET_FAULT_CREDENTIALS;
         break;
+    case LAZ_CALL_UNTRUSTED:
+        fault = LAZ_SECRET_FAULT_UNTRUSTED;
+        break;
     case LAZ_CALL_TAKEN:
     case LAZ_CALL_AGAIN:
     case LAZ_CALL_SLOWER:

@@ -85,7 +85,7 @@ LAZ_MUST_CHECK int laz_aws_parse_key(
         const char *text, size_t length, struct laz_aws_key *ret, struct laz_err *err);
 
 /* The code in an error's body, in the spellings of AWS's services and of its agents; "" if there
- * is none, or one that is not made of letters and digits. */
+ * is none, or something that is not known and does not end as their names do. */
 void laz_aws_parse_code(const char *text, size_t length, char *ret, size_t size);
 /* The same of a reply: of its body, or else of its header. */
 void laz_aws_reply_code(const struct laz_http_reply *reply, char *ret, size_t size);

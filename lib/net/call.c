@@ -4,6 +4,7 @@
  */
 #include "net/call.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -69,12 +70,23 @@ void laz_call_set_id(struct laz_call *call, const char *id)
     (void)snprintf(call->said.request_id, sizeof(call->said.request_id), "%s", id);
 }
 
+/* 8-4-4-4-12 digits of hex. */
+static bool is_uuid(const char *text, size_t length)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    for (size_t i = 0; i < length && length == sizeof(form) - 1; i++) {
+        if (form[i] == '-' ? text[i] != '-' : isxdigit((unsigned char)text[i]) == 0) {
+            return false;
+        }
+    }
+    return length == sizeof(form) - 1;
+}
+
 void laz_call_name(struct laz_call *call, const struct laz_http_reply *reply, const char *header)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
     size_t length = 0;
     const char *id = laz_http_reply_header(reply, header, &length);
-    bool is_good = id != NULL && length <= LAZ_CALL_ID_MAX && strspn(id, letters) >= length;
+    bool is_good = id != NULL && is_uuid(id, length);
     (void)snprintf(call->said.request_id, sizeof(call->said.request_id), "%.*s",
             is_good ? (int)length : 0, is_good ? id : "");
 }

@@ -82,7 +82,8 @@ const char *laz_call_host(const struct laz_call *call); /* the header `host` */
 void laz_call_post(struct laz_call *call, const struct laz_http_request *request);
 /* With the host in front. */
 void laz_call_say(struct laz_call *call, enum laz_call_verdict verdict, const char *why);
-/* The id in a header of the answer; nothing unless it is of letters, digits and hyphens. */
+/* The id in a header of the answer. Nothing unless it is a UUID, which AWS's are: what else stands
+ * there could be anything that the sender knows, also a value. */
 void laz_call_name(struct laz_call *call, const struct laz_http_reply *reply, const char *header);
 /* An id that we gave it. */
 void laz_call_set_id(struct laz_call *call, const char *id);

@@ -242,6 +242,7 @@ int laz_aws_call_new(struct laz_aws *aws, const struct laz_aws_call_plan *plan,
     const struct laz_call_plan where = {.host = plan->host,
             .port = plan->port,
             .tls = plan->tls,
+            .resolver = plan->resolver,
             .answer_max = plan->answer_max};
     const struct laz_call_service service = {.prepare = prepare,
             .judge = judge,

@@ -48,6 +48,7 @@ struct laz_aws_call_plan {
     const char *host; /* all borrowed */
     uint16_t port;
     const struct laz_tls *tls;
+    struct laz_resolver *resolver; /* as of struct laz_dial_plan */
     const char *region;
     const char *service; /* of the signature's scope */
     const char *target;

@@ -212,6 +212,7 @@ int laz_call_new(struct event_base *base, const struct laz_call_plan *plan,
     const struct laz_http_plan http = {.host = plan->host,
             .port = plan->port,
             .tls = plan->tls,
+            .resolver = plan->resolver,
             .connect_ms = CONNECT_MS,
             .answer_ms = ANSWER_MS,
             .body_max = plan->answer_max};

@@ -41,8 +41,9 @@ struct laz_call_said {
 struct laz_call_plan {
     const char *host; /* borrowed */
     uint16_t port;
-    const struct laz_tls *tls; /* borrowed */
-    size_t answer_max;         /* bytes */
+    const struct laz_tls *tls;     /* borrowed */
+    struct laz_resolver *resolver; /* as of struct laz_dial_plan */
+    size_t answer_max;             /* bytes */
 };
 
 /* What the service does; from the event loop, in which nothing may be freed. */

@@ -225,6 +225,7 @@ int laz_http_new(struct event_base *base, const struct laz_http_plan *plan,
 {
     const struct laz_dial_plan dial = {.host = plan->host,
             .port = plan->port,
+            .resolver = plan->resolver,
             .wait_ms = plan->connect_ms,
             .unsent_ms = plan->answer_ms};
     struct laz_http *http = calloc(1, sizeof(*http));

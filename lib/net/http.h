@@ -18,10 +18,11 @@
 struct laz_http_plan {
     const char *host; /* borrowed */
     uint16_t port;
-    const struct laz_tls *tls; /* NULL: plain; borrowed */
-    uint32_t connect_ms;       /* to look up, connect and shake hands, for each address */
-    uint32_t answer_ms;        /* from the request to the reply's last byte */
-    size_t body_max;           /* of replies */
+    const struct laz_tls *tls;     /* NULL: plain; borrowed */
+    struct laz_resolver *resolver; /* as of struct laz_dial_plan */
+    uint32_t connect_ms;           /* to look up, connect and shake hands, for each address */
+    uint32_t answer_ms;            /* from the request to the reply's last byte */
+    size_t body_max;               /* of replies */
 };
 
 /* One of the two for each request, from the event loop; the next may be sent from within. The reply

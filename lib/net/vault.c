@@ -287,6 +287,7 @@ static int prepare_for_login(struct laz_vault *vault, struct laz_err *err)
     const struct laz_call_plan where = {.host = vault->plan.host,
             .port = vault->plan.port,
             .tls = vault->plan.tls,
+            .resolver = vault->plan.resolver,
             .answer_max = ANSWER_MAX};
     (void)snprintf(vault->path, sizeof(vault->path), "/v1/auth/%.200s/login", vault->plan.mount);
     vault->wait = (struct laz_aws_wait){.ready = on_key, .failed = on_no_key, .context = vault};
@@ -338,6 +339,7 @@ int laz_vault_call_new(struct laz_vault *vault, size_t answer_max,
     const struct laz_call_plan where = {.host = vault->plan.host,
             .port = vault->plan.port,
             .tls = vault->plan.tls,
+            .resolver = vault->plan.resolver,
             .answer_max = answer_max};
     const struct laz_call_service service = {.prepare = prepare,
             .judge = judge,

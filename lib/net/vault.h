@@ -21,13 +21,14 @@ struct laz_vault_plan {
     const char *host;
     uint16_t port;
     const struct laz_tls *tls;
-    const char *name_space; /* "": none */
-    const char *token;      /* NULL: by the role; copied */
-    const char *role;       /* of Vault's */
-    const char *mount;      /* of the auth method */
-    const char *server_id;  /* X-Vault-AWS-IAM-Server-ID; "": none */
-    const char *region;     /* of STS; "": the global endpoint, which is Vault's default */
-    struct laz_aws *aws;    /* whose identity; NULL with a token */
+    struct laz_resolver *resolver; /* as of struct laz_dial_plan */
+    const char *name_space;        /* "": none */
+    const char *token;             /* NULL: by the role; copied */
+    const char *role;              /* of Vault's */
+    const char *mount;             /* of the auth method */
+    const char *server_id;         /* X-Vault-AWS-IAM-Server-ID; "": none */
+    const char *region;            /* of STS; "": the global endpoint, which is Vault's default */
+    struct laz_aws *aws;           /* whose identity; NULL with a token */
 };
 
 struct laz_vault;

@@ -139,6 +139,7 @@ static int prepare_call(struct laz_reach *reach, struct aws_source *aws, struct 
     const struct laz_aws_call_plan plan = {.host = place->at.host,
             .port = place->at.port,
             .tls = place->tls,
+            .resolver = reach->resolver,
             .region = place->at.region,
             .service = laz_secret_signing_name(aws->service),
             .target = laz_secret_target(aws->service),

@@ -34,6 +34,7 @@ int laz_reach_init(struct laz_reach *ret, struct event_base *base,
 void laz_reach_done(struct laz_reach *reach)
 {
     laz_aws_free(reach->aws);
+    laz_resolver_free(reach->resolver);
     for (size_t i = 0; i < reach->n_places; i++) {
         laz_tls_free(reach->places[i].tls);
     }
@@ -46,6 +47,9 @@ int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
     struct laz_reach_place *place = &reach->places[reach->n_places];
     if (laz_secret_find_place(means->config, item, service, means->environment, &place->at, err) !=
             0) {
+        return -1;
+    }
+    if (reach->resolver == NULL && laz_resolver_new(reach->base, &reach->resolver, err) != 0) {
         return -1;
     }
     for (size_t i = 0; i < reach->n_places; i++) {

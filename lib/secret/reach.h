@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "net/aws_call.h"
+#include "net/resolver.h"
 #include "net/tls.h"
 #include "secret/place.h"
 
@@ -37,6 +38,8 @@ struct laz_reach {
     struct event_base *base; /* borrowed */
     struct laz_secret_means means;
     struct laz_aws *aws; /* NULL: no item takes credentials */
+    /* Of all, so that each host is looked up once; NULL: nobody is asked. */
+    struct laz_resolver *resolver;
     struct laz_reach_place places[LAZ_REACH_PLACES_MAX];
     size_t n_places;
 };

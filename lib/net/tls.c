@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -340,7 +341,9 @@ void laz_tls_why(SSL *session, unsigned long error, char *ret, size_t size)
         (void)snprintf(ret, size, "the peer has TLS 1.2 without the extended master secret");
     } else if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         (void)snprintf(ret, size, "the peer closed the connection");
-    } else if (error != 0) {
+    } else if (ERR_SYSTEM_ERROR(error)) {
+        (void)snprintf(ret, size, "%s", strerror(ERR_GET_REASON(error)));
+    } else if (ERR_GET_LIB(error) != 0) { /* or it is of SSL_get_error, and the reason in errno */
         (void)snprintf(ret, size, "TLS: %s", text == NULL ? "unknown error" : text);
     } else {
         ret[0] = '\0';

@@ -91,15 +91,6 @@ static uint64_t asked_ms(const struct laz_http_reply *reply)
     return text != NULL && laz_parse_u64(text, length, 3600, &seconds) ? seconds * 1000 : 0;
 }
 
-/* Of whom a server speaks who repeats what he was sent: then of nothing. */
-static void say(struct laz_call *call, enum laz_call_verdict verdict, const char *words,
-        const char *token, const char *id)
-{
-    bool repeats = token[0] != '\0' && strstr(words, token) != NULL;
-    laz_call_say(call, verdict, repeats ? "its answer repeats the token" : words);
-    laz_call_set_id(call, id);
-}
-
 /* ---- the login ---- */
 
 static void prepare_login(void *context)
@@ -131,8 +122,8 @@ static void prepare_login(void *context)
 static uint64_t judge_login(void *context, const struct laz_http_reply *reply)
 {
     const struct laz_vault *vault = context;
-    char words[LAZ_VAULT_WORDS_MAX + 32];
-    char why[LAZ_VAULT_WORDS_MAX + 48];
+    char words[LAZ_VAULT_WORDS_MAX];
+    char why[LAZ_VAULT_WORDS_MAX + 16];
     enum laz_call_verdict verdict = laz_vault_judge(reply->status,
             reply->body.len == 0 ? "" : reply->body.data, reply->body.len, words, sizeof(words));
     (void)snprintf(why, sizeof(why), "the login: %s", words);
@@ -218,13 +209,13 @@ static void prepare(void *context)
 static uint64_t judge(void *context, const struct laz_http_reply *reply)
 {
     const struct laz_vault_call *call = context;
-    char words[LAZ_VAULT_WORDS_MAX + 32];
+    char words[LAZ_VAULT_WORDS_MAX];
     enum laz_call_verdict verdict = laz_vault_judge(reply->status,
             reply->body.len == 0 ? "" : reply->body.data, reply->body.len, words, sizeof(words));
     bool may_be_token = verdict == LAZ_CALL_DENIED && call->vault->login != NULL &&
             !laz_call_is_corrected(call->call);
-    say(call->call, may_be_token ? LAZ_CALL_CREDENTIALS : verdict, words, call->vault->token,
-            call->id);
+    laz_call_say(call->call, may_be_token ? LAZ_CALL_CREDENTIALS : verdict, words);
+    laz_call_set_id(call->call, call->id);
     return asked_ms(reply);
 }
 

@@ -3,8 +3,8 @@
  * Calls of Vault's HTTP API, repeated as lib/net/call.h says, with one login for all of them: a
  * token that was given, or one that Vault gives for the signed identity of the task's role (its
  * auth method "aws"). A token that is refused is replaced once for each call, where that can be.
- * Nothing of a token, a request's body or an answer is in a message, but Vault's own words in
- * "errors", short and printable.
+ * Nothing of a token, a request's body or an answer is in a message, but those of Vault's sentences
+ * in "errors" that are known here.
  * https://developer.hashicorp.com/vault/api-docs
  * https://developer.hashicorp.com/vault/api-docs/auth/aws#login
  */
@@ -14,7 +14,7 @@
 #include "net/aws_call.h"
 
 #define LAZ_VAULT_TOKEN_MAX 4096 /* bytes */
-#define LAZ_VAULT_WORDS_MAX 160  /* of Vault's own in a message, its NUL included */
+#define LAZ_VAULT_WORDS_MAX 96   /* "it answers 403: permission denied", its NUL included */
 
 /* All borrowed until laz_vault_free. */
 struct laz_vault_plan {
@@ -69,8 +69,8 @@ const struct laz_call_said *laz_vault_call_said(const struct laz_vault_call *cal
 
 /* ---- documents; pure ---- */
 
-/* What an answer means, and "it answers 403: permission denied". `words` has room for
- * LAZ_VAULT_WORDS_MAX + 32 bytes. 404 is "no such thing" only from somebody who speaks as Vault. */
+/* What an answer means, and "it answers 403: permission denied". 404 is "no such thing" only from
+ * somebody who speaks as Vault. */
 enum laz_call_verdict laz_vault_judge(
         unsigned status, const char *text, size_t length, char *words, size_t size);
 

@@ -14,50 +14,64 @@
 #include "core/json_read.h"
 #include "net/vault.h"
 
-#define NODES       256
-#define STS_BODY    "Action=GetCallerIdentity&Version=2011-06-15"
-#define STS_TYPE    "application/x-www-form-urlencoded; charset=utf-8"
-#define HOST_BYTES  96    /* sts, a region and amazonaws.com.cn */
-#define HEADERS_MAX 16384 /* bytes of the signed headers as JSON */
+#define SENTENCE_MAX 1024 /* bytes of one of Vault's */
+#define NODES        256
+#define STS_BODY     "Action=GetCallerIdentity&Version=2011-06-15"
+#define STS_TYPE     "application/x-www-form-urlencoded; charset=utf-8"
+#define HOST_BYTES   96    /* sts, a region and amazonaws.com.cn */
+#define HEADERS_MAX  16384 /* bytes of the signed headers as JSON */
 
 /* ---- answers ---- */
 
-/* Words on one line, without what no terminal shows. */
-static void add_word(const char *text, char *ret, size_t size)
+/* What Vault is known to say. Nothing else of its words is in a message: whoever answers may know
+ * a value. */
+static const char *const sentences[] = {
+        "Vault is sealed",
+        "entry for role",
+        "error making upstream request",
+        "failed to verify IAM",
+        "internal error",
+        "invalid token",
+        "missing client token",
+        "namespace not found",
+        "no handler for route",
+        "permission denied",
+        "quota exceeded",
+        "required index state not present",
+        "unsupported operation",
+        "unsupported path",
+        "upgrading from non-versioned to versioned data",
+};
+
+static const char *known_sentence(const char *text)
 {
-    size_t n = strlen(ret);
-    bool has_blank = true;
-    for (; *text != '\0' && n + 2 < size; text++) {
-        bool is_seen = *text > ' ' && *text <= '~';
-        if (is_seen) {
-            if (n > 0 && has_blank) {
-                ret[n++] = ' ';
-            }
-            ret[n++] = *text;
+    for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++) {
+        if (strstr(text, sentences[i]) != NULL) {
+            return sentences[i];
         }
-        has_blank = !is_seen;
     }
-    ret[n] = '\0';
+    return NULL;
 }
 
-/* "errors" of an answer; false if there is no such list: somebody else wrote it. */
-static bool copy_errors(const struct laz_json_doc *doc, char *ret, size_t size)
+/* "errors" of an answer; NULL: there is no such list, and somebody else wrote it. Else the first
+ * sentence that is known, "" where the list is empty, or that it has others. */
+static const char *read_errors(const struct laz_json_doc *doc)
 {
-    char text[LAZ_VAULT_WORDS_MAX * 4] = "";
+    char text[SENTENCE_MAX];
     const struct laz_json_node *list = laz_json_member(doc, laz_json_root(doc), "errors");
     if (list == NULL || list->type != LAZ_JSON_ARRAY) {
-        return false;
+        return NULL;
     }
-    for (const struct laz_json_node *node = laz_json_next(doc, list, NULL); node != NULL;
-            node = laz_json_next(doc, list, node)) {
-        struct laz_buf buf;
-        text[0] = '\0';
-        laz_buf_init_fixed(&buf, text, sizeof(text));
-        if (laz_json_text(doc, node, &buf) || buf.overflow) {
-            add_word(text, ret, size);
+    const struct laz_json_node *node = laz_json_next(doc, list, NULL);
+    const char *found = node == NULL ? "" : "a reason that is not known here";
+    for (; node != NULL; node = laz_json_next(doc, list, node)) {
+        const char *known =
+                laz_json_copy(doc, node, text, sizeof(text)) ? known_sentence(text) : NULL;
+        if (known != NULL) {
+            return known;
         }
     }
-    return true;
+    return found;
 }
 
 /* A version that was deleted or destroyed: 404, and its metadata. */
@@ -98,15 +112,13 @@ enum laz_call_verdict laz_vault_judge(
     const struct laz_json_room room = {.nodes = nodes, .max = NODES, .kind = LAZ_E_SINK};
     struct laz_json_doc doc;
     struct laz_err ignored = {0};
-    char said[LAZ_VAULT_WORDS_MAX] = "";
+    const char *said = "";
     bool is_absent = false;
     if (status != 200 && laz_json_read(text, length, &room, &doc, &ignored) == 0) {
-        bool is_deleted = has_metadata(&doc);
-        bool is_vault = copy_errors(&doc, said, sizeof(said));
-        is_absent = is_deleted || (is_vault && said[0] == '\0');
-        if (status == 404 && is_deleted) {
-            (void)snprintf(said, sizeof(said), "the version is deleted");
-        }
+        const char *errors = read_errors(&doc);
+        bool is_deleted = status == 404 && has_metadata(&doc);
+        is_absent = is_deleted || (errors != NULL && errors[0] == '\0');
+        said = is_deleted ? "the version is deleted" : errors != NULL ? errors : "";
     }
     (void)snprintf(words, size, "it answers %u%s%s", status, said[0] == '\0' ? "" : ": ", said);
     return verdict_of(status, is_absent);

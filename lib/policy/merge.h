@@ -66,6 +66,7 @@ void laz_finish_signals(struct laz_merge *merge);
 void laz_finish_shipping(struct laz_merge *merge);
 void laz_finish_sense(struct laz_merge *merge);
 void laz_finish_secrets(struct laz_merge *merge);
+void laz_finish_vault(struct laz_merge *merge);
 void laz_finish_tls(struct laz_merge *merge);
 
 /* Add a copy of the text to a list of strings. */
@@ -120,6 +121,7 @@ void laz_complete(struct laz_merge *merge);
 void laz_complete_shipping(struct laz_merge *merge);
 void laz_complete_sense(struct laz_merge *merge);
 void laz_complete_secrets(struct laz_merge *merge);
+void laz_complete_vault(struct laz_merge *merge);
 /* The workload's user must be none of Lazaret's helpers, where there are any. */
 void laz_complete_user(struct laz_merge *merge, const char *where);
 bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id section);

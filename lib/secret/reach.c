@@ -8,6 +8,9 @@
 
 bool laz_secret_needs_cloud(const struct laz_fetch_config *config)
 {
+    if (config->vault.login == LAZ_FETCH_LOGIN_AWS) {
+        return true;
+    }
     for (uint32_t i = 0; i < config->n_items; i++) {
         enum laz_fetch_service service;
         if (laz_secret_service(&config->items[i], &service) ||
@@ -28,11 +31,16 @@ int laz_reach_init(struct laz_reach *ret, struct event_base *base,
             .files = means->files};
     ret->base = base;
     ret->means = *means;
-    return laz_secret_needs_cloud(means->config) ? laz_aws_new(base, &plan, &ret->aws, err) : 0;
+    if (laz_secret_needs_cloud(means->config) && laz_aws_new(base, &plan, &ret->aws, err) != 0) {
+        return -1;
+    }
+    return laz_reach_open_vault(ret, err);
 }
 
 void laz_reach_done(struct laz_reach *reach)
 {
+    laz_vault_free(reach->vault);
+    laz_tls_free(reach->vault_tls);
     laz_aws_free(reach->aws);
     laz_resolver_free(reach->resolver);
     for (size_t i = 0; i < reach->n_places; i++) {

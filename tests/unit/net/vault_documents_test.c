@@ -26,10 +26,10 @@ Test(vault_documents, mean_what_status_and_words_say)
             {200, "CANARY", LAZ_CALL_TAKEN, "it answers 200"},
             {204, "", LAZ_CALL_REFUSED, "it answers 204"},
             {307, "", LAZ_CALL_REFUSED, "it answers 307"},
-            {400, "{\"errors\":[\"missing role\",\"b\"]}", LAZ_CALL_REFUSED,
-                    "it answers 400: missing role b"},
+            {400, "{\"errors\":[\"CANARY role\",\"b\"]}", LAZ_CALL_REFUSED,
+                    "it answers 400: a reason that is not known here"},
             {401, "", LAZ_CALL_DENIED, "it answers 401"},
-            {403, DENIED, LAZ_CALL_DENIED, "it answers 403: 1 error occurred: * permission denied"},
+            {403, DENIED, LAZ_CALL_DENIED, "it answers 403: permission denied"},
             {403, "<html>CANARY</html>", LAZ_CALL_DENIED, "it answers 403"},
             {404, "{\"errors\":[]}", LAZ_CALL_ABSENT, "it answers 404"},
             {404, DELETED, LAZ_CALL_ABSENT, "it answers 404: the version is deleted"},
@@ -46,12 +46,12 @@ Test(vault_documents, mean_what_status_and_words_say)
             {472, "", LAZ_CALL_AGAIN, "it answers 472"},
             {473, "", LAZ_CALL_AGAIN, "it answers 473"},
             {500, "{\"errors\":[\"\\u0007\\u00e9 x\\u001b[2J\"]}", LAZ_CALL_AGAIN,
-                    "it answers 500: x [2J"},
+                    "it answers 500: a reason that is not known here"},
             {503, "{\"errors\":[\"Vault is sealed\"]}", LAZ_CALL_AGAIN,
                     "it answers 503: Vault is sealed"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char words[LAZ_VAULT_WORDS_MAX + 32];
+        char words[LAZ_VAULT_WORDS_MAX];
         cr_expect_eq(laz_vault_judge(rows[i].status, rows[i].text, strlen(rows[i].text), words,
                              sizeof(words)),
                 rows[i].verdict, "%u %s", rows[i].status, rows[i].text);
@@ -59,16 +59,20 @@ Test(vault_documents, mean_what_status_and_words_say)
     }
 }
 
-Test(vault_documents, say_no_more_than_fits_on_a_line)
+Test(vault_documents, say_nothing_that_vault_is_not_known_to_say)
 {
-    char text[4096];
-    char words[LAZ_VAULT_WORDS_MAX + 32];
+    static char text[65536];
+    char words[LAZ_VAULT_WORDS_MAX];
     (void)memset(text, 'x', sizeof(text));
     (void)memcpy(text, "{\"errors\":[\"", 12);
     (void)memcpy(text + sizeof(text) - 3, "\"]}", 3);
     cr_expect_eq(laz_vault_judge(400, text, sizeof(text), words, sizeof(words)), LAZ_CALL_REFUSED);
-    cr_expect_leq(strlen(words), strlen("it answers 400: ") + LAZ_VAULT_WORDS_MAX);
-    cr_expect_eq(strncmp(words, "it answers 400: xxxx", 20), 0, "%s", words);
+    cr_expect_str_eq(words, "it answers 400: a reason that is not known here");
+    static const char longest[] =
+            "{\"errors\":[\"upgrading from non-versioned to versioned data\"]}";
+    cr_expect_eq(laz_vault_judge(400, longest, sizeof(longest) - 1, words, sizeof(words)),
+            LAZ_CALL_REFUSED);
+    cr_expect_str_eq(words, "it answers 400: upgrading from non-versioned to versioned data");
 }
 
 Test(vault_documents, give_a_token_that_can_be_a_header)

@@ -57,7 +57,8 @@ static void look_at_sources(struct laz_doctor *doctor, const struct laz_fetch_co
             return;
         }
     }
-    laz_doctor_say(line, "files and variables are there; what AWS has was not asked for");
+    laz_doctor_say(
+            line, "files and variables are there; what AWS and Vault have was not asked for");
 }
 
 void laz_doctor_look_at_secrets(struct laz_doctor *doctor, const struct laz_policy *policy)

@@ -25,6 +25,9 @@ void laz_secret_put_source(struct laz_buf *buf, const struct laz_fetch_item *ite
     case LAZ_SECRET_PARAMETER:
         laz_buf_printf(buf, "Parameter Store %s", item->from);
         break;
+    case LAZ_SECRET_VAULT:
+        laz_buf_printf(buf, "Vault %s", item->from);
+        break;
     case LAZ_SECRET_SOURCE_COUNT:
         break;
     }
@@ -193,6 +196,13 @@ static void explain_services(const struct laz_policy *policy, struct laz_explana
     if (config->ca[0] != '\0') {
         laz_buf_printf(add(ret, policy, "asked", "secrets.ca"), "whom %s vouches for", config->ca);
     }
+    if (config->vault.address[0] != '\0') {
+        laz_buf_printf(add(ret, policy, "asked", "secrets.vault.address"), "Vault at %s, by %s %s",
+                config->vault.address,
+                config->vault.login == LAZ_FETCH_LOGIN_TOKEN ? "the token in" : "the AWS role",
+                config->vault.login == LAZ_FETCH_LOGIN_TOKEN ? config->vault.token_file
+                                                             : config->vault.role);
+    }
     if (config->fips) {
         laz_buf_str(add(ret, policy, "asked", "secrets.fips"), "by FIPS endpoints");
     }
@@ -227,7 +237,7 @@ void laz_secrets_explain(const struct laz_policy *policy, struct laz_explanation
     explain_services(policy, ret);
 }
 
-/* ---- What AWS must permit ---- */
+/* ---- What AWS and Vault must permit ---- */
 
 static const char *partition_of(const char *region)
 {
@@ -272,6 +282,12 @@ size_t laz_secret_permissions(const struct laz_fetch_config *config,
                         : "secretsmanager:GetSecretValue"};
         laz_buf_init_fixed(&buf, ret[n].resource, sizeof(ret[n].resource));
         put_resource(&buf, config, item);
+        n++;
+    }
+    if (item->source == LAZ_SECRET_VAULT) {
+        ret[n] = (struct laz_permission){.action = "vault:read"};
+        laz_buf_init_fixed(&buf, ret[n].resource, sizeof(ret[n].resource));
+        laz_buf_str(&buf, item->from);
         n++;
     }
     if (item->kms_key[0] != '\0') {

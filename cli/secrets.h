@@ -26,7 +26,8 @@ void laz_secrets_json(struct laz_json *json, const struct laz_policy *policy);
 /* `explain`: the items, and how long a start waits for them. */
 void laz_secrets_explain(const struct laz_policy *policy, struct laz_explanation *ret);
 
-/* What AWS must permit for an item: "secretsmanager:GetSecretValue" on a resource. At most two. */
+/* What AWS or Vault must permit for an item: "secretsmanager:GetSecretValue" on a resource, or
+ * "vault:read" of a path. At most two. */
 #define LAZ_PERMISSIONS_MAX         2
 #define LAZ_PERMISSION_RESOURCE_MAX (LAZ_FETCH_FROM_MAX + 128)
 struct laz_permission {

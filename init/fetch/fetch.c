@@ -151,16 +151,61 @@ static int find_ports(
             return -1;
         }
     }
-    if (left->n_ports > 0) {
+    if (left->n_ports > 0 || fetch->config.vault.login == LAZ_FETCH_LOGIN_AWS) {
         left->ports[left->n_ports++] = laz_aws_credentials_port(&fetch->environment);
         left->token_folder = laz_role_open_token_folder(&fetch->environment);
+    }
+    if (fetch->config.vault.login != LAZ_FETCH_LOGIN_NONE) {
+        struct laz_secret_place place;
+        if (laz_secret_find_vault(&fetch->config.vault, &place, err) != 0) {
+            return laz_err_context(err, "secrets.vault");
+        }
+        left->ports[left->n_ports++] = place.port;
     }
     return 0;
 }
 
-static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct laz_err *err)
+static int open_authorities(
+        const char *ca, const char *key, struct laz_tls_files *ret, struct laz_err *err)
 {
     struct laz_err why = {0};
+    const struct laz_tls_plan plan = {.ca = ca, .cert = "", .key = ""};
+    return laz_tls_files_open(&plan, ret, &why) == 0
+            ? 0
+            : laz_err_set(err, LAZ_E_SECRET, 0, "%s: %s", key, why.message);
+}
+
+static int open_vault(struct laz_fetch *fetch, struct laz_err *err)
+{
+    struct laz_fetch_vault *vault = &fetch->config.vault;
+    if (vault->login == LAZ_FETCH_LOGIN_NONE) {
+        return 0;
+    }
+    if (vault->login == LAZ_FETCH_LOGIN_TOKEN) {
+        open_source(vault->token_file, &fetch->vault_token);
+    }
+    if (vault->ca[0] == '\0') {
+        vault->ca = fetch->config.ca;
+    }
+    return open_authorities(vault->ca, "secrets.vault.ca", &fetch->vault_files, err);
+}
+
+/* Where nothing of Vault's is wanted, nobody logs in there. */
+static void leave_vault(struct laz_fetch *fetch)
+{
+    bool is_wanted_there = false;
+    for (uint32_t i = 0; i < fetch->config.n_items; i++) {
+        is_wanted_there = is_wanted_there ||
+                (is_wanted(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_VAULT);
+    }
+    if (!is_wanted_there) {
+        fetch->config.vault.login = LAZ_FETCH_LOGIN_NONE;
+    }
+}
+
+static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct laz_err *err)
+{
+    leave_vault(fetch);
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
         if (is_wanted(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_FILE) {
             open_source(fetch->config.items[i].from, &fetch->given[i]);
@@ -173,11 +218,11 @@ static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct
     if (fetch->config.ca[0] == '\0') {
         fetch->config.ca = laz_tls_system_ca();
     }
-    const struct laz_tls_plan plan = {.ca = fetch->config.ca, .cert = "", .key = ""};
-    if (left->n_ports > 0 && laz_tls_files_open(&plan, &fetch->files, &why) != 0) {
-        return laz_err_set(err, LAZ_E_SECRET, 0, "secrets.ca: %s", why.message);
+    if (left->n_ports > 0 &&
+            open_authorities(fetch->config.ca, "secrets.ca", &fetch->files, err) != 0) {
+        return -1;
     }
-    return 0;
+    return open_vault(fetch, err);
 }
 
 /* ---- words with init ---- */
@@ -288,7 +333,10 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
             .wanted = fetch->wanted,
             .is_whole = fetch->is_whole,
             .wait_ms = fetch->wait_ms,
-            .key = fetch->key};
+            .key = fetch->key,
+            .vault_ca = fetch->config.vault.ca,
+            .vault_files = &fetch->vault_files,
+            .vault_token = fetch->vault_token};
     fetch->orders_event =
             event_new(fetch->base, fetch->ear.chan, EV_READ | EV_PERSIST, on_orders, fetch);
     if (fetch->orders_event == NULL || event_add(fetch->orders_event, NULL) != 0) {
@@ -307,6 +355,8 @@ _Noreturn void laz_role_fetch(int chan)
     fetch->ear = (struct laz_role_ear){
             .chan = chan, .role = LAZ_ROLE_FETCH, .take = take_order, .context = fetch};
     fetch->files = (struct laz_tls_files){.ca = -1, .cert = -1, .key = -1};
+    fetch->vault_files = fetch->files;
+    fetch->vault_token.fd = -1;
     for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
         fetch->given[i].fd = -1;
     }

@@ -15,8 +15,7 @@
 
 #define LAZ_FETCH_UID 65313 /* and gid: as LAZ_SHIP_UID */
 #define LAZ_FETCH_PORTS_MAX                                                                        \
-    (2 * LAZ_FETCH_ITEMS_MAX + 1) /* of each item two, and of credentials                          \
-                                   */
+    (2 * LAZ_FETCH_ITEMS_MAX + 2) /* of each item two, of credentials and of Vault */
 
 /* What narrowing leaves. */
 struct laz_fetch_left {
@@ -39,6 +38,8 @@ struct laz_fetch {
     bool is_whole;   /* all of them or none */
     uint32_t wait_ms;
     struct laz_tls_files files;
+    struct laz_tls_files vault_files;
+    struct laz_secret_given vault_token;
     struct laz_gather *gather;
     bool has_config;
     bool has_key;

@@ -481,6 +481,7 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
             .key_folder = ship->spool_dir,
             .host = ship->host,
             .last_ticket = feed->ticket,
+            .tls_profile = ship->orders.config.tls_profile,
             .tls_files = &feed->tls,
             .policy = ship->orders.name,
             .aws = &ship->aws};

@@ -279,6 +279,7 @@ static int open_meter(struct laz_ship *ship, struct laz_ship_meter *meter, struc
     const struct laz_sink_means means = {.base = ship->base,
             .fd = ship->orders.outputs[LAZ_STREAM_STDOUT],
             .host = ship->host,
+            .tls_profile = ship->orders.config.tls_profile,
             .tls_files = &meter->tls,
             .policy = ship->orders.name,
             .aws = &ship->aws};

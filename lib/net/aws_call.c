@@ -146,6 +146,10 @@ static void on_ready(void *context)
 static void on_no_credentials(void *context, const char *why)
 {
     const struct laz_aws_call *call = context;
+    if (laz_aws_credentials_untrusted(call->aws->credentials)) {
+        laz_call_refuse(call->call, LAZ_CALL_UNTRUSTED, why);
+        return;
+    }
     laz_call_postpone(call->call, LAZ_CALL_CREDENTIALS, why);
 }
 
@@ -238,6 +242,7 @@ int laz_aws_call_new(struct laz_aws *aws, const struct laz_aws_call_plan *plan,
     const struct laz_call_plan where = {.host = plan->host,
             .port = plan->port,
             .tls = plan->tls,
+            .resolver = plan->resolver,
             .answer_max = plan->answer_max};
     const struct laz_call_service service = {.prepare = prepare,
             .judge = judge,

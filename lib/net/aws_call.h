@@ -12,6 +12,8 @@
 
 /* The code is "" where the answer had none: then it may be somebody else's who stands between. */
 enum laz_call_verdict laz_aws_judge(unsigned status, const char *code);
+/* Is it one of those that mean something of their own? */
+bool laz_aws_is_judged(const char *code);
 
 /* ---- what calls share ---- */
 
@@ -46,6 +48,7 @@ struct laz_aws_call_plan {
     const char *host; /* all borrowed */
     uint16_t port;
     const struct laz_tls *tls;
+    struct laz_resolver *resolver; /* as of struct laz_dial_plan */
     const char *region;
     const char *service; /* of the signature's scope */
     const char *target;

@@ -265,6 +265,11 @@ static void on_failed(void *context, const char *why)
     fail(context, why);
 }
 
+bool laz_aws_credentials_untrusted(const struct laz_aws_credentials *credentials)
+{
+    return laz_http_is_untrusted(credentials->http);
+}
+
 const struct laz_aws_key *laz_aws_credentials_get(struct laz_aws_credentials *credentials)
 {
     int64_t now = now_s();
@@ -343,8 +348,12 @@ static int choose(struct laz_aws_credentials *credentials,
 static int connect_to(struct laz_aws_credentials *credentials, struct event_base *base,
         const struct laz_url *url, const struct laz_aws_credentials_plan *plan, struct laz_err *err)
 {
-    const struct laz_tls_plan tls = {
-            .ca = plan->ca, .cert = "", .key = "", .peer = credentials->host, .files = plan->files};
+    const struct laz_tls_plan tls = {.ca = plan->ca,
+            .cert = "",
+            .key = "",
+            .peer = credentials->host,
+            .profile = plan->profile,
+            .files = plan->files};
     const struct laz_http_owner owner = {
             .answered = on_answered, .failed = on_failed, .context = credentials};
     if (url->is_https && laz_tls_new(&tls, &credentials->tls, err) != 0) {

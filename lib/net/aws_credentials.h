@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "core/err.h"
+#include "core/tls_words.h"
 
 #define LAZ_AWS_ACCESS_KEY_MAX 128
 #define LAZ_AWS_SECRET_MAX     128
@@ -51,7 +52,8 @@ struct laz_tls_files;
 struct laz_aws_credentials_plan {
     const struct laz_aws_environment *environment;
     bool may_use_imds;
-    const char *ca;                    /* for an https address; PEM */
+    const char *ca; /* for an https address; PEM */
+    enum laz_tls_profile profile;
     const struct laz_tls_files *files; /* as of struct laz_tls_plan */
 };
 
@@ -65,6 +67,8 @@ void laz_aws_credentials_free(struct laz_aws_credentials *credentials);
  * told, at once or when the answer is there. From 15 minutes before their end on new ones are
  * fetched while these serve. */
 const struct laz_aws_key *laz_aws_credentials_get(struct laz_aws_credentials *credentials);
+/* In `failed`: because whoever gives them is somebody whom we do not trust? */
+bool laz_aws_credentials_untrusted(const struct laz_aws_credentials *credentials);
 /* The service does not take them: fetch others. */
 void laz_aws_credentials_refused(struct laz_aws_credentials *credentials);
 
@@ -81,7 +85,7 @@ LAZ_MUST_CHECK int laz_aws_parse_key(
         const char *text, size_t length, struct laz_aws_key *ret, struct laz_err *err);
 
 /* The code in an error's body, in the spellings of AWS's services and of its agents; "" if there
- * is none, or one that is not made of letters and digits. */
+ * is none, or something that is not known and does not end as their names do. */
 void laz_aws_parse_code(const char *text, size_t length, char *ret, size_t size);
 /* The same of a reply: of its body, or else of its header. */
 void laz_aws_reply_code(const struct laz_http_reply *reply, char *ret, size_t size);

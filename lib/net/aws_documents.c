@@ -4,7 +4,6 @@
  * of the expected form is refused, and never quoted.
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <strings.h>
@@ -15,6 +14,7 @@
 #include "core/json_read.h"
 #include "core/num.h"
 #include "core/url.h"
+#include "net/aws_call.h"
 #include "net/aws_credentials.h"
 #include "net/http_reply.h"
 
@@ -82,22 +82,40 @@ int laz_aws_parse_key(const char *text, size_t length, struct laz_aws_key *ret, 
     return 0;
 }
 
+/* Letters that end as names of errors do. Codes are said in messages, and whoever answers may have
+ * put a value there. */
+static bool is_name_of_error(const char *name, size_t length)
+{
+    static const char *const ends[] = {"Exception", "Error", "Failure", "Request", "Success",
+            "CredentialsUninitialized", "IncompleteSignature", "InvalidKeyId", "NotAuthorized",
+            "Unauthorized", "OptInRequired"};
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t n = strlen(ends[i]);
+        if (length >= n && strspn(name, letters) == length &&
+                strcmp(name + length - n, ends[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "com.amazonaws.logs#Name:http://..." is Name. */
 static bool copy_code(const char *text, char *ret, size_t size)
 {
     const char *hash = strchr(text, '#');
     const char *name = hash == NULL ? text : hash + 1;
+    char code[CODE_MAX];
     size_t length = strcspn(name, ":");
-    for (size_t i = 0; i < length; i++) {
-        if (isalnum((unsigned char)name[i]) == 0 || (unsigned char)name[i] > 127) {
-            return false;
-        }
-    }
-    if (length == 0 || length >= size) {
+    if (length >= size || length >= sizeof(code)) {
         return false;
     }
-    (void)memcpy(ret, name, length);
-    ret[length] = '\0';
+    (void)memcpy(code, name, length);
+    code[length] = '\0';
+    if (!laz_aws_is_judged(code) && !is_name_of_error(code, length)) {
+        return false;
+    }
+    (void)memcpy(ret, code, length + 1);
     return true;
 }
 

@@ -42,6 +42,16 @@ static const struct {
         {"AccessDeniedException", LAZ_CALL_DENIED},
 };
 
+bool laz_aws_is_judged(const char *code)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (strcmp(rows[i].code, code) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum laz_call_verdict laz_aws_judge(unsigned status, const char *code)
 {
     if (status == 200) {

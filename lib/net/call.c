@@ -4,6 +4,7 @@
  */
 #include "net/call.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -69,12 +70,23 @@ void laz_call_set_id(struct laz_call *call, const char *id)
     (void)snprintf(call->said.request_id, sizeof(call->said.request_id), "%s", id);
 }
 
+/* 8-4-4-4-12 digits of hex. */
+static bool is_uuid(const char *text, size_t length)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    for (size_t i = 0; i < length && length == sizeof(form) - 1; i++) {
+        if (form[i] == '-' ? text[i] != '-' : isxdigit((unsigned char)text[i]) == 0) {
+            return false;
+        }
+    }
+    return length == sizeof(form) - 1;
+}
+
 void laz_call_name(struct laz_call *call, const struct laz_http_reply *reply, const char *header)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
     size_t length = 0;
     const char *id = laz_http_reply_header(reply, header, &length);
-    bool is_good = id != NULL && length <= LAZ_CALL_ID_MAX && strspn(id, letters) >= length;
+    bool is_good = id != NULL && is_uuid(id, length);
     (void)snprintf(call->said.request_id, sizeof(call->said.request_id), "%.*s",
             is_good ? (int)length : 0, is_good ? id : "");
 }
@@ -106,6 +118,12 @@ void laz_call_begin(struct laz_call *call)
 void laz_call_refuse(struct laz_call *call, enum laz_call_verdict verdict, const char *why)
 {
     laz_call_say(call, verdict, why);
+    call->service.refused(call->service.context);
+}
+
+void laz_call_refuse_as(struct laz_call *call, const struct laz_call_said *said)
+{
+    call->said = *said;
     call->service.refused(call->service.context);
 }
 
@@ -156,6 +174,7 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
     case LAZ_CALL_ABSENT:
     case LAZ_CALL_DENIED:
     case LAZ_CALL_REFUSED:
+    case LAZ_CALL_UNTRUSTED:
         call->service.refused(call->service.context);
         break;
     }
@@ -164,6 +183,10 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
 static void on_failed(void *context, const char *why)
 {
     struct laz_call *call = context;
+    if (laz_http_is_untrusted(call->http)) {
+        laz_call_refuse(call, LAZ_CALL_UNTRUSTED, why);
+        return;
+    }
     laz_call_say(call, LAZ_CALL_AGAIN, why);
     again_later(call, 0);
 }
@@ -189,6 +212,7 @@ int laz_call_new(struct event_base *base, const struct laz_call_plan *plan,
     const struct laz_http_plan http = {.host = plan->host,
             .port = plan->port,
             .tls = plan->tls,
+            .resolver = plan->resolver,
             .connect_ms = CONNECT_MS,
             .answer_ms = ANSWER_MS,
             .body_max = plan->answer_max};

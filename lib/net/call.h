@@ -21,7 +21,8 @@ enum laz_call_verdict {
     LAZ_CALL_CLOCK,       /* with the service's time, if ours is wrong, or with new credentials */
     LAZ_CALL_ABSENT,      /* what was asked for does not exist */
     LAZ_CALL_DENIED,
-    LAZ_CALL_REFUSED, /* the same again would be, too */
+    LAZ_CALL_REFUSED,   /* the same again would be, too */
+    LAZ_CALL_UNTRUSTED, /* whoever is there is not whom we trust */
 };
 
 /* How long to wait before try number `tries` (from 1): a random part of a ceiling that doubles up
@@ -40,8 +41,9 @@ struct laz_call_said {
 struct laz_call_plan {
     const char *host; /* borrowed */
     uint16_t port;
-    const struct laz_tls *tls; /* borrowed */
-    size_t answer_max;         /* bytes */
+    const struct laz_tls *tls;     /* borrowed */
+    struct laz_resolver *resolver; /* as of struct laz_dial_plan */
+    size_t answer_max;             /* bytes */
 };
 
 /* What the service does; from the event loop, in which nothing may be freed. */
@@ -81,7 +83,8 @@ const char *laz_call_host(const struct laz_call *call); /* the header `host` */
 void laz_call_post(struct laz_call *call, const struct laz_http_request *request);
 /* With the host in front. */
 void laz_call_say(struct laz_call *call, enum laz_call_verdict verdict, const char *why);
-/* The id in a header of the answer; nothing unless it is of letters, digits and hyphens. */
+/* The id in a header of the answer. Nothing unless it is a UUID, which AWS's are: what else stands
+ * there could be anything that the sender knows, also a value. */
 void laz_call_name(struct laz_call *call, const struct laz_http_reply *reply, const char *header);
 /* An id that we gave it. */
 void laz_call_set_id(struct laz_call *call, const char *id);
@@ -89,6 +92,8 @@ void laz_call_set_id(struct laz_call *call, const char *id);
 void laz_call_postpone(struct laz_call *call, enum laz_call_verdict verdict, const char *why);
 /* Nothing can be sent at all. */
 void laz_call_refuse(struct laz_call *call, enum laz_call_verdict verdict, const char *why);
+/* The same, as it was said of another call that this one waits for. */
+void laz_call_refuse_as(struct laz_call *call, const struct laz_call_said *said);
 /* Has it been corrected? */
 bool laz_call_is_corrected(const struct laz_call *call);
 

@@ -6,7 +6,6 @@
 #include "net/dial.h"
 
 #include <errno.h>
-#include <event2/dns.h>
 #include <event2/util.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,29 +16,17 @@
 
 #include "core/fd.h"
 
-#define ADDRESSES_MAX   16
-#define WHY_MAX         160 /* an address and strerror */
-#define LOOKUP_TIMEOUT  "2" /* seconds for each question */
-#define LOOKUP_ATTEMPTS "3"
+#define WHY_MAX 160 /* an address and strerror */
 
-struct address {
-    struct sockaddr_storage at;
-    socklen_t length;
-};
-
-/* A question that cannot be taken back: the answer comes to nobody if `dial` is NULL. */
-struct lookup {
-    struct laz_dial *dial;
-};
-
-/* Invariant: fd >= 0 while it connects, `lookup` is set while it looks up, never both. */
+/* Invariant: fd >= 0 while it connects, `waiter` waits while it looks up, never both. */
 struct laz_dial {
     struct event_base *base;
     struct laz_dial_plan plan;
     struct laz_dial_owner owner;
-    struct evdns_base *dns; /* NULL for an address */
-    struct lookup *lookup;
-    struct address addresses[ADDRESSES_MAX];
+    struct laz_resolver *resolver; /* NULL for an address */
+    bool has_own_resolver;
+    struct laz_resolver_waiter waiter;
+    struct laz_resolver_address addresses[LAZ_RESOLVER_ADDRESSES_MAX];
     size_t n_addresses;
     size_t turn;  /* which address comes first */
     size_t tried; /* of this start */
@@ -59,10 +46,7 @@ static void stop(struct laz_dial *dial)
         dial->writable = NULL;
     }
     laz_fd_close(&dial->fd);
-    if (dial->lookup != NULL) {
-        dial->lookup->dial = NULL;
-        dial->lookup = NULL;
-    }
+    laz_resolver_forget(&dial->waiter);
 }
 
 static void fail(struct laz_dial *dial)
@@ -90,8 +74,8 @@ static void give_up_address(struct laz_dial *dial, int sys_errno)
     }
     (void)evutil_inet_ntop(storage->ss_family, at, text, sizeof(text));
     if (index == 0) {
-        (void)snprintf(dial->why, sizeof(dial->why), "%s%s%s", dial->dns == NULL ? "" : text,
-                dial->dns == NULL ? "" : ": ", strerror(sys_errno));
+        (void)snprintf(dial->why, sizeof(dial->why), "%s%s%s", dial->resolver == NULL ? "" : text,
+                dial->resolver == NULL ? "" : ": ", strerror(sys_errno));
     }
     stop(dial);
     dial->tried++;
@@ -135,7 +119,7 @@ static void connect_next(struct laz_dial *dial)
         fail(dial);
         return;
     }
-    const struct address *address =
+    const struct laz_resolver_address *address =
             &dial->addresses[(dial->turn + dial->tried) % dial->n_addresses];
     int type = dial->plan.datagram ? SOCK_DGRAM : SOCK_STREAM;
     dial->fd = socket(address->at.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -159,69 +143,44 @@ static void connect_next(struct laz_dial *dial)
 
 static void add_address(struct laz_dial *dial, const struct sockaddr *at, socklen_t length)
 {
-    if (dial->n_addresses < ADDRESSES_MAX && length <= sizeof(dial->addresses[0].at)) {
-        struct address *address = &dial->addresses[dial->n_addresses++];
+    if (dial->n_addresses < LAZ_RESOLVER_ADDRESSES_MAX && length <= sizeof(dial->addresses[0].at)) {
+        struct laz_resolver_address *address = &dial->addresses[dial->n_addresses++];
         (void)memcpy(&address->at, at, length);
         address->length = length;
     }
 }
 
-static const char *lookup_failure(int failed)
+static void set_port(struct laz_resolver_address *address, uint16_t port)
 {
-    switch (failed) {
-    case 0:
-    case EVUTIL_EAI_NONAME:
-    case EVUTIL_EAI_NODATA:
-        return "no such name";
-    case EVUTIL_EAI_AGAIN:
-    case EVUTIL_EAI_FAIL:
-        return "no answer from the name servers";
-    default:
-        return evutil_gai_strerror(failed);
+    if (address->at.ss_family == AF_INET) {
+        ((struct sockaddr_in *)&address->at)->sin_port = htons(port);
+    } else {
+        ((struct sockaddr_in6 *)&address->at)->sin6_port = htons(port);
     }
 }
 
-static void on_answer(int failed, struct evutil_addrinfo *found, void *context)
+static void on_answer(void *context, const struct laz_resolver_answer *answer)
 {
-    struct lookup *lookup = context;
-    struct laz_dial *dial = lookup->dial;
-    free(lookup);
-    if (dial != NULL) {
-        dial->lookup = NULL;
-        for (const struct evutil_addrinfo *a = found; a != NULL; a = a->ai_next) {
-            add_address(dial, a->ai_addr, (socklen_t)a->ai_addrlen);
-        }
-        if (failed != 0 || dial->n_addresses == 0) {
-            (void)snprintf(dial->why, sizeof(dial->why), "it cannot be looked up: %s",
-                    lookup_failure(failed));
-        }
-        wait_at_most(dial, 0);
+    struct laz_dial *dial = context;
+    for (size_t i = 0; i < answer->n_addresses; i++) {
+        dial->addresses[i] = answer->addresses[i];
+        set_port(&dial->addresses[i], dial->plan.port);
     }
-    if (found != NULL) {
-        evutil_freeaddrinfo(found);
+    dial->n_addresses = answer->n_addresses;
+    if (answer->why != NULL) {
+        (void)snprintf(dial->why, sizeof(dial->why), "it cannot be looked up: %s", answer->why);
     }
+    wait_at_most(dial, 0);
 }
 
 static void look_up(struct laz_dial *dial)
 {
-    const struct evutil_addrinfo hints = {
-            .ai_family = AF_UNSPEC,
-            .ai_socktype = dial->plan.datagram ? SOCK_DGRAM : SOCK_STREAM,
-            .ai_flags = EVUTIL_AI_NUMERICSERV,
-    };
-    char port[8];
-    struct lookup *lookup = calloc(1, sizeof(*lookup));
-    if (lookup == NULL) {
-        (void)snprintf(dial->why, sizeof(dial->why), "no memory to look a name up");
-        wait_at_most(dial, 0);
-        return;
-    }
-    (void)snprintf(port, sizeof(port), "%u", dial->plan.port);
-    lookup->dial = dial;
-    dial->lookup = lookup;
     dial->n_addresses = 0;
     wait_at_most(dial, dial->plan.wait_ms);
-    (void)evdns_getaddrinfo(dial->dns, dial->plan.host, port, &hints, on_answer, lookup);
+    if (!laz_resolver_ask(dial->resolver, dial->plan.host, &dial->waiter)) {
+        (void)snprintf(dial->why, sizeof(dial->why), "no memory to look a name up");
+        wait_at_most(dial, 0);
+    }
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -229,7 +188,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     struct laz_dial *dial = context;
     (void)fd;
     (void)what;
-    if (dial->lookup != NULL) {
+    if (dial->waiter.question != NULL) {
         (void)snprintf(dial->why, sizeof(dial->why), "it cannot be looked up: no answer in %u ms",
                 dial->plan.wait_ms);
         fail(dial);
@@ -244,7 +203,7 @@ void laz_dial_start(struct laz_dial *dial)
 {
     dial->tried = 0;
     dial->turn++;
-    if (dial->dns != NULL) {
+    if (dial->resolver != NULL) {
         look_up(dial);
     } else {
         wait_at_most(dial, 0);
@@ -279,20 +238,20 @@ int laz_dial_new(struct event_base *base, const struct laz_dial_plan *plan,
     dial->plan = *plan;
     dial->owner = *owner;
     dial->fd = -1;
+    dial->waiter = (struct laz_resolver_waiter){.answered = on_answer, .context = dial};
     take_address(dial);
     dial->timer = evtimer_new(base, on_timer, dial);
-    if (dial->n_addresses == 0) {
-        dial->dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-    }
-    if (dial->timer == NULL || (dial->n_addresses == 0 && dial->dns == NULL)) {
+    if (dial->timer == NULL) {
         laz_dial_free(dial);
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a connection");
     }
-    if (dial->dns != NULL) {
-        /* Without the file it asks 127.0.0.1, as others do. */
-        laz_ignore(evdns_base_resolv_conf_parse(dial->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf"));
-        laz_ignore(evdns_base_set_option(dial->dns, "timeout:", LOOKUP_TIMEOUT));
-        laz_ignore(evdns_base_set_option(dial->dns, "attempts:", LOOKUP_ATTEMPTS));
+    if (dial->n_addresses == 0) {
+        dial->resolver = plan->resolver;
+        dial->has_own_resolver = plan->resolver == NULL;
+    }
+    if (dial->has_own_resolver && laz_resolver_new(base, &dial->resolver, err) < 0) {
+        laz_dial_free(dial);
+        return -1;
     }
     *ret = dial;
     return 0;
@@ -307,8 +266,8 @@ void laz_dial_free(struct laz_dial *dial)
         stop(dial);
         event_free(dial->timer);
     }
-    if (dial->dns != NULL) {
-        evdns_base_free(dial->dns, 1); /* answers what was asked, to nobody */
+    if (dial->has_own_resolver) {
+        laz_resolver_free(dial->resolver);
     }
     free(dial);
 }

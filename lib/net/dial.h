@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A connected socket, from a name or an address, without ever waiting: names are looked up by
- * libevent's resolver, so that a static program in an empty image can. Knows nothing of what is
- * spoken.
+ * net/resolver.h. Knows nothing of what is spoken.
  */
 #ifndef LAZ_NET_DIAL_H
 #define LAZ_NET_DIAL_H
@@ -10,6 +9,7 @@
 #include <event2/event.h>
 
 #include "core/err.h"
+#include "net/resolver.h"
 
 struct laz_dial_plan {
     const char *host; /* a name, or an IPv4 or IPv6 address without brackets; borrowed */
@@ -17,6 +17,7 @@ struct laz_dial_plan {
     bool datagram;
     uint32_t wait_ms;   /* for the lookup, and for each address */
     uint32_t unsent_ms; /* streams: how long the kernel keeps what the peer's does not confirm */
+    struct laz_resolver *resolver; /* looks names up with others; borrowed; NULL: by itself */
 };
 
 /* One of the two for each start, from the event loop. */
@@ -28,7 +29,7 @@ struct laz_dial_owner {
 
 struct laz_dial;
 
-/* Reads /etc/resolv.conf and /etc/hosts, where there is a name to look up. */
+/* Where there is a name to look up by itself, as laz_resolver_new. */
 LAZ_MUST_CHECK int laz_dial_new(struct event_base *base, const struct laz_dial_plan *plan,
         const struct laz_dial_owner *owner, struct laz_dial **ret, struct laz_err *err);
 void laz_dial_free(struct laz_dial *dial);

@@ -208,6 +208,11 @@ bool laz_http_send(struct laz_http *http, const struct laz_http_request *request
     return true;
 }
 
+bool laz_http_is_untrusted(const struct laz_http *http)
+{
+    return laz_stream_is_untrusted(http->stream);
+}
+
 void laz_http_cancel(struct laz_http *http)
 {
     close_connection(http);
@@ -220,6 +225,7 @@ int laz_http_new(struct event_base *base, const struct laz_http_plan *plan,
 {
     const struct laz_dial_plan dial = {.host = plan->host,
             .port = plan->port,
+            .resolver = plan->resolver,
             .wait_ms = plan->connect_ms,
             .unsent_ms = plan->answer_ms};
     struct laz_http *http = calloc(1, sizeof(*http));

@@ -18,10 +18,11 @@
 struct laz_http_plan {
     const char *host; /* borrowed */
     uint16_t port;
-    const struct laz_tls *tls; /* NULL: plain; borrowed */
-    uint32_t connect_ms;       /* to look up, connect and shake hands, for each address */
-    uint32_t answer_ms;        /* from the request to the reply's last byte */
-    size_t body_max;           /* of replies */
+    const struct laz_tls *tls;     /* NULL: plain; borrowed */
+    struct laz_resolver *resolver; /* as of struct laz_dial_plan */
+    uint32_t connect_ms;           /* to look up, connect and shake hands, for each address */
+    uint32_t answer_ms;            /* from the request to the reply's last byte */
+    size_t body_max;               /* of replies */
 };
 
 /* One of the two for each request, from the event loop; the next may be sent from within. The reply
@@ -50,6 +51,8 @@ void laz_http_free(struct laz_http *http);
 
 /* false: it does not fit, or no memory; nobody is told. */
 LAZ_MUST_CHECK bool laz_http_send(struct laz_http *http, const struct laz_http_request *request);
+/* In `failed`: because the peer is somebody whom we do not trust? */
+bool laz_http_is_untrusted(const struct laz_http *http);
 /* Nobody is told, and the connection is closed. */
 void laz_http_cancel(struct laz_http *http);
 

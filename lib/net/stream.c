@@ -38,6 +38,7 @@ struct laz_stream {
     struct event *uncork;
     uint32_t wait_ms;
     bool is_up;
+    bool is_untrusted;
 };
 
 void laz_stream_stop(struct laz_stream *stream)
@@ -133,15 +134,19 @@ static void describe(const struct laz_stream *stream, short what, char *ret, siz
 static void on_event(struct bufferevent *connection, short what, void *context)
 {
     struct laz_stream *stream = context;
+    SSL *session = stream->tls == NULL ? NULL : bufferevent_openssl_get_ssl(connection);
     char why[2 * WHY_MAX];
     if ((what & BEV_EVENT_CONNECTED) == 0) {
         describe(stream, what, why, sizeof(why));
+        stream->is_untrusted = !stream->is_up && session != NULL && laz_tls_is_untrusted(session);
         stream->is_up = false; /* nothing can be said any more */
         end(stream, why);
         return;
     }
-    if (!laz_tls_is_verified(bufferevent_openssl_get_ssl(connection))) {
-        end(stream, "the peer is not verified");
+    if (!laz_tls_is_verified(session)) {
+        describe(stream, what, why, sizeof(why));
+        stream->is_untrusted = true;
+        end(stream, why);
         return;
     }
     (void)event_del(stream->deadline);
@@ -254,8 +259,14 @@ void laz_stream_free(struct laz_stream *stream)
     free(stream);
 }
 
+bool laz_stream_is_untrusted(const struct laz_stream *stream)
+{
+    return stream->is_untrusted;
+}
+
 void laz_stream_start(struct laz_stream *stream)
 {
+    stream->is_untrusted = false;
     laz_dial_start(stream->dial);
 }
 

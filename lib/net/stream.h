@@ -31,6 +31,9 @@ void laz_stream_free(struct laz_stream *stream);
 void laz_stream_start(struct laz_stream *stream);
 void laz_stream_stop(struct laz_stream *stream); /* at once; nobody is told */
 
+/* In `ended`: because the peer is somebody whom we do not trust? */
+bool laz_stream_is_untrusted(const struct laz_stream *stream);
+
 /* While it is up. false: no memory. */
 LAZ_MUST_CHECK bool laz_stream_write(struct laz_stream *stream, const void *bytes, size_t length);
 size_t laz_stream_unwritten(const struct laz_stream *stream); /* bytes */

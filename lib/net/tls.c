@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -18,6 +20,9 @@
 #include <openssl/x509v3.h>
 
 #include "core/fd.h"
+#include "net/tls_profile.h"
+
+#define CLOCK_TEXT 64
 
 struct laz_tls {
     SSL_CTX *context;
@@ -211,13 +216,8 @@ static int load_key(SSL_CTX *context, int fd, const char *path, struct laz_err *
 static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
         const struct laz_tls_files *files, struct laz_err *err)
 {
-    (void)SSL_CTX_set_options(context,
-            SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                    SSL_OP_CLEANSE_PLAINTEXT); /* of its own buffers, once it has been read */
-    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
-        return laz_err_set(err, LAZ_E_INTERNAL, 0, "TLS 1.2 cannot be asked for: %s", reason());
+    if (laz_tls_harden(context, plan->profile, err) != 0) {
+        return -1;
     }
     if (load_authorities(context, files->ca, plan->ca, err) != 0) {
         return -1;
@@ -300,22 +300,50 @@ SSL *laz_tls_session(const struct laz_tls *tls)
     return session;
 }
 
-bool laz_tls_is_verified(const SSL *session)
+bool laz_tls_is_verified(SSL *session)
 {
     return SSL_get0_peer_certificate(session) != NULL &&
-            SSL_get_verify_result(session) == X509_V_OK;
+            SSL_get_verify_result(session) == X509_V_OK && laz_tls_is_bound(session);
 }
 
-void laz_tls_why(const SSL *session, unsigned long error, char *ret, size_t size)
+bool laz_tls_is_untrusted(SSL *session)
+{
+    long verdict = SSL_get_verify_result(session);
+    bool is_ours = verdict == X509_V_ERR_OUT_OF_MEM || verdict == X509_V_ERR_UNSPECIFIED;
+    return (verdict != X509_V_OK && !is_ours) ||
+            (SSL_is_init_finished(session) == 1 && !laz_tls_is_bound(session));
+}
+
+/* It may be ours that is wrong. */
+static void put_clock(long verdict, char *ret, size_t size)
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    ret[0] = '\0';
+    if ((verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID) &&
+            gmtime_r(&now, &parts) != NULL) {
+        (void)strftime(ret, size, " (the clock here says %Y-%m-%dT%H:%M:%SZ)", &parts);
+    }
+}
+
+void laz_tls_why(SSL *session, unsigned long error, char *ret, size_t size)
 {
     long verdict = SSL_get_verify_result(session);
     const char *text = ERR_reason_error_string(error);
+    char clock[CLOCK_TEXT];
     if (verdict != X509_V_OK) {
-        (void)snprintf(
-                ret, size, "the peer's certificate: %s", X509_verify_cert_error_string(verdict));
+        put_clock(verdict, clock, sizeof(clock));
+        (void)snprintf(ret, size, "the peer's certificate: %s%s",
+                X509_verify_cert_error_string(verdict), clock);
+    } else if (SSL_is_init_finished(session) == 1 && SSL_get0_peer_certificate(session) == NULL) {
+        (void)snprintf(ret, size, "the peer has shown no certificate");
+    } else if (SSL_is_init_finished(session) == 1 && !laz_tls_is_bound(session)) {
+        (void)snprintf(ret, size, "the peer has TLS 1.2 without the extended master secret");
     } else if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         (void)snprintf(ret, size, "the peer closed the connection");
-    } else if (error != 0) {
+    } else if (ERR_SYSTEM_ERROR(error)) {
+        (void)snprintf(ret, size, "%s", strerror(ERR_GET_REASON(error)));
+    } else if (ERR_GET_LIB(error) != 0) { /* or it is of SSL_get_error, and the reason in errno */
         (void)snprintf(ret, size, "TLS: %s", text == NULL ? "unknown error" : text);
     } else {
         ret[0] = '\0';

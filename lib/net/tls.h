@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * TLS as a client: one way to verify a peer, for all who connect. TLS 1.2 or later, the chain and
- * the name in the certificate (subjectAltName; never the common name), no renegotiation, no
- * compression, no session resumed: a certificate that has expired meanwhile would not be looked at.
- * There is no switch to leave any of it out.
+ * TLS as a client: one way to verify a peer, for all who connect. The profile of the policy, the
+ * chain and the name in the certificate (subjectAltName; never the common name), no renegotiation,
+ * no compression, no session resumed: a certificate that has expired meanwhile would not be looked
+ * at. There is no switch to leave any of it out.
  */
 #ifndef LAZ_NET_TLS_H
 #define LAZ_NET_TLS_H
@@ -13,6 +13,7 @@
 #include <openssl/types.h>
 
 #include "core/err.h"
+#include "core/tls_words.h"
 
 #define LAZ_TLS_FILE_MAX                                                                           \
     (1U << 20) /* bytes of a PEM file; a bundle of all public CAs is a fifth                       \
@@ -30,6 +31,7 @@ struct laz_tls_plan {
     const char *cert; /* ours, and what leads from it to a CA; "" for none */
     const char *key;
     const char *peer; /* the name, or the address, that the peer's certificate must have */
+    enum laz_tls_profile profile;
     const struct laz_tls_files *files; /* borrowed; NULL: they are opened by their paths */
 };
 
@@ -53,10 +55,13 @@ void laz_tls_free(struct laz_tls *tls);
 SSL *laz_tls_session(const struct laz_tls *tls);
 
 /* After the handshake, once more, what the handshake has checked. */
-bool laz_tls_is_verified(const SSL *session);
+bool laz_tls_is_verified(SSL *session);
+
+/* Was the peer somebody, and not whom we trust? The same peer would be refused again. */
+bool laz_tls_is_untrusted(SSL *session);
 
 /* Why a handshake, or a connection, ended: the certificate's fault, or else OpenSSL's `error`; ""
  * if neither. */
-void laz_tls_why(const SSL *session, unsigned long error, char *ret, size_t size);
+void laz_tls_why(SSL *session, unsigned long error, char *ret, size_t size);
 
 #endif

@@ -15,7 +15,7 @@
 static const struct laz_node *check_sources(struct laz_report *report, struct laz_node *from)
 {
     static const enum laz_field_id sources[] = {LAZ_FIELD_FROM_FILE, LAZ_FIELD_FROM_VARIABLE,
-            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER};
+            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER, LAZ_FIELD_FROM_VAULT};
     const struct laz_node *found = NULL;
     size_t n = 0;
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
@@ -25,11 +25,17 @@ static const struct laz_node *check_sources(struct laz_report *report, struct la
     }
     if (n != 1) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, from,
-                "a value has one source: %s \"file\", \"variable\", \"secrets-manager\" and "
-                "\"parameter\"",
+                "a value has one source: %s \"file\", \"variable\", \"secrets-manager\", "
+                "\"parameter\" and \"vault\"",
                 n == 0 ? "name one of" : "name only one of");
     }
     return n == 1 ? found : NULL;
+}
+
+static bool is_version_number(const struct laz_node *node)
+{
+    return node->length > 0 && node->length <= 9 && node->text[0] != '0' &&
+            strspn(node->text, "0123456789") == node->length;
 }
 
 static void check_from(struct laz_report *report, struct laz_node *from)
@@ -38,16 +44,36 @@ static void check_from(struct laz_report *report, struct laz_node *from)
         return;
     }
     const struct laz_node *source = check_sources(report, from);
-    static const enum laz_field_id of_versions[] = {LAZ_FIELD_FROM_STAGE, LAZ_FIELD_FROM_VERSION};
-    for (size_t i = 0; i < sizeof(of_versions) / sizeof(of_versions[0]); i++) {
-        struct laz_node *node = laz_check_child(from, of_versions[i]);
-        if (node != NULL && source != NULL && source->field != LAZ_FIELD_FROM_SECRETS_MANAGER) {
-            laz_report_key(report, LAZ_E_POLICY_INVALID, node,
-                    "goes with \"secrets-manager\" alone%s",
-                    source->field == LAZ_FIELD_FROM_PARAMETER
-                            ? "; of a parameter it follows the name, after a colon"
-                            : "");
-        }
+    struct laz_node *stage = laz_check_child(from, LAZ_FIELD_FROM_STAGE);
+    struct laz_node *version = laz_check_child(from, LAZ_FIELD_FROM_VERSION);
+    enum laz_field_id field = source == NULL ? LAZ_FIELD_ROOT : source->field;
+    if (source == NULL || field == LAZ_FIELD_FROM_SECRETS_MANAGER) {
+        return;
+    }
+    const char *parameter = field == LAZ_FIELD_FROM_PARAMETER
+            ? "; of a parameter it follows the name, after a colon"
+            : "";
+    if (stage != NULL) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, stage, "goes with \"secrets-manager\" alone%s",
+                parameter);
+    }
+    if (version != NULL && field != LAZ_FIELD_FROM_VAULT) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, version,
+                "goes with \"secrets-manager\" and \"vault\" alone%s", parameter);
+    } else if (version != NULL && !is_version_number(version)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, version,
+                "must be a number from 1 on: Vault counts versions");
+    }
+}
+
+/* What Vault has is an object. */
+static void check_vault(
+        struct laz_report *report, struct laz_node *item, const struct laz_node *from)
+{
+    struct laz_node *vault = laz_check_child(from, LAZ_FIELD_FROM_VAULT);
+    if (vault != NULL && laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY) == NULL) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, vault,
+                "what Vault has is a JSON object: say which member is meant, by \"json-key\"");
     }
 }
 
@@ -139,6 +165,7 @@ static void check_one(struct laz_report *report, struct laz_node *item)
         check_from(report, from);
         if (!from->has_bad) {
             check_json_key(report, from, laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY));
+            check_vault(report, item, from);
         }
     }
     if (bytes != NULL) {
@@ -183,8 +210,8 @@ static const struct laz_node *find_earlier(struct laz_node *list, const struct l
 
 static void check_endpoints(struct laz_document *document, struct laz_report *report)
 {
-    static const enum laz_field_id endpoints[] = {
-            LAZ_FIELD_ENDPOINTS_SECRETS_MANAGER, LAZ_FIELD_ENDPOINTS_SSM, LAZ_FIELD_ENDPOINTS_KMS};
+    static const enum laz_field_id endpoints[] = {LAZ_FIELD_ENDPOINTS_SECRETS_MANAGER,
+            LAZ_FIELD_ENDPOINTS_SSM, LAZ_FIELD_ENDPOINTS_KMS, LAZ_FIELD_VAULT_ADDRESS};
     for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
         struct laz_node *node = document->at[endpoints[i]];
         struct laz_url url;

@@ -234,6 +234,7 @@ void laz_complete_secrets(struct laz_merge *merge)
         laz_complete_user(merge, "secrets");
     }
     check_fips(merge);
+    laz_complete_vault(merge);
     check_dir(merge);
     check_renewal(merge);
     check_length(merge);
@@ -248,7 +249,7 @@ static void add_credentials(struct laz_merge *merge)
             "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_SECRET_ACCESS_KEY"};
     const struct laz_policy *policy = merge->policy;
     const struct laz_fetch_config *config = &policy->secrets.config;
-    bool is_of_aws = false;
+    bool is_of_aws = config->vault.login == LAZ_FETCH_LOGIN_AWS;
     for (uint32_t i = 0; i < config->n_items; i++) {
         is_of_aws = is_of_aws || laz_secret_is_of_aws(&config->items[i]);
     }

@@ -13,12 +13,14 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "core/tls_words.h"
 
 #define LAZ_FETCH_MAX         12288 /* bytes of the section: one message to the helper */
 #define LAZ_FETCH_ITEMS_MAX   32
 #define LAZ_FETCH_NAME_MAX    32    /* bytes of an item's name; letters as LAZ_SHIP_NAME_LETTERS */
 #define LAZ_FETCH_VALUE_MAX   65536 /* bytes of a value: what Secrets Manager takes */
 #define LAZ_FETCH_FROM_MAX    2048  /* bytes of an ARN or a name */
+#define LAZ_FETCH_PATH_MAX    256   /* bytes of a path of Vault, and of its other names */
 #define LAZ_FETCH_CONTEXT_MAX 8     /* pairs of an encryption context */
 #define LAZ_FETCH_WAIT_MIN    1000  /* ms until the first generation has to be there */
 #define LAZ_FETCH_WAIT_MAX    600000
@@ -28,7 +30,8 @@
     X(FILE, "file")                       /* an absolute path */                                   \
     X(VARIABLE, "variable")               /* of the container's environment, then gone from it */  \
     X(SECRETS_MANAGER, "secrets-manager") /* GetSecretValue */                                     \
-    X(PARAMETER, "parameter")             /* SSM GetParameter, decrypted */
+    X(PARAMETER, "parameter")             /* SSM GetParameter, decrypted */                        \
+    X(VAULT, "vault")                     /* KV version 2: the path below /v1/ */
 
 enum laz_secret_source {
 #define X(id, word) LAZ_SECRET_##id,
@@ -51,6 +54,29 @@ enum laz_secret_form {
     LAZ_SECRET_FORM_COUNT
 };
 
+/* How Vault comes to know us. */
+enum laz_fetch_login {
+    LAZ_FETCH_LOGIN_NONE, /* there is no Vault */
+    LAZ_FETCH_LOGIN_TOKEN,
+    LAZ_FETCH_LOGIN_AWS,
+    LAZ_FETCH_LOGIN_COUNT
+};
+
+/* Names and paths are LAZ_FETCH_PATH_LETTERS, without empty parts and dots alone. */
+#define LAZ_FETCH_PATH_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/"
+
+struct laz_fetch_vault {
+    const char *address; /* https URL of a host; "": there is none, and nothing else counts */
+    const char *ca;      /* PEM; "": as for the services of AWS */
+    const char *name_space;
+    enum laz_fetch_login login;
+    const char *token_file; /* TOKEN: its path */
+    const char *role;       /* AWS: this and what follows */
+    const char *mount;
+    const char *server_id;
+    const char *region; /* of STS; "": the global endpoint */
+};
+
 enum laz_fetch_service {
     LAZ_FETCH_SECRETS_MANAGER,
     LAZ_FETCH_PARAMETERS,
@@ -69,7 +95,7 @@ struct laz_fetch_item {
     const char *region;   /* of the ARN */
     const char *json_key; /* the member of the value, which is then a JSON object */
     const char *stage;    /* secrets-manager: of the version */
-    const char *version;  /* secrets-manager: its id */
+    const char *version;  /* secrets-manager: its id; vault: its number */
     enum laz_secret_form decode; /* what the source has; RAW: bytes as they are */
     const char *kms_key;         /* "": it is not encrypted; else the one key that may decrypt it */
     uint32_t n_context;
@@ -87,7 +113,9 @@ struct laz_fetch_config {
     const char *ca;                                /* PEM; "": the system's */
     bool fips;
     bool imds; /* the instance's credentials, if the task has none */
+    enum laz_tls_profile tls_profile;
     uint32_t wait_ms;
+    struct laz_fetch_vault vault;
     uint32_t n_items;
     struct laz_fetch_item items[LAZ_FETCH_ITEMS_MAX];
 };
@@ -101,6 +129,9 @@ LAZ_MUST_CHECK int laz_fetch_encode(
  */
 LAZ_MUST_CHECK int laz_fetch_decode(
         const void *block, size_t length, struct laz_fetch_config *ret, struct laz_err *err);
+
+/* A path or a name of Vault, as LAZ_FETCH_PATH_LETTERS says. */
+bool laz_fetch_is_path(const char *text);
 
 /* The words of the policy; static; "?" beyond the list. */
 const char *laz_secret_source_name(enum laz_secret_source value);

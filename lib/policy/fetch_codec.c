@@ -10,7 +10,7 @@
 #include "policy/fetch.h"
 #include "policy/section.h"
 
-#define FORMAT     1
+#define FORMAT     3
 #define REGION_MAX 32
 #define HOST_MAX   300 /* bytes of an endpoint */
 #define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -43,6 +43,19 @@ static void put_item(struct laz_buf *buf, const struct laz_fetch_item *item)
     laz_section_put_uint(buf, item->newline, 1);
 }
 
+static void put_vault(struct laz_buf *buf, const struct laz_fetch_vault *vault)
+{
+    laz_section_put_string(buf, vault->address);
+    laz_section_put_string(buf, vault->ca);
+    laz_section_put_string(buf, vault->name_space);
+    laz_section_put_uint(buf, vault->login, 1);
+    laz_section_put_string(buf, vault->token_file);
+    laz_section_put_string(buf, vault->role);
+    laz_section_put_string(buf, vault->mount);
+    laz_section_put_string(buf, vault->server_id);
+    laz_section_put_string(buf, vault->region);
+}
+
 int laz_fetch_encode(
         const struct laz_fetch_config *config, struct laz_buf *ret, struct laz_err *err)
 {
@@ -63,7 +76,9 @@ int laz_fetch_encode(
     laz_section_put_string(ret, config->ca);
     laz_section_put_uint(ret, config->fips, 1);
     laz_section_put_uint(ret, config->imds, 1);
+    laz_section_put_uint(ret, config->tls_profile, 1);
     laz_section_put_uint(ret, config->wait_ms, 4);
+    put_vault(ret, &config->vault);
     laz_section_put_uint(ret, config->n_items, 4);
     for (uint32_t i = 0; i < config->n_items; i++) {
         put_item(ret, &config->items[i]);
@@ -99,14 +114,38 @@ static void take_context(struct laz_section *in, struct laz_fetch_item *item)
     }
 }
 
+bool laz_fetch_is_path(const char *text)
+{
+    for (const char *part = text;; part++) {
+        size_t length = strcspn(part, "/");
+        if (length == 0 || strspn(part, ".") == length) {
+            return false;
+        }
+        part += length;
+        if (*part == '\0') {
+            return strspn(text, LAZ_FETCH_PATH_LETTERS) == strlen(text) &&
+                    strlen(text) <= LAZ_FETCH_PATH_MAX;
+        }
+    }
+}
+
+/* Of a version; "" for the newest. */
+static bool is_number(const char *text)
+{
+    return strspn(text, "0123456789") == strlen(text) && strlen(text) <= 9 && text[0] != '0';
+}
+
 static bool fits_together(const struct laz_fetch_item *item)
 {
     bool is_aws =
             item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_PARAMETER;
     return (item->source != LAZ_SECRET_FILE || item->from[0] == '/') &&
             (is_aws || item->region[0] == '\0') &&
-            (item->source == LAZ_SECRET_SECRETS_MANAGER ||
-                    (item->stage[0] == '\0' && item->version[0] == '\0')) &&
+            (item->source == LAZ_SECRET_SECRETS_MANAGER || item->stage[0] == '\0') &&
+            (item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_VAULT ||
+                    item->version[0] == '\0') &&
+            (item->source != LAZ_SECRET_VAULT ||
+                    (laz_fetch_is_path(item->from) && is_number(item->version))) &&
             (item->kms_key[0] != '\0' || item->n_context == 0) &&
             item->min_bytes <= item->max_bytes;
 }
@@ -132,11 +171,59 @@ static void take_item(struct laz_section *in, struct laz_fetch_item *item)
             in, in->wrong != NULL || fits_together(item), "an item does not fit together");
 }
 
+static bool is_path_or_nothing(const char *text)
+{
+    return text[0] == '\0' || laz_fetch_is_path(text);
+}
+
+static bool is_vault(const struct laz_fetch_vault *vault)
+{
+    bool has_file = vault->token_file[0] == '/';
+    bool has_role = laz_fetch_is_path(vault->role) && laz_fetch_is_path(vault->mount) &&
+            is_path_or_nothing(vault->server_id);
+    bool has_no_role = vault->role[0] == '\0' && vault->mount[0] == '\0' &&
+            vault->server_id[0] == '\0' && vault->region[0] == '\0';
+    switch (vault->login) {
+    case LAZ_FETCH_LOGIN_TOKEN:
+        return has_file && has_no_role;
+    case LAZ_FETCH_LOGIN_AWS:
+        return vault->token_file[0] == '\0' && has_role;
+    case LAZ_FETCH_LOGIN_NONE:
+    case LAZ_FETCH_LOGIN_COUNT:
+        break;
+    }
+    return vault->address[0] == '\0' && vault->ca[0] == '\0' && vault->name_space[0] == '\0' &&
+            vault->token_file[0] == '\0' && has_no_role;
+}
+
+static void take_vault(struct laz_section *in, struct laz_fetch_vault *vault)
+{
+    vault->address = laz_section_string(in, 0, HOST_MAX);
+    vault->ca = laz_section_string(in, 0, LAZ_FETCH_MAX);
+    vault->name_space = laz_section_string(in, 0, LAZ_FETCH_PATH_MAX);
+    vault->login = (enum laz_fetch_login)laz_section_uint(in, 1, 0, LAZ_FETCH_LOGIN_COUNT - 1);
+    vault->token_file = laz_section_string(in, 0, LAZ_FETCH_MAX);
+    vault->role = laz_section_string(in, 0, LAZ_FETCH_PATH_MAX);
+    vault->mount = laz_section_string(in, 0, LAZ_FETCH_PATH_MAX);
+    vault->server_id = laz_section_string(in, 0, LAZ_FETCH_PATH_MAX);
+    vault->region = take_word(in, 0, REGION_MAX);
+    laz_section_require(in,
+            in->wrong != NULL ||
+                    (is_vault(vault) && is_path_or_nothing(vault->name_space) &&
+                            (vault->ca[0] == '\0' || vault->ca[0] == '/') &&
+                            (vault->login == LAZ_FETCH_LOGIN_NONE ||
+                                    strncmp(vault->address, "https://", 8) == 0)),
+            "Vault does not fit together");
+}
+
 static void take_items(struct laz_section *in, struct laz_fetch_config *config)
 {
     config->n_items = laz_section_u32(in, 1, LAZ_FETCH_ITEMS_MAX);
     for (uint32_t i = 0; i < config->n_items; i++) {
         take_item(in, &config->items[i]);
+        laz_section_require(in,
+                config->items[i].source != LAZ_SECRET_VAULT || config->vault.address[0] != '\0',
+                "an item is of a Vault that there is not");
         for (uint32_t k = 0; k < i && in->wrong == NULL; k++) {
             laz_section_require(in, strcmp(config->items[k].name, config->items[i].name) != 0,
                     "a name is there twice");
@@ -160,7 +247,10 @@ static void take_body(struct laz_section *in, struct laz_fetch_config *config)
             in, config->ca[0] == '\0' || config->ca[0] == '/', "a path is not absolute");
     config->fips = laz_section_bool(in);
     config->imds = laz_section_bool(in);
+    config->tls_profile =
+            (enum laz_tls_profile)laz_section_uint(in, 1, 0, LAZ_TLS_PROFILE_COUNT - 1);
     config->wait_ms = laz_section_u32(in, LAZ_FETCH_WAIT_MIN, LAZ_FETCH_WAIT_MAX);
+    take_vault(in, &config->vault);
     take_items(in, config);
 }
 

@@ -48,6 +48,8 @@ static const struct laz_word words_imds[] = {{"denied", 0, false}, {"permitted",
 static const struct laz_word words_stale[] = {LAZ_STALE_THEN(X_STALE){0}};
 #define X_SECRET_FORM(id, name) {name, LAZ_SECRET_FORM_##id, false},
 static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FORM){0}};
+#define X_TLS_PROFILE(id, name) {name, LAZ_TLS_##id, false},
+static const struct laz_word words_tls_profile[] = {LAZ_TLS_PROFILES(X_TLS_PROFILE){0}};
 static const struct laz_word words_durability[] = {{"spool", 0, false}, {"acked", 1, false}, {0}};
 
 #define STORE(member)                                                                              \

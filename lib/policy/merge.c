@@ -182,6 +182,7 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     laz_finish_shipping(&merge);
     laz_finish_sense(&merge);
     laz_finish_secrets(&merge);
+    laz_finish_tls(&merge);
     if (file == 0) {
         laz_complete(&merge);
     }

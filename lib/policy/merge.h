@@ -66,6 +66,8 @@ void laz_finish_signals(struct laz_merge *merge);
 void laz_finish_shipping(struct laz_merge *merge);
 void laz_finish_sense(struct laz_merge *merge);
 void laz_finish_secrets(struct laz_merge *merge);
+void laz_finish_vault(struct laz_merge *merge);
+void laz_finish_tls(struct laz_merge *merge);
 
 /* Add a copy of the text to a list of strings. */
 void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
@@ -119,6 +121,7 @@ void laz_complete(struct laz_merge *merge);
 void laz_complete_shipping(struct laz_merge *merge);
 void laz_complete_sense(struct laz_merge *merge);
 void laz_complete_secrets(struct laz_merge *merge);
+void laz_complete_vault(struct laz_merge *merge);
 /* The workload's user must be none of Lazaret's helpers, where there are any. */
 void laz_complete_user(struct laz_merge *merge, const char *where);
 bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id section);
@@ -126,6 +129,7 @@ void laz_relaxations(struct laz_merge *merge);
 void laz_relaxations_shipping(struct laz_merge *merge);
 void laz_relaxations_sense(struct laz_merge *merge);
 void laz_relaxations_secrets(struct laz_merge *merge);
+void laz_relaxations_tls(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);
 

@@ -68,6 +68,7 @@ static void fill_source(
     const struct laz_node *variable = laz_check_child(from, LAZ_FIELD_FROM_VARIABLE);
     const struct laz_node *secret = laz_check_child(from, LAZ_FIELD_FROM_SECRETS_MANAGER);
     const struct laz_node *parameter = laz_check_child(from, LAZ_FIELD_FROM_PARAMETER);
+    const struct laz_node *vault = laz_check_child(from, LAZ_FIELD_FROM_VAULT);
     if (from->kind == LAZ_NODE_SCALAR) {
         if (laz_value_from_split(from->text, from->length, &parts) == NULL) {
             fill_parts(merge, &parts, ret);
@@ -86,6 +87,10 @@ static void fill_source(
     } else if (parameter != NULL &&
             laz_parameter_split(parameter->text, parameter->length, &parts) == NULL) {
         fill_parts(merge, &parts, ret);
+    } else if (vault != NULL) {
+        ret->source = LAZ_SECRET_VAULT;
+        ret->from = laz_merge_text(merge, vault);
+        ret->version = laz_merge_text(merge, laz_check_child(from, LAZ_FIELD_FROM_VERSION));
     }
 }
 
@@ -245,6 +250,7 @@ void laz_finish_secrets(struct laz_merge *merge)
     for (unsigned i = 0; i < LAZ_FETCH_SERVICE_COUNT; i++) {
         config->endpoint[i] = laz_merge_text(merge, merge->said[endpoints[i]]);
     }
+    laz_finish_vault(merge);
     for (uint32_t i = 0; i < config->n_items; i++) {
         fill_item(merge, merge->secrets[i], i);
         set_variable(merge, i);

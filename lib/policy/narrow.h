@@ -38,6 +38,8 @@ bool laz_sense_find_widening(const struct laz_comparison *comparison);
 /* narrow_secrets.c: what the child would fetch, or show, that the parent does not; and what the
  * parent wants fetched in another way. */
 bool laz_secrets_find_widening(const struct laz_comparison *comparison);
+/* narrow_tls.c: with whom, and how weakly, the child would speak TLS. */
+bool laz_tls_find_widening(const struct laz_comparison *comparison);
 /* Does the child allow what the parent refuses? If so, the first of it. Environment, cwd, name,
  * signals, exit map, shutdown and tests are no permissions and are not compared. Clauses are
  * compared by form: a widening may be found in two policies that are equal for a reason that only

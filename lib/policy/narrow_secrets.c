@@ -205,6 +205,32 @@ static bool renews_less(const struct laz_comparison *comparison)
 
 /* ---- The services ---- */
 
+static bool find_in_vault(const struct laz_comparison *comparison)
+{
+    const struct laz_fetch_vault *child = &comparison->child->secrets.config.vault;
+    const struct laz_fetch_vault *parent = &comparison->parent->secrets.config.vault;
+    const struct {
+        const char *key;
+        const char *child;
+        const char *parent;
+    } rows[] = {
+            {"secrets.vault.address", child->address, parent->address},
+            {"secrets.vault.ca", child->ca, parent->ca},
+            {"secrets.vault.namespace", child->name_space, parent->name_space},
+            {"secrets.vault.auth.token.file", child->token_file, parent->token_file},
+            {"secrets.vault.auth.aws.role", child->role, parent->role},
+            {"secrets.vault.auth.aws.mount", child->mount, parent->mount},
+            {"secrets.vault.auth.aws.server-id", child->server_id, parent->server_id},
+            {"secrets.vault.auth.aws.region", child->region, parent->region},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (strcmp(rows[i].child, rows[i].parent) != 0) {
+            return note(comparison, rows[i].key, rows[i].child);
+        }
+    }
+    return false;
+}
+
 static bool find_in_services(const struct laz_comparison *comparison)
 {
     const struct laz_fetch_config *child = &comparison->child->secrets.config;
@@ -224,6 +250,9 @@ static bool find_in_services(const struct laz_comparison *comparison)
         if (strcmp(child->endpoint[i], parent->endpoint[i]) != 0) {
             return note(comparison, endpoints[i], child->endpoint[i]);
         }
+    }
+    if (parent->vault.address[0] != '\0' && find_in_vault(comparison)) {
+        return true;
     }
     if (parent->fips && !child->fips) {
         return note(comparison, "secrets.fips", "false");

@@ -12,6 +12,7 @@
 
 #include "core/buf.h"
 #include "core/sha256.h"
+#include "core/tls_words.h"
 #include "policy/arena.h"
 #include "policy/secrets.h"
 #include "policy/sensing.h"
@@ -138,6 +139,11 @@ struct laz_shutdown {
     uint32_t flush_ms;
 };
 
+/* How Lazaret itself speaks TLS: what the sections of `ship` and `fetch` say as well. */
+struct laz_policy_tls {
+    enum laz_tls_profile profile;
+};
+
 /* A resolved, validated policy. All that it owns lives in `memory`. Invariant: laz_policy_load
  * returns one only if it produced no error diagnostic. */
 struct laz_policy {
@@ -195,6 +201,7 @@ struct laz_policy {
     struct laz_policy_shipping shipping;
     struct laz_sensing sensing;
     struct laz_policy_secrets secrets;
+    struct laz_policy_tls tls;
 
     size_t n_tests;
     struct laz_policy_test *tests; /* owned */

@@ -208,4 +208,5 @@ void laz_relaxations(struct laz_merge *merge)
     laz_relaxations_shipping(merge);
     laz_relaxations_sense(merge);
     laz_relaxations_secrets(merge);
+    laz_relaxations_tls(merge);
 }

@@ -23,7 +23,8 @@ static bool is_text(enum laz_field_type type)
             type == LAZ_TYPE_PROCESS || type == LAZ_TYPE_LOG_GROUP || type == LAZ_TYPE_LOG_STREAM ||
             type == LAZ_TYPE_URL || type == LAZ_TYPE_TEXT || type == LAZ_TYPE_VALUE_FROM ||
             type == LAZ_TYPE_SECRET_ID || type == LAZ_TYPE_PARAMETER || type == LAZ_TYPE_KMS_KEY ||
-            type == LAZ_TYPE_BELOW;
+            type == LAZ_TYPE_BELOW || type == LAZ_TYPE_VAULT_SECRET ||
+            type == LAZ_TYPE_VAULT_NAME || type == LAZ_TYPE_VERSION;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)

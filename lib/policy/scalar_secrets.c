@@ -60,6 +60,27 @@ static int check_below(const struct laz_scalar *scalar, struct laz_err *err)
     }
 }
 
+/* "/v1/" is ours; of what follows each part is a name, and one of them is KV's own "data". */
+static int check_vault_secret(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    const char *data = strstr(scalar->text, "/data/");
+    if (!laz_fetch_is_path(scalar->text) || strncmp(scalar->text, "v1/", 3) == 0 || data == NULL) {
+        return refuse(err, scalar,
+                "must be the path of a secret of KV version 2 below /v1/, such as "
+                "\"kv/data/prod/db\", of letters, digits, '.', '_', '-' and '/'");
+    }
+    return 0;
+}
+
+static int check_vault_name(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    return laz_fetch_is_path(scalar->text)
+            ? 0
+            : refuse(err, scalar,
+                      "must be at most 256 letters, digits, '.', '_', '-' and '/', without / at "
+                      "its ends");
+}
+
 static int check_name(
         enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
 {
@@ -83,6 +104,10 @@ int laz_scalar_check_secret(
         return laz_kms_key_is_arn(scalar->text, scalar->length)
                 ? 0
                 : refuse(err, scalar, "must be the ARN of a key, \"arn:aws:kms:R:A:key/ID\"");
+    case LAZ_TYPE_VAULT_SECRET:
+        return check_vault_secret(scalar, err);
+    case LAZ_TYPE_VAULT_NAME:
+        return check_vault_name(scalar, err);
     case LAZ_TYPE_BELOW:
         return check_below(scalar, err);
     default:

@@ -152,7 +152,7 @@ int laz_scalar_check_text(
             strspn(scalar->text, "0123456789") == scalar->length) {
         return laz_scalar_refuse_lone_user(scalar->text, err);
     }
-    if (scalar->is_plain && looks_like_number(scalar)) {
+    if (scalar->is_plain && type != LAZ_TYPE_VERSION && looks_like_number(scalar)) {
         struct laz_quoted quoted;
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be text: put %s in quotes",
                 laz_quote(&quoted, scalar->text, scalar->length));
@@ -186,6 +186,9 @@ int laz_scalar_check_text(
     case LAZ_TYPE_PARAMETER:
     case LAZ_TYPE_KMS_KEY:
     case LAZ_TYPE_BELOW:
+    case LAZ_TYPE_VAULT_SECRET:
+    case LAZ_TYPE_VAULT_NAME:
+    case LAZ_TYPE_VERSION:
         return laz_scalar_check_secret(type, scalar, err);
     case LAZ_TYPE_PATTERN:
         return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);

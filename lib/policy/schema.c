@@ -101,6 +101,10 @@ static const char *pattern_of(enum laz_field_type type)
         return "^arn:aws[a-z-]*:kms:";
     case LAZ_TYPE_BELOW:
         return "^[^/]";
+    case LAZ_TYPE_VAULT_SECRET:
+        return "^[A-Za-z0-9._/-]+/data/[A-Za-z0-9._/-]+$";
+    case LAZ_TYPE_VAULT_NAME:
+        return "^[A-Za-z0-9._/-]{1,256}$";
     default:
         return NULL;
     }

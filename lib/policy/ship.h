@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "core/tls_words.h"
 
 #define LAZ_SHIP_MAX          12288 /* bytes of the section: one message to the helper */
 #define LAZ_SHIP_SINKS_MAX    8
@@ -193,6 +194,7 @@ struct laz_ship_config {
     uint32_t sync_audit_ms;
     uint32_t sync_log_ms;
 
+    enum laz_tls_profile tls_profile; /* of all sinks */
     uint32_t n_sinks;
     struct laz_ship_sink sinks[LAZ_SHIP_SINKS_MAX];
 };

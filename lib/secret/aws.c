@@ -59,25 +59,9 @@ static void on_refused(void *context)
 {
     const struct aws_source *aws = context;
     const struct laz_call_said *said = laz_aws_call_said(aws->call);
-    enum laz_secret_fault fault = LAZ_SECRET_FAULT_REFUSED;
-    switch (said->verdict) {
-    case LAZ_CALL_ABSENT:
-        fault = LAZ_SECRET_FAULT_ABSENT;
-        break;
-    case LAZ_CALL_DENIED:
-        fault = LAZ_SECRET_FAULT_DENIED;
-        break;
-    case LAZ_CALL_CREDENTIALS:
-    case LAZ_CALL_CLOCK:
-        fault = LAZ_SECRET_FAULT_CREDENTIALS;
-        break;
-    case LAZ_CALL_TAKEN:
-    case LAZ_CALL_AGAIN:
-    case LAZ_CALL_SLOWER:
-    case LAZ_CALL_REFUSED:
-        fault = aws->service == LAZ_FETCH_KMS ? LAZ_SECRET_FAULT_UNDECRYPTABLE
-                                              : LAZ_SECRET_FAULT_REFUSED;
-        break;
+    enum laz_secret_fault fault = laz_secret_fault_of(said->verdict);
+    if (fault == LAZ_SECRET_FAULT_REFUSED && aws->service == LAZ_FETCH_KMS) {
+        fault = LAZ_SECRET_FAULT_UNDECRYPTABLE;
     }
     fail(aws, fault, said->why, said->request_id);
 }
@@ -136,6 +120,7 @@ static int prepare_call(struct laz_reach *reach, struct aws_source *aws, struct 
     const struct laz_aws_call_plan plan = {.host = place->at.host,
             .port = place->at.port,
             .tls = place->tls,
+            .resolver = reach->resolver,
             .region = place->at.region,
             .service = laz_secret_signing_name(aws->service),
             .target = laz_secret_target(aws->service),

@@ -19,6 +19,7 @@ bool laz_secret_service(const struct laz_fetch_item *item, enum laz_fetch_servic
         return true;
     case LAZ_SECRET_FILE:
     case LAZ_SECRET_VARIABLE:
+    case LAZ_SECRET_VAULT:
     case LAZ_SECRET_SOURCE_COUNT:
         break;
     }
@@ -98,6 +99,21 @@ int laz_secret_find_place(const struct laz_fetch_config *config, const struct la
         (void)snprintf(place.host, sizeof(place.host), "%.*s", (int)url.host_length, url.host);
         place.port = url.port;
     }
+    *ret = place;
+    return 0;
+}
+
+int laz_secret_find_vault(
+        const struct laz_fetch_vault *vault, struct laz_secret_place *ret, struct laz_err *err)
+{
+    struct laz_secret_place place = {.port = 443};
+    struct laz_url url;
+    if (!laz_url_split(vault->address, &url) || !url.is_https ||
+            (url.path[0] != '\0' && strcmp(url.path, "/") != 0)) {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "Vault's address is no https URL of a host alone");
+    }
+    (void)snprintf(place.host, sizeof(place.host), "%.*s", (int)url.host_length, url.host);
+    place.port = url.port;
     *ret = place;
     return 0;
 }

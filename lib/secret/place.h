@@ -28,4 +28,8 @@ LAZ_MUST_CHECK int laz_secret_find_place(const struct laz_fetch_config *config,
         const struct laz_aws_environment *environment, struct laz_secret_place *ret,
         struct laz_err *err);
 
+/* Vault's, without a region. */
+LAZ_MUST_CHECK int laz_secret_find_vault(
+        const struct laz_fetch_vault *vault, struct laz_secret_place *ret, struct laz_err *err);
+
 #endif

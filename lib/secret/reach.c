@@ -9,6 +9,9 @@
 /* Is anybody asked who takes credentials? */
 static bool needs_credentials(const struct laz_secret_means *means)
 {
+    if (means->config->vault.login == LAZ_FETCH_LOGIN_AWS) {
+        return true;
+    }
     for (uint32_t i = 0; i < means->config->n_items; i++) {
         const struct laz_fetch_item *item = &means->config->items[i];
         enum laz_fetch_service service;
@@ -26,15 +29,22 @@ int laz_reach_init(struct laz_reach *ret, struct event_base *base,
     const struct laz_aws_credentials_plan plan = {.environment = means->environment,
             .may_use_imds = means->config->imds,
             .ca = means->ca,
+            .profile = means->config->tls_profile,
             .files = means->files};
     ret->base = base;
     ret->means = *means;
-    return needs_credentials(means) ? laz_aws_new(base, &plan, &ret->aws, err) : 0;
+    if (needs_credentials(means) && laz_aws_new(base, &plan, &ret->aws, err) != 0) {
+        return -1;
+    }
+    return laz_reach_open_vault(ret, err);
 }
 
 void laz_reach_done(struct laz_reach *reach)
 {
+    laz_vault_free(reach->vault);
+    laz_tls_free(reach->vault_tls);
     laz_aws_free(reach->aws);
+    laz_resolver_free(reach->resolver);
     for (size_t i = 0; i < reach->n_places; i++) {
         laz_tls_free(reach->places[i].tls);
     }
@@ -49,6 +59,9 @@ int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
             0) {
         return -1;
     }
+    if (reach->resolver == NULL && laz_resolver_new(reach->base, &reach->resolver, err) != 0) {
+        return -1;
+    }
     for (size_t i = 0; i < reach->n_places; i++) {
         const struct laz_secret_place *other = &reach->places[i].at;
         if (strcmp(other->host, place->at.host) == 0 && other->port == place->at.port &&
@@ -57,8 +70,12 @@ int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
             return 0;
         }
     }
-    const struct laz_tls_plan tls = {
-            .ca = means->ca, .cert = "", .key = "", .peer = place->at.host, .files = means->files};
+    const struct laz_tls_plan tls = {.ca = means->ca,
+            .cert = "",
+            .key = "",
+            .peer = place->at.host,
+            .profile = means->config->tls_profile,
+            .files = means->files};
     if (laz_tls_new(&tls, &place->tls, err) != 0) {
         return -1;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What sources share: what they may use, one context of TLS for each host however many items are
- * there, and the credentials of AWS. Asks nobody.
+ * there, the credentials of AWS, and the login of Vault. Asks nobody.
  */
 #ifndef LAZ_SECRET_REACH_H
 #define LAZ_SECRET_REACH_H
@@ -9,7 +9,9 @@
 #include <event2/event.h>
 
 #include "net/aws_call.h"
+#include "net/resolver.h"
 #include "net/tls.h"
+#include "net/vault.h"
 #include "secret/place.h"
 
 #define LAZ_REACH_PLACES_MAX (2 * LAZ_FETCH_ITEMS_MAX)
@@ -31,6 +33,9 @@ struct laz_secret_means {
     bool is_whole;      /* all of them or none; otherwise each for itself */
     uint32_t wait_ms;   /* until then */
     const uint8_t *key; /* of fingerprints: LAZ_SECRET_KEY_BYTES */
+    const char *vault_ca;                 /* what `vault_files` has open */
+    const struct laz_tls_files *vault_files;
+    struct laz_secret_given vault_token;
 };
 
 struct laz_reach_place {
@@ -42,6 +47,12 @@ struct laz_reach {
     struct event_base *base; /* borrowed */
     struct laz_secret_means means;
     struct laz_aws *aws; /* NULL: no item takes credentials */
+    /* Of all, so that each host is looked up once; NULL: nobody is asked. */
+    struct laz_resolver *resolver;
+    struct laz_vault *vault;            /* NULL: there is none, or */
+    char no_vault[LAZ_ERR_MESSAGE_MAX]; /* why nobody can log in */
+    struct laz_secret_place vault_place;
+    struct laz_tls *vault_tls;
     struct laz_reach_place places[LAZ_REACH_PLACES_MAX];
     size_t n_places;
 };
@@ -55,5 +66,8 @@ void laz_reach_done(struct laz_reach *reach);
 /* Where an item's service is; *ret is the reach's own. */
 LAZ_MUST_CHECK int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
         enum laz_fetch_service service, const struct laz_reach_place **ret, struct laz_err *err);
+
+/* In vault.c, for laz_reach_init. */
+LAZ_MUST_CHECK int laz_reach_open_vault(struct laz_reach *reach, struct laz_err *err);
 
 #endif

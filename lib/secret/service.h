@@ -22,6 +22,7 @@
     X(ABSENT, "not-found") /* the source has none: an optional item may be */                      \
     X(DENIED, "denied")                                                                            \
     X(REFUSED, "refused")                                                                          \
+    X(UNTRUSTED, "untrusted")     /* whoever is there is not the service */                        \
     X(UNAVAILABLE, "unavailable") /* until the deadline */                                         \
     X(CREDENTIALS, "credentials")                                                                  \
     X(MALFORMED, "malformed")                                                                      \

@@ -14,10 +14,33 @@ int laz_source_new(struct laz_reach *reach, uint32_t item, const struct laz_sour
     case LAZ_SECRET_SECRETS_MANAGER:
     case LAZ_SECRET_PARAMETER:
         return laz_source_new_aws(reach, item, owner, ret, err);
+    case LAZ_SECRET_VAULT:
+        return laz_source_new_vault(reach, item, owner, ret, err);
     case LAZ_SECRET_SOURCE_COUNT:
         break;
     }
     return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such source");
+}
+
+enum laz_secret_fault laz_secret_fault_of(enum laz_call_verdict verdict)
+{
+    switch (verdict) {
+    case LAZ_CALL_ABSENT:
+        return LAZ_SECRET_FAULT_ABSENT;
+    case LAZ_CALL_DENIED:
+        return LAZ_SECRET_FAULT_DENIED;
+    case LAZ_CALL_CREDENTIALS:
+    case LAZ_CALL_CLOCK:
+        return LAZ_SECRET_FAULT_CREDENTIALS;
+    case LAZ_CALL_UNTRUSTED:
+        return LAZ_SECRET_FAULT_UNTRUSTED;
+    case LAZ_CALL_TAKEN:
+    case LAZ_CALL_AGAIN:
+    case LAZ_CALL_SLOWER:
+    case LAZ_CALL_REFUSED:
+        break;
+    }
+    return LAZ_SECRET_FAULT_REFUSED;
 }
 
 void laz_source_free(struct laz_source *source)

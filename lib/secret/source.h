@@ -53,6 +53,9 @@ LAZ_MUST_CHECK int laz_source_new(struct laz_reach *reach, uint32_t item,
         const struct laz_source_owner *owner, struct laz_source **ret, struct laz_err *err);
 void laz_source_free(struct laz_source *source);
 
+/* What a refusal of a service is called. */
+enum laz_secret_fault laz_secret_fault_of(enum laz_call_verdict verdict);
+
 /* ---- aws.c ---- */
 
 LAZ_MUST_CHECK int laz_source_new_aws(struct laz_reach *reach, uint32_t item,
@@ -61,6 +64,11 @@ LAZ_MUST_CHECK int laz_source_new_aws(struct laz_reach *reach, uint32_t item,
 LAZ_MUST_CHECK int laz_source_new_decrypt(struct laz_reach *reach, uint32_t item,
         const struct laz_source_owner *owner, struct laz_source **ret, struct laz_err *err);
 void laz_source_put_ciphertext(struct laz_source *source, const void *bytes, size_t length);
+
+/* ---- vault.c ---- */
+
+LAZ_MUST_CHECK int laz_source_new_vault(struct laz_reach *reach, uint32_t item,
+        const struct laz_source_owner *owner, struct laz_source **ret, struct laz_err *err);
 
 /* ---- given.c ---- */
 

@@ -161,11 +161,16 @@ static int connect_all(struct laz_cloudwatch_calls *calls, const struct laz_sink
     const char *ca = means->tls_files == NULL ? laz_cloudwatch_ca(config)
             : config->tls_ca[0] == '\0'       ? "the system's CAs"
                                               : config->tls_ca;
-    const struct laz_tls_plan tls = {
-            .ca = ca, .cert = "", .key = "", .peer = calls->host, .files = means->tls_files};
+    const struct laz_tls_plan tls = {.ca = ca,
+            .cert = "",
+            .key = "",
+            .peer = calls->host,
+            .profile = means->tls_profile,
+            .files = means->tls_files};
     const struct laz_aws_credentials_plan key_plan = {.environment = means->aws,
             .may_use_imds = config->imds,
             .ca = ca,
+            .profile = means->tls_profile,
             .files = means->tls_files};
     if (config->has_tls && laz_tls_new(&tls, &calls->tls, err) != 0) {
         return laz_err_context(err, "sink %s", config->name);

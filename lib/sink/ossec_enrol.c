@@ -169,6 +169,7 @@ int laz_ossec_enrol_new(const struct laz_ship_sink *config, const struct laz_sin
             .cert = config->tls_cert,
             .key = config->tls_key,
             .peer = config->tls_peer,
+            .profile = means->tls_profile,
             .files = means->tls_files};
     struct laz_ossec_enrol *enrol = calloc(1, sizeof(*enrol));
     if (enrol == NULL) {

@@ -154,6 +154,7 @@ int laz_sink_stream_new(struct laz_sink *sink, const struct laz_stream_owner *ow
             .unsent_ms = sink->pace.answer_ms,
     };
     struct laz_tls_plan tls_plan = tls_plan_of(config);
+    tls_plan.profile = sink->means.tls_profile;
     tls_plan.files = sink->means.tls_files;
     struct laz_stream_owner own = *owner;
     own.context = sink;

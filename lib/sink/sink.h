@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "core/err.h"
+#include "core/tls_words.h"
 #include "net/tls.h"
 #include "policy/ship.h"
 
@@ -55,6 +56,7 @@ struct laz_sink_means {
     int folder; /* file: the folder that it is in, O_PATH; no folder: where it is, is not watched */
     int key_folder;   /* ossec: where the key of an enrolled agent is kept; -1: nowhere */
     const char *host; /* what syslog headers say */
+    enum laz_tls_profile tls_profile;
     const struct laz_tls_files *tls_files; /* from laz_sink_files_open; NULL: opened by path */
     const char *policy;                    /* its name */
     const struct laz_aws_environment *aws; /* NULL: the environment says nothing */

@@ -3,8 +3,8 @@
 
 aws_standin.py FOLDER SERVICES AGENT: two ports of 127.0.0.1, 0 for any. It needs botocore, whose signer judges every
 request. SERVICES is TLS, with server.pem and server.key of FOLDER. FOLDER/data (JSON) has what the services hold,
-FOLDER/control (JSON) what goes wrong; both are read for each request, so that a case changes them while all run. Each
-request is appended to FOLDER/requests, what breaks a documented rule to FOLDER/violations.
+FOLDER/control (JSON) what goes wrong; both are read for each request, so that a case changes them while all run. FOLDER/raw
+(JSON) has whole answers in base64, byte for byte, for requests with a word in them. Each request is appended to FOLDER/requests, what breaks a documented rule to FOLDER/violations.
 """
 import base64
 import datetime
@@ -41,6 +41,11 @@ def make_credentials():
 
 
 # ---- Services ----
+
+
+def raw_answer(text):
+    """What a case wants to be said to this request and nothing else, or None."""
+    return next((base64.b64decode(said) for word, said in load("raw").items() if word in text), None)
 
 
 class Services(BaseHTTPRequestHandler):
@@ -83,7 +88,11 @@ class Services(BaseHTTPRequestHandler):
                             "request": request, "port": self.client_address[1]})
         if rules.get("slow", "") in json.dumps(request):
             time.sleep(rules.get("delay", 0))
-        if problem:
+        raw = None if problem else raw_answer(body.decode())
+        if raw is not None:
+            self.wfile.write(raw)
+            self.close_connection = True
+        elif problem:
             self.refuse(*problem)
         elif self.path != "/" or self.headers.get("Content-Type") != TYPE or target not in TARGETS:
             self.refuse(400, violation("no such service"))
@@ -226,6 +235,11 @@ class Agent(BaseHTTPRequestHandler):
         rules = load("control")
         append("requests", {"call": "credentials", "path": self.path, "at": time.time(),
                             "authorization": self.headers.get("Authorization")})
+        raw = raw_answer(self.path)
+        if raw is not None:
+            self.wfile.write(raw)
+            self.close_connection = True
+            return
         status, text = 200, json.dumps(make_credentials()).encode()
         with LOCK:
             SAID["agent"] = SAID.get("agent", 0) + 1

@@ -20,7 +20,7 @@ import laz
 import sinks_peers as peers
 
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-botocore is for
-SOURCES = ("file", "variable", "secrets-manager", "parameter")
+SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault")
 FORMS = ("raw", "base64", "base64url", "hex")
 VARIABLES = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
              "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
@@ -37,12 +37,21 @@ def text(value):
     return value.encode() + b"\0"
 
 
-def section(items, endpoint="", ca="", region="", imds=False, endpoints=None):
+def vault_section(vault):
+    """Vault's part of it; None: there is none."""
+    vault = {"mount": "aws" if vault and "role" in vault else "", **(vault or {})}
+    login = 1 if "token" in vault else 2 if "role" in vault else 0
+    names = [str(vault.get(key, "")) for key in ("address", "ca", "namespace", "token", "role", "mount", "server-id", "region")]
+    return b"".join(map(text, names[:3])) + bytes((login,)) + b"".join(map(text, names[3:]))
+
+
+def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, profile=0, vault=None):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
-    out = struct.pack("<I", 1) + text(region)
+    out = struct.pack("<I", 3) + text(region)
     for service in ("secrets-manager", "ssm", "kms"):
         out += text((endpoints or {}).get(service, endpoint))
-    out += text(str(ca)) + bytes((0, imds)) + struct.pack("<II", 20000, len(items))
+    out += text(str(ca)) + bytes((0, imds, profile)) + struct.pack("<I", 20000) + vault_section(vault)
+    out += struct.pack("<I", len(items))
     for item in items:
         source = next(s for s in SOURCES if s in item)
         known = {source, "name", "optional", "region", "json-key", "stage", "version", "decode", "key", "context", "min",
@@ -190,6 +199,7 @@ class Standin:
     """One stand-in (aws_standin.py) in a folder of its own."""
 
     _count = 0
+    PROGRAM, PORTS = "aws_standin.py", 2
 
     def __init__(self, certificate="server", **data):
         Standin._count += 1
@@ -203,12 +213,13 @@ class Standin:
         self.data(**data)
         self.rules()
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", PYTHON, laz.ROOT / "tests/e2e/aws_standin.py", self.folder, "0", "0"],
+            ["setpriv", "--pdeathsig", "KILL", PYTHON, laz.ROOT / "tests/e2e" / self.PROGRAM, self.folder, *["0"] * self.PORTS],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "said", "ab"))
         atexit.register(self.process.kill)
         words = self.process.stdout.readline().decode().split()
         laz.check_equal(words[:1], ["listens"], (self.folder / "said").read_text()[-800:])
-        self.port, self.agent = map(int, words[1:])
+        self.port, *agent = map(int, words[1:])
+        self.agent = agent[0] if agent else None
 
     def _put(self, name, value):
         temporary = self.folder / f"{name}.new"

@@ -16,6 +16,8 @@ INIT_NEVER = re.compile(r"\b(SSL_|EVP_|yaml_|seccomp_|cap_(get|set)_proc|getaddr
 HELPER_NEVER = re.compile(r"\b(?:yaml_|seccomp_|laz_(?:yaml|policy|filter|image)_)\w*|\b(?:f?execv\w*|posix_spawn\w*|popen|"
                           r"system)\b")
 
+UNDEFENDED = b"lazaret does not wipe here"  # tests/fixture/undefended.c
+
 tree = Tree("artefacts")
 if not tree.build:
     raise SystemExit("artefacts: needs --build")
@@ -47,6 +49,8 @@ def judge(path):
         yield "not stripped"
     if str(tree.root).encode() in path.read_bytes():
         yield f"names the build machine's {tree.root}"
+    if UNDEFENDED in path.read_bytes():
+        yield "was built without what wipes values"
     _, symbols = tree.run(["nm", str(tree.build / "debug" / f"{path.name}.debug")])
     if "__stack_chk_fail" not in symbols:
         yield "no symbols in debug/, or no stack protector"
@@ -64,6 +68,9 @@ def judge(path):
 
 for missing in sorted(set(EXPECTED) - {p.name for p in programs}):
     tree.complain(f"bin/{missing}", 0, "not built")
+undefended = tree.build / "tests" / "undefended_helper"
+if undefended.exists() and UNDEFENDED not in undefended.read_bytes():
+    tree.complain("tests/undefended_helper", 0, "is not marked as built without what wipes values")
 for program in programs:
     for wrong in judge(program):
         tree.complain(f"bin/{program.name}", 0, wrong)

@@ -96,6 +96,13 @@ Test(aws_documents, say_an_error_by_its_code_in_every_spelling)
             {"{\"__type\":\"a b\"}", ""},
             {"{\"__type\":\"<script>\"}", ""},
             {"{\"__type\":1}", ""},
+            {"{\"__type\":\"OptInRequiredException\"}", "OptInRequiredException"},
+            {"{\"__type\":\"EC2ThrottledException\"}", "EC2ThrottledException"},
+            {"{\"code\":\"CredentialsUninitialized\"}", "CredentialsUninitialized"},
+            {"{\"__type\":\"correcthorsebatterystaple\"}", ""},
+            {"{\"__type\":\"x#AKIA0123456789ABCDEF\"}", ""},
+            {"{\"__type\":\"a1b2c3Exception\"}", ""},
+            {"{\"__type\":\"\\u00e9Exception\"}", ""},
             {"<html>", ""},
             {"{\"code\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", ""},
     };

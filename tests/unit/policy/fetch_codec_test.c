@@ -32,8 +32,18 @@ static struct laz_fetch_config make_config(void)
             .ca = "/etc/ssl/aws.pem",
             .fips = true,
             .imds = true,
+            .tls_profile = LAZ_TLS_MODERN,
             .wait_ms = LAZ_FETCH_WAIT_MAX,
-            .n_items = 3,
+            .vault = {.address = "https://vault.internal:8200",
+                    .ca = "/etc/ssl/vault.pem",
+                    .name_space = "admin/claims",
+                    .login = LAZ_FETCH_LOGIN_AWS,
+                    .token_file = "",
+                    .role = "app",
+                    .mount = "aws",
+                    .server_id = "vault.internal",
+                    .region = "eu-west-1"},
+            .n_items = 4,
             .items = {{.name = "db-password",
                               .optional = true,
                               .source = LAZ_SECRET_SECRETS_MANAGER,
@@ -53,7 +63,8 @@ static struct laz_fetch_config make_config(void)
                               .form = LAZ_SECRET_FORM_HEX,
                               .newline = true},
                     make_item("file", LAZ_SECRET_FILE, "/mnt/key", LAZ_FETCH_VALUE_MAX),
-                    make_item("old", LAZ_SECRET_VARIABLE, "OLD_TOKEN", 1)}};
+                    make_item("old", LAZ_SECRET_VARIABLE, "OLD_TOKEN", 1),
+                    make_item("kv", LAZ_SECRET_VAULT, "kv/data/prod/db", 9)}};
 }
 
 static void encode(const struct laz_fetch_config *config, struct block *ret)
@@ -84,7 +95,17 @@ Test(fetch_codec, reads_back_every_field)
     }
     cr_expect_str_eq(out.ca, in.ca);
     cr_expect(out.fips && out.imds && out.wait_ms == in.wait_ms);
-    cr_assert_eq(out.n_items, 3);
+    cr_expect_eq(out.tls_profile, LAZ_TLS_MODERN);
+    cr_assert_eq(out.n_items, 4);
+    cr_expect_str_eq(out.vault.address, in.vault.address);
+    cr_expect_str_eq(out.vault.ca, in.vault.ca);
+    cr_expect_str_eq(out.vault.name_space, in.vault.name_space);
+    cr_expect_eq(out.vault.login, in.vault.login);
+    cr_expect_str_eq(out.vault.token_file, in.vault.token_file);
+    cr_expect_str_eq(out.vault.role, in.vault.role);
+    cr_expect_str_eq(out.vault.mount, in.vault.mount);
+    cr_expect_str_eq(out.vault.server_id, in.vault.server_id);
+    cr_expect_str_eq(out.vault.region, in.vault.region);
     for (uint32_t i = 0; i < in.n_items; i++) {
         const struct laz_fetch_item *a = &in.items[i];
         const struct laz_fetch_item *b = &out.items[i];
@@ -200,6 +221,49 @@ static const char *spoil_item(int row, struct laz_fetch_item *items)
     }
 }
 
+#define VAULT_ROWS 11
+
+static const char *spoil_vault(int row, struct laz_fetch_config *config)
+{
+    struct laz_fetch_vault *vault = &config->vault;
+    static const char none[] = "Vault does not fit together";
+    switch (row) {
+    case 0:
+        vault->address = "http://vault.internal";
+        return none;
+    case 1:
+        vault->role = "";
+        return none;
+    case 2:
+        vault->mount = "aws//eu";
+        return none;
+    case 3:
+        vault->server_id = "a b";
+        return none;
+    case 4:
+        vault->token_file = "/token";
+        return none;
+    case 5:
+        vault->login = LAZ_FETCH_LOGIN_TOKEN;
+        return none;
+    case 6:
+        vault->login = LAZ_FETCH_LOGIN_NONE;
+        return none;
+    case 7:
+        vault->login = LAZ_FETCH_LOGIN_COUNT;
+        return "a number is out of range";
+    case 8:
+        vault->ca = "vault.pem";
+        return none;
+    case 9:
+        config->items[3].from = "kv/../data";
+        return "an item does not fit together";
+    default:
+        config->items[3].version = "03";
+        return "an item does not fit together";
+    }
+}
+
 static const char *spoil(int row, struct laz_fetch_config *config)
 {
     switch (row) {
@@ -221,8 +285,12 @@ static const char *spoil(int row, struct laz_fetch_config *config)
     case 5:
         config->n_items = 0;
         return "a number is out of range";
+    case 6:
+        config->tls_profile = LAZ_TLS_PROFILE_COUNT;
+        return "a number is out of range";
     default:
-        return spoil_item(row - 6, config->items);
+        return row < 7 + VAULT_ROWS ? spoil_vault(row - 7, config)
+                                    : spoil_item(row - 7 - VAULT_ROWS, config->items);
     }
 }
 

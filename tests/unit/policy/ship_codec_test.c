@@ -31,6 +31,7 @@ static struct laz_ship_config make_config(void)
             .open_with = "/private",
             .sync_audit_ms = 0,
             .sync_log_ms = 60000,
+            .tls_profile = LAZ_TLS_MODERN,
             .n_sinks = 6,
             .sinks = {{.name = "file",
                               .type = LAZ_SINK_FILE,
@@ -118,6 +119,7 @@ Test(ship_codec, reads_back_every_field)
     cr_expect_str_eq(out.multiline_start, in.multiline_start);
     cr_expect_eq(out.redact, in.redact);
     cr_expect_str_eq(out.mrn, in.mrn);
+    cr_expect_eq(out.tls_profile, LAZ_TLS_MODERN);
     cr_assert_eq(out.n_literals, 2);
     cr_expect_str_eq(out.literals[1], "other");
     cr_expect(out.durability_acked && out.checkpoint_records == in.checkpoint_records);
@@ -229,6 +231,7 @@ static const char *spoil(int row, struct laz_ship_config *config, const char **r
     SPOIL("a path is not absolute", config->seal_to[0] = "key");
     SPOIL("a path is not absolute", config->open_with = "x");
     SPOIL(number, config->sync_log_ms++);
+    SPOIL(number, config->tls_profile = LAZ_TLS_PROFILE_COUNT);
     SPOIL(number, config->n_sinks = 0);
     SPOIL("two sinks have one name", sinks[1].name = "file");
     SPOIL(string, sinks[1].name = "");
@@ -299,7 +302,7 @@ Test(ship_codec, names_what_is_out_of_range)
         const char *change = NULL;
         const char *wanted = spoil(row, &config, &change);
         if (wanted == NULL) {
-            cr_assert_eq(row, 76);
+            cr_assert_eq(row, 77);
             break;
         }
         encode(&config, &block);

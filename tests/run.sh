@@ -50,7 +50,7 @@ catatonit catatonit
 openjdk-17-jre-headless java
 nodejs node
 openssl openssl
-nginx-light nginx
+nginx-light -
 haproxy haproxy
 stunnel4 stunnel4
 redis-server redis-server

@@ -20,6 +20,7 @@ pkg-config pkg-config
 git git
 python3 python3
 python3-botocore -
+python3-cryptography -
 iproute2 ip
 libseccomp-dev -
 libyaml-dev -

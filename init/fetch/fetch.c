@@ -148,6 +148,11 @@ static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct
             open_source(fetch->config.items[i].from, &fetch->given[i]);
         }
     }
+    for (uint32_t i = 0; i < fetch->config.n_identities; i++) {
+        if (fetch->config.identities[i].ca[0] != '\0') {
+            open_source(fetch->config.identities[i].ca, &fetch->identity_cas[i]);
+        }
+    }
     laz_role_environment(&fetch->variables, &fetch->environment);
     if (find_ports(fetch, left, err) != 0) {
         return -1;
@@ -237,6 +242,9 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
     if (!fetch->has_config) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
     }
+    if (fetch->config.n_identities > 0 && !laz_secret_lock_keys()) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for keys");
+    }
     if (open_all(fetch, &left, err) < 0 || laz_fetch_narrow(&left, err) < 0) {
         return -1;
     }
@@ -247,7 +255,8 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
             .given = fetch->given,
             .vault_ca = fetch->config.vault.ca,
             .vault_files = &fetch->vault_files,
-            .vault_token = fetch->vault_token};
+            .vault_token = fetch->vault_token,
+            .identity_cas = fetch->identity_cas};
     fetch->orders_event =
             event_new(fetch->base, fetch->ear.chan, EV_READ | EV_PERSIST, on_orders, fetch);
     if (fetch->orders_event == NULL || event_add(fetch->orders_event, NULL) != 0) {
@@ -270,6 +279,9 @@ _Noreturn void laz_role_fetch(int chan)
     fetch->vault_token.fd = -1;
     for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
         fetch->given[i].fd = -1;
+    }
+    for (uint32_t i = 0; i < LAZ_FETCH_IDENTITIES_MAX; i++) {
+        fetch->identity_cas[i].fd = -1;
     }
     if (!laz_secret_wipe_libraries()) {
         (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "libcrypto has begun already");

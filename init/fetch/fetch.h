@@ -32,6 +32,7 @@ struct laz_fetch {
     struct laz_role_variables variables;
     struct laz_aws_environment environment; /* points into them */
     struct laz_secret_given given[LAZ_FETCH_ITEMS_MAX];
+    struct laz_secret_given identity_cas[LAZ_FETCH_IDENTITIES_MAX];
     struct laz_tls_files files;
     struct laz_tls_files vault_files;
     struct laz_secret_given vault_token;

@@ -24,7 +24,8 @@ struct laz_policy_secrets {
     struct laz_fetch_config config; /* strings owned by the policy */
     const char *dir;
     struct laz_secret_delivery deliveries[LAZ_FETCH_ITEMS_MAX];
-    const struct laz_node *items[LAZ_FETCH_ITEMS_MAX]; /* of each, where it was said */
+    const struct laz_node *items[LAZ_FETCH_ITEMS_MAX];           /* of each, where it was said */
+    const struct laz_node *identities[LAZ_FETCH_IDENTITIES_MAX]; /* likewise */
 };
 
 /* Is it fetched from AWS? */

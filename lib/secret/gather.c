@@ -24,32 +24,54 @@ struct laz_gather {
 
 /* ---- how it ends ---- */
 
-static void fail(struct laz_gather *gather, const char *item, const char *why)
+static void fail(struct laz_gather *gather, const struct laz_fetch_item *item, const char *why)
 {
+    const struct laz_fetch_config *config = gather->reach.means.config;
+    bool is_part = item->source == LAZ_SECRET_IDENTITY;
     struct laz_err err = {0};
     gather->is_over = true;
-    (void)laz_err_set(&err, LAZ_E_SECRET, 0, "secrets.items[%s]: %s", item, why);
+    (void)laz_err_set(&err, LAZ_E_SECRET, 0, "%s[%s]: %s",
+            is_part ? "tls.identities" : "secrets.items",
+            is_part ? config->identities[item->identity].name : item->name, why);
     gather->owner.failed(gather->owner.context, &err);
+}
+
+/* Those sources that are made of other items, when the last of these is there. */
+static void start_made_of(struct laz_gather *gather, uint32_t item)
+{
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
+        there |= gather->reach.values[i] >= 0 ? 1U << i : 0;
+    }
+    for (uint32_t i = 0; i < gather->n_sources && !gather->is_over; i++) {
+        struct laz_source *source = gather->sources[i];
+        if ((source->needs >> item & 1U) != 0 && (source->needs & ~there) == 0) {
+            source->kind->start(source);
+        }
+    }
 }
 
 static void on_ended(void *context, const struct laz_part *part)
 {
     struct laz_gather *gather = context;
     struct laz_err err = {0};
+    uint32_t item = (uint32_t)(part - gather->parts);
     gather->left--;
     if (gather->is_over) {
         return;
     }
     if (part->state == LAZ_PART_FAILED) {
-        fail(gather, part->item->name, part->why);
+        fail(gather, part->item, part->why);
         return;
     }
     if (gather->left > 0) {
+        gather->reach.values[item] = part->result.fd;
+        start_made_of(gather, item);
         return;
     }
     if (laz_sealed_close(gather->desk.masks, &err) != 0) {
         (void)laz_err_context(&err, "%s", laz_secret_fault_name(LAZ_SECRET_FAULT_SYSTEM));
-        fail(gather, part->item->name, err.message);
+        fail(gather, part->item, err.message);
         return;
     }
     gather->is_over = true;
@@ -176,7 +198,7 @@ void laz_gather_free(struct laz_gather *gather)
 static void start(struct laz_gather *gather, bool waits)
 {
     for (uint32_t i = 0; i < gather->n_sources && !gather->is_over; i++) {
-        if (gather->sources[i]->kind->waits == waits) {
+        if (gather->sources[i]->kind->waits == waits && gather->sources[i]->needs == 0) {
             gather->sources[i]->kind->start(gather->sources[i]);
         }
     }

@@ -127,19 +127,47 @@ static int take_fingerprint(struct laz_part *part, struct laz_err *err)
     return 0;
 }
 
+/* As it is, of which each line is masked, and as one line of base64. */
+static int put_key_masks(struct laz_desk *desk, struct laz_err *err)
+{
+    const struct laz_buf *pem = &desk->value;
+    const char *end = pem->data + pem->len;
+    laz_secret_buf_clear(&desk->source);
+    for (const char *at = pem->data; at < end;) {
+        const char *feed = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((feed == NULL ? end : feed) - at);
+        laz_buf_put(&desk->source, at, at[0] == '-' ? 0 : length);
+        at += length + 1;
+    }
+    return put_mask(desk->masks, pem->data, pem->len, err) == 0
+            ? put_mask(desk->masks, desk->source.data, desk->source.len, err)
+            : -1;
+}
+
+/* Of an identity the key alone is a secret. */
+static int put_masks(const struct laz_part *part, struct laz_err *err)
+{
+    struct laz_desk *desk = part->desk;
+    if (part->item->source == LAZ_SECRET_IDENTITY) {
+        return part->item->part == LAZ_IDENTITY_KEY ? put_key_masks(desk, err) : 0;
+    }
+    if (put_mask(desk->masks, desk->value.data, desk->value.len, err) != 0) {
+        return -1;
+    }
+    return part->item->form == LAZ_SECRET_FORM_RAW
+            ? 0
+            : put_mask(desk->masks, desk->rendered.data, desk->rendered.len, err);
+}
+
 static int hand_over(struct laz_part *part, struct laz_err *err)
 {
     struct laz_desk *desk = part->desk;
-    const struct laz_buf *value = &desk->value;
     const struct laz_buf *rendered = &desk->rendered;
-    laz_secret_render(part->item, value, &desk->rendered);
+    laz_secret_render(part->item, &desk->value, &desk->rendered);
     if (rendered->overflow) {
         return laz_err_set(err, LAZ_E_SYSTEM, 0, "its form is too long");
     }
-    if (put_mask(desk->masks, value->data, value->len, err) != 0 ||
-            (part->item->form != LAZ_SECRET_FORM_RAW &&
-                    put_mask(desk->masks, rendered->data, rendered->len, err) != 0) ||
-            take_fingerprint(part, err) != 0) {
+    if (put_masks(part, err) != 0 || take_fingerprint(part, err) != 0) {
         return -1;
     }
     return laz_sealed_make(rendered->data, rendered->len, &part->result.fd, err);

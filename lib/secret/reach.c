@@ -30,6 +30,9 @@ int laz_reach_init(struct laz_reach *ret, struct event_base *base,
             .profile = means->config->tls_profile,
             .files = means->files};
     ret->base = base;
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
+        ret->values[i] = -1;
+    }
     ret->means = *means;
     if (laz_secret_needs_cloud(means->config) && laz_aws_new(base, &plan, &ret->aws, err) != 0) {
         return -1;

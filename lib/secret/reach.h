@@ -31,6 +31,7 @@ struct laz_secret_means {
     const char *vault_ca;                 /* what `vault_files` has open */
     const struct laz_tls_files *vault_files;
     struct laz_secret_given vault_token;
+    const struct laz_secret_given *identity_cas; /* one for each identity */
 };
 
 struct laz_reach_place {
@@ -50,6 +51,7 @@ struct laz_reach {
     struct laz_tls *vault_tls;
     struct laz_reach_place places[LAZ_REACH_PLACES_MAX];
     size_t n_places;
+    int values[LAZ_FETCH_ITEMS_MAX]; /* borrowed: what has been fetched; -1: not yet */
 };
 
 /* *ret is all zero; laz_reach_done also where it fails. */

@@ -28,6 +28,9 @@ void laz_secret_put_source(struct laz_buf *buf, const struct laz_fetch_item *ite
     case LAZ_SECRET_VAULT:
         laz_buf_printf(buf, "Vault %s", item->from);
         break;
+    case LAZ_SECRET_IDENTITY:
+        laz_buf_printf(buf, "tls.identities, %s", item->from);
+        break;
     case LAZ_SECRET_SOURCE_COUNT:
         break;
     }

@@ -20,6 +20,7 @@ pkg-config pkg-config
 git git
 python3 python3
 python3-botocore -
+python3-cryptography -
 iproute2 ip
 libseccomp-dev -
 libyaml-dev -
@@ -50,7 +51,7 @@ catatonit catatonit
 openjdk-17-jre-headless java
 nodejs node
 openssl openssl
-nginx-light nginx
+nginx-light -
 haproxy haproxy
 stunnel4 stunnel4
 redis-server redis-server

@@ -77,6 +77,7 @@ static int take_want(
                 whole, wait_ms);
     }
     fetch->wanted = wanted;
+    fetch->asked = laz_secret_needed(&fetch->config, wanted);
     fetch->is_whole = whole != 0;
     fetch->wait_ms = wait_ms;
     return 0;
@@ -106,9 +107,9 @@ static int take_order(void *context, struct laz_message *message, struct laz_err
 
 /* ---- opening, as root where init is ---- */
 
-static bool is_wanted(const struct laz_fetch *fetch, uint32_t item)
+static bool is_asked(const struct laz_fetch *fetch, uint32_t item)
 {
-    return (fetch->wanted >> item & 1U) != 0;
+    return (fetch->asked >> item & 1U) != 0;
 }
 
 /* A regular file, and nothing of it. */
@@ -141,7 +142,7 @@ static int find_ports(
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
         const struct laz_fetch_item *item = &fetch->config.items[i];
         enum laz_fetch_service service;
-        if (!is_wanted(fetch, i)) {
+        if (!is_asked(fetch, i)) {
             continue;
         }
         if (laz_secret_service(item, &service) && add_port(fetch, item, service, left, err) != 0) {
@@ -196,7 +197,7 @@ static void leave_vault(struct laz_fetch *fetch)
     bool is_wanted_there = false;
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
         is_wanted_there = is_wanted_there ||
-                (is_wanted(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_VAULT);
+                (is_asked(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_VAULT);
     }
     if (!is_wanted_there) {
         fetch->config.vault.login = LAZ_FETCH_LOGIN_NONE;
@@ -207,8 +208,13 @@ static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct
 {
     leave_vault(fetch);
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
-        if (is_wanted(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_FILE) {
+        if (is_asked(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_FILE) {
             open_source(fetch->config.items[i].from, &fetch->given[i]);
+        }
+    }
+    for (uint32_t i = 0; i < fetch->config.n_identities; i++) {
+        if (fetch->config.identities[i].ca[0] != '\0') {
+            open_source(fetch->config.identities[i].ca, &fetch->identity_cas[i]);
         }
     }
     laz_role_environment(&fetch->variables, &fetch->environment);
@@ -322,6 +328,9 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
     if (!fetch->has_config || !fetch->has_key || fetch->wanted == 0) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
     }
+    if (fetch->config.n_identities > 0 && !laz_secret_lock_keys()) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for keys");
+    }
     if (open_all(fetch, &left, err) < 0 || laz_fetch_narrow(&left, err) < 0) {
         return -1;
     }
@@ -331,12 +340,14 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
             .files = &fetch->files,
             .given = fetch->given,
             .wanted = fetch->wanted,
+            .asked = fetch->asked,
             .is_whole = fetch->is_whole,
             .wait_ms = fetch->wait_ms,
             .key = fetch->key,
             .vault_ca = fetch->config.vault.ca,
             .vault_files = &fetch->vault_files,
-            .vault_token = fetch->vault_token};
+            .vault_token = fetch->vault_token,
+            .identity_cas = fetch->identity_cas};
     fetch->orders_event =
             event_new(fetch->base, fetch->ear.chan, EV_READ | EV_PERSIST, on_orders, fetch);
     if (fetch->orders_event == NULL || event_add(fetch->orders_event, NULL) != 0) {
@@ -359,6 +370,9 @@ _Noreturn void laz_role_fetch(int chan)
     fetch->vault_token.fd = -1;
     for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
         fetch->given[i].fd = -1;
+    }
+    for (uint32_t i = 0; i < LAZ_FETCH_IDENTITIES_MAX; i++) {
+        fetch->identity_cas[i].fd = -1;
     }
     if (!laz_secret_wipe_libraries()) {
         (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "libcrypto has begun already");

@@ -35,8 +35,10 @@ struct laz_fetch {
     struct laz_secret_given given[LAZ_FETCH_ITEMS_MAX];
     uint8_t key[LAZ_FINGERPRINT_KEY_SIZE];
     uint32_t wanted; /* items, a bit for each; 0: nobody has said so */
+    uint32_t asked;  /* and those that they are made of */
     bool is_whole;   /* all of them or none */
     uint32_t wait_ms;
+    struct laz_secret_given identity_cas[LAZ_FETCH_IDENTITIES_MAX];
     struct laz_tls_files files;
     struct laz_tls_files vault_files;
     struct laz_secret_given vault_token;

@@ -31,6 +31,11 @@ void laz_check_shipping(struct laz_document *document, struct laz_report *report
 /* The same for its secrets; in check_secrets.c. */
 void laz_check_secrets(struct laz_document *document, struct laz_report *report);
 
+/* The same for its identities; in check_identities.c. */
+void laz_check_identities(struct laz_document *document, struct laz_report *report);
+/* Does an identity of this file use this item? */
+bool laz_check_is_of_identity(const struct laz_document *document, const char *item);
+
 /* The child of a mapping that belongs to this field, if it is there and usable. */
 struct laz_node *laz_check_child(const struct laz_node *mapping, enum laz_field_id field);
 

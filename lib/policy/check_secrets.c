@@ -155,7 +155,8 @@ static void check_renewal(struct laz_report *report, struct laz_node *item)
     }
 }
 
-static void check_one(struct laz_report *report, struct laz_node *item)
+static void check_one(
+        const struct laz_document *document, struct laz_report *report, struct laz_node *item)
 {
     struct laz_node *from = laz_check_child(item, LAZ_FIELD_SECRET_FROM);
     struct laz_node *bytes = laz_check_child(item, LAZ_FIELD_SECRET_BYTES);
@@ -188,7 +189,9 @@ static void check_one(struct laz_report *report, struct laz_node *item)
         goes_nowhere = goes_nowhere && child->field != LAZ_FIELD_SECRET_FILE &&
                 child->field != LAZ_FIELD_SECRET_FD;
     }
-    if (goes_nowhere && !item->has_bad) {
+    const struct laz_node *name = laz_check_child(item, LAZ_FIELD_SECRET_NAME);
+    if (goes_nowhere && !item->has_bad &&
+            !(name != NULL && laz_check_is_of_identity(document, name->text))) {
         laz_report_node(
                 report, LAZ_E_POLICY_INVALID, item, "goes nowhere: say \"file\", \"fd\" or both");
     }
@@ -235,7 +238,7 @@ void laz_check_secrets(struct laz_document *document, struct laz_report *report)
                     "%s is the name of another item, at line %" PRIu32,
                     laz_quote(&quoted, earlier->text, earlier->length), earlier->pos.line);
         }
-        check_one(report, item);
+        check_one(document, report, item);
     }
     check_endpoints(document, report);
 }

@@ -211,4 +211,5 @@ void laz_complete(struct laz_merge *merge)
     laz_complete_shipping(merge);
     laz_complete_sense(merge);
     laz_complete_secrets(merge);
+    laz_complete_identities(merge);
 }

@@ -207,7 +207,10 @@ static void check_length(struct laz_merge *merge)
     }
     laz_buf_init_fixed(&buf, memory, LAZ_FETCH_MAX + 1);
     if (laz_fetch_encode(&merge->policy->secrets.config, &buf, &err) < 0) {
-        laz_report_at(merge->report, err.kind, merge->policy->key_pos[LAZ_FIELD_SECRETS],
+        laz_report_at(merge->report, err.kind,
+                merge->policy->key_pos[merge->policy->key_pos[LAZ_FIELD_SECRETS].line > 0
+                                ? LAZ_FIELD_SECRETS
+                                : LAZ_FIELD_TLS_IDENTITIES],
                 "secrets: %s", err.message);
     }
 }
@@ -216,7 +219,9 @@ void laz_complete_secrets(struct laz_merge *merge)
 {
     const struct laz_fetch_config *config = &merge->policy->secrets.config;
     struct laz_pos pos = merge->policy->key_pos[LAZ_FIELD_SECRETS];
-    if (pos.line == 0 || laz_complete_is_wrong(merge, LAZ_FIELD_SECRETS)) {
+    bool is_said = pos.line > 0 || config->n_identities > 0;
+    if (!is_said || laz_complete_is_wrong(merge, LAZ_FIELD_SECRETS) ||
+            laz_complete_is_wrong(merge, LAZ_FIELD_TLS)) {
         return;
     }
     if (config->n_items == 0) {

@@ -193,6 +193,7 @@ static int take_file(struct laz_load *load, char *name, bool is_builtin, struct 
         laz_check(document, &load->report);
         laz_check_shipping(document, &load->report);
         laz_check_secrets(document, &load->report);
+        laz_check_identities(document, &load->report);
     }
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "core/words.h"
 #include "policy/fetch.h"
+#include "policy/identity_codec.h"
 #include "policy/section.h"
 
 #define FORMAT     3
@@ -41,6 +42,8 @@ static void put_item(struct laz_buf *buf, const struct laz_fetch_item *item)
     laz_section_put_uint(buf, item->max_bytes, 4);
     laz_section_put_uint(buf, item->form, 1);
     laz_section_put_uint(buf, item->newline, 1);
+    laz_section_put_uint(buf, item->identity, 1);
+    laz_section_put_uint(buf, item->part, 1);
 }
 
 static void put_vault(struct laz_buf *buf, const struct laz_fetch_vault *vault)
@@ -60,7 +63,8 @@ int laz_fetch_encode(
         const struct laz_fetch_config *config, struct laz_buf *ret, struct laz_err *err)
 {
     size_t start = ret->len;
-    bool has_room = config->n_items <= LAZ_FETCH_ITEMS_MAX;
+    bool has_room = config->n_items <= LAZ_FETCH_ITEMS_MAX &&
+            config->n_identities <= LAZ_FETCH_IDENTITIES_MAX;
     for (uint32_t i = 0; has_room && i < config->n_items; i++) {
         has_room = config->items[i].n_context <= LAZ_FETCH_CONTEXT_MAX;
     }
@@ -83,6 +87,7 @@ int laz_fetch_encode(
     for (uint32_t i = 0; i < config->n_items; i++) {
         put_item(ret, &config->items[i]);
     }
+    laz_identities_put(ret, config);
     if (ret->overflow || ret->len - start > LAZ_FETCH_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "what \"secrets\" says is longer than %d bytes: use fewer items or shorter names",
@@ -147,6 +152,8 @@ static bool fits_together(const struct laz_fetch_item *item)
             (item->source != LAZ_SECRET_VAULT ||
                     (laz_fetch_is_path(item->from) && is_number(item->version))) &&
             (item->kms_key[0] != '\0' || item->n_context == 0) &&
+            (item->source != LAZ_SECRET_IDENTITY ||
+                    (!item->optional && item->json_key[0] == '\0' && item->kms_key[0] == '\0')) &&
             item->min_bytes <= item->max_bytes;
 }
 
@@ -167,6 +174,8 @@ static void take_item(struct laz_section *in, struct laz_fetch_item *item)
     item->max_bytes = laz_section_u32(in, 1, LAZ_FETCH_VALUE_MAX);
     item->form = (enum laz_secret_form)laz_section_uint(in, 1, 0, LAZ_SECRET_FORM_COUNT - 1);
     item->newline = laz_section_bool(in);
+    item->identity = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_IDENTITIES_MAX - 1);
+    item->part = (enum laz_identity_part)laz_section_uint(in, 1, 0, LAZ_IDENTITY_PART_COUNT - 1);
     laz_section_require(
             in, in->wrong != NULL || fits_together(item), "an item does not fit together");
 }
@@ -252,6 +261,7 @@ static void take_body(struct laz_section *in, struct laz_fetch_config *config)
     config->wait_ms = laz_section_u32(in, LAZ_FETCH_WAIT_MIN, LAZ_FETCH_WAIT_MAX);
     take_vault(in, &config->vault);
     take_items(in, config);
+    laz_identities_take(in, config);
 }
 
 int laz_fetch_decode(

@@ -50,6 +50,9 @@ static const struct laz_word words_stale[] = {LAZ_STALE_THEN(X_STALE){0}};
 static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FORM){0}};
 #define X_TLS_PROFILE(id, name) {name, LAZ_TLS_##id, false},
 static const struct laz_word words_tls_profile[] = {LAZ_TLS_PROFILES(X_TLS_PROFILE){0}};
+static const struct laz_word words_purpose[] = {{"server", LAZ_PURPOSE_SERVER, false},
+        {"client", LAZ_PURPOSE_CLIENT, false},
+        {"both", LAZ_PURPOSE_SERVER | LAZ_PURPOSE_CLIENT, false}, {0}};
 static const struct laz_word words_durability[] = {{"spool", 0, false}, {"acked", 1, false}, {0}};
 
 #define STORE(member)                                                                              \

@@ -117,6 +117,7 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     laz_merge_shipping(merge, document);
     laz_merge_sense(merge, document);
     laz_merge_secrets(merge, document);
+    laz_merge_identities(merge, document);
     if (is_last) {
         laz_merge_tests(merge, document);
     }

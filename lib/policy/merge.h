@@ -39,7 +39,9 @@ struct laz_merge {
     bool is_stop_said;
     size_t n_rules;
     struct laz_node *sinks[LAZ_SHIP_SINKS_MAX];    /* who said each of the policy's last */
-    struct laz_node *secrets[LAZ_FETCH_ITEMS_MAX]; /* likewise */
+    struct laz_node *secrets[LAZ_FETCH_ITEMS_MAX]; /* likewise; of an identity's items, that */
+    struct laz_node *identities[LAZ_FETCH_IDENTITIES_MAX];
+    bool lacks_items; /* there are more than there can be */
 };
 
 /* Make the policy of one file out of it and all that it extends. What is wrong is reported. */
@@ -55,6 +57,7 @@ void laz_merge_signals(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_sense(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_identities(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
 
 /* When all documents are in. Network changes decisions, so calls come first. */
@@ -68,6 +71,8 @@ void laz_finish_sense(struct laz_merge *merge);
 void laz_finish_secrets(struct laz_merge *merge);
 void laz_finish_vault(struct laz_merge *merge);
 void laz_finish_tls(struct laz_merge *merge);
+/* From within it: they become items. */
+void laz_finish_identities(struct laz_merge *merge);
 
 /* Add a copy of the text to a list of strings. */
 void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
@@ -122,6 +127,7 @@ void laz_complete_shipping(struct laz_merge *merge);
 void laz_complete_sense(struct laz_merge *merge);
 void laz_complete_secrets(struct laz_merge *merge);
 void laz_complete_vault(struct laz_merge *merge);
+void laz_complete_identities(struct laz_merge *merge);
 /* The workload's user must be none of Lazaret's helpers, where there are any. */
 void laz_complete_user(struct laz_merge *merge, const char *where);
 bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id section);

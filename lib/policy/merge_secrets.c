@@ -227,9 +227,10 @@ static void permit_reading(struct laz_merge *merge)
     }
     if (rule != NULL) {
         struct laz_pos dir = policy->key_pos[LAZ_FIELD_SECRETS_DIR];
-        *rule = (struct laz_path_rule){.path = path,
-                .class = LAZ_PATH_READ,
-                .pos = dir.line > 0 ? dir : policy->key_pos[LAZ_FIELD_SECRETS_ITEMS]};
+        struct laz_pos items = policy->key_pos[LAZ_FIELD_SECRETS_ITEMS];
+        struct laz_pos pos = items.line > 0 ? items : policy->key_pos[LAZ_FIELD_TLS_IDENTITIES];
+        *rule = (struct laz_path_rule){
+                .path = path, .class = LAZ_PATH_READ, .pos = dir.line > 0 ? dir : pos};
     }
 }
 
@@ -255,6 +256,7 @@ void laz_finish_secrets(struct laz_merge *merge)
         fill_item(merge, merge->secrets[i], i);
         set_variable(merge, i);
     }
+    laz_finish_identities(merge);
     permit_reading(merge);
 }
 

@@ -296,7 +296,8 @@ bool laz_policy_find_widening(
     bool has_landlock = parent->require[LAZ_REQUIRE_LANDLOCK] != LAZ_LEVEL_DISABLED;
     /* Secrets come before files: their folder is among those that may be read. */
     return find_in_requires(&comparison) || find_in_workload(&comparison) ||
-            find_in_powers(&comparison) || laz_secrets_find_widening(&comparison) ||
+            find_in_powers(&comparison) || laz_identities_find_widening(&comparison) ||
+            laz_secrets_find_widening(&comparison) ||
             (has_landlock && (find_in_filesystem(&comparison) || find_in_ports(&comparison))) ||
             find_in_network(&comparison) || find_in_calls(&comparison) ||
             laz_shipping_find_widening(&comparison) || laz_sense_find_widening(&comparison) ||

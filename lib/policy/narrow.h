@@ -37,6 +37,7 @@ bool laz_shipping_find_widening(const struct laz_comparison *comparison);
 bool laz_sense_find_widening(const struct laz_comparison *comparison);
 /* narrow_secrets.c: what the child would fetch, or show, that the parent does not; and what the
  * parent wants fetched in another way. */
+bool laz_identities_find_widening(const struct laz_comparison *comparison);
 bool laz_secrets_find_widening(const struct laz_comparison *comparison);
 /* narrow_tls.c: with whom, and how weakly, the child would speak TLS. */
 bool laz_tls_find_widening(const struct laz_comparison *comparison);

@@ -29,6 +29,10 @@ LAZ_MUST_CHECK int laz_scalar_check_env_name(const struct laz_scalar *scalar, st
 LAZ_MUST_CHECK int laz_scalar_check_secret(
         enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err);
 
+/* scalar_san.c: names in a certificate. */
+LAZ_MUST_CHECK int laz_scalar_check_san(
+        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err);
+
 /* scalar_cloud.c: log groups, log streams and URLs. */
 LAZ_MUST_CHECK int laz_scalar_check_cloud(
         enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err);

@@ -190,6 +190,10 @@ int laz_scalar_check_text(
     case LAZ_TYPE_VAULT_NAME:
     case LAZ_TYPE_VERSION:
         return laz_scalar_check_secret(type, scalar, err);
+    case LAZ_TYPE_SAN_DNS:
+    case LAZ_TYPE_SAN_IP:
+    case LAZ_TYPE_SAN_URI:
+        return laz_scalar_check_san(type, scalar, err);
     case LAZ_TYPE_PATTERN:
         return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);
     case LAZ_TYPE_PROCESS:

@@ -105,6 +105,12 @@ static const char *pattern_of(enum laz_field_type type)
         return "^[A-Za-z0-9._/-]+/data/[A-Za-z0-9._/-]+$";
     case LAZ_TYPE_VAULT_NAME:
         return "^[A-Za-z0-9._/-]{1,256}$";
+    case LAZ_TYPE_SAN_DNS:
+        return "^([*][.])?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
+    case LAZ_TYPE_SAN_IP:
+        return "^[0-9a-f.:]+$";
+    case LAZ_TYPE_SAN_URI:
+        return "^[a-z][a-z0-9+.-]*:";
     default:
         return NULL;
     }

@@ -47,7 +47,8 @@ struct laz_policy_secrets {
     const char *dir;
     struct laz_secret_delivery deliveries[LAZ_FETCH_ITEMS_MAX];
     struct laz_policy_renewal renewal;
-    const struct laz_node *items[LAZ_FETCH_ITEMS_MAX]; /* of each, where it was said */
+    const struct laz_node *items[LAZ_FETCH_ITEMS_MAX];           /* of each, where it was said */
+    const struct laz_node *identities[LAZ_FETCH_IDENTITIES_MAX]; /* likewise */
 };
 
 /* Is it fetched from AWS? */

@@ -4,11 +4,12 @@
  */
 #include "secret/gather.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "secret/part.h"
 
-/* Invariant: left is how many of the wanted parts have not ended. */
+/* Invariant: left is how many of the parts that are asked for have not ended. */
 struct laz_gather {
     struct laz_gather_owner owner;
     struct laz_reach reach;
@@ -23,42 +24,82 @@ struct laz_gather {
 
 /* ---- how it ends ---- */
 
-static void fail(struct laz_gather *gather, const char *item, const char *why)
+static void fail(struct laz_gather *gather, const struct laz_fetch_item *item, const char *why)
 {
+    const struct laz_fetch_config *config = gather->reach.means.config;
+    bool is_part = item->source == LAZ_SECRET_IDENTITY;
     struct laz_err err = {0};
     gather->is_over = true;
-    (void)laz_err_set(&err, LAZ_E_SECRET, 0, "secrets.items[%s]: %s", item, why);
+    (void)laz_err_set(&err, LAZ_E_SECRET, 0, "%s[%s]: %s",
+            is_part ? "tls.identities" : "secrets.items",
+            is_part ? config->identities[item->identity].name : item->name, why);
     gather->owner.failed(gather->owner.context, &err);
 }
 
 static void tell(struct laz_gather *gather, const struct laz_part *part)
 {
     uint32_t item = (uint32_t)(part - gather->parts);
-    gather->owner.item(gather->owner.context, item, &part->result);
+    if ((gather->reach.means.wanted >> item & 1U) != 0) {
+        gather->owner.item(gather->owner.context, item, &part->result);
+    }
+}
+
+/* Those sources that are made of other items, when the last of these is there. */
+static void start_made_of(struct laz_gather *gather, uint32_t item)
+{
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
+        there |= gather->reach.values[i] >= 0 ? 1U << i : 0;
+    }
+    for (uint32_t i = 0; i < gather->n_sources && !gather->is_over; i++) {
+        struct laz_source *source = gather->sources[i];
+        if ((source->needs >> item & 1U) != 0 && (source->needs & ~there) == 0) {
+            source->kind->start(source);
+        }
+    }
+}
+
+/* Those that are made of one that is not there. */
+static void fail_made_of(struct laz_gather *gather, uint32_t item)
+{
+    char why[LAZ_ERR_MESSAGE_MAX];
+    (void)snprintf(why, sizeof(why), "secrets.items[%s] is not there: %.240s",
+            gather->parts[item].item->name, gather->parts[item].result.why);
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX && !gather->is_over; i++) {
+        const struct laz_source *source = gather->parts[i].source;
+        if (source != NULL && (source->needs >> item & 1U) != 0) {
+            laz_part_fail(&gather->parts[i], LAZ_SECRET_FAULT_UNAVAILABLE, why, "");
+        }
+    }
 }
 
 static void on_ended(void *context, const struct laz_part *part)
 {
     struct laz_gather *gather = context;
     const struct laz_secret_means *means = &gather->reach.means;
+    uint32_t item = (uint32_t)(part - gather->parts);
     gather->left--;
     if (gather->is_over) {
         return;
     }
     if (part->result.end == LAZ_SECRET_END_FAILED && means->is_whole) {
-        fail(gather, part->item->name, part->result.why);
+        fail(gather, part->item, part->result.why);
         return;
     }
     if (!means->is_whole) {
         tell(gather, part);
     }
+    if (gather->left > 0 && part->result.end == LAZ_SECRET_END_FETCHED) {
+        gather->reach.values[item] = part->result.fd;
+        start_made_of(gather, item);
+        return;
+    }
     if (gather->left > 0) {
+        fail_made_of(gather, item);
         return;
     }
     for (uint32_t i = 0; i < means->config->n_items && means->is_whole; i++) {
-        if (gather->parts[i].state != LAZ_PART_UNWANTED) {
-            tell(gather, &gather->parts[i]);
-        }
+        tell(gather, &gather->parts[i]);
     }
     gather->is_over = true;
     gather->owner.done(gather->owner.context);
@@ -118,7 +159,7 @@ static int prepare_all(struct laz_gather *gather, struct laz_err *err)
     const struct laz_fetch_config *config = gather->reach.means.config;
     for (uint32_t i = 0; i < config->n_items; i++) {
         struct laz_part *part = &gather->parts[i];
-        if ((gather->reach.means.wanted >> i & 1U) == 0) {
+        if ((gather->reach.means.asked >> i & 1U) == 0) {
             continue;
         }
         if ((part->source == NULL && add_source(gather, i, err) != 0) ||
@@ -152,7 +193,7 @@ int laz_gather_new(struct event_base *base, const struct laz_secret_means *means
     }
     gather->owner = *owner;
     gather->desk = (struct laz_desk){.key = means->key, .ended = on_ended, .context = gather};
-    gather->left = (uint32_t)__builtin_popcount(means->wanted);
+    gather->left = (uint32_t)__builtin_popcount(means->asked);
     for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
         gather->parts[i] =
                 (struct laz_part){.desk = &gather->desk, .result.fd = -1, .result.masks = -1};
@@ -187,7 +228,7 @@ void laz_gather_free(struct laz_gather *gather)
 static void start(struct laz_gather *gather, bool waits)
 {
     for (uint32_t i = 0; i < gather->n_sources && !gather->is_over; i++) {
-        if (gather->sources[i]->kind->waits == waits) {
+        if (gather->sources[i]->kind->waits == waits && gather->sources[i]->needs == 0) {
             gather->sources[i]->kind->start(gather->sources[i]);
         }
     }

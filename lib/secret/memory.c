@@ -12,7 +12,9 @@
 
 #include <openssl/crypto.h>
 
-#define PAGE ((size_t)65536) /* of the largest page size that the architectures have */
+#define KEYS    ((size_t)65536) /* bytes for the private numbers of a few keys at a time */
+#define KEY_MIN 32              /* bytes of the smallest block of them */
+#define PAGE    ((size_t)65536) /* of the largest page size that the architectures have */
 
 static size_t pages_of(size_t size)
 {
@@ -105,4 +107,9 @@ bool laz_secret_wipe_libraries(void)
 {
     event_set_mem_functions(malloc, grow, wipe_and_free);
     return CRYPTO_set_mem_functions(take_for_openssl, grow_for_openssl, free_for_openssl) == 1;
+}
+
+bool laz_secret_lock_keys(void)
+{
+    return CRYPTO_secure_malloc_initialized() == 1 || CRYPTO_secure_malloc_init(KEYS, KEY_MIN) != 0;
 }

@@ -20,4 +20,9 @@ void laz_secret_buf_clear(struct laz_buf *buf);
  * call to either. false: OpenSSL has allocated already. */
 LAZ_MUST_CHECK bool laz_secret_wipe_libraries(void);
 
+/* From now on the numbers that make a private key are in locked pages of OpenSSL's own, in no dump
+ * and with guards around. Before the filter of a role: it takes mprotect. false: there is no
+ * memory. A small limit on locked memory leaves them unlocked. */
+LAZ_MUST_CHECK bool laz_secret_lock_keys(void);
+
 #endif

@@ -119,15 +119,43 @@ static int take_fingerprint(struct laz_part *part, struct laz_err *err)
     return 0;
 }
 
-/* What the value looks like in a log, and what was delivered. */
+/* As it is, of which each line is masked, and as one line of base64. */
+static int put_key_masks(int fd, struct laz_desk *desk, struct laz_err *err)
+{
+    const struct laz_buf *pem = &desk->value;
+    const char *end = pem->data + pem->len;
+    laz_secret_buf_clear(&desk->source);
+    for (const char *at = pem->data; at < end;) {
+        const char *feed = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((feed == NULL ? end : feed) - at);
+        laz_buf_put(&desk->source, at, at[0] == '-' ? 0 : length);
+        at += length + 1;
+    }
+    return put_mask(fd, pem->data, pem->len, err) == 0
+            ? put_mask(fd, desk->source.data, desk->source.len, err)
+            : -1;
+}
+
+/* What the value looks like in a log, and what was delivered. Of an identity the key alone is a
+ * secret. */
+static int put_texts(const struct laz_part *part, int fd, struct laz_err *err)
+{
+    struct laz_desk *desk = part->desk;
+    if (part->item->source == LAZ_SECRET_IDENTITY) {
+        return part->item->part == LAZ_IDENTITY_KEY ? put_key_masks(fd, desk, err) : 0;
+    }
+    if (put_mask(fd, desk->value.data, desk->value.len, err) != 0) {
+        return -1;
+    }
+    return part->item->form == LAZ_SECRET_FORM_RAW
+            ? 0
+            : put_mask(fd, desk->rendered.data, desk->rendered.len, err);
+}
+
 static int put_masks(struct laz_part *part, struct laz_err *err)
 {
-    const struct laz_buf *value = &part->desk->value;
-    const struct laz_buf *rendered = &part->desk->rendered;
     int *fd = &part->result.masks;
-    return laz_sealed_new(fd, err) != 0 || put_mask(*fd, value->data, value->len, err) != 0 ||
-                    (part->item->form != LAZ_SECRET_FORM_RAW &&
-                            put_mask(*fd, rendered->data, rendered->len, err) != 0)
+    return laz_sealed_new(fd, err) != 0 || put_texts(part, *fd, err) != 0
             ? -1
             : laz_sealed_close(*fd, err);
 }

@@ -19,12 +19,12 @@ struct laz_desk {
     struct laz_buf value;
     struct laz_buf rendered;
     const uint8_t *key;                                        /* of fingerprints; borrowed */
-    void (*ended)(void *context, const struct laz_part *part); /* once for each that is wanted */
+    void (*ended)(void *context, const struct laz_part *part); /* once for each that is asked for */
     void *context;
 };
 
 enum laz_part_state {
-    LAZ_PART_UNWANTED,
+    LAZ_PART_UNASKED,
     LAZ_PART_OPEN,
     LAZ_PART_ENDED,
 };
@@ -43,13 +43,13 @@ struct laz_part {
 LAZ_MUST_CHECK int laz_desk_init(struct laz_desk *desk, struct laz_err *err);
 void laz_desk_done(struct laz_desk *desk);
 
-/* It is wanted: what it needs besides its source, which the caller sets. */
+/* It is asked for: what it needs besides its source, which the caller sets. */
 LAZ_MUST_CHECK int laz_part_prepare(
         struct laz_part *part, struct laz_reach *reach, uint32_t item, struct laz_err *err);
 void laz_part_done(struct laz_part *part);
 
 /* desk->source is what its source has of it. Nothing happens to a part that has ended, or that
- * nobody wants. */
+ * is not asked for. */
 void laz_part_take(struct laz_part *part, const char *version, const char *id);
 /* LAZ_SECRET_FAULT_ABSENT is no failure of an optional item. */
 void laz_part_fail(

@@ -20,6 +20,7 @@ bool laz_secret_service(const struct laz_fetch_item *item, enum laz_fetch_servic
     case LAZ_SECRET_FILE:
     case LAZ_SECRET_VARIABLE:
     case LAZ_SECRET_VAULT:
+    case LAZ_SECRET_IDENTITY:
     case LAZ_SECRET_SOURCE_COUNT:
         break;
     }

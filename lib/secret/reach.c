@@ -6,6 +6,19 @@
 
 #include <string.h>
 
+uint32_t laz_secret_needed(const struct laz_fetch_config *config, uint32_t wanted)
+{
+    uint32_t needed = wanted;
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        const struct laz_fetch_item *item = &config->items[i];
+        if ((wanted >> i & 1U) != 0 && item->source == LAZ_SECRET_IDENTITY) {
+            const struct laz_fetch_identity *identity = &config->identities[item->identity];
+            needed |= 1U << identity->certificate_item | 1U << identity->key_item;
+        }
+    }
+    return needed;
+}
+
 /* Is anybody asked who takes credentials? */
 static bool needs_credentials(const struct laz_secret_means *means)
 {
@@ -15,7 +28,7 @@ static bool needs_credentials(const struct laz_secret_means *means)
     for (uint32_t i = 0; i < means->config->n_items; i++) {
         const struct laz_fetch_item *item = &means->config->items[i];
         enum laz_fetch_service service;
-        if ((means->wanted >> i & 1U) != 0 &&
+        if ((means->asked >> i & 1U) != 0 &&
                 (laz_secret_service(item, &service) || item->kms_key[0] != '\0')) {
             return true;
         }
@@ -32,6 +45,9 @@ int laz_reach_init(struct laz_reach *ret, struct event_base *base,
             .profile = means->config->tls_profile,
             .files = means->files};
     ret->base = base;
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
+        ret->values[i] = -1;
+    }
     ret->means = *means;
     if (needs_credentials(means) && laz_aws_new(base, &plan, &ret->aws, err) != 0) {
         return -1;

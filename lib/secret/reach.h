@@ -29,13 +29,15 @@ struct laz_secret_means {
     const char *ca; /* what `files` has open */
     const struct laz_tls_files *files;
     const struct laz_secret_given *given; /* one for each item */
-    uint32_t wanted;    /* items, a bit for each: of the others nothing is asked */
-    bool is_whole;      /* all of them or none; otherwise each for itself */
-    uint32_t wait_ms;   /* until then */
-    const uint8_t *key; /* of fingerprints: LAZ_SECRET_KEY_BYTES */
-    const char *vault_ca;                 /* what `vault_files` has open */
+    uint32_t wanted;      /* items, a bit for each: of the others nothing is told, */
+    uint32_t asked;       /* and nothing asked but of these: laz_secret_needed */
+    bool is_whole;        /* all of them or none; otherwise each for itself */
+    uint32_t wait_ms;     /* until then */
+    const uint8_t *key;   /* of fingerprints: LAZ_SECRET_KEY_BYTES */
+    const char *vault_ca; /* what `vault_files` has open */
     const struct laz_tls_files *vault_files;
     struct laz_secret_given vault_token;
+    const struct laz_secret_given *identity_cas; /* one for each identity */
 };
 
 struct laz_reach_place {
@@ -55,7 +57,11 @@ struct laz_reach {
     struct laz_tls *vault_tls;
     struct laz_reach_place places[LAZ_REACH_PLACES_MAX];
     size_t n_places;
+    int values[LAZ_FETCH_ITEMS_MAX]; /* borrowed: what has been fetched; -1: not yet */
 };
+
+/* Those that have to be asked for: what is wanted, and what that is made of. */
+uint32_t laz_secret_needed(const struct laz_fetch_config *config, uint32_t wanted);
 
 /* *ret is all zero; laz_reach_done also where it fails. */
 LAZ_MUST_CHECK int laz_reach_init(struct laz_reach *ret, struct event_base *base,

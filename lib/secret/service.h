@@ -28,6 +28,7 @@
     X(MALFORMED, "malformed")                                                                      \
     X(OTHER_KEY, "other-key") /* decrypted with another than the pinned one */                     \
     X(UNDECRYPTABLE, "not-decrypted")                                                              \
+    X(CERTIFICATE, "certificate") /* or its key: not what was asked for */                         \
     X(LENGTH, "length")                                                                            \
     X(SYSTEM, "system")
 

@@ -16,6 +16,8 @@ int laz_source_new(struct laz_reach *reach, uint32_t item, const struct laz_sour
         return laz_source_new_aws(reach, item, owner, ret, err);
     case LAZ_SECRET_VAULT:
         return laz_source_new_vault(reach, item, owner, ret, err);
+    case LAZ_SECRET_IDENTITY:
+        return laz_source_new_identity(reach, item, owner, ret, err);
     case LAZ_SECRET_SOURCE_COUNT:
         break;
     }

@@ -46,6 +46,7 @@ struct laz_source {
     const struct laz_source_kind *kind; /* static */
     struct laz_source_owner owner;
     uint32_t items; /* which ones it brings, as bits: mostly one */
+    uint32_t needs; /* of others: it is started when these are in reach->values */
 };
 
 /* The source of an item, and of all others that come with it. */
@@ -73,6 +74,11 @@ LAZ_MUST_CHECK int laz_source_new_vault(struct laz_reach *reach, uint32_t item,
 /* ---- given.c ---- */
 
 LAZ_MUST_CHECK int laz_source_new_given(struct laz_reach *reach, uint32_t item,
+        const struct laz_source_owner *owner, struct laz_source **ret, struct laz_err *err);
+
+/* ---- identity.c ---- */
+
+LAZ_MUST_CHECK int laz_source_new_identity(struct laz_reach *reach, uint32_t item,
         const struct laz_source_owner *owner, struct laz_source **ret, struct laz_err *err);
 
 #endif

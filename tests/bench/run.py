@@ -342,7 +342,8 @@ def relp():
     goal("CPU for them against librelp's client", ratios["CPU time of the client", "the sink relp"], 1)
 
 
-import logs  # noqa: E402, F401  behind those above, and so in the page
+import fetching  # noqa: E402, F401  behind those above, and so in the page
+import logs  # noqa: E402, F401
 import quiet  # noqa: E402, F401
 import rest  # noqa: E402, F401
 

@@ -200,7 +200,7 @@ def compiled():
         pages = [*(told[:2] if sinks else []), *(told[2:] if secrets else [])]
         check_equal(len(of_helpers), len(pages), "helpers that are told something")
         check_equal([walk_told(page, what) for page, what in zip(pages, of_helpers)],
-                    [*([2, 0] if sinks else []), *([3] if secrets else [])], "sinks and items of which they are told")
+                    [*([[2], [0]] if sinks else []), *([[9, 1]] if secrets else [])], "sinks and items of which they are told")
 
 
 SECRETS = """
@@ -210,6 +210,9 @@ secrets:
     - {name: a, from: {variable: OLD}, file: {path: a/b}, fd: {number: 20, variable: A_FD}}
     - {name: b, from: /b, decrypt: {key: "arn:aws:kms:us-east-1:111122223333:key/1", context: {app: emr, for: x}}, file: {path: b}}
     - {name: c, from: {file: /c}, bytes: 32, form: hex, newline: true, fd: {number: 255}}
+tls:
+  identities:
+    - {name: web, from: {file: {certificate: /c, key: /k}}, san: {dns: [a.b, c.d]}, files: {dir: tls}}
 """
 
 
@@ -248,20 +251,22 @@ def walk_block(page, data):
 
 
 def walk_told(page, told):
-    """The number of sinks or items; 0 where the page has none."""
-    at = start = count = 0
+    """The number of sinks, or of items and identities; 0 where the page has none."""
+    at = start = 0
     rows = rows_of(page)
-    each = next((i + 1 for i, (_, what) in enumerate(rows) if what.endswith("and for each:")), len(rows))
-    for size, _ in rows[:each]:
-        for field in fields_of(size):
-            at = skip_field(told, start := at, field)
-    if each < len(rows):
-        count = int.from_bytes(told[start:at], "little")
-    for size, _ in rows[each:] * count:
-        for field in fields_of(size):
-            at = skip_field(told, at, field)
+    counts = []
+    ends = [i + 1 for i, (_, what) in enumerate(rows) if what.endswith("and for each:")]
+    for first, last in zip([0, *ends], [*ends, len(rows)]):
+        # of what there is a number of, the rows but the last, which counts what is next, are there so often
+        of_each = rows[first:last] if last == len(rows) else rows[first:last - 1]
+        for size, _ in of_each * (counts[-1] if counts else 1):
+            for field in fields_of(size):
+                at = skip_field(told, at, field)
+        if last < len(rows):
+            at = skip_field(told, start := at, fields_of(rows[last - 1][0])[0])
+            counts.append(int.from_bytes(told[start:at], "little"))
     check_equal(at, len(told), "where the last field of the helper's ends")
-    return count
+    return counts or [0]
 
 
 def fields_of(size):

@@ -255,7 +255,7 @@ def umask():
             check_equal(seen["fds"][str(NUMBER)][2:4], [UID, "0o400"], f"umask {mask}: descriptor")
 
 
-@case("the task's credentials are not the workload's, unless the policy names them; and then it says so")
+@case("the task's credentials are not the workload's, unless the policy names them")
 def credentials():
     given = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/canary-path", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "canary-token"}
     for names in ([], list(given)):

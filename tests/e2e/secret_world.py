@@ -20,7 +20,11 @@ import laz
 import sinks_peers as peers
 
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-botocore is for
-SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault")
+SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault", "identity")
+PARTS = ("cert", "chain", "key", "bundle")
+IDENTITY_SOURCES = ("secrets",)
+PURPOSES = {"server": 1, "client": 2, "both": 3}
+SAN_TYPES = ("dns", "ip", "uri")
 FORMS = ("raw", "base64", "base64url", "hex")
 VARIABLES = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
              "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
@@ -45,7 +49,8 @@ def vault_section(vault):
     return b"".join(map(text, names[:3])) + bytes((login,)) + b"".join(map(text, names[3:]))
 
 
-def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, profile=0, vault=None):
+def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, profile=0, vault=None,
+            identities=()):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
     out = struct.pack("<I", 3) + text(region)
     for service in ("secrets-manager", "ssm", "kms"):
@@ -55,7 +60,7 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
     for item in items:
         source = next(s for s in SOURCES if s in item)
         known = {source, "name", "optional", "region", "json-key", "stage", "version", "decode", "key", "context", "min",
-                 "max", "form", "newline"}
+                 "max", "form", "newline", "part"}
         assert set(item) <= known, set(item) - known
         context = item.get("context", {})
         out += text(item["name"]) + bytes((item.get("optional", False), SOURCES.index(source))) + text(str(item[source]))
@@ -65,7 +70,19 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
         out += struct.pack("<I", len(context)) + b"".join(text(k) + text(v) for k, v in context.items())
         out += struct.pack("<II", item.get("min", 1), item.get("max", 65536))
         out += bytes((FORMS.index(item.get("form", "raw")), item.get("newline", False)))
-    return out
+        number = [i["name"] for i in identities].index(item["identity"]) if source == "identity" else 0
+        out += bytes((number, PARTS.index(item.get("part", "cert"))))
+    return out + struct.pack("<I", len(identities)) + b"".join(identity_bytes(i, items) for i in identities)
+
+
+def identity_bytes(identity, items):
+    """One identity, as a policy says it; its items are those that it is made of, by name."""
+    kind = next(iter(identity["from"]))
+    numbers = [[i["name"] for i in items].index(identity["from"][kind][k]) for k in ("certificate", "key")]
+    sans = [(t, name) for t in SAN_TYPES for name in identity.get("san", {}).get(t, [])]
+    out = text(identity["name"]) + bytes((IDENTITY_SOURCES.index(kind), *numbers)) + text(str(identity.get("ca", "")))
+    out += bytes((PURPOSES[identity.get("purpose", "server")],)) + struct.pack("<I", len(sans))
+    return out + b"".join(bytes((SAN_TYPES.index(t),)) + text(name) for t, name in sans)
 
 
 class Result:

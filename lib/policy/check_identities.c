@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one file says about identities, beyond its types: has each one source, and a name of its
+ * own?
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "policy/check.h"
+#include "policy/fetch.h"
+
+static void check_from(struct laz_report *report, struct laz_node *from)
+{
+    size_t n = 0;
+    for (const struct laz_node *child = from->first; child != NULL; child = child->next) {
+        n += child->field == LAZ_FIELD_IDENTITY_SECRETS || child->field == LAZ_FIELD_IDENTITY_FILE
+                ? 1
+                : 0;
+    }
+    if (n != 1) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, from,
+                "an identity has one source: %s \"secrets\" and \"file\"",
+                n == 0 ? "name one of" : "name only one of");
+    }
+}
+
+static void check_names(struct laz_report *report, struct laz_node *san)
+{
+    static const enum laz_field_id lists[] = {
+            LAZ_FIELD_SAN_DNS, LAZ_FIELD_SAN_IP, LAZ_FIELD_SAN_URI};
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct laz_node *list = laz_check_child(san, lists[i]);
+        for (struct laz_node *name = laz_check_item(list, NULL); name != NULL;
+                name = laz_check_item(list, name)) {
+            n++;
+        }
+    }
+    if (n == 0 && !san->has_bad) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, san,
+                "no name at all: leave it out, and names are not looked at");
+    } else if (n > LAZ_FETCH_SANS_MAX) {
+        laz_report_node(
+                report, LAZ_E_POLICY_TOO_LARGE, san, "more than %d names", LAZ_FETCH_SANS_MAX);
+    }
+}
+
+static void check_one(struct laz_report *report, struct laz_node *identity)
+{
+    struct laz_node *name = laz_check_child(identity, LAZ_FIELD_IDENTITY_NAME);
+    struct laz_node *from = laz_check_child(identity, LAZ_FIELD_IDENTITY_FROM);
+    struct laz_node *san = laz_check_child(identity, LAZ_FIELD_IDENTITY_SAN);
+    struct laz_node *files = laz_check_child(identity, LAZ_FIELD_IDENTITY_FILES);
+    struct laz_node *mode =
+            files == NULL ? NULL : laz_check_child(files, LAZ_FIELD_IDENTITY_FILES_MODE);
+    if (name != NULL && name->length > LAZ_FETCH_IDENTITY_NAME_MAX) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, name,
+                "must be at most %d bytes long, not %zu: its items are called after it",
+                LAZ_FETCH_IDENTITY_NAME_MAX, name->length);
+    }
+    if (from != NULL && !from->has_bad) {
+        check_from(report, from);
+    }
+    if (san != NULL) {
+        check_names(report, san);
+    }
+    if (mode != NULL && mode->number != 0400 && mode->number != 0440) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, mode,
+                "must be \"0400\" or \"0440\": a private key is among the files");
+    }
+}
+
+/* The name of the earlier one of this list that has it too. */
+static const struct laz_node *find_earlier(struct laz_node *list, const struct laz_node *identity)
+{
+    const struct laz_node *name = laz_check_child(identity, LAZ_FIELD_IDENTITY_NAME);
+    for (struct laz_node *other = laz_check_item(list, NULL); name != NULL && other != identity;
+            other = laz_check_item(list, other)) {
+        const struct laz_node *other_name = laz_check_child(other, LAZ_FIELD_IDENTITY_NAME);
+        if (other_name != NULL && strcmp(other_name->text, name->text) == 0) {
+            return other_name;
+        }
+    }
+    return NULL;
+}
+
+void laz_check_identities(struct laz_document *document, struct laz_report *report)
+{
+    struct laz_node *list = document->at[LAZ_FIELD_TLS_IDENTITIES];
+    for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
+            node = laz_check_item(list, node)) {
+        const struct laz_node *earlier = find_earlier(list, node);
+        if (earlier != NULL) {
+            struct laz_quoted quoted;
+            laz_report_node(report, LAZ_E_POLICY_INVALID,
+                    laz_check_child(node, LAZ_FIELD_IDENTITY_NAME),
+                    "%s is the name of another identity, at line %" PRIu32,
+                    laz_quote(&quoted, earlier->text, earlier->length), earlier->pos.line);
+        }
+        check_one(report, node);
+    }
+}
+
+bool laz_check_is_of_identity(const struct laz_document *document, const char *item)
+{
+    struct laz_node *list = document->at[LAZ_FIELD_TLS_IDENTITIES];
+    for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
+            node = laz_check_item(list, node)) {
+        const struct laz_node *from = laz_check_child(node, LAZ_FIELD_IDENTITY_FROM);
+        const struct laz_node *items =
+                from == NULL ? NULL : laz_check_child(from, LAZ_FIELD_IDENTITY_SECRETS);
+        for (const struct laz_node *name = items == NULL ? NULL : items->first; name != NULL;
+                name = name->next) {
+            if (name->kind == LAZ_NODE_SCALAR && strcmp(name->text, item) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

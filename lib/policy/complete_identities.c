@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What only the whole policy shows about identities: items that there are not, and places that
+ * something else has.
+ */
+#include <string.h>
+
+#include "policy/merge.h"
+
+static void check_item(struct laz_merge *merge, struct laz_node *name)
+{
+    const struct laz_fetch_config *config = &merge->policy->secrets.config;
+    const struct laz_fetch_item *item = NULL;
+    for (uint32_t i = 0; i < config->n_items && item == NULL; i++) {
+        item = strcmp(config->items[i].name, name->text) == 0 ? &config->items[i] : NULL;
+    }
+    struct laz_quoted quoted;
+    if (item == NULL) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
+                "no item of \"secrets.items\" is called %s",
+                laz_quote(&quoted, name->text, name->length));
+    } else if (item->optional) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
+                "the item is optional: an identity has both its certificate and its key");
+    } else if (item->form != LAZ_SECRET_FORM_RAW) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
+                "the item has the form %s: here it must be as it is, PEM",
+                laz_secret_form_name(item->form));
+    }
+}
+
+static void check_items(struct laz_merge *merge, const struct laz_node *identity)
+{
+    const struct laz_node *from = laz_check_child(identity, LAZ_FIELD_IDENTITY_FROM);
+    const struct laz_node *items = laz_check_child(from, LAZ_FIELD_IDENTITY_SECRETS);
+    if (items != NULL) {
+        check_item(merge, laz_check_child(items, LAZ_FIELD_IDENTITY_SECRETS_CERTIFICATE));
+        check_item(merge, laz_check_child(items, LAZ_FIELD_IDENTITY_SECRETS_KEY));
+    }
+}
+
+/* Of a file of an identity, and another item's: one of the two is said at the identity. */
+static void check_places(struct laz_merge *merge, uint32_t i)
+{
+    const struct laz_policy_secrets *secrets = &merge->policy->secrets;
+    const struct laz_fetch_item *item = &secrets->config.items[i];
+    const char *path = secrets->deliveries[i].path;
+    if (item->source != LAZ_SECRET_IDENTITY || path[0] == '\0') {
+        return;
+    }
+    const struct laz_node *files =
+            laz_check_child(merge->identities[item->identity], LAZ_FIELD_IDENTITY_FILES);
+    struct laz_node *dir = laz_check_child(files, LAZ_FIELD_IDENTITY_FILES_DIR);
+    for (uint32_t k = 0; k < i && dir != NULL; k++) { /* NULL: it is said already */
+        const char *other = secrets->deliveries[k].path;
+        if (other[0] != '\0' &&
+                (laz_path_is_at_or_below(path, other) || laz_path_is_at_or_below(other, path))) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, dir,
+                    "\"%s\" is where item \"%s\" goes as well", path,
+                    secrets->config.items[k].name);
+            return;
+        }
+    }
+}
+
+void laz_complete_identities(struct laz_merge *merge)
+{
+    const struct laz_fetch_config *config = &merge->policy->secrets.config;
+    if (config->n_identities == 0 || laz_complete_is_wrong(merge, LAZ_FIELD_TLS) ||
+            laz_complete_is_wrong(merge, LAZ_FIELD_SECRETS)) {
+        return;
+    }
+    for (uint32_t i = 0; i < config->n_identities; i++) {
+        check_items(merge, merge->identities[i]);
+    }
+    if (merge->lacks_items) {
+        laz_report_node(merge->report, LAZ_E_POLICY_TOO_LARGE,
+                merge->identities[config->n_identities - 1],
+                "with the items of the identities there are more than %d: an identity has 2, with "
+                "files 4, and 2 more where it comes from files",
+                LAZ_FETCH_ITEMS_MAX);
+        return;
+    }
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        check_places(merge, i);
+    }
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Encoder and decoder are the same list of fields in the same order. The decoder trusts nothing;
+ * after it each item of an identity has one, and each identity's items are other ones, before its
+ * own. Layout: docs/reference/policy-image.md.
+ */
+#include "policy/identity_codec.h"
+
+#include <string.h>
+
+#include "core/words.h"
+
+LAZ_WORDS(laz_identity_source_name, laz_identity_source, LAZ_IDENTITY_SOURCES,
+        LAZ_IDENTITY_SOURCE_COUNT)
+LAZ_WORDS(laz_identity_part_name, laz_identity_part, LAZ_IDENTITY_PARTS, LAZ_IDENTITY_PART_COUNT)
+LAZ_WORDS(laz_san_type_name, laz_san_type, LAZ_SAN_TYPES, LAZ_SAN_TYPE_COUNT)
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+static void put_one(struct laz_buf *buf, const struct laz_fetch_identity *identity)
+{
+    laz_section_put_string(buf, identity->name);
+    laz_section_put_uint(buf, identity->source, 1);
+    laz_section_put_uint(buf, identity->certificate_item, 1);
+    laz_section_put_uint(buf, identity->key_item, 1);
+    laz_section_put_string(buf, identity->ca);
+    laz_section_put_uint(buf, identity->purpose, 1);
+    laz_section_put_uint(buf, identity->n_sans, 4);
+    for (uint32_t i = 0; i < identity->n_sans && i < LAZ_FETCH_SANS_MAX; i++) {
+        laz_section_put_uint(buf, identity->sans[i].type, 1);
+        laz_section_put_string(buf, identity->sans[i].text);
+    }
+}
+
+void laz_identities_put(struct laz_buf *buf, const struct laz_fetch_config *config)
+{
+    laz_section_put_uint(buf, config->n_identities, 4);
+    for (uint32_t i = 0; i < config->n_identities; i++) {
+        put_one(buf, &config->identities[i]);
+    }
+}
+
+/* Of an item that it is made of: one that is there whatever comes, and that is no part of any. */
+static uint32_t take_item(struct laz_section *in, const struct laz_fetch_config *config)
+{
+    uint32_t item = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_ITEMS_MAX - 1);
+    laz_section_require(in,
+            item < config->n_items && config->items[item].source != LAZ_SECRET_IDENTITY &&
+                    !config->items[item].optional,
+            "an identity is made of an item that it cannot be made of");
+    return item;
+}
+
+static void take_one(struct laz_section *in, const struct laz_fetch_config *config,
+        struct laz_fetch_identity *identity)
+{
+    identity->name = laz_section_string(in, 1, LAZ_FETCH_IDENTITY_NAME_MAX);
+    laz_section_require(in, strspn(identity->name, LETTERS) == strlen(identity->name),
+            "the name of an identity is none");
+    identity->source =
+            (enum laz_identity_source)laz_section_uint(in, 1, 0, LAZ_IDENTITY_SOURCE_COUNT - 1);
+    identity->certificate_item = take_item(in, config);
+    identity->key_item = take_item(in, config);
+    identity->ca = laz_section_string(in, 0, LAZ_FETCH_MAX);
+    laz_section_require(
+            in, identity->ca[0] == '\0' || identity->ca[0] == '/', "a path is not absolute");
+    identity->purpose =
+            (uint32_t)laz_section_uint(in, 1, 1, LAZ_PURPOSE_SERVER | LAZ_PURPOSE_CLIENT);
+    identity->n_sans = laz_section_u32(in, 0, LAZ_FETCH_SANS_MAX);
+    for (uint32_t i = 0; i < identity->n_sans; i++) {
+        identity->sans[i].type =
+                (enum laz_san_type)laz_section_uint(in, 1, 0, LAZ_SAN_TYPE_COUNT - 1);
+        identity->sans[i].text = laz_section_string(in, 1, LAZ_FETCH_SAN_MAX);
+    }
+}
+
+void laz_identities_take(struct laz_section *in, struct laz_fetch_config *config)
+{
+    config->n_identities = laz_section_u32(in, 0, LAZ_FETCH_IDENTITIES_MAX);
+    for (uint32_t i = 0; i < config->n_identities; i++) {
+        take_one(in, config, &config->identities[i]);
+    }
+    for (uint32_t i = 0; i < config->n_items && in->wrong == NULL; i++) {
+        laz_section_require(in,
+                config->items[i].source != LAZ_SECRET_IDENTITY ||
+                        config->items[i].identity < config->n_identities,
+                "an item is of an identity that there is not");
+    }
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a sealed policy says about identities stays: whose certificate it is, for which names and
+ * purpose, and who must have vouched for it. That there are no others, its items show.
+ */
+#include <string.h>
+
+#include "policy/merge.h"
+#include "policy/narrow.h"
+
+/* "tls.identities.web.ca" */
+static bool note(const struct laz_comparison *comparison, uint32_t c, uint32_t p, const char *key,
+        const char *value)
+{
+    struct laz_buf buf;
+    char path[sizeof(comparison->found->key)];
+    const struct laz_policy_secrets *child = &comparison->child->secrets;
+    const struct laz_policy_secrets *parent = &comparison->parent->secrets;
+    laz_buf_init_fixed(&buf, path, sizeof(path));
+    laz_buf_printf(&buf, "tls.identities.%s.%s", child->config.identities[c].name, key);
+    (void)laz_comparison_note(comparison, path, value);
+    comparison->found->is_less = true;
+    comparison->found->child_pos = child->identities[c]->pos;
+    comparison->found->parent_pos = parent->identities[p]->pos;
+    return true;
+}
+
+/* Where the items that it is made of come from, items are compared for. */
+static bool is_of_same_items(const struct laz_comparison *comparison,
+        const struct laz_fetch_identity *child, const struct laz_fetch_identity *parent)
+{
+    const struct laz_fetch_item *mine = comparison->child->secrets.config.items;
+    const struct laz_fetch_item *its = comparison->parent->secrets.config.items;
+    return child->source == parent->source &&
+            strcmp(mine[child->certificate_item].name, its[parent->certificate_item].name) == 0 &&
+            strcmp(mine[child->key_item].name, its[parent->key_item].name) == 0;
+}
+
+static bool has_name(const struct laz_fetch_identity *identity, const struct laz_san *name)
+{
+    for (uint32_t i = 0; i < identity->n_sans; i++) {
+        if (identity->sans[i].type == name->type &&
+                strcmp(identity->sans[i].text, name->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_same_names(
+        const struct laz_fetch_identity *child, const struct laz_fetch_identity *parent)
+{
+    bool is_same = true;
+    for (uint32_t i = 0; i < parent->n_sans; i++) {
+        is_same = is_same && has_name(child, &parent->sans[i]);
+    }
+    for (uint32_t i = 0; i < child->n_sans; i++) {
+        is_same = is_same && (parent->n_sans == 0 || has_name(parent, &child->sans[i]));
+    }
+    return is_same;
+}
+
+bool laz_identities_find_widening(const struct laz_comparison *comparison)
+{
+    const struct laz_fetch_config *child = &comparison->child->secrets.config;
+    const struct laz_fetch_config *parent = &comparison->parent->secrets.config;
+    for (uint32_t c = 0; c < child->n_identities; c++) {
+        const struct laz_fetch_identity *mine = &child->identities[c];
+        uint32_t p = 0;
+        while (p < parent->n_identities && strcmp(parent->identities[p].name, mine->name) != 0) {
+            p++;
+        }
+        if (p == parent->n_identities) {
+            continue;
+        }
+        const struct laz_fetch_identity *its = &parent->identities[p];
+        if (!is_of_same_items(comparison, mine, its)) {
+            return note(comparison, c, p, "from", "another source");
+        }
+        if (its->ca[0] != '\0' && strcmp(mine->ca, its->ca) != 0) {
+            return note(comparison, c, p, "ca", mine->ca[0] == '\0' ? "none" : mine->ca);
+        }
+        if (!has_same_names(mine, its)) {
+            return note(comparison, c, p, "san", "other names");
+        }
+        if ((its->purpose & ~mine->purpose) != 0) {
+            return note(comparison, c, p, "purpose",
+                    mine->purpose == LAZ_PURPOSE_SERVER ? "server" : "client");
+        }
+    }
+    return false;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An identity as a source of its items: a key and a certificate are had, judged together, and only
+ * then given, in the forms that programs read. Whatever is given was written here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "secret/chain.h"
+#include "secret/memory.h"
+#include "secret/pem.h"
+#include "secret/source.h"
+#include "secret/value.h"
+
+#define CAS_BYTES_MAX ((size_t)1 << 20)
+#define WHAT_MAX      128 /* bytes of what a sentence is about */
+
+struct identity {
+    struct laz_source source; /* first */
+    const struct laz_reach *reach;
+    uint32_t index;
+    const struct laz_fetch_identity *wish; /* borrowed */
+    EVP_PKEY *key;
+    STACK_OF(X509) * chain; /* what is given: the leaf first */
+};
+
+static void fail(const struct identity *identity, enum laz_secret_fault fault, const char *what,
+        const char *why)
+{
+    const struct laz_source_owner *owner = &identity->source.owner;
+    char text[LAZ_ERR_MESSAGE_MAX];
+    (void)snprintf(text, sizeof(text), "%.120s%s%.320s", what, what[0] == '\0' ? "" : ": ", why);
+    owner->failed(owner->context, &identity->source, fault, text, "");
+}
+
+/* Up to what the buffer takes; -1: there is more, or errno. */
+static int read_all(int fd, struct laz_buf *ret)
+{
+    while (ret->len < ret->cap) {
+        ssize_t n = pread(fd, ret->data + ret->len, ret->cap - ret->len, (off_t)ret->len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return (int)n;
+        }
+        ret->len += (size_t)n;
+    }
+    errno = EFBIG;
+    return -1;
+}
+
+/* ---- who is trusted ---- */
+
+static int read_cas(const struct identity *identity, STACK_OF(X509) * *ret, struct laz_err *err)
+{
+    const struct laz_secret_given *given = &identity->reach->means.identity_cas[identity->index];
+    int result = -1;
+    if (identity->wish->ca[0] == '\0') {
+        return 0;
+    }
+    if (given->fd < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, given->sys_errno, "%s", strerror(given->sys_errno));
+    }
+    char *memory = malloc(CAS_BYTES_MAX);
+    struct laz_buf text = {.data = memory, .cap = memory == NULL ? 0 : CAS_BYTES_MAX};
+    if (memory == NULL || read_all(given->fd, &text) < 0) {
+        (void)laz_err_set(err, LAZ_E_SYSTEM, errno, "%s", strerror(errno));
+    } else {
+        result = laz_pem_read_certificates(text.data, text.len, LAZ_PEM_CAS_MAX, ret, err);
+    }
+    free(memory);
+    return result;
+}
+
+/* ---- what is given ---- */
+
+static int put_chain(
+        const struct identity *identity, bool is_alone, struct laz_buf *ret, struct laz_err *err)
+{
+    int n = is_alone ? 1 : sk_X509_num(identity->chain);
+    for (int i = 0; i < n; i++) {
+        if (laz_pem_write_certificate(sk_X509_value(identity->chain, i), ret, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int put_part(const struct identity *identity, enum laz_identity_part part,
+        struct laz_buf *ret, struct laz_err *err)
+{
+    switch (part) {
+    case LAZ_IDENTITY_CERTIFICATE:
+        return put_chain(identity, true, ret, err);
+    case LAZ_IDENTITY_CHAIN:
+        return put_chain(identity, false, ret, err);
+    case LAZ_IDENTITY_KEY:
+        return laz_pem_write_key(identity->key, ret, err);
+    case LAZ_IDENTITY_BUNDLE:
+        return laz_pem_write_key(identity->key, ret, err) == 0
+                ? put_chain(identity, false, ret, err)
+                : -1;
+    case LAZ_IDENTITY_PART_COUNT:
+        break;
+    }
+    return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such part");
+}
+
+static void give(const struct identity *identity)
+{
+    const struct laz_fetch_config *config = identity->reach->means.config;
+    const struct laz_source_owner *owner = &identity->source.owner;
+    char serial[LAZ_SECRET_VERSION_MAX + 1];
+    struct laz_err err = {0};
+    if (laz_chain_serial(sk_X509_value(identity->chain, 0), serial, sizeof(serial), &err) != 0) {
+        fail(identity, LAZ_SECRET_FAULT_CERTIFICATE, "", err.message);
+        return;
+    }
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        if ((identity->source.items >> i & 1U) == 0) {
+            continue;
+        }
+        if (put_part(identity, config->items[i].part, owner->into, &err) != 0 ||
+                owner->into->overflow) {
+            laz_secret_buf_clear(owner->into);
+            fail(identity, LAZ_SECRET_FAULT_SYSTEM, "", err.message);
+            return;
+        }
+        owner->given(owner->context, i, serial, "");
+    }
+}
+
+/* ---- out of two items ---- */
+
+static int read_certificates(const struct identity *identity, struct laz_buf *room,
+        STACK_OF(X509) * *ret, struct laz_err *err)
+{
+    if (read_all(identity->reach->values[identity->wish->certificate_item], room) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%s", strerror(errno));
+    }
+    return laz_pem_read_certificates(room->data, room->len, LAZ_PEM_CERTIFICATES_MAX, ret, err);
+}
+
+static int read_key(struct identity *identity, struct laz_buf *room, struct laz_err *err)
+{
+    if (read_all(identity->reach->values[identity->wish->key_item], room) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%s", strerror(errno));
+    }
+    return laz_pem_read_key(room->data, room->len, &identity->key, err);
+}
+
+static enum laz_secret_fault fault_of(const struct laz_err *err)
+{
+    return err->kind == LAZ_E_SECRET ? LAZ_SECRET_FAULT_CERTIFICATE : LAZ_SECRET_FAULT_SYSTEM;
+}
+
+/* The certificates, the key, and who is trusted: do they hold together? */
+static bool judge(struct identity *identity, const STACK_OF(X509) * given)
+{
+    struct laz_err err = {0};
+    STACK_OF(X509) *cas = NULL;
+    if (read_cas(identity, &cas, &err) != 0) {
+        char what[WHAT_MAX];
+        (void)snprintf(what, sizeof(what), "ca %.100s", identity->wish->ca);
+        fail(identity, LAZ_SECRET_FAULT_REFUSED, what, err.message);
+        return false;
+    }
+    const struct laz_chain_wish wish = {.identity = identity->wish,
+            .cas = cas,
+            .key = identity->key,
+            .now = (int64_t)time(NULL)};
+    bool is_good = laz_chain_check_key(identity->key, &err) == 0 &&
+            laz_chain_check(&wish, given, &identity->chain, &err) == 0;
+    sk_X509_pop_free(cas, X509_free);
+    if (!is_good) {
+        fail(identity, fault_of(&err), "", err.message);
+    }
+    return is_good;
+}
+
+static void start_with_items(struct identity *identity)
+{
+    const struct laz_fetch_config *config = identity->reach->means.config;
+    struct laz_buf room = {0};
+    struct laz_err err = {0};
+    STACK_OF(X509) *given = NULL;
+    uint32_t at = identity->wish->certificate_item;
+    bool is_read = false;
+    if (laz_secret_buf_init(&room, LAZ_SECRET_SOURCE_MAX, &err) == 0 &&
+            read_certificates(identity, &room, &given, &err) == 0) {
+        laz_secret_buf_clear(&room);
+        at = identity->wish->key_item;
+        is_read = read_key(identity, &room, &err) == 0;
+    }
+    laz_secret_buf_done(&room);
+    if (!is_read) {
+        fail(identity, fault_of(&err), config->items[at].name, err.message);
+    } else if (judge(identity, given)) {
+        give(identity);
+    }
+    sk_X509_pop_free(given, X509_free);
+}
+
+/* ---- its life ---- */
+
+static void start(struct laz_source *source)
+{
+    struct identity *identity = (struct identity *)source;
+    start_with_items(identity);
+    EVP_PKEY_free(identity->key);
+    identity->key = NULL;
+}
+
+static void say(const struct laz_source *source, struct laz_source_said *ret)
+{
+    (void)source;
+    *ret = (struct laz_source_said){.fault = LAZ_SECRET_FAULT_UNAVAILABLE,
+            .why = "the items that it is made of are not there"};
+}
+
+static void end(struct laz_source *source)
+{
+    struct identity *identity = (struct identity *)source;
+    EVP_PKEY_free(identity->key);
+    sk_X509_pop_free(identity->chain, X509_free);
+    free(identity);
+}
+
+static const struct laz_source_kind kind = {.start = start, .said = say, .free = end};
+
+int laz_source_new_identity(struct laz_reach *reach, uint32_t item,
+        const struct laz_source_owner *owner, struct laz_source **ret, struct laz_err *err)
+{
+    const struct laz_fetch_config *config = reach->means.config;
+    struct identity *identity = calloc(1, sizeof(*identity));
+    if (identity == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a source");
+    }
+    identity->reach = reach;
+    identity->index = config->items[item].identity;
+    identity->wish = &config->identities[identity->index];
+    identity->source = (struct laz_source){.kind = &kind,
+            .owner = *owner,
+            .needs = 1U << identity->wish->certificate_item | 1U << identity->wish->key_item};
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        const struct laz_fetch_item *other = &config->items[i];
+        if (other->source == LAZ_SECRET_IDENTITY && other->identity == identity->index) {
+            identity->source.items |= 1U << i;
+        }
+    }
+    *ret = &identity->source;
+    return 0;
+}

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tls.identities: a key and its certificates are judged together before the workload starts, and written anew.
+
+Either all that an identity says holds, or nothing of it is handed over, and one sentence says what does not hold. The
+refusals are those of the table in docs/reference/certificates.md; the real helper is told each, without an init around it.
+"""
+import contextlib
+import functools
+import json
+import pathlib
+import re
+import subprocess
+
+import adapters
+import area
+import fence
+import laz
+import secret_world
+from laz import case, check, check_equal
+from secret_world import Helper
+from secrets_world import World
+
+AUTHORITY = pathlib.Path(__file__).resolve().parent / "authority.py"
+DOCS = laz.ROOT / "docs/reference/certificates.md"
+UID = adapters.WORKLOAD_UID
+NAMES = {"dns": ["app.internal", "*.app.internal"], "ip": ["10.0.0.7", "2001:db8::7"], "uri": ["spiffe://corp/app"]}
+LEAF = {"issuer": "inter", "cn": "app.internal", "purposes": ["server"], **NAMES}
+PUBLIC = [
+    {"name": "root", "cn": "a test's root", "ca": True},
+    {"name": "other", "cn": "another root", "ca": True},
+    {"name": "inter", "cn": "a test's intermediate", "ca": True, "path": 0, "issuer": "root"},
+    {"name": "second", "cn": "a second one", "ca": True, "path": 1, "issuer": "root"},
+    {"name": "third", "cn": "below the second one", "ca": True, "path": 0, "issuer": "second"},
+    {"name": "narrow", "cn": "for others", "ca": True, "path": 0, "issuer": "root", "permitted": ["other.internal"]},
+    {"name": "past", "cn": "an old one", "ca": True, "path": 0, "issuer": "root", "from": -9000, "to": -100},
+    {"name": "weak-ca", "cn": "a weak one", "ca": True, "path": 0, "issuer": "root", "key": "rsa-1024"},
+]
+
+
+def certificates(*rows):
+    """A folder with these, and with the CAs of above."""
+    folder = area.folder(f"authority-{rows[0]['name']}")
+    done = subprocess.run([secret_world.PYTHON, AUTHORITY, folder], input=json.dumps([*PUBLIC, *rows]).encode(),
+                          capture_output=True, check=False, timeout=120)
+    check_equal(done.returncode, 0, done.stderr.decode())
+    return folder
+
+
+def texts(folder, *names):
+    return b"".join((folder / f"{n}.pem").read_bytes() for n in names)
+
+
+@contextlib.contextmanager
+def about(what):
+    """A failure within says which row it was."""
+    try:
+        yield
+    except laz.Failed as why:
+        raise laz.Failed(f"{what}: {why}") from None
+
+
+def judge(chain, key, parts=("cert", "chain", "key", "bundle"), **identity):
+    """What the helper makes of these two texts, told as init would tell it."""
+    identity = {"name": "web", "from": {"secrets": {"certificate": "c", "key": "k"}}, **identity}
+    items = [{"name": "c", "variable": "C"}, {"name": "k", "variable": "K"},
+             *({"name": f"web.{p}", "identity": "web", "part": p} for p in parts)]
+    return Helper(items, inherited={"c": chain, "k": key}, identities=[identity]).end()
+
+
+def check_refused(result, expected):
+    said = result.text()
+    check(result.error is not None, f"it was not refused: {result.items}")
+    check_equal((result.error[0], result.values, result.items, result.is_done, result.code), ("SECRET", {}, {}, False, 1), said)
+    check(said.startswith("tls.identities[web]: "), said)
+    check(re.search(expected, said), f"{said!r} is not {expected!r}")
+    check("PRIVATE" not in said and "MII" not in said, said)
+
+
+def openssl(*words, text=b""):
+    done = subprocess.run(["openssl", *words], input=text, capture_output=True, check=False, timeout=60)
+    check_equal(done.returncode, 0, f"openssl {' '.join(map(str, words))}: {done.stderr.decode()}")
+    return done.stdout
+
+
+# What is wrong with a leaf: what is said of it, and the sentence.
+WRONG = {
+    "another name": ({"dns": ["other.internal"]}, r'certificate: it does not have the name dns "app\.internal"'),
+    "a name is missing": ({"uri": []}, r'certificate: it does not have the name uri "spiffe://corp/app"'),
+    "an additional name": ({"dns": [*NAMES["dns"], "evil.internal"]},
+                           r'certificate: it has a name that was not asked for: dns "evil\.internal"'),
+    "an additional address": ({"ip": [*NAMES["ip"], "10.9.9.9"]},
+                              r"certificate: it has a name that was not asked for: ip 10\.9\.9\.9"),
+    "a name of another kind": ({"email": ["a@b.test"]}, r"not asked for: a name of another kind than dns, ip and uri"),
+    "a common name": ({"cn": "evil.internal"}, r'it has a common name that was not asked for: "evil\.internal"'),
+    "no names": ({"dns": [], "ip": [], "uri": []}, r"certificate: it has no alternative names"),
+    "expired": ({"from": -9000, "to": -5}, r"certificate: it was good until 20.*Z; the clock here says 20"),
+    "not yet valid": ({"from": 900, "to": 90000}, r"certificate: it is not good before 20.*Z; the clock here says 20"),
+    "for clients": ({"purposes": ["client"]}, r"certificate: it is not for servers: no serverAuth"),
+    "for more": ({"purposes": ["server", "code"]}, r"certificate: its extended key usage has more than serverAuth and clientAuth"),
+    "for anything": ({"purposes": ["server", "any"]}, r"certificate: its extended key usage has more than"),
+    "for nothing": ({"purposes": []}, r"certificate: it has no extended key usage"),
+    "a CA": ({"ca": True}, r"certificate: it is that of a CA: CA:TRUE"),
+    "signs certificates": ({"usage": ["digital_signature", "key_cert_sign"]}, r"certificate: (its key usage permits to sign|its chain does not hold)"),
+    "no signatures": ({"usage": ["key_encipherment"]}, r"certificate: its key usage has no digitalSignature"),
+    "a weak key": ({"key": "rsa-1024"}, r"certificate: its key is RSA of 1024 bits, and not of 2048 to 8192"),
+    "another curve": ({"key": "ec-k1"}, r"certificate: its key is neither RSA nor on P-256, P-384 or P-521"),
+    "another algorithm": ({"key": "ed25519"}, r"certificate: its key is neither RSA nor on P-256"),
+    "SHA-1": ({"hash": "SHA1"}, r"certificate: its chain does not hold, at depth 0: .*(weak|too weak)"),
+    "of another root": ({"issuer": "other"}, r"its chain does not hold, at depth \d: .*issuer certificate: an intermediate is missing"),
+    "of one that may not": ({"issuer": "narrow"}, r"its chain does not hold, at depth 0: permitted subtree violation"),
+    "of an expired one": ({"issuer": "past"}, r"its chain does not hold, at depth 1: certificate has expired"),
+    "of a weak one": ({"issuer": "weak-ca"}, r"its chain does not hold, at depth 1: .*too weak"),
+}
+
+
+def wrong_rows():
+    return [{**LEAF, "name": f"wrong-{i}", **said} for i, (said, _) in enumerate(WRONG.values())]
+
+
+@case("whatever a certificate is not that was asked for, it is refused by name, and nothing is handed over")
+def refuses():
+    rows = wrong_rows()
+    folder = certificates(*rows)
+    for (what, (_, expected)), row in zip(WRONG.items(), rows):
+        chain = texts(folder, row["name"], *([row["issuer"]] if row["issuer"] not in ("other",) else []))
+        with about(what):
+            check_refused(judge(chain, (folder / f"{row['name']}.key").read_bytes(), san=NAMES, ca=folder / "root.pem"), expected)
+
+
+GOOD = [
+    {**LEAF, "name": "ec"}, {**LEAF, "name": "rsa", "key": "rsa-2048"}, {**LEAF, "name": "p384", "key": "ec-p384"},
+    {**LEAF, "name": "deep", "issuer": "third"}, {**LEAF, "name": "traditional", "form": "TraditionalOpenSSL"},
+    {**LEAF, "name": "both", "purposes": ["server", "client"]}, {**LEAF, "name": "clock", "from": 200},
+    {**LEAF, "name": "locked", "password": "CANARYpassphrase"},
+]
+
+
+@functools.cache
+def good():
+    folder = certificates(*GOOD)
+    (folder / "chain.pem").write_bytes(texts(folder, "ec", "inter"))
+    return folder
+
+
+def check_given(result, folder, name, above):
+    """All four parts, written anew, and no more of the chain than leads to the CA."""
+    check_equal(result.text(), "", "an error")
+    values = {part: result.values[f"web.{part}"] for part in ("cert", "chain", "key", "bundle")}
+    check_equal(values["cert"], openssl("x509", "-in", folder / f"{name}.pem"), "cert")
+    check_equal(values["chain"], b"".join(openssl("x509", "-in", folder / f"{n}.pem") for n in (name, *above)), "chain")
+    check_equal(values["key"], openssl("pkey", "-in", folder / f"{name}.key"), "key")
+    check_equal(values["bundle"], values["key"] + values["chain"], "bundle")
+    serial = openssl("x509", "-in", folder / f"{name}.pem", "-noout", "-serial").decode().strip().partition("=")[2]
+    check_equal({result.items[f"web.{p}"][1] for p in values}, {serial}, "versions")
+    lines = [line for line in values["key"].splitlines() if not line.startswith(b"-")]
+    check_equal({k: v for k, v in result.masks.items() if k.startswith("web.") and v},
+                {"web.key": [values["key"].rstrip(), b"".join(lines)]}, "what ship hides, line by line, of the parts")
+
+
+@case("what holds is given: the leaf, its chain in order whatever order it came in, the key, and both in one file")
+def gives():
+    folder = good()
+    root = folder / "root.pem"
+    for name, given, above in (
+            ("ec", ("ec", "inter"), ("inter",)), ("rsa", ("rsa", "inter"), ("inter",)), ("p384", ("p384", "inter"), ("inter",)),
+            ("deep", ("deep", "third", "second"), ("third", "second")), ("deep", ("deep", "second", "third"), ("third", "second")),
+            ("deep", ("deep", "root", "second", "other", "third"), ("third", "second")),
+            ("traditional", ("traditional", "inter"), ("inter",)), ("clock", ("clock", "inter"), ("inter",))):
+        with about(f"{name} of {given}"):
+            check_given(judge(texts(folder, *given), (folder / f"{name}.key").read_bytes(), san=NAMES, ca=root), folder, name, above)
+    key = (folder / "both.key").read_bytes()
+    for purpose in ("server", "client", "both"):
+        check_given(judge(texts(folder, "both", "inter"), key, purpose=purpose, ca=root), folder, "both", ("inter",))
+    check_given(judge(texts(folder, "both", "inter", "root"), key), folder, "both", ("inter",))
+    check_given(judge(texts(folder, "both"), key), folder, "both", ())
+
+
+@case("text that is no certificate or no key, in any way, is refused by its line, and nothing of it is said")
+def malformed():
+    folder = good()
+    chain, key = texts(folder, "ec", "inter"), (folder / "ec.key").read_bytes()
+    lines = chain.splitlines(keepends=True)
+    for what, text, its_key, expected in (
+            ("nothing", b"\n", key, "certificate: c: there is no certificate in it"),
+            ("junk behind", chain + b"CANARYjunk\n", key, r"certificate: c: line \d+: text that belongs to no block"),
+            ("junk before", b"CANARYjunk\n" + chain, key, "certificate: c: line 1: text that belongs to no block"),
+            ("cut", chain[:-40], key, r"certificate: c: line \d+: "),
+            ("a line less", b"".join(lines[:3] + lines[4:]), key, r"certificate: c: line \d+: no certificate ends here"),
+            ("a short line", b"".join([*lines[:2], lines[2][:20] + b"\n", *lines[3:]]), key, r"c: line \d+: no base64 in lines of one length"),
+            ("not base64", chain.replace(b"MII", b"M*I", 1), key, r"certificate: c: line 2: no base64"),
+            ("a request", chain.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST"), key, "c: line 1: a block that is no certificate"),
+            ("a key among them", chain + key, key, r"certificate: c: line \d+: a private key among certificates"),
+            ("seventeen", texts(folder, *["ec"] * 17), key, "certificate: c: more than 16 certificates"),
+            ("NUL", chain + b"\0", key, r"certificate: c: line \d+: text that belongs"),
+            ("no key", chain, b"", "certificate: k: there is no private key in it|length: "),
+            ("a certificate for a key", chain, chain, r"certificate: k: line \d+: a certificate, and not a private key"),
+            ("two keys", chain, key + key, r"certificate: k: line \d+: something follows the private key"),
+            ("a passphrase", chain, (folder / "locked.key").read_bytes(), "certificate: k: line 1: the key has a passphrase"),
+            ("half a key", chain, key[:60] + b"\n-----END PRIVATE KEY-----\n", "certificate: k: line "),
+            ("another key", chain, (folder / "rsa.key").read_bytes(), "certificate: it belongs to another key"),
+            ("the intermediate first", texts(folder, "inter", "ec"), key, "certificate: it belongs to another key"),
+            ("no intermediate", texts(folder, "ec"), key, "at depth 0: .*issuer certificate: an intermediate is missing")):
+        with about(what):
+            result = judge(text, its_key or b"\n", san=NAMES, ca=folder / "root.pem")
+            check_refused(result, expected)
+            check("CANARY" not in result.text(), result.text())
+    check_refused(judge(chain, key, ca=folder / "absent.pem"), r"refused: ca .*/absent\.pem: No such file")
+    check_refused(judge(chain, key, ca=folder / "ec.key"), r"refused: ca .*/ec\.key: line \d+: a private key among")
+    check_refused(judge(chain, key, ca=folder / "other.pem"), "its chain does not hold, at depth 1: ")
+    check_refused(judge(chain, key, ca=folder / "inter.pem"), "its chain does not hold, at depth 1: ")
+
+
+@case("each refusal of a certificate is in the table of the docs")
+def documented():
+    said = DOCS.read_text()
+    for sentence in re.findall(r'"((?:it|its) [^"]{12,}?)(?:: [a-z]+|")', (laz.ROOT / "lib/secret/chain.c").read_text()):
+        words = re.split(r"%[a-z.0-9]*", sentence)[0].strip()
+        check(words in said, f"{words!r} is not in {DOCS.name}")
+
+
+def policy(folder, **identity):
+    return {"name": "web", "from": {"file": {"certificate": str(folder / "chain.pem"), "key": str(folder / "ec.key")}},
+            "ca": str(folder / "root.pem"), "san": NAMES, "files": {"dir": "tls/web"}, **identity}
+
+
+@case("a workload gets the files of its identity, a server runs with them and is believed; events name the serial number")
+def whole_way():
+    folder = good()
+    changes = {"secrets": None, "tls": {"identities": [policy(folder)]}}
+    with World([], {}, real=True, changes=changes) as world:
+        serve = ("import socket, ssl; c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); "
+                 f"c.load_cert_chain('{world.dir}/tls/web/bundle.pem'); s = socket.create_server(('127.0.0.1', 0)); "
+                 f"open('{world.folder}/port.new', 'w').write(str(s.getsockname()[1])); "
+                 f"import os; os.rename('{world.folder}/port.new', '{world.folder}/port')\n"
+                 "while True:\n n = s.accept()[0]\n try:\n  c.wrap_socket(n, server_side=True).sendall(b'hello')\n except OSError: pass\n")
+        changes["secrets"] = {"dir": str(world.dir), "start-deadline": "5s", "items": []}
+        with world.start(serve) as run:
+            seen = world.seen()
+            files = {n: bytes.fromhex(v[0]) for n, v in seen["files"].items()}
+            check_equal({n: v[1:] for n, v in seen["files"].items()},
+                        {f"tls/web/{n}.pem": [UID, UID, "0o400"] for n in ("cert", "chain", "key", "bundle")}, "files")
+            check_equal(files["tls/web/key.pem"], openssl("pkey", "-in", folder / "ec.key"), "key")
+            greet(world, run, folder)
+            run.kill(fence.TERM)
+            run.wait()
+        serial = openssl("x509", "-in", folder / "ec.pem", "-noout", "-serial").decode().strip().partition("=")[2]
+        fetched = {r["obj"]: r["d"]["version"] for r in world.records("secret.fetch") if not r["obj"].startswith("web.in.")}
+        check_equal(fetched, {f"web.{n}": serial for n in ("cert", "chain", "key", "bundle")}, "events")
+        check_equal(world.left(), [], "what is left on the tmpfs")
+
+
+def greet(world, run, folder):
+    """A client that believes the root alone, and the name."""
+    import ship_world
+    ship_world.until(lambda: (world.folder / "port").exists(), run.describe, 15)
+    port = int((world.folder / "port").read_text())
+    out = subprocess.run(["nsenter", "-n", "-t", str(run.pid), "openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile",
+                          str(folder / "root.pem"), "-verify_return_error", "-verify_hostname", "app.internal", "-quiet"],
+                         input=b"", capture_output=True, check=False, timeout=20)
+    check(b"hello" in out.stdout, f"{out.stdout} {out.stderr}")
+
+
+@case("a container whose identity is not what the policy says does not start: exit code 103, one sentence, no file")
+def does_not_start():
+    folder = good()
+    changes = {"tls": {"identities": [policy(folder, san={"dns": ["other.internal"]})]}}
+    with World([], {}, real=True, changes=changes) as world:
+        code, said = world.outcome()
+        check_equal(code, 103, said)
+        check('tls.identities[web]: certificate: it does not have the name dns "other.internal"' in said, said)
+        check(not world.marker.exists(), "the workload has run")
+        check_equal(world.left(), [], "what is left")
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -221,8 +221,28 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     struct laz_policy *policy = &fixture->policy;
     policy->shipping.config.n_sinks = 0;
     policy->secrets.dir = "/run/secrets";
-    policy->secrets.config = (struct laz_fetch_config){
-            .region = "", .endpoint = {"", "", ""}, .ca = "", .wait_ms = 5000, .n_items = 2};
+    policy->secrets.config = (struct laz_fetch_config){.region = "",
+            .endpoint = {"", "", ""},
+            .ca = "",
+            .wait_ms = 5000,
+            .vault = {.address = "",
+                    .ca = "",
+                    .name_space = "",
+                    .token_file = "",
+                    .role = "",
+                    .mount = "",
+                    .server_id = "",
+                    .region = ""},
+            .n_items = 2};
+    policy->secrets.renewal = (struct laz_policy_renewal){.is_said = true,
+            .interval_ms = 10000,
+            .jitter = 10,
+            .least_ms = 1000,
+            .stale_ms = 20000,
+            .then = LAZ_STALE_KEEP,
+            .grace_ms = 7,
+            .is_renewed = {true},
+            .signal = {1}};
     for (uint32_t i = 0; i < 2; i++) {
         policy->secrets.config.items[i] = (struct laz_fetch_item){.name = i == 0 ? "key" : "token",
                 .source = i == 0 ? LAZ_SECRET_FILE : LAZ_SECRET_VARIABLE,
@@ -256,6 +276,12 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     cr_expect(got.item == 0 && got.fd == 255 && got.mode == 0400 && got.path[0] == '\0');
     laz_image_delivery_next(&cursor, &got);
     cr_expect(got.item == 1 && got.fd == 10 && got.mode == 0400 && got.path[0] == '\0');
+    cr_expect(image.refresh_ms == 10000 && image.refresh_jitter == 10);
+    cr_expect(image.refresh_least_ms == 1000 && image.stale_ms == 20000);
+    cr_expect(image.stale_then == LAZ_STALE_KEEP && image.retire_ms == 7);
+    cr_expect(laz_image_renewal_at(&image, 0).is_renewed);
+    cr_expect_eq(laz_image_renewal_at(&image, 0).signal, 1);
+    cr_expect_not(laz_image_renewal_at(&image, 1).is_renewed);
 }
 
 Test(filter_build_image, has_the_two_programs_of_the_policy)

@@ -59,12 +59,13 @@ def about(what):
         raise laz.Failed(f"{what}: {why}") from None
 
 
-def judge(chain, key, parts=("cert", "chain", "key", "bundle"), **identity):
-    """What the helper makes of these two texts, told as init would tell it."""
+def judge(chain, key, parts=("cert", "chain", "key", "bundle"), want=None, whole=True, **identity):
+    """What the helper makes of these two texts, told as init would tell it. None: it is not there."""
     identity = {"name": "web", "from": {"secrets": {"certificate": "c", "key": "k"}}, **identity}
     items = [{"name": "c", "variable": "C"}, {"name": "k", "variable": "K"},
              *({"name": f"web.{p}", "identity": "web", "part": p} for p in parts)]
-    return Helper(items, inherited={"c": chain, "k": key}, identities=[identity]).end()
+    inherited = {k: v for k, v in (("c", chain), ("k", key)) if v is not None}
+    return Helper(items, inherited=inherited, identities=[identity], want=want, whole=whole).end()
 
 
 def check_refused(result, expected):
@@ -174,6 +175,27 @@ def gives():
     check_given(judge(texts(folder, "both", "inter", "root"), key), folder, "both", ("inter",))
     check_given(judge(texts(folder, "both"), key), folder, "both", ())
 
+
+@case("each for itself: what an identity is made of is asked for with it, told of only if wanted, and missed by name")
+def each():
+    folder = good()
+    chain, key = texts(folder, "ec", "inter"), (folder / "ec.key").read_bytes()
+    parts = ["web.cert", "web.key"]
+    given = judge(chain, key, want=parts, whole=False, san=NAMES, ca=folder / "root.pem")
+    check_equal((given.text(), sorted(given.values), given.code), ("", parts, 0), f"{given.why}")
+    for what, text, its_key, expected in (
+            ("another key", chain, (folder / "rsa.key").read_bytes(), "certificate: it belongs to another key"),
+            ("no chain", None, key, r"unavailable: secrets\.items\[c\] is not there: not-found: variable C: it is not set"),
+            ("no key", chain, None, r"unavailable: secrets\.items\[k\] is not there: not-found: variable K: it is not set")):
+        for want in (parts, ["c", "k", *parts]):
+            with about(what):
+                result = judge(text, its_key, want=want, whole=False, san=NAMES, ca=folder / "root.pem")
+                check_equal((result.text(), result.is_done, result.code, sorted(result.items)), ("", True, 0, sorted(want)), "the end")
+                for part in parts:
+                    check_equal(result.items[part][0], "failed", part)
+                    check(re.match(expected, result.why[part]), f"{result.why[part]!r} is not {expected!r}")
+                there = {name for name, text_ in (("c", text), ("k", its_key)) if text_ is not None and name in want}
+                check_equal(set(result.values), there, "what is there")
 
 @case("text that is no certificate or no key, in any way, is refused by its line, and nothing of it is said")
 def malformed():

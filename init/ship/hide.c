@@ -137,6 +137,27 @@ void laz_ship_tell_hidden(struct laz_ship *ship)
     }
 }
 
+static bool is_same_file(int one, int other)
+{
+    struct stat a;
+    struct stat b;
+    return one >= 0 && other >= 0 && fstat(one, &a) == 0 && fstat(other, &b) == 0 &&
+            a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* In place of the oldest, or of itself: what was not delivered after all leaves what was in front.
+ */
+static void put_first(int fds[LAZ_MASKS_KEPT], int fd)
+{
+    size_t at = 0;
+    while (at < LAZ_MASKS_KEPT - 1 && !is_same_file(fds[at], fd)) {
+        at++;
+    }
+    laz_fd_close(&fds[at]);
+    (void)memmove(fds + 1, fds, at * sizeof(*fds));
+    fds[0] = fd;
+}
+
 int laz_ship_take_hide(
         struct laz_ship *ship, const struct laz_message *message, struct laz_err *err)
 {
@@ -147,15 +168,14 @@ int laz_ship_take_hide(
         (void)close(message->fds[0]);
         return refuse(err, "is of no item");
     }
-    int *fds = ship->hidden.fds[item];
-    laz_fd_close(&fds[LAZ_MASKS_KEPT - 1]);
-    (void)memmove(fds + 1, fds, (LAZ_MASKS_KEPT - 1) * sizeof(*fds));
-    fds[0] = message->fds[0];
+    put_first(ship->hidden.fds[item], message->fds[0]);
     ship->hidden.n_asked++;
-    if (ship->ledger.redactor == NULL) { /* root parses nothing */
-        return 0;
-    }
-    if (laz_ship_hide(ship, err) < 0) {
+    return 0;
+}
+
+int laz_ship_hide_asked(struct laz_ship *ship, struct laz_err *err)
+{
+    if (ship->hidden.n_asked > 0 && laz_ship_hide(ship, err) < 0) {
         return -1;
     }
     laz_ship_tell_hidden(ship);

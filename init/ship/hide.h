@@ -25,14 +25,15 @@ struct laz_ship_hidden {
 
 /* Nothing is hidden. */
 void laz_ship_hidden_init(struct laz_ship_hidden *hidden);
-/* HIDE, before BEGIN or later. Later it is carried out at once, and answered. LAZ_E_INTERNAL: it is
- * not what it has to be. */
+/* HIDE: kept, and not looked at. LAZ_E_INTERNAL: of no item. */
 LAZ_MUST_CHECK int laz_ship_take_hide(
         struct laz_ship *ship, const struct laz_message *message, struct laz_err *err);
-/* What came before BEGIN, when root is given up and there is a redactor; and the answer, when no
- * line can be read without it any more. */
+/* What came before BEGIN, when root is given up and there is a redactor; and the answers, when no
+ * line can be read without it any more. LAZ_E_INTERNAL: it is not what it has to be. */
 LAZ_MUST_CHECK int laz_ship_hide(struct laz_ship *ship, struct laz_err *err);
 void laz_ship_tell_hidden(struct laz_ship *ship);
+/* What came later, both: all that came together is one new redactor. */
+LAZ_MUST_CHECK int laz_ship_hide_asked(struct laz_ship *ship, struct laz_err *err);
 /* At the end: nothing of it is left in memory. */
 void laz_ship_forget(struct laz_ship *ship);
 

@@ -492,11 +492,15 @@ void laz_ship_look(struct laz_ship *ship)
 static void on_orders(evutil_socket_t fd, short what, void *context)
 {
     struct laz_ship *ship = context;
+    struct laz_err err = {0};
     bool before = ship->is_finishing;
     (void)fd;
     (void)what;
     if (!laz_role_read_orders(&ship->ear)) {
         leave(ship, false); /* init has gone without a word: the trail stays open */
+    }
+    if (laz_ship_hide_asked(ship, &err) < 0) {
+        laz_ship_fail(ship, &err);
     }
     if (ship->is_finishing && !before) {
         begin_finish(ship);

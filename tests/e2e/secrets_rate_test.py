@@ -7,7 +7,9 @@ once, and each case looks at what came of some of them.
 """
 import contextlib
 import functools
+import os
 import secrets
+import signal
 import time
 
 import fence
@@ -90,7 +92,17 @@ class Day:
             self.services.data(secrets=held(self.names, self.values[number]))
             ship_world.until(lambda n=number: f"generation {n + 1} ".encode() in b"\n".join(
                 map(ship_world.text_of, self.worlds["app"].records("log"))), lambda: self.worlds["app"].run.describe(), INTERVAL + 10)
+        self.kill_ship()
         time.sleep(max(0, end - time.monotonic()))
+
+    def kill_ship(self):
+        """Of the container whose logs are looked at; its successor has to know what it knew."""
+        app = self.worlds["app"]
+        pid = app.pid("lazaret-ship")
+        os.kill(pid, signal.SIGKILL)
+        ship_world.until(lambda: app.pid("lazaret-ship") not in (None, pid), app.run.describe)
+        said = len(app.records("log"))
+        ship_world.until(lambda: len(app.records("log")) >= said + 10, app.run.describe)
 
     def asked(self, name):
         """When, in seconds after the first time."""
@@ -126,7 +138,7 @@ def rates():
     it.services.check_rules()
 
 
-@case("old values stay masked: after each renewal the trail shows neither the new value nor the two before it")
+@case("old values stay masked: after each renewal the trail shows neither the new value nor the two before it; nor does another ship")
 def masked():
     it = day()
     rotated = [(r["obj"], r["act"]) for r in it.of("app", "secret.rotate")]

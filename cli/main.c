@@ -90,7 +90,8 @@ static const struct laz_cli_command commands[] = {
         {"secrets rotate", "NAME|--all", "have secrets of this container asked for again now",
                 "Inside a container, as the user that lazaret-init runs as. An item that has\n"
                 "changed becomes a new file, as it would at its own time; one that has not is not\n"
-                "touched. Not more often than `secrets.refresh.min-interval`: it says when it will\n"
+                "touched. Not more often than `secrets.refresh.min-interval`: it says when it "
+                "will\n"
                 "be. What came of it is in the events, and in `lazaret secrets status`.\n",
                 JSON | LAZ_OPTION_BIT(ALL) | HELP, 0, 1, laz_cli_secrets_rotate},
         {"doctor", "[FILE]", "say what this host or container offers",

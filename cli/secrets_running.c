@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -215,23 +216,52 @@ static int show(const struct answer *answer, bool ok, bool is_json)
 
 /* ---- the commands ---- */
 
+/* Ask, and have the answer judged and shown. 32 packets are too many for a stack. */
+static int converse(enum laz_control_verb verb, const char *name, bool is_json,
+        int (*judge)(const struct answer *answer, const char *name, bool is_json))
+{
+    struct laz_err err = {0};
+    struct answer *answer = calloc(1, sizeof(*answer));
+    if (answer == NULL) {
+        (void)laz_err_set(&err, LAZ_E_MEMORY, errno, "no memory for an answer");
+        return laz_cli_fail(&err, is_json);
+    }
+    int result = ask(verb, name, answer, &err) < 0 ? laz_cli_fail(&err, is_json)
+                                                   : judge(answer, name, is_json);
+    free(answer);
+    return result;
+}
+
+static int judge_status(const struct answer *answer, const char *name, bool is_json)
+{
+    bool ok = true;
+    (void)name;
+    for (uint32_t i = 0; i < answer->n; i++) {
+        ok = ok && is_well(&answer->items[i]);
+    }
+    return show(answer, ok, is_json);
+}
+
 int laz_cli_secrets_status(const struct laz_cli_arguments *arguments)
 {
-    static struct answer answer; /* 32 packets are too many for a stack */
+    return converse(LAZ_CONTROL_STATUS, "", arguments->json, judge_status);
+}
+
+static int judge_rotate(const struct answer *answer, const char *name, bool is_json)
+{
     struct laz_err err = {0};
-    bool ok = true;
-    if (ask(LAZ_CONTROL_STATUS, "", &answer, &err) < 0) {
-        return laz_cli_fail(&err, arguments->json);
+    if (answer->result == LAZ_CONTROL_DONE) {
+        return show(answer, true, is_json);
     }
-    for (uint32_t i = 0; i < answer.n; i++) {
-        ok = ok && is_well(&answer.items[i]);
-    }
-    return show(&answer, ok, arguments->json);
+    enum laz_err_kind kind =
+            answer->result == LAZ_CONTROL_UNKNOWN ? LAZ_E_USAGE : LAZ_E_ENVIRONMENT;
+    (void)laz_err_set(
+            &err, kind, 0, "secrets.items[%s]: %s", name, laz_control_result_text(answer->result));
+    return laz_cli_fail(&err, is_json);
 }
 
 int laz_cli_secrets_rotate(const struct laz_cli_arguments *arguments)
 {
-    static struct answer answer;
     struct laz_err err = {0};
     if (arguments->all == (arguments->n_operands == 1)) {
         (void)laz_err_set(&err, LAZ_E_USAGE, 0, "secrets rotate needs NAME or --all");
@@ -243,15 +273,5 @@ int laz_cli_secrets_rotate(const struct laz_cli_arguments *arguments)
                 laz_control_result_text(LAZ_CONTROL_UNKNOWN));
         return laz_cli_fail(&err, arguments->json);
     }
-    if (ask(LAZ_CONTROL_ROTATE, name, &answer, &err) < 0) {
-        return laz_cli_fail(&err, arguments->json);
-    }
-    if (answer.result != LAZ_CONTROL_DONE) {
-        enum laz_err_kind kind =
-                answer.result == LAZ_CONTROL_UNKNOWN ? LAZ_E_USAGE : LAZ_E_ENVIRONMENT;
-        (void)laz_err_set(&err, kind, 0, "%s: %s", arguments->all ? "--all" : name,
-                laz_control_result_text(answer.result));
-        return laz_cli_fail(&err, arguments->json);
-    }
-    return show(&answer, true, arguments->json);
+    return converse(LAZ_CONTROL_ROTATE, name, arguments->json, judge_rotate);
 }

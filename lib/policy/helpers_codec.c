@@ -37,6 +37,7 @@ static void put_renewal(struct laz_buf *buf, const struct laz_image *image)
     laz_section_put_uint(buf, image->stale_ms, 4);
     laz_section_put_uint(buf, image->stale_then, 1);
     laz_section_put_uint(buf, image->retire_ms, 4);
+    laz_section_put_uint(buf, image->fetched.n, 4);
     laz_buf_put(buf, image->renewals, (size_t)2 * image->fetched.n);
 }
 
@@ -133,7 +134,8 @@ static void take_renewal(struct laz_section *in, struct laz_image *image)
     image->stale_ms = laz_section_u32(in, 0, UINT32_MAX);
     image->stale_then = (enum laz_stale_then)laz_section_uint(in, 1, 0, LAZ_STALE_THEN_COUNT - 1);
     image->retire_ms = laz_section_u32(in, 0, UINT32_MAX);
-    image->renewals = laz_section_bytes(in, (size_t)2 * image->fetched.n);
+    uint32_t n = laz_section_u32(in, image->fetched.n, image->fetched.n);
+    image->renewals = laz_section_bytes(in, (size_t)2 * n);
     bool is_any = false;
     for (uint32_t i = 0; i < image->fetched.n && in->wrong == NULL; i++) {
         const uint8_t *bytes = image->renewals + (size_t)2 * i;

@@ -274,6 +274,13 @@ def absent():
     check_equal(as_json("policy", "test", "absent.yaml", expect=1)["error"]["name"], "policy-absent", "JSON")
 
 
+@case("secrets rotate is about one item or about all: 2 for neither and for both, and nobody is asked")
+def rotate_whom():
+    for words in ((), ("--all", "db-password")):
+        done = lazaret("secrets", "rotate", *words, expect=2)
+        check("bad-option: secrets rotate needs NAME or --all" in done.stderr, f"{words}: {done.stderr}")
+
+
 @case("a compiled policy where YAML is needed: 1, policy-compiled, by every command; also as a parent")
 def compiled():
     lazaret("policy", "compile", web(), "-o", "web.img", expect=0)
@@ -666,6 +673,7 @@ def schema():
 def page():
     check_page("policy")
     items = re.findall(r"^\.It Fl (.*)$", PAGE[PAGE.index("The options:"):], re.MULTILINE)
+    exercised.add(("secrets rotate", "--all"))  # by secrets_rotate: it takes an init that answers
     listed = {f"-{o}" for item in items for o in re.findall(r"(?:^|, )(-?[\w-]+)", item)}
     check_equal(listed, {o for _, o in exercised}, "options of the list, options that were run")
 

@@ -470,7 +470,7 @@ def records():
 
 @case("every event has a section, and every section an event")
 def event_names():
-    names = set(re.findall(r'"((?:init|seccomp|exec|proc|stop|signal|events|helper|secret)\.[a-z]+)"', sources("init")))
+    names = set(re.findall(r'"((?:init|seccomp|exec|proc|stop|signal|events|helper|secret|ready)\.[a-z]+)"', sources("init")))
     sections = set(re.findall(r"^## ([a-z]+\.[a-z]+)$", EVENTS_PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     check_equal(sections, names, "sections of events.md, and names in init/")
     told = set(re.findall(r'"((?:sink|spool|log)\.[a-z]+)"', sources("init")))

@@ -29,6 +29,7 @@ laz_e2e(
   ONLY "or refused by name [PID 1]" "or refused by name [PID 1, from YAML]"
        "the code stays right [PID 1, the workload works and is stopped]")
 laz_e2e(hostile_tls INSTRUMENTED long)
+laz_e2e(inject_secrets)
 laz_e2e(inject_sinks)
 laz_e2e(guest_suites TIMEOUT 900)
 laz_e2e(kernels TIMEOUT 900)

@@ -29,6 +29,9 @@ static const struct laz_word words_only_if[] = {{"stop-requested", 1, false}, {0
 static const struct laz_word words_abi[] = {{"native", LAZ_ABI_NATIVE, false},
         {"i386", LAZ_ABI_I386, false}, {"x32", LAZ_ABI_X32, false}, {"arm", LAZ_ABI_ARM, false},
         {0}};
+/* Without the first, which nobody says. */
+static const struct laz_word words_plain[] = {
+        {"detect", LAZ_PLAIN_DETECT, false}, {"enforce", LAZ_PLAIN_ENFORCE, false}, {0}};
 #define X_SINK(id, name) {name, LAZ_SINK_##id, false},
 static const struct laz_word words_sink_type[] = {LAZ_SINK_TYPES(X_SINK){0}};
 #define X_CLASS(id, name) {name, LAZ_SHIP_CLASS_##id, false},

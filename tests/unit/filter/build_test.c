@@ -221,8 +221,19 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     struct laz_policy *policy = &fixture->policy;
     policy->shipping.config.n_sinks = 0;
     policy->secrets.dir = "/run/secrets";
-    policy->secrets.config = (struct laz_fetch_config){
-            .region = "", .endpoint = {"", "", ""}, .ca = "", .wait_ms = 5000, .n_items = 2};
+    policy->secrets.config = (struct laz_fetch_config){.region = "",
+            .endpoint = {"", "", ""},
+            .ca = "",
+            .vault = {.address = "",
+                    .ca = "",
+                    .name_space = "",
+                    .token_file = "",
+                    .role = "",
+                    .mount = "",
+                    .server_id = "",
+                    .region = ""},
+            .wait_ms = 5000,
+            .n_items = 2};
     for (uint32_t i = 0; i < 2; i++) {
         policy->secrets.config.items[i] = (struct laz_fetch_item){.name = i == 0 ? "key" : "token",
                 .source = i == 0 ? LAZ_SECRET_FILE : LAZ_SECRET_VARIABLE,

@@ -21,6 +21,7 @@ git git
 python3 python3
 python3-botocore -
 python3-cryptography -
+python3-dotenv -
 iproute2 ip
 libseccomp-dev -
 libyaml-dev -

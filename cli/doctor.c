@@ -79,15 +79,17 @@ static int judge(const struct laz_doctor *doctor, const struct laz_image *image,
     return laz_probe_decide(&doctor->probe, image, ret, err);
 }
 
-/* The rules are made and thrown away: a path that is missing here would stop the start. */
-static bool has_paths(const struct laz_image *image, int abi, struct laz_doctor_line *line)
+/* The rules are made and thrown away: a path that is missing here would stop the start. Of the
+ * folder of the secrets a line of its own says so. */
+static bool has_paths(const struct laz_image *image, int abi, const char *secrets_dir,
+        struct laz_doctor_line *line)
 {
     const char *path = NULL;
     if (abi == 0) {
         return true;
     }
     laz_cleanup_fd int ruleset = laz_landlock_build(image, abi, &path);
-    if (ruleset >= 0) {
+    if (ruleset >= 0 || (path != NULL && strcmp(path, secrets_dir) == 0)) {
         return true;
     }
     line->state = LAZ_DOCTOR_NO;
@@ -98,19 +100,19 @@ static bool has_paths(const struct laz_image *image, int abi, struct laz_doctor_
     return false;
 }
 
-static void put_degradations(laz_degraded degraded, bool has_sinks, struct laz_doctor_line *line)
+static void put_degradations(laz_degraded degraded, bool has_more, struct laz_doctor_line *line)
 {
     struct laz_buf text;
     laz_buf_init_fixed(&text, line->seen, sizeof(line->seen));
     laz_buf_str(&text, "would start here");
-    laz_buf_str(&text, has_sinks ? ", unless a line below says otherwise" : "");
+    laz_buf_str(&text, has_more ? ", unless a line below says otherwise" : "");
     for (int i = 0; i < LAZ_DEGRADATION_COUNT; i++) {
         if ((degraded >> i & 1) != 0) {
             laz_buf_printf(&text, "%s %s", strchr(line->seen, ':') == NULL ? "; degraded:" : ",",
                     degradations[i].name);
         }
     }
-    if (has_sinks) {
+    if (has_more) {
         line->means = degraded == 0 ? "everything that it asks of the kernel is enforced. " BESIDES
                                     : "init.start names the same degradations. " BESIDES;
         return;
@@ -135,8 +137,10 @@ static void ask_policy(struct laz_doctor *doctor, const struct laz_policy *polic
         line->remedy = laz_err_remedy(err.kind);
         return;
     }
-    if (has_paths(&image, decided.landlock_abi, line)) {
-        put_degradations(decided.degraded, policy->shipping.config.n_sinks > 0, line);
+    bool has_secrets = policy->secrets.config.n_items > 0;
+    if (has_paths(&image, decided.landlock_abi, has_secrets ? policy->secrets.dir : "", line)) {
+        put_degradations(
+                decided.degraded, has_secrets || policy->shipping.config.n_sinks > 0, line);
     }
 }
 

@@ -224,7 +224,8 @@ static void put_watched(const struct laz_policy *policy, struct laz_explanation 
     struct laz_buf *text = add(ret, policy, "sensed", "sense");
     laz_buf_printf(text, "every %u ms:", config->interval_ms);
     for (int i = 0; i < LAZ_DETECTOR_COUNT; i++) {
-        bool is_idle = i == LAZ_DETECTOR_FILES && config->n_watch == 0;
+        bool is_idle = (i == LAZ_DETECTOR_FILES && config->n_watch == 0) ||
+                (i == LAZ_DETECTOR_PLAIN && !config->plain);
         if (config->level[i] != LAZ_LEVEL_DISABLED && !is_idle) {
             laz_buf_printf(text, " %s%s", laz_detector_name((enum laz_detector)i),
                     config->level[i] == LAZ_LEVEL_REQUIRED ? " (required)" : "");

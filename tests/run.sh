@@ -21,6 +21,7 @@ git git
 python3 python3
 python3-botocore -
 python3-cryptography -
+python3-dotenv -
 iproute2 ip
 libseccomp-dev -
 libyaml-dev -
@@ -123,13 +124,13 @@ build() {
     fi
 }
 
-# run PRESET LABELS: the tests of a build that carry one of the labels.
+# run PRESET LABELS: the tests of a build that carry one of the labels. Suites wait more than they work.
 run() {
     local results="build/$1/results-$2.xml"
     echo "== test $1: ${2//|/, }"
     rm -f "$results"
     # shellcheck disable=SC2046 # no words, or two
-    $(around "$1") ctest --test-dir "build/$1" -L "^($2)$" -j "$(nproc)" --output-on-failure --no-tests=error \
+    $(around "$1") ctest --test-dir "build/$1" -L "^($2)$" -j "$(($(nproc) * 3 / 2))" --output-on-failure --no-tests=error \
         --test-output-size-passed 4000000 --test-output-size-failed 4000000 \
         --output-junit "$PWD/$results" </dev/null || true
     results_files+=("$results")

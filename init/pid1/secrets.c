@@ -20,8 +20,8 @@
 
 #define SEALS     (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 #define VALUE_MAX (2 * LAZ_IMAGE_SECRET_MAX + 1) /* in hex, with a line feed */
-/* A value raw and as it is delivered, each with its length. */
-#define MASKS_MAX   ((off_t)LAZ_IMAGE_SECRET_MAX + VALUE_MAX + 8)
+/* A value raw, as it is delivered and its members, each with its length. */
+#define MASKS_MAX   ((off_t)4 * LAZ_IMAGE_SECRET_MAX + VALUE_MAX)
 #define FOLDER_MODE 0755
 
 /* ---- before anything is fetched ---- */

@@ -176,6 +176,11 @@ static void attested_member(
                     : workload->decided.landlock_abi == 0              ? "absent"
                     : refused > 0                                      ? laz_err_errno_name(refused)
                                   : "not probed: \"/\" is granted");
+    if (image->tls_plain != LAZ_PLAIN_UNSAID) {
+        bool is_enforced = image->tls_plain == LAZ_PLAIN_ENFORCE &&
+                (workload->decided.degraded & LAZ_DEGRADED_BIT(PLAIN)) == 0;
+        laz_json_string(json, "tls_plain", is_enforced ? "enforced" : "detected");
+    }
     laz_json_i64(json, "securebits", workload->page->securebits);
     laz_json_i64(json, "write_xor_execute", workload->page->mdwe);
     laz_json_object_end(json);

@@ -22,12 +22,13 @@ static int compare_inodes(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y ? 1 : 0;
 }
 
-static void tell_port(struct laz_sense *sense, const struct laz_socket *socket)
+static void tell_port(
+        struct laz_sense *sense, enum laz_sense_event_id event, const struct laz_socket *socket)
 {
     struct laz_find find;
     struct laz_json json;
     struct laz_buf detail;
-    laz_sense_find(&find, LAZ_SENSE_EVENT_NET_LISTEN, &json, &detail);
+    laz_sense_find(&find, event, &json, &detail);
     laz_socket_format(socket, find.obj, sizeof(find.obj));
     (void)snprintf(find.act, sizeof(find.act), "listening");
     find.pid = laz_sense_find_owner(sense, socket->inode, find.exe, sizeof(find.exe));
@@ -43,6 +44,18 @@ static void tell_port(struct laz_sense *sense, const struct laz_socket *socket)
     laz_sense_tell(sense, &find, &detail);
 }
 
+/* Each detector says what it was asked for; with both, both do. */
+static void tell(struct laz_sense *sense, const struct laz_socket *socket)
+{
+    if (laz_sense_is_on(sense, LAZ_DETECTOR_LISTEN)) {
+        tell_port(sense, LAZ_SENSE_EVENT_NET_LISTEN, socket);
+    }
+    if (laz_sense_is_on(sense, LAZ_DETECTOR_PLAIN) && socket->protocol == LAZ_SENSE_TCP &&
+            !laz_socket_is_local(socket)) {
+        tell_port(sense, LAZ_SENSE_EVENT_PLAIN_LISTEN, socket);
+    }
+}
+
 static void take(struct laz_sense *sense, const struct laz_socket *socket,
         const struct laz_sense_sockets *before, struct laz_sense_sockets *after)
 {
@@ -52,7 +65,7 @@ static void take(struct laz_sense *sense, const struct laz_socket *socket,
     bool is_known = bsearch(&socket->inode, before->inodes, before->n, sizeof(before->inodes[0]),
                             compare_inodes) != NULL;
     if (!sense->is_first && !is_known && !laz_socket_is_expected(socket, &sense->config)) {
-        tell_port(sense, socket);
+        tell(sense, socket);
     }
     if (after->n < LAZ_SENSE_SOCKETS_MAX) {
         after->inodes[after->n++] = socket->inode;
@@ -62,7 +75,7 @@ static void take(struct laz_sense *sense, const struct laz_socket *socket,
 }
 
 /* One file. Of TCP, the kernel lists those that listen first: behind the first other one, nobody
- * looks at thousands of connections. */
+ * looks at thousands of connections, but for clear text. */
 static void read_sockets(struct laz_sense *sense, const char *name, struct laz_socket form,
         const struct laz_sense_sockets *before, struct laz_sense_sockets *after)
 {
@@ -70,6 +83,7 @@ static void read_sockets(struct laz_sense *sense, const char *name, struct laz_s
     char *memory = fd < 0 ? NULL : malloc(PIECE);
     size_t length = 0;
     bool is_first_line = true;
+    bool looks_on = laz_sense_is_on(sense, LAZ_DETECTOR_PLAIN);
     ssize_t n = memory == NULL ? 0 : 1;
     while (n > 0) {
         n = read(fd, memory + length, PIECE - length);
@@ -85,7 +99,10 @@ static void read_sockets(struct laz_sense *sense, const char *name, struct laz_s
             }
             bool is_connection =
                     is_one && form.protocol == LAZ_SENSE_TCP && !laz_socket_listens(&socket, 0, 0);
-            n = is_connection && !is_first_line ? -1 : n;
+            if (is_connection && looks_on) {
+                laz_sense_look_at_connection(sense, &socket);
+            }
+            n = is_connection && !is_first_line && !looks_on ? -1 : n;
             is_first_line = false;
             line = newline + 1;
         }
@@ -110,7 +127,8 @@ void laz_sense_look_at_ports(struct laz_sense *sense)
     uint32_t at = state->sockets_at & 1U;
     const struct laz_sense_sockets *before = &state->sockets[at];
     struct laz_sense_sockets *after = &state->sockets[1 - at];
-    if (!laz_sense_is_on(sense, LAZ_DETECTOR_LISTEN)) {
+    if (!laz_sense_is_on(sense, LAZ_DETECTOR_LISTEN) &&
+            !laz_sense_is_on(sense, LAZ_DETECTOR_PLAIN)) {
         return;
     }
     after->n = 0;

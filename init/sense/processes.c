@@ -65,6 +65,19 @@ static struct laz_sense_known *find_pid(const struct laz_sense_processes *list, 
 
 /* ---- Who is who ---- */
 
+enum laz_sense_owner laz_sense_judge_owner(const struct laz_sense *sense, pid_t pid, uint32_t uid)
+{
+    const struct laz_sense_known *known =
+            find_pid(&sense->state->processes[sense->state->processes_at & 1U], pid);
+    bool have_users = geteuid() == LAZ_SENSE_UID; /* of their own */
+    bool is_helper = have_users && uid >= HELPER_FIRST && uid <= HELPER_LAST;
+    if (is_helper || (known != NULL && (known->flags & LAZ_SENSE_OURS) != 0)) {
+        return LAZ_SENSE_OWNER_OURS;
+    }
+    bool is_user = have_users && uid == sense->config.uid;
+    return known != NULL || is_user ? LAZ_SENSE_OWNER_WORKLOAD : LAZ_SENSE_OWNER_UNKNOWN;
+}
+
 static bool is_one_user(const uint32_t uid[4], uint32_t first, uint32_t last)
 {
     return uid[0] >= first && uid[0] <= last && uid[1] == uid[0] && uid[2] == uid[0] &&

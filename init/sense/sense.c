@@ -25,7 +25,8 @@
 bool laz_sense_is_on(const struct laz_sense *sense, enum laz_detector detector)
 {
     return sense->config.level[detector] != LAZ_LEVEL_DISABLED && sense->why[detector][0] == '\0' &&
-            (detector != LAZ_DETECTOR_FILES || sense->config.n_watch > 0);
+            (detector != LAZ_DETECTOR_FILES || sense->config.n_watch > 0) &&
+            (detector != LAZ_DETECTOR_PLAIN || sense->config.plain);
 }
 
 /* ---- words with init ---- */
@@ -78,7 +79,7 @@ static bool holds(const struct laz_sense_state *state)
         result = state->processes[i].n <= LAZ_SENSE_PROCESSES_MAX &&
                 state->sockets[i].n <= LAZ_SENSE_SOCKETS_MAX;
     }
-    return result;
+    return result && state->told.n <= LAZ_SENSE_TOLD_MAX;
 }
 
 static int map_state(struct laz_sense *sense, struct laz_err *err)
@@ -145,6 +146,7 @@ static void probe(struct laz_sense *sense)
     }
     if (tcp < 0) {
         cannot(sense, LAZ_DETECTOR_LISTEN, "/proc/net/tcp cannot be read");
+        cannot(sense, LAZ_DETECTOR_PLAIN, "/proc/net/tcp cannot be read");
     }
     read_given_ports(sense);
 }
@@ -152,7 +154,8 @@ static void probe(struct laz_sense *sense)
 static void forget_disabled(struct laz_sense *sense)
 {
     for (unsigned i = 0; i < LAZ_DETECTOR_COUNT; i++) {
-        if (sense->config.level[i] == LAZ_LEVEL_DISABLED) {
+        if (sense->config.level[i] == LAZ_LEVEL_DISABLED ||
+                (i == LAZ_DETECTOR_PLAIN && !sense->config.plain)) {
             sense->why[i][0] = '\0';
         }
     }
@@ -162,7 +165,8 @@ static bool looks_at_processes(const struct laz_sense *sense)
 {
     return laz_sense_is_on(sense, LAZ_DETECTOR_FOREIGN) ||
             laz_sense_is_on(sense, LAZ_DETECTOR_CREDENTIALS) ||
-            laz_sense_is_on(sense, LAZ_DETECTOR_EXECUTABLES);
+            laz_sense_is_on(sense, LAZ_DETECTOR_EXECUTABLES) ||
+            laz_sense_is_on(sense, LAZ_DETECTOR_PLAIN);
 }
 
 /* At most a part of a processor: a workload of thousands of processes is looked at less often. */

@@ -13,89 +13,19 @@
 
 #include "core/json.h"
 #include "init/role/orders.h"
-#include "init/sense/state.h"
+#include "init/sense/kept.h"
 #include "ipc/msg.h"
 #include "policy/sense.h"
 #include "sense/events.h"
 #include "sense/file.h"
-#include "sense/fold.h"
 #include "sense/process.h"
 #include "sense/socket.h"
 
-#define LAZ_SENSE_STATE_MAGIC   UINT64_C(0x3165736e65737a6c) /* "lzsense1" */
-#define LAZ_SENSE_PROCESSES_MAX 4096
-#define LAZ_SENSE_THREADS_MAX   8192 /* that one look looks at, beside each process's first */
-#define LAZ_SENSE_SOCKETS_MAX   1024
-#define LAZ_SENSE_FILES_MAX     8192
-#define LAZ_SENSE_FOLDERS_MAX   8192    /* that inotify watches */
-#define LAZ_SENSE_PATHS_MAX     1048576 /* bytes of their names */
-#define LAZ_SENSE_PATH_MAX      4096
-#define LAZ_SENSE_WHY_MAX       256
-#define LAZ_SENSE_PROC_PATH     64 /* "4194304/task/4194304/cmdline" */
-
-/* ---- What outlives a sense that is killed ---- */
-
-enum laz_sense_known_flag {
-    LAZ_SENSE_OURS = 1,       /* init's own: launch, ship, sense */
-    LAZ_SENSE_FOREIGN = 2,    /* from outside, or a child of such a one */
-    LAZ_SENSE_TOLD = 4,       /* as a foreign one, or there before us */
-    LAZ_SENSE_GOOD = 8,       /* was seen confined as it should be */
-    LAZ_SENSE_HIDDEN = 16,    /* that its program cannot be seen has been said */
-    LAZ_SENSE_STRAY = 32,     /* whose descendant it is could not be seen at the last look */
-    LAZ_SENSE_ILLEGIBLE = 64, /* that its status cannot be read has been said */
-    LAZ_SENSE_HEADLESS = 128, /* its first thread has ended, and others live */
-};
-
-struct laz_sense_known {
-    int32_t pid;
-    uint32_t flags;
-    uint64_t start; /* ticks since boot: with the pid, who it is */
-    uint64_t first_ns;
-    uint64_t program; /* what it executed when that was judged; 0: nothing */
-    uint32_t drifts;  /* that have been said */
-    uint32_t unused;
-};
-
-struct laz_sense_processes {
-    uint32_t n;
-    uint32_t unused;
-    struct laz_sense_known items[LAZ_SENSE_PROCESSES_MAX]; /* by pid */
-};
-
-struct laz_sense_sockets {
-    uint32_t n;
-    uint32_t unused;
-    uint64_t inodes[LAZ_SENSE_SOCKETS_MAX];
-};
-
-struct laz_sense_file {
-    uint32_t path; /* where in `paths` */
-    uint32_t unused;
-    struct laz_file_facts facts;
-};
-
-/* Of processes and sockets there are two, by turns: the one that `..._at` names is whole. */
-struct laz_sense_state {
-    uint64_t magic;        /* written when all the rest is there */
-    uint64_t starts;       /* how many senses there were */
-    int64_t since_ns;      /* CLOCK_REALTIME: the first */
-    uint64_t main_ns;      /* when the main process was first seen; 0: not yet */
-    uint64_t main_is_good; /* 1: it was seen confined as it should be */
-    uint64_t main_runs;    /* 1: its program was seen */
-    uint32_t processes_at;
-    uint32_t sockets_at;
-    struct laz_sense_processes processes[2];
-    struct laz_sense_sockets sockets[2];
-    struct laz_fold fold;
-    uint32_t n_files;
-    uint32_t n_path_bytes;
-    struct laz_sense_file files[LAZ_SENSE_FILES_MAX];
-    char paths[LAZ_SENSE_PATHS_MAX];
-};
-
-_Static_assert(
-        offsetof(struct laz_sense_state, paths) + LAZ_SENSE_PATHS_MAX <= LAZ_SENSE_STATE_SIZE,
-        "the state fits its file");
+#define LAZ_SENSE_THREADS_MAX 8192 /* that one look looks at, beside each process's first */
+#define LAZ_SENSE_FOLDERS_MAX 8192 /* that inotify watches */
+#define LAZ_SENSE_PATH_MAX    4096
+#define LAZ_SENSE_WHY_MAX     256
+#define LAZ_SENSE_PROC_PATH   64 /* "4194304/task/4194304/cmdline" */
 
 /* ---- What is this process's alone ---- */
 
@@ -200,6 +130,16 @@ size_t laz_sense_read_text(int proc, const char *path, char *memory, size_t size
 
 void laz_sense_look_at_processes(struct laz_sense *sense);
 
+enum laz_sense_owner {
+    LAZ_SENSE_OWNER_OURS, /* a helper of init's */
+    LAZ_SENSE_OWNER_WORKLOAD,
+    LAZ_SENSE_OWNER_UNKNOWN, /* nobody of this container, as far as we can see */
+};
+
+/* Whose is something of this user, which this process has; 0: nobody whom we may ask. Where
+ * helpers have no users of their own, a process that we may not ask could be one of them. */
+enum laz_sense_owner laz_sense_judge_owner(const struct laz_sense *sense, pid_t pid, uint32_t uid);
+
 /* ---- programs.c: what a process of the workload executes ---- */
 
 /* A process that has not executed yet what init started it for may be hidden. */
@@ -211,6 +151,11 @@ pid_t laz_sense_find_owner(struct laz_sense *sense, uint64_t inode, char *ret_na
 /* ---- ports.c ---- */
 
 void laz_sense_look_at_ports(struct laz_sense *sense);
+
+/* ---- plain.c ---- */
+
+/* A line of /proc/net/tcp: is it clear text that leaves the container? */
+void laz_sense_look_at_connection(struct laz_sense *sense, const struct laz_socket *socket);
 
 /* ---- files.c, facts.c ---- */
 

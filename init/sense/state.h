@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What PID 1 has to know about the memory that it holds for `sense` and never looks into: how large
- * it is. What is in there, init/sense/sense.h says: the watched files as they were, the processes
+ * it is. what is in there, init/sense/kept.h says: the watched files as they were, the processes
  * and ports that are known, and the finds that are not said yet. Pages that nobody writes cost
  * nothing.
  */

@@ -20,6 +20,8 @@
     X(LANDLOCK_REFER, "landlock-no-refer", "renames across directories are always refused")        \
     X(LANDLOCK_TRUNCATE, "landlock-no-truncate", "truncate is not controlled")                     \
     X(LANDLOCK_NETWORK, "landlock-no-network", "TCP ports are not controlled")                     \
+    X(PLAIN, "plain-only-detected",                                                                \
+            "clear text to the ports of tls.plain is reported, and not prevented")                 \
     X(LANDLOCK_IOCTL, "landlock-no-ioctl-dev", "ioctl on devices is not controlled")               \
     X(LANDLOCK_SCOPE, "landlock-no-scope", "signals and abstract sockets are not isolated")        \
     X(BOUNDING_SET, "bounding-set-kept", "started without CAP_SETPCAP: the bounding set stays")    \

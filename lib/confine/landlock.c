@@ -66,6 +66,7 @@ laz_degraded laz_landlock_missing(const struct laz_image *image, int abi)
     missing |= abi < 2 ? LAZ_DEGRADED_BIT(LANDLOCK_REFER) : 0;
     missing |= abi < 3 ? LAZ_DEGRADED_BIT(LANDLOCK_TRUNCATE) : 0;
     missing |= abi < 4 && controls_ports(image) ? LAZ_DEGRADED_BIT(LANDLOCK_NETWORK) : 0;
+    missing |= abi < 4 && image->tls_plain == LAZ_PLAIN_ENFORCE ? LAZ_DEGRADED_BIT(PLAIN) : 0;
     missing |= abi < 5 ? LAZ_DEGRADED_BIT(LANDLOCK_IOCTL) : 0;
     bool isolates = image->isolate_signals || image->isolate_abstract_sockets;
     missing |= abi < 6 && isolates ? LAZ_DEGRADED_BIT(LANDLOCK_SCOPE) : 0;

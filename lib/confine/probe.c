@@ -157,8 +157,9 @@ static int decide_landlock(const struct laz_probe *probe, const struct laz_image
         return 0;
     }
     if (probe->landlock_abi == 0) {
-        return absent(image, LAZ_REQUIRE_LANDLOCK, LAZ_DEGRADED_BIT(LANDLOCK), decided,
-                probe->landlock_errno, err);
+        laz_degraded lost = LAZ_DEGRADED_BIT(LANDLOCK);
+        lost |= image->tls_plain == LAZ_PLAIN_ENFORCE ? LAZ_DEGRADED_BIT(PLAIN) : 0;
+        return absent(image, LAZ_REQUIRE_LANDLOCK, lost, decided, probe->landlock_errno, err);
     }
     bool required = image->require[LAZ_REQUIRE_LANDLOCK] == LAZ_LEVEL_REQUIRED;
     if (required && (uint32_t)probe->landlock_abi < image->landlock_min_abi) {

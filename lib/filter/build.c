@@ -58,6 +58,11 @@ static void fill_confinement(struct laz_image *image, const struct laz_policy *p
     image->isolate_abstract_sockets = policy->isolate_abstract_sockets;
     image->tcp_bind_any = policy->tcp_bind.any;
     image->tcp_connect_any = policy->tcp_connect.any;
+    image->tls_plain = policy->plain.mode;
+    /* Whoever requires Landlock requires what this needs of it. */
+    if (image->tls_plain == LAZ_PLAIN_ENFORCE && image->landlock_min_abi < LAZ_PLAIN_LANDLOCK_ABI) {
+        image->landlock_min_abi = LAZ_PLAIN_LANDLOCK_ABI;
+    }
     image->n_tcp_bind = (uint32_t)policy->tcp_bind.n;
     image->n_tcp_connect = (uint32_t)policy->tcp_connect.n;
     image->tcp_bind = policy->tcp_bind.ports;

@@ -57,6 +57,27 @@ bool laz_host_is_valid(const char *text, size_t length)
     return copy(text, length, host) && (is_address(host, &four, &six) || is_name(host));
 }
 
+bool laz_host_bytes(const char *text, size_t length, uint8_t ret[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char host[LAZ_SHIP_HOST_MAX + 1];
+    struct in_addr four;
+    struct in6_addr six;
+    if (!copy(text, length, host)) {
+        return false;
+    }
+    if (inet_pton(AF_INET, host, &four) == 1) {
+        (void)memcpy(ret, mapped, sizeof(mapped));
+        (void)memcpy(ret + sizeof(mapped), &four, sizeof(four));
+        return true;
+    }
+    if (inet_pton(AF_INET6, host, &six) == 1) {
+        (void)memcpy(ret, &six, sizeof(six));
+        return true;
+    }
+    return false;
+}
+
 bool laz_host_is_loopback(const char *text, size_t length)
 {
     char host[LAZ_SHIP_HOST_MAX + 1];

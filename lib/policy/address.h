@@ -22,6 +22,9 @@ bool laz_address_split(const char *text, size_t length, struct laz_address *ret)
 /* A name of letters, digits, -, _ and dots, or an address of either family. */
 bool laz_host_is_valid(const char *text, size_t length);
 
+/* The address in network order, of IPv4 as ::ffff:a.b.c.d. false: it is a name. */
+bool laz_host_bytes(const char *text, size_t length, uint8_t ret[16]);
+
 /* Does it stay on this host: 127.0.0.0/8, ::1 or "localhost"? By text. */
 bool laz_host_is_loopback(const char *text, size_t length);
 

@@ -66,14 +66,30 @@ static void check_from(struct laz_report *report, struct laz_node *from)
     }
 }
 
+static bool has_members(struct laz_node *item)
+{
+    const struct laz_node *form = laz_check_child(item, LAZ_FIELD_SECRET_FORM);
+    return form != NULL && !form->is_bad &&
+            (form->number == LAZ_SECRET_FORM_JSON || form->number == LAZ_SECRET_FORM_DOTENV);
+}
+
 /* What Vault has is an object. */
-static void check_vault(
+static void check_object(
         struct laz_report *report, struct laz_node *item, const struct laz_node *from)
 {
     struct laz_node *vault = laz_check_child(from, LAZ_FIELD_FROM_VAULT);
-    if (vault != NULL && laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY) == NULL) {
+    const struct laz_node *form = laz_check_child(item, LAZ_FIELD_SECRET_FORM);
+    struct laz_node *newline = laz_check_child(item, LAZ_FIELD_SECRET_NEWLINE);
+    if (vault != NULL && laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY) == NULL &&
+            !has_members(item)) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, vault,
-                "what Vault has is a JSON object: say which member is meant, by \"json-key\"");
+                "what Vault has is a JSON object: name the member by \"json-key\", or say "
+                "\"form: json\" or \"form: dotenv\"");
+    }
+    if (newline != NULL && newline->number != 0 && form != NULL && !form->is_bad &&
+            form->number == LAZ_SECRET_FORM_DOTENV) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, newline,
+                "each line of \"form: dotenv\" ends with a line feed already");
     }
 }
 
@@ -166,7 +182,7 @@ static void check_one(
         check_from(report, from);
         if (!from->has_bad) {
             check_json_key(report, from, laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY));
-            check_vault(report, item, from);
+            check_object(report, item, from);
         }
     }
     if (bytes != NULL) {

@@ -110,6 +110,7 @@ static void put_landlock(struct laz_buf *buf, size_t start, const struct laz_ima
     put_u8(buf, image->isolate_abstract_sockets);
     put_u8(buf, image->tcp_bind_any);
     put_u8(buf, image->tcp_connect_any);
+    put_u8(buf, (uint8_t)image->tls_plain);
     put_ports(buf, start, image->tcp_bind, image->n_tcp_bind);
     put_ports(buf, start, image->tcp_connect, image->n_tcp_connect);
 }
@@ -320,6 +321,8 @@ static void take_landlock(struct laz_section *in, struct laz_image *image)
     image->isolate_abstract_sockets = laz_section_bool(in);
     image->tcp_bind_any = laz_section_bool(in);
     image->tcp_connect_any = laz_section_bool(in);
+    image->tls_plain = (enum laz_plain)laz_section_below(
+            in, 1, LAZ_PLAIN_COUNT - 1, "an unknown mode of clear text");
     image->tcp_bind = take_ports(in, &image->n_tcp_bind);
     image->tcp_connect = take_ports(in, &image->n_tcp_connect);
 }

@@ -210,6 +210,7 @@ void laz_complete(struct laz_merge *merge)
     check_shutdown(merge);
     laz_complete_shipping(merge);
     laz_complete_sense(merge);
+    laz_complete_plain(merge);
     laz_complete_secrets(merge);
     laz_complete_identities(merge);
 }

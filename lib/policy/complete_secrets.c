@@ -290,4 +290,10 @@ void laz_relaxations_secrets(struct laz_merge *merge)
                 "secrets: what is stale counts as good");
     }
     add_credentials(merge);
+    const struct laz_policy_shipping *shipping = &policy->shipping;
+    if (shipping->config.passthrough && shipping->capture &&
+            laz_policy_ships(policy, LAZ_SHIP_CLASS_LOG)) {
+        laz_relaxations_add(merge, policy->key_pos[LAZ_FIELD_LOGS_PASSTHROUGH],
+                "secrets: what the workload prints of them is passed through as well, unmasked");
+    }
 }

@@ -45,12 +45,19 @@ enum laz_secret_source {
     LAZ_SECRET_SOURCE_COUNT
 };
 
-/* How bytes are written as text. */
-#define LAZ_SECRET_FORMS(X)                                                                        \
+/* How bytes are written as text: what a source may have, and a workload may get. */
+#define LAZ_SECRET_CODINGS(X)                                                                      \
     X(RAW, "raw") /* as they are */                                                                \
     X(BASE64, "base64")                                                                            \
     X(BASE64URL, "base64url") /* without padding */                                                \
     X(HEX, "hex")
+#define LAZ_SECRET_CODING_LAST LAZ_SECRET_FORM_HEX
+
+/* What a workload may get besides: of a value that is a JSON object. */
+#define LAZ_SECRET_FORMS(X)                                                                        \
+    LAZ_SECRET_CODINGS(X)                                                                          \
+    X(JSON, "json")                                                                                \
+    X(DOTENV, "dotenv") /* a line NAME='value' for each member */
 
 enum laz_secret_form {
 #define X(id, word) LAZ_SECRET_FORM_##id,

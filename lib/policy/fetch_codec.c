@@ -167,7 +167,7 @@ static void take_item(struct laz_section *in, struct laz_fetch_item *item)
     item->json_key = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
     item->stage = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
     item->version = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
-    item->decode = (enum laz_secret_form)laz_section_uint(in, 1, 0, LAZ_SECRET_FORM_COUNT - 1);
+    item->decode = (enum laz_secret_form)laz_section_uint(in, 1, 0, LAZ_SECRET_CODING_LAST);
     item->kms_key = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
     take_context(in, item);
     item->min_bytes = laz_section_u32(in, 1, LAZ_FETCH_VALUE_MAX);

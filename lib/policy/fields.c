@@ -29,6 +29,9 @@ static const struct laz_word words_only_if[] = {{"stop-requested", 1, false}, {0
 static const struct laz_word words_abi[] = {{"native", LAZ_ABI_NATIVE, false},
         {"i386", LAZ_ABI_I386, false}, {"x32", LAZ_ABI_X32, false}, {"arm", LAZ_ABI_ARM, false},
         {0}};
+/* Without the first, which nobody says. */
+static const struct laz_word words_plain[] = {
+        {"detect", LAZ_PLAIN_DETECT, false}, {"enforce", LAZ_PLAIN_ENFORCE, false}, {0}};
 #define X_SINK(id, name) {name, LAZ_SINK_##id, false},
 static const struct laz_word words_sink_type[] = {LAZ_SINK_TYPES(X_SINK){0}};
 #define X_CLASS(id, name) {name, LAZ_SHIP_CLASS_##id, false},
@@ -47,6 +50,7 @@ static const struct laz_word words_imds[] = {{"denied", 0, false}, {"permitted",
 #define X_STALE(id, name) {name, LAZ_STALE_##id, false},
 static const struct laz_word words_stale[] = {LAZ_STALE_THEN(X_STALE){0}};
 #define X_SECRET_FORM(id, name) {name, LAZ_SECRET_FORM_##id, false},
+static const struct laz_word words_secret_coding[] = {LAZ_SECRET_CODINGS(X_SECRET_FORM){0}};
 static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FORM){0}};
 #define X_TLS_PROFILE(id, name) {name, LAZ_TLS_##id, false},
 static const struct laz_word words_tls_profile[] = {LAZ_TLS_PROFILES(X_TLS_PROFILE){0}};

@@ -103,6 +103,7 @@ struct laz_image {
     bool isolate_abstract_sockets;
     bool tcp_bind_any;
     bool tcp_connect_any;
+    enum laz_plain tls_plain; /* clear text to some ports: by these rules, and by sense */
     uint32_t n_tcp_bind;
     uint32_t n_tcp_connect;
     const uint16_t *tcp_bind;    /* borrowed, aligned */

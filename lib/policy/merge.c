@@ -116,6 +116,7 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     laz_merge_signals(merge, document);
     laz_merge_shipping(merge, document);
     laz_merge_sense(merge, document);
+    laz_merge_plain(merge, document);
     laz_merge_secrets(merge, document);
     laz_merge_identities(merge, document);
     if (is_last) {
@@ -181,6 +182,7 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     laz_finish_quiet(&merge);
     laz_finish_signals(&merge);
     laz_finish_shipping(&merge);
+    laz_finish_plain(&merge);
     laz_finish_sense(&merge);
     laz_finish_secrets(&merge);
     laz_finish_tls(&merge);

@@ -56,6 +56,7 @@ void laz_merge_calls(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_signals(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_shipping(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_sense(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_plain(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_identities(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
@@ -67,6 +68,8 @@ void laz_finish_network(struct laz_merge *merge);
 void laz_finish_quiet(struct laz_merge *merge);
 void laz_finish_signals(struct laz_merge *merge);
 void laz_finish_shipping(struct laz_merge *merge);
+/* Before sense, which is told of it. */
+void laz_finish_plain(struct laz_merge *merge);
 void laz_finish_sense(struct laz_merge *merge);
 void laz_finish_secrets(struct laz_merge *merge);
 void laz_finish_vault(struct laz_merge *merge);
@@ -81,6 +84,10 @@ void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, c
 /* Texts of several files add up, each once. More than `max` are reported. */
 void laz_merge_texts(
         struct laz_merge *merge, struct laz_node *list, struct laz_string_list *texts, size_t max);
+
+/* Ports of several files add up, each once, in order. More than `max` are reported. */
+void laz_merge_ports(
+        struct laz_merge *merge, struct laz_node *list, struct laz_port_list *ports, size_t max);
 
 /* A copy of a value's text; "" if there is none. */
 const char *laz_merge_text(struct laz_merge *merge, const struct laz_node *node);
@@ -125,6 +132,7 @@ LAZ_MUST_CHECK int laz_group_resolve(const struct laz_policy_source *source, con
 void laz_complete(struct laz_merge *merge);
 void laz_complete_shipping(struct laz_merge *merge);
 void laz_complete_sense(struct laz_merge *merge);
+void laz_complete_plain(struct laz_merge *merge);
 void laz_complete_secrets(struct laz_merge *merge);
 void laz_complete_vault(struct laz_merge *merge);
 void laz_complete_identities(struct laz_merge *merge);
@@ -134,6 +142,7 @@ bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id sect
 void laz_relaxations(struct laz_merge *merge);
 void laz_relaxations_shipping(struct laz_merge *merge);
 void laz_relaxations_sense(struct laz_merge *merge);
+void laz_relaxations_plain(struct laz_merge *merge);
 void laz_relaxations_secrets(struct laz_merge *merge);
 void laz_relaxations_tls(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)

@@ -41,7 +41,8 @@ static void merge_families(struct laz_merge *merge, struct laz_document *documen
     }
 }
 
-static void merge_ports(struct laz_merge *merge, struct laz_node *list, struct laz_port_list *ports)
+void laz_merge_ports(
+        struct laz_merge *merge, struct laz_node *list, struct laz_port_list *ports, size_t max)
 {
     if (list != NULL && list->is_word) {
         ports->any = true;
@@ -55,9 +56,9 @@ static void merge_ports(struct laz_merge *merge, struct laz_node *list, struct l
         if (slot < ports->n && ports->ports[slot] == node->number) {
             continue;
         }
-        if (ports->n == LAZ_IMAGE_PORTS_MAX) {
-            laz_report_node(merge->report, LAZ_E_POLICY_TOO_LARGE, node, "more than %d ports",
-                    LAZ_IMAGE_PORTS_MAX);
+        if (ports->n == max) {
+            laz_report_node(
+                    merge->report, LAZ_E_POLICY_TOO_LARGE, node, "more than %zu ports", max);
             return;
         }
         size_t n = ports->n;
@@ -79,8 +80,10 @@ static void merge_ports(struct laz_merge *merge, struct laz_node *list, struct l
 void laz_merge_network(struct laz_merge *merge, struct laz_document *document)
 {
     merge_families(merge, document);
-    merge_ports(merge, document->at[LAZ_FIELD_NETWORK_TCP_BIND], &merge->policy->tcp_bind);
-    merge_ports(merge, document->at[LAZ_FIELD_NETWORK_TCP_CONNECT], &merge->policy->tcp_connect);
+    laz_merge_ports(merge, document->at[LAZ_FIELD_NETWORK_TCP_BIND], &merge->policy->tcp_bind,
+            LAZ_IMAGE_PORTS_MAX);
+    laz_merge_ports(merge, document->at[LAZ_FIELD_NETWORK_TCP_CONNECT], &merge->policy->tcp_connect,
+            LAZ_IMAGE_PORTS_MAX);
 }
 
 /* ---- Guards ---- */

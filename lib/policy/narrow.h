@@ -35,6 +35,8 @@ const char *laz_decision_find_widening(const struct laz_decision *child,
 bool laz_shipping_find_widening(const struct laz_comparison *comparison);
 /* narrow_sense.c: what the child would no longer see. */
 bool laz_sense_find_widening(const struct laz_comparison *comparison);
+/* narrow_plain.c: what clear text the child would let go. */
+bool laz_plain_find_widening(const struct laz_comparison *comparison);
 /* narrow_secrets.c: what the child would fetch, or show, that the parent does not; and what the
  * parent wants fetched in another way. */
 bool laz_identities_find_widening(const struct laz_comparison *comparison);

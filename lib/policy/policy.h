@@ -14,6 +14,7 @@
 #include "core/sha256.h"
 #include "core/tls_words.h"
 #include "policy/arena.h"
+#include "policy/plain.h"
 #include "policy/secrets.h"
 #include "policy/sensing.h"
 #include "policy/shipping.h"
@@ -91,13 +92,6 @@ struct laz_path_rule {
     enum laz_path_class class;
     bool optional;
     struct laz_pos pos;
-};
-
-struct laz_port_list {
-    bool any; /* a relaxation */
-    size_t n;
-    uint16_t *ports; /* owned, sorted, unique */
-    struct laz_pos *pos;
 };
 
 struct laz_limit_value {
@@ -200,6 +194,7 @@ struct laz_policy {
     struct laz_shutdown shutdown;
     struct laz_policy_shipping shipping;
     struct laz_sensing sensing;
+    struct laz_policy_plain plain;
     struct laz_policy_secrets secrets;
     struct laz_policy_tls tls;
 

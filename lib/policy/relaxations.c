@@ -207,6 +207,7 @@ void laz_relaxations(struct laz_merge *merge)
     add_calls(merge);
     laz_relaxations_shipping(merge);
     laz_relaxations_sense(merge);
+    laz_relaxations_plain(merge);
     laz_relaxations_secrets(merge);
     laz_relaxations_tls(merge);
 }

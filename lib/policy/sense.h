@@ -18,6 +18,8 @@
 #define LAZ_SENSE_FOREIGN_MAX  32    /* names of processes that may come from outside */
 #define LAZ_SENSE_PORTS_MAX    256
 #define LAZ_SENSE_WATCH_MAX    64
+#define LAZ_SENSE_TLS_ONLY_MAX 64
+#define LAZ_SENSE_PEERS_MAX    32 /* addresses where clear text is right */
 #define LAZ_SENSE_GROUPS_MAX   64
 #define LAZ_SENSE_SEVERITY_MAX 7  /* of all that lib/sense/events.def has */
 #define LAZ_SENSE_COMM_MAX     15 /* characters of a process's name that the kernel keeps */
@@ -36,7 +38,8 @@
     X(LISTEN, "listen")           /* ports that nobody expected */                                 \
     X(FILES, "files")             /* changes of watched files */                                   \
     X(CREDENTIALS, "credentials") /* processes that are no longer confined as they were */         \
-    X(EXECUTABLES, "executables") /* programs that were not in the image */
+    X(EXECUTABLES, "executables") /* programs that were not in the image */                        \
+    X(PLAIN, "plain")             /* clear text that leaves the container */
 
 enum laz_detector {
 #define X(id, word) LAZ_DETECTOR_##id,
@@ -56,6 +59,11 @@ struct laz_sense_port {
     enum laz_sense_protocol protocol;
 };
 
+struct laz_sense_peer {
+    uint8_t address[16]; /* in network order; of IPv4 ::ffff:a.b.c.d */
+    uint16_t port;
+};
+
 /* Strings are borrowed from the block, which must outlive this. */
 struct laz_sense_config {
     const char *name; /* the policy's, for the records */
@@ -71,6 +79,12 @@ struct laz_sense_config {
     const char *watch[LAZ_SENSE_WATCH_MAX];
     uint32_t n_except;
     const char *except[LAZ_SENSE_WATCH_MAX];
+
+    bool plain; /* clear text is looked for; if not, the four below are empty */
+    uint32_t n_tls_only;
+    uint16_t tls_only[LAZ_SENSE_TLS_ONLY_MAX]; /* in order */
+    uint32_t n_peers;
+    struct laz_sense_peer peers[LAZ_SENSE_PEERS_MAX];
 
     /* What a process of the workload is to be. */
     uint32_t uid;

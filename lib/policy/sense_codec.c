@@ -4,11 +4,13 @@
  * list of fields in the same order, little-endian. The decoder trusts nothing; it needs nothing
  * else of this area. Layout: docs/reference/policy-image.md.
  */
+#include <string.h>
+
 #include "core/words.h"
 #include "policy/section.h"
 #include "policy/sense.h"
 
-#define FORMAT   1
+#define FORMAT   2
 #define NAME_MAX 63 /* bytes of a policy's name */
 
 LAZ_WORDS(laz_detector_name, laz_detector, LAZ_DETECTORS, LAZ_DETECTOR_COUNT)
@@ -20,6 +22,20 @@ static void put_list(struct laz_buf *buf, const char *const *texts, uint32_t n)
     laz_section_put_uint(buf, n, 4);
     for (uint32_t i = 0; i < n; i++) {
         laz_section_put_string(buf, texts[i]);
+    }
+}
+
+static void put_plain(struct laz_buf *buf, const struct laz_sense_config *config)
+{
+    laz_section_put_uint(buf, config->plain, 1);
+    laz_section_put_uint(buf, config->n_tls_only, 4);
+    for (uint32_t i = 0; i < config->n_tls_only; i++) {
+        laz_section_put_uint(buf, config->tls_only[i], 2);
+    }
+    laz_section_put_uint(buf, config->n_peers, 4);
+    for (uint32_t i = 0; i < config->n_peers; i++) {
+        laz_buf_put(buf, config->peers[i].address, sizeof(config->peers[i].address));
+        laz_section_put_uint(buf, config->peers[i].port, 2);
     }
 }
 
@@ -41,6 +57,7 @@ static void put_body(struct laz_buf *buf, const struct laz_sense_config *config)
     }
     put_list(buf, config->watch, config->n_watch);
     put_list(buf, config->except, config->n_except);
+    put_plain(buf, config);
     laz_section_put_uint(buf, config->uid, 4);
     laz_section_put_uint(buf, config->gid, 4);
     laz_section_put_uint(buf, config->n_groups, 4);
@@ -56,6 +73,7 @@ int laz_sense_encode(
 {
     size_t start = ret->len;
     if (config->n_foreign > LAZ_SENSE_FOREIGN_MAX || config->n_ports > LAZ_SENSE_PORTS_MAX ||
+            config->n_tls_only > LAZ_SENSE_TLS_ONLY_MAX || config->n_peers > LAZ_SENSE_PEERS_MAX ||
             config->n_watch > LAZ_SENSE_WATCH_MAX || config->n_except > LAZ_SENSE_WATCH_MAX ||
             config->n_groups > LAZ_SENSE_GROUPS_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
@@ -80,6 +98,27 @@ static uint32_t take_paths(struct laz_section *in, const char **ret)
         laz_section_require(in, ret[i][0] == '/', "a path is not absolute");
     }
     return n;
+}
+
+static void take_plain(struct laz_section *in, struct laz_sense_config *config)
+{
+    config->plain = laz_section_bool(in);
+    config->n_tls_only = laz_section_u32(in, 0, LAZ_SENSE_TLS_ONLY_MAX);
+    for (uint32_t i = 0; i < config->n_tls_only; i++) {
+        config->tls_only[i] = (uint16_t)laz_section_uint(in, 2, 1, UINT16_MAX);
+        laz_section_require(in, i == 0 || config->tls_only[i] > config->tls_only[i - 1],
+                "ports are out of order");
+    }
+    config->n_peers = laz_section_u32(in, 0, LAZ_SENSE_PEERS_MAX);
+    for (uint32_t i = 0; i < config->n_peers; i++) {
+        const uint8_t *address = laz_section_bytes(in, sizeof(config->peers[i].address));
+        if (address != NULL) {
+            (void)memcpy(config->peers[i].address, address, sizeof(config->peers[i].address));
+        }
+        config->peers[i].port = (uint16_t)laz_section_uint(in, 2, 1, UINT16_MAX);
+    }
+    laz_section_require(in, config->plain || (config->n_tls_only == 0 && config->n_peers == 0),
+            "clear text is not looked for");
 }
 
 static void take_expected(struct laz_section *in, struct laz_sense_config *config)
@@ -117,6 +156,7 @@ static void take_body(struct laz_section *in, struct laz_sense_config *config)
     }
     config->n_watch = take_paths(in, config->watch);
     config->n_except = take_paths(in, config->except);
+    take_plain(in, config);
     take_expected(in, config);
 }
 

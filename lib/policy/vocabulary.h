@@ -44,6 +44,12 @@ enum laz_stale_then {
     X(PREFERRED, "preferred") /* degrade, and say so */                                            \
     X(DISABLED, "disabled")
 
+/* What is done about clear text to ports that are for TLS alone; each more than the one before. */
+#define LAZ_PLAINS(X)                                                                              \
+    X(UNSAID, "nothing")                                                                           \
+    X(DETECT, "detect")   /* `sense` reports it */                                                 \
+    X(ENFORCE, "enforce") /* and Landlock refuses it */
+
 /* The features of `requires:`. seccomp and no-new-privileges are always required. */
 #define LAZ_REQUIRES(X)                                                                            \
     X(EVENTS, "events")                                                                            \
@@ -82,6 +88,13 @@ enum laz_level {
     LAZ_LEVEL_COUNT
 };
 
+enum laz_plain {
+#define X(id, name) LAZ_PLAIN_##id,
+    LAZ_PLAINS(X)
+#undef X
+    LAZ_PLAIN_COUNT
+};
+
 enum laz_require {
 #define X(id, name) LAZ_REQUIRE_##id,
     LAZ_REQUIRES(X)
@@ -108,6 +121,7 @@ enum laz_abi {
 const char *laz_action_name(enum laz_action value);
 const char *laz_mode_name(enum laz_mode value);
 const char *laz_level_name(enum laz_level value);
+const char *laz_plain_name(enum laz_plain value);
 const char *laz_require_name(enum laz_require value);
 const char *laz_path_class_name(enum laz_path_class value);
 

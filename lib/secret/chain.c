@@ -241,7 +241,8 @@ static int take_chain(X509_STORE_CTX *context, const STACK_OF(X509) * way, bool 
     return 0;
 }
 
-static void set_wishes(const struct laz_chain_wish *wish, X509_STORE_CTX *context, X509 *leaf)
+static void set_wishes(
+        const struct laz_chain_wish *wish, int purpose, X509_STORE_CTX *context, X509 *leaf)
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
     int64_t first = laz_chain_not_before(leaf); /* our clock may be behind a little */
@@ -250,12 +251,10 @@ static void set_wishes(const struct laz_chain_wish *wish, X509_STORE_CTX *contex
     X509_VERIFY_PARAM_set_auth_level(param, LEVEL);
     X509_VERIFY_PARAM_set_depth(param, DEPTH_MAX);
     X509_VERIFY_PARAM_set_time(param, (time_t)(first > wish->now ? first : wish->now));
-    (void)X509_VERIFY_PARAM_set_purpose(param,
-            (wish->identity->purpose & LAZ_PURPOSE_SERVER) != 0 ? X509_PURPOSE_SSL_SERVER
-                                                                : X509_PURPOSE_SSL_CLIENT);
+    (void)X509_VERIFY_PARAM_set_purpose(param, purpose);
 }
 
-static int verify(const struct laz_chain_wish *wish, const STACK_OF(X509) * given,
+static int verify_for(const struct laz_chain_wish *wish, int purpose, const STACK_OF(X509) * given,
         const STACK_OF(X509) * way, STACK_OF(X509) * *ret, struct laz_err *err)
 {
     X509 *leaf = sk_X509_value(way, 0);
@@ -269,7 +268,7 @@ static int verify(const struct laz_chain_wish *wish, const STACK_OF(X509) * give
         if (X509_STORE_CTX_init(context, store, leaf, (STACK_OF(X509) *)(uintptr_t)given) != 1) {
             (void)laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a chain");
         } else {
-            set_wishes(wish, context, leaf);
+            set_wishes(wish, purpose, context, leaf);
             result = X509_verify_cert(context) == 1
                     ? take_chain(context, way, wish->cas == NULL, ret, err)
                     : refuse_chain(context, err);
@@ -278,6 +277,30 @@ static int verify(const struct laz_chain_wish *wish, const STACK_OF(X509) * give
     X509_STORE_CTX_free(context);
     X509_STORE_free(store);
     return result;
+}
+
+/* OpenSSL looks at one purpose at a time, and a CA may be for one alone. */
+static int verify(const struct laz_chain_wish *wish, const STACK_OF(X509) * given,
+        const STACK_OF(X509) * way, STACK_OF(X509) * *ret, struct laz_err *err)
+{
+    static const struct {
+        uint32_t wanted;
+        int purpose;
+    } purposes[] = {{LAZ_PURPOSE_SERVER, X509_PURPOSE_SSL_SERVER},
+            {LAZ_PURPOSE_CLIENT, X509_PURPOSE_SSL_CLIENT}};
+    STACK_OF(X509) *chain = NULL;
+    for (size_t i = 0; i < sizeof(purposes) / sizeof(purposes[0]); i++) {
+        if ((wish->identity->purpose & purposes[i].wanted) == 0) {
+            continue;
+        }
+        sk_X509_pop_free(chain, X509_free);
+        chain = NULL;
+        if (verify_for(wish, purposes[i].purpose, given, way, &chain, err) != 0) {
+            return -1;
+        }
+    }
+    *ret = chain;
+    return 0;
 }
 
 int laz_chain_check(const struct laz_chain_wish *wish, const STACK_OF(X509) * given,

@@ -60,6 +60,8 @@ void laz_secret_encode(
         }
         break;
     case LAZ_SECRET_FORM_RAW:
+    case LAZ_SECRET_FORM_JSON: /* no codings of bytes */
+    case LAZ_SECRET_FORM_DOTENV:
     case LAZ_SECRET_FORM_COUNT:
         laz_buf_put(ret, bytes, length);
         break;
@@ -167,6 +169,8 @@ int laz_secret_decode(enum laz_secret_form form, const char *text, size_t length
         result = decode_16(text, length, ret, err);
         break;
     case LAZ_SECRET_FORM_RAW:
+    case LAZ_SECRET_FORM_JSON: /* no codings of bytes */
+    case LAZ_SECRET_FORM_DOTENV:
     case LAZ_SECRET_FORM_COUNT:
         laz_buf_put(ret, text, length);
         break;

@@ -11,7 +11,6 @@
 #include "secret/service.h"
 
 #define LAZ_SECRET_FINGERPRINT 8 /* bytes */
-#define LAZ_SECRET_MASK_MIN    6 /* bytes of a value that is worth hiding in logs */
 
 /* What became of an item. */
 enum laz_secret_end {

@@ -12,6 +12,7 @@
 
 #include "core/fd.h"
 #include "core/num.h"
+#include "secret/masks.h"
 #include "secret/memory.h"
 #include "secret/sealed.h"
 #include "secret/value.h"
@@ -88,23 +89,6 @@ void laz_part_expire(struct laz_part *part, uint32_t wait_ms)
 
 /* ---- its last step ---- */
 
-static int put_mask(int fd, const char *bytes, size_t length, struct laz_err *err)
-{
-    uint8_t size[4];
-    while (length > 0 && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r')) {
-        length--; /* lines of logs end with them, too */
-    }
-    if (length < LAZ_SECRET_MASK_MIN) {
-        return 0;
-    }
-    for (unsigned i = 0; i < sizeof(size); i++) {
-        size[i] = (uint8_t)(length >> (8 * i));
-    }
-    return laz_fd_write_all(fd, size, sizeof(size), err) == 0
-            ? laz_fd_write_all(fd, bytes, length, err)
-            : -1;
-}
-
 static int take_fingerprint(struct laz_part *part, struct laz_err *err)
 {
     const struct laz_desk *desk = part->desk;
@@ -119,55 +103,26 @@ static int take_fingerprint(struct laz_part *part, struct laz_err *err)
     return 0;
 }
 
-/* As it is, of which each line is masked, and as one line of base64. */
-static int put_key_masks(int fd, struct laz_desk *desk, struct laz_err *err)
-{
-    const struct laz_buf *pem = &desk->value;
-    const char *end = pem->data + pem->len;
-    laz_secret_buf_clear(&desk->source);
-    for (const char *at = pem->data; at < end;) {
-        const char *feed = memchr(at, '\n', (size_t)(end - at));
-        size_t length = (size_t)((feed == NULL ? end : feed) - at);
-        laz_buf_put(&desk->source, at, at[0] == '-' ? 0 : length);
-        at += length + 1;
-    }
-    return put_mask(fd, pem->data, pem->len, err) == 0
-            ? put_mask(fd, desk->source.data, desk->source.len, err)
-            : -1;
-}
-
-/* What the value looks like in a log, and what was delivered. Of an identity the key alone is a
- * secret. */
-static int put_texts(const struct laz_part *part, int fd, struct laz_err *err)
-{
-    struct laz_desk *desk = part->desk;
-    if (part->item->source == LAZ_SECRET_IDENTITY) {
-        return part->item->part == LAZ_IDENTITY_KEY ? put_key_masks(fd, desk, err) : 0;
-    }
-    if (put_mask(fd, desk->value.data, desk->value.len, err) != 0) {
-        return -1;
-    }
-    return part->item->form == LAZ_SECRET_FORM_RAW
-            ? 0
-            : put_mask(fd, desk->rendered.data, desk->rendered.len, err);
-}
-
 static int put_masks(struct laz_part *part, struct laz_err *err)
 {
+    struct laz_desk *desk = part->desk;
     int *fd = &part->result.masks;
-    return laz_sealed_new(fd, err) != 0 || put_texts(part, *fd, err) != 0
+    laz_secret_buf_clear(&desk->source);
+    return laz_sealed_new(fd, err) != 0 ||
+                    laz_secret_put_masks(*fd, part->item, &desk->value, &desk->rendered,
+                            &desk->source, err) != 0
             ? -1
             : laz_sealed_close(*fd, err);
 }
 
-static int hand_over(struct laz_part *part, struct laz_err *err)
+static int hand_over(struct laz_part *part, enum laz_secret_fault *ret_fault, struct laz_err *err)
 {
     struct laz_desk *desk = part->desk;
     const struct laz_buf *rendered = &desk->rendered;
-    laz_secret_render(part->item, &desk->value, &desk->rendered);
-    if (rendered->overflow) {
-        return laz_err_set(err, LAZ_E_SYSTEM, 0, "its form is too long");
+    if (laz_secret_render(part->item, &desk->value, &desk->rendered, ret_fault, err) != 0) {
+        return -1;
     }
+    *ret_fault = LAZ_SECRET_FAULT_SYSTEM;
     if (put_masks(part, err) != 0 || take_fingerprint(part, err) != 0) {
         return -1;
     }
@@ -181,8 +136,8 @@ static void finish(struct laz_part *part, const char *id)
     enum laz_secret_fault fault = LAZ_SECRET_FAULT_LENGTH;
     if (laz_secret_check(part->item, &part->desk->value, &fault, &err) != 0) {
         laz_part_fail(part, fault, err.message, id);
-    } else if (hand_over(part, &err) != 0) {
-        laz_part_fail(part, LAZ_SECRET_FAULT_SYSTEM, err.message, "");
+    } else if (hand_over(part, &fault, &err) != 0) {
+        laz_part_fail(part, fault, err.message, fault == LAZ_SECRET_FAULT_SYSTEM ? "" : id);
     } else {
         end(part, LAZ_SECRET_END_FETCHED);
     }

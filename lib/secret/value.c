@@ -8,6 +8,7 @@
 
 #include "core/json_read.h"
 #include "secret/coding.h"
+#include "secret/members.h"
 #include "secret/memory.h"
 
 #define NODES                                                                                      \
@@ -109,11 +110,25 @@ int laz_secret_check(const struct laz_fetch_item *item, const struct laz_buf *va
             item->min_bytes, item->max_bytes);
 }
 
-void laz_secret_render(
-        const struct laz_fetch_item *item, const struct laz_buf *value, struct laz_buf *ret)
+int laz_secret_render(const struct laz_fetch_item *item, const struct laz_buf *value,
+        struct laz_buf *ret, enum laz_secret_fault *ret_fault, struct laz_err *err)
 {
-    laz_secret_encode(item->form, value->data, value->len, ret);
+    int result = 0;
+    if (item->form == LAZ_SECRET_FORM_JSON) {
+        result = laz_members_json(value, ret, err);
+    } else if (item->form == LAZ_SECRET_FORM_DOTENV) {
+        result = laz_members_dotenv(value, ret, err);
+    } else {
+        laz_secret_encode(item->form, value->data, value->len, ret);
+    }
     if (item->newline) {
         laz_buf_char(ret, '\n');
     }
+    if (result != 0) {
+        *ret_fault =
+                err->kind == LAZ_E_MEMORY ? LAZ_SECRET_FAULT_SYSTEM : LAZ_SECRET_FAULT_MALFORMED;
+        return laz_err_context(err, "form: %s", laz_secret_form_name(item->form));
+    }
+    *ret_fault = LAZ_SECRET_FAULT_LENGTH;
+    return ret->overflow ? laz_err_set(err, LAZ_E_SECRET, 0, "its form is too long") : 0;
 }

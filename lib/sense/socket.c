@@ -10,6 +10,10 @@
 
 #include "sense/proc_text.h"
 
+#define TCP_CONNECTED   1
+#define TCP_WE_CLOSED   5 /* FIN_WAIT2: what was sent has arrived */
+#define TCP_WE_CLOSE    4
+#define TCP_THEY_CLOSED 8
 #define TCP_LISTENS     10
 #define UDP_UNCONNECTED 7
 #define WORD_DIGITS     8
@@ -51,7 +55,6 @@ bool laz_socket_parse(const char *line, size_t length, struct laz_socket *ret)
 {
     struct laz_proc_text text = {.at = line, .end = line + length};
     struct laz_socket socket = {.protocol = ret->protocol, .is_v6 = ret->is_v6};
-    uint8_t remote[16] = {0};
     uint64_t slot = 0;
     uint64_t state = 0;
     uint64_t uid = 0;
@@ -59,7 +62,7 @@ bool laz_socket_parse(const char *line, size_t length, struct laz_socket *ret)
     if (!laz_proc_text_number(&text, LAZ_DIGITS_10, UINT64_MAX, &slot) ||
             !laz_proc_text_char(&text, ':') ||
             !take_end(&text, socket.is_v6, socket.address, &socket.port) ||
-            !take_end(&text, socket.is_v6, remote, &socket.remote_port)) {
+            !take_end(&text, socket.is_v6, socket.remote, &socket.remote_port)) {
         return false;
     }
     laz_proc_text_skip_blanks(&text);
@@ -107,11 +110,85 @@ bool laz_socket_is_expected(const struct laz_socket *socket, const struct laz_se
     return false;
 }
 
+/* IPv4 as IPv6 maps it: one form for both. */
+static void widen(bool is_v6, const uint8_t address[16], uint8_t ret[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (is_v6) {
+        (void)memcpy(ret, address, 16);
+    } else {
+        (void)memcpy(ret, mapped, sizeof(mapped));
+        (void)memcpy(ret + sizeof(mapped), address, 4);
+    }
+}
+
+static bool is_loopback(bool is_v6, const uint8_t address[16])
+{
+    struct in6_addr wide;
+    widen(is_v6, address, wide.s6_addr);
+    return IN6_IS_ADDR_LOOPBACK(&wide) ||
+            (IN6_IS_ADDR_V4MAPPED(&wide) && wide.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+bool laz_socket_is_local(const struct laz_socket *socket)
+{
+    return is_loopback(socket->is_v6, socket->address);
+}
+
+void laz_socket_peer(const struct laz_socket *socket, struct laz_sense_peer *ret)
+{
+    *ret = (struct laz_sense_peer){.port = socket->remote_port};
+    widen(socket->is_v6, socket->remote, ret->address);
+}
+
+static bool is_connected(const struct laz_socket *socket)
+{
+    return socket->protocol == LAZ_SENSE_TCP &&
+            (socket->state == TCP_CONNECTED || socket->state == TCP_WE_CLOSE ||
+                    socket->state == TCP_WE_CLOSED || socket->state == TCP_THEY_CLOSED);
+}
+
+bool laz_socket_is_plain(const struct laz_socket *socket, const struct laz_sense_config *config)
+{
+    struct laz_sense_peer peer;
+    bool is_wrong = false;
+    if (!is_connected(socket) || socket->inode == 0 || is_loopback(socket->is_v6, socket->remote)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < config->n_tls_only; i++) {
+        is_wrong = is_wrong || config->tls_only[i] == socket->remote_port;
+    }
+    laz_socket_peer(socket, &peer);
+    for (uint32_t i = 0; i < config->n_peers; i++) {
+        const struct laz_sense_peer *good = &config->peers[i];
+        is_wrong = is_wrong &&
+                (good->port != peer.port ||
+                        memcmp(good->address, peer.address, sizeof(peer.address)) != 0);
+    }
+    return is_wrong;
+}
+
+static void format(bool is_v6, const uint8_t address[16], uint16_t port, const char *protocol,
+        char *ret, size_t size)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    (void)inet_ntop(is_v6 ? AF_INET6 : AF_INET, address, text, sizeof(text));
+    (void)snprintf(
+            ret, size, "%s%s%s:%u/%s", is_v6 ? "[" : "", text, is_v6 ? "]" : "", port, protocol);
+}
+
 void laz_socket_format(const struct laz_socket *socket, char *ret, size_t size)
 {
-    char address[INET6_ADDRSTRLEN] = "";
-    (void)inet_ntop(socket->is_v6 ? AF_INET6 : AF_INET, socket->address, address, sizeof(address));
-    (void)snprintf(ret, size, "%s%s%s:%u/%s", socket->is_v6 ? "[" : "", address,
-            socket->is_v6 ? "]" : "", socket->port,
-            socket->protocol == LAZ_SENSE_UDP ? "udp" : "tcp");
+    format(socket->is_v6, socket->address, socket->port,
+            socket->protocol == LAZ_SENSE_UDP ? "udp" : "tcp", ret, size);
+}
+
+/* What a socket of both families says of an IPv4 peer is IPv4: one peer has one name. */
+void laz_socket_format_peer(const struct laz_socket *socket, char *ret, size_t size)
+{
+    struct in6_addr wide;
+    widen(socket->is_v6, socket->remote, wide.s6_addr);
+    bool is_four = IN6_IS_ADDR_V4MAPPED(&wide);
+    format(!is_four, is_four ? wide.s6_addr + 12 : wide.s6_addr, socket->remote_port,
+            socket->protocol == LAZ_SENSE_UDP ? "udp" : "tcp", ret, size);
 }

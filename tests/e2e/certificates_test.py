@@ -33,6 +33,8 @@ PUBLIC = [
     {"name": "third", "cn": "below the second one", "ca": True, "path": 0, "issuer": "second"},
     {"name": "narrow", "cn": "for others", "ca": True, "path": 0, "issuer": "root", "permitted": ["other.internal"]},
     {"name": "past", "cn": "an old one", "ca": True, "path": 0, "issuer": "root", "from": -9000, "to": -100},
+    {"name": "server-ca", "cn": "for servers", "ca": True, "path": 0, "issuer": "root", "purposes": ["server"]},
+    {"name": "client-ca", "cn": "for clients", "ca": True, "path": 0, "issuer": "root", "purposes": ["client"]},
     {"name": "weak-ca", "cn": "a weak one", "ca": True, "path": 0, "issuer": "root", "key": "rsa-1024"},
 ]
 
@@ -196,6 +198,22 @@ def each():
                     check(re.match(expected, result.why[part]), f"{result.why[part]!r} is not {expected!r}")
                 there = {name for name, text_ in (("c", text), ("k", its_key)) if text_ is not None and name in want}
                 check_equal(set(result.values), there, "what is there")
+
+
+@case("a chain is as good as its narrowest CA: what is to be for both is for both all the way up")
+def narrow_cas():
+    both = {**LEAF, "purposes": ["server", "client"]}
+    folder = certificates({**both, "name": "by-server", "issuer": "server-ca"}, {**both, "name": "by-client", "issuer": "client-ca"})
+    for name, good_for in (("server", "server"), ("client", "client")):
+        for purpose in ("server", "client", "both"):
+            result = judge(texts(folder, f"by-{name}", f"{name}-ca"), (folder / f"by-{name}.key").read_bytes(),
+                           purpose=purpose, ca=folder / "root.pem")
+            with about(f"{purpose}, of a CA for {name}s"):
+                if purpose == good_for:
+                    check_given(result, folder, f"by-{name}", (f"{name}-ca",))
+                else:
+                    check_refused(result, r"its chain does not hold, at depth 1: unsuit(able|ed) certificate purpose")
+
 
 @case("text that is no certificate or no key, in any way, is refused by its line, and nothing of it is said")
 def malformed():

@@ -28,6 +28,12 @@ secrets:
     - {name: old, from: {variable: OLD_TOKEN}, file: {path: old}}
     - {name: bare, from: {parameter: "arn:aws-cn:ssm:cn-north-1:111122223333:parameter/bare:live"}, file: {path: bare}}
 '''
+ALONE = '''version: 1
+extends: [builtin/web-api]
+workload: {user: "10001:10001"}
+filesystem: {read-exec: [/usr]}
+secrets: {dir: /nowhere, items: [{name: a, from: {file: /etc/hostname}, file: {path: a}}]}
+'''
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/db-AbCdEf"
 
 
@@ -119,6 +125,13 @@ def doctor():
         write("nowhere.yaml", SECRETS.replace("  region:", "  dir: /nowhere\n  region:"))
         lines = {line["name"]: line for line in as_json("doctor", "nowhere.yaml", expect=1)["checks"]}
         check_equal(lines["secrets"]["seen"], "/nowhere: No such file or directory", "no folder")
+        write("alone.yaml", ALONE)
+        lines = {line["name"]: line for line in as_json("doctor", "alone.yaml", expect=1)["checks"]}
+        check_equal([n for n, line in lines.items() if "/nowhere" in line["seen"]], ["secrets"], "where no folder is said, once")
+        check("would start here, unless a line below says otherwise" in lines["policy"]["seen"], f"{lines['policy']}")
+        write("both.yaml", ALONE.replace("read-exec: [/usr]", "read-exec: [/usr], read: [/no/such]"))
+        lines = {line["name"]: line for line in as_json("doctor", "both.yaml", expect=1)["checks"]}
+        check("filesystem: /no/such: No such file" in lines["policy"]["seen"], f"{lines['policy']}")
         web()
         check("secrets.dir" not in lazaret("doctor", "web.yaml").stdout, "a policy without secrets")
     finally:

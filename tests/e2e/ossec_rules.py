@@ -79,6 +79,8 @@ SAMPLES = [
     ("cred.change", 12, 100864, {"sev": 7, "obj": "uid"}),
     ("exec.drift", 12, 100865, {"sev": 7, "obj": "/tmp/x"}),
     ("exec.memfd", 13, 100866, {"sev": 7, "obj": "memfd:x"}),
+    ("plain.connect", 12, 100867, {"sev": 7, "obj": "10.0.3.7:5432/tcp"}),
+    ("plain.listen", 10, 100868, {"sev": 6, "obj": "0.0.0.0:4444/tcp"}),
 ]
 # In no table, because no Lazaret writes them.
 STRANGE = [("from.tomorrow", level, rule, {"sev": sev}) for sev, level, rule in (

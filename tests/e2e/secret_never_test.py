@@ -167,6 +167,24 @@ def crash(pid):
     return limit
 
 
+@case("crashed by root while it fetches, and has a value in its hands, fetch leaves no core")
+def core_of_fetch():
+    pattern()
+    value = f"canary-{secrets.token_hex(40)}"
+    standin = Standin(secrets=secret("slow", "x" * 10))
+    standin.rules(delay=3, slow="slow-one")
+    helper = standin.helper([{"name": "held", "variable": "V", "form": "hex"}, {"name": "slow", "secrets-manager": "slow-one"}],
+                            inherited={"held": value.encode()}, wrapper=UNLIMITED)
+    helper.await_ready()
+    ship_world.until(lambda: standin.requests("GetSecretValue"), "request")
+    pid = helper.process.pid
+    folder = os.open(f"/proc/{pid}/root{os.readlink(f'/proc/{pid}/cwd')}", os.O_PATH)
+    before = cores(f"/proc/self/fd/{folder}")
+    crash(pid)
+    check_equal((helper.process.wait(10), cores(f"/proc/self/fd/{folder}")), (-signal.SIGSEGV, before), "its end, and cores")
+    os.close(folder)
+
+
 @case("crashed by root, which takes away what limits on cores it may, init, launch, ship and sense leave none; control: others do")
 def cores_of_ours():
     pattern()

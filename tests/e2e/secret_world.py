@@ -25,7 +25,7 @@ PARTS = ("cert", "chain", "key", "bundle")
 IDENTITY_SOURCES = ("secrets",)
 PURPOSES = {"server": 1, "client": 2, "both": 3}
 SAN_TYPES = ("dns", "ip", "uri")
-FORMS = ("raw", "base64", "base64url", "hex")
+FORMS = ("raw", "base64", "base64url", "hex", "json", "dotenv")
 VARIABLES = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
              "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
              "AWS_EC2_METADATA_DISABLED", "AWS_REGION", "AWS_DEFAULT_REGION")

@@ -6,7 +6,6 @@ Every find must be in the trail, counted exactly: the sums of the records' count
 import contextlib
 import datetime
 import hashlib
-import json
 import os
 import pathlib
 import random
@@ -18,9 +17,8 @@ import time
 import adapters
 import fence
 import laz
-import readme
 from laz import LONG, case, check, check_equal
-from sense_world import INTERVAL, SENSE_UID, World, act, programs
+from sense_world import INTERVAL, SENSE_UID, World, act, check_page, programs
 from ship_world import until
 
 # What most containers do not have: CAP_SYS_PTRACE.
@@ -522,27 +520,9 @@ def real_records():
     return found
 
 
-def members(value):
-    """The keys, in their order, as deep as they go."""
-    return {k: members(v) for k, v in value.items()} if isinstance(value, dict) else type(value).__name__
-
-
 @case("records on the page of sense have the members, in the order, that real ones have")
 def page():
-    real = real_records()
-    blocks = [b for b in readme.blocks(laz.ROOT / "docs" / "reference" / "sense.md") if b.kind == "json find"]
-    check_equal(sorted(json.loads(b.text)["ev"] for b in blocks),
-                ["cred.change", "exec.foreign", "exec.memfd", "fim.change", "net.listen", "sense.start"], "records on the page")
-    for block in blocks:
-        record = json.loads(block.text)
-        seen = {k: v for k, v in real[record["ev"], record["act"]].items() if k not in ("chain", "prev", "h")}
-        free = {"is", "expected", "unavailable"}  # which of them are there depends on what was found
-        for side in (record, seen):
-            side["d"] = {k: None if k in free else v for k, v in side["d"].items()}
-        check_equal(list(record), list(seen), record["ev"])
-        check_equal(members(record["d"]), members(seen["d"]), f"{record['ev']}: d")
-        check_equal((record["sev"], record["d"]["level"], record["d"]["attack"]),
-                    (seen["sev"], seen["d"]["level"], seen["d"]["attack"]), f"{record['ev']}: weight")
+    check_page(real_records(), ["cred.change", "exec.foreign", "exec.memfd", "fim.change", "net.listen", "sense.start"])
 
 
 @case("sense opens nothing but what it watches, has no socket to the outside, and cannot be traced")

@@ -7,11 +7,14 @@ way than ship_world does.
 import contextlib
 import fcntl
 import functools
+import json
 import pathlib
 import subprocess
 import time
 
 import fence
+import laz
+import readme
 import ship_world
 from laz import check_equal
 from ship_world import until
@@ -20,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SENSE_UID = 65312
 INTERVAL = 0.1
 NAME = "lazaret-sense"
-FINDS = ("exec.foreign", "net.listen", "fim.change", "cred.change", "exec.drift", "exec.memfd")
+FINDS = ("exec.foreign", "net.listen", "fim.change", "cred.change", "exec.drift", "exec.memfd", "plain.connect", "plain.listen")
 
 
 @functools.cache
@@ -96,3 +99,24 @@ class World(ship_world.World):
         """A process put into the container from outside, as `docker exec` does it."""
         return subprocess.Popen(["nsenter", "-t", str(self.run.pid), "-p", "-m", *command], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **rest)
+
+
+def members(value):
+    """The keys, in their order, as deep as they go."""
+    return {k: members(v) for k, v in value.items()} if isinstance(value, dict) else type(value).__name__
+
+
+def check_page(real, events):
+    """Records of these events on the page of sense have the members, in the order, that real ones have, by event and act."""
+    blocks = [json.loads(b.text) for b in readme.blocks(laz.ROOT / "docs" / "reference" / "sense.md") if b.kind == "json find"]
+    blocks = [record for record in blocks if record["ev"] in events]
+    check_equal(sorted(record["ev"] for record in blocks), events, "records on the page")
+    for record in blocks:
+        seen = {k: v for k, v in real[record["ev"], record["act"]].items() if k not in ("chain", "prev", "h")}
+        free = {"is", "expected", "unavailable"}  # which of them are there depends on what was found
+        for side in (record, seen):
+            side["d"] = {k: None if k in free else v for k, v in side["d"].items()}
+        check_equal(list(record), list(seen), record["ev"])
+        check_equal(members(record["d"]), members(seen["d"]), f"{record['ev']}: d")
+        check_equal((record["sev"], record["d"]["level"], record["d"]["attack"]),
+                    (seen["sev"], seen["d"]["level"], seen["d"]["attack"]), f"{record['ev']}: weight")

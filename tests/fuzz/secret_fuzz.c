@@ -3,7 +3,8 @@
  * What Secrets Manager, Parameter Store and KMS answer, and what a value's text says. The first
  * byte chooses who is asked. What counts names what was asked for; a value that is taken comes out
  * of the same answer again; what is refused leaves nothing, says which kind of fault it is, and not
- * a byte of a value. What is decoded is encoded to the same text.
+ * a byte of a value. What is decoded is encoded to the same text; an object has one
+ * spelling.
  */
 #include <ctype.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 
 #include "core/json_read.h"
 #include "secret/coding.h"
+#include "secret/members.h"
 #include "secret/value.h"
 
 #define NODES 4096
@@ -80,7 +82,7 @@ static void check_answer(unsigned who, const char *text, size_t length)
 
 static void check_coding(const char *text, size_t length)
 {
-    for (unsigned form = 0; form < LAZ_SECRET_FORM_COUNT; form++) {
+    for (unsigned form = 0; form <= LAZ_SECRET_CODING_LAST; form++) {
         struct laz_buf bytes;
         struct laz_buf again;
         struct laz_err err = {0};
@@ -106,7 +108,7 @@ static void check_coding(const char *text, size_t length)
 /* json-key "k", and what is in it decoded. */
 static void check_value(const char *text, size_t length)
 {
-    for (unsigned form = 0; form < LAZ_SECRET_FORM_COUNT; form++) {
+    for (unsigned form = 0; form <= LAZ_SECRET_CODING_LAST; form++) {
         struct laz_fetch_item with = item;
         const struct laz_buf from = {.data = laz_unconst(text), .len = length};
         struct laz_buf value;
@@ -123,21 +125,66 @@ static void check_value(const char *text, size_t length)
     }
 }
 
+static int count(void *context, const char *bytes, size_t length, struct laz_err *err)
+{
+    size_t *n = context;
+    (void)bytes;
+    (void)length;
+    (void)err;
+    ++*n;
+    return 0;
+}
+
+/* JSON in one spelling: written again it is the same; and a line for each member. */
+static void check_members(const char *text, size_t length)
+{
+    const struct laz_buf object = {.data = laz_unconst(text), .len = length};
+    struct laz_buf json;
+    struct laz_buf again;
+    struct laz_buf lines;
+    struct laz_err err = {0};
+    size_t n = 0;
+    const struct laz_members_visit visit = {.take = count, .context = &n};
+    laz_buf_init_wiped(&json, 8 * length + 8);
+    laz_buf_init_wiped(&again, 8 * length + 8);
+    laz_buf_init_wiped(&lines, 8 * length + 8);
+    if (laz_members_json(&object, &json, &err) != 0) {
+        check_message(&err, LAZ_SECRET_FAULT_MALFORMED);
+        require(laz_members_dotenv(&object, &lines, &err) != 0);
+    } else {
+        require(laz_members_json(&json, &again, &err) == 0);
+        require(again.len == json.len && memcmp(again.data, json.data, json.len) == 0);
+        require(laz_members_each(&json, &visit, &err) == 0 && n > 0);
+        if (laz_members_dotenv(&object, &lines, &err) == 0) {
+            for (size_t i = 0; i < lines.len; i++) {
+                n -= lines.data[i] == '\n' ? 1 : 0;
+            }
+            require(n == 0);
+        }
+    }
+    laz_buf_done(&json);
+    laz_buf_done(&again);
+    laz_buf_done(&lines);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0 || size > 8192) {
         return 0;
     }
     const char *text = (const char *)data + 1;
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
     case 3:
         check_coding(text, size - 1);
         break;
     case 4:
         check_value(text, size - 1);
         break;
+    case 5:
+        check_members(text, size - 1);
+        break;
     default:
-        check_answer(data[0] % 5, text, size - 1);
+        check_answer(data[0] % 6, text, size - 1);
         break;
     }
     return 0;

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,31 @@ static void open_port(int family, int type, const char *port)
             (type == SOCK_STREAM && listen(fd, 1) < 0)) {
         die("port");
     }
+    sockets[n_sockets++] = fd;
+}
+
+/* "ADDRESS PORT": says on standard error what connect(2) made of it. */
+static void open_connection(char *where)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    char *port = strchr(where, ' ');
+    bool is_six = strchr(where, ':') != NULL;
+    if (port == NULL || n_sockets == SOCKETS_MAX) {
+        die("connection");
+    }
+    *port++ = '\0';
+    four.sin_port = six.sin6_port = htons((uint16_t)strtoul(port, NULL, 10));
+    int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 ||
+            inet_pton(is_six ? AF_INET6 : AF_INET, where,
+                    is_six ? (void *)&six.sin6_addr : (void *)&four.sin_addr) != 1) {
+        die("connection");
+    }
+    int result =
+            connect(fd, is_six ? (void *)&six : (void *)&four, is_six ? sizeof(six) : sizeof(four));
+    dprintf(STDERR_FILENO, "connect %s %s: %s\n", where, port,
+            result < 0 ? strerror(errno) : "done");
     sockets[n_sockets++] = fd;
 }
 
@@ -255,6 +281,8 @@ static void obey(char *line)
         open_port(AF_INET6, SOCK_STREAM, argument);
     } else if (strcmp(line, "udp") == 0) {
         open_port(AF_INET, SOCK_DGRAM, argument);
+    } else if (strcmp(line, "connect") == 0) {
+        open_connection(argument);
     } else if (strcmp(line, "close") == 0) {
         close_ports();
     } else if (strcmp(line, "map") == 0) {

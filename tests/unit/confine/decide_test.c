@@ -78,6 +78,10 @@ CHANGE(keeps_what_it_has, image->keep_capabilities = CAP(NET_BIND_SERVICE);
         probe->effective |= CAP(NET_BIND_SERVICE);)
 CHANGE(no_kill, probe->effective &= ~CAP(KILL);)
 CHANGE(no_landlock, probe->landlock_abi = 0; probe->landlock_errno = ENOSYS;)
+CHANGE(no_landlock_plain, probe->landlock_abi = 0; probe->landlock_errno = EOPNOTSUPP;
+        image->tls_plain = LAZ_PLAIN_ENFORCE;)
+CHANGE(no_landlock_detect, probe->landlock_abi = 0; probe->landlock_errno = EOPNOTSUPP;
+        image->tls_plain = LAZ_PLAIN_DETECT;)
 CHANGE(no_landlock_required, probe->landlock_abi = 0; probe->landlock_errno = EOPNOTSUPP;
         image->require[LAZ_REQUIRE_LANDLOCK] = REQUIRED;)
 CHANGE(no_landlock_wanted, probe->landlock_abi = 0;
@@ -133,6 +137,10 @@ static const struct row rows[] = {
         {"keeps what it has", keeps_what_it_has, 0, LAZ_E_NONE, ""},
         {"no CAP_KILL", no_kill, BIT(KILL), LAZ_E_NONE, ""},
         {"no Landlock", no_landlock, BIT(LANDLOCK), LAZ_E_NONE, ""},
+        {"no Landlock, and clear text is to be refused", no_landlock_plain,
+                BIT(LANDLOCK) | BIT(PLAIN), LAZ_E_NONE, ""},
+        {"no Landlock, and clear text is to be seen", no_landlock_detect, BIT(LANDLOCK), LAZ_E_NONE,
+                ""},
         {"no Landlock, required", no_landlock_required, 0, LAZ_E_REQUIRED_ABSENT,
                 "requires.landlock: Operation not supported"},
         {"no Landlock, not wanted", no_landlock_wanted, 0, LAZ_E_NONE, ""},
@@ -294,8 +302,9 @@ Test(landlock, rights_are_those_of_the_class_and_the_abi)
 Test(landlock, each_abi_lacks_what_came_later)
 {
     const laz_degraded came[] = {0, 0, BIT(LANDLOCK_REFER), BIT(LANDLOCK_TRUNCATE),
-            BIT(LANDLOCK_NETWORK), BIT(LANDLOCK_IOCTL), BIT(LANDLOCK_SCOPE)};
-    const struct laz_image image = {.isolate_signals = true, .tcp_connect_any = true};
+            BIT(LANDLOCK_NETWORK) | BIT(PLAIN), BIT(LANDLOCK_IOCTL), BIT(LANDLOCK_SCOPE)};
+    const struct laz_image image = {
+            .isolate_signals = true, .tcp_connect_any = true, .tls_plain = LAZ_PLAIN_ENFORCE};
     for (int abi = 1; abi <= 7; abi++) {
         laz_degraded wanted = 0;
         for (int later = abi + 1; later <= 6; later++) {

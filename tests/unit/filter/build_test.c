@@ -224,7 +224,6 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     policy->secrets.config = (struct laz_fetch_config){.region = "",
             .endpoint = {"", "", ""},
             .ca = "",
-            .wait_ms = 5000,
             .vault = {.address = "",
                     .ca = "",
                     .name_space = "",
@@ -233,6 +232,7 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
                     .mount = "",
                     .server_id = "",
                     .region = ""},
+            .wait_ms = 5000,
             .n_items = 2};
     policy->secrets.renewal = (struct laz_policy_renewal){.is_said = true,
             .interval_ms = 10000,

@@ -54,6 +54,7 @@ static struct laz_image make_image(void)
             .paths = (const uint8_t *)"\1\0/usr\0\2\1/tmp/a",
             .isolate_signals = true,
             .tcp_connect_any = true,
+            .tls_plain = LAZ_PLAIN_ENFORCE,
             .n_tcp_bind = 3,
             .tcp_bind = bind_ports,
             .n_tcp_connect = 1,
@@ -182,6 +183,7 @@ Test(image_codec, reads_back_every_field)
     cr_expect_eq(out.isolate_abstract_sockets, in.isolate_abstract_sockets);
     cr_expect_eq(out.tcp_bind_any, in.tcp_bind_any);
     cr_expect_eq(out.tcp_connect_any, in.tcp_connect_any);
+    cr_expect_eq(out.tls_plain, in.tls_plain);
     cr_expect_eq(out.n_tcp_bind, in.n_tcp_bind);
     cr_expect_eq(memcmp(out.tcp_bind, in.tcp_bind, sizeof(bind_ports)), 0);
     cr_expect_eq(out.n_tcp_connect, in.n_tcp_connect);

@@ -214,7 +214,7 @@ static const char *spoil_item(int row, struct laz_fetch_item *items)
         items[0].form = LAZ_SECRET_FORM_COUNT;
         return number;
     case 15:
-        items[0].decode = LAZ_SECRET_FORM_COUNT;
+        items[0].decode = LAZ_SECRET_FORM_JSON; /* no coding */
         return number;
     default:
         return NULL;

@@ -106,6 +106,9 @@ static void put_members(
             part = laz_field_at(part)->parent;
         }
         laz_buf_printf(buf, "%s: %s", laz_field_at(part)->key, i < depth ? "{" : value);
+        bool needs_ports =
+                part == LAZ_FIELD_TLS_PLAIN && i < depth && id != LAZ_FIELD_PLAIN_TLS_ONLY;
+        laz_buf_str(buf, needs_ports ? "tls-only: [80], " : "");
     }
     for (unsigned i = 0; i < depth; i++) {
         laz_buf_char(buf, '}');
@@ -142,6 +145,9 @@ static void try_value(enum laz_field_id id, const char *value)
     }
     if (top != LAZ_FIELD_SINKS) { /* what is about records is an error without one */
         laz_buf_str(&buf, "sinks: [{name: a, type: file, path: /a, classes: [ids, log]}]\n");
+    }
+    if (id == LAZ_FIELD_TLS_PLAIN || laz_field_at(id)->parent == LAZ_FIELD_TLS_PLAIN) {
+        laz_buf_str(&buf, "sense: {}\n"); /* which looks for it */
     }
     cr_assert(!buf.overflow);
     struct loaded loaded = load_text(text);

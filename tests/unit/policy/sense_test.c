@@ -117,7 +117,7 @@ static struct laz_sense_config make_config(void)
 {
     return (struct laz_sense_config){.name = "claims",
             .level = {LAZ_LEVEL_REQUIRED, LAZ_LEVEL_PREFERRED, LAZ_LEVEL_DISABLED,
-                    LAZ_LEVEL_PREFERRED, LAZ_LEVEL_REQUIRED},
+                    LAZ_LEVEL_PREFERRED, LAZ_LEVEL_REQUIRED, LAZ_LEVEL_DISABLED},
             .interval_ms = LAZ_SENSE_INTERVAL_MIN,
             .window_ms = LAZ_SENSE_WINDOW_MAX,
             .rehash_ms = LAZ_SENSE_REHASH_MAX,
@@ -129,6 +129,11 @@ static struct laz_sense_config make_config(void)
             .watch = {"/app", "/etc/ssl"},
             .n_except = 1,
             .except = {"/app/cache"},
+            .plain = true,
+            .n_tls_only = 2,
+            .tls_only = {5432, 6379},
+            .n_peers = 1,
+            .peers = {{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, 80}},
             .uid = 10001,
             .gid = 10002,
             .n_groups = 2,
@@ -182,6 +187,9 @@ Test(sense_codec, reads_back_every_field)
     cr_expect(out.ports[1].port == 65535 && out.ports[1].protocol == LAZ_SENSE_UDP);
     cr_expect_str_eq(out.watch[1], in.watch[1]);
     cr_expect_str_eq(out.except[0], in.except[0]);
+    cr_expect(out.plain && out.n_tls_only == 2 && out.n_peers == 1);
+    cr_expect(out.tls_only[0] == 5432 && out.tls_only[1] == 6379 && out.peers[0].port == 80);
+    cr_expect_eq(memcmp(out.peers[0].address, in.peers[0].address, 16), 0);
     cr_expect(out.uid == in.uid && out.gid == in.gid);
     cr_assert_eq(out.n_groups, 2);
     cr_expect_eq(out.groups[1], UINT32_MAX);
@@ -247,6 +255,18 @@ static const char *spoil(int row, struct laz_sense_config *config)
     case 10:
         config->name = "";
         return string;
+    case 11:
+        config->tls_only[1] = 5432;
+        return "ports are out of order";
+    case 12:
+        config->tls_only[0] = 0;
+        return number;
+    case 13:
+        config->peers[0].port = 0;
+        return number;
+    case 14:
+        config->plain = false;
+        return "clear text is not looked for";
     default:
         return NULL;
     }

@@ -145,12 +145,14 @@ Test(value, gets_its_form_and_its_line_feed)
 {
     char memory[MEMORY];
     struct laz_buf buf;
+    struct laz_err err = {0};
+    enum laz_secret_fault fault = LAZ_SECRET_FAULT_COUNT;
     struct laz_fetch_item item = plain;
     const struct laz_buf value = borrowed("\xff\xfe");
     item.form = LAZ_SECRET_FORM_HEX;
     item.newline = true;
     laz_buf_init_fixed(&buf, memory, sizeof(memory));
-    laz_secret_render(&item, &value, &buf);
+    cr_assert_eq(laz_secret_render(&item, &value, &buf, &fault, &err), 0);
     cr_expect_str_eq(buf.data, "fffe\n");
 }
 

@@ -191,6 +191,17 @@ static void lose_answer(struct laz_secrets *secrets)
     secrets->phase = is_again(secrets) ? LAZ_SECRETS_NOT_REDELIVERED : LAZ_SECRETS_THERE;
 }
 
+/* A description of its own, for reading alone, from the first byte on, at the number that was kept
+ * free for it. Before it is given away: without CAP_DAC_OVERRIDE we could not open it any more. */
+static int place(const struct laz_secrets *secrets)
+{
+    char path[64];
+    (void)laz_format(
+            path, sizeof(path), "/proc/self/fd/%d", secrets->items[secrets->at.item].value);
+    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -1 : dup3(fd, (int)secrets->at.fd, O_CLOEXEC);
+}
+
 void laz_secrets_deliver(struct laz_secrets *secrets, int launcher_chan)
 {
     char memory[LAZ_IMAGE_BELOW_MAX + 64];
@@ -207,6 +218,10 @@ void laz_secrets_deliver(struct laz_secrets *secrets, int launcher_chan)
         } else {
             finish_first(secrets);
         }
+        return;
+    }
+    if (secrets->ordered == LAZ_SECRETS_ORDER_PUT && secrets->at.fd != 0 && place(secrets) < 0) {
+        refuse(secrets, errno, "open it for the workload");
         return;
     }
     if (!laz_message_end(&message) ||
@@ -257,17 +272,6 @@ void laz_secrets_retire(struct laz_secrets *secrets, uint32_t generation)
     secrets->phase = LAZ_SECRETS_RETIRING;
 }
 
-/* A description of its own, for reading alone, from the first byte on, at the number that was kept
- * free for it. */
-static int place(const struct laz_secrets *secrets)
-{
-    char path[64];
-    (void)laz_format(
-            path, sizeof(path), "/proc/self/fd/%d", secrets->items[secrets->at.item].value);
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -1 : dup3(fd, (int)secrets->at.fd, O_CLOEXEC);
-}
-
 void laz_secrets_delivered(struct laz_secrets *secrets, const struct laz_message *message)
 {
     struct laz_fields fields;
@@ -287,9 +291,6 @@ void laz_secrets_delivered(struct laz_secrets *secrets, const struct laz_message
     }
     if (result < 0) {
         refuse(secrets, -result, step);
-    } else if (secrets->ordered == LAZ_SECRETS_ORDER_PUT && secrets->at.fd != 0 &&
-            place(secrets) < 0) {
-        refuse(secrets, errno, "open it for the workload");
     }
 }
 

@@ -395,7 +395,8 @@ uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns)
     } else {
         laz_sooner(&due_ns, laz_rotation_due_ns(&secrets->rotation));
     }
-    if (is_resting && secrets->n_old > 0) {
+    bool can_retire = pid1->helpers.launcher_chan >= 0;
+    if (is_resting && can_retire && secrets->n_old > 0) {
         laz_sooner(&due_ns, secrets->old[0].until_ns);
     }
     laz_sooner(&due_ns, pid1->renewal.signals == 0 ? 0 : pid1->renewal.signals_due_ns);

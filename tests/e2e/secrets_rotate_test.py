@@ -112,6 +112,12 @@ class Rotating:
         return out
 
 
+def ticks(pid):
+    """Of the processor that a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
+
+
 @case("a value that has changed: another generation, the link swapped, HUP at the workload, both values hidden; then the old one goes")
 def changes():
     with Rotating() as it:
@@ -255,6 +261,26 @@ def deferred():
             check_equal([r["act"] for r in it.world.records("secret.signal")], ["deferred", "sent"], "and once")
             run.kill(fence.TERM)
             run.wait()
+
+
+@case("where launch has ended and an old generation cannot be removed any more, PID 1 does not look for that without a pause")
+def without_launch():
+    with Rotating(grace="2s") as it:
+        with it.start() as run:
+            it.until_ready()
+            it.change(password=canary())
+            it.until("secret.rotate", "password")
+            launch = next(p for p in run.children() if fence.comm(p) == "lazaret-launch")
+            os.kill(launch, fence.KILL)
+            it.until("helper.exit", "launch")
+            time.sleep(3)  # the grace of the old generation is over
+            before = ticks(run.pid)
+            time.sleep(2)
+            used = (ticks(run.pid) - before) / os.sysconf("SC_CLK_TCK")
+            check(used < 0.5, f"PID 1 has used {used} s of two seconds")
+            run.kill(fence.TERM)
+            run.wait()
+
 
 
 if __name__ == "__main__":

@@ -400,6 +400,18 @@ def capabilities():
         check_equal(world.starts(), 0, "starts")
 
 
+@case("root with no more capabilities than the how-to leaves delivers all of it, and what was held open reads zeros afterwards")
+def few_capabilities():
+    few = "-dac_override,-dac_read_search,-fowner,-fsetid,-mknod,-net_bind_service,-net_raw,-setfcap,-sys_chroot,-audit_write"
+    with World(three(), VALUES) as world:
+        with world.start("time.sleep(0.5)", numbers=(20, 200), env=HOUSEHOLD,
+                         wrapper=("setpriv", "--bounding-set", few, "--inh-caps", few)) as run:
+            check_seen(world.seen())
+            with open(world.disk.seen(world.dir) / "..g1" / "db" / "password", "rb", buffering=0) as held:
+                check_equal(str(run.wait()), "exit 0", run.stderr())
+                check_equal(held.read(), bytes(len(PASSWORD)), "what is read by who holds it open")
+
+
 @case("started as the workload's own user, it works")
 def as_user():
     with World(three(), VALUES) as world:

@@ -20,7 +20,8 @@
 #include "log/masks.h"
 
 #define SEALS      (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
-#define JSON_NODES 512   /* a record of 4096 bytes has fewer */
+#define JSON_NODES 512 /* a record of 4096 bytes has fewer */
+#define FILES_MAX  ((size_t)LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT)
 #define MASKED_MAX 65536 /* bytes of a record, or of one of its strings, with marks */
 
 /* ---- what init hands over ---- */
@@ -54,7 +55,7 @@ struct view {
 };
 
 struct views {
-    struct view all[LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT];
+    struct view all[FILES_MAX];
     size_t n;
     struct laz_bytes *texts; /* room for LAZ_SHIP_MASKS_MAX of each */
     size_t n_texts;
@@ -102,8 +103,7 @@ static int look_at_all(
 static int hide(struct laz_ship *ship, struct laz_err *err)
 {
     struct views views = {0};
-    views.texts = calloc(
-            LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT * LAZ_SHIP_MASKS_MAX, sizeof(*views.texts));
+    views.texts = calloc(FILES_MAX * LAZ_SHIP_MASKS_MAX, sizeof(*views.texts));
     if (views.texts == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for what is to be hidden");
     }
@@ -191,7 +191,7 @@ void laz_ship_forget(struct laz_ship *ship)
 {
     laz_redactor_free(ship->ledger.redactor);
     ship->ledger.redactor = NULL;
-    for (size_t i = 0; i < LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT; i++) {
+    for (size_t i = 0; i < FILES_MAX; i++) {
         laz_fd_close(&ship->hidden.fds[i / LAZ_MASKS_KEPT][i % LAZ_MASKS_KEPT]);
     }
 }

@@ -260,12 +260,10 @@ static void cut_why(const char *why, char ret[LAZ_WHY_MAX + 1])
 {
     const char *id = strrchr(why, '(');
     size_t length = id == NULL || strncmp(id, "(request ", 9) != 0 ? 0 : strlen(id);
-    if (strlen(why) <= LAZ_WHY_MAX || length > LAZ_WHY_MAX / 2) {
-        (void)snprintf(ret, LAZ_WHY_MAX + 1, "%s", why);
-        return;
-    }
-    (void)snprintf(ret, LAZ_WHY_MAX + 1, "%.*s%s%s", (int)(LAZ_WHY_MAX - length - 1), why,
-            length == 0 ? "" : " ", length == 0 ? "" : id);
+    bool is_cut = strlen(why) > LAZ_WHY_MAX && length > 0 && length < LAZ_WHY_MAX / 2;
+    size_t room = is_cut ? LAZ_WHY_MAX - length - 1 : LAZ_WHY_MAX;
+    (void)snprintf(ret, LAZ_WHY_MAX + 1, "%.*s%s%.*s", (int)room, why, is_cut ? " " : "",
+            is_cut ? (int)length : 0, is_cut ? id : "");
 }
 
 static void on_item(void *context, uint32_t item, const struct laz_secret_result *result)

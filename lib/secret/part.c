@@ -109,8 +109,8 @@ static int put_masks(struct laz_part *part, struct laz_err *err)
     int *fd = &part->result.masks;
     laz_secret_buf_clear(&desk->source);
     return laz_sealed_new(fd, err) != 0 ||
-                    laz_secret_put_masks(*fd, part->item, &desk->value, &desk->rendered,
-                            &desk->source, err) != 0
+                    laz_secret_put_masks(
+                            *fd, part->item, &desk->value, &desk->rendered, &desk->source, err) != 0
             ? -1
             : laz_sealed_close(*fd, err);
 }

@@ -105,7 +105,8 @@ Test(secrets_codec, says_nothing_of_secrets_where_there_are_none)
     cr_expect(!out.fetches && out.secrets_dir == NULL && out.fetch == NULL);
     cr_expect(out.fetched.n == 0 && out.n_deliveries == 0 && out.deliveries == NULL);
     /* the folder, four numbers, the section, two lists of names, the deliveries and renewal */
-    cr_expect_eq(with.length - without.length, 13 + 8 + 5 + (4 + 10) + (4 + 7) + 4 + 23 + 18 + 4 + 4);
+    cr_expect_eq(
+            with.length - without.length, 13 + 8 + 5 + (4 + 10) + (4 + 7) + 4 + 23 + 18 + 4 + 4);
 }
 
 /* Each row is one delivery, or two. */

@@ -45,6 +45,11 @@ static bool has_fetch(const struct laz_helpers *helpers)
     return helpers->image != NULL && helpers->image->fetches;
 }
 
+static bool has_tunnel(const struct laz_helpers *helpers)
+{
+    return helpers->image != NULL && helpers->image->n_tunnels > 0;
+}
+
 static int begin_secrets(
         struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err)
 {
@@ -67,6 +72,9 @@ int laz_helpers_begin(
     helpers->image = image;
     if (image->fetches && begin_secrets(helpers, world, err) < 0) {
         return -1;
+    }
+    if (image->n_tunnels > 0) {
+        laz_tunnels_begin(&helpers->tunnels, image);
     }
     if (!image->ships) {
         return 0;
@@ -92,6 +100,9 @@ void laz_helpers_fetch(struct laz_helpers *helpers, uint64_t now_ns)
 
 void laz_helpers_abort(struct laz_helpers *helpers)
 {
+    if (has_tunnel(helpers)) {
+        laz_tunnels_leave(&helpers->tunnels);
+    }
     if (!has_fetch(helpers)) {
         return;
     }
@@ -146,6 +157,15 @@ static void ask_for_fetch(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
+static void ask_for_tunnel(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_helper *tunnel = &helpers->tunnels.helper;
+    if (laz_helper_ask(tunnel, helpers->launcher_chan, now_ns) &&
+            !laz_tunnels_tell(&helpers->tunnels)) {
+        laz_helper_drop(tunnel);
+    }
+}
+
 static bool is_due(const struct laz_helper *helper, uint64_t now_ns)
 {
     return helper->due_ns != 0 && helper->due_ns <= now_ns && helper->pid == 0 &&
@@ -176,6 +196,8 @@ static void on_launcher(
         laz_helper_started(&helpers->sense, pid, now_ns);
     } else if (role == LAZ_ROLE_FETCH && has_fetch(helpers)) {
         laz_helper_started(&helpers->fetch, pid, now_ns);
+    } else if (role == LAZ_ROLE_TUNNEL && has_tunnel(helpers)) {
+        laz_helper_started(&helpers->tunnels.helper, pid, now_ns);
     }
 }
 
@@ -199,6 +221,12 @@ static void lose_launcher(struct laz_helpers *helpers)
     }
     if (helpers->sense.pid == 0 && has_sense(helpers)) {
         laz_helper_lose(&helpers->sense, LAUNCH_ENDED);
+    }
+    if (has_tunnel(helpers)) {
+        forget_order(&helpers->tunnels.helper);
+        if (helpers->tunnels.helper.pid == 0) {
+            laz_helper_lose(&helpers->tunnels.helper, LAUNCH_ENDED);
+        }
     }
     if (has_fetch(helpers)) {
         forget_order(&helpers->fetch);
@@ -232,6 +260,9 @@ uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers)
     if (has_fetch(helpers) && helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
         laz_sooner(&due_ns, laz_helper_due_ns(&helpers->fetch));
     }
+    if (has_tunnel(helpers) && !helpers->tunnels.is_leaving) {
+        laz_sooner(&due_ns, laz_helper_due_ns(&helpers->tunnels.helper));
+    }
     if (helpers->is_finishing) {
         laz_sooner(&due_ns, helpers->ship_told ? 0 : helpers->farewell_ns);
     } else {
@@ -255,7 +286,8 @@ static void tell_ship_to_finish(struct laz_helpers *helpers, uint64_t now_ns)
 /* What sense has seen is in the trail before the trail is closed. */
 static void turn_finish(struct laz_helpers *helpers, uint64_t now_ns)
 {
-    bool is_gone = helpers->sense.pid == 0 && !helpers->sense.is_starting;
+    bool is_gone = helpers->sense.pid == 0 && !helpers->sense.is_starting &&
+            (!has_tunnel(helpers) || helpers->tunnels.helper.pid == 0);
     if (!helpers->ship_told && (is_gone || now_ns >= helpers->farewell_ns)) {
         if (helpers->sense.pid > 0) {
             (void)kill(helpers->sense.pid, SIGKILL);
@@ -273,7 +305,8 @@ static void look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint
 {
     pid_t pid = helper->pid;
     bool has_ended = laz_helper_look(helper, helpers->reaped, now_ns);
-    bool as_told = helper->role == LAZ_ROLE_FETCH && fetch_is_over(helpers);
+    bool as_told = (helper->role == LAZ_ROLE_FETCH && fetch_is_over(helpers)) ||
+            (helper->role == LAZ_ROLE_TUNNEL && helpers->tunnels.is_leaving);
     if (has_ended && !as_told && helpers->n_late < HELPERS) {
         struct laz_helper_end *late = &helpers->late[helpers->n_late++];
         *late = (struct laz_helper_end){
@@ -336,6 +369,23 @@ static void turn_fetch(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
+static void turn_tunnel(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_tunnels *tunnels = &helpers->tunnels;
+    look_at(helpers, &tunnels->helper, now_ns);
+    if (tunnels->n_said < LAZ_TUNNEL_SAID_AHEAD) {
+        laz_helper_read(&tunnels->helper, now_ns);
+    }
+    laz_tunnels_check(tunnels);
+    if (tunnels->is_leaving || !tunnels->has_begun) {
+        return;
+    }
+    if (is_due(&tunnels->helper, now_ns)) {
+        ask_for_tunnel(helpers, now_ns);
+    }
+    laz_helper_check(&tunnels->helper, now_ns);
+}
+
 static void turn_ship_and_sense(struct laz_helpers *helpers, uint64_t now_ns)
 {
     look_at(helpers, &helpers->ship, now_ns);
@@ -366,7 +416,10 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
         turn_ship_and_sense(helpers, now_ns);
     }
     if (has_fetch(helpers)) {
-        turn_fetch(helpers, now_ns); /* last: it waits for what the others have said */
+        turn_fetch(helpers, now_ns); /* it waits for what the others have said */
+    }
+    if (has_tunnel(helpers)) {
+        turn_tunnel(helpers, now_ns);
     }
 }
 
@@ -375,13 +428,16 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
 bool laz_helpers_are_starting(const struct laz_helpers *helpers)
 {
     return helpers->ship.is_starting || helpers->sense.is_starting ||
-            (has_fetch(helpers) && helpers->fetch.is_starting);
+            (has_fetch(helpers) && helpers->fetch.is_starting) ||
+            (has_tunnel(helpers) && helpers->tunnels.helper.is_starting);
 }
 
 bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid)
 {
     return pid == helpers->launcher || pid == helpers->ship.pid || pid == helpers->sense.pid ||
-            (has_fetch(helpers) && pid == helpers->fetch.pid) || laz_helpers_are_starting(helpers);
+            (has_fetch(helpers) && pid == helpers->fetch.pid) ||
+            (has_tunnel(helpers) && pid == helpers->tunnels.helper.pid) ||
+            laz_helpers_are_starting(helpers);
 }
 
 static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid_t pid, int status,
@@ -427,6 +483,25 @@ static bool fetch_ended(struct laz_helpers *helpers, pid_t pid, int status, uint
     return true;
 }
 
+static bool tunnel_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
+        struct laz_helper_end *ret)
+{
+    struct laz_helper *tunnel = &helpers->tunnels.helper;
+    if (!has_tunnel(helpers) || pid != tunnel->pid) {
+        return false;
+    }
+    bool as_told = helpers->tunnels.is_leaving;
+    laz_helper_ended(tunnel, status, helpers->launcher_chan >= 0, now_ns);
+    if (as_told) {
+        tunnel->due_ns = 0;
+    }
+    *ret = (struct laz_helper_end){.role = tunnel->role,
+            .pid = pid,
+            .is_lost = tunnel->is_lost,
+            .why = as_told ? NULL : &tunnel->err};
+    return true;
+}
+
 bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
         struct laz_helper_end *ret)
 {
@@ -445,7 +520,8 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
     }
     bool is_ours = ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||
             ended_is(helpers, &helpers->sense, pid, status, now_ns, ret) ||
-            fetch_ended(helpers, pid, status, now_ns, ret);
+            fetch_ended(helpers, pid, status, now_ns, ret) ||
+            tunnel_ended(helpers, pid, status, now_ns, ret);
     if (!is_ours && laz_helpers_are_starting(helpers)) {
         helpers->reaped[helpers->n_reaped++ % LAZ_REAPED_MAX] =
                 (struct laz_reaped){.pid = pid, .status = status};
@@ -458,6 +534,9 @@ void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now
     const struct laz_image *image = helpers->image;
     if (has_fetch(helpers)) {
         laz_secrets_wipe(&helpers->secrets, helpers->launcher_chan);
+    }
+    if (has_tunnel(helpers)) {
+        laz_tunnels_leave(&helpers->tunnels);
     }
     if (!laz_helpers_ship(helpers)) {
         return;

@@ -13,6 +13,7 @@
 #include "init/pid1/workload.h"
 
 struct laz_helper_end;
+struct laz_message;
 struct laz_secrets;
 
 struct laz_trail {
@@ -89,6 +90,9 @@ void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
 void laz_trail_fetched(struct laz_trail *trail, const struct laz_secrets *secrets);
 /* One for each place that it has gone to. */
 void laz_trail_delivered(struct laz_trail *trail, const struct laz_secrets *secrets);
+
+/* What the role `tunnel` has to say; nothing of it is believed to be more than words. */
+void laz_trail_tunnel(struct laz_trail *trail, const struct laz_message *said);
 
 void laz_trail_stop(
         struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals);

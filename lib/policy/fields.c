@@ -57,6 +57,9 @@ static const struct laz_word words_purpose[] = {{"server", LAZ_PURPOSE_SERVER, f
         {"both", LAZ_PURPOSE_SERVER | LAZ_PURPOSE_CLIENT, false}, {0}};
 static const struct laz_word words_durability[] = {{"spool", 0, false}, {"acked", 1, false}, {0}};
 
+#define X_TUNNEL_PROTOCOL(id, name) {name, LAZ_TUNNEL_##id, false},
+static const struct laz_word words_tunnel_protocol[] = {LAZ_TUNNEL_PROTOCOLS(X_TUNNEL_PROTOCOL){0}};
+
 #define STORE(member)                                                                              \
     .offset = offsetof(struct laz_policy, member), .size = sizeof(((struct laz_policy *)0)->member)
 

@@ -15,7 +15,7 @@
 #include "policy/vocabulary.h"
 
 #define LAZ_IMAGE_MAGIC          "LAZPOLIC" /* the first eight bytes */
-#define LAZ_IMAGE_VERSION        3
+#define LAZ_IMAGE_VERSION        4
 #define LAZ_IMAGE_MAX            131072 /* bytes, 128 KiB; a large policy is a tenth of it */
 #define LAZ_IMAGE_BPF_MAX        2048   /* instructions; the kernel's own limit is 4096 */
 #define LAZ_IMAGE_GROUPS_MAX     64
@@ -26,6 +26,8 @@
 #define LAZ_IMAGE_SHIP_MAX       12288 /* bytes of what the helper is told: one message */
 #define LAZ_IMAGE_SENSE_MAX      12288 /* likewise */
 #define LAZ_IMAGE_FETCH_MAX      12288 /* likewise */
+#define LAZ_IMAGE_TUNNEL_MAX     12288 /* likewise */
+#define LAZ_IMAGE_TUNNELS_MAX    16    /* sockets of it that listen */
 #define LAZ_IMAGE_FETCHED_MAX    32    /* items that are fetched */
 #define LAZ_IMAGE_SECRET_MAX     65536 /* bytes of the value of one, before it has its form */
 #define LAZ_IMAGE_DELIVERIES_MAX 64
@@ -151,6 +153,11 @@ struct laz_image {
     struct laz_strings inherited; /* the variable of the environment that each is; "": none */
     uint32_t n_deliveries;
     const uint8_t *deliveries; /* walk with laz_image_delivery_next */
+
+    uint32_t n_tunnels;    /* sockets that listen; 0: there is no such helper, and no more */
+    uint32_t tunnels_in;   /* bit n: the one of entry n is for others than the workload */
+    const uint8_t *tunnel; /* borrowed: for laz_tunnel_decode, in lazaret-helper */
+    uint32_t tunnel_length;
 };
 
 /* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */

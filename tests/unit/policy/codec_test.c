@@ -531,7 +531,7 @@ Test(image_codec, names_what_is_not_its_format)
     encode(&in, &block);
     block.bytes[8] = 2;
     cr_expect_str_eq(
-            decode(&block, &out), "compiled policy: format 2, this program reads format 3");
+            decode(&block, &out), "compiled policy: format 2, this program reads format 4");
     encode(&in, &block);
     block.bytes[12] ^= 1;
     cr_expect_str_eq(decode(&block, &out), "compiled policy: its length is not what it says");

@@ -14,7 +14,8 @@
 static const struct laz_node *check_sources(struct laz_report *report, struct laz_node *from)
 {
     static const enum laz_field_id sources[] = {LAZ_FIELD_FROM_FILE, LAZ_FIELD_FROM_VARIABLE,
-            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER, LAZ_FIELD_FROM_VAULT};
+            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER, LAZ_FIELD_FROM_PARAMETERS,
+            LAZ_FIELD_FROM_VAULT};
     const struct laz_node *found = NULL;
     size_t n = 0;
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
@@ -25,7 +26,7 @@ static const struct laz_node *check_sources(struct laz_report *report, struct la
     if (n != 1) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, from,
                 "a value has one source: %s \"file\", \"variable\", \"secrets-manager\", "
-                "\"parameter\" and \"vault\"",
+                "\"parameter\", \"parameters\" and \"vault\"",
                 n == 0 ? "name one of" : "name only one of");
     }
     return n == 1 ? found : NULL;
@@ -46,6 +47,10 @@ static void check_from(struct laz_report *report, struct laz_node *from)
     struct laz_node *stage = laz_check_child(from, LAZ_FIELD_FROM_STAGE);
     struct laz_node *version = laz_check_child(from, LAZ_FIELD_FROM_VERSION);
     enum laz_field_id field = source == NULL ? LAZ_FIELD_ROOT : source->field;
+    struct laz_node *recursive = laz_check_child(from, LAZ_FIELD_FROM_RECURSIVE);
+    if (source != NULL && recursive != NULL && field != LAZ_FIELD_FROM_PARAMETERS) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, recursive, "goes with \"parameters\" alone");
+    }
     if (source == NULL || field == LAZ_FIELD_FROM_SECRETS_MANAGER) {
         return;
     }
@@ -72,17 +77,18 @@ static bool has_members(struct laz_node *item)
             (form->number == LAZ_SECRET_FORM_JSON || form->number == LAZ_SECRET_FORM_DOTENV);
 }
 
-/* What Vault has is an object. */
+/* What Vault has, and what is below a path, is an object. */
 static void check_object(
         struct laz_report *report, struct laz_node *item, const struct laz_node *from)
 {
     struct laz_node *vault = laz_check_child(from, LAZ_FIELD_FROM_VAULT);
+    struct laz_node *path = laz_check_child(from, LAZ_FIELD_FROM_PARAMETERS);
     const struct laz_node *form = laz_check_child(item, LAZ_FIELD_SECRET_FORM);
     struct laz_node *newline = laz_check_child(item, LAZ_FIELD_SECRET_NEWLINE);
-    if (vault != NULL && laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY) == NULL &&
-            !has_members(item)) {
-        laz_report_node(report, LAZ_E_POLICY_INVALID, vault,
-                "what Vault has is a JSON object: name the member by \"json-key\", or say "
+    if ((vault != NULL || path != NULL) &&
+            laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY) == NULL && !has_members(item)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, vault != NULL ? vault : path,
+                "what is there is a JSON object: name the member by \"json-key\", or say "
                 "\"form: json\" or \"form: dotenv\"");
     }
     if (newline != NULL && newline->number != 0 && form != NULL && !form->is_bad &&

@@ -36,7 +36,9 @@
     X(SECRETS_MANAGER, "secrets-manager") /* GetSecretValue */                                     \
     X(PARAMETER, "parameter")             /* SSM GetParameter, decrypted */                        \
     X(VAULT, "vault")                     /* KV version 2: the path below /v1/ */                  \
-    X(IDENTITY, "identity")               /* a part of one of tls.identities */
+    X(IDENTITY, "identity")               /* a part of one of tls.identities */                    \
+    X(PARAMETERS, "parameters")           /* all that are right below a path, as an object */      \
+    X(PARAMETER_TREE, "parameter-tree")   /* and those further down */
 
 enum laz_secret_source {
 #define X(id, word) LAZ_SECRET_##id,

@@ -53,6 +53,7 @@ enum laz_field_type {
     LAZ_TYPE_PARAMETER,
     LAZ_TYPE_KMS_KEY,
     LAZ_TYPE_BELOW, /* a path below another one */
+    LAZ_TYPE_PARAMETER_PATH,
     LAZ_TYPE_VAULT_SECRET,
     LAZ_TYPE_VAULT_NAME, /* of a role, a mount, a namespace */
     LAZ_TYPE_VERSION,    /* text, and a number need not be in quotes */

@@ -69,6 +69,7 @@ static void fill_source(
     const struct laz_node *secret = laz_check_child(from, LAZ_FIELD_FROM_SECRETS_MANAGER);
     const struct laz_node *parameter = laz_check_child(from, LAZ_FIELD_FROM_PARAMETER);
     const struct laz_node *vault = laz_check_child(from, LAZ_FIELD_FROM_VAULT);
+    const struct laz_node *path = laz_check_child(from, LAZ_FIELD_FROM_PARAMETERS);
     if (from->kind == LAZ_NODE_SCALAR) {
         if (laz_value_from_split(from->text, from->length, &parts) == NULL) {
             fill_parts(merge, &parts, ret);
@@ -87,6 +88,14 @@ static void fill_source(
     } else if (parameter != NULL &&
             laz_parameter_split(parameter->text, parameter->length, &parts) == NULL) {
         fill_parts(merge, &parts, ret);
+    } else if (path != NULL) {
+        /* AWS knows it with / at its end and without; here it has one name. */
+        size_t length = path->length > 1 && path->text[path->length - 1] == '/' ? path->length - 1
+                                                                                : path->length;
+        const struct laz_node *recursive = laz_check_child(from, LAZ_FIELD_FROM_RECURSIVE);
+        ret->source = recursive != NULL && recursive->number != 0 ? LAZ_SECRET_PARAMETER_TREE
+                                                                  : LAZ_SECRET_PARAMETERS;
+        ret->from = copy_slice(merge, (struct laz_slice){path->text, length});
     } else if (vault != NULL) {
         ret->source = LAZ_SECRET_VAULT;
         ret->from = laz_merge_text(merge, vault);
@@ -248,6 +257,7 @@ void laz_finish_secrets(struct laz_merge *merge)
 bool laz_secret_is_of_aws(const struct laz_fetch_item *item)
 {
     return item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_PARAMETER ||
+            item->source == LAZ_SECRET_PARAMETERS || item->source == LAZ_SECRET_PARAMETER_TREE ||
             item->kms_key[0] != '\0';
 }
 

@@ -104,6 +104,7 @@ static const char *type_name(enum laz_field_type type)
             [LAZ_TYPE_PARAMETER] = "name or ARN",
             [LAZ_TYPE_KMS_KEY] = "ARN",
             [LAZ_TYPE_BELOW] = "relative path",
+            [LAZ_TYPE_PARAMETER_PATH] = "path of parameters",
             [LAZ_TYPE_VAULT_SECRET] = "path of Vault",
             [LAZ_TYPE_VAULT_NAME] = "name",
             [LAZ_TYPE_VERSION] = "number or text",

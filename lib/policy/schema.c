@@ -99,6 +99,8 @@ static const char *pattern_of(enum laz_field_type type)
         return "^arn:aws[a-z-]*:kms:";
     case LAZ_TYPE_BELOW:
         return "^[^/]";
+    case LAZ_TYPE_PARAMETER_PATH:
+        return "^/[A-Za-z0-9._/-]*$";
     case LAZ_TYPE_VAULT_SECRET:
         return "^[A-Za-z0-9._/-]+/data/[A-Za-z0-9._/-]+$";
     case LAZ_TYPE_VAULT_NAME:

@@ -20,7 +20,7 @@ import laz
 import sinks_peers as peers
 
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-botocore is for
-SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault", "identity")
+SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault", "identity", "parameters", "parameter-tree")
 PARTS = ("cert", "chain", "key", "bundle")
 IDENTITY_SOURCES = ("secrets",)
 PURPOSES = {"server": 1, "client": 2, "both": 3}

@@ -43,11 +43,6 @@ def make_credentials():
 # ---- Services ----
 
 
-def raw_answer(text):
-    """What a case wants to be said to this request and nothing else, or None."""
-    return next((base64.b64decode(said) for word, said in load("raw").items() if word in text), None)
-
-
 class Services(BaseHTTPRequestHandler):
     """All three at one port; the target says which is meant."""
 
@@ -88,7 +83,7 @@ class Services(BaseHTTPRequestHandler):
                             "request": request, "port": self.client_address[1]})
         if rules.get("slow", "") in json.dumps(request):
             time.sleep(rules.get("delay", 0))
-        raw = None if problem else raw_answer(body.decode())
+        raw = None if problem else FOLDER.raw(body.decode())
         if raw is not None:
             self.wfile.write(raw)
             self.close_connection = True
@@ -259,7 +254,7 @@ class Agent(BaseHTTPRequestHandler):
         rules = load("control")
         append("requests", {"call": "credentials", "path": self.path, "at": time.time(),
                             "authorization": self.headers.get("Authorization")})
-        raw = raw_answer(self.path)
+        raw = FOLDER.raw(self.path)
         if raw is not None:
             self.wfile.write(raw)
             self.close_connection = True

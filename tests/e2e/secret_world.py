@@ -5,6 +5,7 @@ Must never take its word for a value: what counts is the memfd that came, its se
 """
 import array
 import atexit
+import base64
 import fcntl
 import json
 import os
@@ -233,6 +234,10 @@ class Standin:
         """What the services hold."""
         self._put("data", data)
 
+    def raw(self, answers):
+        """Whole answers, {word of a request: bytes}, for requests that have it."""
+        self._put("raw", {word: base64.b64encode(text).decode() for word, text in answers.items()})
+
     def rules(self, **rules):
         """What goes wrong from now on; requests are counted anew."""
         self.epoch += 1
@@ -264,6 +269,6 @@ class Standin:
 
 def secret(name, value, version="11111111-2222-3333-4444-555555555555", stages=("AWSCURRENT",)):
     """One secret of the stand-in's data, as {name: ...}."""
-    held = {"SecretBinary": __import__("base64").b64encode(value).decode()} if isinstance(value, bytes) else \
+    held = {"SecretBinary": base64.b64encode(value).decode()} if isinstance(value, bytes) else \
         {"SecretString": value}
     return {name: {"ARN": f"{ARN}{name}-AbCdEf", "versions": {version: {"stages": list(stages), **held}}}}

@@ -126,6 +126,14 @@ void laz_resolver_forget(struct laz_resolver_waiter *waiter)
     waiter->question = NULL;
 }
 
+/* What it would write to stderr of servers that do not answer is in whose name was not looked up.
+ */
+static void say_nothing(int severity, const char *text)
+{
+    (void)severity;
+    (void)text;
+}
+
 int laz_resolver_new(struct event_base *base, struct laz_resolver **ret, struct laz_err *err)
 {
     struct laz_resolver *resolver = calloc(1, sizeof(*resolver));
@@ -138,6 +146,7 @@ int laz_resolver_new(struct event_base *base, struct laz_resolver **ret, struct 
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to look names up");
     }
     resolver->dns = dns;
+    event_set_log_callback(say_nothing);
     /* Without the file it asks 127.0.0.1, as others do. */
     laz_ignore(evdns_base_resolv_conf_parse(dns, DNS_OPTIONS_ALL, "/etc/resolv.conf"));
     laz_ignore(evdns_base_set_option(dns, "timeout:", LOOKUP_TIMEOUT));

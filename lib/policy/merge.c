@@ -183,8 +183,8 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     laz_finish_quiet(&merge);
     laz_finish_signals(&merge);
     laz_finish_shipping(&merge);
+    laz_finish_tunnel(&merge); /* before both: where tunnels listen, and lead to, counts there */
     laz_finish_plain(&merge);
-    laz_finish_tunnel(&merge); /* before it: where tunnels listen is expected */
     laz_finish_sense(&merge);
     laz_finish_secrets(&merge);
     laz_finish_tls(&merge);

@@ -93,6 +93,11 @@ void laz_merge_texts(
 void laz_merge_ports(
         struct laz_merge *merge, struct laz_node *list, struct laz_port_list *ports, size_t max);
 
+/* One port more, unless it is there; false: no memory. */
+bool laz_ports_add(
+        struct laz_arena *arena, struct laz_port_list *ports, uint16_t port, struct laz_pos pos);
+bool laz_ports_have(const struct laz_port_list *ports, uint16_t port);
+
 /* A copy of a value's text; "" if there is none. */
 const char *laz_merge_text(struct laz_merge *merge, const struct laz_node *node);
 

@@ -67,6 +67,9 @@ void laz_secret_put_form(struct laz_buf *buf, const struct laz_fetch_item *item)
             item->form == LAZ_SECRET_FORM_RAW ? "as they are" : "as ",
             item->form == LAZ_SECRET_FORM_RAW ? "" : laz_secret_form_name(item->form),
             item->newline ? " with a line feed" : "");
+    if (item->alg != LAZ_SECRET_ALG_NONE) {
+        laz_buf_printf(buf, " for %s", laz_secret_alg_name(item->alg));
+    }
 }
 
 void laz_secret_put_delivery(struct laz_buf *buf, const struct laz_secret_delivery *delivery)

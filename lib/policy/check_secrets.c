@@ -77,6 +77,34 @@ static bool has_members(struct laz_node *item)
             (form->number == LAZ_SECRET_FORM_JSON || form->number == LAZ_SECRET_FORM_DOTENV);
 }
 
+static void check_alg(struct laz_report *report, struct laz_node *item, const struct laz_node *form)
+{
+    struct laz_node *alg = laz_check_child(item, LAZ_FIELD_SECRET_ALG);
+    struct laz_node *bytes = laz_check_child(item, LAZ_FIELD_SECRET_BYTES);
+    if (alg == NULL || alg->is_bad) {
+        return;
+    }
+    if (form == NULL ||
+            (!form->is_bad && form->number != LAZ_SECRET_FORM_JWK &&
+                    form->number != LAZ_SECRET_FORM_JWKS)) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, alg,
+                "goes with \"form: jwk\" and \"form: jwks\" alone");
+    }
+    uint32_t least = 0;
+    uint32_t most = 0;
+    laz_secret_alg_bytes((enum laz_secret_alg)alg->number, &least, &most);
+    if (bytes == NULL || bytes->has_bad || bytes->is_bad) {
+        return;
+    }
+    bool is_one = bytes->kind == LAZ_NODE_SCALAR;
+    const struct laz_node *min = is_one ? bytes : laz_check_child(bytes, LAZ_FIELD_BYTES_MIN);
+    const struct laz_node *max = is_one ? bytes : laz_check_child(bytes, LAZ_FIELD_BYTES_MAX);
+    if ((min != NULL && min->number > most) || (max != NULL && max->number < least)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, alg,
+                "no key of the length that \"bytes\" says is one for it");
+    }
+}
+
 /* What Vault has, and what is below a path, is an object. */
 static void check_object(
         struct laz_report *report, struct laz_node *item, const struct laz_node *from)
@@ -91,6 +119,7 @@ static void check_object(
                 "what is there is a JSON object: name the member by \"json-key\", or say "
                 "\"form: json\" or \"form: dotenv\"");
     }
+    check_alg(report, item, form);
     if (newline != NULL && newline->number != 0 && form != NULL && !form->is_bad &&
             form->number == LAZ_SECRET_FORM_DOTENV) {
         laz_report_key(report, LAZ_E_POLICY_INVALID, newline,

@@ -49,6 +49,8 @@ static const struct laz_word words_when_full[] = {{"drop", 0, false}, {"block", 
 static const struct laz_word words_imds[] = {{"denied", 0, false}, {"permitted", 1, false}, {0}};
 #define X_SECRET_FORM(id, name) {name, LAZ_SECRET_FORM_##id, false},
 static const struct laz_word words_secret_coding[] = {LAZ_SECRET_CODINGS(X_SECRET_FORM){0}};
+#define X_ALG(id, name, least, most) {name, LAZ_SECRET_ALG_##id, false},
+static const struct laz_word words_alg_and_none[] = {LAZ_SECRET_ALGS(X_ALG){0}};
 static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FORM){0}};
 #define X_TLS_PROFILE(id, name) {name, LAZ_TLS_##id, false},
 static const struct laz_word words_tls_profile[] = {LAZ_TLS_PROFILES(X_TLS_PROFILE){0}};

@@ -138,6 +138,16 @@ static void fill_bytes(const struct laz_node *bytes, struct laz_fetch_item *ret)
     ret->max_bytes = (uint32_t)number_of(bytes, LAZ_FIELD_BYTES_MAX);
 }
 
+/* A key for it has so many bytes, whatever else was said. */
+static void fill_alg(struct laz_fetch_item *ret)
+{
+    uint32_t least = 0;
+    uint32_t most = 0;
+    laz_secret_alg_bytes(ret->alg, &least, &most);
+    ret->min_bytes = ret->min_bytes > least ? ret->min_bytes : least;
+    ret->max_bytes = ret->max_bytes < most ? ret->max_bytes : most;
+}
+
 static void fill_delivery(
         struct laz_merge *merge, const struct laz_node *item, struct laz_secret_delivery *ret)
 {
@@ -170,6 +180,7 @@ static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint
             .decode = (enum laz_secret_form)number_of(item, LAZ_FIELD_SECRET_DECODE),
             .kms_key = "",
             .form = (enum laz_secret_form)number_of(item, LAZ_FIELD_SECRET_FORM),
+            .alg = (enum laz_secret_alg)number_of(item, LAZ_FIELD_SECRET_ALG),
             .newline = number_of(item, LAZ_FIELD_SECRET_NEWLINE) != 0,
     };
     fill_source(merge, laz_check_child(item, LAZ_FIELD_SECRET_FROM), ret);
@@ -178,6 +189,7 @@ static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint
     }
     fill_decryption(merge, laz_check_child(item, LAZ_FIELD_SECRET_DECRYPT), ret);
     fill_bytes(laz_check_child(item, LAZ_FIELD_SECRET_BYTES), ret);
+    fill_alg(ret);
     fill_delivery(merge, item, &secrets->deliveries[slot]);
     secrets->items[slot] = item;
 }

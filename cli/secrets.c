@@ -25,6 +25,11 @@ void laz_secret_put_source(struct laz_buf *buf, const struct laz_fetch_item *ite
     case LAZ_SECRET_PARAMETER:
         laz_buf_printf(buf, "Parameter Store %s", item->from);
         break;
+    case LAZ_SECRET_PARAMETERS:
+    case LAZ_SECRET_PARAMETER_TREE:
+        laz_buf_printf(buf, "Parameter Store, %s below %s",
+                item->source == LAZ_SECRET_PARAMETERS ? "all right" : "everything", item->from);
+        break;
     case LAZ_SECRET_VAULT:
         laz_buf_printf(buf, "Vault %s", item->from);
         break;
@@ -62,6 +67,9 @@ void laz_secret_put_form(struct laz_buf *buf, const struct laz_fetch_item *item)
             item->form == LAZ_SECRET_FORM_RAW ? "as they are" : "as ",
             item->form == LAZ_SECRET_FORM_RAW ? "" : laz_secret_form_name(item->form),
             item->newline ? " with a line feed" : "");
+    if (item->alg != LAZ_SECRET_ALG_NONE) {
+        laz_buf_printf(buf, " for %s", laz_secret_alg_name(item->alg));
+    }
 }
 
 void laz_secret_put_delivery(struct laz_buf *buf, const struct laz_secret_delivery *delivery)
@@ -279,10 +287,12 @@ size_t laz_secret_permissions(const struct laz_fetch_config *config,
 {
     struct laz_buf buf;
     size_t n = 0;
-    if (item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_PARAMETER) {
-        ret[n] = (struct laz_permission){.action = item->source == LAZ_SECRET_PARAMETER
-                        ? "ssm:GetParameter"
-                        : "secretsmanager:GetSecretValue"};
+    if (laz_secret_is_of_aws(item) && item->source != LAZ_SECRET_FILE &&
+            item->source != LAZ_SECRET_VARIABLE && item->source != LAZ_SECRET_VAULT) {
+        ret[n] = (struct laz_permission){.action = item->source == LAZ_SECRET_SECRETS_MANAGER
+                        ? "secretsmanager:GetSecretValue"
+                        : item->source == LAZ_SECRET_PARAMETER ? "ssm:GetParameter"
+                                                               : "ssm:GetParametersByPath"};
         laz_buf_init_fixed(&buf, ret[n].resource, sizeof(ret[n].resource));
         put_resource(&buf, config, item);
         n++;

@@ -71,7 +71,9 @@ static void put_text(struct laz_buf *buf, const char *path, const struct laz_pol
     for (uint32_t i = 0; i < secrets->config.n_items; i++) {
         put_item(buf, secrets, i);
         is_of_aws = is_of_aws || secrets->config.items[i].source == LAZ_SECRET_SECRETS_MANAGER ||
-                secrets->config.items[i].source == LAZ_SECRET_PARAMETER;
+                secrets->config.items[i].source == LAZ_SECRET_PARAMETER ||
+                secrets->config.items[i].source == LAZ_SECRET_PARAMETERS ||
+                secrets->config.items[i].source == LAZ_SECRET_PARAMETER_TREE;
     }
     if (is_of_aws) {
         laz_buf_str(buf,

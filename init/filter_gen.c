@@ -53,6 +53,9 @@ static const struct entry sense_calls[] = {
 static const struct entry fetch_calls[] = {
 #include "init/fetch/filter.def"
 };
+static const struct entry tunnel_calls[] = {
+#include "init/tunnel/filter.def"
+};
 
 /* What a sanitizer's runtime needs besides: only where the build asks for it. */
 #define LAZ_PID1(name, reason) LAZ_CALL(name, reason)
@@ -98,6 +101,7 @@ static const struct {
         {"ship", LIST(ship_calls), LIST(helper_instrumented_calls)},
         {"sense", LIST(sense_calls), LIST(helper_instrumented_calls)},
         {"fetch", LIST(fetch_calls), LIST(helper_instrumented_calls)},
+        {"tunnel", LIST(tunnel_calls), LIST(helper_instrumented_calls)},
 };
 
 #define ENTRIES_MAX 128

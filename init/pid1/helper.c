@@ -13,6 +13,7 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "init/pid1/secrets.h"
+#include "init/pid1/tunnel.h"
 
 #define SAID_MAX    1024 /* bytes of a message of theirs: an error and its words */
 #define ABSENT_CODE 127  /* launch found none */
@@ -165,7 +166,8 @@ static void on_failed(struct laz_helper *helper, struct laz_fields *fields)
         helper->err = (struct laz_err){0};
         (void)laz_err_set(&helper->err, (enum laz_err_kind)kind, 0, "%s", text);
         laz_format_printable(helper->err.message);
-        helper->has_failed = helper->secrets != NULL;
+        helper->has_failed =
+                helper->secrets != NULL || (helper->tunnels != NULL && !helper->was_ever_ready);
     }
 }
 
@@ -179,6 +181,15 @@ static void on_secret(struct laz_helper *helper, struct laz_message *message)
 {
     struct laz_err err = {0};
     if (laz_secrets_told(helper->secrets, message, &err) < 0) {
+        violated(helper, &err);
+        laz_helper_drop(helper);
+    }
+}
+
+static void on_tunnel(struct laz_helper *helper, struct laz_message *message, uint64_t now_ns)
+{
+    struct laz_err err = {0};
+    if (laz_tunnels_told(helper->tunnels, message, now_ns, &err) < 0) {
         violated(helper, &err);
         laz_helper_drop(helper);
     }
@@ -204,6 +215,8 @@ static void on_message(struct laz_helper *helper, struct laz_message *message, u
         helper->n_hiding -= helper->n_hiding > 0 ? 1 : 0;
     } else if (helper->secrets != NULL) {
         on_secret(helper, message);
+    } else if (helper->tunnels != NULL) {
+        on_tunnel(helper, message, now_ns);
     }
 }
 

@@ -19,6 +19,7 @@
 #define LAZ_HELPER_ABSENT_MAX_MS 60000
 
 struct laz_secrets;
+struct laz_tunnels;
 
 struct laz_helper {
     enum laz_role role;
@@ -32,7 +33,7 @@ struct laz_helper {
     bool was_ever_ready;
     bool is_lost;         /* nobody waits for it any more: err says why */
     bool is_finishing;    /* told to finish */
-    bool has_failed;      /* fetch: it has said why, and another one would say the same */
+    bool has_failed;      /* it has said why, and another one would say the same */
     bool knows_masks;     /* ship: it was told what no log may show */
     bool is_acked;        /* ship: every required sink has the record of the start */
     bool is_flushed;      /* ship: it has finished */
@@ -46,6 +47,7 @@ struct laz_helper {
     /* ship: a sink that is down, and why; printable, "": none */
     char trouble[LAZ_ERR_MESSAGE_MAX];
     struct laz_secrets *secrets; /* fetch: where what it brings goes; borrowed */
+    struct laz_tunnels *tunnels; /* tunnel: likewise */
 };
 
 /* Children that ended, and were reaped, while somebody was being started. */

@@ -45,6 +45,11 @@ bool laz_helpers_have_fetch(const struct laz_helpers *helpers)
     return helpers->image != NULL && helpers->image->fetches;
 }
 
+bool laz_helpers_have_tunnel(const struct laz_helpers *helpers)
+{
+    return helpers->image != NULL && helpers->image->n_tunnels > 0;
+}
+
 int laz_helpers_begin(
         struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err)
 {
@@ -57,6 +62,9 @@ int laz_helpers_begin(
     helpers->image = image;
     if (image->fetches && laz_helpers_begin_secrets(helpers, world, err) < 0) {
         return -1;
+    }
+    if (image->n_tunnels > 0) {
+        laz_tunnels_begin(&helpers->tunnels, image);
     }
     if (!image->ships) {
         return 0;
@@ -110,6 +118,15 @@ static void ask_for_sense(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
+static void ask_for_tunnel(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_helper *tunnel = &helpers->tunnels.helper;
+    if (laz_helper_ask(tunnel, helpers->launcher_chan, now_ns) &&
+            !laz_tunnels_tell(&helpers->tunnels)) {
+        laz_helper_drop(tunnel);
+    }
+}
+
 /* ---- what `launch` says ---- */
 
 static void on_launcher(
@@ -134,6 +151,8 @@ static void on_launcher(
         laz_helper_started(&helpers->sense, pid, now_ns);
     } else if (role == LAZ_ROLE_FETCH && laz_helpers_have_fetch(helpers)) {
         laz_helper_started(&helpers->fetch, pid, now_ns);
+    } else if (role == LAZ_ROLE_TUNNEL && laz_helpers_have_tunnel(helpers)) {
+        laz_helper_started(&helpers->tunnels.helper, pid, now_ns);
     }
 }
 
@@ -157,6 +176,12 @@ static void lose_launcher(struct laz_helpers *helpers)
     }
     if (helpers->sense.pid == 0 && has_sense(helpers)) {
         laz_helper_lose(&helpers->sense, LAUNCH_ENDED);
+    }
+    if (laz_helpers_have_tunnel(helpers)) {
+        forget_order(&helpers->tunnels.helper);
+        if (helpers->tunnels.helper.pid == 0) {
+            laz_helper_lose(&helpers->tunnels.helper, LAUNCH_ENDED);
+        }
     }
     if (laz_helpers_have_fetch(helpers)) {
         forget_order(&helpers->fetch);
@@ -190,6 +215,9 @@ uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers)
     if (laz_helpers_have_fetch(helpers) && helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
         laz_sooner(&due_ns, laz_helper_due_ns(&helpers->fetch));
     }
+    if (laz_helpers_have_tunnel(helpers) && !helpers->tunnels.is_leaving) {
+        laz_sooner(&due_ns, laz_helper_due_ns(&helpers->tunnels.helper));
+    }
     if (helpers->is_finishing) {
         laz_sooner(&due_ns, helpers->ship_told ? 0 : helpers->farewell_ns);
     } else {
@@ -213,7 +241,8 @@ static void tell_ship_to_finish(struct laz_helpers *helpers, uint64_t now_ns)
 /* What sense has seen is in the trail before the trail is closed. */
 static void turn_finish(struct laz_helpers *helpers, uint64_t now_ns)
 {
-    bool is_gone = helpers->sense.pid == 0 && !helpers->sense.is_starting;
+    bool is_gone = helpers->sense.pid == 0 && !helpers->sense.is_starting &&
+            (!laz_helpers_have_tunnel(helpers) || helpers->tunnels.helper.pid == 0);
     if (!helpers->ship_told && (is_gone || now_ns >= helpers->farewell_ns)) {
         if (helpers->sense.pid > 0) {
             (void)kill(helpers->sense.pid, SIGKILL);
@@ -226,7 +255,8 @@ void laz_helpers_look_at(struct laz_helpers *helpers, struct laz_helper *helper,
 {
     pid_t pid = helper->pid;
     bool has_ended = laz_helper_look(helper, helpers->reaped, now_ns);
-    bool as_told = helper->role == LAZ_ROLE_FETCH && laz_helpers_fetch_is_over(helpers);
+    bool as_told = (helper->role == LAZ_ROLE_FETCH && laz_helpers_fetch_is_over(helpers)) ||
+            (helper->role == LAZ_ROLE_TUNNEL && helpers->tunnels.is_leaving);
     if (has_ended && !as_told && helpers->n_late < HELPERS) {
         struct laz_helper_end *late = &helpers->late[helpers->n_late++];
         *late = (struct laz_helper_end){
@@ -241,6 +271,23 @@ bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *re
     }
     *ret = helpers->late[--helpers->n_late];
     return true;
+}
+
+static void turn_tunnel(struct laz_helpers *helpers, uint64_t now_ns)
+{
+    struct laz_tunnels *tunnels = &helpers->tunnels;
+    laz_helpers_look_at(helpers, &tunnels->helper, now_ns);
+    if (tunnels->n_said < LAZ_TUNNEL_SAID_AHEAD) {
+        laz_helper_read(&tunnels->helper, now_ns);
+    }
+    laz_tunnels_check(tunnels);
+    if (tunnels->is_leaving || !tunnels->has_begun) {
+        return;
+    }
+    if (laz_helper_is_due(&tunnels->helper, now_ns)) {
+        ask_for_tunnel(helpers, now_ns);
+    }
+    laz_helper_check(&tunnels->helper, now_ns);
 }
 
 static void turn_ship_and_sense(struct laz_helpers *helpers, uint64_t now_ns)
@@ -273,7 +320,10 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
         turn_ship_and_sense(helpers, now_ns);
     }
     if (laz_helpers_have_fetch(helpers)) {
-        laz_helpers_turn_fetch(helpers, now_ns); /* last: it waits for what the others have said */
+        laz_helpers_turn_fetch(helpers, now_ns); /* it waits for what the others have said */
+    }
+    if (laz_helpers_have_tunnel(helpers)) {
+        turn_tunnel(helpers, now_ns);
     }
 }
 
@@ -282,13 +332,15 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
 bool laz_helpers_are_starting(const struct laz_helpers *helpers)
 {
     return helpers->ship.is_starting || helpers->sense.is_starting ||
-            (laz_helpers_have_fetch(helpers) && helpers->fetch.is_starting);
+            (laz_helpers_have_fetch(helpers) && helpers->fetch.is_starting) ||
+            (laz_helpers_have_tunnel(helpers) && helpers->tunnels.helper.is_starting);
 }
 
 bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid)
 {
     return pid == helpers->launcher || pid == helpers->ship.pid || pid == helpers->sense.pid ||
             (laz_helpers_have_fetch(helpers) && pid == helpers->fetch.pid) ||
+            (laz_helpers_have_tunnel(helpers) && pid == helpers->tunnels.helper.pid) ||
             laz_helpers_are_starting(helpers);
 }
 
@@ -311,6 +363,25 @@ static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid
     return true;
 }
 
+static bool tunnel_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
+        struct laz_helper_end *ret)
+{
+    struct laz_helper *tunnel = &helpers->tunnels.helper;
+    if (!laz_helpers_have_tunnel(helpers) || pid != tunnel->pid) {
+        return false;
+    }
+    bool as_told = helpers->tunnels.is_leaving;
+    laz_helper_ended(tunnel, status, helpers->launcher_chan >= 0, now_ns);
+    if (as_told) {
+        tunnel->due_ns = 0;
+    }
+    *ret = (struct laz_helper_end){.role = tunnel->role,
+            .pid = pid,
+            .is_lost = tunnel->is_lost,
+            .why = as_told ? NULL : &tunnel->err};
+    return true;
+}
+
 bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
         struct laz_helper_end *ret)
 {
@@ -329,7 +400,8 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
     }
     bool is_ours = ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||
             ended_is(helpers, &helpers->sense, pid, status, now_ns, ret) ||
-            laz_helpers_fetch_ended(helpers, pid, status, now_ns, ret);
+            laz_helpers_fetch_ended(helpers, pid, status, now_ns, ret) ||
+            tunnel_ended(helpers, pid, status, now_ns, ret);
     if (!is_ours && laz_helpers_are_starting(helpers)) {
         helpers->reaped[helpers->n_reaped++ % LAZ_REAPED_MAX] =
                 (struct laz_reaped){.pid = pid, .status = status};
@@ -342,6 +414,9 @@ void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now
     const struct laz_image *image = helpers->image;
     if (laz_helpers_have_fetch(helpers)) {
         laz_secrets_wipe(&helpers->secrets, helpers->launcher_chan);
+    }
+    if (laz_helpers_have_tunnel(helpers)) {
+        laz_tunnels_leave(&helpers->tunnels);
     }
     if (!laz_helpers_ship(helpers)) {
         return;

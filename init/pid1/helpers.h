@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * PID 1's helpers: `launch`, which starts the others, `ship`, without which nothing runs where the
- * policy has sinks, `sense`, and `fetch`, which lives while it fetches. libc only.
+ * policy has sinks, `sense`, `fetch`, which lives while it fetches, and `tunnel`. libc only.
  */
 #ifndef LAZ_INIT_PID1_HELPERS_H
 #define LAZ_INIT_PID1_HELPERS_H
@@ -9,6 +9,7 @@
 #include "init/pid1/helper.h"
 #include "init/pid1/secrets.h"
 #include "init/pid1/shipping.h"
+#include "init/pid1/tunnel.h"
 
 /* For the last that sense has to say, before the trail is closed. */
 #define LAZ_SENSE_FAREWELL_MS 250
@@ -21,7 +22,7 @@ struct laz_helper_end {
     const struct laz_err *why; /* borrowed, until the next turn; NULL */
 };
 
-#define LAZ_HELPERS_STARTED 3 /* by launch */
+#define LAZ_HELPERS_STARTED 4 /* by launch */
 
 struct laz_helpers {
     const struct laz_image *image; /* NULL: the policy needs none, and all of this is idle */
@@ -42,6 +43,8 @@ struct laz_helpers {
     /* Untouched where the policy has no secrets. */
     struct laz_secrets secrets;
     struct laz_helper fetch;
+    /* Untouched where it has no tunnels. */
+    struct laz_tunnels tunnels;
 };
 
 /* Of zeroed memory. */
@@ -103,6 +106,7 @@ bool laz_helpers_have_finished(const struct laz_helpers *helpers);
 /* ---- between helpers.c and fetching.c ---- */
 
 bool laz_helpers_have_fetch(const struct laz_helpers *helpers);
+bool laz_helpers_have_tunnel(const struct laz_helpers *helpers);
 LAZ_MUST_CHECK int laz_helpers_begin_secrets(
         struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err);
 void laz_helpers_look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns);

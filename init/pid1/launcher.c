@@ -30,6 +30,7 @@
 
 /* What a helper needs until it has become its own user: its directory and files are root's. */
 static const int kept[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
+        CAP_NET_BIND_SERVICE /* tunnel's ports */,
         CAP_SYS_PTRACE /* where the container has it, sense sees what others execute */};
 
 void laz_launcher_find(const char *name, char *ret, size_t size)

@@ -343,6 +343,7 @@ enum {
     POLL_SENSE,
     POLL_FETCH,
     POLL_CONTROL,
+    POLL_TUNNEL,
     POLL_COUNT
 };
 
@@ -390,6 +391,8 @@ static void wait_for_world(
     int fetch_chan = pid1->image.fetches ? pid1->helpers.fetch.chan : -1;
     fds[POLL_FETCH] = (struct pollfd){.fd = fetch_chan, .events = POLLIN};
     fds[POLL_CONTROL] = (struct pollfd){.fd = laz_control_fd(&pid1->control), .events = POLLIN};
+    int tunnel_chan = pid1->image.n_tunnels > 0 ? pid1->helpers.tunnels.helper.chan : -1;
+    fds[POLL_TUNNEL] = (struct pollfd){.fd = tunnel_chan, .events = POLLIN};
     uint64_t due_ns = next_due(pid1, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
     struct timespec timeout = {
@@ -431,6 +434,21 @@ static void on_lost(struct laz_pid1 *pid1, const struct laz_helper *lost, uint64
     laz_pid1_event(pid1, &event, now_ns);
 }
 
+/* From the stop signal on nobody from outside is let in; and what it has said is written down. */
+static void turn_tunnel(struct laz_pid1 *pid1)
+{
+    struct laz_tunnels *tunnels = &pid1->helpers.tunnels;
+    if (pid1->image.n_tunnels == 0) {
+        return;
+    }
+    if (pid1->state.phase >= LAZ_PHASE_STOPPING) {
+        laz_tunnels_drain(tunnels);
+    }
+    for (struct laz_message said; laz_tunnels_next(tunnels, &said);) {
+        laz_trail_tunnel(&pid1->trail, &said);
+    }
+}
+
 /* What the helpers' state means for the start, the run and the end. */
 static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
 {
@@ -442,6 +460,7 @@ static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
     for (struct laz_helper_end end; laz_helpers_late_end(helpers, &end);) {
         laz_trail_helper(&pid1->trail, &end);
     }
+    turn_tunnel(pid1);
     if (pid1->done) {
         return;
     }

@@ -130,11 +130,33 @@ static void begin_fetch(struct laz_pid1 *pid1, uint64_t now_ns)
     pid1->start_deadline_ns = now_ns + wait_ms * LAZ_NS_PER_MS;
 }
 
+/* Last: it has its certificates from the secrets, and the workload's connections need it. */
+static void turn_tunnel(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_tunnels *tunnels = &pid1->helpers.tunnels;
+    if (pid1->image.n_tunnels == 0) {
+        laz_pid1_start_workload(pid1, now_ns);
+    } else if (!tunnels->has_begun) {
+        laz_tunnels_start(tunnels, now_ns);
+        pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS;
+    } else if (tunnels->helper.is_lost) {
+        pid1->refusal = tunnels->helper.err;
+        laz_pid1_refuse(pid1, now_ns);
+    } else if (tunnels->helper.is_ready) {
+        laz_pid1_start_workload(pid1, now_ns);
+    }
+}
+
+static bool waits_for_tunnel(const struct laz_pid1 *pid1)
+{
+    return pid1->image.n_tunnels > 0 && pid1->helpers.tunnels.has_begun;
+}
+
 void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_secrets *secrets = &pid1->helpers.secrets;
     if (!pid1->image.fetches) {
-        laz_pid1_start_workload(pid1, now_ns);
+        turn_tunnel(pid1, now_ns);
         return;
     }
     if (secrets->err.kind != LAZ_E_NONE) {
@@ -150,9 +172,11 @@ void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
         pid1->start_deadline_ns =
                 now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS; /* for all the rest */
     } else if (secrets->phase == LAZ_SECRETS_THERE) {
-        laz_trail_delivered(&pid1->trail, secrets);
-        laz_pid1_begin_renewal(pid1, now_ns);
-        laz_pid1_start_workload(pid1, now_ns);
+        if (!waits_for_tunnel(pid1)) {
+            laz_trail_delivered(&pid1->trail, secrets);
+            laz_pid1_begin_renewal(pid1, now_ns);
+        }
+        turn_tunnel(pid1, now_ns);
     }
 }
 
@@ -163,7 +187,8 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     if (laz_probe_run(&workload->probe, &pid1->refusal) < 0 ||
             laz_probe_decide(&workload->probe, &pid1->image, &workload->decided, &pid1->refusal) <
                     0 ||
-            ((pid1->image.ships || pid1->image.fetches) && begin_helpers(pid1) < 0)) {
+            ((pid1->image.ships || pid1->image.fetches || pid1->image.n_tunnels > 0) &&
+                    begin_helpers(pid1) < 0)) {
         laz_pid1_refuse(pid1, now_ns);
         return;
     }
@@ -309,6 +334,9 @@ static const char *last_step(const struct laz_pid1 *pid1, enum laz_secrets_phase
     }
     if (phase == LAZ_SECRETS_HIDING) {
         return "hide the secrets from the logs";
+    }
+    if (waits_for_tunnel(pid1) && pid1->workload.pid == 0) {
+        return "lazaret-helper tunnel";
     }
     return pid1->workload.page != NULL
             ? laz_confine_step_name((enum laz_confine_step)pid1->workload.page->step)

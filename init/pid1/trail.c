@@ -234,6 +234,72 @@ void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
     laz_trail_write(trail, &json);
 }
 
+static void tunnel_refused(struct laz_trail *trail, struct laz_fields *fields)
+{
+    uint32_t count = laz_fields_u32(fields);
+    const char *entry = laz_fields_string(fields);
+    const char *reason = laz_fields_string(fields);
+    const char *peer = laz_fields_string(fields);
+    const char *why = laz_fields_string(fields);
+    if (!laz_fields_done(fields)) {
+        return;
+    }
+    bool is_grave = strcmp(reason, "no-tls") == 0 || strcmp(reason, "unverified") == 0;
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "tunnel.refused", .severity = is_grave ? 6 : 4, .exe = "",
+            .obj = entry, .act = reason);
+    laz_json_string(&json, "peer", peer);
+    laz_json_string(&json, "why", why);
+    laz_json_u64(&json, "count", count);
+    laz_trail_write(trail, &json);
+}
+
+static void tunnel_counted(struct laz_trail *trail, struct laz_fields *fields)
+{
+    static const char names[][12] = {
+            "open", "opened", "refused", "broken", "bytes_up", "bytes_down"};
+    uint64_t numbers[sizeof(names) / sizeof(names[0])];
+    const char *entry = laz_fields_string(fields);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        numbers[i] = laz_fields_u64(fields);
+    }
+    if (!laz_fields_done(fields)) {
+        return;
+    }
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "tunnel.stat", .severity = 1, .exe = "", .obj = entry,
+            .act = "counted");
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        laz_json_u64(&json, names[i], numbers[i]);
+    }
+    laz_trail_write(trail, &json);
+}
+
+static void tunnel_renewed(struct laz_trail *trail, struct laz_fields *fields)
+{
+    const char *identity = laz_fields_string(fields);
+    const char *why = laz_fields_string(fields);
+    if (!laz_fields_done(fields)) {
+        return;
+    }
+    bool is_kept = why[0] != '\0';
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "tunnel.identity", .severity = is_kept ? 6 : 1, .exe = "",
+            .obj = identity, .act = is_kept ? "kept" : "renewed");
+    laz_json_string(&json, "why", why);
+    laz_trail_write(trail, &json);
+}
+
+void laz_trail_tunnel(struct laz_trail *trail, const struct laz_message *said)
+{
+    struct laz_fields fields;
+    laz_fields_begin(&fields, said);
+    if (said->type == LAZ_MESSAGE_REFUSED) {
+        tunnel_refused(trail, &fields);
+    } else if (said->type == LAZ_MESSAGE_COUNTED) {
+        tunnel_counted(trail, &fields);
+    } else if (said->type == LAZ_MESSAGE_RENEWED) {
+        tunnel_renewed(trail, &fields);
+    }
+}
+
 void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note)
 {
     char name[24];

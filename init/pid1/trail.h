@@ -13,6 +13,7 @@
 #include "init/pid1/workload.h"
 
 struct laz_helper_end;
+struct laz_message;
 struct laz_secrets;
 
 struct laz_trail {
@@ -104,6 +105,8 @@ void laz_trail_ready(struct laz_trail *trail, bool is_ready, const char *reason,
 /* Of what has changed, the workload was told by this signal; or why not. */
 void laz_trail_told_of_change(
         struct laz_trail *trail, int signal_number, uint32_t generation, const char *act);
+/* What the role `tunnel` has to say; nothing of it is believed to be more than words. */
+void laz_trail_tunnel(struct laz_trail *trail, const struct laz_message *said);
 
 void laz_trail_stop(
         struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals);

@@ -11,6 +11,7 @@
 #include "init/fetch/fetch.h"
 #include "init/sense/sense.h"
 #include "init/ship/ship.h"
+#include "init/tunnel/tunnel.h"
 
 #define CHAN_FD 3
 
@@ -22,10 +23,13 @@ int main(int argc, char **argv)
     bool is_ship = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_SHIP)) == 0;
     bool is_sense = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_SENSE)) == 0;
     bool is_fetch = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_FETCH)) == 0;
-    if ((!is_ship && !is_sense && !is_fetch) || fcntl(CHAN_FD, F_SETFD, FD_CLOEXEC) < 0) {
+    bool is_tunnel = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_TUNNEL)) == 0;
+    if ((!is_ship && !is_sense && !is_fetch && !is_tunnel) ||
+            fcntl(CHAN_FD, F_SETFD, FD_CLOEXEC) < 0) {
         (void)fprintf(stderr,
                 "lazaret-helper: error: started by lazaret-init alone, as \"lazaret-helper "
-                "ship\", \"lazaret-helper sense\" or \"lazaret-helper fetch\"\n");
+                "ship\", \"lazaret-helper sense\", \"lazaret-helper fetch\" or \"lazaret-helper "
+                "tunnel\"\n");
         return 2;
     }
     (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
@@ -36,6 +40,10 @@ int main(int argc, char **argv)
     if (is_fetch) {
         (void)prctl(PR_SET_NAME, "lazaret-fetch", 0UL, 0UL, 0UL);
         laz_role_fetch(CHAN_FD);
+    }
+    if (is_tunnel) {
+        (void)prctl(PR_SET_NAME, "lazaret-tunnel", 0UL, 0UL, 0UL);
+        laz_role_tunnel(CHAN_FD);
     }
     (void)prctl(PR_SET_NAME, "lazaret-ship", 0UL, 0UL, 0UL);
     laz_role_ship(CHAN_FD);

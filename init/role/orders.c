@@ -10,8 +10,10 @@
 #include "policy/fetch.h"
 #include "policy/sense.h"
 #include "policy/ship.h"
+#include "policy/tunnel.h"
 
-_Static_assert(LAZ_SENSE_MAX <= LAZ_SHIP_MAX && LAZ_FETCH_MAX <= LAZ_SHIP_MAX,
+_Static_assert(LAZ_SENSE_MAX <= LAZ_SHIP_MAX && LAZ_FETCH_MAX <= LAZ_SHIP_MAX &&
+                LAZ_TUNNEL_MAX <= LAZ_SHIP_MAX,
         "the longest order is a section");
 
 void laz_role_say(int chan, struct laz_buf *message)

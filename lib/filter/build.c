@@ -203,6 +203,29 @@ static int fill_secrets(struct laz_image *image, const struct laz_policy *policy
     return 0;
 }
 
+_Static_assert(LAZ_IMAGE_TUNNEL_MAX == LAZ_TUNNEL_MAX, "what PID 1 carries is what tunnel reads");
+_Static_assert(LAZ_IMAGE_TUNNELS_MAX == LAZ_TUNNEL_ENTRIES_MAX, "a socket each");
+
+/* `tunnel` keeps what the image borrows. */
+static int fill_tunnel(struct laz_image *image, const struct laz_policy *policy,
+        struct laz_buf *tunnel, struct laz_err *err)
+{
+    const struct laz_tunnel_config *config = &policy->tunneling.config;
+    image->n_tunnels = config->n_entries;
+    if (image->n_tunnels == 0) {
+        return 0;
+    }
+    if (laz_tunnel_encode(config, tunnel, err) < 0) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < config->n_entries; i++) {
+        image->tunnels_in |= config->entries[i].listens ? UINT32_C(1) << i : 0;
+    }
+    image->tunnel = (const uint8_t *)tunnel->data;
+    image->tunnel_length = (uint32_t)tunnel->len;
+    return 0;
+}
+
 static void fill_supervision(struct laz_image *image, const struct laz_policy *policy)
 {
     (void)memcpy(image->signal_map, policy->signal_map, sizeof(image->signal_map));
@@ -261,19 +284,22 @@ static int encode_with(const struct laz_policy *policy, struct laz_image *image,
     laz_cleanup_buf struct laz_buf relaxations;
     laz_cleanup_buf struct laz_buf ship;
     laz_cleanup_buf struct laz_buf sense;
+    laz_cleanup_buf struct laz_buf tunnel;
     laz_buf_init_heap(&paths, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&env_pass, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&env_set, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&relaxations, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&ship, LAZ_SHIP_MAX + 1);
     laz_buf_init_heap(&sense, LAZ_SENSE_MAX + 1);
+    laz_buf_init_heap(&tunnel, LAZ_TUNNEL_MAX + 1);
     fill_paths(image, policy, &paths);
     image->env_pass = put_strings(&env_pass, &policy->env_pass);
     image->env_set = put_strings(&env_set, &policy->env_set);
     image->relaxations = put_strings(&relaxations, &policy->relaxations);
     if (fill_shipping(image, policy, &ship, err) < 0 ||
             fill_sense(image, policy, &sense, err) < 0 ||
-            fill_secrets(image, policy, keep, err) < 0) {
+            fill_secrets(image, policy, keep, err) < 0 ||
+            fill_tunnel(image, policy, &tunnel, err) < 0) {
         return -1;
     }
     if (paths.overflow || env_pass.overflow || env_set.overflow || relaxations.overflow) {

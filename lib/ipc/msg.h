@@ -18,7 +18,8 @@
     X(LAUNCH, "launch")                                                                            \
     X(SHIP, "ship")                                                                                \
     X(SENSE, "sense")                                                                              \
-    X(FETCH, "fetch")
+    X(FETCH, "fetch")                                                                              \
+    X(TUNNEL, "tunnel")
 
 enum laz_role {
 #define X(id, name) LAZ_ROLE_##id,
@@ -32,7 +33,7 @@ enum laz_roles {
 #define X(id, name) LAZ_ROLES_##id = 1 << LAZ_ROLE_##id,
     LAZ_ROLES(X)
 #undef X
-    LAZ_ROLES_HELPER = LAZ_ROLES_SHIP | LAZ_ROLES_SENSE | LAZ_ROLES_FETCH,
+    LAZ_ROLES_HELPER = LAZ_ROLES_SHIP | LAZ_ROLES_SENSE | LAZ_ROLES_FETCH | LAZ_ROLES_TUNNEL,
     LAZ_ROLES_CLOUD = LAZ_ROLES_SHIP | LAZ_ROLES_FETCH /* who may speak to AWS */
 };
 

@@ -10,6 +10,7 @@
 
 #include "core/num.h"
 #include "policy/ship.h"
+#include "policy/tunnel.h"
 
 #define LABEL_MAX 63 /* characters between two dots, RFC 1035 */
 
@@ -111,6 +112,32 @@ bool laz_address_split(const char *text, size_t length, struct laz_address *ret)
     /* Only what stands in brackets may, and must, have colons. */
     bool has_colon = memchr(address.host, ':', address.host_length) != NULL;
     if (has_colon != is_bracketed || !laz_host_is_valid(address.host, address.host_length)) {
+        return false;
+    }
+    *ret = address;
+    return true;
+}
+
+bool laz_socket_split(const char *text, size_t length, struct laz_address *ret)
+{
+    static const char prefix[] = "unix:";
+    const size_t n = sizeof(prefix) - 1;
+    char host[LAZ_SHIP_HOST_MAX + 1];
+    struct in_addr four;
+    struct in6_addr six;
+    struct laz_address address;
+    if (length > n && memcmp(text, prefix, n) == 0) {
+        const char *path = text + n;
+        size_t path_length = length - n;
+        bool is_plain = path[0] == '/' && path[path_length - 1] != '/' &&
+                path_length <= LAZ_TUNNEL_SOCKET_MAX && memmem(path, path_length, "//", 2) == NULL;
+        if (is_plain) {
+            *ret = (struct laz_address){.host = path, .host_length = path_length};
+        }
+        return is_plain;
+    }
+    if (!laz_address_split(text, length, &address) ||
+            !copy(address.host, address.host_length, host) || !is_address(host, &four, &six)) {
         return false;
     }
     *ret = address;

@@ -19,6 +19,10 @@ struct laz_address {
 /* false unless it is a host, a colon and a port; ret is then left alone. IPv6 is "[::1]:6514". */
 bool laz_address_split(const char *text, size_t length, struct laz_address *ret);
 
+/* An address and a port, or "unix:" and an absolute path: that is then the host, and the port 0. No
+ * names: who listens, or is nearby, is not looked up. */
+bool laz_socket_split(const char *text, size_t length, struct laz_address *ret);
+
 /* A name of letters, digits, -, _ and dots, or an address of either family. */
 bool laz_host_is_valid(const char *text, size_t length);
 

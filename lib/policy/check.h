@@ -35,6 +35,8 @@ void laz_check_secrets(struct laz_document *document, struct laz_report *report)
 void laz_check_identities(struct laz_document *document, struct laz_report *report);
 /* Does an identity of this file use this item? */
 bool laz_check_is_of_identity(const struct laz_document *document, const char *item);
+/* And for its tunnels; in check_tunnel.c. */
+void laz_check_tunnel(struct laz_document *document, struct laz_report *report);
 
 /* The child of a mapping that belongs to this field, if it is there and usable. */
 struct laz_node *laz_check_child(const struct laz_node *mapping, enum laz_field_id field);

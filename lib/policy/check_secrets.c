@@ -15,7 +15,8 @@
 static const struct laz_node *check_sources(struct laz_report *report, struct laz_node *from)
 {
     static const enum laz_field_id sources[] = {LAZ_FIELD_FROM_FILE, LAZ_FIELD_FROM_VARIABLE,
-            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER, LAZ_FIELD_FROM_VAULT};
+            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER, LAZ_FIELD_FROM_PARAMETERS,
+            LAZ_FIELD_FROM_VAULT};
     const struct laz_node *found = NULL;
     size_t n = 0;
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
@@ -26,7 +27,7 @@ static const struct laz_node *check_sources(struct laz_report *report, struct la
     if (n != 1) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, from,
                 "a value has one source: %s \"file\", \"variable\", \"secrets-manager\", "
-                "\"parameter\" and \"vault\"",
+                "\"parameter\", \"parameters\" and \"vault\"",
                 n == 0 ? "name one of" : "name only one of");
     }
     return n == 1 ? found : NULL;
@@ -47,6 +48,10 @@ static void check_from(struct laz_report *report, struct laz_node *from)
     struct laz_node *stage = laz_check_child(from, LAZ_FIELD_FROM_STAGE);
     struct laz_node *version = laz_check_child(from, LAZ_FIELD_FROM_VERSION);
     enum laz_field_id field = source == NULL ? LAZ_FIELD_ROOT : source->field;
+    struct laz_node *recursive = laz_check_child(from, LAZ_FIELD_FROM_RECURSIVE);
+    if (source != NULL && recursive != NULL && field != LAZ_FIELD_FROM_PARAMETERS) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, recursive, "goes with \"parameters\" alone");
+    }
     if (source == NULL || field == LAZ_FIELD_FROM_SECRETS_MANAGER) {
         return;
     }
@@ -73,19 +78,49 @@ static bool has_members(struct laz_node *item)
             (form->number == LAZ_SECRET_FORM_JSON || form->number == LAZ_SECRET_FORM_DOTENV);
 }
 
-/* What Vault has is an object. */
+static void check_alg(struct laz_report *report, struct laz_node *item, const struct laz_node *form)
+{
+    struct laz_node *alg = laz_check_child(item, LAZ_FIELD_SECRET_ALG);
+    struct laz_node *bytes = laz_check_child(item, LAZ_FIELD_SECRET_BYTES);
+    if (alg == NULL || alg->is_bad) {
+        return;
+    }
+    if (form == NULL ||
+            (!form->is_bad && form->number != LAZ_SECRET_FORM_JWK &&
+                    form->number != LAZ_SECRET_FORM_JWKS)) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, alg,
+                "goes with \"form: jwk\" and \"form: jwks\" alone");
+    }
+    uint32_t least = 0;
+    uint32_t most = 0;
+    laz_secret_alg_bytes((enum laz_secret_alg)alg->number, &least, &most);
+    if (bytes == NULL || bytes->has_bad || bytes->is_bad) {
+        return;
+    }
+    bool is_one = bytes->kind == LAZ_NODE_SCALAR;
+    const struct laz_node *min = is_one ? bytes : laz_check_child(bytes, LAZ_FIELD_BYTES_MIN);
+    const struct laz_node *max = is_one ? bytes : laz_check_child(bytes, LAZ_FIELD_BYTES_MAX);
+    if ((min != NULL && min->number > most) || (max != NULL && max->number < least)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, alg,
+                "no key of the length that \"bytes\" says is one for it");
+    }
+}
+
+/* What Vault has, and what is below a path, is an object. */
 static void check_object(
         struct laz_report *report, struct laz_node *item, const struct laz_node *from)
 {
     struct laz_node *vault = laz_check_child(from, LAZ_FIELD_FROM_VAULT);
+    struct laz_node *path = laz_check_child(from, LAZ_FIELD_FROM_PARAMETERS);
     const struct laz_node *form = laz_check_child(item, LAZ_FIELD_SECRET_FORM);
     struct laz_node *newline = laz_check_child(item, LAZ_FIELD_SECRET_NEWLINE);
-    if (vault != NULL && laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY) == NULL &&
-            !has_members(item)) {
-        laz_report_node(report, LAZ_E_POLICY_INVALID, vault,
-                "what Vault has is a JSON object: name the member by \"json-key\", or say "
+    if ((vault != NULL || path != NULL) &&
+            laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY) == NULL && !has_members(item)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, vault != NULL ? vault : path,
+                "what is there is a JSON object: name the member by \"json-key\", or say "
                 "\"form: json\" or \"form: dotenv\"");
     }
+    check_alg(report, item, form);
     if (newline != NULL && newline->number != 0 && form != NULL && !form->is_bad &&
             form->number == LAZ_SECRET_FORM_DOTENV) {
         laz_report_key(report, LAZ_E_POLICY_INVALID, newline,

@@ -36,7 +36,9 @@
     X(SECRETS_MANAGER, "secrets-manager") /* GetSecretValue */                                     \
     X(PARAMETER, "parameter")             /* SSM GetParameter, decrypted */                        \
     X(VAULT, "vault")                     /* KV version 2: the path below /v1/ */                  \
-    X(IDENTITY, "identity")               /* a part of one of tls.identities */
+    X(IDENTITY, "identity")               /* a part of one of tls.identities */                    \
+    X(PARAMETERS, "parameters")           /* all that are right below a path, as an object */      \
+    X(PARAMETER_TREE, "parameter-tree")   /* and those further down */
 
 enum laz_secret_source {
 #define X(id, word) LAZ_SECRET_##id,
@@ -57,13 +59,39 @@ enum laz_secret_source {
 #define LAZ_SECRET_FORMS(X)                                                                        \
     LAZ_SECRET_CODINGS(X)                                                                          \
     X(JSON, "json")                                                                                \
-    X(DOTENV, "dotenv") /* a line NAME='value' for each member */
+    X(DOTENV, "dotenv") /* a line NAME='value' for each member */                                  \
+    X(JWK, "jwk")       /* the value is a symmetric key */                                         \
+    X(JWKS, "jwks")     /* a set of one */
 
 enum laz_secret_form {
 #define X(id, word) LAZ_SECRET_FORM_##id,
     LAZ_SECRET_FORMS(X)
 #undef X
     LAZ_SECRET_FORM_COUNT
+};
+
+/* What a key is for, as JOSE calls it, and how many bytes it has: those, or for HS at least those.
+ * X(ENUM, "its name", BYTES, MOST) */
+#define LAZ_SECRET_ALGS(X)                                                                         \
+    X(NONE, "", 1, LAZ_FETCH_VALUE_MAX)                                                            \
+    X(A128GCM, "A128GCM", 16, 16)                                                                  \
+    X(A192GCM, "A192GCM", 24, 24)                                                                  \
+    X(A256GCM, "A256GCM", 32, 32)                                                                  \
+    X(A128CBC, "A128CBC-HS256", 32, 32)                                                            \
+    X(A192CBC, "A192CBC-HS384", 48, 48)                                                            \
+    X(A256CBC, "A256CBC-HS512", 64, 64)                                                            \
+    X(A128KW, "A128KW", 16, 16)                                                                    \
+    X(A192KW, "A192KW", 24, 24)                                                                    \
+    X(A256KW, "A256KW", 32, 32)                                                                    \
+    X(HS256, "HS256", 32, LAZ_FETCH_VALUE_MAX)                                                     \
+    X(HS384, "HS384", 48, LAZ_FETCH_VALUE_MAX)                                                     \
+    X(HS512, "HS512", 64, LAZ_FETCH_VALUE_MAX)
+
+enum laz_secret_alg {
+#define X(id, word, least, most) LAZ_SECRET_ALG_##id,
+    LAZ_SECRET_ALGS(X)
+#undef X
+    LAZ_SECRET_ALG_COUNT
 };
 
 /* How Vault comes to know us. */
@@ -174,6 +202,7 @@ struct laz_fetch_item {
     uint32_t min_bytes; /* before it gets its form */
     uint32_t max_bytes;
     enum laz_secret_form form;
+    enum laz_secret_alg alg;     /* of a JWK */
     bool newline;                /* a line feed behind it */
     uint32_t identity;           /* IDENTITY: whose part it is, */
     enum laz_identity_part part; /* and which */
@@ -210,6 +239,9 @@ bool laz_fetch_is_path(const char *text);
 /* The words of the policy; static; "?" beyond the list. */
 const char *laz_secret_source_name(enum laz_secret_source value);
 const char *laz_secret_form_name(enum laz_secret_form value);
+const char *laz_secret_alg_name(enum laz_secret_alg value);
+/* How many bytes a key for it has. */
+void laz_secret_alg_bytes(enum laz_secret_alg value, uint32_t *ret_least, uint32_t *ret_most);
 const char *laz_identity_source_name(enum laz_identity_source value);
 const char *laz_identity_part_name(enum laz_identity_part value);
 const char *laz_san_type_name(enum laz_san_type value);

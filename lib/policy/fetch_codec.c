@@ -11,12 +11,33 @@
 #include "policy/identity_codec.h"
 #include "policy/section.h"
 
-#define FORMAT     3
+#define FORMAT     4
 #define REGION_MAX 32
 #define HOST_MAX   300 /* bytes of an endpoint */
 #define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 LAZ_WORDS(laz_secret_source_name, laz_secret_source, LAZ_SECRET_SOURCES, LAZ_SECRET_SOURCE_COUNT)
+static const struct {
+    const char *name;
+    uint32_t least;
+    uint32_t most;
+} algs[] = {
+#define X(id, word, least, most) {word, least, most},
+        LAZ_SECRET_ALGS(X)
+#undef X
+};
+
+const char *laz_secret_alg_name(enum laz_secret_alg value)
+{
+    return (size_t)value < LAZ_SECRET_ALG_COUNT ? algs[value].name : "?";
+}
+
+void laz_secret_alg_bytes(enum laz_secret_alg value, uint32_t *ret_least, uint32_t *ret_most)
+{
+    *ret_least = algs[value].least;
+    *ret_most = algs[value].most;
+}
+
 LAZ_WORDS(laz_secret_form_name, laz_secret_form, LAZ_SECRET_FORMS, LAZ_SECRET_FORM_COUNT)
 
 /* ---- Encoding ---- */
@@ -41,6 +62,7 @@ static void put_item(struct laz_buf *buf, const struct laz_fetch_item *item)
     laz_section_put_uint(buf, item->min_bytes, 4);
     laz_section_put_uint(buf, item->max_bytes, 4);
     laz_section_put_uint(buf, item->form, 1);
+    laz_section_put_uint(buf, item->alg, 1);
     laz_section_put_uint(buf, item->newline, 1);
     laz_section_put_uint(buf, item->identity, 1);
     laz_section_put_uint(buf, item->part, 1);
@@ -144,13 +166,17 @@ static bool fits_together(const struct laz_fetch_item *item)
 {
     bool is_aws =
             item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_PARAMETER;
-    return (item->source != LAZ_SECRET_FILE || item->from[0] == '/') &&
+    bool is_path =
+            item->source == LAZ_SECRET_PARAMETERS || item->source == LAZ_SECRET_PARAMETER_TREE;
+    return ((item->source != LAZ_SECRET_FILE && !is_path) || item->from[0] == '/') &&
             (is_aws || item->region[0] == '\0') &&
             (item->source == LAZ_SECRET_SECRETS_MANAGER || item->stage[0] == '\0') &&
             (item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_VAULT ||
                     item->version[0] == '\0') &&
             (item->source != LAZ_SECRET_VAULT ||
                     (laz_fetch_is_path(item->from) && is_number(item->version))) &&
+            (item->alg == LAZ_SECRET_ALG_NONE || item->form == LAZ_SECRET_FORM_JWK ||
+                    item->form == LAZ_SECRET_FORM_JWKS) &&
             (item->kms_key[0] != '\0' || item->n_context == 0) &&
             (item->source != LAZ_SECRET_IDENTITY ||
                     (!item->optional && item->json_key[0] == '\0' && item->kms_key[0] == '\0')) &&
@@ -173,6 +199,7 @@ static void take_item(struct laz_section *in, struct laz_fetch_item *item)
     item->min_bytes = laz_section_u32(in, 1, LAZ_FETCH_VALUE_MAX);
     item->max_bytes = laz_section_u32(in, 1, LAZ_FETCH_VALUE_MAX);
     item->form = (enum laz_secret_form)laz_section_uint(in, 1, 0, LAZ_SECRET_FORM_COUNT - 1);
+    item->alg = (enum laz_secret_alg)laz_section_uint(in, 1, 0, LAZ_SECRET_ALG_COUNT - 1);
     item->newline = laz_section_bool(in);
     item->identity = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_IDENTITIES_MAX - 1);
     item->part = (enum laz_identity_part)laz_section_uint(in, 1, 0, LAZ_IDENTITY_PART_COUNT - 1);

@@ -51,6 +51,8 @@ static const struct laz_word words_imds[] = {{"denied", 0, false}, {"permitted",
 static const struct laz_word words_stale[] = {LAZ_STALE_THEN(X_STALE){0}};
 #define X_SECRET_FORM(id, name) {name, LAZ_SECRET_FORM_##id, false},
 static const struct laz_word words_secret_coding[] = {LAZ_SECRET_CODINGS(X_SECRET_FORM){0}};
+#define X_ALG(id, name, least, most) {name, LAZ_SECRET_ALG_##id, false},
+static const struct laz_word words_alg_and_none[] = {LAZ_SECRET_ALGS(X_ALG){0}};
 static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FORM){0}};
 #define X_TLS_PROFILE(id, name) {name, LAZ_TLS_##id, false},
 static const struct laz_word words_tls_profile[] = {LAZ_TLS_PROFILES(X_TLS_PROFILE){0}};
@@ -58,6 +60,9 @@ static const struct laz_word words_purpose[] = {{"server", LAZ_PURPOSE_SERVER, f
         {"client", LAZ_PURPOSE_CLIENT, false},
         {"both", LAZ_PURPOSE_SERVER | LAZ_PURPOSE_CLIENT, false}, {0}};
 static const struct laz_word words_durability[] = {{"spool", 0, false}, {"acked", 1, false}, {0}};
+
+#define X_TUNNEL_PROTOCOL(id, name) {name, LAZ_TUNNEL_##id, false},
+static const struct laz_word words_tunnel_protocol[] = {LAZ_TUNNEL_PROTOCOLS(X_TUNNEL_PROTOCOL){0}};
 
 #define STORE(member)                                                                              \
     .offset = offsetof(struct laz_policy, member), .size = sizeof(((struct laz_policy *)0)->member)

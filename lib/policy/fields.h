@@ -54,12 +54,14 @@ enum laz_field_type {
     LAZ_TYPE_PARAMETER,
     LAZ_TYPE_KMS_KEY,
     LAZ_TYPE_BELOW, /* a path below another one */
+    LAZ_TYPE_PARAMETER_PATH,
     LAZ_TYPE_VAULT_SECRET,
     LAZ_TYPE_VAULT_NAME, /* of a role, a mount, a namespace */
     LAZ_TYPE_VERSION,    /* text, and a number need not be in quotes */
     LAZ_TYPE_SAN_DNS,    /* names in a certificate */
     LAZ_TYPE_SAN_IP,
     LAZ_TYPE_SAN_URI,
+    LAZ_TYPE_SOCKET, /* ADDRESS:PORT, or unix:PATH */
 };
 
 enum laz_field_shape {

@@ -66,6 +66,17 @@ static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
     put_renewal(buf, image);
 }
 
+static void put_tunnel(struct laz_buf *buf, const struct laz_image *image)
+{
+    laz_section_put_uint(buf, image->n_tunnels, 1);
+    if (image->n_tunnels == 0) {
+        return;
+    }
+    laz_section_put_uint(buf, image->tunnels_in, 4);
+    laz_section_put_uint(buf, image->tunnel_length, 4);
+    laz_buf_put(buf, image->tunnel, image->tunnel_length);
+}
+
 static void take_shipping(struct laz_section *in, struct laz_image *image)
 {
     image->ships = laz_section_bool(in);
@@ -173,16 +184,33 @@ static void take_secrets(struct laz_section *in, struct laz_image *image)
     take_renewal(in, image);
 }
 
+static void take_tunnel(struct laz_section *in, struct laz_image *image)
+{
+    image->n_tunnels =
+            laz_section_below(in, 1, LAZ_IMAGE_TUNNELS_MAX, "too many sockets that listen");
+    if (image->n_tunnels == 0) {
+        return;
+    }
+    image->tunnels_in = laz_section_u32(in, 0, UINT32_MAX);
+    laz_section_require(
+            in, image->tunnels_in >> image->n_tunnels == 0, "a socket that there is not");
+    image->tunnel_length =
+            laz_section_below(in, 4, LAZ_IMAGE_TUNNEL_MAX, "what tunnel is told is too long");
+    image->tunnel = laz_section_bytes(in, image->tunnel_length);
+}
+
 void laz_image_put_helpers(struct laz_buf *buf, const struct laz_image *image)
 {
     put_shipping(buf, image);
     put_secrets(buf, image);
+    put_tunnel(buf, image);
 }
 
 void laz_image_take_helpers(struct laz_section *in, struct laz_image *image)
 {
     take_shipping(in, image);
     take_secrets(in, image);
+    take_tunnel(in, image);
 }
 
 void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *ret)

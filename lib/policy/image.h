@@ -26,6 +26,8 @@
 #define LAZ_IMAGE_SHIP_MAX       12288 /* bytes of what the helper is told: one message */
 #define LAZ_IMAGE_SENSE_MAX      12288 /* likewise */
 #define LAZ_IMAGE_FETCH_MAX      12288 /* likewise */
+#define LAZ_IMAGE_TUNNEL_MAX     12288 /* likewise */
+#define LAZ_IMAGE_TUNNELS_MAX    16    /* sockets of it that listen */
 #define LAZ_IMAGE_FETCHED_MAX    32    /* items that are fetched */
 #define LAZ_IMAGE_SECRET_MAX     65536 /* bytes of the value of one, before it has its form */
 #define LAZ_IMAGE_DELIVERIES_MAX 64
@@ -164,6 +166,11 @@ struct laz_image {
     enum laz_stale_then stale_then;
     uint32_t retire_ms;      /* secrets.grace */
     const uint8_t *renewals; /* two bytes for each item: laz_image_renewal_at */
+
+    uint32_t n_tunnels;    /* sockets that listen; 0: there is no such helper, and no more */
+    uint32_t tunnels_in;   /* bit n: the one of entry n is for others than the workload */
+    const uint8_t *tunnel; /* borrowed: for laz_tunnel_decode, in lazaret-helper */
+    uint32_t tunnel_length;
 };
 
 /* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */

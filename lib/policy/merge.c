@@ -119,6 +119,7 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     laz_merge_plain(merge, document);
     laz_merge_secrets(merge, document);
     laz_merge_identities(merge, document);
+    laz_merge_tunnel(merge, document);
     if (is_last) {
         laz_merge_tests(merge, document);
     }
@@ -182,6 +183,7 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     laz_finish_quiet(&merge);
     laz_finish_signals(&merge);
     laz_finish_shipping(&merge);
+    laz_finish_tunnel(&merge); /* before both: where tunnels listen, and lead to, counts there */
     laz_finish_plain(&merge);
     laz_finish_sense(&merge);
     laz_finish_secrets(&merge);

@@ -42,6 +42,8 @@ struct laz_merge {
     struct laz_node *secrets[LAZ_FETCH_ITEMS_MAX]; /* likewise; of an identity's items, that */
     struct laz_node *identities[LAZ_FETCH_IDENTITIES_MAX];
     bool lacks_items; /* there are more than there can be */
+    struct laz_node *trust[LAZ_TUNNEL_TRUST_MAX];
+    struct laz_node *entries[LAZ_TUNNEL_ENTRIES_MAX]; /* of tls.connect */
 };
 
 /* Make the policy of one file out of it and all that it extends. What is wrong is reported. */
@@ -59,6 +61,7 @@ void laz_merge_sense(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_plain(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_identities(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_tunnel(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
 
 /* When all documents are in. Network changes decisions, so calls come first. */
@@ -73,6 +76,7 @@ void laz_finish_plain(struct laz_merge *merge);
 void laz_finish_sense(struct laz_merge *merge);
 void laz_finish_secrets(struct laz_merge *merge);
 void laz_finish_vault(struct laz_merge *merge);
+void laz_finish_tunnel(struct laz_merge *merge);
 void laz_finish_tls(struct laz_merge *merge);
 /* From within it: they become items. */
 void laz_finish_identities(struct laz_merge *merge);
@@ -88,6 +92,11 @@ void laz_merge_texts(
 /* Ports of several files add up, each once, in order. More than `max` are reported. */
 void laz_merge_ports(
         struct laz_merge *merge, struct laz_node *list, struct laz_port_list *ports, size_t max);
+
+/* One port more, unless it is there; false: no memory. */
+bool laz_ports_add(
+        struct laz_arena *arena, struct laz_port_list *ports, uint16_t port, struct laz_pos pos);
+bool laz_ports_have(const struct laz_port_list *ports, uint16_t port);
 
 /* A copy of a value's text; "" if there is none. */
 const char *laz_merge_text(struct laz_merge *merge, const struct laz_node *node);
@@ -136,6 +145,7 @@ void laz_complete_plain(struct laz_merge *merge);
 void laz_complete_secrets(struct laz_merge *merge);
 void laz_complete_vault(struct laz_merge *merge);
 void laz_complete_identities(struct laz_merge *merge);
+void laz_complete_tunnel(struct laz_merge *merge);
 /* The workload's user must be none of Lazaret's helpers, where there are any. */
 void laz_complete_user(struct laz_merge *merge, const char *where);
 bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id section);

@@ -41,6 +41,39 @@ static void merge_families(struct laz_merge *merge, struct laz_document *documen
     }
 }
 
+bool laz_ports_add(
+        struct laz_arena *arena, struct laz_port_list *ports, uint16_t port, struct laz_pos pos)
+{
+    size_t slot = 0;
+    while (slot < ports->n && ports->ports[slot] < port) {
+        slot++;
+    }
+    if (slot < ports->n && ports->ports[slot] == port) {
+        return true;
+    }
+    size_t n = ports->n;
+    if (laz_arena_append(arena, &ports->ports, &ports->n, sizeof(*ports->ports)) == NULL ||
+            laz_arena_append(arena, &ports->pos, &n, sizeof(*ports->pos)) == NULL) {
+        ports->n = 0; /* the load fails for want of memory */
+        return false;
+    }
+    (void)memmove(
+            &ports->ports[slot + 1], &ports->ports[slot], (n - 1 - slot) * sizeof(*ports->ports));
+    (void)memmove(&ports->pos[slot + 1], &ports->pos[slot], (n - 1 - slot) * sizeof(*ports->pos));
+    ports->ports[slot] = port;
+    ports->pos[slot] = pos;
+    return true;
+}
+
+bool laz_ports_have(const struct laz_port_list *ports, uint16_t port)
+{
+    size_t i = 0;
+    while (i < ports->n && ports->ports[i] != port) {
+        i++;
+    }
+    return i < ports->n;
+}
+
 void laz_merge_ports(
         struct laz_merge *merge, struct laz_node *list, struct laz_port_list *ports, size_t max)
 {
@@ -49,31 +82,15 @@ void laz_merge_ports(
     }
     for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
             node = laz_check_item(list, node)) {
-        size_t slot = 0;
-        while (slot < ports->n && ports->ports[slot] < node->number) {
-            slot++;
-        }
-        if (slot < ports->n && ports->ports[slot] == node->number) {
-            continue;
-        }
-        if (ports->n == max) {
+        uint16_t port = (uint16_t)node->number;
+        if (ports->n == max && !laz_ports_have(ports, port)) {
             laz_report_node(
                     merge->report, LAZ_E_POLICY_TOO_LARGE, node, "more than %zu ports", max);
             return;
         }
-        size_t n = ports->n;
-        if (laz_arena_append(merge->arena, &ports->ports, &ports->n, sizeof(*ports->ports)) ==
-                        NULL ||
-                laz_arena_append(merge->arena, &ports->pos, &n, sizeof(*ports->pos)) == NULL) {
-            ports->n = 0; /* the load fails for want of memory */
+        if (!laz_ports_add(merge->arena, ports, port, node->pos)) {
             return;
         }
-        (void)memmove(&ports->ports[slot + 1], &ports->ports[slot],
-                (n - 1 - slot) * sizeof(*ports->ports));
-        (void)memmove(
-                &ports->pos[slot + 1], &ports->pos[slot], (n - 1 - slot) * sizeof(*ports->pos));
-        ports->ports[slot] = (uint16_t)node->number;
-        ports->pos[slot] = node->pos;
     }
 }
 

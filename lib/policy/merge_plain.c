@@ -78,6 +78,29 @@ static void tell_sense(const struct laz_policy_plain *plain, struct laz_sense_co
     }
 }
 
+/* Where the tunnel speaks TLS on the workload's behalf, nobody else has to speak. */
+static void add_tunnels(struct laz_merge *merge)
+{
+    const struct laz_policy *policy = merge->policy;
+    struct laz_port_list *ports = &merge->policy->plain.tls_only;
+    for (uint32_t i = 0; i < policy->tunneling.config.n_entries; i++) {
+        const struct laz_tunnel_entry *entry = &policy->tunneling.config.entries[i];
+        struct laz_pos pos = laz_policy_pos_of_tunnel(policy, i, "to");
+        if (entry->listens || entry->to.port == 0) {
+            continue;
+        }
+        if (ports->n == LAZ_SENSE_TLS_ONLY_MAX && !laz_ports_have(ports, entry->to.port)) {
+            laz_report_at(merge->report, LAZ_E_POLICY_TOO_LARGE, pos,
+                    "tls.plain.tls-only: more than %d ports, with those of \"tls.connect\"",
+                    LAZ_SENSE_TLS_ONLY_MAX);
+            return;
+        }
+        if (!laz_ports_add(merge->arena, ports, entry->to.port, pos)) {
+            return;
+        }
+    }
+}
+
 void laz_finish_plain(struct laz_merge *merge)
 {
     struct laz_policy *policy = merge->policy;
@@ -89,6 +112,7 @@ void laz_finish_plain(struct laz_merge *merge)
     if (mode != NULL && !mode->is_bad) {
         plain->mode = (enum laz_plain)mode->number;
     }
+    add_tunnels(merge);
     tell_sense(plain, &policy->sensing.config);
 }
 
@@ -99,6 +123,18 @@ static const char *said_at(
 {
     laz_policy_pos_format(merge->policy, pos, ret, LAZ_NAME_LENGTH_MAX);
     return ret;
+}
+
+static bool is_of_tunnel(const struct laz_policy *policy, uint16_t port, struct laz_pos pos)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < policy->tunneling.config.n_entries; i++) {
+        struct laz_pos to = laz_policy_pos_of_tunnel(policy, i, "to");
+        is = is ||
+                (policy->tunneling.config.entries[i].to.port == port && to.file == pos.file &&
+                        to.line == pos.line && to.col == pos.col);
+    }
+    return is;
 }
 
 /* Both positions: one of the two has to go. */
@@ -121,11 +157,14 @@ static void check_ports(struct laz_merge *merge)
                     laz_plain_allows_port(plain, ports->ports[i])) {
                 continue;
             }
+            bool is_tunnel = is_of_tunnel(policy, ports->ports[i], plain->tls_only.pos[k]);
             laz_report_at(merge->report, LAZ_E_POLICY_INVALID, ports->pos[i],
-                    "network.tcp-connect: %u is for TLS alone by \"tls.plain.tls-only\" (%s), and "
-                    "the workload could send clear text there: take it out, or say \"mode: "
-                    "detect\"",
-                    ports->ports[i], said_at(merge, plain->tls_only.pos[k], where));
+                    "network.tcp-connect: %u is for TLS alone by \"%s\" (%s), and the workload "
+                    "could send clear text there: %s, or say \"mode: detect\"",
+                    ports->ports[i], is_tunnel ? "tls.connect" : "tls.plain.tls-only",
+                    said_at(merge, plain->tls_only.pos[k], where),
+                    is_tunnel ? "let the tunnel listen at another port, or at a unix socket"
+                              : "take it out");
         }
     }
 }

@@ -69,6 +69,7 @@ static void fill_source(
     const struct laz_node *secret = laz_check_child(from, LAZ_FIELD_FROM_SECRETS_MANAGER);
     const struct laz_node *parameter = laz_check_child(from, LAZ_FIELD_FROM_PARAMETER);
     const struct laz_node *vault = laz_check_child(from, LAZ_FIELD_FROM_VAULT);
+    const struct laz_node *path = laz_check_child(from, LAZ_FIELD_FROM_PARAMETERS);
     if (from->kind == LAZ_NODE_SCALAR) {
         if (laz_value_from_split(from->text, from->length, &parts) == NULL) {
             fill_parts(merge, &parts, ret);
@@ -87,6 +88,14 @@ static void fill_source(
     } else if (parameter != NULL &&
             laz_parameter_split(parameter->text, parameter->length, &parts) == NULL) {
         fill_parts(merge, &parts, ret);
+    } else if (path != NULL) {
+        /* AWS knows it with / at its end and without; here it has one name. */
+        size_t length = path->length > 1 && path->text[path->length - 1] == '/' ? path->length - 1
+                                                                                : path->length;
+        const struct laz_node *recursive = laz_check_child(from, LAZ_FIELD_FROM_RECURSIVE);
+        ret->source = recursive != NULL && recursive->number != 0 ? LAZ_SECRET_PARAMETER_TREE
+                                                                  : LAZ_SECRET_PARAMETERS;
+        ret->from = copy_slice(merge, (struct laz_slice){path->text, length});
     } else if (vault != NULL) {
         ret->source = LAZ_SECRET_VAULT;
         ret->from = laz_merge_text(merge, vault);
@@ -127,6 +136,16 @@ static void fill_bytes(const struct laz_node *bytes, struct laz_fetch_item *ret)
     }
     ret->min_bytes = (uint32_t)number_of(bytes, LAZ_FIELD_BYTES_MIN);
     ret->max_bytes = (uint32_t)number_of(bytes, LAZ_FIELD_BYTES_MAX);
+}
+
+/* A key for it has so many bytes, whatever else was said. */
+static void fill_alg(struct laz_fetch_item *ret)
+{
+    uint32_t least = 0;
+    uint32_t most = 0;
+    laz_secret_alg_bytes(ret->alg, &least, &most);
+    ret->min_bytes = ret->min_bytes > least ? ret->min_bytes : least;
+    ret->max_bytes = ret->max_bytes < most ? ret->max_bytes : most;
 }
 
 static void fill_delivery(
@@ -176,6 +195,7 @@ static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint
             .decode = (enum laz_secret_form)number_of(item, LAZ_FIELD_SECRET_DECODE),
             .kms_key = "",
             .form = (enum laz_secret_form)number_of(item, LAZ_FIELD_SECRET_FORM),
+            .alg = (enum laz_secret_alg)number_of(item, LAZ_FIELD_SECRET_ALG),
             .newline = number_of(item, LAZ_FIELD_SECRET_NEWLINE) != 0,
     };
     fill_source(merge, laz_check_child(item, LAZ_FIELD_SECRET_FROM), ret);
@@ -184,6 +204,7 @@ static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint
     }
     fill_decryption(merge, laz_check_child(item, LAZ_FIELD_SECRET_DECRYPT), ret);
     fill_bytes(laz_check_child(item, LAZ_FIELD_SECRET_BYTES), ret);
+    fill_alg(ret);
     fill_delivery(merge, item, &secrets->deliveries[slot]);
     fill_renewal(merge, item, slot);
     secrets->items[slot] = item;
@@ -265,6 +286,7 @@ void laz_finish_secrets(struct laz_merge *merge)
 bool laz_secret_is_of_aws(const struct laz_fetch_item *item)
 {
     return item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_PARAMETER ||
+            item->source == LAZ_SECRET_PARAMETERS || item->source == LAZ_SECRET_PARAMETER_TREE ||
             item->kms_key[0] != '\0';
 }
 

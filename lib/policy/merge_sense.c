@@ -82,6 +82,20 @@ static void expect_bound_ports(struct laz_merge *merge)
     }
 }
 
+/* What a helper listens on is no find. */
+static void expect_tunnels(struct laz_merge *merge)
+{
+    struct laz_sense_config *config = &merge->policy->sensing.config;
+    const struct laz_tunnel_config *tunnels = &merge->policy->tunneling.config;
+    for (uint32_t i = 0; i < tunnels->n_entries && config->n_ports < LAZ_SENSE_PORTS_MAX; i++) {
+        const struct laz_sense_port port = {
+                .port = tunnels->entries[i].bind.port, .protocol = LAZ_SENSE_TCP};
+        if (port.port != 0 && !has_port(config, port)) {
+            config->ports[config->n_ports++] = port;
+        }
+    }
+}
+
 void laz_finish_sense(struct laz_merge *merge)
 {
     const struct laz_policy *policy = merge->policy;
@@ -93,6 +107,7 @@ void laz_finish_sense(struct laz_merge *merge)
     config->n_except = copy_texts(&sensing->except, config->except);
     sensing->n_ports_said = config->n_ports;
     expect_bound_ports(merge);
+    expect_tunnels(merge);
     config->uid = policy->uid;
     config->gid = policy->gid;
     config->n_groups = policy->n_groups < LAZ_SENSE_GROUPS_MAX ? (uint32_t)policy->n_groups

@@ -10,6 +10,7 @@ void laz_finish_tls(struct laz_merge *merge)
     struct laz_policy *policy = merge->policy;
     policy->shipping.config.tls_profile = policy->tls.profile;
     policy->secrets.config.tls_profile = policy->tls.profile;
+    policy->tunneling.config.profile = policy->tls.profile;
 }
 
 void laz_relaxations_tls(struct laz_merge *merge)

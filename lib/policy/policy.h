@@ -12,13 +12,13 @@
 
 #include "core/buf.h"
 #include "core/sha256.h"
-#include "core/tls_words.h"
 #include "policy/arena.h"
 #include "policy/plain.h"
 #include "policy/secrets.h"
 #include "policy/sensing.h"
 #include "policy/shipping.h"
 #include "policy/tables/tables.h"
+#include "policy/tunneling.h"
 #include "policy/vocabulary.h"
 
 /* Ceilings. Each bounds work on hostile input; lazaret-policy(5) lists them. */
@@ -133,11 +133,6 @@ struct laz_shutdown {
     uint32_t flush_ms;
 };
 
-/* How Lazaret itself speaks TLS: what the sections of `ship` and `fetch` say as well. */
-struct laz_policy_tls {
-    enum laz_tls_profile profile;
-};
-
 /* A resolved, validated policy. All that it owns lives in `memory`. Invariant: laz_policy_load
  * returns one only if it produced no error diagnostic. */
 struct laz_policy {
@@ -197,6 +192,7 @@ struct laz_policy {
     struct laz_policy_plain plain;
     struct laz_policy_secrets secrets;
     struct laz_policy_tls tls;
+    struct laz_tunneling tunneling;
 
     size_t n_tests;
     struct laz_policy_test *tests; /* owned */

@@ -105,12 +105,14 @@ static const char *type_name(enum laz_field_type type)
             [LAZ_TYPE_PARAMETER] = "name or ARN",
             [LAZ_TYPE_KMS_KEY] = "ARN",
             [LAZ_TYPE_BELOW] = "relative path",
+            [LAZ_TYPE_PARAMETER_PATH] = "path of parameters",
             [LAZ_TYPE_VAULT_SECRET] = "path of Vault",
             [LAZ_TYPE_VAULT_NAME] = "name",
             [LAZ_TYPE_VERSION] = "number or text",
             [LAZ_TYPE_SAN_DNS] = "DNS name",
             [LAZ_TYPE_SAN_IP] = "address",
             [LAZ_TYPE_SAN_URI] = "URI",
+            [LAZ_TYPE_SOCKET] = "address:port or unix:path",
     };
     bool is_named = (size_t)type < sizeof(names) / sizeof(names[0]) && names[type] != NULL;
     return is_named ? names[type] : "";

@@ -24,8 +24,9 @@ static bool is_text(enum laz_field_type type)
             type == LAZ_TYPE_URL || type == LAZ_TYPE_TEXT || type == LAZ_TYPE_VALUE_FROM ||
             type == LAZ_TYPE_SECRET_ID || type == LAZ_TYPE_PARAMETER || type == LAZ_TYPE_KMS_KEY ||
             type == LAZ_TYPE_BELOW || type == LAZ_TYPE_VAULT_SECRET ||
-            type == LAZ_TYPE_VAULT_NAME || type == LAZ_TYPE_VERSION || type == LAZ_TYPE_SAN_DNS ||
-            type == LAZ_TYPE_SAN_IP || type == LAZ_TYPE_SAN_URI;
+            type == LAZ_TYPE_PARAMETER_PATH || type == LAZ_TYPE_VAULT_NAME ||
+            type == LAZ_TYPE_VERSION || type == LAZ_TYPE_SAN_DNS || type == LAZ_TYPE_SAN_IP ||
+            type == LAZ_TYPE_SAN_URI || type == LAZ_TYPE_SOCKET;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)

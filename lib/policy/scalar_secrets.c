@@ -104,6 +104,12 @@ int laz_scalar_check_secret(
         return laz_kms_key_is_arn(scalar->text, scalar->length)
                 ? 0
                 : refuse(err, scalar, "must be the ARN of a key, \"arn:aws:kms:R:A:key/ID\"");
+    case LAZ_TYPE_PARAMETER_PATH:
+        return laz_parameter_path_is_good(scalar->text, scalar->length)
+                ? 0
+                : refuse(err, scalar,
+                          "must be a path of parameters that begins with /, such as \"/prod/api\", "
+                          "of letters, digits, '.', '_', '-' and '/'");
     case LAZ_TYPE_VAULT_SECRET:
         return check_vault_secret(scalar, err);
     case LAZ_TYPE_VAULT_NAME:

@@ -121,6 +121,11 @@ static int check_host(
     if (type == LAZ_TYPE_HOST && !laz_host_is_valid(scalar->text, scalar->length)) {
         return laz_scalar_refuse(err, scalar, "must be the name or the address of a host");
     }
+    if (type == LAZ_TYPE_SOCKET && !laz_socket_split(scalar->text, scalar->length, &ignored)) {
+        return laz_scalar_refuse(err, scalar,
+                "must be an address (no name) and a port, or a socket, such as "
+                "\"127.0.0.1:5432\", \"[::1]:5432\" or \"unix:/run/pg.sock\"");
+    }
     if (type == LAZ_TYPE_ADDRESS && !laz_address_split(scalar->text, scalar->length, &ignored)) {
         return laz_scalar_refuse(err, scalar,
                 "must be a host and a port, such as \"logs.internal:2514\" or \"[::1]:2514\"");
@@ -175,6 +180,7 @@ int laz_scalar_check_text(
         return check_sink_name(scalar, err);
     case LAZ_TYPE_HOST:
     case LAZ_TYPE_ADDRESS:
+    case LAZ_TYPE_SOCKET:
         return check_host(type, scalar, err);
     case LAZ_TYPE_LOG_GROUP:
     case LAZ_TYPE_LOG_STREAM:
@@ -186,6 +192,7 @@ int laz_scalar_check_text(
     case LAZ_TYPE_PARAMETER:
     case LAZ_TYPE_KMS_KEY:
     case LAZ_TYPE_BELOW:
+    case LAZ_TYPE_PARAMETER_PATH:
     case LAZ_TYPE_VAULT_SECRET:
     case LAZ_TYPE_VAULT_NAME:
     case LAZ_TYPE_VERSION:

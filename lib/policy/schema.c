@@ -101,6 +101,8 @@ static const char *pattern_of(enum laz_field_type type)
         return "^arn:aws[a-z-]*:kms:";
     case LAZ_TYPE_BELOW:
         return "^[^/]";
+    case LAZ_TYPE_PARAMETER_PATH:
+        return "^/[A-Za-z0-9._/-]*$";
     case LAZ_TYPE_VAULT_SECRET:
         return "^[A-Za-z0-9._/-]+/data/[A-Za-z0-9._/-]+$";
     case LAZ_TYPE_VAULT_NAME:
@@ -111,6 +113,8 @@ static const char *pattern_of(enum laz_field_type type)
         return "^[0-9a-f.:]+$";
     case LAZ_TYPE_SAN_URI:
         return "^[a-z][a-z0-9+.-]*:";
+    case LAZ_TYPE_SOCKET:
+        return "^(unix:/|.*:[0-9]{1,5}$)";
     default:
         return NULL;
     }

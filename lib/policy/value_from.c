@@ -181,6 +181,16 @@ const char *laz_parameter_split(const char *text, size_t length, struct laz_valu
     return NULL;
 }
 
+bool laz_parameter_path_is_good(const char *text, size_t length)
+{
+    for (size_t i = 1; i < length; i++) {
+        if (text[i] == '/' && text[i - 1] == '/') {
+            return false;
+        }
+    }
+    return length > 0 && text[0] == '/' && is_parameter_name((struct laz_slice){text, length});
+}
+
 bool laz_kms_key_is_arn(const char *text, size_t length)
 {
     static const char type[] = "key/";

@@ -34,6 +34,9 @@ const char *laz_value_from_split(const char *text, size_t length, struct laz_val
 const char *laz_secret_id_split(const char *text, size_t length, struct laz_value_from *ret);
 const char *laz_parameter_split(const char *text, size_t length, struct laz_value_from *ret);
 
+/* "/prod/api" or "/prod/api/": what parameters are below of. */
+bool laz_parameter_path_is_good(const char *text, size_t length);
+
 /* "arn:aws:kms:R:A:key/ID": a key, not an alias, which can come to mean another one. */
 bool laz_kms_key_is_arn(const char *text, size_t length);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "net/aws_call.h"
+#include "secret/by_path.h"
 #include "secret/source.h"
 
 struct aws_source {
@@ -15,6 +16,7 @@ struct aws_source {
     enum laz_fetch_service service;
     struct laz_aws_call *call;
     struct laz_buf request;
+    struct laz_by_path *by_path; /* NULL: it is one value, in one answer */
 };
 
 static void fail(
@@ -32,6 +34,9 @@ static int read_answer(const struct aws_source *aws, const struct laz_http_reply
     case LAZ_FETCH_SECRETS_MANAGER:
         return laz_secret_read_secret(aws->item, text, reply->body.len, ret, err);
     case LAZ_FETCH_PARAMETERS:
+        if (aws->by_path != NULL) {
+            return laz_by_path_take(aws->by_path, text, reply->body.len, ret, err);
+        }
         return laz_secret_read_parameter(aws->item, text, reply->body.len, ret, err);
     case LAZ_FETCH_KMS:
         return laz_secret_read_decrypted(aws->item, text, reply->body.len, ret, err);
@@ -41,15 +46,34 @@ static int read_answer(const struct aws_source *aws, const struct laz_http_reply
     return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such service");
 }
 
+static void ask(struct aws_source *aws)
+{
+    aws->request.len = 0;
+    if (aws->service == LAZ_FETCH_SECRETS_MANAGER) {
+        laz_secret_ask_secret(aws->item, &aws->request);
+    } else if (aws->by_path != NULL) {
+        laz_by_path_ask(aws->by_path, &aws->request);
+    } else {
+        laz_secret_ask_parameter(aws->item, &aws->request);
+    }
+    if (aws->request.overflow) {
+        fail(aws, LAZ_SECRET_FAULT_SYSTEM, "no memory for a request", "");
+        return;
+    }
+    laz_aws_call_send(aws->call, aws->request.data, aws->request.len);
+}
+
 static void on_answered(void *context, const struct laz_http_reply *reply)
 {
-    const struct aws_source *aws = context;
+    struct aws_source *aws = context;
     const struct laz_source_owner *owner = &aws->source.owner;
     const char *id = laz_aws_call_said(aws->call)->request_id;
     struct laz_secret_reading reading = {.value = owner->into, .fault = LAZ_SECRET_FAULT_MALFORMED};
     struct laz_err err = {0};
     if (read_answer(aws, reply, &reading, &err) != 0) {
         fail(aws, reading.fault, err.message, id);
+    } else if (aws->by_path != NULL && aws->by_path->token.len > 0) {
+        ask(aws); /* for the next page */
     } else {
         owner->given(owner->context, aws->index, reading.version, id);
     }
@@ -77,16 +101,15 @@ void laz_source_put_ciphertext(struct laz_source *source, const void *bytes, siz
 static void start(struct laz_source *source)
 {
     struct aws_source *aws = (struct aws_source *)source;
-    if (aws->service == LAZ_FETCH_SECRETS_MANAGER) {
-        laz_secret_ask_secret(aws->item, &aws->request);
-    } else if (aws->service == LAZ_FETCH_PARAMETERS) {
-        laz_secret_ask_parameter(aws->item, &aws->request);
-    }
-    if (aws->request.overflow) {
-        fail(aws, LAZ_SECRET_FAULT_SYSTEM, "no memory for a request", "");
+    if (aws->service == LAZ_FETCH_KMS) {
+        if (aws->request.overflow) {
+            fail(aws, LAZ_SECRET_FAULT_SYSTEM, "no memory for a request", "");
+            return;
+        }
+        laz_aws_call_send(aws->call, aws->request.data, aws->request.len);
         return;
     }
-    laz_aws_call_send(aws->call, aws->request.data, aws->request.len);
+    ask(aws);
 }
 
 static void say(const struct laz_source *source, struct laz_source_said *ret)
@@ -103,6 +126,10 @@ static void end(struct laz_source *source)
     struct aws_source *aws = (struct aws_source *)source;
     laz_aws_call_free(aws->call);
     laz_buf_done(&aws->request);
+    if (aws->by_path != NULL) {
+        laz_by_path_done(aws->by_path);
+        free(aws->by_path);
+    }
     free(aws);
 }
 
@@ -123,9 +150,22 @@ static int prepare_call(struct laz_reach *reach, struct aws_source *aws, struct 
             .resolver = reach->resolver,
             .region = place->at.region,
             .service = laz_secret_signing_name(aws->service),
-            .target = laz_secret_target(aws->service),
+            .target = aws->by_path != NULL ? "AmazonSSM.GetParametersByPath"
+                                           : laz_secret_target(aws->service),
             .answer_max = LAZ_SECRET_ANSWER_MAX};
     return laz_aws_call_new(reach->aws, &plan, &owner, &aws->call, err);
+}
+
+static int prepare_pages(struct aws_source *aws, struct laz_err *err)
+{
+    bool has_pages =
+            aws->service == LAZ_FETCH_PARAMETERS && aws->item->source != LAZ_SECRET_PARAMETER;
+    if (!has_pages) {
+        return 0;
+    }
+    aws->by_path = calloc(1, sizeof(*aws->by_path));
+    return aws->by_path == NULL ? laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a source")
+                                : laz_by_path_init(aws->by_path, aws->item, err);
 }
 
 static int make(struct laz_reach *reach, uint32_t item, enum laz_fetch_service service,
@@ -140,7 +180,7 @@ static int make(struct laz_reach *reach, uint32_t item, enum laz_fetch_service s
     aws->item = &reach->means.config->items[item];
     aws->service = service;
     laz_buf_init_heap(&aws->request, LAZ_SECRET_REQUEST_MAX);
-    if (prepare_call(reach, aws, err) != 0) {
+    if (prepare_pages(aws, err) != 0 || prepare_call(reach, aws, err) != 0) {
         end(&aws->source);
         return -1;
     }

@@ -62,6 +62,8 @@ void laz_secret_encode(
     case LAZ_SECRET_FORM_RAW:
     case LAZ_SECRET_FORM_JSON: /* no codings of bytes */
     case LAZ_SECRET_FORM_DOTENV:
+    case LAZ_SECRET_FORM_JWK:
+    case LAZ_SECRET_FORM_JWKS:
     case LAZ_SECRET_FORM_COUNT:
         laz_buf_put(ret, bytes, length);
         break;
@@ -171,6 +173,8 @@ int laz_secret_decode(enum laz_secret_form form, const char *text, size_t length
     case LAZ_SECRET_FORM_RAW:
     case LAZ_SECRET_FORM_JSON: /* no codings of bytes */
     case LAZ_SECRET_FORM_DOTENV:
+    case LAZ_SECRET_FORM_JWK:
+    case LAZ_SECRET_FORM_JWKS:
     case LAZ_SECRET_FORM_COUNT:
         laz_buf_put(ret, text, length);
         break;

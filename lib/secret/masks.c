@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/fd.h"
+#include "secret/coding.h"
 #include "secret/members.h"
 
 static int put(int fd, const char *bytes, size_t length, struct laz_err *err)
@@ -52,6 +53,12 @@ int laz_secret_put_masks(int fd, const struct laz_fetch_item *item, const struct
     bool has_members = item->form == LAZ_SECRET_FORM_JSON || item->form == LAZ_SECRET_FORM_DOTENV;
     if (item->source == LAZ_SECRET_IDENTITY) { /* of which the key alone is a secret */
         return item->part == LAZ_IDENTITY_KEY ? put_key(fd, value, scratch, err) : 0;
+    }
+    if (item->form == LAZ_SECRET_FORM_JWK || item->form == LAZ_SECRET_FORM_JWKS) {
+        laz_secret_encode(LAZ_SECRET_FORM_BASE64URL, value->data, value->len, scratch);
+        if (put(fd, scratch->data, scratch->len, err) != 0) {
+            return -1;
+        }
     }
     if (put(fd, value->data, value->len, err) != 0 ||
             (item->form != LAZ_SECRET_FORM_RAW &&

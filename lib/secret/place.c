@@ -15,6 +15,8 @@ bool laz_secret_service(const struct laz_fetch_item *item, enum laz_fetch_servic
         *ret = LAZ_FETCH_SECRETS_MANAGER;
         return true;
     case LAZ_SECRET_PARAMETER:
+    case LAZ_SECRET_PARAMETERS:
+    case LAZ_SECRET_PARAMETER_TREE:
         *ret = LAZ_FETCH_PARAMETERS;
         return true;
     case LAZ_SECRET_FILE:

@@ -13,6 +13,8 @@ int laz_source_new(struct laz_reach *reach, uint32_t item, const struct laz_sour
         return laz_source_new_given(reach, item, owner, ret, err);
     case LAZ_SECRET_SECRETS_MANAGER:
     case LAZ_SECRET_PARAMETER:
+    case LAZ_SECRET_PARAMETERS:
+    case LAZ_SECRET_PARAMETER_TREE:
         return laz_source_new_aws(reach, item, owner, ret, err);
     case LAZ_SECRET_VAULT:
         return laz_source_new_vault(reach, item, owner, ret, err);

@@ -8,6 +8,7 @@
 
 #include "core/json_read.h"
 #include "secret/coding.h"
+#include "secret/jwk.h"
 #include "secret/members.h"
 #include "secret/memory.h"
 
@@ -118,6 +119,8 @@ int laz_secret_render(const struct laz_fetch_item *item, const struct laz_buf *v
         result = laz_members_json(value, ret, err);
     } else if (item->form == LAZ_SECRET_FORM_DOTENV) {
         result = laz_members_dotenv(value, ret, err);
+    } else if (item->form == LAZ_SECRET_FORM_JWK || item->form == LAZ_SECRET_FORM_JWKS) {
+        result = laz_secret_put_jwk(item, value, ret, err);
     } else {
         laz_secret_encode(item->form, value->data, value->len, ret);
     }
@@ -126,7 +129,7 @@ int laz_secret_render(const struct laz_fetch_item *item, const struct laz_buf *v
     }
     if (result != 0) {
         *ret_fault =
-                err->kind == LAZ_E_MEMORY ? LAZ_SECRET_FAULT_SYSTEM : LAZ_SECRET_FAULT_MALFORMED;
+                err->kind == LAZ_E_SECRET ? LAZ_SECRET_FAULT_MALFORMED : LAZ_SECRET_FAULT_SYSTEM;
         return laz_err_context(err, "form: %s", laz_secret_form_name(item->form));
     }
     *ret_fault = LAZ_SECRET_FAULT_LENGTH;

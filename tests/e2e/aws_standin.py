@@ -25,7 +25,7 @@ FOLDER = standin.Folder(sys.argv[1])
 load, append, violation = FOLDER.load, FOLDER.append, FOLDER.violation
 LOCK = threading.Lock()
 SAID = {}  # how often a fault was done, by epoch
-TARGETS = {"secretsmanager.GetSecretValue": "secretsmanager", "AmazonSSM.GetParameter": "ssm",
+TARGETS = {"secretsmanager.GetSecretValue": "secretsmanager", "AmazonSSM.GetParameter": "ssm", "AmazonSSM.GetParametersByPath": "ssm",
            "TrentService.Decrypt": "kms"}
 TYPE = "application/x-amz-json-1.1"
 
@@ -41,11 +41,6 @@ def make_credentials():
 
 
 # ---- Services ----
-
-
-def raw_answer(text):
-    """What a case wants to be said to this request and nothing else, or None."""
-    return next((base64.b64decode(said) for word, said in load("raw").items() if word in text), None)
 
 
 class Services(BaseHTTPRequestHandler):
@@ -88,7 +83,7 @@ class Services(BaseHTTPRequestHandler):
                             "request": request, "port": self.client_address[1]})
         if rules.get("slow", "") in json.dumps(request):
             time.sleep(rules.get("delay", 0))
-        raw = None if problem else raw_answer(body.decode())
+        raw = None if problem else FOLDER.raw(body.decode())
         if raw is not None:
             self.wfile.write(raw)
             self.close_connection = True
@@ -104,7 +99,7 @@ class Services(BaseHTTPRequestHandler):
     def fault(self, rules, call, request):
         """The fault of this request: of this call or any, `count` times or always; or the first that is due of `faults`,
         a list of such rules."""
-        about = request.get("SecretId") or request.get("Name") or ""
+        about = request.get("SecretId") or request.get("Name") or request.get("Path") or ""
         with LOCK:
             if SAID.get("epoch") != rules.get("epoch"):
                 SAID.update(epoch=rules.get("epoch"), faults={})
@@ -154,6 +149,9 @@ class Services(BaseHTTPRequestHandler):
             self.refuse(status, body)
             return
         text = json.dumps(body).encode()
+        if "Parameters" in body:
+            self.give_page(body, fault)
+            return
         holder = body.get("Parameter", body)
         name = next(n for n in ("SecretString", "SecretBinary", "Value", "Plaintext") if n in holder)
         changes = {"empty": "", "wrong-type": 7, "null": None, "nul": "CANARY\0value", "object": {"a": "b"},
@@ -183,6 +181,18 @@ class Services(BaseHTTPRequestHandler):
             violation(f"no such fault: {fault}")
         self.answer(200, text, cut=fault == "truncated")
 
+    def give_page(self, body, fault):
+        page = body["Parameters"]
+        if page and fault in ("page-twice", "page-elsewhere", "page-value", "page-deep"):
+            page.append({**page[0], **{"page-twice": {}, "page-elsewhere": {"Name": "/other/CANARY"}, "page-value": {"Value": None},
+                                       "page-deep": {"Name": page[0]["Name"] + "/CANARY"}}[fault]})
+        elif fault == "page-token":
+            body["NextToken"] = ["CANARY"]
+        elif fault == "page-none":
+            del body["Parameters"]
+        text = b"[" if fault == "not-json" else json.dumps(body).encode()
+        self.answer(200, text, cut=fault == "truncated")
+
     def GetSecretValue(self, request):
         secrets = load("data").get("secrets", {})
         for name, secret in secrets.items():
@@ -206,6 +216,19 @@ class Services(BaseHTTPRequestHandler):
                 return 200, {"Parameter": {"ARN": arn, "DataType": "text", "LastModifiedDate": 1.5e9, "Name": name,
                                            "Type": "SecureString", "Value": held["Value"], "Version": held["Version"]}}
         return 400, "ParameterNotFound"
+
+    def GetParametersByPath(self, request):
+        """Pages of three; the first one is empty, and has a token all the same."""
+        if request.get("WithDecryption") is not True or not 1 <= request.get("MaxResults", 10) <= 10:
+            violation("how parameters are asked for")
+        path, rules = request["Path"].rstrip("/") + "/", load("control")
+        found = [(name, held) for name, held in load("data").get("parameters", {}).items()
+                 if name.startswith(path) and (request.get("Recursive") or "/" not in name[len(path):])]
+        at = int(request.get("NextToken", "token=-3\"\\").removeprefix("token=").removesuffix('"\\'))
+        page = [{"ARN": "arn:x", "DataType": "text", "LastModifiedDate": 1.5e9, "Name": name, "Type": "SecureString",
+                 "Value": held["Value"], "Version": held["Version"]} for name, held in (found[at:at + 3] if at >= 0 else [])]
+        has_more = at + 3 < len(found) or rules.get("fault") == "endless"
+        return 200, {"Parameters": page, **({"NextToken": f'token={max(at, -3) + 3}"\\'} if has_more else {})}
 
     def Decrypt(self, request):
         blob = base64.b64decode(request["CiphertextBlob"], validate=True)
@@ -235,7 +258,7 @@ class Agent(BaseHTTPRequestHandler):
         rules = load("control")
         append("requests", {"call": "credentials", "path": self.path, "at": time.time(),
                             "authorization": self.headers.get("Authorization")})
-        raw = raw_answer(self.path)
+        raw = FOLDER.raw(self.path)
         if raw is not None:
             self.wfile.write(raw)
             self.close_connection = True

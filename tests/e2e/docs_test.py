@@ -186,10 +186,11 @@ def two_commands():
 def compiled():
     """Walks each file along the page's tables; the walk must end exactly at its end."""
     block, *told = re.split(r"\n## What the helper \w+ is told\n", text_of("docs/reference/policy-image.md"))
-    check_equal(len(told), 3, "helpers that are told something")
-    for sinks, secrets in (("", ""), (SINKS, ""), ("", SECRETS), (SINKS, SECRETS)):
-        folder = area.folder(f"compiled-{len(sinks)}-{len(secrets)}")
-        (folder / "policy.yaml").write_text(readme.block("yaml") + sinks + secrets)
+    check_equal(len(told), 4, "helpers that are told something")
+    for sinks, secrets, tunnels in (("", "", ""), (SINKS, "", ""), ("", SECRETS, ""), (SINKS, SECRETS, ""), ("", "", TUNNELS),
+                                    (SINKS, "", TUNNELS)):
+        folder = area.folder(f"compiled-{len(sinks)}-{len(secrets)}-{len(tunnels)}")
+        (folder / "policy.yaml").write_text(readme.block("yaml") + sinks + secrets + tunnels)
         digests = lazaret("policy", "compile", "policy.yaml", "-o", "policy.img", cwd=folder)
         check_equal(digests.code, 0, digests.err)
         data = (folder / "policy.img").read_bytes()
@@ -197,10 +198,11 @@ def compiled():
         check_equal(hashlib.sha256(data[48:]).digest(), data[16:48], "the digest in the header")
         check(data[52:84].hex() in digests.out, "the digest of the sources is not the one that compile prints")
         of_helpers = walk_block(block, data)
-        pages = [*(told[:2] if sinks else []), *(told[2:] if secrets else [])]
+        pages = [*(told[:2] if sinks else []), *(told[2:3] if secrets else []), *(told[3:] if tunnels else [])]
         check_equal(len(of_helpers), len(pages), "helpers that are told something")
         check_equal([walk_told(page, what) for page, what in zip(pages, of_helpers)],
-                    [*([[2], [0]] if sinks else []), *([[9, 1]] if secrets else [])], "sinks and items of which they are told")
+                    [*([[2], [0]] if sinks else []), *([[9, 1]] if secrets else []), *([[2]] if tunnels else [])],
+                    "sinks, items and entries of which they are told")
 
 
 SECRETS = """
@@ -213,6 +215,15 @@ secrets:
 tls:
   identities:
     - {name: web, from: {file: {certificate: /c, key: /k}}, san: {dns: [a.b, c.d]}, files: {dir: tls}}
+"""
+
+
+TUNNELS = """
+tls:
+  trust: [{name: rds, file: /etc/ca.pem}, {name: own, file: /etc/own.pem}]
+  connect:
+    - {name: pg, bind: "127.0.0.1:5432", to: "db.internal:5432", protocol: postgres, trust: rds}
+    - {name: cache, bind: "unix:/run/cache.sock", to: "cache.internal:6379", trust: own}
 """
 
 
@@ -470,7 +481,7 @@ def records():
 
 @case("every event has a section, and every section an event")
 def event_names():
-    names = set(re.findall(r'"((?:init|seccomp|exec|proc|stop|signal|events|helper|secret|ready)\.[a-z]+)"', sources("init")))
+    names = set(re.findall(r'"((?:init|seccomp|exec|proc|stop|signal|events|helper|secret|ready|tunnel)\.[a-z]+)"', sources("init")))
     sections = set(re.findall(r"^## ([a-z]+\.[a-z]+)$", EVENTS_PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     check_equal(sections, names, "sections of events.md, and names in init/")
     told = set(re.findall(r'"((?:sink|spool|log)\.[a-z]+)"', sources("init")))

@@ -9,7 +9,7 @@ import secrets
 
 from secret_world import KEY
 
-CALLS = {"GetSecretValue": "secrets-manager", "GetParameter": "parameter", "Decrypt": "variable"}
+CALLS = {"GetSecretValue": "secrets-manager", "GetParameter": "parameter", "Decrypt": "variable", "KV": "vault"}
 TYPE = ("Content-Type", "application/x-amz-json-1.1")
 UUID = "11111111-2222-3333-4444-555555555555"
 
@@ -48,14 +48,19 @@ def said(call, word, plain, **changes):
                  "VersionStages": ["AWSCURRENT"], "SecretString": plain}
     elif call == "GetParameter":
         parts = {"ARN": f"arn:aws:ssm:eu-west-1:1:parameter/{word}", "Name": word, "Type": "SecureString", "Value": plain, "Version": 3}
+    elif call == "KV":
+        parts = {"data": {"a": plain}, "metadata": {"version": 1, "created_time": "2026-01-01T00:00:00Z", "deletion_time": "",
+                                                    "destroyed": False}}
     else:
         parts = {"KeyId": KEY, "Plaintext": base64.b64encode(as_bytes(plain)).decode(), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
     held = {name: changes.get(name, part) for name, part in {**parts, **changes}.items() if changes.get(name, part) is not None}
+    if call == "KV":
+        return {"request_id": UUID, "lease_id": "", "data": held, "warnings": None, "auth": None}
     return {"Parameter": held} if call == "GetParameter" else held
 
 
 def name_of_value(call):
-    return {"GetSecretValue": "SecretString", "GetParameter": "Value", "Decrypt": "Plaintext"}[call]
+    return {"GetSecretValue": "SecretString", "GetParameter": "Value", "Decrypt": "Plaintext", "KV": "data"}[call]
 
 
 def refusals(v):
@@ -76,6 +81,8 @@ def refusals(v):
     yield "a name in JSON", coded(**{v: "AccessDeniedException"})
     yield "a page", answer(html, "403 Forbidden")
     yield "plain text", answer(v.encode(), "400 Bad Request")
+    yield "Vault's own words", answer(json.dumps({"errors": [f"permission denied: {v}", v], "warnings": [v]}).encode(), "403 Forbidden")
+    yield "a version of Vault's that is deleted", answer(json.dumps({"data": {"data": None, "metadata": {"version": v, v: v}}}).encode(), "404")
     yield "a list of errors", answer(json.dumps({"errors": [v]}).encode(), "404 Not Found")
     yield "a redirect", answer(b"", "302 Found", [("Location", f"https://{v}@127.0.0.1:1/{v}?{v}")], None)
     yield "the id of the request", answer(denied, "400 Bad Request", [("x-amzn-RequestId", v)])
@@ -92,7 +99,7 @@ def malformed(call, word, v):
     name, quoted = name_of_value(call), json.dumps(v)
     good = json.dumps(said(call, word, v))
     for title, text in {
-            "cut behind it": good[:good.index(json.dumps(said(call, word, v).get(name, v))) + 12] if call != "GetParameter" else good[:-20],
+            "cut behind it": good[:good.index(json.dumps(said(call, word, v).get(name, v))) + 12] if call in ("GetSecretValue", "Decrypt") else good[:good.index(v[:6]) + 20],
             "it alone": v, "it alone, quoted": quoted, "a list": f"[{good}]", "it again behind": good + quoted,
             "a page": f"<p>{v}", "a byte-order mark": "\ufeff" + good, "deep": "[" * 60 + quoted + "]" * 60,
             "not quoted": f'{{"{name}": {v}}}', "quoted otherwise": f"{{'{name}': '{v}'}}", "no escape": f'{{"{name}": "\\q{v}"}}',
@@ -100,6 +107,12 @@ def malformed(call, word, v):
             "a name twice": f"{{{quoted}: 1, {quoted}: 2}}", "a comment": good + f"//{v}", "a name without value": f"{{{quoted}}}"}.items():
         yield title, answer(text.encode())
     yield "no UTF-8", answer(b'{"%s": "\xff%s\xfe"}' % (name.encode(), v.encode()))
+    if call == "KV":
+        for title, changes in {"no member": {"data": {v: v}}, "null": {"data": {"a": None, "b": v}}, "metadata that is none": {"metadata": v},
+                               "an object that is none": {"data": v}, "another version": {"metadata": {"version": v}},
+                               "twice as long": {"data": {"a": v * 3000}}, "a NUL": {"data": {"a": f"{v}\0"}}}.items():
+            yield title, answer(json.dumps(said(call, word, v, **changes)).encode())
+        return
     about = "KeyId" if call == "Decrypt" else "Name"
     for title, changes in {"of no type": {name: None, "Other": v}, "an object": {name: {v: v}}, "a list in its place": {name: [v]},
                            "a number": {name: 7, "Other": v}, "about it": {about: v, "ARN": v}, "a NUL": {name: f"{v}\0"},
@@ -163,6 +176,8 @@ FAMILIES = {"refused": lambda call, word, v: refusals(v), "malformed": malformed
 def item_of(call, word):
     if call == "Decrypt":
         return {"variable": "V", "key": KEY, "context": {"app": word}}, {"it": b"blob" * 9}
+    if call == "KV":
+        return {"vault": f"kv/data/{word}", "json-key": "a"}, {}
     return {CALLS[call]: word}, {}
 
 

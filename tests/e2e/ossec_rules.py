@@ -81,6 +81,11 @@ SAMPLES = [
     ("exec.memfd", 13, 100866, {"sev": 7, "obj": "memfd:x"}),
     ("plain.connect", 12, 100867, {"sev": 7, "obj": "10.0.3.7:5432/tcp"}),
     ("plain.listen", 10, 100868, {"sev": 6, "obj": "0.0.0.0:4444/tcp"}),
+    ("tunnel.refused", 7, 100880, {"sev": 4, "obj": "pg", "act": "unreachable"}),
+    ("tunnel.refused", 12, 100881, {"sev": 6, "obj": "pg", "act": "unverified"}),
+    ("tunnel.stat", 3, 100882, {"sev": 1, "obj": "pg", "act": "counted"}),
+    ("tunnel.identity", 3, 100882, {"sev": 1, "obj": "web", "act": "renewed"}),
+    ("tunnel.identity", 9, 100883, {"sev": 6, "obj": "web", "act": "kept"}),
 ]
 # In no table, because no Lazaret writes them.
 STRANGE = [("from.tomorrow", level, rule, {"sev": sev}) for sev, level, rule in (

@@ -13,6 +13,7 @@ import sys
 import adapters
 import fence
 import laz
+import sinks_peers
 from laz import case, check, check_equal
 from sense_world import World, check_page
 from ship_world import until
@@ -26,6 +27,12 @@ for words in ("link set lo up", "addr add {PEER}/24 dev lo", "addr add {OTHER}/2
     subprocess.run(["ip", *words.split()], check=True)
 held = [socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64) for port in ({PORT}, {FREE})]
 print("up", flush=True)
+if len(sys.argv) > 1:
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1], sys.argv[2])
+    held.append(context.wrap_socket(held[0].accept()[0], server_side=True))
+    print("tls", flush=True)
 sys.stdin.read()
 """
 NO_LANDLOCK = "refuse=444"  # landlock_create_ruleset
@@ -33,8 +40,8 @@ NO_LANDLOCK = "refuse=444"  # landlock_create_ruleset
 class Network:
     """A network with somebody in it who listens at both ports, on all addresses, before any container is there."""
 
-    def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "-n", sys.executable, "-c", HOLDER], stdin=subprocess.PIPE,
+    def __init__(self, *certificate):
+        self.holder = subprocess.Popen(["unshare", "-n", sys.executable, "-c", HOLDER, *certificate], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE)
         check_equal(self.holder.stdout.readline(), b"up\n", "the network")
 
@@ -55,9 +62,9 @@ def world(plain, connect=None, sense=None, **changes):
 
 
 @contextlib.contextmanager
-def running(here, **rest):
-    """The container in such a network."""
-    net = Network()
+def running(here, certificate=(), **rest):
+    """The container in such a network; with a certificate, the first connection to PORT is answered by TLS."""
+    net = Network(*certificate)
     try:
         with here.watch(wrapper=net.wrapper, **rest) as run:
             run.net = net
@@ -164,6 +171,22 @@ def helpers():
                     here.settle()
                     check_equal(here.finds("plain.connect"), [], f"user {uid}")
                 client.kill()
+
+
+@case("where the tunnel leads is for TLS alone: it gets there and is not reported, the workload itself is refused")
+def tunnel():
+    here = world({"mode": "enforce"}, [15432])
+    here.changes["tls"] |= {
+        "trust": [{"name": "good", "file": str(sinks_peers.pki() / "ca.pem")}],
+        "connect": [{"name": "pg", "bind": "127.0.0.1:15432", "to": f"{PEER}:{PORT}", "trust": "good", "server-name": "server.test"}]}
+    certificate = [str(sinks_peers.pki() / f"server.{end}") for end in ("pem", "key")]
+    with running(here, certificate) as run:
+        check_equal(connect(here, "127.0.0.1", 15432), "done", "the tunnel's plain side")
+        check_equal(run.net.holder.stdout.readline(), b"tls\n", "what the server has of it")
+        check_equal(connect(here, PEER), "Permission denied", "past the tunnel")
+        here.check_quiet(("exec.foreign",))
+        (start,) = here.records("init.start")
+        check_equal(start["d"]["probed"]["tls_plain"], "enforced", "the start")
 
 
 @case("listening for others on a port that nobody named is a record, on loopback it is none; beside sense.listen both speak; the page shows such records")

@@ -5,6 +5,7 @@ Must never take its word for a value: what counts is the memfd that came, its se
 """
 import array
 import atexit
+import base64
 import fcntl
 import json
 import os
@@ -20,12 +21,13 @@ import laz
 import sinks_peers as peers
 
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-botocore is for
-SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault", "identity")
+SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault", "identity", "parameters", "parameter-tree")
 PARTS = ("cert", "chain", "key", "bundle")
 IDENTITY_SOURCES = ("secrets",)
 PURPOSES = {"server": 1, "client": 2, "both": 3}
 SAN_TYPES = ("dns", "ip", "uri")
-FORMS = ("raw", "base64", "base64url", "hex", "json", "dotenv")
+FORMS = ("raw", "base64", "base64url", "hex", "json", "dotenv", "jwk", "jwks")
+ALGS = ("", "A128GCM", "A192GCM", "A256GCM")
 VARIABLES = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
              "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
              "AWS_EC2_METADATA_DISABLED", "AWS_REGION", "AWS_DEFAULT_REGION")
@@ -52,7 +54,7 @@ def vault_section(vault):
 def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, profile=0, vault=None,
             identities=()):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
-    out = struct.pack("<I", 3) + text(region)
+    out = struct.pack("<I", 4) + text(region)
     for service in ("secrets-manager", "ssm", "kms"):
         out += text((endpoints or {}).get(service, endpoint))
     out += text(str(ca)) + bytes((0, imds, profile)) + struct.pack("<I", 20000) + vault_section(vault)
@@ -60,7 +62,7 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
     for item in items:
         source = next(s for s in SOURCES if s in item)
         known = {source, "name", "optional", "region", "json-key", "stage", "version", "decode", "key", "context", "min",
-                 "max", "form", "newline", "part"}
+                 "max", "form", "alg", "newline", "part"}
         assert set(item) <= known, set(item) - known
         context = item.get("context", {})
         out += text(item["name"]) + bytes((item.get("optional", False), SOURCES.index(source))) + text(str(item[source]))
@@ -69,7 +71,7 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
         out += bytes((FORMS.index(item.get("decode", "raw")),)) + text(item.get("key", ""))
         out += struct.pack("<I", len(context)) + b"".join(text(k) + text(v) for k, v in context.items())
         out += struct.pack("<II", item.get("min", 1), item.get("max", 65536))
-        out += bytes((FORMS.index(item.get("form", "raw")), item.get("newline", False)))
+        out += bytes((FORMS.index(item.get("form", "raw")), ALGS.index(item.get("alg", "")), item.get("newline", False)))
         number = [i["name"] for i in identities].index(item["identity"]) if source == "identity" else 0
         out += bytes((number, PARTS.index(item.get("part", "cert"))))
     return out + struct.pack("<I", len(identities)) + b"".join(identity_bytes(i, items) for i in identities)
@@ -247,6 +249,10 @@ class Standin:
         """What the services hold."""
         self._put("data", data)
 
+    def raw(self, answers):
+        """Whole answers, {word of a request: bytes}, for requests that have it."""
+        self._put("raw", {word: base64.b64encode(text).decode() for word, text in answers.items()})
+
     def change(self, **rules):
         """What goes wrong from now on."""
         self.epoch += 1
@@ -282,6 +288,6 @@ class Standin:
 
 def secret(name, value, version="11111111-2222-3333-4444-555555555555", stages=("AWSCURRENT",)):
     """One secret of the stand-in's data, as {name: ...}."""
-    held = {"SecretBinary": __import__("base64").b64encode(value).decode()} if isinstance(value, bytes) else \
+    held = {"SecretBinary": base64.b64encode(value).decode()} if isinstance(value, bytes) else \
         {"SecretString": value}
     return {name: {"ARN": f"{ARN}{name}-AbCdEf", "versions": {version: {"stages": list(stages), **held}}}}

@@ -3,8 +3,9 @@
 
 The claim is about readers that we did not write: what all of them read is what the source has, or the value is refused.
 """
+import base64
+import hashlib
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -116,6 +117,21 @@ def masks():
         result = fetch(text, form)
         check_equal(result.text(), "", form)
         check_equal(set(result.masks), {text.encode(), rendered, b"CANARYone", b"CANARYtwo", b"1234567"}, f"masks of {form}")
+
+
+@case("jwk, jwks: the key, its kid and its alg as a reader of JSON sees them; k alone is masked; a key of another length is refused")
+def keys():
+    services = Standin()
+    for value, alg in ((bytes(range(200, 232)), "A256GCM"), (b"\0" * 16, "A128GCM"), (b"\xff\xfe\xfd" * 9, "")):
+        services.data(secrets=secret("it", value))
+        jwk = {"kty": "oct", "k": base64.urlsafe_b64encode(value).decode().rstrip("="), "kid": hashlib.sha256(value).hexdigest()[:16],
+               **({"alg": alg} if alg else {})}
+        for form, wanted in (("jwk", jwk), ("jwks", {"keys": [jwk]})):
+            result = services.fetch([{"name": "it", "secrets-manager": "it", "form": form, "alg": alg}])
+            check_equal(json.loads(result.values.get("it", b"0")), wanted, result.text())
+            check(jwk["k"].encode() in result.masks and value in result.masks, f"masks {result.masks}")
+    result = services.fetch([{"name": "it", "secrets-manager": "it", "form": "jwk", "alg": "A256GCM", "min": 32, "max": 32}])
+    check(result.text().startswith('secrets.items[it]: length: 27 bytes, and not the 32 of "bytes"'), result.text())
 
 
 laz.main()

@@ -2,8 +2,8 @@
 """A stand-in for Vault: KV version 2 and the login by AWS; written from Vault's documentation, not Vault.
 
 vault_standin.py FOLDER PORT: TLS at a port of 127.0.0.1, 0 for any. It needs botocore, whose signer judges the request of
-STS that a login holds. FOLDER/data (JSON) has what it holds, FOLDER/control (JSON) what goes wrong; both are read for
-each request. Each request is appended to FOLDER/requests, what breaks a documented rule to FOLDER/violations.
+STS that a login holds. FOLDER/data (JSON) has what it holds, FOLDER/control (JSON) what goes wrong, FOLDER/raw (JSON) whole
+answers in base64 for requests with a word in them; all are read for each request. Each request is appended to FOLDER/requests, what breaks a documented rule to FOLDER/violations.
 """
 import base64
 import hmac
@@ -91,6 +91,9 @@ class Vault(BaseHTTPRequestHandler):
             self.refuse(412, violation("no X-Vault-Request"))
         elif self.headers.get("X-Vault-Namespace") != data.get("namespace"):
             self.refuse(404, violation("another namespace"))
+        elif (raw := FOLDER.raw(self.path)) is not None:
+            self.wfile.write(raw)
+            self.close_connection = True
         elif not self.do_fault(fault, rules):
             getattr(self, call)(data, url, body, fault)
 

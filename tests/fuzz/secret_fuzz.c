@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "core/json_read.h"
+#include "secret/by_path.h"
 #include "secret/coding.h"
 #include "secret/members.h"
 #include "secret/value.h"
@@ -167,13 +168,45 @@ static void check_members(const char *text, size_t length)
     laz_buf_done(&lines);
 }
 
+/* The same page twice, as if it were two: what comes of it is an object, sorted, and again. */
+static void check_pages(const char *text, size_t length)
+{
+    static struct laz_by_path by_path;
+    static const struct laz_fetch_item tree = {
+            .name = "it", .source = LAZ_SECRET_PARAMETER_TREE, .from = "/a"};
+    struct laz_buf value;
+    struct laz_buf json;
+    struct laz_err err = {0};
+    by_path = (struct laz_by_path){0};
+    laz_buf_init_wiped(&value, 2 * length + 8);
+    laz_buf_init_wiped(&json, 8 * length + 8);
+    struct laz_secret_reading reading = {.value = &value, .fault = LAZ_SECRET_FAULT_COUNT};
+    require(laz_by_path_init(&by_path, &tree, &err) == 0);
+    int result = laz_by_path_take(&by_path, text, length, &reading, &err);
+    if (result == 0 && by_path.token.len > 0) {
+        result = laz_by_path_take(&by_path, text, length, &reading, &err);
+    }
+    if (result != 0) {
+        check_message(&err, reading.fault);
+        require(value.len == 0);
+    } else if (by_path.token.len == 0) {
+        require(by_path.n > 0 && value.len <= length + 8);
+        if (laz_members_json(&value, &json, &err) != 0) { /* a NUL in one of them */
+            check_message(&err, LAZ_SECRET_FAULT_MALFORMED);
+        }
+    }
+    laz_by_path_done(&by_path);
+    laz_buf_done(&value);
+    laz_buf_done(&json);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0 || size > 8192) {
         return 0;
     }
     const char *text = (const char *)data + 1;
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 3:
         check_coding(text, size - 1);
         break;
@@ -183,8 +216,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 5:
         check_members(text, size - 1);
         break;
+    case 6:
+        check_pages(text, size - 1);
+        break;
     default:
-        check_answer(data[0] % 6, text, size - 1);
+        check_answer(data[0] % 7, text, size - 1);
         break;
     }
     return 0;

@@ -21,6 +21,7 @@
 #include "init/sense/filter.h"
 #include "init/setup/filter.h"
 #include "init/ship/filter.h"
+#include "init/tunnel/filter.h"
 #include "policy/tables/tables.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -63,6 +64,9 @@ static const struct line sense_lines[] = {
 static const struct line fetch_lines[] = {
 #include "init/fetch/filter.def"
 };
+static const struct line tunnel_lines[] = {
+#include "init/tunnel/filter.def"
+};
 
 #define LAZ_SETUP(name, reason)
 #define LAZ_HELPER(name, reason)
@@ -104,6 +108,8 @@ static const struct subject {
         {"sense", laz_sense_filter, COUNT(laz_sense_filter), sense_lines, COUNT(sense_lines),
                 helper_runtime, COUNT(helper_runtime), true},
         {"fetch", laz_fetch_filter, COUNT(laz_fetch_filter), fetch_lines, COUNT(fetch_lines),
+                helper_runtime, COUNT(helper_runtime), true},
+        {"tunnel", laz_tunnel_filter, COUNT(laz_tunnel_filter), tunnel_lines, COUNT(tunnel_lines),
                 helper_runtime, COUNT(helper_runtime), true},
 };
 

@@ -213,6 +213,12 @@ static const char *spoil_item(int row, struct laz_fetch_item *items)
     case 14:
         items[0].form = LAZ_SECRET_FORM_COUNT;
         return number;
+    case 16:
+        items[0].alg = LAZ_SECRET_ALG_HS512; /* of a form that has none */
+        return fit;
+    case 17:
+        items[0].alg = LAZ_SECRET_ALG_COUNT;
+        return number;
     case 15:
         items[0].decode = LAZ_SECRET_FORM_JSON; /* no coding */
         return number;

@@ -71,6 +71,7 @@ static const struct {
         {LAZ_FIELD_SYSCALLS, "groups", "[basic-io]"},
         {LAZ_FIELD_SECRETS, "items", "[{name: a, from: /a, file: {path: a}}]"},
         {LAZ_FIELD_SECRETS, "refresh", "{interval: 10s}"},
+        {LAZ_FIELD_TLS, "trust", "[{name: rds, file: /a}]"},
 };
 
 static bool is_inside_list(enum laz_field_id id)
@@ -117,8 +118,8 @@ static void put_members(
 
 static void try_value(enum laz_field_id id, const char *value)
 {
-    static const enum laz_field_id sections[] = {
-            LAZ_FIELD_WORKLOAD, LAZ_FIELD_FILESYSTEM, LAZ_FIELD_SYSCALLS, LAZ_FIELD_SECRETS};
+    static const enum laz_field_id sections[] = {LAZ_FIELD_WORKLOAD, LAZ_FIELD_FILESYSTEM,
+            LAZ_FIELD_SYSCALLS, LAZ_FIELD_SECRETS, LAZ_FIELD_TLS};
     char text[TEXT_MAX];
     struct laz_buf buf;
     laz_buf_init_fixed(&buf, text, sizeof(text));
@@ -128,7 +129,8 @@ static void try_value(enum laz_field_id id, const char *value)
     }
     bool is_in_needed = false;
     for (size_t i = 0; i < LENGTH(sections); i++) {
-        if (sections[i] == LAZ_FIELD_SECRETS && (top != sections[i] || id == top)) {
+        bool may_be_absent = sections[i] == LAZ_FIELD_SECRETS || sections[i] == LAZ_FIELD_TLS;
+        if (may_be_absent && (top != sections[i] || id == top)) {
             continue; /* no policy needs any */
         }
         laz_buf_printf(&buf, "%s: {", laz_field_at(sections[i])->key);

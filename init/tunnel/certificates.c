@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is shown and whom is trusted. A new identity makes a new context for new connections; those
+ * that are open keep theirs. One that does not work changes nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "core/fd.h"
+#include "init/tunnel/tunnel.h"
+
+int laz_tunnel_open_trust(struct laz_tunnel *tunnel, struct laz_err *err)
+{
+    for (uint32_t i = 0; i < tunnel->config.n_trust; i++) {
+        const char *path = tunnel->config.trust[i];
+        struct stat status;
+        tunnel->trust[i] = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (tunnel->trust[i] < 0 || fstat(tunnel->trust[i], &status) < 0) {
+            return laz_err_set(
+                    err, LAZ_E_TUNNEL, errno, "tls.trust: %s: %s", path, strerror(errno));
+        }
+        if (!S_ISREG(status.st_mode)) {
+            return laz_err_set(err, LAZ_E_TUNNEL, 0, "tls.trust: %s: it is not a file", path);
+        }
+    }
+    return 0;
+}
+
+int laz_tunnel_make_tls(
+        struct laz_tunnel *tunnel, struct laz_tunnel_port *port, struct laz_err *err)
+{
+    const struct laz_tunnel_entry *entry = port->entry;
+    const struct laz_tunnel_config *config = &tunnel->config;
+    struct laz_err why = {0};
+    struct laz_tls_files files = {.ca = -1, .cert = -1, .key = -1};
+    struct laz_tls_plan plan = {
+            .ca = "", .cert = "", .key = "", .peer = entry->server_name, .files = &files};
+    char identity[LAZ_TUNNEL_NAME_MAX + 32] = "";
+    plan.profile = config->profile;
+    if (entry->trust != LAZ_TUNNEL_NONE) {
+        plan.ca = config->trust[entry->trust];
+        files.ca = tunnel->trust[entry->trust];
+    }
+    if (entry->identity != LAZ_TUNNEL_NONE) {
+        (void)snprintf(identity, sizeof(identity), "tls.identities[%s]",
+                config->identities[entry->identity]);
+        plan.cert = plan.key = identity;
+        files.cert = tunnel->identities[entry->identity].chain;
+        files.key = tunnel->identities[entry->identity].key;
+    }
+    struct laz_tls *made = NULL;
+    if (laz_tls_new(&plan, &made, &why) < 0) {
+        return laz_err_set(err, LAZ_E_TUNNEL, 0, "tls.%s[%s]: %s",
+                entry->listens ? "listen" : "connect", entry->name, why.message);
+    }
+    laz_tls_free(port->tls);
+    port->tls = made;
+    return 0;
+}
+
+static void renew(struct laz_tunnel *tunnel, uint32_t number)
+{
+    struct laz_err err = {0};
+    for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {
+        struct laz_tunnel_port *port = &tunnel->ports[i];
+        if (port->entry->identity == number && laz_tunnel_make_tls(tunnel, port, &err) < 0) {
+            break; /* the others would say the same */
+        }
+    }
+    laz_tunnel_tell_renewed(tunnel, number, err.message);
+}
+
+void laz_tunnel_take_identity(struct laz_tunnel *tunnel, uint32_t number, int chain, int key)
+{
+    struct laz_tunnel_identity *identity = &tunnel->identities[number];
+    laz_fd_close(&identity->chain);
+    laz_fd_close(&identity->key);
+    *identity = (struct laz_tunnel_identity){.chain = chain, .key = key};
+    if (tunnel->works) {
+        renew(tunnel, number);
+    }
+}

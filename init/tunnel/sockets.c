@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sockets of this host: the ones that listen, made while the role still has root's rights, and the
+ * ones that go to the workload.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "init/tunnel/tunnel.h"
+
+#define BACKLOG     512
+#define SOCKET_MODE 0600
+#define UNSENT_MS   30000U /* a peer that confirms nothing for so long is gone */
+#define OTHER_FDS   64U    /* channel, epoll, certificates */
+#define ENTRY_FDS   32U    /* a listener, and sockets to name servers */
+#define FDS_OF_LINK 2U
+
+union any {
+    struct sockaddr base;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    struct sockaddr_un local;
+};
+
+/* 0: it is no address. */
+static socklen_t address_of(const struct laz_tunnel_end *end, union any *ret)
+{
+    *ret = (union any){0};
+    if (end->port == 0) {
+        ret->local.sun_family = AF_UNIX;
+        (void)snprintf(ret->local.sun_path, sizeof(ret->local.sun_path), "%s", end->host);
+        return sizeof(ret->local);
+    }
+    if (inet_pton(AF_INET, end->host, &ret->four.sin_addr) == 1) {
+        ret->four.sin_family = AF_INET;
+        ret->four.sin_port = htons(end->port);
+        return sizeof(ret->four);
+    }
+    if (inet_pton(AF_INET6, end->host, &ret->six.sin6_addr) == 1) {
+        ret->six.sin6_family = AF_INET6;
+        ret->six.sin6_port = htons(end->port);
+        return sizeof(ret->six);
+    }
+    return 0;
+}
+
+static int new_socket(const union any *address)
+{
+    return socket(address->base.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static int failed(const struct laz_tunnel_port *port, const char *what, struct laz_err *err)
+{
+    const struct laz_tunnel_end *bind = &port->entry->bind;
+    int cause = errno;
+    char number[16] = "";
+    if (bind->port != 0) {
+        (void)snprintf(number, sizeof(number), ":%u", bind->port);
+    }
+    return laz_err_set(err, LAZ_E_TUNNEL, cause, "tls.%s[%s]: %s %s%s: %s",
+            port->entry->listens ? "listen" : "connect", port->entry->name, what, bind->host,
+            number, strerror(cause));
+}
+
+/* What a container before this one left there; nothing but a socket is removed. */
+static void remove_stale(const char *path)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)) {
+        (void)unlink(path); /* bind says what is wrong */
+    }
+}
+
+static int bind_local(const struct laz_tunnel_config *config, struct laz_tunnel_port *port,
+        const union any *address, socklen_t size, struct laz_err *err)
+{
+    const char *path = port->entry->bind.host;
+    remove_stale(path);
+    if (bind(port->listener, &address->base, size) < 0) {
+        return failed(port, "bind", err);
+    }
+    if (chmod(path, SOCKET_MODE) < 0 ||
+            (geteuid() != config->uid && chown(path, config->uid, config->gid) < 0)) {
+        return failed(port, "give to the workload", err);
+    }
+    return 0;
+}
+
+int laz_tunnel_listen(
+        const struct laz_tunnel_config *config, struct laz_tunnel_port *port, struct laz_err *err)
+{
+    const struct laz_tunnel_end *end = &port->entry->bind;
+    union any address;
+    int yes = 1;
+    if (port->listener >= 0) {
+        return 0;
+    }
+    socklen_t size = address_of(end, &address);
+    errno = EINVAL;
+    port->listener = size == 0 ? -1 : new_socket(&address);
+    if (port->listener < 0) {
+        return failed(port, "socket for", err);
+    }
+    if (end->port == 0) {
+        if (bind_local(config, port, &address, size, err) < 0) {
+            return -1;
+        }
+    } else {
+        if (setsockopt(port->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
+                (address.base.sa_family == AF_INET6 &&
+                        setsockopt(port->listener, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) <
+                                0) ||
+                bind(port->listener, &address.base, size) < 0) {
+            return failed(port, "bind", err);
+        }
+    }
+    return listen(port->listener, BACKLOG) < 0 ? failed(port, "listen on", err) : 0;
+}
+
+void laz_tunnel_make_room(struct laz_tunnel *tunnel)
+{
+    struct rlimit limit = {0};
+    rlim_t others = OTHER_FDS + (rlim_t)ENTRY_FDS * tunnel->config.n_entries;
+    rlim_t wanted = others;
+    for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {
+        wanted += (rlim_t)FDS_OF_LINK * tunnel->config.entries[i].max_connections;
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        limit.rlim_cur = limit.rlim_max = 1024;
+    }
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        laz_ignore(setrlimit(RLIMIT_NOFILE, &limit)); /* what it is is read next */
+        laz_ignore(getrlimit(RLIMIT_NOFILE, &limit));
+    }
+    rlim_t room = limit.rlim_cur < wanted ? limit.rlim_cur : wanted;
+    tunnel->max_links = room > others ? (uint32_t)((room - others) / FDS_OF_LINK) : 1;
+}
+
+int laz_tunnel_connect_plain(const struct laz_tunnel_end *to)
+{
+    union any address;
+    socklen_t size = address_of(to, &address);
+    errno = EINVAL;
+    int fd = size == 0 ? -1 : new_socket(&address);
+    if (fd >= 0 && connect(fd, &address.base, size) < 0 && errno != EINPROGRESS) {
+        int cause = errno;
+        laz_fd_close(&fd);
+        errno = cause;
+    }
+    return fd;
+}
+
+void laz_tunnel_tune(int fd)
+{
+    int yes = 1;
+    unsigned unsent_ms = UNSENT_MS;
+    /* None is worth failing for. */
+    laz_ignore(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)));
+    laz_ignore(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent_ms, sizeof(unsent_ms)));
+    laz_ignore(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes)));
+}

@@ -52,6 +52,8 @@ static const struct laz_word words_secret_coding[] = {LAZ_SECRET_CODINGS(X_SECRE
 #define X_ALG(id, name, least, most) {name, LAZ_SECRET_ALG_##id, false},
 static const struct laz_word words_alg_and_none[] = {LAZ_SECRET_ALGS(X_ALG){0}};
 static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FORM){0}};
+#define X_VOLUME(id, name) {name, LAZ_VOLUME_REQUIRE_##id, false},
+static const struct laz_word words_volume[] = {LAZ_VOLUME_REQUIRES(X_VOLUME){0}};
 #define X_TLS_PROFILE(id, name) {name, LAZ_TLS_##id, false},
 static const struct laz_word words_tls_profile[] = {LAZ_TLS_PROFILES(X_TLS_PROFILE){0}};
 static const struct laz_word words_purpose[] = {{"server", LAZ_PURPOSE_SERVER, false},

@@ -77,7 +77,7 @@ Test(policy_secrets, arrive)
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_SECRETS_MANAGER], "https://sm.internal");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_PARAMETERS], "https://ssm.internal:8443");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_KMS], "https://[fd00::1]");
-    cr_assert_eq(config->n_items, 13, "five, and eight of the identities");
+    cr_assert_eq(config->n_items, 15, "five, and ten of the identities");
     cr_expect_str_eq(items[0].from, ARN, "without what ECS puts behind it");
     cr_expect_str_eq(items[0].region, "us-east-1");
     cr_expect_str_eq(items[0].json_key, "password");

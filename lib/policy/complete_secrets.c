@@ -4,6 +4,7 @@
  * workload would have by another way too; and what is given up, by name.
  */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "policy/merge.h"
 
@@ -145,6 +146,16 @@ static void check_length(struct laz_merge *merge)
     }
 }
 
+/* A core of the workload could have them. Who wants cores names the limit, which is a relaxation.
+ */
+static void forbid_cores(struct laz_merge *merge, struct laz_pos pos)
+{
+    struct laz_limit_value *core = &merge->policy->limits[RLIMIT_CORE];
+    if (!core->set) {
+        *core = (struct laz_limit_value){.set = true, .value = 0, .pos = pos};
+    }
+}
+
 void laz_complete_secrets(struct laz_merge *merge)
 {
     const struct laz_fetch_config *config = &merge->policy->secrets.config;
@@ -168,6 +179,7 @@ void laz_complete_secrets(struct laz_merge *merge)
     if (merge->policy->shipping.config.n_sinks == 0) { /* or it is said already */
         laz_complete_user(merge, "secrets");
     }
+    forbid_cores(merge, pos);
     check_fips(merge);
     laz_complete_vault(merge);
     check_dir(merge);
@@ -215,6 +227,10 @@ void laz_relaxations_secrets(struct laz_merge *merge)
         }
     }
     add_credentials(merge);
+    if (policy->limits[RLIMIT_CORE].value > 0) {
+        laz_relaxations_add(merge, policy->limits[RLIMIT_CORE].pos,
+                "secrets: a core of the workload may have them");
+    }
     const struct laz_policy_shipping *shipping = &policy->shipping;
     if (shipping->config.passthrough && shipping->capture &&
             laz_policy_ships(policy, LAZ_SHIP_CLASS_LOG)) {

@@ -74,6 +74,9 @@ void laz_secret_put_form(struct laz_buf *buf, const struct laz_fetch_item *item)
 
 void laz_secret_put_delivery(struct laz_buf *buf, const struct laz_secret_delivery *delivery)
 {
+    if (delivery->path[0] == '\0' && delivery->fd == 0) {
+        laz_buf_str(buf, "not to the workload");
+    }
     bool has_file = delivery->path[0] != '\0';
     if (has_file) {
         laz_buf_printf(buf, "file %s, mode 0%o", delivery->path, delivery->mode);
@@ -193,8 +196,8 @@ static struct laz_buf *add(struct laz_explanation *ret, const struct laz_policy 
 static void explain_services(const struct laz_policy *policy, struct laz_explanation *ret)
 {
     const struct laz_fetch_config *config = &policy->secrets.config;
-    static const char *const keys[LAZ_FETCH_SERVICE_COUNT] = {
-            "secrets.endpoints.secrets-manager", "secrets.endpoints.ssm", "secrets.endpoints.kms"};
+    static const char *const keys[LAZ_FETCH_SERVICE_COUNT] = {"secrets.endpoints.secrets-manager",
+            "secrets.endpoints.ssm", "secrets.endpoints.kms", "secrets.endpoints.acm-pca"};
     if (config->region[0] != '\0') {
         laz_buf_printf(add(ret, policy, "asked", "secrets.region"), "in region %s", config->region);
     }
@@ -282,6 +285,23 @@ static void put_resource(struct laz_buf *buf, const struct laz_fetch_config *con
     }
 }
 
+/* Of its CA, if it has one. */
+static size_t permissions_of_identity(
+        const struct laz_fetch_identity *identity, struct laz_permission ret[LAZ_PERMISSIONS_MAX])
+{
+    static const char *const of_aws[] = {"acm-pca:IssueCertificate", "acm-pca:GetCertificate"};
+    static const char *const of_vault[] = {"vault:update"};
+    bool is_aws = identity->source == LAZ_IDENTITY_FROM_ACM_PCA;
+    size_t n = is_aws ? 2 : identity->source == LAZ_IDENTITY_FROM_VAULT_PKI ? 1 : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct laz_buf buf;
+        ret[i] = (struct laz_permission){.action = is_aws ? of_aws[i] : of_vault[i]};
+        laz_buf_init_fixed(&buf, ret[i].resource, sizeof(ret[i].resource));
+        laz_buf_str(&buf, identity->from);
+    }
+    return n;
+}
+
 size_t laz_secret_permissions(const struct laz_fetch_config *config,
         const struct laz_fetch_item *item, struct laz_permission ret[LAZ_PERMISSIONS_MAX])
 {
@@ -302,6 +322,9 @@ size_t laz_secret_permissions(const struct laz_fetch_config *config,
         laz_buf_init_fixed(&buf, ret[n].resource, sizeof(ret[n].resource));
         laz_buf_str(&buf, item->from);
         n++;
+    }
+    if (item->source == LAZ_SECRET_IDENTITY) {
+        n = permissions_of_identity(&config->identities[item->identity], ret);
     }
     if (item->kms_key[0] != '\0') {
         ret[n] = (struct laz_permission){

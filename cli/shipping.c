@@ -248,6 +248,18 @@ static void put_watched(const struct laz_policy *policy, struct laz_explanation 
     }
 }
 
+static void put_volumes(const struct laz_policy *policy, struct laz_explanation *ret)
+{
+    const struct laz_sense_config *config = &policy->sensing.config;
+    for (uint32_t i = 0; i < config->n_volumes; i++) {
+        const struct laz_sense_volume *volume = &config->volumes[i];
+        struct laz_buf *text =
+                laz_lines_add(&ret->facts, policy, "volume", laz_policy_pos_of(policy, "volumes"));
+        laz_buf_printf(text, "%s: %s%s%s", volume->path, laz_volume_require_name(volume->require),
+                volume->attested_by[0] == '\0' ? "" : ", by ", volume->attested_by);
+    }
+}
+
 void laz_shipping_explain(const struct laz_policy *policy, struct laz_explanation *ret)
 {
     if (policy->shipping.config.n_sinks == 0) {
@@ -258,4 +270,5 @@ void laz_shipping_explain(const struct laz_policy *policy, struct laz_explanatio
     put_logs(policy, ret);
     put_spool(policy, ret);
     put_watched(policy, ret);
+    put_volumes(policy, ret);
 }

@@ -191,15 +191,19 @@ static int open_vault(struct laz_fetch *fetch, struct laz_err *err)
     return open_authorities(vault->ca, "secrets.vault.ca", &fetch->vault_files, err);
 }
 
-/* Where nothing of Vault's is wanted, nobody logs in there. */
+/* Where nothing of Vault's is asked for, nobody logs in there. */
 static void leave_vault(struct laz_fetch *fetch)
 {
-    bool is_wanted_there = false;
-    for (uint32_t i = 0; i < fetch->config.n_items; i++) {
-        is_wanted_there = is_wanted_there ||
-                (is_asked(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_VAULT);
+    const struct laz_fetch_config *config = &fetch->config;
+    bool is_asked_there = false;
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        const struct laz_fetch_item *item = &config->items[i];
+        bool is_there = item->source == LAZ_SECRET_IDENTITY
+                ? config->identities[item->identity].source == LAZ_IDENTITY_FROM_VAULT_PKI
+                : item->source == LAZ_SECRET_VAULT;
+        is_asked_there = is_asked_there || (is_asked(fetch, i) && is_there);
     }
-    if (!is_wanted_there) {
+    if (!is_asked_there) {
         fetch->config.vault.login = LAZ_FETCH_LOGIN_NONE;
     }
 }

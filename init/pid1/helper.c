@@ -166,8 +166,9 @@ static void on_failed(struct laz_helper *helper, struct laz_fields *fields)
         helper->err = (struct laz_err){0};
         (void)laz_err_set(&helper->err, (enum laz_err_kind)kind, 0, "%s", text);
         laz_format_printable(helper->err.message);
-        helper->has_failed =
-                helper->secrets != NULL || (helper->tunnels != NULL && !helper->was_ever_ready);
+        helper->has_failed = helper->secrets != NULL ||
+                (helper->tunnels != NULL && !helper->was_ever_ready) ||
+                (kind == LAZ_E_VOLUME && helper->is_needed);
     }
 }
 

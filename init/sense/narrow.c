@@ -90,6 +90,10 @@ static int allow_watched(int ruleset, const char *path)
 static int allow_all(int ruleset, const struct laz_sense_config *config)
 {
     int result = allow(ruleset, "/proc", true);
+    for (size_t i = 0; config->n_volumes > 0 && i < 2 && result == 0; i++) {
+        static const char *const devices[] = {"/sys/dev/block", "/sys/devices"};
+        result = allow(ruleset, devices[i], true);
+    }
     for (uint32_t i = 0; i < config->n_watch && result == 0; i++) {
         result = allow_watched(ruleset, config->watch[i]);
     }

@@ -202,6 +202,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     struct laz_sense *sense = context;
     (void)fd;
     (void)what;
+    laz_sense_look_at_volumes(sense);
     if (laz_sense_now_ns() >= sense->next_look_ns) {
         look(sense);
     }
@@ -230,7 +231,8 @@ static int begin(struct laz_sense *sense, struct laz_err *err)
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
     }
     sense->init = getppid();
-    if (map_state(sense, err) < 0 || laz_sense_take_user(sense, err) < 0) {
+    if (map_state(sense, err) < 0 || laz_sense_volumes_begin(sense, err) < 0 ||
+            laz_sense_take_user(sense, err) < 0) {
         return -1;
     }
     probe(sense);
@@ -244,6 +246,7 @@ static int begin(struct laz_sense *sense, struct laz_err *err)
     sense->state->starts++;
     sense->state->magic = LAZ_SENSE_STATE_MAGIC;
     laz_sense_tell_start(sense);
+    laz_sense_volumes_told(sense);
     laz_sense_flush(sense, false);
     sense->is_first = false;
     return begin_loop(sense, err);
@@ -259,6 +262,7 @@ _Noreturn void laz_role_sense(int chan)
     sense->ear = (struct laz_role_ear){
             .chan = chan, .role = LAZ_ROLE_SENSE, .take = take_order, .context = sense};
     sense->state_fd = sense->events = sense->proc = sense->files.inotify = -1;
+    sense->volumes.proc = sense->volumes.sys = sense->volumes.mounts = -1;
     laz_role_await_orders(&sense->ear, &sense->has_begun);
     sense->base = event_base_new();
     if (sense->base == NULL) {

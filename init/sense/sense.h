@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "init/role/orders.h"
 #include "init/sense/kept.h"
+#include "init/sense/volumes.h"
 #include "ipc/msg.h"
 #include "policy/sense.h"
 #include "sense/events.h"
@@ -83,6 +84,7 @@ struct laz_sense {
     uint64_t next_look_ns;                           /* at processes and ports, at the earliest */
     uint32_t threads_left;                           /* that this look still looks at */
     struct laz_sense_files files;
+    struct laz_sense_volumes volumes;
 };
 
 uint64_t laz_sense_now_ns(void);  /* CLOCK_BOOTTIME */

@@ -93,6 +93,7 @@ void laz_sense_tell_start(struct laz_sense *sense)
     }
     put_detectors(sense, &json);
     put_files(sense, &json);
+    laz_sense_put_volumes(sense, &json);
     laz_json_u64(&json, "interval_ms", sense->config.interval_ms);
     laz_json_u64(&json, "ports_before", sense->state->sockets[sense->state->sockets_at & 1U].n);
     laz_json_i64(&json, "landlock_abi", sense->landlock_abi);

@@ -102,7 +102,7 @@ static int fill_shipping(struct laz_image *image, const struct laz_policy *polic
 static int fill_sense(struct laz_image *image, const struct laz_policy *policy,
         struct laz_buf *sense, struct laz_err *err)
 {
-    if (!policy->sensing.is_said) {
+    if (!policy->sensing.is_said && policy->volumes.n == 0) {
         return 0;
     }
     if (laz_sense_encode(&policy->sensing.config, sense, err) < 0) {
@@ -110,6 +110,7 @@ static int fill_sense(struct laz_image *image, const struct laz_policy *policy,
     }
     image->sense = (const uint8_t *)sense->data;
     image->sense_length = (uint32_t)sense->len;
+    image->sense_required = policy->volumes.n > 0;
     for (size_t i = 0; i < LAZ_DETECTOR_COUNT; i++) {
         image->sense_required =
                 image->sense_required || policy->sensing.config.level[i] == LAZ_LEVEL_REQUIRED;

@@ -23,6 +23,7 @@ static const struct {
         {"SlowDown", LAZ_CALL_SLOWER},
         {"EC2ThrottledException", LAZ_CALL_SLOWER},
         {"TransactionInProgressException", LAZ_CALL_AGAIN},
+        {"RequestInProgressException", LAZ_CALL_AGAIN}, /* a certificate that is being signed */
         {"RequestTimeout", LAZ_CALL_AGAIN},
         {"RequestTimeoutException", LAZ_CALL_AGAIN},
         {"KeyUnavailableException", LAZ_CALL_AGAIN},

@@ -9,18 +9,81 @@
 #include "policy/check.h"
 #include "policy/fetch.h"
 
-static void check_from(struct laz_report *report, struct laz_node *from)
+/* The one source; NULL if there is none or more: reported. */
+static const struct laz_node *check_from(struct laz_report *report, struct laz_node *from)
 {
+    static const enum laz_field_id sources[] = {LAZ_FIELD_IDENTITY_SECRETS, LAZ_FIELD_IDENTITY_FILE,
+            LAZ_FIELD_IDENTITY_PCA, LAZ_FIELD_IDENTITY_VAULT};
+    const struct laz_node *found = NULL;
     size_t n = 0;
-    for (const struct laz_node *child = from->first; child != NULL; child = child->next) {
-        n += child->field == LAZ_FIELD_IDENTITY_SECRETS || child->field == LAZ_FIELD_IDENTITY_FILE
-                ? 1
-                : 0;
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        const struct laz_node *node = laz_check_child(from, sources[i]);
+        found = node != NULL ? node : found;
+        n += node != NULL ? 1 : 0;
     }
     if (n != 1) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, from,
-                "an identity has one source: %s \"secrets\" and \"file\"",
+                "an identity has one source: %s \"secrets\", \"file\", \"acm-pca\" and "
+                "\"vault-pki\"",
                 n == 0 ? "name one of" : "name only one of");
+    }
+    return n == 1 ? found : NULL;
+}
+
+static bool is_issued(const struct laz_node *source)
+{
+    return source->field == LAZ_FIELD_IDENTITY_PCA || source->field == LAZ_FIELD_IDENTITY_VAULT;
+}
+
+/* What a CA must be told, and what it alone is told. */
+static void check_wishes(
+        struct laz_report *report, struct laz_node *from, const struct laz_node *source)
+{
+    static const struct {
+        enum laz_field_id field;
+        bool is_of_vault;
+        bool is_required;
+    } rows[] = {{LAZ_FIELD_IDENTITY_TEMPLATE, false, false},
+            {LAZ_FIELD_IDENTITY_SIGNING, false, true}, {LAZ_FIELD_IDENTITY_VALIDITY, true, true}};
+    bool is_vault = source->field == LAZ_FIELD_IDENTITY_VAULT;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_node *node = laz_check_child(from, rows[i].field);
+        bool is_for = is_issued(source) && (!is_vault || rows[i].is_of_vault);
+        if (node != NULL && !is_for) {
+            laz_report_key(report, LAZ_E_POLICY_INVALID, node, "goes with \"acm-pca\"%s alone",
+                    rows[i].is_of_vault ? " and \"vault-pki\"" : "");
+        } else if (node == NULL && is_for && rows[i].is_required) {
+            laz_report_node(report, LAZ_E_POLICY_INVALID, from, "missing key \"%s\"",
+                    laz_field_at(rows[i].field)->key);
+        }
+    }
+}
+
+static void check_trust(
+        struct laz_report *report, struct laz_node *identity, const struct laz_node *source)
+{
+    struct laz_node *trust = laz_check_child(identity, LAZ_FIELD_IDENTITY_TRUST);
+    struct laz_node *key = laz_check_child(identity, LAZ_FIELD_IDENTITY_KEY);
+    bool has_ca = laz_check_child(identity, LAZ_FIELD_IDENTITY_CA) != NULL;
+    if (!is_issued(source)) {
+        struct laz_node *const others[] = {trust, key};
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+            if (others[i] != NULL) {
+                laz_report_key(report, LAZ_E_POLICY_INVALID, others[i],
+                        "goes with \"acm-pca\" and \"vault-pki\" alone");
+            }
+        }
+        return;
+    }
+    if (has_ca == (trust != NULL)) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, identity,
+                has_ca ? "says both \"ca\" and \"trust\": say one of the two"
+                       : "nobody vouches for the CA: name its certificates by \"ca\", or say "
+                         "\"trust: issuer\"");
+    }
+    if (laz_check_child(identity, LAZ_FIELD_IDENTITY_SAN) == NULL) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, identity,
+                "missing key \"san\": the names to ask for");
     }
 }
 
@@ -58,8 +121,11 @@ static void check_one(struct laz_report *report, struct laz_node *identity)
                 "must be at most %d bytes long, not %zu: its items are called after it",
                 LAZ_FETCH_IDENTITY_NAME_MAX, name->length);
     }
-    if (from != NULL && !from->has_bad) {
-        check_from(report, from);
+    const struct laz_node *source =
+            from != NULL && !from->has_bad ? check_from(report, from) : NULL;
+    if (source != NULL && !identity->has_bad) {
+        check_trust(report, identity, source);
+        check_wishes(report, from, source);
     }
     if (san != NULL) {
         check_names(report, san);

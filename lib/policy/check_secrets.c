@@ -265,7 +265,8 @@ static const struct laz_node *find_earlier(struct laz_node *list, const struct l
 static void check_endpoints(struct laz_document *document, struct laz_report *report)
 {
     static const enum laz_field_id endpoints[] = {LAZ_FIELD_ENDPOINTS_SECRETS_MANAGER,
-            LAZ_FIELD_ENDPOINTS_SSM, LAZ_FIELD_ENDPOINTS_KMS, LAZ_FIELD_VAULT_ADDRESS};
+            LAZ_FIELD_ENDPOINTS_SSM, LAZ_FIELD_ENDPOINTS_KMS, LAZ_FIELD_ENDPOINTS_PCA,
+            LAZ_FIELD_VAULT_ADDRESS};
     for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
         struct laz_node *node = document->at[endpoints[i]];
         struct laz_url url;

@@ -32,6 +32,11 @@ static void check_item(struct laz_merge *merge, struct laz_node *name)
 static void check_items(struct laz_merge *merge, const struct laz_node *identity)
 {
     const struct laz_node *from = laz_check_child(identity, LAZ_FIELD_IDENTITY_FROM);
+    struct laz_node *vault = laz_check_child(from, LAZ_FIELD_IDENTITY_VAULT);
+    if (vault != NULL && merge->policy->secrets.config.vault.login == LAZ_FETCH_LOGIN_NONE) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, vault,
+                "\"secrets.vault\" does not say where Vault is");
+    }
     const struct laz_node *items = laz_check_child(from, LAZ_FIELD_IDENTITY_SECRETS);
     if (items != NULL) {
         check_item(merge, laz_check_child(items, LAZ_FIELD_IDENTITY_SECRETS_CERTIFICATE));

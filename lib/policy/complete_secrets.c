@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "policy/merge.h"
 
@@ -215,6 +216,16 @@ static void check_length(struct laz_merge *merge)
     }
 }
 
+/* A core of the workload could have them. Who wants cores names the limit, which is a relaxation.
+ */
+static void forbid_cores(struct laz_merge *merge, struct laz_pos pos)
+{
+    struct laz_limit_value *core = &merge->policy->limits[RLIMIT_CORE];
+    if (!core->set) {
+        *core = (struct laz_limit_value){.set = true, .value = 0, .pos = pos};
+    }
+}
+
 void laz_complete_secrets(struct laz_merge *merge)
 {
     const struct laz_fetch_config *config = &merge->policy->secrets.config;
@@ -238,6 +249,7 @@ void laz_complete_secrets(struct laz_merge *merge)
     if (merge->policy->shipping.config.n_sinks == 0) { /* or it is said already */
         laz_complete_user(merge, "secrets");
     }
+    forbid_cores(merge, pos);
     check_fips(merge);
     laz_complete_vault(merge);
     check_dir(merge);
@@ -290,6 +302,10 @@ void laz_relaxations_secrets(struct laz_merge *merge)
                 "secrets: what is stale counts as good");
     }
     add_credentials(merge);
+    if (policy->limits[RLIMIT_CORE].value > 0) {
+        laz_relaxations_add(merge, policy->limits[RLIMIT_CORE].pos,
+                "secrets: a core of the workload may have them");
+    }
     const struct laz_policy_shipping *shipping = &policy->shipping;
     if (shipping->config.passthrough && shipping->capture &&
             laz_policy_ships(policy, LAZ_SHIP_CLASS_LOG)) {

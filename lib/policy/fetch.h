@@ -14,20 +14,17 @@
 
 #include "core/buf.h"
 #include "core/tls_words.h"
+#include "policy/identity.h"
 
-#define LAZ_FETCH_MAX               12288 /* bytes of the section: one message to the helper */
-#define LAZ_FETCH_ITEMS_MAX         32
-#define LAZ_FETCH_NAME_MAX          32 /* bytes of an item's name; letters as LAZ_SHIP_NAME_LETTERS */
-#define LAZ_FETCH_VALUE_MAX         65536 /* bytes of a value: what Secrets Manager takes */
-#define LAZ_FETCH_FROM_MAX          2048  /* bytes of an ARN or a name */
-#define LAZ_FETCH_PATH_MAX          256   /* bytes of a path of Vault, and of its other names */
-#define LAZ_FETCH_CONTEXT_MAX       8     /* pairs of an encryption context */
-#define LAZ_FETCH_IDENTITIES_MAX    8
-#define LAZ_FETCH_IDENTITY_NAME_MAX 20 /* bytes: its items are called after it */
-#define LAZ_FETCH_SANS_MAX          16
-#define LAZ_FETCH_SAN_MAX           255  /* bytes of a name in a certificate */
-#define LAZ_FETCH_WAIT_MIN          1000 /* ms until the first generation has to be there */
-#define LAZ_FETCH_WAIT_MAX          600000
+#define LAZ_FETCH_MAX         12288 /* bytes of the section: one message to the helper */
+#define LAZ_FETCH_ITEMS_MAX   32
+#define LAZ_FETCH_NAME_MAX    32    /* bytes of an item's name; letters as LAZ_SHIP_NAME_LETTERS */
+#define LAZ_FETCH_VALUE_MAX   65536 /* bytes of a value: what Secrets Manager takes */
+#define LAZ_FETCH_FROM_MAX    2048  /* bytes of an ARN or a name */
+#define LAZ_FETCH_PATH_MAX    256   /* bytes of a path of Vault, and of its other names */
+#define LAZ_FETCH_CONTEXT_MAX 8     /* pairs of an encryption context */
+#define LAZ_FETCH_WAIT_MIN    1000  /* ms until the first generation has to be there */
+#define LAZ_FETCH_WAIT_MAX    600000
 
 /* X(ENUM, "its key") */
 #define LAZ_SECRET_SOURCES(X)                                                                      \
@@ -117,68 +114,11 @@ struct laz_fetch_vault {
     const char *region; /* of STS; "": the global endpoint */
 };
 
-/* Which part of an identity an item is: "web.chain" is the chain of "web". */
-#define LAZ_IDENTITY_PARTS(X)                                                                      \
-    X(CERTIFICATE, "cert") /* its certificate alone */                                             \
-    X(CHAIN, "chain")      /* and those that lead to its CA, without that */                       \
-    X(KEY, "key")                                                                                  \
-    X(BUNDLE, "bundle") /* key and chain in one */
-
-enum laz_identity_part {
-#define X(id, word) LAZ_IDENTITY_##id,
-    LAZ_IDENTITY_PARTS(X)
-#undef X
-    LAZ_IDENTITY_PART_COUNT
-};
-
-#define LAZ_IDENTITY_SOURCES(X) X(ITEMS, "secrets") /* two other items: certificate and key */
-
-enum laz_identity_source {
-#define X(id, word) LAZ_IDENTITY_FROM_##id,
-    LAZ_IDENTITY_SOURCES(X)
-#undef X
-    LAZ_IDENTITY_SOURCE_COUNT
-};
-
-/* What it is good for: bits. */
-enum {
-    LAZ_PURPOSE_SERVER = 1,
-    LAZ_PURPOSE_CLIENT = 2
-};
-
-#define LAZ_SAN_TYPES(X)                                                                           \
-    X(DNS, "dns")                                                                                  \
-    X(IP, "ip")                                                                                    \
-    X(URI, "uri")
-
-enum laz_san_type {
-#define X(id, word) LAZ_SAN_##id,
-    LAZ_SAN_TYPES(X)
-#undef X
-    LAZ_SAN_TYPE_COUNT
-};
-
-struct laz_san {
-    enum laz_san_type type;
-    const char *text;
-};
-
-/* A key and the certificates that vouch for it. Its items carry its number. */
-struct laz_fetch_identity {
-    const char *name;
-    enum laz_identity_source source;
-    uint32_t certificate_item; /* ITEMS: whose values they are; before its own items */
-    uint32_t key_item;
-    const char *ca; /* PEM: who must have vouched for it; "": the last of its own chain */
-    uint32_t purpose;
-    uint32_t n_sans; /* 0: its names are not looked at */
-    struct laz_san sans[LAZ_FETCH_SANS_MAX];
-};
-
 enum laz_fetch_service {
     LAZ_FETCH_SECRETS_MANAGER,
     LAZ_FETCH_PARAMETERS,
     LAZ_FETCH_KMS,
+    LAZ_FETCH_PCA,
     LAZ_FETCH_SERVICE_COUNT
 };
 
@@ -190,7 +130,7 @@ struct laz_fetch_item {
     bool optional;
     enum laz_secret_source source;
     const char *from;     /* path, variable, ARN or name; of an ARN without what ECS adds to it */
-    const char *region;   /* of the ARN */
+    const char *region;   /* of the ARN; of an identity, of its CA's, if AWS has it */
     const char *json_key; /* the member of the value, which is then a JSON object */
     const char *stage;    /* secrets-manager: of the version */
     const char *version;  /* secrets-manager: its id; vault: its number */
@@ -242,8 +182,5 @@ const char *laz_secret_form_name(enum laz_secret_form value);
 const char *laz_secret_alg_name(enum laz_secret_alg value);
 /* How many bytes a key for it has. */
 void laz_secret_alg_bytes(enum laz_secret_alg value, uint32_t *ret_least, uint32_t *ret_most);
-const char *laz_identity_source_name(enum laz_identity_source value);
-const char *laz_identity_part_name(enum laz_identity_part value);
-const char *laz_san_type_name(enum laz_san_type value);
 
 #endif

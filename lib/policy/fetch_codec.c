@@ -169,7 +169,7 @@ static bool fits_together(const struct laz_fetch_item *item)
     bool is_path =
             item->source == LAZ_SECRET_PARAMETERS || item->source == LAZ_SECRET_PARAMETER_TREE;
     return ((item->source != LAZ_SECRET_FILE && !is_path) || item->from[0] == '/') &&
-            (is_aws || item->region[0] == '\0') &&
+            (is_aws || item->source == LAZ_SECRET_IDENTITY || item->region[0] == '\0') &&
             (item->source == LAZ_SECRET_SECRETS_MANAGER || item->stage[0] == '\0') &&
             (item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_VAULT ||
                     item->version[0] == '\0') &&

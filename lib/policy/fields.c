@@ -54,8 +54,15 @@ static const struct laz_word words_secret_coding[] = {LAZ_SECRET_CODINGS(X_SECRE
 #define X_ALG(id, name, least, most) {name, LAZ_SECRET_ALG_##id, false},
 static const struct laz_word words_alg_and_none[] = {LAZ_SECRET_ALGS(X_ALG){0}};
 static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FORM){0}};
+#define X_VOLUME(id, name) {name, LAZ_VOLUME_REQUIRE_##id, false},
+static const struct laz_word words_volume[] = {LAZ_VOLUME_REQUIRES(X_VOLUME){0}};
 #define X_TLS_PROFILE(id, name) {name, LAZ_TLS_##id, false},
 static const struct laz_word words_tls_profile[] = {LAZ_TLS_PROFILES(X_TLS_PROFILE){0}};
+#define X_IDENTITY_KEY(id, name) {name, LAZ_IDENTITY_KEY_##id, false},
+static const struct laz_word words_identity_key[] = {LAZ_IDENTITY_KEYS(X_IDENTITY_KEY){0}};
+#define X_SIGNING(id, name) {name, LAZ_SIGNING_##id, false},
+static const struct laz_word words_signing[] = {LAZ_SIGNINGS(X_SIGNING){0}};
+static const struct laz_word words_trust[] = {{"issuer", 1, false}, {0}};
 static const struct laz_word words_purpose[] = {{"server", LAZ_PURPOSE_SERVER, false},
         {"client", LAZ_PURPOSE_CLIENT, false},
         {"both", LAZ_PURPOSE_SERVER | LAZ_PURPOSE_CLIENT, false}, {0}};

@@ -62,6 +62,9 @@ enum laz_field_type {
     LAZ_TYPE_SAN_IP,
     LAZ_TYPE_SAN_URI,
     LAZ_TYPE_SOCKET, /* ADDRESS:PORT, or unix:PATH */
+    LAZ_TYPE_PCA,    /* the ARN of a CA */
+    LAZ_TYPE_PCA_TEMPLATE,
+    LAZ_TYPE_VALIDITY, /* seconds, as minutes, hours or days */
 };
 
 enum laz_field_shape {

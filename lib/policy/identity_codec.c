@@ -13,6 +13,8 @@
 LAZ_WORDS(laz_identity_source_name, laz_identity_source, LAZ_IDENTITY_SOURCES,
         LAZ_IDENTITY_SOURCE_COUNT)
 LAZ_WORDS(laz_identity_part_name, laz_identity_part, LAZ_IDENTITY_PARTS, LAZ_IDENTITY_PART_COUNT)
+LAZ_WORDS(laz_identity_key_name, laz_identity_key, LAZ_IDENTITY_KEYS, LAZ_IDENTITY_KEY_COUNT)
+LAZ_WORDS(laz_signing_name, laz_signing, LAZ_SIGNINGS, LAZ_SIGNING_COUNT)
 LAZ_WORDS(laz_san_type_name, laz_san_type, LAZ_SAN_TYPES, LAZ_SAN_TYPE_COUNT)
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -23,6 +25,11 @@ static void put_one(struct laz_buf *buf, const struct laz_fetch_identity *identi
     laz_section_put_uint(buf, identity->source, 1);
     laz_section_put_uint(buf, identity->certificate_item, 1);
     laz_section_put_uint(buf, identity->key_item, 1);
+    laz_section_put_string(buf, identity->from);
+    laz_section_put_string(buf, identity->template);
+    laz_section_put_uint(buf, identity->signing, 1);
+    laz_section_put_uint(buf, identity->key, 1);
+    laz_section_put_uint(buf, identity->validity_s, 4);
     laz_section_put_string(buf, identity->ca);
     laz_section_put_uint(buf, identity->purpose, 1);
     laz_section_put_uint(buf, identity->n_sans, 4);
@@ -41,9 +48,14 @@ void laz_identities_put(struct laz_buf *buf, const struct laz_fetch_config *conf
 }
 
 /* Of an item that it is made of: one that is there whatever comes, and that is no part of any. */
-static uint32_t take_item(struct laz_section *in, const struct laz_fetch_config *config)
+static uint32_t take_item(
+        struct laz_section *in, const struct laz_fetch_config *config, bool is_made_of)
 {
     uint32_t item = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_ITEMS_MAX - 1);
+    if (!is_made_of) {
+        laz_section_require(in, item == 0, "an identity is made of an item, and is not");
+        return item;
+    }
     laz_section_require(in,
             item < config->n_items && config->items[item].source != LAZ_SECRET_IDENTITY &&
                     !config->items[item].optional,
@@ -59,8 +71,21 @@ static void take_one(struct laz_section *in, const struct laz_fetch_config *conf
             "the name of an identity is none");
     identity->source =
             (enum laz_identity_source)laz_section_uint(in, 1, 0, LAZ_IDENTITY_SOURCE_COUNT - 1);
-    identity->certificate_item = take_item(in, config);
-    identity->key_item = take_item(in, config);
+    bool is_made_of = identity->source == LAZ_IDENTITY_FROM_ITEMS;
+    identity->certificate_item = take_item(in, config, is_made_of);
+    identity->key_item = take_item(in, config, is_made_of);
+    identity->from =
+            laz_section_string(in, is_made_of ? 0 : 1, is_made_of ? 0 : LAZ_FETCH_FROM_MAX);
+    identity->template = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
+    identity->signing = (enum laz_signing)laz_section_uint(in, 1, 0, LAZ_SIGNING_COUNT - 1);
+    identity->key = (enum laz_identity_key)laz_section_uint(in, 1, 0, LAZ_IDENTITY_KEY_COUNT - 1);
+    identity->validity_s = laz_section_u32(
+            in, is_made_of ? 0 : LAZ_FETCH_VALIDITY_MIN, is_made_of ? 0 : LAZ_FETCH_VALIDITY_MAX);
+    laz_section_require(in,
+            identity->source != LAZ_IDENTITY_FROM_VAULT_PKI ||
+                    (laz_fetch_is_path(identity->from) &&
+                            config->vault.login != LAZ_FETCH_LOGIN_NONE),
+            "an identity is of a Vault that there is not");
     identity->ca = laz_section_string(in, 0, LAZ_FETCH_MAX);
     laz_section_require(
             in, identity->ca[0] == '\0' || identity->ca[0] == '/', "a path is not absolute");

@@ -62,6 +62,7 @@ void laz_merge_plain(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_identities(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tunnel(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_volumes(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
 
 /* When all documents are in. Network changes decisions, so calls come first. */
@@ -80,6 +81,7 @@ void laz_finish_tunnel(struct laz_merge *merge);
 void laz_finish_tls(struct laz_merge *merge);
 /* From within it: they become items. */
 void laz_finish_identities(struct laz_merge *merge);
+void laz_finish_volumes(struct laz_merge *merge); /* after sense */
 
 /* Add a copy of the text to a list of strings. */
 void laz_strings_append(struct laz_arena *arena, struct laz_string_list *list, const char *text,
@@ -146,6 +148,7 @@ void laz_complete_secrets(struct laz_merge *merge);
 void laz_complete_vault(struct laz_merge *merge);
 void laz_complete_identities(struct laz_merge *merge);
 void laz_complete_tunnel(struct laz_merge *merge);
+void laz_complete_volumes(struct laz_merge *merge);
 /* The workload's user must be none of Lazaret's helpers, where there are any. */
 void laz_complete_user(struct laz_merge *merge, const char *where);
 bool laz_complete_is_wrong(const struct laz_merge *merge, enum laz_field_id section);
@@ -155,6 +158,7 @@ void laz_relaxations_sense(struct laz_merge *merge);
 void laz_relaxations_plain(struct laz_merge *merge);
 void laz_relaxations_secrets(struct laz_merge *merge);
 void laz_relaxations_tls(struct laz_merge *merge);
+void laz_relaxations_volumes(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);
 

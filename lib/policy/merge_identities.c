@@ -8,6 +8,7 @@
 
 #include "policy/image.h"
 #include "policy/merge.h"
+#include "policy/value_from.h"
 
 /* ---- One document more ---- */
 
@@ -96,6 +97,19 @@ static uint32_t add_file(struct laz_merge *merge, struct laz_node *node, const c
     return merge->policy->secrets.config.n_items - 1;
 }
 
+/* Of a CA of AWS; "" of others. */
+static const char *region_of(struct laz_merge *merge, const struct laz_node *node)
+{
+    const struct laz_node *from = laz_check_child(node, LAZ_FIELD_IDENTITY_FROM);
+    const struct laz_node *pca = laz_check_child(from, LAZ_FIELD_IDENTITY_PCA);
+    struct laz_slice region;
+    if (pca == NULL || !laz_pca_split(pca->text, pca->length, &region)) {
+        return "";
+    }
+    const char *copy = laz_arena_copy(merge->arena, region.text, region.length);
+    return copy == NULL ? "" : copy;
+}
+
 static void add_part(struct laz_merge *merge, uint32_t identity, enum laz_identity_part part)
 {
     static const char *const file_names[] = {[LAZ_IDENTITY_CERTIFICATE] = "cert.pem",
@@ -112,6 +126,7 @@ static void add_part(struct laz_merge *merge, uint32_t identity, enum laz_identi
     item->source = LAZ_SECRET_IDENTITY;
     item->from = merge->policy->secrets.config.identities[identity].name;
     item->identity = identity;
+    item->region = region_of(merge, node);
     item->part = part;
     if (files != NULL) {
         const struct laz_node *mode = laz_check_child(files, LAZ_FIELD_IDENTITY_FILES_MODE);
@@ -142,17 +157,51 @@ static void add_names(struct laz_merge *merge, struct laz_node *san, enum laz_fi
     }
 }
 
+/* Its ARN, in the partition of the CA. */
+static const char *find_template(struct laz_merge *merge, const struct laz_node *pca,
+        const struct laz_node *from, uint32_t purpose)
+{
+    const struct laz_node *said = laz_check_child(from, LAZ_FIELD_IDENTITY_TEMPLATE);
+    const char *name = said != NULL         ? said->text
+            : purpose == LAZ_PURPOSE_SERVER ? "EndEntityServerAuthCertificate/V1"
+            : purpose == LAZ_PURPOSE_CLIENT ? "EndEntityClientAuthCertificate/V1"
+                                            : "EndEntityCertificate/V1";
+    if (strncmp(name, "arn:", 4) == 0) {
+        return laz_merge_text(merge, said);
+    }
+    char text[LAZ_FETCH_SAN_MAX + 1]; /* the name of a template has 100 bytes at most */
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, text, sizeof(text));
+    laz_buf_printf(&buf, "arn:%.*s:acm-pca:::template/%s", (int)strcspn(pca->text + 4, ":"),
+            pca->text + 4, name);
+    const char *copy = laz_arena_copy(merge->arena, text, buf.len);
+    return copy == NULL ? "" : copy;
+}
+
 static void fill_source(
         struct laz_merge *merge, struct laz_node *node, struct laz_fetch_identity *ret)
 {
     const struct laz_node *from = laz_check_child(node, LAZ_FIELD_IDENTITY_FROM);
     const struct laz_node *items = laz_check_child(from, LAZ_FIELD_IDENTITY_SECRETS);
     const struct laz_node *file = laz_check_child(from, LAZ_FIELD_IDENTITY_FILE);
+    const struct laz_node *pca = laz_check_child(from, LAZ_FIELD_IDENTITY_PCA);
+    const struct laz_node *vault = laz_check_child(from, LAZ_FIELD_IDENTITY_VAULT);
+    const struct laz_node *validity = laz_check_child(from, LAZ_FIELD_IDENTITY_VALIDITY);
     ret->source = LAZ_IDENTITY_FROM_ITEMS;
+    ret->from = ret->template = "";
+    ret->validity_s = validity == NULL ? 0 : (uint32_t)validity->number;
     if (items != NULL) {
         ret->certificate_item =
                 find_item(merge, laz_check_child(items, LAZ_FIELD_IDENTITY_SECRETS_CERTIFICATE));
         ret->key_item = find_item(merge, laz_check_child(items, LAZ_FIELD_IDENTITY_SECRETS_KEY));
+    } else if (pca != NULL) {
+        ret->source = LAZ_IDENTITY_FROM_ACM_PCA;
+        ret->from = laz_merge_text(merge, pca);
+        ret->template = find_template(merge, pca, from, ret->purpose);
+        ret->signing = (enum laz_signing)laz_check_child(from, LAZ_FIELD_IDENTITY_SIGNING)->number;
+    } else if (vault != NULL) {
+        ret->source = LAZ_IDENTITY_FROM_VAULT_PKI;
+        ret->from = laz_merge_text(merge, vault);
     } else if (file != NULL) {
         ret->certificate_item = add_file(
                 merge, node, "in.cert", laz_check_child(file, LAZ_FIELD_IDENTITY_FILE_CERTIFICATE));
@@ -167,10 +216,14 @@ static void fill_identity(struct laz_merge *merge, uint32_t slot)
     struct laz_node *node = merge->identities[slot];
     struct laz_fetch_identity *ret = &secrets->config.identities[slot];
     const struct laz_node *purpose = laz_check_child(node, LAZ_FIELD_IDENTITY_PURPOSE);
+    const struct laz_node *key = laz_check_child(node, LAZ_FIELD_IDENTITY_KEY);
     struct laz_node *san = laz_check_child(node, LAZ_FIELD_IDENTITY_SAN);
     *ret = (struct laz_fetch_identity){
             .name = laz_merge_text(merge, laz_check_child(node, LAZ_FIELD_IDENTITY_NAME)),
             .ca = laz_merge_text(merge, laz_check_child(node, LAZ_FIELD_IDENTITY_CA)),
+            .key = (enum laz_identity_key)(key != NULL
+                            ? key->number
+                            : laz_preset_number(laz_field_at(LAZ_FIELD_IDENTITY_KEY))),
             .purpose = (uint32_t)(purpose != NULL
                             ? purpose->number
                             : laz_preset_number(laz_field_at(LAZ_FIELD_IDENTITY_PURPOSE)))};

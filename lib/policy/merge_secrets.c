@@ -262,7 +262,8 @@ void laz_finish_secrets(struct laz_merge *merge)
     static const enum laz_field_id endpoints[LAZ_FETCH_SERVICE_COUNT] = {
             [LAZ_FETCH_SECRETS_MANAGER] = LAZ_FIELD_ENDPOINTS_SECRETS_MANAGER,
             [LAZ_FETCH_PARAMETERS] = LAZ_FIELD_ENDPOINTS_SSM,
-            [LAZ_FETCH_KMS] = LAZ_FIELD_ENDPOINTS_KMS};
+            [LAZ_FETCH_KMS] = LAZ_FIELD_ENDPOINTS_KMS,
+            [LAZ_FETCH_PCA] = LAZ_FIELD_ENDPOINTS_PCA};
     const struct laz_node *dir = merge->said[LAZ_FIELD_SECRETS_DIR];
     secrets->dir =
             dir != NULL ? laz_merge_text(merge, dir) : laz_field_at(LAZ_FIELD_SECRETS_DIR)->preset;
@@ -287,6 +288,7 @@ bool laz_secret_is_of_aws(const struct laz_fetch_item *item)
 {
     return item->source == LAZ_SECRET_SECRETS_MANAGER || item->source == LAZ_SECRET_PARAMETER ||
             item->source == LAZ_SECRET_PARAMETERS || item->source == LAZ_SECRET_PARAMETER_TREE ||
+            (item->source == LAZ_SECRET_IDENTITY && item->region[0] != '\0') ||
             item->kms_key[0] != '\0';
 }
 

@@ -41,6 +41,8 @@ bool laz_plain_find_widening(const struct laz_comparison *comparison);
  * parent wants fetched in another way. */
 bool laz_identities_find_widening(const struct laz_comparison *comparison);
 bool laz_secrets_find_widening(const struct laz_comparison *comparison);
+/* narrow_volumes.c: what of the parent's volumes need not be encrypted any more. */
+bool laz_volumes_find_widening(const struct laz_comparison *comparison);
 /* narrow_tls.c: with whom, and how weakly, the child would speak TLS. */
 bool laz_tls_find_widening(const struct laz_comparison *comparison);
 /* narrow_tunnel.c: where else the child would connect to, or listen. */

@@ -31,9 +31,13 @@ static bool is_of_same_items(const struct laz_comparison *comparison,
 {
     const struct laz_fetch_item *mine = comparison->child->secrets.config.items;
     const struct laz_fetch_item *its = comparison->parent->secrets.config.items;
-    return child->source == parent->source &&
-            strcmp(mine[child->certificate_item].name, its[parent->certificate_item].name) == 0 &&
-            strcmp(mine[child->key_item].name, its[parent->key_item].name) == 0;
+    if (child->source != parent->source || strcmp(child->from, parent->from) != 0 ||
+            strcmp(child->template, parent->template) != 0) {
+        return false;
+    }
+    return child->source != LAZ_IDENTITY_FROM_ITEMS ||
+            (strcmp(mine[child->certificate_item].name, its[parent->certificate_item].name) == 0 &&
+                    strcmp(mine[child->key_item].name, its[parent->key_item].name) == 0);
 }
 
 static bool has_name(const struct laz_fetch_identity *identity, const struct laz_san *name)
@@ -76,6 +80,9 @@ bool laz_identities_find_widening(const struct laz_comparison *comparison)
         const struct laz_fetch_identity *its = &parent->identities[p];
         if (!is_of_same_items(comparison, mine, its)) {
             return note(comparison, c, p, "from", "another source");
+        }
+        if (mine->validity_s > its->validity_s) {
+            return note(comparison, c, p, "from.validity", "longer");
         }
         if (its->ca[0] != '\0' && strcmp(mine->ca, its->ca) != 0) {
             return note(comparison, c, p, "ca", mine->ca[0] == '\0' ? "none" : mine->ca);

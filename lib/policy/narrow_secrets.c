@@ -238,7 +238,8 @@ static bool find_in_services(const struct laz_comparison *comparison)
     static const char *const endpoints[LAZ_FETCH_SERVICE_COUNT] = {
             [LAZ_FETCH_SECRETS_MANAGER] = "secrets.endpoints.secrets-manager",
             [LAZ_FETCH_PARAMETERS] = "secrets.endpoints.ssm",
-            [LAZ_FETCH_KMS] = "secrets.endpoints.kms"};
+            [LAZ_FETCH_KMS] = "secrets.endpoints.kms",
+            [LAZ_FETCH_PCA] = "secrets.endpoints.acm-pca"};
     if (strcmp(child->region, parent->region) != 0) {
         return note(comparison, "secrets.region", child->region);
     }

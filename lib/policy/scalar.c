@@ -26,7 +26,8 @@ static bool is_text(enum laz_field_type type)
             type == LAZ_TYPE_BELOW || type == LAZ_TYPE_VAULT_SECRET ||
             type == LAZ_TYPE_PARAMETER_PATH || type == LAZ_TYPE_VAULT_NAME ||
             type == LAZ_TYPE_VERSION || type == LAZ_TYPE_SAN_DNS || type == LAZ_TYPE_SAN_IP ||
-            type == LAZ_TYPE_SAN_URI || type == LAZ_TYPE_SOCKET;
+            type == LAZ_TYPE_SAN_URI || type == LAZ_TYPE_SOCKET || type == LAZ_TYPE_PCA ||
+            type == LAZ_TYPE_PCA_TEMPLATE;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)
@@ -54,6 +55,7 @@ int laz_scalar_parse(const struct laz_field *field, const struct laz_scalar *sca
     case LAZ_TYPE_LIMIT:
     case LAZ_TYPE_SIZE:
     case LAZ_TYPE_PORT:
+    case LAZ_TYPE_VALIDITY:
         return laz_scalar_parse_number(field, scalar, ret_number, err);
     case LAZ_TYPE_WORD:
         return laz_scalar_parse_word(field, scalar, ret_number, err);

@@ -98,6 +98,26 @@ static int parse_percent(const struct laz_field *field, const struct laz_scalar 
     return 0;
 }
 
+/* "30m", "24h" and "7d" to seconds. */
+static int parse_validity(const struct laz_field *field, const struct laz_scalar *scalar,
+        uint64_t *ret, struct laz_err *err)
+{
+    size_t digits = strspn(scalar->text, "0123456789");
+    const char *unit = scalar->text + digits;
+    uint64_t factor = strcmp(unit, "m") == 0 ? 60
+            : strcmp(unit, "h") == 0         ? 3600
+            : strcmp(unit, "d") == 0         ? 86400
+                                             : 0;
+    uint64_t number = 0;
+    if (factor == 0 || !laz_parse_u64(scalar->text, digits, UINT32_MAX, &number) ||
+            number * factor < (uint64_t)field->min || number * factor > field->max) {
+        return laz_scalar_refuse(
+                err, scalar, "must be 5m to 398d, in minutes, hours or days, such as 24h or 7d");
+    }
+    *ret = number * factor;
+    return 0;
+}
+
 static int parse_octal(const struct laz_field *field, const struct laz_scalar *scalar,
         uint64_t *ret, struct laz_err *err)
 {
@@ -265,6 +285,8 @@ int laz_scalar_parse_number(const struct laz_field *field, const struct laz_scal
         return parse_duration(field, scalar, ret_number, err);
     case LAZ_TYPE_PERCENT:
         return parse_percent(field, scalar, ret_number, err);
+    case LAZ_TYPE_VALIDITY:
+        return parse_validity(field, scalar, ret_number, err);
     case LAZ_TYPE_OCTAL:
         return parse_octal(field, scalar, ret_number, err);
     case LAZ_TYPE_VALUE:

@@ -94,6 +94,7 @@ static int check_name(
 int laz_scalar_check_secret(
         enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
 {
+    struct laz_slice ignored;
     switch ((int)type) {
     case LAZ_TYPE_VALUE_FROM:
         return check_value_from(scalar, err);
@@ -110,6 +111,18 @@ int laz_scalar_check_secret(
                 : refuse(err, scalar,
                           "must be a path of parameters that begins with /, such as \"/prod/api\", "
                           "of letters, digits, '.', '_', '-' and '/'");
+    case LAZ_TYPE_PCA:
+        return laz_pca_split(scalar->text, scalar->length, &ignored)
+                ? 0
+                : refuse(err, scalar,
+                          "must be the ARN of a CA, "
+                          "\"arn:aws:acm-pca:R:A:certificate-authority/ID\"");
+    case LAZ_TYPE_PCA_TEMPLATE:
+        return laz_pca_template_is_name(scalar->text, scalar->length)
+                ? 0
+                : refuse(err, scalar,
+                          "must be the name or the ARN of a template, such as "
+                          "\"EndEntityServerAuthCertificate/V1\"");
     case LAZ_TYPE_VAULT_SECRET:
         return check_vault_secret(scalar, err);
     case LAZ_TYPE_VAULT_NAME:

@@ -193,6 +193,8 @@ int laz_scalar_check_text(
     case LAZ_TYPE_KMS_KEY:
     case LAZ_TYPE_BELOW:
     case LAZ_TYPE_PARAMETER_PATH:
+    case LAZ_TYPE_PCA:
+    case LAZ_TYPE_PCA_TEMPLATE:
     case LAZ_TYPE_VAULT_SECRET:
     case LAZ_TYPE_VAULT_NAME:
     case LAZ_TYPE_VERSION:

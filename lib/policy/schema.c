@@ -107,6 +107,12 @@ static const char *pattern_of(enum laz_field_type type)
         return "^[A-Za-z0-9._/-]+/data/[A-Za-z0-9._/-]+$";
     case LAZ_TYPE_VAULT_NAME:
         return "^[A-Za-z0-9._/-]{1,256}$";
+    case LAZ_TYPE_PCA:
+        return "^arn:aws[a-z-]*:acm-pca:";
+    case LAZ_TYPE_PCA_TEMPLATE:
+        return "/V[0-9]+$";
+    case LAZ_TYPE_VALIDITY:
+        return "^[0-9]+(m|h|d)$";
     case LAZ_TYPE_SAN_DNS:
         return "^([*][.])?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
     case LAZ_TYPE_SAN_IP:

@@ -21,6 +21,7 @@
 #define LAZ_SENSE_TLS_ONLY_MAX 64
 #define LAZ_SENSE_PEERS_MAX    32 /* addresses where clear text is right */
 #define LAZ_SENSE_GROUPS_MAX   64
+#define LAZ_SENSE_VOLUMES_MAX  16
 #define LAZ_SENSE_SEVERITY_MAX 7  /* of all that lib/sense/events.def has */
 #define LAZ_SENSE_COMM_MAX     15 /* characters of a process's name that the kernel keeps */
 
@@ -46,6 +47,25 @@ enum laz_detector {
     LAZ_DETECTORS(X)
 #undef X
     LAZ_DETECTOR_COUNT
+};
+
+/* What a volume must at least be; the strictest first. */
+#define LAZ_VOLUME_REQUIRES(X)                                                                     \
+    X(ENCRYPTED, "encrypted") /* dm-crypt is seen */                                               \
+    X(ATTESTED, "attested")   /* or somebody says so, by name */                                   \
+    X(ANY, "any")             /* or nobody knows: but no network in the clear */
+
+enum laz_volume_require {
+#define X(id, word) LAZ_VOLUME_REQUIRE_##id,
+    LAZ_VOLUME_REQUIRES(X)
+#undef X
+    LAZ_VOLUME_REQUIRE_COUNT
+};
+
+struct laz_sense_volume {
+    const char *path;
+    enum laz_volume_require require;
+    const char *attested_by; /* an ARN; "": nobody */
 };
 
 enum laz_sense_protocol {
@@ -79,6 +99,8 @@ struct laz_sense_config {
     const char *watch[LAZ_SENSE_WATCH_MAX];
     uint32_t n_except;
     const char *except[LAZ_SENSE_WATCH_MAX];
+    uint32_t n_volumes;
+    struct laz_sense_volume volumes[LAZ_SENSE_VOLUMES_MAX];
 
     bool plain; /* clear text is looked for; if not, the four below are empty */
     uint32_t n_tls_only;
@@ -107,5 +129,6 @@ LAZ_MUST_CHECK int laz_sense_decode(
 
 /* The key of a detector; static; "?" beyond the list. */
 const char *laz_detector_name(enum laz_detector value);
+const char *laz_volume_require_name(enum laz_volume_require value); /* likewise */
 
 #endif

@@ -14,6 +14,8 @@
 #define NAME_MAX 63 /* bytes of a policy's name */
 
 LAZ_WORDS(laz_detector_name, laz_detector, LAZ_DETECTORS, LAZ_DETECTOR_COUNT)
+LAZ_WORDS(
+        laz_volume_require_name, laz_volume_require, LAZ_VOLUME_REQUIRES, LAZ_VOLUME_REQUIRE_COUNT)
 
 /* ---- Encoding ---- */
 
@@ -58,6 +60,12 @@ static void put_body(struct laz_buf *buf, const struct laz_sense_config *config)
     put_list(buf, config->watch, config->n_watch);
     put_list(buf, config->except, config->n_except);
     put_plain(buf, config);
+    laz_section_put_uint(buf, config->n_volumes, 4);
+    for (uint32_t i = 0; i < config->n_volumes; i++) {
+        laz_section_put_string(buf, config->volumes[i].path);
+        laz_section_put_uint(buf, config->volumes[i].require, 1);
+        laz_section_put_string(buf, config->volumes[i].attested_by);
+    }
     laz_section_put_uint(buf, config->uid, 4);
     laz_section_put_uint(buf, config->gid, 4);
     laz_section_put_uint(buf, config->n_groups, 4);
@@ -75,9 +83,9 @@ int laz_sense_encode(
     if (config->n_foreign > LAZ_SENSE_FOREIGN_MAX || config->n_ports > LAZ_SENSE_PORTS_MAX ||
             config->n_tls_only > LAZ_SENSE_TLS_ONLY_MAX || config->n_peers > LAZ_SENSE_PEERS_MAX ||
             config->n_watch > LAZ_SENSE_WATCH_MAX || config->n_except > LAZ_SENSE_WATCH_MAX ||
-            config->n_groups > LAZ_SENSE_GROUPS_MAX) {
+            config->n_groups > LAZ_SENSE_GROUPS_MAX || config->n_volumes > LAZ_SENSE_VOLUMES_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
-                "more names, ports, paths or groups than \"sense\" can have");
+                "more names, ports, paths, volumes or groups than \"sense\" can have");
     }
     put_body(ret, config);
     if (ret->overflow || ret->len - start > LAZ_SENSE_MAX) {
@@ -121,6 +129,24 @@ static void take_plain(struct laz_section *in, struct laz_sense_config *config)
             "clear text is not looked for");
 }
 
+static void take_volumes(struct laz_section *in, struct laz_sense_config *config)
+{
+    config->n_volumes = laz_section_u32(in, 0, LAZ_SENSE_VOLUMES_MAX);
+    for (uint32_t i = 0; i < config->n_volumes; i++) {
+        struct laz_sense_volume *volume = &config->volumes[i];
+        volume->path = laz_section_string(in, 1, LAZ_SENSE_MAX);
+        volume->require =
+                (enum laz_volume_require)laz_section_uint(in, 1, 0, LAZ_VOLUME_REQUIRE_COUNT - 1);
+        volume->attested_by = laz_section_string(in, 0, LAZ_SENSE_MAX);
+        bool is_attested = volume->attested_by[0] != '\0';
+        laz_section_require(in, volume->path[0] == '/', "a path is not absolute");
+        laz_section_require(in,
+                is_attested ? volume->require != LAZ_VOLUME_REQUIRE_ENCRYPTED
+                            : volume->require != LAZ_VOLUME_REQUIRE_ATTESTED,
+                "a volume does not fit together");
+    }
+}
+
 static void take_expected(struct laz_section *in, struct laz_sense_config *config)
 {
     config->uid = laz_section_u32(in, 0, UINT32_MAX);
@@ -157,6 +183,7 @@ static void take_body(struct laz_section *in, struct laz_sense_config *config)
     config->n_watch = take_paths(in, config->watch);
     config->n_except = take_paths(in, config->except);
     take_plain(in, config);
+    take_volumes(in, config);
     take_expected(in, config);
 }
 

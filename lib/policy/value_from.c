@@ -202,3 +202,33 @@ bool laz_kms_key_is_arn(const char *text, size_t length)
     const struct laz_slice id = {fields[5].text + strlen(type), fields[5].length - strlen(type)};
     return is_of(id, LOWER UPPER DIGITS "-", LABEL_MAX);
 }
+
+bool laz_pca_split(const char *text, size_t length, struct laz_slice *ret_region)
+{
+    static const char type[] = "certificate-authority/";
+    struct laz_slice fields[ARN_FIELDS];
+    size_t n = split(text, length, fields, ARN_FIELDS);
+    if (n != 6 || !begins_arn(fields, n, "acm-pca") || fields[5].length <= strlen(type) ||
+            memcmp(fields[5].text, type, strlen(type)) != 0) {
+        return false;
+    }
+    const struct laz_slice id = {fields[5].text + strlen(type), fields[5].length - strlen(type)};
+    *ret_region = fields[3];
+    return is_of(id, LOWER DIGITS "-", REMAINDER_MAX);
+}
+
+bool laz_pca_template_is_name(const char *text, size_t length)
+{
+    static const char type[] = "template/";
+    struct laz_slice fields[ARN_FIELDS];
+    size_t n = split(text, length, fields, ARN_FIELDS);
+    struct laz_slice name = {text, length};
+    if (n == 6 && is(fields[0], "arn") && fields[1].length >= 3 &&
+            memcmp(fields[1].text, "aws", 3) == 0 && is(fields[2], "acm-pca") &&
+            fields[3].length == 0 && fields[4].length == 0 && fields[5].length > strlen(type) &&
+            memcmp(fields[5].text, type, strlen(type)) == 0) {
+        name = (struct laz_slice){fields[5].text + strlen(type), fields[5].length - strlen(type)};
+    }
+    return is_of(name, LOWER UPPER DIGITS "_/", LABEL_MAX) &&
+            memchr(name.text, '/', name.length) != NULL && name.text[0] != '/';
+}

@@ -40,4 +40,9 @@ bool laz_parameter_path_is_good(const char *text, size_t length);
 /* "arn:aws:kms:R:A:key/ID": a key, not an alias, which can come to mean another one. */
 bool laz_kms_key_is_arn(const char *text, size_t length);
 
+/* Is it the ARN of a CA of AWS Private CA? And its region. */
+bool laz_pca_split(const char *text, size_t length, struct laz_slice *ret_region);
+/* "EndEntityServerAuthCertificate/V1", or an ARN that ends with it. */
+bool laz_pca_template_is_name(const char *text, size_t length);
+
 #endif

@@ -40,6 +40,7 @@ static int read_answer(const struct aws_source *aws, const struct laz_http_reply
         return laz_secret_read_parameter(aws->item, text, reply->body.len, ret, err);
     case LAZ_FETCH_KMS:
         return laz_secret_read_decrypted(aws->item, text, reply->body.len, ret, err);
+    case LAZ_FETCH_PCA: /* not of one item */
     case LAZ_FETCH_SERVICE_COUNT:
         break;
     }

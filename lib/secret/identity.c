@@ -3,6 +3,8 @@
  * An identity as a source of its items: a key and a certificate are had, judged together, and only
  * then given, in the forms that programs read. Whatever is given was written here.
  */
+#include "secret/identity.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,22 +21,18 @@
 #define CAS_BYTES_MAX ((size_t)1 << 20)
 #define WHAT_MAX      128 /* bytes of what a sentence is about */
 
-struct identity {
-    struct laz_source source; /* first */
-    const struct laz_reach *reach;
-    uint32_t index;
-    const struct laz_fetch_identity *wish; /* borrowed */
-    EVP_PKEY *key;
-    STACK_OF(X509) * chain; /* what is given: the leaf first */
-};
-
-static void fail(const struct identity *identity, enum laz_secret_fault fault, const char *what,
-        const char *why)
+void laz_identity_fail(const struct laz_identity *identity, enum laz_secret_fault fault,
+        const char *what, const char *why)
 {
     const struct laz_source_owner *owner = &identity->source.owner;
     char text[LAZ_ERR_MESSAGE_MAX];
     (void)snprintf(text, sizeof(text), "%.120s%s%.320s", what, what[0] == '\0' ? "" : ": ", why);
-    owner->failed(owner->context, &identity->source, fault, text, "");
+    owner->failed(owner->context, &identity->source, fault, text, identity->id);
+}
+
+enum laz_secret_fault laz_identity_fault(const struct laz_err *err)
+{
+    return err->kind == LAZ_E_SECRET ? LAZ_SECRET_FAULT_CERTIFICATE : LAZ_SECRET_FAULT_SYSTEM;
 }
 
 /* Up to what the buffer takes; -1: there is more, or errno. */
@@ -56,7 +54,7 @@ static int read_all(int fd, struct laz_buf *ret)
 
 /* ---- who is trusted ---- */
 
-static int read_cas(const struct identity *identity, STACK_OF(X509) * *ret, struct laz_err *err)
+static int read_cas(const struct laz_identity *identity, STACK_OF(X509) * *ret, struct laz_err *err)
 {
     const struct laz_secret_given *given = &identity->reach->means.identity_cas[identity->index];
     int result = -1;
@@ -79,8 +77,8 @@ static int read_cas(const struct identity *identity, STACK_OF(X509) * *ret, stru
 
 /* ---- what is given ---- */
 
-static int put_chain(
-        const struct identity *identity, bool is_alone, struct laz_buf *ret, struct laz_err *err)
+static int put_chain(const struct laz_identity *identity, bool is_alone, struct laz_buf *ret,
+        struct laz_err *err)
 {
     int n = is_alone ? 1 : sk_X509_num(identity->chain);
     for (int i = 0; i < n; i++) {
@@ -91,7 +89,7 @@ static int put_chain(
     return 0;
 }
 
-static int put_part(const struct identity *identity, enum laz_identity_part part,
+static int put_part(const struct laz_identity *identity, enum laz_identity_part part,
         struct laz_buf *ret, struct laz_err *err)
 {
     switch (part) {
@@ -111,14 +109,14 @@ static int put_part(const struct identity *identity, enum laz_identity_part part
     return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such part");
 }
 
-static void give(const struct identity *identity)
+static void give(const struct laz_identity *identity)
 {
     const struct laz_fetch_config *config = identity->reach->means.config;
     const struct laz_source_owner *owner = &identity->source.owner;
     char serial[LAZ_SECRET_VERSION_MAX + 1];
     struct laz_err err = {0};
     if (laz_chain_serial(sk_X509_value(identity->chain, 0), serial, sizeof(serial), &err) != 0) {
-        fail(identity, LAZ_SECRET_FAULT_CERTIFICATE, "", err.message);
+        laz_identity_fail(identity, LAZ_SECRET_FAULT_CERTIFICATE, "", err.message);
         return;
     }
     for (uint32_t i = 0; i < config->n_items; i++) {
@@ -128,16 +126,75 @@ static void give(const struct identity *identity)
         if (put_part(identity, config->items[i].part, owner->into, &err) != 0 ||
                 owner->into->overflow) {
             laz_secret_buf_clear(owner->into);
-            fail(identity, LAZ_SECRET_FAULT_SYSTEM, "", err.message);
+            laz_identity_fail(identity, LAZ_SECRET_FAULT_SYSTEM, "", err.message);
             return;
         }
-        owner->given(owner->context, i, serial, "");
+        owner->given(owner->context, i, serial, identity->id);
     }
+}
+
+/* The certificates, the key, and who is trusted: do they hold together? */
+static bool judge(struct laz_identity *identity, const STACK_OF(X509) * given)
+{
+    struct laz_err err = {0};
+    STACK_OF(X509) *cas = NULL;
+    if (read_cas(identity, &cas, &err) != 0) {
+        char what[WHAT_MAX];
+        (void)snprintf(what, sizeof(what), "ca %.100s", identity->wish->ca);
+        laz_identity_fail(identity, LAZ_SECRET_FAULT_REFUSED, what, err.message);
+        return false;
+    }
+    const struct laz_chain_wish wish = {.identity = identity->wish,
+            .cas = cas,
+            .key = identity->key,
+            .validity_s = identity->wish->validity_s,
+            .now = (int64_t)time(NULL)};
+    bool is_good = laz_chain_check_key(identity->key, &err) == 0 &&
+            laz_chain_check(&wish, given, &identity->chain, &err) == 0;
+    sk_X509_pop_free(cas, X509_free);
+    if (!is_good) {
+        laz_identity_fail(identity, laz_identity_fault(&err), "", err.message);
+    }
+    return is_good;
+}
+
+void laz_identity_take(struct laz_identity *identity, const STACK_OF(X509) * given)
+{
+    if (judge(identity, given)) {
+        give(identity);
+    }
+    EVP_PKEY_free(identity->key);
+    identity->key = NULL;
+}
+
+/* ---- its life ---- */
+
+void laz_identity_init(struct laz_identity *ret, struct laz_reach *reach, uint32_t item,
+        const struct laz_source_kind *kind, const struct laz_source_owner *owner)
+{
+    const struct laz_fetch_config *config = reach->means.config;
+    ret->reach = reach;
+    ret->index = config->items[item].identity;
+    ret->wish = &config->identities[ret->index];
+    ret->id = "";
+    ret->source = (struct laz_source){.kind = kind, .owner = *owner};
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        const struct laz_fetch_item *other = &config->items[i];
+        if (other->source == LAZ_SECRET_IDENTITY && other->identity == ret->index) {
+            ret->source.items |= 1U << i;
+        }
+    }
+}
+
+void laz_identity_done(struct laz_identity *identity)
+{
+    EVP_PKEY_free(identity->key);
+    sk_X509_pop_free(identity->chain, X509_free);
 }
 
 /* ---- out of two items ---- */
 
-static int read_certificates(const struct identity *identity, struct laz_buf *room,
+static int read_certificates(const struct laz_identity *identity, struct laz_buf *room,
         STACK_OF(X509) * *ret, struct laz_err *err)
 {
     if (read_all(identity->reach->values[identity->wish->certificate_item], room) < 0) {
@@ -146,7 +203,7 @@ static int read_certificates(const struct identity *identity, struct laz_buf *ro
     return laz_pem_read_certificates(room->data, room->len, LAZ_PEM_CERTIFICATES_MAX, ret, err);
 }
 
-static int read_key(struct identity *identity, struct laz_buf *room, struct laz_err *err)
+static int read_key(struct laz_identity *identity, struct laz_buf *room, struct laz_err *err)
 {
     if (read_all(identity->reach->values[identity->wish->key_item], room) < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "%s", strerror(errno));
@@ -154,37 +211,9 @@ static int read_key(struct identity *identity, struct laz_buf *room, struct laz_
     return laz_pem_read_key(room->data, room->len, &identity->key, err);
 }
 
-static enum laz_secret_fault fault_of(const struct laz_err *err)
+static void start(struct laz_source *source)
 {
-    return err->kind == LAZ_E_SECRET ? LAZ_SECRET_FAULT_CERTIFICATE : LAZ_SECRET_FAULT_SYSTEM;
-}
-
-/* The certificates, the key, and who is trusted: do they hold together? */
-static bool judge(struct identity *identity, const STACK_OF(X509) * given)
-{
-    struct laz_err err = {0};
-    STACK_OF(X509) *cas = NULL;
-    if (read_cas(identity, &cas, &err) != 0) {
-        char what[WHAT_MAX];
-        (void)snprintf(what, sizeof(what), "ca %.100s", identity->wish->ca);
-        fail(identity, LAZ_SECRET_FAULT_REFUSED, what, err.message);
-        return false;
-    }
-    const struct laz_chain_wish wish = {.identity = identity->wish,
-            .cas = cas,
-            .key = identity->key,
-            .now = (int64_t)time(NULL)};
-    bool is_good = laz_chain_check_key(identity->key, &err) == 0 &&
-            laz_chain_check(&wish, given, &identity->chain, &err) == 0;
-    sk_X509_pop_free(cas, X509_free);
-    if (!is_good) {
-        fail(identity, fault_of(&err), "", err.message);
-    }
-    return is_good;
-}
-
-static void start_with_items(struct identity *identity)
-{
+    struct laz_identity *identity = (struct laz_identity *)source;
     const struct laz_fetch_config *config = identity->reach->means.config;
     struct laz_buf room = {0};
     struct laz_err err = {0};
@@ -198,22 +227,12 @@ static void start_with_items(struct identity *identity)
         is_read = read_key(identity, &room, &err) == 0;
     }
     laz_secret_buf_done(&room);
-    if (!is_read) {
-        fail(identity, fault_of(&err), config->items[at].name, err.message);
-    } else if (judge(identity, given)) {
-        give(identity);
+    if (is_read) {
+        laz_identity_take(identity, given);
+    } else {
+        laz_identity_fail(identity, laz_identity_fault(&err), config->items[at].name, err.message);
     }
     sk_X509_pop_free(given, X509_free);
-}
-
-/* ---- its life ---- */
-
-static void start(struct laz_source *source)
-{
-    struct identity *identity = (struct identity *)source;
-    start_with_items(identity);
-    EVP_PKEY_free(identity->key);
-    identity->key = NULL;
 }
 
 static void say(const struct laz_source *source, struct laz_source_said *ret)
@@ -225,10 +244,8 @@ static void say(const struct laz_source *source, struct laz_source_said *ret)
 
 static void end(struct laz_source *source)
 {
-    struct identity *identity = (struct identity *)source;
-    EVP_PKEY_free(identity->key);
-    sk_X509_pop_free(identity->chain, X509_free);
-    free(identity);
+    laz_identity_done((struct laz_identity *)source);
+    free(source);
 }
 
 static const struct laz_source_kind kind = {.start = start, .said = say, .free = end};
@@ -237,22 +254,16 @@ int laz_source_new_identity(struct laz_reach *reach, uint32_t item,
         const struct laz_source_owner *owner, struct laz_source **ret, struct laz_err *err)
 {
     const struct laz_fetch_config *config = reach->means.config;
-    struct identity *identity = calloc(1, sizeof(*identity));
+    const struct laz_fetch_identity *wish = &config->identities[config->items[item].identity];
+    if (wish->source != LAZ_IDENTITY_FROM_ITEMS) {
+        return laz_source_new_issuer(reach, item, owner, ret, err);
+    }
+    struct laz_identity *identity = calloc(1, sizeof(*identity));
     if (identity == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a source");
     }
-    identity->reach = reach;
-    identity->index = config->items[item].identity;
-    identity->wish = &config->identities[identity->index];
-    identity->source = (struct laz_source){.kind = &kind,
-            .owner = *owner,
-            .needs = 1U << identity->wish->certificate_item | 1U << identity->wish->key_item};
-    for (uint32_t i = 0; i < config->n_items; i++) {
-        const struct laz_fetch_item *other = &config->items[i];
-        if (other->source == LAZ_SECRET_IDENTITY && other->identity == identity->index) {
-            identity->source.items |= 1U << i;
-        }
-    }
+    laz_identity_init(identity, reach, item, &kind, owner);
+    identity->source.needs = 1U << wish->certificate_item | 1U << wish->key_item;
     *ret = &identity->source;
     return 0;
 }

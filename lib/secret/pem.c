@@ -270,10 +270,10 @@ int laz_pem_read_key(const char *text, size_t length, EVP_PKEY **ret, struct laz
 
 /* ---- writing ---- */
 
-static void put_block(enum kind kind, const char *bytes, size_t length, struct laz_buf *ret)
+static void put_block(const char *label, const char *bytes, size_t length, struct laz_buf *ret)
 {
     laz_buf_str(ret, BEGIN);
-    laz_buf_str(ret, labels[kind]);
+    laz_buf_str(ret, label);
     laz_buf_str(ret, DASHES "\n");
     for (size_t at = 0; at < length; at += LINE_BYTES) {
         size_t n = length - at < LINE_BYTES ? length - at : LINE_BYTES;
@@ -281,7 +281,7 @@ static void put_block(enum kind kind, const char *bytes, size_t length, struct l
         laz_buf_char(ret, '\n');
     }
     laz_buf_str(ret, END);
-    laz_buf_str(ret, labels[kind]);
+    laz_buf_str(ret, label);
     laz_buf_str(ret, DASHES "\n");
 }
 
@@ -292,7 +292,19 @@ int laz_pem_write_certificate(const X509 *certificate, struct laz_buf *ret, stru
     if (length <= 0) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to write a certificate");
     }
-    put_block(KIND_CERTIFICATE, (const char *)der, (size_t)length, ret);
+    put_block(labels[KIND_CERTIFICATE], (const char *)der, (size_t)length, ret);
+    OPENSSL_free(der);
+    return 0;
+}
+
+int laz_pem_write_request(const X509_REQ *request, struct laz_buf *ret, struct laz_err *err)
+{
+    unsigned char *der = NULL;
+    int length = i2d_X509_REQ(request, &der);
+    if (length <= 0) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory to write a request");
+    }
+    put_block("CERTIFICATE REQUEST", (const char *)der, (size_t)length, ret);
     OPENSSL_free(der);
     return 0;
 }
@@ -319,7 +331,7 @@ int laz_pem_write_key(const EVP_PKEY *key, struct laz_buf *ret, struct laz_err *
     }
     int result = laz_pem_key_bytes(key, &der, err);
     if (result == 0) {
-        put_block(KIND_PKCS8, der.data, der.len, ret);
+        put_block(labels[KIND_PKCS8], der.data, der.len, ret);
     }
     laz_secret_buf_done(&der);
     return result;

@@ -28,6 +28,8 @@ LAZ_MUST_CHECK int laz_pem_read_key(
 /* Append it; what does not fit overflows. A key becomes PKCS#8. */
 LAZ_MUST_CHECK int laz_pem_write_certificate(
         const X509 *certificate, struct laz_buf *ret, struct laz_err *err);
+LAZ_MUST_CHECK int laz_pem_write_request(
+        const X509_REQ *request, struct laz_buf *ret, struct laz_err *err);
 LAZ_MUST_CHECK int laz_pem_write_key(const EVP_PKEY *key, struct laz_buf *ret, struct laz_err *err);
 /* PKCS#8, DER. */
 LAZ_MUST_CHECK int laz_pem_key_bytes(const EVP_PKEY *key, struct laz_buf *ret, struct laz_err *err);

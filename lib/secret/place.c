@@ -19,10 +19,12 @@ bool laz_secret_service(const struct laz_fetch_item *item, enum laz_fetch_servic
     case LAZ_SECRET_PARAMETER_TREE:
         *ret = LAZ_FETCH_PARAMETERS;
         return true;
+    case LAZ_SECRET_IDENTITY: /* AWS's CAs have a region, and no other */
+        *ret = LAZ_FETCH_PCA;
+        return item->region[0] != '\0';
     case LAZ_SECRET_FILE:
     case LAZ_SECRET_VARIABLE:
     case LAZ_SECRET_VAULT:
-    case LAZ_SECRET_IDENTITY:
     case LAZ_SECRET_SOURCE_COUNT:
         break;
     }
@@ -77,6 +79,7 @@ static const char *host_name(enum laz_fetch_service service)
 {
     return service == LAZ_FETCH_SECRETS_MANAGER ? "secretsmanager"
             : service == LAZ_FETCH_PARAMETERS   ? "ssm"
+            : service == LAZ_FETCH_PCA          ? "acm-pca"
                                                 : "kms";
 }
 

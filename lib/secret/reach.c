@@ -13,7 +13,9 @@ uint32_t laz_secret_needed(const struct laz_fetch_config *config, uint32_t wante
         const struct laz_fetch_item *item = &config->items[i];
         if ((wanted >> i & 1U) != 0 && item->source == LAZ_SECRET_IDENTITY) {
             const struct laz_fetch_identity *identity = &config->identities[item->identity];
-            needed |= 1U << identity->certificate_item | 1U << identity->key_item;
+            needed |= identity->source == LAZ_IDENTITY_FROM_ITEMS
+                    ? 1U << identity->certificate_item | 1U << identity->key_item
+                    : 0;
         }
     }
     return needed;

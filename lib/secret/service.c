@@ -33,6 +33,7 @@ static const struct {
         [LAZ_FETCH_SECRETS_MANAGER] = {"secretsmanager.GetSecretValue", "secretsmanager"},
         [LAZ_FETCH_PARAMETERS] = {"AmazonSSM.GetParameter", "ssm"},
         [LAZ_FETCH_KMS] = {"TrentService.Decrypt", "kms"},
+        [LAZ_FETCH_PCA] = {"ACMPrivateCA.IssueCertificate", "acm-pca"},
 };
 
 const char *laz_secret_target(enum laz_fetch_service service)

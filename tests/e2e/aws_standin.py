@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for Secrets Manager, Parameter Store, KMS and the container agent: written from AWS's documentation, not AWS.
+"""A stand-in for Secrets Manager, Parameter Store, KMS, Private CA and the container agent: written from AWS's documentation, not AWS.
 
 aws_standin.py FOLDER SERVICES AGENT: two ports of 127.0.0.1, 0 for any. It needs botocore, whose signer judges every
 request. SERVICES is TLS, with server.pem and server.key of FOLDER. FOLDER/data (JSON) has what the services hold,
@@ -18,15 +18,18 @@ import uuid
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 
+import issuing
 import standin
 from standin import secret_of, token_of
 
 FOLDER = standin.Folder(sys.argv[1])
 load, append, violation = FOLDER.load, FOLDER.append, FOLDER.violation
+PCA = issuing.Pca(FOLDER)
 LOCK = threading.Lock()
 SAID = {}  # how often a fault was done, by epoch
 TARGETS = {"secretsmanager.GetSecretValue": "secretsmanager", "AmazonSSM.GetParameter": "ssm", "AmazonSSM.GetParametersByPath": "ssm",
-           "TrentService.Decrypt": "kms"}
+           "TrentService.Decrypt": "kms", "ACMPrivateCA.IssueCertificate": "acm-pca",
+           "ACMPrivateCA.GetCertificate": "acm-pca"}
 TYPE = "application/x-amz-json-1.1"
 
 
@@ -153,7 +156,8 @@ class Services(BaseHTTPRequestHandler):
             self.give_page(body, fault)
             return
         holder = body.get("Parameter", body)
-        name = next(n for n in ("SecretString", "SecretBinary", "Value", "Plaintext") if n in holder)
+        names = ("SecretString", "SecretBinary", "Value", "Plaintext", "CertificateArn", "Certificate")
+        name = next(n for n in names if n in holder)
         changes = {"empty": "", "wrong-type": 7, "null": None, "nul": "CANARY\0value", "object": {"a": "b"},
                    "long": "L" * 65537, "base64": "CANARY*"}
         if fault in changes:
@@ -166,7 +170,8 @@ class Services(BaseHTTPRequestHandler):
             text = json.dumps(body).encode()
         elif fault == "other":
             other = {"ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:other-AAAAAA", "Name": "other",
-                     "KeyId": "arn:aws:kms:eu-west-1:111122223333:key/other"}
+                     "KeyId": "arn:aws:kms:eu-west-1:111122223333:key/other",
+                     "CertificateArn": "arn:aws:acm-pca:eu-west-1:1:certificate-authority/other/certificate/1"}
             holder.update({k: v for k, v in other.items() if k in holder})
             text = json.dumps(body).encode()
         elif fault == "not-json":
@@ -229,6 +234,14 @@ class Services(BaseHTTPRequestHandler):
                  "Value": held["Value"], "Version": held["Version"]} for name, held in (found[at:at + 3] if at >= 0 else [])]
         has_more = at + 3 < len(found) or rules.get("fault") == "endless"
         return 200, {"Parameters": page, **({"NextToken": f'token={max(at, -3) + 3}"\\'} if has_more else {})}
+
+    def IssueCertificate(self, request):
+        with LOCK:
+            return PCA.issue(request, int(time.time()))
+
+    def GetCertificate(self, request):
+        with LOCK:
+            return PCA.get(request)
 
     def Decrypt(self, request):
         blob = base64.b64decode(request["CiphertextBlob"], validate=True)

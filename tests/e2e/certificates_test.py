@@ -9,6 +9,7 @@ import functools
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 
 import adapters
@@ -16,6 +17,8 @@ import area
 import fence
 import laz
 import secret_world
+import ship_world
+import vault_world
 from laz import case, check, check_equal
 from secret_world import Helper
 from secrets_world import World
@@ -258,40 +261,189 @@ def documented():
         check(words in said, f"{words!r} is not in {DOCS.name}")
 
 
+CA = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/1234abcd-12ab-34cd-56ef-1234567890ab"
+TEMPLATE = "arn:aws:acm-pca:::template/EndEntityServerAuthCertificate/V1"
+FROM_PCA = {"acm-pca": CA, "template": TEMPLATE, "signing": "SHA256WITHECDSA", "validity": 7 * 86400}
+FROM_VAULT = {"vault-pki": "pki/sign/web", "validity": 86400}
+PARTS = ("cert", "chain", "key", "bundle")
+
+
+def with_ca(standin):
+    """The stand-in with the keys of a CA."""
+    for name in ("root.pem", "inter.pem", "inter.key"):
+        shutil.copy(good() / name, standin.folder / name)
+    return standin
+
+
+@functools.cache
+def pca():
+    return with_ca(secret_world.Standin(pca=CA))
+
+
+@functools.cache
+def vault():
+    return with_ca(vault_world.Vault(tokens=[vault_world.TOKEN], roles={"pki/sign/web": {}}))
+
+
+def issue(standin, name="web", parts=PARTS, keys=None, **identity):
+    """An identity whose key is made in the helper."""
+    source = FROM_VAULT if isinstance(standin, vault_world.Vault) else FROM_PCA
+    identity = {"name": name, "from": source, "san": NAMES, "ca": good() / "root.pem", **identity}
+    region = "eu-west-1" if "acm-pca" in identity["from"] else ""
+    items = [{"name": f"{name}.{p}", "identity": name, "part": p, "region": region} for p in parts]
+    return standin.fetch(items, identities=[identity], **(keys or {}))
+
+
+def check_issued(result, seconds, kind="ec-p256", purposes=("TLS Web Server Authentication",)):
+    """A new key, a certificate of it, and its chain up to the root."""
+    check_equal(result.text(), "", "an error")
+    values = {part: result.values[f"web.{part}"] for part in PARTS}
+    check_equal(values["bundle"], values["key"] + values["chain"], "bundle")
+    check(values["chain"].startswith(values["cert"]), "the leaf is not the first")
+    inter = openssl("x509", "-in", good() / "inter.pem")
+    check_equal(values["chain"], values["cert"] + inter, "the chain")
+    said = openssl("x509", "-noout", "-text", text=values["cert"]).decode()
+    check_equal(openssl("x509", "-noout", "-pubkey", text=values["cert"]), openssl("pkey", "-pubout", text=values["key"]), "the key")
+    for name in ("DNS:app.internal", "DNS:*.app.internal", "IP Address:10.0.0.7", "URI:spiffe://corp/app", *purposes):
+        check(name in said, f"{name} is not in {said}")
+    check({"ec-p256": "prime256v1", "ec-p384": "secp384r1", "rsa-2048": "2048 bit", "rsa-3072": "3072 bit"}[kind] in said, said)
+    end = subprocess.run(["openssl", "x509", "-noout", "-checkend", str(seconds - 60)], input=values["cert"], capture_output=True, check=False)
+    check_equal(end.returncode, 0, "how long it is good for")
+    return values
+
+
+@case("AWS Private CA signs a key that is made here: of each kind, for each purpose, after it was asked again and again")
+def of_pca():
+    standin = pca()
+    for kind in ("ec-p256", "ec-p384", "rsa-2048", *(("rsa-3072",) if laz.LONG else ())):
+        standin.rules(pending=3)
+        check_issued(issue(standin, key=kind), 7 * 86400, kind)
+        check_equal([r["call"] for r in standin.requests() if r["call"] != "credentials"], ["IssueCertificate"] + ["GetCertificate"] * 4, kind)
+    standin.rules()
+    seen = {check_issued(issue(standin), 7 * 86400)["key"] for _ in range(2)}
+    check_equal(len(seen), 2, "keys of two runs")
+    both = {**FROM_PCA, "template": "arn:aws:acm-pca:::template/EndEntityCertificate/V1", "validity": 5400}
+    check_issued(issue(standin, purpose="both", **{"from": both}), 5400,
+                 purposes=("TLS Web Server Authentication", "TLS Web Client Authentication"))
+    check_issued(issue(standin, ca=""), 7 * 86400)
+    standin.check_rules()
+
+
+@case("Vault signs a key that is made here")
+def of_vault():
+    standin = vault()
+    for kind in ("ec-p256", "rsa-2048"):
+        standin.rules()
+        check_issued(issue(standin, key=kind), 86400, kind)
+    check_equal([r["method"] for r in standin.requests()], ["POST"], "one call")
+    check_refused(issue(standin, **{"from": {**FROM_VAULT, "vault-pki": "pki/sign/other"}}), r"^tls.identities\[web\]: refused: 127.0.0.1: it answers 400")
+    for wrong, expected in (({"dns": ["evil.internal"]}, "it does not have the name"), ({"stranger": True}, "it belongs to another key"),
+                            ({"to": 10 * 86400}, "it is good for longer than was asked for")):
+        standin.rules(issue=wrong)
+        check_refused(issue(standin), "certificate: " + expected)
+    standin.check_rules()
+
+
+@case("a CA that gives anything but what was asked for is refused by name, whoever it is")
+def hostile():
+    standin = pca()
+    for wrong, expected in (
+            ({"stranger": True}, "certificate: it belongs to another key"), ({"dns": ["evil.internal"]}, "certificate: it does not have the name dns"),
+            ({"dns": [*NAMES["dns"], "evil.internal"]}, 'certificate: it has a name that was not asked for: dns "evil.internal"'),
+            ({"cn": "evil.internal"}, "certificate: it has a common name that was not asked for"),
+            ({"from": -9000, "to": -5}, "certificate: it was good until"), ({"from": 900}, "certificate: it is not good before"),
+            ({"to": 8 * 86400}, "certificate: it is good for longer than was asked for"),
+            ({"purposes": ["client"]}, "certificate: it is not for servers"), ({"ca": True}, "certificate: it is that of a CA"),
+            ({"chain": "none"}, "certificate: its chain does not hold, at depth 0: .*an intermediate is missing"),
+            ({"behind": "\nCANARYjunk"}, r"certificate: the answer: line \d+: text that belongs to no block"),
+            ({"behind": "\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, r"the answer: line \d+: no certificate ends here")):
+        standin.rules(issue=wrong)
+        with about(str(wrong)):
+            check_refused(issue(standin), expected + ".*")
+    standin.rules(issue={"chain": "reversed"})
+    check_issued(issue(standin), 7 * 86400)
+    standin.check_rules()
+
+
+@case("what a service says while it signs is told with its class, its request and what was asked")
+def faults():
+    standin = pca()
+    for rules, expected in (({"fault": "denied", "call": "IssueCertificate"}, r"denied: 127.0.0.1: .*AccessDeniedException.*\(request [0-9a-f-]{36}\)"),
+                            ({"fault": "denied", "call": "GetCertificate"}, r"denied: 127.0.0.1: .*AccessDenied"),
+                            ({"fault": "gone", "call": "IssueCertificate"}, "not-found: "),
+                            ({"fault": "not-json", "call": "GetCertificate"}, "malformed: the answer"),
+                            ({"fault": "not-json", "call": "IssueCertificate"}, "malformed: the answer"),
+                            ({"fault": "other", "call": "IssueCertificate"}, "malformed: the answer has no CertificateArn of the CA"),
+                            ({"fault": "missing", "call": "GetCertificate"}, "malformed: the answer has no Certificate"),
+                            ({"fault": "null", "call": "GetCertificate"}, "malformed: the answer has no Certificate")):
+        standin.rules(**rules)
+        with about(str(rules)):
+            check_refused(issue(standin), expected)
+    standin.rules(pending=1 << 20)
+    check_refused(issue(standin, keys={"wait_ms": 1500}), "unavailable: not there after 1500 ms; the last try: .*RequestInProgressException")
+    standin.rules(fault="500", count=2)
+    check_issued(issue(standin), 7 * 86400)
+    check_equal(len({r["request"]["IdempotencyToken"] for r in standin.requests("IssueCertificate")}), 1, "tokens of one request")
+    standin.rules()
+    check_refused(issue(standin, **{"from": {**FROM_PCA, "signing": "SHA256WITHRSA"}}), "refused: .*InvalidArgsException")
+
+
 def policy(folder, **identity):
     return {"name": "web", "from": {"file": {"certificate": str(folder / "chain.pem"), "key": str(folder / "ec.key")}},
             "ca": str(folder / "root.pem"), "san": NAMES, "files": {"dir": "tls/web"}, **identity}
 
 
+def serving(world):
+    """What a workload does that serves with its bundle, in Python."""
+    return ("import socket, ssl; c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); "
+            f"c.load_cert_chain('{world.dir}/tls/web/bundle.pem'); s = socket.create_server(('127.0.0.1', 0)); "
+            f"open('{world.folder}/port.new', 'w').write(str(s.getsockname()[1])); "
+            f"import os; os.rename('{world.folder}/port.new', '{world.folder}/port')\n"
+            "while True:\n n = s.accept()[0]\n try:\n  c.wrap_socket(n, server_side=True).sendall(b'hello')\n except OSError: pass\n")
+
+
+def check_served(world, folder, is_of_files, **start):
+    """Files, a handshake that a client believes, events, and nothing left; what the files have."""
+    with world.start(serving(world), **start) as run:
+        seen = world.seen()
+        files = {n: bytes.fromhex(v[0]) for n, v in seen["files"].items()}
+        check_equal({n: v[1:] for n, v in seen["files"].items()},
+                    {f"tls/web/{n}.pem": [UID, UID, "0o400"] for n in PARTS}, "files")
+        greet(world, run, folder)
+        run.kill(fence.TERM)
+        run.wait()
+    serial = openssl("x509", "-noout", "-serial", text=files["tls/web/cert.pem"]).decode().strip().partition("=")[2]
+    fetched = {r["obj"]: r["d"]["version"] for r in world.records("secret.fetch")}
+    inner = {f"web.in.{n}": "" for n in ("cert", "key")} if is_of_files else {}
+    check_equal(fetched, {**inner, **{f"web.{n}": serial for n in PARTS}}, "events")
+    key = files["tls/web/key.pem"].splitlines()[1]
+    check(key.decode() not in json.dumps(world.records()) + run.stderr(), "the key is in what was said")
+    check_equal(world.left(), [], "what is left on the tmpfs")
+    return files
+
+
 @case("a workload gets the files of its identity, a server runs with them and is believed; events name the serial number")
 def whole_way():
     folder = good()
-    changes = {"secrets": None, "tls": {"identities": [policy(folder)]}}
+    with World([], {}, real=True, changes={"tls": {"identities": [policy(folder)]}}) as world:
+        files = check_served(world, folder, True)
+        check_equal(files["tls/web/key.pem"], openssl("pkey", "-in", folder / "ec.key"), "key")
+
+
+@case("a key that a container makes, and AWS Private CA signs, serves; no other process ever has it")
+def whole_way_of_pca():
+    services = pca()
+    services.rules(pending=2)
+    source = {"acm-pca": CA, "signing": "SHA256WITHECDSA", "validity": "24h"}
+    changes = {"tls": {"identities": [policy(good(), **{"from": source})]},
+               "secrets": {"ca": str(services.ca), "endpoints": {"acm-pca": f"https://127.0.0.1:{services.port}"}}}
     with World([], {}, real=True, changes=changes) as world:
-        serve = ("import socket, ssl; c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); "
-                 f"c.load_cert_chain('{world.dir}/tls/web/bundle.pem'); s = socket.create_server(('127.0.0.1', 0)); "
-                 f"open('{world.folder}/port.new', 'w').write(str(s.getsockname()[1])); "
-                 f"import os; os.rename('{world.folder}/port.new', '{world.folder}/port')\n"
-                 "while True:\n n = s.accept()[0]\n try:\n  c.wrap_socket(n, server_side=True).sendall(b'hello')\n except OSError: pass\n")
-        changes["secrets"] = {"dir": str(world.dir), "start-deadline": "5s", "items": []}
-        with world.start(serve) as run:
-            seen = world.seen()
-            files = {n: bytes.fromhex(v[0]) for n, v in seen["files"].items()}
-            check_equal({n: v[1:] for n, v in seen["files"].items()},
-                        {f"tls/web/{n}.pem": [UID, UID, "0o400"] for n in ("cert", "chain", "key", "bundle")}, "files")
-            check_equal(files["tls/web/key.pem"], openssl("pkey", "-in", folder / "ec.key"), "key")
-            greet(world, run, folder)
-            run.kill(fence.TERM)
-            run.wait()
-        serial = openssl("x509", "-in", folder / "ec.pem", "-noout", "-serial").decode().strip().partition("=")[2]
-        fetched = {r["obj"]: r["d"]["version"] for r in world.records("secret.fetch") if not r["obj"].startswith("web.in.")}
-        check_equal(fetched, {f"web.{n}": serial for n in ("cert", "chain", "key", "bundle")}, "events")
-        check_equal(world.left(), [], "what is left on the tmpfs")
+        check_served(world, good(), False, env={**fence.ENVIRONMENT, **services.environment()})
+    services.check_rules()
 
 
 def greet(world, run, folder):
     """A client that believes the root alone, and the name."""
-    import ship_world
     ship_world.until(lambda: (world.folder / "port").exists(), run.describe, 15)
     port = int((world.folder / "port").read_text())
     out = subprocess.run(["nsenter", "-n", "-t", str(run.pid), "openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile",

@@ -34,7 +34,31 @@ workload: {user: "10001:10001"}
 filesystem: {read-exec: [/usr]}
 secrets: {dir: /nowhere, items: [{name: a, from: {file: /etc/hostname}, file: {path: a}}]}
 '''
+CA = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/1234abcd"
+IDENTITIES = WEB + f'''
+secrets:
+  vault: {{address: "https://vault.internal:8200", auth: {{token: {{file: /etc/token}}}}}}
+tls:
+  identities:
+    - name: web
+      from: {{acm-pca: "{CA}", signing: SHA256WITHECDSA, validity: 7d}}
+      trust: issuer
+      san: {{dns: [app.internal]}}
+    - {{name: peer, from: {{vault-pki: pki/sign/peer, validity: 24h}}, ca: /ca.pem, san: {{dns: [app.internal]}}, purpose: client}}
+'''
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/db-AbCdEf"
+
+
+@case("secrets check: an identity says what its CA must permit")
+def identities():
+    write("identities.yaml", IDENTITIES)
+    answer = as_json("secrets", "check", "identities.yaml", expect=0)
+    wanted = {"web": [{"action": f"acm-pca:{w}Certificate", "resource": CA} for w in ("Issue", "Get")],
+              "peer": [{"action": "vault:update", "resource": "pki/sign/peer"}]}
+    check_equal({i["name"]: i["permissions"] for i in answer["secrets"]},
+                {f"{name}.{part}": said for name, said in wanted.items() for part in ("chain", "key")}, "permissions")
+    words = " ".join(lazaret("secrets", "check", "identities.yaml", expect=0).stdout.split())
+    check("web.chain from tls.identities, web" in words and f"needs acm-pca:IssueCertificate on {CA}" in words, words)
 
 
 @case("secrets check: source, form, delivery and the permissions of every item; the same in JSON, check and explain")

@@ -86,6 +86,7 @@ SAMPLES = [
     ("tunnel.stat", 3, 100882, {"sev": 1, "obj": "pg", "act": "counted"}),
     ("tunnel.identity", 3, 100882, {"sev": 1, "obj": "web", "act": "renewed"}),
     ("tunnel.identity", 9, 100883, {"sev": 6, "obj": "web", "act": "kept"}),
+    ("volume.change", 12, 100869, {"sev": 7, "obj": "/var/lib/app", "act": "violated"}),
 ]
 # In no table, because no Lazaret writes them.
 STRANGE = [("from.tomorrow", level, rule, {"sev": sev}) for sev, level, rule in (

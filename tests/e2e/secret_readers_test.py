@@ -24,7 +24,8 @@ from laz import case, check, check_equal
 from secrets_world import HERE, World
 
 PAGE = laz.ROOT / "docs" / "reference" / "secret-readers.md"
-USER = "postgres"  # PostgreSQL starts for nobody without a name
+# PostgreSQL starts for nobody without a name; where it is not installed, any user does.
+USER = "postgres" if any(u.pw_name == "postgres" for u in pwd.getpwall()) else "nobody"
 PASSWORD = "a test's"
 ROWS = {"nginx": "nginx", "haproxy": "HAProxy, `crt`", "stunnel4": "stunnel", "redis-server": "redis, `tls-key-file`",
         "postgres": "PostgreSQL, `ssl_key_file`", "psql": "libpq, `sslkey`", "java": "OpenJDK, `KeyStore`, `Files`",

@@ -23,7 +23,9 @@ import sinks_peers as peers
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-botocore is for
 SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault", "identity", "parameters", "parameter-tree")
 PARTS = ("cert", "chain", "key", "bundle")
-IDENTITY_SOURCES = ("secrets",)
+IDENTITY_SOURCES = ("secrets", "acm-pca", "vault-pki")
+IDENTITY_KEYS = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072")
+SIGNINGS = ("SHA256WITHECDSA", "SHA384WITHECDSA", "SHA512WITHECDSA", "SHA256WITHRSA", "SHA384WITHRSA", "SHA512WITHRSA")
 PURPOSES = {"server": 1, "client": 2, "both": 3}
 SAN_TYPES = ("dns", "ip", "uri")
 FORMS = ("raw", "base64", "base64url", "hex", "json", "dotenv", "jwk", "jwks")
@@ -55,7 +57,7 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
             identities=()):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
     out = struct.pack("<I", 4) + text(region)
-    for service in ("secrets-manager", "ssm", "kms"):
+    for service in ("secrets-manager", "ssm", "kms", "acm-pca"):
         out += text((endpoints or {}).get(service, endpoint))
     out += text(str(ca)) + bytes((0, imds, profile)) + struct.pack("<I", 20000) + vault_section(vault)
     out += struct.pack("<I", len(items))
@@ -79,10 +81,14 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
 
 def identity_bytes(identity, items):
     """One identity, as a policy says it; its items are those that it is made of, by name."""
-    kind = next(iter(identity["from"]))
-    numbers = [[i["name"] for i in items].index(identity["from"][kind][k]) for k in ("certificate", "key")]
+    said = identity["from"]
+    kind = next(k for k in IDENTITY_SOURCES if k in said)
+    numbers = [[i["name"] for i in items].index(said[kind][k]) if kind == "secrets" else 0 for k in ("certificate", "key")]
     sans = [(t, name) for t in SAN_TYPES for name in identity.get("san", {}).get(t, [])]
-    out = text(identity["name"]) + bytes((IDENTITY_SOURCES.index(kind), *numbers)) + text(str(identity.get("ca", "")))
+    out = text(identity["name"]) + bytes((IDENTITY_SOURCES.index(kind), *numbers))
+    out += text("" if kind == "secrets" else said[kind]) + text(said.get("template", ""))
+    out += bytes((SIGNINGS.index(said.get("signing", SIGNINGS[0])), IDENTITY_KEYS.index(identity.get("key", "ec-p256"))))
+    out += struct.pack("<I", said.get("validity", 0)) + text(str(identity.get("ca", "")))
     out += bytes((PURPOSES[identity.get("purpose", "server")],)) + struct.pack("<I", len(sans))
     return out + b"".join(bytes((SAN_TYPES.index(t),)) + text(name) for t, name in sans)
 

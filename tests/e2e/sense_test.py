@@ -517,12 +517,19 @@ def real_records():
         world.tell("memfd payload")
         (record,) = world.await_find("exec.memfd", 1)
         found[record["ev"], record["act"]] = record
+    world = World()
+    world.changes["volumes"] = [{"path": str(world.watched)}]
+    line = f'mount -t tmpfs tmpfs "{world.watched}"; exec "$@"'
+    with world.watch(wrapper=("unshare", "-n", "--mount", "sh", "-ec", line, "-")) as run:
+        subprocess.run(["nsenter", "-t", str(run.pid), "-m", "umount", world.watched], check=True, timeout=30)
+        (record,) = world.await_find("volume.change", 1)
+        found[record["ev"], record["act"]] = record
     return found
 
 
 @case("records on the page of sense have the members, in the order, that real ones have")
 def page():
-    check_page(real_records(), ["cred.change", "exec.foreign", "exec.memfd", "fim.change", "net.listen", "sense.start"])
+    check_page(real_records(), ["cred.change", "exec.foreign", "exec.memfd", "fim.change", "net.listen", "sense.start", "volume.change"])
 
 
 @case("sense opens nothing but what it watches, has no socket to the outside, and cannot be traced")

@@ -23,7 +23,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 SENSE_UID = 65312
 INTERVAL = 0.1
 NAME = "lazaret-sense"
-FINDS = ("exec.foreign", "net.listen", "fim.change", "cred.change", "exec.drift", "exec.memfd", "plain.connect", "plain.listen")
+FINDS = ("exec.foreign", "net.listen", "fim.change", "cred.change", "exec.drift", "exec.memfd", "plain.connect", "plain.listen",
+         "volume.change")
 
 
 @functools.cache

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for Vault: KV version 2 and the login by AWS; written from Vault's documentation, not Vault.
+"""A stand-in for Vault: KV version 2, PKI and the login by AWS; written from Vault's documentation, not Vault.
 
 vault_standin.py FOLDER PORT: TLS at a port of 127.0.0.1, 0 for any. It needs botocore, whose signer judges the request of
 STS that a login holds. FOLDER/data (JSON) has what it holds, FOLDER/control (JSON) what goes wrong, FOLDER/raw (JSON) whole
@@ -17,6 +17,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
+import issuing
 import standin
 
 FOLDER = standin.Folder(sys.argv[1])
@@ -80,7 +81,7 @@ class Vault(BaseHTTPRequestHandler):
         data, rules = load("data"), load("control")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         url = urlsplit(self.path)
-        call = "login" if url.path.startswith("/v1/auth/") else "read"
+        call = "login" if url.path.startswith("/v1/auth/") else "sign" if "/sign/" in url.path else "read"
         fault = self.fault(rules, call, url.path)
         append("requests", {"call": call, "path": self.path, "method": self.command, "fault": fault, "at": time.time(),
                             "id": self.headers.get("X-Correlation-Id"), "namespace": self.headers.get("X-Vault-Namespace"),
@@ -171,6 +172,20 @@ class Vault(BaseHTTPRequestHandler):
         token = self.headers.get("X-Vault-Token", "")
         given = re.fullmatch(r"hvs\.CANARYlogin(\d{6})", token)
         return token in data.get("tokens", []) or (given and int(given[1]) > load("control").get("expired", 0))
+
+    def sign(self, data, url, body, _):
+        role = data.get("roles", {}).get(url.path.removeprefix("/v1/"))
+        if self.command != "POST" or not self.may_read(data):
+            self.refuse(403, "permission denied")
+        elif role is None:
+            self.refuse(400, "unknown role: " + url.path.rpartition("/")[2])
+        else:
+            status, answer = issuing.vault_sign(FOLDER, json.loads(body), role)
+            if status == 200:
+                self.answer(200, {"request_id": "x", "lease_id": "", "renewable": False, "lease_duration": 0, "data": answer,
+                                  "wrap_info": None, "warnings": None, "auth": None})
+            else:
+                self.refuse(status, answer)
 
     def read(self, data, url, body, fault):
         held = data.get("secrets", {}).get(url.path.removeprefix("/v1/"))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What sense reads, by the first byte: its section of a compiled policy, a status, a stat, a line
- * of /proc/net. What is taken is in range and stays inside the bytes; what the workload writes in a
- * name changes nothing of what the kernel writes behind it; what is written again is the same.
+ * of /proc/net, a table of mounts. What is taken is in range and stays inside the bytes; what the
+ * workload writes in a name changes nothing of what the kernel writes behind it; what is written
+ * again is the same.
  */
 #include "policy/sense.h"
 
@@ -13,6 +14,7 @@
 #include "fuzz.h"
 #include "sense/process.h"
 #include "sense/socket.h"
+#include "sense/volume.h"
 
 #define NAME_LENGTH 15
 
@@ -76,13 +78,28 @@ static void check_line(const char *bytes, size_t size)
     }
 }
 
+/* The bytes as a table of mounts, behind a root: there is always a mount, and of the table. */
+static void check_mounts(const char *bytes, size_t size)
+{
+    static const char root[] = "1 0 0:1 / / rw - overlay overlay rw\n";
+    struct laz_mount mount;
+    char *table = malloc(sizeof(root) - 1 + size);
+    require(table != NULL);
+    (void)memcpy(table, root, sizeof(root) - 1);
+    (void)memcpy(table + sizeof(root) - 1, bytes, size);
+    require(laz_mount_find(table, sizeof(root) - 1 + size, "/var/lib/app", &mount));
+    require(strlen(mount.type) < sizeof(mount.type));
+    require(memmem(table, sizeof(root) - 1 + size, mount.type, strlen(mount.type)) != NULL);
+    free(table);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2) {
         return 0;
     }
     char *copy = exact_copy(data + 1, size - 1);
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
     case 0:
         check_section(copy, size - 1);
         break;
@@ -92,8 +109,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 2:
         check_stat(copy, size - 1);
         break;
-    default:
+    case 3:
         check_line(copy, size - 1);
+        break;
+    default:
+        check_mounts(copy, size - 1);
         break;
     }
     free(copy);

@@ -28,7 +28,8 @@ static struct laz_fetch_item make_item(
 static struct laz_fetch_config make_config(void)
 {
     return (struct laz_fetch_config){.region = "eu-west-1",
-            .endpoint = {"https://sm.internal", "https://ssm.internal", "https://kms.internal"},
+            .endpoint = {"https://sm.internal", "https://ssm.internal", "https://kms.internal",
+                    "https://pca.internal"},
             .ca = "/etc/ssl/aws.pem",
             .fips = true,
             .imds = true,

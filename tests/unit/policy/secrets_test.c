@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "loading.h"
 #include "policy/value_from.h"
@@ -106,7 +107,7 @@ Test(policy_secrets, arrive)
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_SECRETS_MANAGER], "https://sm.internal");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_PARAMETERS], "https://ssm.internal:8443");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_KMS], "https://[fd00::1]");
-    cr_assert_eq(config->n_items, 13, "five, and eight of the identities");
+    cr_assert_eq(config->n_items, 15, "five, and ten of the identities");
     cr_expect_str_eq(items[0].from, ARN, "without what ECS puts behind it");
     cr_expect_str_eq(items[0].region, "us-east-1");
     cr_expect_str_eq(items[0].json_key, "password");
@@ -153,6 +154,22 @@ Test(policy_secrets, replace_those_of_extended_policies_by_name)
     cr_expect_str_eq(policy->env_set.items[0], "KEY_FD=21");
     cr_expect_gt(policy->env_set.pos[0].line, 0);
     unload(&loaded);
+}
+
+Test(policy_secrets, forbid_cores_unless_a_limit_is_named)
+{
+#define BARE    MINIMAL "syscalls: {groups: [web-service]}\n"
+#define SECRETS "secrets: {items: [{name: a, from: /a, file: {path: a}}]}\n"
+    struct laz_policy *policy = must_load(BARE SECRETS);
+    cr_expect(policy->limits[RLIMIT_CORE].set && policy->limits[RLIMIT_CORE].value == 0);
+    cr_expect_gt(policy->limits[RLIMIT_CORE].pos.line, 0);
+    laz_policy_free(policy);
+    policy = must_load(BARE "limits: {core-size: 4096}\n" SECRETS);
+    cr_expect_eq(policy->limits[RLIMIT_CORE].value, 4096);
+    laz_policy_free(policy);
+    policy = must_load(BARE);
+    cr_expect(!policy->limits[RLIMIT_CORE].set, "of a policy without secrets");
+    laz_policy_free(policy);
 }
 
 Test(policy_secrets, open_their_folder_only_where_there_are_files)

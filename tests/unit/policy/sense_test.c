@@ -76,6 +76,25 @@ Test(policy_sense, adds_lists_up_and_replaces_single_values)
     unload(&loaded);
 }
 
+Test(policy_sense, looks_at_volumes_alone_where_nobody_wants_more)
+{
+    struct laz_policy *policy = load_with("volumes: [{path: /a}, {path: /b, require: any}]\n");
+    const struct laz_sense_config *config = &policy->sensing.config;
+    cr_expect(!policy->sensing.is_said);
+    for (unsigned i = 0; i < LAZ_DETECTOR_COUNT; i++) {
+        cr_expect_eq(config->level[i], LAZ_LEVEL_DISABLED);
+    }
+    cr_assert_eq(config->n_volumes, 2);
+    cr_expect_str_eq(config->volumes[0].path, "/a");
+    cr_expect_eq(config->volumes[0].require, LAZ_VOLUME_REQUIRE_ENCRYPTED, "by default");
+    cr_expect(laz_string_list_has(&policy->relaxations, "volumes: /b need not be encrypted"));
+    cr_expect_not(laz_string_list_has(&policy->relaxations, "volumes: /a need not be encrypted"));
+    laz_policy_free(policy);
+    policy = load_with("sense: {}\nvolumes: [{path: /a}]\n");
+    cr_expect_eq(policy->sensing.config.level[LAZ_DETECTOR_FILES], LAZ_LEVEL_PREFERRED);
+    laz_policy_free(policy);
+}
+
 /* What an exception leaves of what is watched, in the words of the warning. */
 Test(policy_sense, warns_of_exceptions_that_take_nothing_or_everything)
 {
@@ -134,6 +153,9 @@ static struct laz_sense_config make_config(void)
             .tls_only = {5432, 6379},
             .n_peers = 1,
             .peers = {{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, 80}},
+            .n_volumes = 2,
+            .volumes = {{"/var/lib/app", LAZ_VOLUME_REQUIRE_ENCRYPTED, ""},
+                    {"/data", LAZ_VOLUME_REQUIRE_ATTESTED, "arn:aws:ec2:r:1:volume/vol-0"}},
             .uid = 10001,
             .gid = 10002,
             .n_groups = 2,
@@ -190,6 +212,10 @@ Test(sense_codec, reads_back_every_field)
     cr_expect(out.plain && out.n_tls_only == 2 && out.n_peers == 1);
     cr_expect(out.tls_only[0] == 5432 && out.tls_only[1] == 6379 && out.peers[0].port == 80);
     cr_expect_eq(memcmp(out.peers[0].address, in.peers[0].address, 16), 0);
+    cr_assert_eq(out.n_volumes, 2);
+    cr_expect_str_eq(out.volumes[1].path, "/data");
+    cr_expect_eq(out.volumes[1].require, LAZ_VOLUME_REQUIRE_ATTESTED);
+    cr_expect_str_eq(out.volumes[1].attested_by, in.volumes[1].attested_by);
     cr_expect(out.uid == in.uid && out.gid == in.gid);
     cr_assert_eq(out.n_groups, 2);
     cr_expect_eq(out.groups[1], UINT32_MAX);
@@ -267,6 +293,18 @@ static const char *spoil(int row, struct laz_sense_config *config)
     case 14:
         config->plain = false;
         return "clear text is not looked for";
+    case 15:
+        config->volumes[0].path = "data";
+        return path;
+    case 16:
+        config->volumes[0].require = LAZ_VOLUME_REQUIRE_COUNT;
+        return number;
+    case 17:
+        config->volumes[0].require = LAZ_VOLUME_REQUIRE_ATTESTED;
+        return "a volume does not fit together";
+    case 18:
+        config->volumes[1].require = LAZ_VOLUME_REQUIRE_ENCRYPTED;
+        return "a volume does not fit together";
     default:
         return NULL;
     }
@@ -291,12 +329,13 @@ Test(sense_codec, names_what_does_not_hold)
 
 Test(sense_codec, refuses_to_write_what_is_too_large)
 {
-    for (int row = 0; row < 5; row++) {
+    for (int row = 0; row < 6; row++) {
         struct laz_sense_config config = make_config();
         uint32_t *counts[] = {&config.n_foreign, &config.n_ports, &config.n_watch, &config.n_except,
-                &config.n_groups};
+                &config.n_groups, &config.n_volumes};
         static const uint32_t ceilings[] = {LAZ_SENSE_FOREIGN_MAX, LAZ_SENSE_PORTS_MAX,
-                LAZ_SENSE_WATCH_MAX, LAZ_SENSE_WATCH_MAX, LAZ_SENSE_GROUPS_MAX};
+                LAZ_SENSE_WATCH_MAX, LAZ_SENSE_WATCH_MAX, LAZ_SENSE_GROUPS_MAX,
+                LAZ_SENSE_VOLUMES_MAX};
         char memory[BLOCK_MAX];
         struct laz_buf buf;
         struct laz_err err = {0};

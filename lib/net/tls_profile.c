@@ -122,13 +122,14 @@ int laz_tls_harden(SSL_CTX *context, enum laz_tls_profile profile, struct laz_er
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER,
             profile == LAZ_TLS_MODERN ? check_link_of_modern : check_link_of_sp800_52r2);
+    /* OpenSSL's macros cast constness away, which clang refuses. */
     bool is_good = SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
             SSL_CTX_set_max_proto_version(context, 0) == 1 &&
             SSL_CTX_set_ciphersuites(context, lists->suites_13) == 1 &&
             SSL_CTX_set_cipher_list(context, lists->suites_12) == 1 &&
-            SSL_CTX_set1_groups_list(context, lists->groups) == 1 &&
-            SSL_CTX_set1_sigalgs_list(context, lists->signatures) == 1 &&
-            SSL_CTX_set1_client_sigalgs_list(context, lists->signatures) == 1 &&
+            SSL_CTX_set1_groups_list(context, laz_unconst(lists->groups)) == 1 &&
+            SSL_CTX_set1_sigalgs_list(context, laz_unconst(lists->signatures)) == 1 &&
+            SSL_CTX_set1_client_sigalgs_list(context, laz_unconst(lists->signatures)) == 1 &&
             SSL_CTX_set_num_tickets(context, 0) == 1 && SSL_CTX_set_max_early_data(context, 0) == 1;
     if (!is_good) {
         const char *why = ERR_reason_error_string(ERR_peek_last_error());

@@ -222,7 +222,7 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     policy->shipping.config.n_sinks = 0;
     policy->secrets.dir = "/run/secrets";
     policy->secrets.config = (struct laz_fetch_config){.region = "",
-            .endpoint = {"", "", ""},
+            .endpoint = {"", "", "", ""},
             .ca = "",
             .vault = {.address = "",
                     .ca = "",

@@ -133,11 +133,24 @@ static bool next_order(struct laz_secrets *secrets, struct laz_buf *message, int
     return false;
 }
 
-/* Where nothing is renewed, nobody needs them any more. */
+/* Is it a part of an identity that `tunnel` shows? Then every later one needs it, too. */
+static bool is_shown(const struct laz_image *image, uint32_t item)
+{
+    for (uint32_t i = 0; i < 2 * image->n_identities; i++) {
+        if (image->identities[i] == item) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where nothing is renewed, nobody else needs them any more. */
 static void close_values(struct laz_secrets *secrets)
 {
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        laz_fd_close(&secrets->items[i].value);
+        if (!is_shown(secrets->image, i)) {
+            laz_fd_close(&secrets->items[i].value);
+        }
     }
 }
 

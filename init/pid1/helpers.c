@@ -122,7 +122,7 @@ static void ask_for_tunnel(struct laz_helpers *helpers, uint64_t now_ns)
 {
     struct laz_helper *tunnel = &helpers->tunnels.helper;
     if (laz_helper_ask(tunnel, helpers->launcher_chan, now_ns) &&
-            !laz_tunnels_tell(&helpers->tunnels)) {
+            !laz_tunnels_tell(&helpers->tunnels, &helpers->secrets)) {
         laz_helper_drop(tunnel);
     }
 }

@@ -456,6 +456,7 @@ static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
     if (!laz_helpers_exist(helpers)) {
         return; /* before the call: its frame is three pages, which would be resident for ever */
     }
+    turn_tunnel(pid1); /* its last words come with its end, and the trail may be closed for that */
     laz_helpers_turn(helpers, now_ns);
     for (struct laz_helper_end end; laz_helpers_late_end(helpers, &end);) {
         laz_trail_helper(&pid1->trail, &end);

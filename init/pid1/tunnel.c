@@ -69,10 +69,26 @@ static bool say_listeners(const struct laz_tunnels *tunnels)
     return ok;
 }
 
-bool laz_tunnels_tell(const struct laz_tunnels *tunnels)
+static bool say_identities(const struct laz_tunnels *tunnels, const struct laz_secrets *secrets)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < tunnels->image->n_identities && ok; i++) {
+        char memory[64];
+        struct laz_buf message;
+        const uint8_t *items = tunnels->image->identities + 2 * (size_t)i;
+        const int fds[] = {secrets->items[items[0]].value, secrets->items[items[1]].value};
+        laz_buf_init_fixed(&message, memory, sizeof(memory));
+        laz_message_begin(&message, LAZ_MESSAGE_IDENTITY);
+        laz_message_u32(&message, i);
+        ok = say(tunnels->helper.chan, &message, fds, 2);
+    }
+    return ok;
+}
+
+bool laz_tunnels_tell(const struct laz_tunnels *tunnels, const struct laz_secrets *secrets)
 {
     int chan = tunnels->helper.chan;
-    return say_config(tunnels) && say_listeners(tunnels) &&
+    return say_config(tunnels) && say_listeners(tunnels) && say_identities(tunnels, secrets) &&
             (!tunnels->drains || say_only(chan, LAZ_MESSAGE_DRAIN)) &&
             say_only(chan, LAZ_MESSAGE_BEGIN);
 }

@@ -7,10 +7,11 @@
 #define LAZ_INIT_PID1_TUNNEL_H
 
 #include "init/pid1/helper.h"
+#include "init/pid1/secrets.h"
 #include "policy/image.h"
 
-#define LAZ_TUNNEL_SAID_MAX   1024 /* bytes of a message of its */
-#define LAZ_TUNNEL_SAID_AHEAD 4    /* messages that wait for the trail */
+#define LAZ_TUNNEL_SAID_MAX   1024                        /* bytes of a message of its */
+#define LAZ_TUNNEL_SAID_AHEAD (LAZ_IMAGE_TUNNELS_MAX + 4) /* messages that wait for the trail */
 /* What it may have written down in so long. One that says more is broken, or somebody else's. */
 #define LAZ_TUNNEL_WORDS_MAX 256
 #define LAZ_TUNNEL_WORDS_NS  UINT64_C(10000000000)
@@ -40,7 +41,8 @@ void laz_tunnels_begin(struct laz_tunnels *tunnels, const struct laz_image *imag
 void laz_tunnels_start(struct laz_tunnels *tunnels, uint64_t now_ns);
 
 /* Everything that a new one needs, in one go. False: it has gone, or does not read. */
-LAZ_MUST_CHECK bool laz_tunnels_tell(const struct laz_tunnels *tunnels);
+LAZ_MUST_CHECK bool laz_tunnels_tell(
+        const struct laz_tunnels *tunnels, const struct laz_secrets *secrets);
 /* What it says. Takes the descriptors. -1: it breaks the rules. LAZ_E_TUNNEL. */
 LAZ_MUST_CHECK int laz_tunnels_told(struct laz_tunnels *tunnels, struct laz_message *message,
         uint64_t now_ns, struct laz_err *err);

@@ -39,6 +39,8 @@ int laz_tunnel_make_tls(
             .ca = "", .cert = "", .key = "", .peer = entry->server_name, .files = &files};
     char identity[LAZ_TUNNEL_NAME_MAX + 32] = "";
     plan.profile = config->profile;
+    plan.serves = entry->listens;
+    plan.requires_client = entry->requires_client;
     if (entry->trust != LAZ_TUNNEL_NONE) {
         plan.ca = config->trust[entry->trust];
         files.ca = tunnel->trust[entry->trust];

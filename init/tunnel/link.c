@@ -14,6 +14,7 @@
 
 #include "core/fd.h"
 #include "init/tunnel/tunnel.h"
+#include "net/proxy.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define UNSENT_MS 30000
@@ -179,6 +180,11 @@ void laz_tunnel_refuse_link(
 static bool is_client_allowed(const struct laz_tunnel_link *link)
 {
     const struct laz_tunnel_entry *entry = link->port->entry;
+    for (uint32_t i = 0; i < entry->n_allow; i++) {
+        if (laz_tls_has_name(link->session, entry->allow[i])) {
+            return true;
+        }
+    }
     return entry->n_allow == 0;
 }
 
@@ -212,6 +218,22 @@ static void connect_plain(struct laz_tunnel_link *link)
     laz_tunnel_want(link, &link->plain, false, true);
 }
 
+/* Who has come, for the workload, which sees us alone. */
+static bool hold_proxy_header(struct laz_tunnel_link *link)
+{
+    struct sockaddr_storage from = {0};
+    struct sockaddr_storage to = {0};
+    socklen_t from_size = sizeof(from);
+    socklen_t to_size = sizeof(to);
+    uint8_t header[LAZ_PROXY_HEADER_MAX];
+    if (getpeername(link->wire.fd, (struct sockaddr *)&from, &from_size) < 0 ||
+            getsockname(link->wire.fd, (struct sockaddr *)&to, &to_size) < 0) {
+        from.ss_family = to.ss_family = AF_UNSPEC; /* it has gone already */
+    }
+    size_t size = laz_proxy_header(&from, &to, header);
+    return laz_tunnel_hold(&link->down, header, size);
+}
+
 static void finish_plain(struct laz_tunnel_link *link)
 {
     int failed = 0;
@@ -227,6 +249,10 @@ static void finish_plain(struct laz_tunnel_link *link)
     }
     if (link->port->entry->to.port != 0) {
         laz_tunnel_tune(link->plain.fd);
+    }
+    if (link->port->entry->sends_proxy && !hold_proxy_header(link)) {
+        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_MEMORY, "no memory for a connection");
+        return;
     }
     open_link(link);
 }
@@ -261,6 +287,10 @@ static void shake(struct laz_tunnel_link *link)
         return;
     }
     if (entry->listens) {
+        if (entry->requires_client && !laz_tls_is_verified(link->session)) {
+            laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_UNVERIFIED, "the client is not verified");
+            return;
+        }
         if (!is_client_allowed(link)) {
             laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_UNVERIFIED,
                     "the client's certificate has none of the names that are allowed");

@@ -207,6 +207,20 @@ static int fill_secrets(struct laz_image *image, const struct laz_policy *policy
 _Static_assert(LAZ_IMAGE_TUNNEL_MAX == LAZ_TUNNEL_MAX, "what PID 1 carries is what tunnel reads");
 _Static_assert(LAZ_IMAGE_TUNNELS_MAX == LAZ_TUNNEL_ENTRIES_MAX, "a socket each");
 
+/* The number of that item; the policy has been checked. */
+static uint8_t find_part(
+        const struct laz_fetch_config *config, uint32_t identity, enum laz_identity_part part)
+{
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        const struct laz_fetch_item *item = &config->items[i];
+        if (item->source == LAZ_SECRET_IDENTITY && item->identity == identity &&
+                item->part == part) {
+            return (uint8_t)i;
+        }
+    }
+    return 0;
+}
+
 /* `tunnel` keeps what the image borrows. */
 static int fill_tunnel(struct laz_image *image, const struct laz_policy *policy,
         struct laz_buf *tunnel, struct laz_err *err)
@@ -216,14 +230,23 @@ static int fill_tunnel(struct laz_image *image, const struct laz_policy *policy,
     if (image->n_tunnels == 0) {
         return 0;
     }
+    image->n_identities = config->n_identities;
+    for (uint32_t i = 0; i < config->n_identities; i++) {
+        uint32_t identity = policy->tunneling.identity[i];
+        laz_buf_char(
+                tunnel, (char)find_part(&policy->secrets.config, identity, LAZ_IDENTITY_CHAIN));
+        laz_buf_char(tunnel, (char)find_part(&policy->secrets.config, identity, LAZ_IDENTITY_KEY));
+    }
+    size_t start = tunnel->len;
     if (laz_tunnel_encode(config, tunnel, err) < 0) {
         return -1;
     }
+    image->identities = (const uint8_t *)tunnel->data;
     for (uint32_t i = 0; i < config->n_entries; i++) {
         image->tunnels_in |= config->entries[i].listens ? UINT32_C(1) << i : 0;
     }
-    image->tunnel = (const uint8_t *)tunnel->data;
-    image->tunnel_length = (uint32_t)tunnel->len;
+    image->tunnel = (const uint8_t *)tunnel->data + start;
+    image->tunnel_length = (uint32_t)(tunnel->len - start);
     return 0;
 }
 
@@ -292,7 +315,7 @@ static int encode_with(const struct laz_policy *policy, struct laz_image *image,
     laz_buf_init_heap(&relaxations, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&ship, LAZ_SHIP_MAX + 1);
     laz_buf_init_heap(&sense, LAZ_SENSE_MAX + 1);
-    laz_buf_init_heap(&tunnel, LAZ_TUNNEL_MAX + 1);
+    laz_buf_init_heap(&tunnel, LAZ_TUNNEL_MAX + 2 * LAZ_TUNNEL_IDENTITIES_MAX + 1);
     fill_paths(image, policy, &paths);
     image->env_pass = put_strings(&env_pass, &policy->env_pass);
     image->env_set = put_strings(&env_set, &policy->env_set);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ struct laz_tls {
     SSL_CTX *context;
     char *peer;
     bool peer_is_address;
+    bool serves;
 };
 
 struct pem {
@@ -219,8 +221,13 @@ static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
     if (laz_tls_harden(context, plan->profile, err) != 0) {
         return -1;
     }
-    if (load_authorities(context, files->ca, plan->ca, err) != 0) {
+    if (plan->serves && plan->ca[0] == '\0') {
+        SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+    } else if (load_authorities(context, files->ca, plan->ca, err) != 0) {
         return -1;
+    } else if (plan->serves) {
+        int mode = SSL_VERIFY_PEER | (plan->requires_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+        SSL_CTX_set_verify(context, mode, SSL_CTX_get_verify_callback(context));
     }
     if (plan->cert[0] == '\0') {
         return 0;
@@ -249,7 +256,8 @@ int laz_tls_new(const struct laz_tls_plan *plan, struct laz_tls **ret, struct la
     ERR_clear_error();
     if (tls != NULL) {
         tls->peer = strdup(plan->peer);
-        tls->context = SSL_CTX_new(TLS_client_method());
+        tls->serves = plan->serves;
+        tls->context = SSL_CTX_new(plan->serves ? TLS_server_method() : TLS_client_method());
         tls->peer_is_address = inet_pton(AF_INET, plan->peer, address) == 1 ||
                 inet_pton(AF_INET6, plan->peer, address) == 1;
     }
@@ -282,6 +290,9 @@ SSL *laz_tls_session(const struct laz_tls *tls)
     if (session == NULL) {
         return NULL;
     }
+    if (tls->serves) {
+        return session;
+    }
     X509_VERIFY_PARAM *wanted = SSL_get0_param(session);
     bool is_good = false;
     X509_VERIFY_PARAM_set_hostflags(
@@ -298,6 +309,37 @@ SSL *laz_tls_session(const struct laz_tls *tls)
         return NULL;
     }
     return session;
+}
+
+static bool is_text(const ASN1_STRING *text, const char *wanted, bool folds)
+{
+    size_t length = strlen(wanted);
+    const char *bytes = (const char *)ASN1_STRING_get0_data(text);
+    if (ASN1_STRING_length(text) != (int)length) { /* a NUL within it is a byte like others */
+        return false;
+    }
+    return folds ? strncasecmp(bytes, wanted, length) == 0 : memcmp(bytes, wanted, length) == 0;
+}
+
+bool laz_tls_has_name(SSL *session, const char *name)
+{
+    static const char dns[] = "dns:";
+    bool is_dns = strncmp(name, dns, sizeof(dns) - 1) == 0;
+    const char *wanted = is_dns ? name + sizeof(dns) - 1 : name;
+    X509 *certificate = SSL_get0_peer_certificate(session);
+    GENERAL_NAMES *names = certificate == NULL
+            ? NULL
+            : X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    bool has = false;
+    for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names) && !has; i++) {
+        const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
+        has = (one->type == GEN_DNS && is_dns && is_text(one->d.dNSName, wanted, true)) ||
+                (one->type == GEN_URI && !is_dns &&
+                        is_text(one->d.uniformResourceIdentifier, wanted, false));
+    }
+    GENERAL_NAMES_free(names);
+    ERR_clear_error();
+    return has;
 }
 
 bool laz_tls_is_verified(SSL *session)

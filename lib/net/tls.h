@@ -27,10 +27,13 @@ struct laz_tls_files {
 };
 
 struct laz_tls_plan {
-    const char *ca;   /* PEM files. Whose certificates are good */
+    const char
+            *ca; /* PEM files. Whose certificates are good; "" where it serves, and asks for none */
     const char *cert; /* ours, and what leads from it to a CA; "" for none */
     const char *key;
-    const char *peer; /* the name, or the address, that the peer's certificate must have */
+    const char *peer;     /* the name, or the address, that the peer's certificate must have */
+    bool serves;          /* others connect to us; `peer` is not looked at */
+    bool requires_client; /* they have to show a certificate */
     enum laz_tls_profile profile;
     const struct laz_tls_files *files; /* borrowed; NULL: they are opened by their paths */
 };
@@ -53,6 +56,10 @@ void laz_tls_free(struct laz_tls *tls);
 
 /* For one connection. NULL without memory. Free with SSL_free. */
 SSL *laz_tls_session(const struct laz_tls *tls);
+
+/* After the handshake, of the peer's certificate: is this one of its subjectAltNames? "dns:NAME",
+ * compared without regard to case and without wildcards, or a URI, byte for byte. */
+bool laz_tls_has_name(SSL *session, const char *name);
 
 /* After the handshake, once more, what the handshake has checked. */
 bool laz_tls_is_verified(SSL *session);

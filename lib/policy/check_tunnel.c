@@ -42,6 +42,35 @@ static void check_plain(struct laz_report *report, struct laz_node *node)
     }
 }
 
+/* The encrypted side is a port, or nobody else could come. */
+static void check_port(struct laz_report *report, struct laz_node *node)
+{
+    struct laz_address address;
+    if (node != NULL && laz_socket_split(node->text, node->length, &address) && address.port == 0) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, node,
+                "TLS comes in at an address and a port, such as \"0.0.0.0:8443\"");
+    }
+}
+
+static void check_clients(struct laz_report *report, const struct laz_node *clients)
+{
+    struct laz_node *allow =
+            clients == NULL ? NULL : laz_check_child(clients, LAZ_FIELD_CLIENTS_ALLOW);
+    const struct laz_node *require =
+            clients == NULL ? NULL : laz_check_child(clients, LAZ_FIELD_CLIENTS_REQUIRE);
+    if (allow == NULL) {
+        return;
+    }
+    if (require != NULL && require->number == 0) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, allow,
+                "goes with \"require: true\": who shows no certificate has no name");
+    }
+    if (allow->n_children > LAZ_TUNNEL_ALLOW_MAX) {
+        laz_report_node(
+                report, LAZ_E_POLICY_TOO_LARGE, allow, "more than %d names", LAZ_TUNNEL_ALLOW_MAX);
+    }
+}
+
 void laz_check_tunnel(struct laz_document *document, struct laz_report *report)
 {
     struct laz_node *connect = document->at[LAZ_FIELD_TLS_CONNECT];
@@ -50,5 +79,13 @@ void laz_check_tunnel(struct laz_document *document, struct laz_report *report)
     for (struct laz_node *item = laz_check_item(connect, NULL); item != NULL;
             item = laz_check_item(connect, item)) {
         check_plain(report, laz_check_child(item, LAZ_FIELD_OUT_BIND));
+    }
+    struct laz_node *listen = document->at[LAZ_FIELD_TLS_LISTEN];
+    check_names(report, listen, LAZ_FIELD_IN_NAME);
+    for (struct laz_node *item = laz_check_item(listen, NULL); item != NULL;
+            item = laz_check_item(listen, item)) {
+        check_port(report, laz_check_child(item, LAZ_FIELD_IN_BIND));
+        check_plain(report, laz_check_child(item, LAZ_FIELD_IN_TO));
+        check_clients(report, laz_check_child(item, LAZ_FIELD_IN_CLIENTS));
     }
 }

@@ -170,6 +170,7 @@ static bool has_room(const struct laz_image *image)
             image->inherited.n <= LAZ_IMAGE_FETCHED_MAX &&
             image->n_deliveries <= LAZ_IMAGE_DELIVERIES_MAX &&
             image->n_tunnels <= LAZ_IMAGE_TUNNELS_MAX &&
+            image->n_identities <= LAZ_IMAGE_IDENTITIES_MAX &&
             image->tunnel_length <= LAZ_IMAGE_TUNNEL_MAX &&
             image->with_events.n <= LAZ_IMAGE_BPF_MAX && image->plain.n <= LAZ_IMAGE_BPF_MAX;
 }

@@ -12,6 +12,14 @@ static bool is_same_end(const struct laz_tunnel_end *a, const struct laz_tunnel_
     return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
+/* Of an entry, the node of what both kinds have. */
+static struct laz_node *part_of(
+        const struct laz_merge *merge, uint32_t i, enum laz_field_id in, enum laz_field_id out)
+{
+    const struct laz_node *node = merge->entries[i];
+    return laz_check_child(node, node->field == LAZ_FIELD_TLS_LISTEN ? in : out);
+}
+
 static void check_pair(struct laz_merge *merge, uint32_t i, uint32_t k)
 {
     const struct laz_tunnel_config *config = &merge->policy->tunneling.config;
@@ -19,19 +27,55 @@ static void check_pair(struct laz_merge *merge, uint32_t i, uint32_t k)
     const struct laz_tunnel_entry *other = &config->entries[k];
     if (is_same_end(&mine->bind, &other->bind)) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
-                laz_check_child(merge->entries[i], LAZ_FIELD_OUT_BIND),
+                part_of(merge, i, LAZ_FIELD_IN_BIND, LAZ_FIELD_OUT_BIND),
                 "is where entry \"%s\" listens as well", other->name);
+    }
+    if (strcmp(mine->name, other->name) == 0) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
+                part_of(merge, i, LAZ_FIELD_IN_NAME, LAZ_FIELD_OUT_NAME),
+                "is the name of an entry of \"tls.connect\" as well");
     }
 }
 
 static void check_trust(struct laz_merge *merge, uint32_t i)
 {
-    struct laz_node *trust = laz_check_child(merge->entries[i], LAZ_FIELD_OUT_TRUST);
-    if (trust != NULL && merge->policy->tunneling.config.entries[i].trust == LAZ_TUNNEL_NONE) {
+    const struct laz_tunnel_entry *entry = &merge->policy->tunneling.config.entries[i];
+    const struct laz_node *holder = merge->entries[i];
+    enum laz_field_id field = LAZ_FIELD_OUT_TRUST;
+    if (entry->listens) {
+        holder = laz_check_child(holder, LAZ_FIELD_IN_CLIENTS);
+        field = LAZ_FIELD_CLIENTS_TRUST;
+    }
+    struct laz_node *trust = holder == NULL ? NULL : laz_check_child(holder, field);
+    if (trust != NULL && entry->trust == LAZ_TUNNEL_NONE) {
         struct laz_quoted quoted;
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, trust,
                 "nothing of \"tls.trust\" has the name %s",
                 laz_quote(&quoted, trust->text, trust->length));
+    }
+}
+
+static void check_identity(struct laz_merge *merge, uint32_t i)
+{
+    const struct laz_policy *policy = merge->policy;
+    const struct laz_tunnel_entry *entry = &policy->tunneling.config.entries[i];
+    struct laz_node *name = part_of(merge, i, LAZ_FIELD_IN_IDENTITY, LAZ_FIELD_OUT_IDENTITY);
+    uint32_t needed = entry->listens ? LAZ_PURPOSE_SERVER : LAZ_PURPOSE_CLIENT;
+    struct laz_quoted quoted;
+    if (name == NULL) {
+        return;
+    }
+    if (entry->identity == LAZ_TUNNEL_NONE) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
+                "nothing of \"tls.identities\" has the name %s",
+                laz_quote(&quoted, name->text, name->length));
+        return;
+    }
+    uint32_t number = policy->tunneling.identity[entry->identity];
+    if ((policy->secrets.config.identities[number].purpose & needed) == 0) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
+                "its certificate is for another purpose: say \"purpose: %s\" or \"both\" there",
+                entry->listens ? "server" : "client");
     }
 }
 
@@ -40,8 +84,8 @@ static void warn_of_port(struct laz_merge *merge, uint32_t i)
 {
     const struct laz_policy *policy = merge->policy;
     uint16_t port = policy->tunneling.config.entries[i].bind.port;
-    bool is_there = port == 0 || policy->tcp_connect.any ||
-            policy->require[LAZ_REQUIRE_LANDLOCK] == LAZ_LEVEL_DISABLED;
+    bool is_there = port == 0 || policy->tunneling.config.entries[i].listens ||
+            policy->tcp_connect.any || policy->require[LAZ_REQUIRE_LANDLOCK] == LAZ_LEVEL_DISABLED;
     for (size_t k = 0; !is_there && k < policy->tcp_connect.n; k++) {
         is_there = policy->tcp_connect.ports[k] == port;
     }
@@ -79,6 +123,7 @@ void laz_complete_tunnel(struct laz_merge *merge)
             check_pair(merge, i, k);
         }
         check_trust(merge, i);
+        check_identity(merge, i);
         warn_of_port(merge, i);
     }
     if (policy->shipping.config.n_sinks == 0 && policy->secrets.config.n_items == 0) {

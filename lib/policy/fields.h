@@ -61,6 +61,7 @@ enum laz_field_type {
     LAZ_TYPE_SAN_DNS,    /* names in a certificate */
     LAZ_TYPE_SAN_IP,
     LAZ_TYPE_SAN_URI,
+    LAZ_TYPE_PEER,   /* a name in a certificate: dns:NAME, or a URI */
     LAZ_TYPE_SOCKET, /* ADDRESS:PORT, or unix:PATH */
     LAZ_TYPE_PCA,    /* the ARN of a CA */
     LAZ_TYPE_PCA_TEMPLATE,

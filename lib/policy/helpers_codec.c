@@ -73,6 +73,8 @@ static void put_tunnel(struct laz_buf *buf, const struct laz_image *image)
         return;
     }
     laz_section_put_uint(buf, image->tunnels_in, 4);
+    laz_section_put_uint(buf, image->n_identities, 4);
+    laz_buf_put(buf, image->identities, 2 * (size_t)image->n_identities);
     laz_section_put_uint(buf, image->tunnel_length, 4);
     laz_buf_put(buf, image->tunnel, image->tunnel_length);
 }
@@ -194,6 +196,12 @@ static void take_tunnel(struct laz_section *in, struct laz_image *image)
     image->tunnels_in = laz_section_u32(in, 0, UINT32_MAX);
     laz_section_require(
             in, image->tunnels_in >> image->n_tunnels == 0, "a socket that there is not");
+    image->n_identities = laz_section_below(in, 4, LAZ_IMAGE_IDENTITIES_MAX, "too many identities");
+    image->identities = laz_section_bytes(in, 2 * (size_t)image->n_identities);
+    for (uint32_t i = 0; in->wrong == NULL && i < 2 * image->n_identities; i++) {
+        laz_section_require(in, image->identities[i] < image->fetched.n,
+                "an identity is of items that there are not");
+    }
     image->tunnel_length =
             laz_section_below(in, 4, LAZ_IMAGE_TUNNEL_MAX, "what tunnel is told is too long");
     image->tunnel = laz_section_bytes(in, image->tunnel_length);

@@ -27,6 +27,7 @@
 #define LAZ_IMAGE_SENSE_MAX      12288 /* likewise */
 #define LAZ_IMAGE_FETCH_MAX      12288 /* likewise */
 #define LAZ_IMAGE_TUNNEL_MAX     12288 /* likewise */
+#define LAZ_IMAGE_IDENTITIES_MAX 16
 #define LAZ_IMAGE_TUNNELS_MAX    16    /* sockets of it that listen */
 #define LAZ_IMAGE_FETCHED_MAX    32    /* items that are fetched */
 #define LAZ_IMAGE_SECRET_MAX     65536 /* bytes of the value of one, before it has its form */
@@ -169,6 +170,9 @@ struct laz_image {
 
     uint32_t n_tunnels;    /* sockets that listen; 0: there is no such helper, and no more */
     uint32_t tunnels_in;   /* bit n: the one of entry n is for others than the workload */
+    uint32_t n_identities; /* that it shows, and of each, */
+    const uint8_t
+            *identities;   /* borrowed: the item that is its chain, and the one that is its key */
     const uint8_t *tunnel; /* borrowed: for laz_tunnel_decode, in lazaret-helper */
     uint32_t tunnel_length;
 };

@@ -33,6 +33,43 @@ static const char *trust_of(const struct laz_policy *policy, const struct laz_tu
     return entry->trust == LAZ_TUNNEL_NONE ? "" : policy->tunneling.config.trust[entry->trust];
 }
 
+static const char *identity_of(
+        const struct laz_policy *policy, const struct laz_tunnel_entry *entry)
+{
+    return entry->identity == LAZ_TUNNEL_NONE
+            ? ""
+            : policy->tunneling.config.identities[entry->identity];
+}
+
+static bool allows(const struct laz_tunnel_entry *entry, const char *name)
+{
+    bool is_there = entry->n_allow == 0;
+    for (uint32_t i = 0; i < entry->n_allow; i++) {
+        is_there = is_there || strcmp(entry->allow[i], name) == 0;
+    }
+    return is_there;
+}
+
+/* Who comes in at the child's, and not at the parent's. */
+static bool lets_more_in(const struct laz_comparison *comparison, uint32_t c, uint32_t p)
+{
+    const struct laz_tunnel_entry *child = &comparison->child->tunneling.config.entries[c];
+    const struct laz_tunnel_entry *parent = &comparison->parent->tunneling.config.entries[p];
+    if (parent->requires_client && !child->requires_client) {
+        return note_entry(comparison, c, p, "clients", "require: false");
+    }
+    if (parent->n_allow > 0 && child->n_allow == 0) {
+        return note_entry(comparison, c, p, "clients", "any name");
+    }
+    for (uint32_t i = 0; i < child->n_allow; i++) {
+        if (!allows(parent, child->allow[i])) {
+            return note_entry(comparison, c, p, "clients", child->allow[i]);
+        }
+    }
+    return parent->sends_proxy != child->sends_proxy &&
+            note_entry(comparison, c, p, "proxy-protocol", child->sends_proxy ? "true" : "false");
+}
+
 static bool differs(const struct laz_comparison *comparison, uint32_t c, uint32_t p)
 {
     const struct laz_tunnel_entry *child = &comparison->child->tunneling.config.entries[c];
@@ -55,7 +92,11 @@ static bool differs(const struct laz_comparison *comparison, uint32_t c, uint32_
         comparison->found->child_pos = laz_policy_pos_of(comparison->child, "tls.trust");
         return true;
     }
-    return false;
+    const char *identity = identity_of(comparison->child, child);
+    if (strcmp(identity, identity_of(comparison->parent, parent)) != 0) {
+        return note_entry(comparison, c, p, "identity", identity);
+    }
+    return lets_more_in(comparison, c, p);
 }
 
 bool laz_tunnel_find_widening(const struct laz_comparison *comparison)

@@ -115,6 +115,7 @@ static const char *type_name(enum laz_field_type type)
             [LAZ_TYPE_SAN_DNS] = "DNS name",
             [LAZ_TYPE_SAN_IP] = "address",
             [LAZ_TYPE_SAN_URI] = "URI",
+            [LAZ_TYPE_PEER] = "dns:name or URI",
             [LAZ_TYPE_SOCKET] = "address:port or unix:path",
     };
     bool is_named = (size_t)type < sizeof(names) / sizeof(names[0]) && names[type] != NULL;

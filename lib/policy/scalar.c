@@ -26,8 +26,8 @@ static bool is_text(enum laz_field_type type)
             type == LAZ_TYPE_BELOW || type == LAZ_TYPE_VAULT_SECRET ||
             type == LAZ_TYPE_PARAMETER_PATH || type == LAZ_TYPE_VAULT_NAME ||
             type == LAZ_TYPE_VERSION || type == LAZ_TYPE_SAN_DNS || type == LAZ_TYPE_SAN_IP ||
-            type == LAZ_TYPE_SAN_URI || type == LAZ_TYPE_SOCKET || type == LAZ_TYPE_PCA ||
-            type == LAZ_TYPE_PCA_TEMPLATE;
+            type == LAZ_TYPE_SAN_URI || type == LAZ_TYPE_SOCKET || type == LAZ_TYPE_PEER ||
+            type == LAZ_TYPE_PCA || type == LAZ_TYPE_PCA_TEMPLATE;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)

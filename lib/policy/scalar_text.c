@@ -10,6 +10,7 @@
 #include "policy/policy.h"
 #include "policy/report.h"
 #include "policy/scalar_kinds.h"
+#include "policy/tunnel.h"
 
 #define NAME_MAX_LENGTH 63 /* as long as a host name's label: it ends up in such places */
 
@@ -150,6 +151,24 @@ int laz_scalar_refuse_lone_user(const char *number, struct laz_err *err)
             number);
 }
 
+/* Of a client's certificate. */
+static int check_peer(const struct laz_scalar *scalar, struct laz_err *err)
+{
+    static const char dns[] = "dns:";
+    size_t n = sizeof(dns) - 1;
+    bool is_dns = scalar->length > n && memcmp(scalar->text, dns, n) == 0 &&
+            laz_host_is_valid(scalar->text + n, scalar->length - n);
+    const char *scheme = memmem(scalar->text, scalar->length, "://", 3);
+    bool is_uri =
+            scheme != NULL && scheme > scalar->text && scheme + 3 < scalar->text + scalar->length;
+    if ((!is_dns && !is_uri) || scalar->length > LAZ_TUNNEL_PEER_MAX) {
+        return laz_scalar_refuse(err, scalar,
+                "must be a name in a certificate, such as \"dns:alb.internal\" or "
+                "\"spiffe://corp/alb\"");
+    }
+    return 0;
+}
+
 int laz_scalar_check_text(
         enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
 {
@@ -203,6 +222,8 @@ int laz_scalar_check_text(
     case LAZ_TYPE_SAN_IP:
     case LAZ_TYPE_SAN_URI:
         return laz_scalar_check_san(type, scalar, err);
+    case LAZ_TYPE_PEER:
+        return check_peer(scalar, err);
     case LAZ_TYPE_PATTERN:
         return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);
     case LAZ_TYPE_PROCESS:

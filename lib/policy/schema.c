@@ -119,6 +119,8 @@ static const char *pattern_of(enum laz_field_type type)
         return "^[0-9a-f.:]+$";
     case LAZ_TYPE_SAN_URI:
         return "^[a-z][a-z0-9+.-]*:";
+    case LAZ_TYPE_PEER:
+        return "^(dns:.+|[A-Za-z][A-Za-z0-9+.-]*://.+)$";
     case LAZ_TYPE_SOCKET:
         return "^(unix:/|.*:[0-9]{1,5}$)";
     default:

@@ -20,6 +20,7 @@ struct laz_policy_tls {
 /* Without entries nothing of it counts. */
 struct laz_tunneling {
     struct laz_tunnel_config config;                        /* strings owned by the policy */
+    uint32_t identity[LAZ_TUNNEL_IDENTITIES_MAX];           /* which of the secrets' each is */
     const struct laz_node *entries[LAZ_TUNNEL_ENTRIES_MAX]; /* of each, where it was said */
 };
 

@@ -13,6 +13,7 @@
 #include "core/num.h"
 #include "secret/identity.h"
 #include "secret/issue.h"
+#include "secret/memory.h"
 #include "secret/pem.h"
 #include "secret/request.h"
 
@@ -102,6 +103,26 @@ static int make_token(char ret[LAZ_ISSUE_TOKEN_MAX + 1], struct laz_err *err)
     return 0;
 }
 
+/* The same key, that has never signed: OpenSSL keeps copies of an RSA key's primes beside those in
+ * its secure heap once it has, for as long as the key lives. */
+static int make_anew(EVP_PKEY **key, struct laz_err *err)
+{
+    struct laz_buf room = {0};
+    EVP_PKEY *fresh = NULL;
+    if (laz_secret_buf_init(&room, LAZ_PEM_BLOCK_MAX, err) != 0) {
+        return -1;
+    }
+    int result = laz_pem_write_key(*key, &room, err) == 0
+            ? laz_pem_read_key(room.data, room.len, &fresh, err)
+            : -1;
+    laz_secret_buf_done(&room);
+    if (result == 0) {
+        EVP_PKEY_free(*key);
+        *key = fresh;
+    }
+    return result;
+}
+
 static int prepare_request(struct issuer *issuer, struct laz_err *err)
 {
     struct laz_identity *identity = &issuer->identity;
@@ -110,7 +131,7 @@ static int prepare_request(struct issuer *issuer, struct laz_err *err)
     laz_buf_init_heap(&pem, TEXT_MAX);
     if (laz_request_make_key(identity->wish->key, &identity->key, err) != 0 ||
             laz_request_make(identity->wish, identity->key, &pem, err) != 0 ||
-            make_token(token, err) != 0) {
+            make_anew(&identity->key, err) != 0 || make_token(token, err) != 0) {
         return -1;
     }
     if (identity->wish->source == LAZ_IDENTITY_FROM_VAULT_PKI) {

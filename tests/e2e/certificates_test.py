@@ -7,9 +7,11 @@ refusals are those of the table in docs/reference/certificates.md; the real help
 import contextlib
 import functools
 import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 
 import adapters
@@ -386,6 +388,55 @@ def faults():
     check_equal(len({r["request"]["IdempotencyToken"] for r in standin.requests("IssueCertificate")}), 1, "tokens of one request")
     standin.rules()
     check_refused(issue(standin, **{"from": {**FROM_PCA, "signing": "SHA256WITHRSA"}}), "refused: .*InvalidArgsException")
+
+
+def snapshot(pid):
+    """Every page of a process that can be written to: (is it locked and in no dump, its bytes)."""
+    found, flags = [], {}
+    for entry in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", pathlib.Path(f"/proc/{pid}/smaps").read_text())[1:]:
+        place = entry.split()[0]
+        flags[place] = re.search(r"VmFlags: (.*)", entry)[1].split()
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for place, words in flags.items():
+            first, last = (int(n, 16) for n in place.split("-"))
+            if "wr" in words:
+                memory.seek(first)
+                try:
+                    found.append(({"lo", "dd"} <= set(words), memory.read(last - first)))
+                except OSError:
+                    continue
+    return found
+
+
+@case("while a CA signs, the key that was made is in locked pages alone, which are in no dump; a text of it is nowhere")
+def locked():
+    if laz.sanitized():
+        laz.skip("a sanitizer keeps what was freed")
+    standin = pca()
+    for kind in ("ec-p256", "ec-p384", "rsa-2048"):
+        standin.rules(pending=4)
+        identity = {"name": "web", "from": FROM_PCA, "san": NAMES, "ca": good() / "root.pem", "key": kind}
+        items = [{"name": f"web.{p}", "identity": "web", "part": p, "region": "eu-west-1"} for p in PARTS]
+        helper = standin.helper(items, identities=[identity])
+        ship_world.until(lambda: standin.requests("GetCertificate"), lambda: f"{kind}: nobody asked", 20)
+        os.kill(helper.process.pid, signal.SIGSTOP)
+        pages = snapshot(helper.process.pid)
+        os.kill(helper.process.pid, signal.SIGCONT)
+        result = helper.end()
+        check_equal(result.text(), "", kind)
+        key = result.values["web.key"]
+        said = openssl("pkey", "-noout", "-text", text=key).decode()
+        names = ("priv",) if kind.startswith("ec") else ("privateExponent", "prime1", "prime2")
+        for name in names:
+            digits = re.search(rf"{name}:\s+((?:[0-9a-f:]|\s)+?)(?=\n\S)", said)[1]
+            number = int(re.sub(r"[^0-9a-f]", "", digits), 16)
+            size = (number.bit_length() + 7) // 8
+            for order in ("little", "big"):
+                hits = [is_locked for is_locked, data in pages if number.to_bytes(size, order) in data]
+                check(all(hits), f"{kind}: {name} is in pages that are not locked, {order}-endian")
+                check(hits or order == "big", f"{kind}: {name} is nowhere: the search sees nothing")
+        for line in key.splitlines()[2:-2]:
+            check(not any(line in data for _, data in pages), f"{kind}: a line of the PEM is in memory already")
 
 
 def policy(folder, **identity):

@@ -21,6 +21,7 @@ import fence
 import laz
 import sinks_peers as peers
 import tunnel_peers as real
+import tunnel_world as tunnels
 from laz import case, check, check_equal
 from tunnel_world import Server, World, echo, end, read_all
 
@@ -277,7 +278,7 @@ def hostile():
     entries = [{"name": name, "to": f"127.0.0.1:{closed}" if server is None else server.to} for name, (server, _, _) in cases.items()]
     with World(entries).start() as world:
         for name, (_, act, why) in cases.items():
-            with world.dial(name) as connection:
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError), world.dial(name) as connection:
                 connection.sendall(b"secret")
                 check_equal(reset_or_end(connection), b"", f"{name}: what the client got")
             record = world.wait_for("tunnel.refused", obj=name)
@@ -396,6 +397,152 @@ attempt("kill", lambda: os.kill(pid, 9))
 attempt("vm", lambda: raw(libc.process_vm_readv(pid, ctypes.byref(Vec(ctypes.addressof(here), 16)), 1, ctypes.byref(Vec(0x10000, 16)), 1, 0)))
 attempt("ptrace", lambda: raw(libc.ptrace(16, pid, 0, 0)))
 """
+
+
+def plain_echo():
+    return Server(echo, wrap=False)
+
+
+@case("TLS comes in, and the workload gets plain text: by port, by unix socket, large, half-closed")
+def listen():
+    folder = fence.scratch() / "sockets"
+    folder.mkdir()
+    path = folder / "app.sock"
+    local = socket.socket(socket.AF_UNIX)
+    local.bind(str(path))
+    os.chown(path, adapters.WORKLOAD_UID, adapters.WORKLOAD_UID)
+    path.chmod(0o660)
+    local.listen()
+
+    def serve():
+        while True:
+            connection, _ = local.accept()
+            with connection:
+                echo(connection)
+
+    threading.Thread(target=serve, daemon=True).start()
+    with plain_echo() as server, World(listen=[{"name": "https", "to": server.to}, {"name": "local", "to": f"unix:{path}"}]).start() as world:
+        for name in ("https", "local"):
+            data = os.urandom(2_000_000)
+            with world.dial_tls(name) as wire:
+                check_equal(wire.version(), "TLSv1.3", "version")
+                sender = threading.Thread(target=wire.sendall, args=(data,))
+                sender.start()
+                found = bytearray()
+                while len(found) < len(data):
+                    found += wire.recv(65536)
+                sender.join()
+                check(bytes(found) == data, f"{name}: {len(found)} bytes came back")
+                wire.unwrap()
+        check_equal(world.records("tunnel.refused"), [], "refusals")
+
+
+def talk(wire):
+    """What comes back; "" where we are refused, which with TLS 1.3 shows at the first read."""
+    try:
+        wire.sendall(b"hello")
+        return wire.recv(5)
+    except (OSError, ssl.SSLError):
+        return b""
+    finally:
+        wire.close()
+
+
+@case("clients without a certificate, with another CA's, or without a name that is allowed, do not reach the workload")
+def clients():
+    reached = []
+
+    def serve(connection):
+        reached.append(connection.recv(65536))
+        connection.sendall(reached[-1])
+
+    server = Server(serve, wrap=False)
+    entries = [{"name": "any", "to": server.to, "clients": {"trust": "good"}},
+               {"name": "named", "to": server.to, "clients": {"trust": "good", "allow": ["dns:Client.test", "spiffe://corp/x"]}},
+               {"name": "others", "to": server.to, "clients": {"trust": "good", "allow": ["dns:test", "dns:other.test", "spiffe://corp/client.test"]}},
+               {"name": "asked", "to": server.to, "clients": {"trust": "good", "require": False}}]
+    with server, World(listen=entries).start() as world:
+        for name, client, answer in (("any", "client", b"hello"), ("any", None, b""), ("any", "foreign", b""), ("named", "client", b"hello"),
+                                     ("named", "stranger", b""), ("named", None, b""), ("others", "client", b""), ("asked", None, b"hello"),
+                                     ("asked", "client", b"hello"), ("asked", "foreign", b"")):
+            reached.clear()
+            check_equal(talk(world.dial_tls(name, client)), answer, f"{name} with {client}")
+            check_equal(bool(reached), bool(answer), f"{name} with {client}: the workload was reached")
+        record = world.wait_for("tunnel.refused", obj="others")
+        check_equal((record["act"], record["d"]["why"]), ("unverified", "the client's certificate has none of the names that are allowed"), "record")
+        check_equal(world.wait_for("tunnel.refused", obj="any")["d"]["why"], "TLS: peer did not return a certificate", "without one")
+
+
+@case("the PROXY header, version 2, says who came, as nginx reads it")
+def proxy():
+    nginx = area.folder("nginx")
+    port, = peers.free_ports(1)
+    area.require_program("nginx")
+    (nginx / "conf").write_text(f"""daemon off; worker_processes 1; pid {nginx}/pid; error_log {nginx}/error;
+events {{ }}
+http {{ access_log off; client_body_temp_path {nginx}; proxy_temp_path {nginx}; fastcgi_temp_path {nginx}; uwsgi_temp_path {nginx};
+scgi_temp_path {nginx};
+server {{ listen 127.0.0.1:{port} proxy_protocol;
+location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port"; }} }} }}""")
+    process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "nginx", "-c", nginx / "conf"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peers.wait_until(lambda: peers.listens(port), "nginx listens", seconds=20)
+    try:
+        with World(listen=[{"name": "https", "to": f"127.0.0.1:{port}", "proxy-protocol": True}]).start() as world:
+            with world.dial_tls("https") as wire:
+                own = wire.getsockname()[1]
+                wire.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                answer = read_all(wire).decode()
+        check_equal(answer.rpartition("\r\n")[2], f"127.0.0.1 {own} {world.ports['https']}", answer)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@case("an identity is shown to a server that wants one; without it that server lets nobody in")
+def client_certificate():
+    def name(connection):
+        connection.sendall(connection.getpeercert()["subjectAltName"][0][1].encode())
+        end(connection)
+
+    with Server(name, client_ca=tunnels.identities() / "ca.pem") as server:
+        world = World([{"name": "with", "to": server.to, "identity": "us"}, {"name": "without", "to": server.to}])
+        world.identity("us", "client")
+        with world.start():
+            with world.dial("with") as plain:
+                check_equal(read_all(plain), b"client.test", "the name that the server saw")
+            with world.dial("without") as plain:
+                check_equal(reset_or_end(plain), b"", "without an identity")
+
+
+@case("from the stop signal on nobody new comes in; what is open goes on, and the workload's own way out stays")
+def drains():
+    with plain_echo() as server, Server(echo) as remote:
+        world = World([{"name": "out", "to": remote.to}], listen=[{"name": "https", "to": server.to}],
+                      app=("/bin/sh", "-c", "trap 'sleep 2; exit 7' TERM; while :; do sleep 0.1; done"))
+        with world.start():
+            wire = world.dial_tls("https")
+            check_equal(talk_on(wire), b"hello", "before")
+            world.run.kill(fence.TERM)
+
+            def closed():
+                try:
+                    tunnels.dial(f"127.0.0.1:{world.ports['https']}", 1).close()
+                    return False
+                except ConnectionRefusedError:
+                    return True
+
+            peers.wait_until(closed, "nobody new comes in", seconds=5)
+            check_equal(talk_on(wire), b"hello", "what was open")
+            with world.dial("out") as plain:
+                plain.sendall(b"x")
+                check_equal(plain.recv(1), b"x", "the way out")
+            check_equal(world.run.wait(20).code, 7, "exit code")
+
+
+def talk_on(wire):
+    wire.sendall(b"hello")
+    return wire.recv(5)
 
 
 if __name__ == "__main__":

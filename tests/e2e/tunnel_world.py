@@ -5,13 +5,16 @@ The fence shares the network with the suite: what the workload would reach on 12
 plays its part.
 """
 import contextlib
+import functools
 import json
 import os
 import socket
 import ssl
+import subprocess
 import threading
 
 import adapters
+import area
 import fence
 import laz
 import sinks_peers as peers
@@ -20,12 +23,29 @@ from laz import check
 BLOCK = 65536
 
 
+@functools.cache
+def identities():
+    """A folder with a CA, and web.pem and us.pem of it, each for one purpose; and their keys."""
+    folder = area.folder("identities")
+    authority = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+                 "-days", "2", "-subj", "/CN=a test's CA of identities", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    for name, host, purpose in (("", "", ""), ("web", "server.test", "serverAuth"), ("us", "client.test", "clientAuth")):
+        for words in [authority] if name == "" else (["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
+                       f"{name}.csr", "-subj", f"/CN={host}"],
+                      ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2", "-out",
+                       f"{name}.pem", "-extfile", "ext"]):
+            (folder / "ext").write_text(f"subjectAltName=DNS:{host}\nextendedKeyUsage={purpose}\n")
+            done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+            laz.check_equal(done.returncode, 0, done.stderr)
+    return folder
+
+
 class World:
     """init with tunnels. `connect` are entries of tls.connect without what all have: bind, trust."""
 
     _count = 0
 
-    def __init__(self, connect=(), changes=None, sinks=True, app=("/bin/sleep", "600"), **rest):
+    def __init__(self, connect=(), listen=(), changes=None, sinks=True, app=("/bin/sleep", "600"), **rest):
         World._count += 1
         self.folder = fence.scratch() / f"tunnel-{World._count}"
         self.folder.mkdir()
@@ -40,6 +60,17 @@ class World:
                 self.ports[entry["name"]], = peers.free_ports(1)
                 entry["bind"] = f"127.0.0.1:{self.ports[entry['name']]}"
             self.tls["connect"].append(entry)
+        for entry in listen:
+            self.ports[entry["name"]], = peers.free_ports(1)
+            self.tls.setdefault("listen", []).append(
+                {"bind": f"127.0.0.1:{self.ports[entry['name']]}", "identity": "web", **entry})
+        if listen:
+            self.identity("web", "server")
+
+    def identity(self, name, purpose):
+        self.tls.setdefault("identities", []).append(
+            {"name": name, "from": {"file": {"certificate": str(identities() / f"{name}.pem"), "key": str(identities() / f"{name}.key")}},
+             "ca": str(identities() / "ca.pem"), "purpose": purpose})
 
     def policy(self):
         base = {"name": "tunnels", "workload": {"exec-budget": -1, "cwd": "/"},
@@ -82,6 +113,13 @@ class World:
         """Host pid of one of init's processes."""
         return next((p for p in self.run.children() if fence.comm(p) == name and fence.state(p) not in "ZX"), None)
 
+    def dial_tls(self, name, client=None):
+        """A verified TLS connection from outside, with a certificate of our own or without."""
+        context = ssl.create_default_context(cafile=identities() / "ca.pem")
+        if client is not None:
+            context.load_cert_chain(peers.pki() / f"{client}.pem", peers.pki() / f"{client}.key")
+        return context.wrap_socket(dial(f"127.0.0.1:{self.ports[name]}"), server_hostname="server.test")
+
     def dial(self, name):
         """A plain connection, as the workload's."""
         bind = next(e["bind"] for e in self.tls["connect"] if e["name"] == name)
@@ -106,7 +144,7 @@ class Server:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(peers.pki() / f"{name}.pem", peers.pki() / f"{name}.key")
         if client_ca is not None:
-            self.context.load_verify_locations(peers.pki() / f"{client_ca}.pem")
+            self.context.load_verify_locations(client_ca)
             self.context.verify_mode = ssl.CERT_REQUIRED
         if setup is not None:
             setup(self.context)

@@ -72,6 +72,7 @@ static const struct {
         {LAZ_FIELD_SECRETS, "items", "[{name: a, from: /a, file: {path: a}}]"},
         {LAZ_FIELD_SECRETS, "refresh", "{interval: 10s}"},
         {LAZ_FIELD_TLS, "trust", "[{name: rds, file: /a}]"},
+        {LAZ_FIELD_TLS, "identities", "[{name: web, from: {file: {certificate: /a, key: /b}}}]"},
 };
 
 static bool is_inside_list(enum laz_field_id id)

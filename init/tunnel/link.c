@@ -15,6 +15,7 @@
 #include "core/fd.h"
 #include "init/tunnel/tunnel.h"
 #include "net/proxy.h"
+#include "net/tls_profile.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define UNSENT_MS 30000
@@ -284,6 +285,10 @@ static void shake(struct laz_tunnel_link *link)
         } else {
             refuse_handshake(link, kind, cause);
         }
+        return;
+    }
+    if (!laz_tls_is_bound(link->session)) {
+        refuse_handshake(link, SSL_ERROR_SSL, 0);
         return;
     }
     if (entry->listens) {

@@ -377,8 +377,6 @@ void laz_tls_why(SSL *session, unsigned long error, char *ret, size_t size)
         put_clock(verdict, clock, sizeof(clock));
         (void)snprintf(ret, size, "the peer's certificate: %s%s",
                 X509_verify_cert_error_string(verdict), clock);
-    } else if (SSL_is_init_finished(session) == 1 && SSL_get0_peer_certificate(session) == NULL) {
-        (void)snprintf(ret, size, "the peer has shown no certificate");
     } else if (SSL_is_init_finished(session) == 1 && !laz_tls_is_bound(session)) {
         (void)snprintf(ret, size, "the peer has TLS 1.2 without the extended master secret");
     } else if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {

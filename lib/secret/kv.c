@@ -10,8 +10,10 @@
 #include "core/json_read.h"
 #include "core/num.h"
 
-#define NODES_MAX   (2U * LAZ_FETCH_VALUE_MAX) /* a node of the longest value has two bytes */
+#define NODES_MAX   131072 /* a node of the longest value has two bytes */
 #define VERSION_MAX 999999999
+
+_Static_assert(NODES_MAX == 2 * LAZ_FETCH_VALUE_MAX, "a node for every two bytes");
 
 void laz_secret_ask_kv(const struct laz_fetch_item *item, struct laz_buf *ret)
 {

@@ -17,6 +17,7 @@ import area
 import laz
 import secret_world
 import sinks_peers as peers
+import tunnel_world
 from hostile_tls_world import (ISSUER, NAME, RETRY, SAN, SERVER, Pki, Server, agent, of_13, offers, record, says,
                                server_hello, tls)
 from laz import case, check, check_equal
@@ -390,6 +391,60 @@ def renegotiation(client):
     finally:
         process.kill()
         process.wait()
+
+
+# ---- tunnels: many servers of one init, so a case of their own ----
+
+
+def tunnelled(rows, profile=0):
+    """What a tunnel to each (server, name) says, after somebody has spoken to it; at most 16."""
+    world = tunnel_world.World([{"name": f"t{i}", "to": f"127.0.0.1:{server.port}", "protocol": "raw", "server-name": name,
+                                 "handshake-timeout": "2s"} for i, (server, name) in enumerate(rows)],
+                               changes={"tls": {"profile": PROFILES[profile]}})
+    world.tls["trust"][0]["file"] = str(pki().path("ca"))
+    found = {}
+
+    def is_settled():
+        for record in world.records("tunnel.refused"):
+            found.setdefault(record["obj"], f"during the handshake: {record['d']['why']}")
+        return all(rows[i][0].data or f"t{i}" in found for i in range(len(rows)))
+
+    with world.start():
+        plain = []
+        for i in range(len(rows)):
+            with contextlib.suppress(OSError):  # a refusal may be there before the connection is
+                plain.append(world.dial(f"t{i}"))
+                plain[-1].sendall(b"hello\n")
+        peers.wait_until(is_settled, "an end of each", lambda: f"{found}", 20)
+        for connection in plain:
+            connection.close()
+    return [found.get(f"t{i}", "") for i in range(len(rows))]
+
+
+def some(rows, n=16):
+    return [rows[i:i + n] for i in range(0, len(rows), n)]
+
+
+@case("a tunnel is as choosy: the same certificates and protocols are refused, the same good servers taken, and no plain text is sent on")
+def tunnels():
+    chains = prepared()
+    hostile = [(name, tls(pki().context(chains[i], key=key)), f"during the handshake: the peer's certificate: {words}", *(target or [NAME]))
+               for i, (name, _, key, words, *target) in enumerate(CERTIFICATES)]
+    hostile += [(name, serve(), words + "|within handshake-timeout", NAME) for name, serve, words in PROTOCOLS]
+    for rows in some(hostile):
+        servers = [Server(serve) for _, serve, _, _ in rows]
+        said = tunnelled(list(zip(servers, (row[3] for row in rows))))
+        for (name, _, words, _), server, why in zip(rows, servers, said):
+            server.close()
+            check_silent(f"tunnel, {name}", server)
+            check(re.search(words, why), f"tunnel, {name}: {why!r}, expected {words!r}")
+    for profile, word in enumerate(PROFILES):
+        servers = [Server(serve()) for _, serve, _, _ in GOOD_ONES]
+        said = tunnelled(list(zip(servers, (row[2] for row in GOOD_ONES))), profile)
+        for (name, _, _, wanted), server, why in zip(GOOD_ONES, servers, said):
+            server.close()
+            is_good = wanted in ("both", word)
+            check_equal(server.data, b"hello\n" if is_good else b"", f"tunnel, {name}, {word}: {why}")
 
 
 BODIES = {

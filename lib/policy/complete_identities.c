@@ -49,8 +49,8 @@ static void check_places(struct laz_merge *merge, uint32_t i)
 {
     const struct laz_policy_secrets *secrets = &merge->policy->secrets;
     const struct laz_fetch_item *item = &secrets->config.items[i];
-    const char *path = secrets->deliveries[i].path;
-    if (item->source != LAZ_SECRET_IDENTITY || path[0] == '\0') {
+    const char *mine = secrets->deliveries[i].path;
+    if (item->source != LAZ_SECRET_IDENTITY || mine[0] == '\0') {
         return;
     }
     const struct laz_node *files =
@@ -59,9 +59,9 @@ static void check_places(struct laz_merge *merge, uint32_t i)
     for (uint32_t k = 0; k < i && dir != NULL; k++) { /* NULL: it is said already */
         const char *other = secrets->deliveries[k].path;
         if (other[0] != '\0' &&
-                (laz_path_is_at_or_below(path, other) || laz_path_is_at_or_below(other, path))) {
+                (laz_path_is_at_or_below(mine, other) || laz_path_is_at_or_below(other, mine))) {
             laz_report_node(merge->report, LAZ_E_POLICY_INVALID, dir,
-                    "\"%s\" is where item \"%s\" goes as well", path,
+                    "\"%s\" is where item \"%s\" goes as well", mine,
                     secrets->config.items[k].name);
             return;
         }

@@ -227,8 +227,8 @@ static int refuse_chain(const X509_STORE_CTX *context, struct laz_err *err)
 static int take_chain(X509_STORE_CTX *context, const STACK_OF(X509) * way, bool is_own,
         STACK_OF(X509) * *ret, struct laz_err *err)
 {
-    STACK_OF(X509) *chain = is_own ? X509_chain_up_ref((STACK_OF(X509) *)(uintptr_t)way)
-                                   : X509_STORE_CTX_get1_chain(context);
+    STACK_OF(X509) *chain =
+            is_own ? X509_chain_up_ref(laz_unconst(way)) : X509_STORE_CTX_get1_chain(context);
     if (chain == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a chain");
     }
@@ -265,7 +265,7 @@ static int verify_for(const struct laz_chain_wish *wish, int purpose, const STAC
     if (store == NULL || context == NULL) {
         (void)laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a chain");
     } else if (fill_store(store, wish->cas, top, err) == 0) {
-        if (X509_STORE_CTX_init(context, store, leaf, (STACK_OF(X509) *)(uintptr_t)given) != 1) {
+        if (X509_STORE_CTX_init(context, store, leaf, laz_unconst(given)) != 1) {
             (void)laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a chain");
         } else {
             set_wishes(wish, purpose, context, leaf);

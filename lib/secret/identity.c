@@ -220,7 +220,7 @@ static void start(struct laz_source *source)
     STACK_OF(X509) *given = NULL;
     uint32_t at = identity->wish->certificate_item;
     bool is_read = false;
-    if (laz_secret_buf_init(&room, LAZ_SECRET_SOURCE_MAX, &err) == 0 &&
+    if (laz_secret_buf_init(&room, (size_t)LAZ_SECRET_SOURCE_MAX, &err) == 0 &&
             read_certificates(identity, &room, &given, &err) == 0) {
         laz_secret_buf_clear(&room);
         at = identity->wish->key_item;

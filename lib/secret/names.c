@@ -16,7 +16,8 @@ void laz_names_quote(const void *text, size_t length, struct laz_buf *ret)
     const char *at = text;
     laz_buf_char(ret, '"');
     for (size_t i = 0; i < length && i < QUOTED_MAX; i++) {
-        laz_buf_char(ret, at[i] >= ' ' && at[i] <= '~' && at[i] != '"' ? at[i] : '?');
+        bool is_plain = at[i] >= ' ' && at[i] <= '~' && at[i] != '"';
+        laz_buf_put(ret, is_plain ? &at[i] : "?", 1);
     }
     laz_buf_str(ret, length > QUOTED_MAX ? "...\"" : "\"");
 }

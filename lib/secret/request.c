@@ -44,8 +44,8 @@ static bool add_extension(
         STACK_OF(X509_EXTENSION) * *all, int nid, bool is_critical, const void *value)
 {
     return value != NULL &&
-            X509V3_add1_i2d(all, nid, (void *)(uintptr_t)value, is_critical ? 1 : 0,
-                    X509V3_ADD_DEFAULT) == 1;
+            X509V3_add1_i2d(
+                    all, nid, laz_unconst(value), is_critical ? 1 : 0, X509V3_ADD_DEFAULT) == 1;
 }
 
 static bool add_usage(uint32_t purpose, STACK_OF(X509_EXTENSION) * *all)

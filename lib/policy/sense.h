@@ -22,8 +22,9 @@
 #define LAZ_SENSE_PEERS_MAX    32 /* addresses where clear text is right */
 #define LAZ_SENSE_GROUPS_MAX   64
 #define LAZ_SENSE_VOLUMES_MAX  16
-#define LAZ_SENSE_SEVERITY_MAX 7  /* of all that lib/sense/events.def has */
-#define LAZ_SENSE_COMM_MAX     15 /* characters of a process's name that the kernel keeps */
+#define LAZ_SENSE_SEVERITY_MAX 7     /* of all that lib/sense/events.def has */
+#define LAZ_SENSE_TUNNEL       65314 /* the user of the helper that speaks TLS to these ports */
+#define LAZ_SENSE_COMM_MAX     15    /* characters of a process's name that the kernel keeps */
 
 /* Ranges of the values below, in their units. */
 #define LAZ_SENSE_INTERVAL_MIN 100

@@ -152,7 +152,8 @@ bool laz_socket_is_plain(const struct laz_socket *socket, const struct laz_sense
 {
     struct laz_sense_peer peer;
     bool is_wrong = false;
-    if (!is_connected(socket) || socket->inode == 0 || is_loopback(socket->is_v6, socket->remote)) {
+    if (!is_connected(socket) || socket->inode == 0 || socket->uid == LAZ_SENSE_TUNNEL ||
+            is_loopback(socket->is_v6, socket->remote)) {
         return false;
     }
     for (uint32_t i = 0; i < config->n_tls_only; i++) {

@@ -29,7 +29,8 @@ def identities():
     folder = area.folder("identities")
     authority = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
                  "-days", "2", "-subj", "/CN=a test's CA of identities", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
-    for name, host, purpose in (("", "", ""), ("web", "server.test", "serverAuth"), ("us", "client.test", "clientAuth")):
+    for name, host, purpose in (("", "", ""), ("web", "server.test", "serverAuth"), ("us", "client.test", "clientAuth"),
+                                ("web2", "server.test", "serverAuth")):
         for words in [authority] if name == "" else (["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
                        f"{name}.csr", "-subj", f"/CN={host}"],
                       ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2", "-out",

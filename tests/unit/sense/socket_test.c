@@ -127,6 +127,8 @@ Test(sense_socket, tells_clear_text_that_leaves_the_host)
         cr_assert(parse(line, &socket), "%s", rows[i].name);
         cr_expect_eq(
                 laz_socket_is_plain(&socket, &config), rows[i].text != NULL, "%s", rows[i].name);
+        socket.uid = LAZ_SENSE_TUNNEL;
+        cr_expect_not(laz_socket_is_plain(&socket, &config), "%s, of the tunnel", rows[i].name);
         if (rows[i].text != NULL) {
             laz_socket_format_peer(&socket, text, sizeof(text));
             cr_expect_str_eq(text, rows[i].text, "%s", rows[i].name);

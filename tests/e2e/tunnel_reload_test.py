@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The role tunnel on its own: certificates that are renewed under load, as init would hand them over.
+
+The helper is told everything byte by byte here; a broken certificate keeps the old one.
+"""
+import hashlib
+import os
+import random
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+
+import area
+import laz
+import sinks_peers as peers
+import tunnel_world as tunnels
+from laz import case, check, check_equal
+from secret_world import MESSAGES, memfd, text
+from tunnel_world import Server, echo
+
+NONE = 255
+LONG = bool(os.environ.get("LAZARET_LONG"))
+PUMPS, RELOADS, SIZE = 10, 5, (20_000_000 if LONG else 2_000_000)
+
+
+def section(port, to):
+    """One entry that listens: docs/reference/policy-image.md, "What the helper tunnel is told"."""
+    out = struct.pack("<IIIB", 1, 10001, 10001, 0) + struct.pack("<I", 0) + struct.pack("<I", 1) + text("web") + struct.pack("<I", 1)
+    out += text("https") + b"\1" + text("127.0.0.1") + struct.pack("<H", port) + text("127.0.0.1") + struct.pack("<H", to)
+    out += b"\0" + text("") + bytes((NONE, 0, 0, 0)) + struct.pack("<I", 0) + struct.pack("<III", 1024, 10000, 0)
+    return out
+
+
+class Helper:
+    """One lazaret-helper tunnel with an identity."""
+
+    def __init__(self, port, to, chain, key):
+        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        run = f"exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec \"$@\"" if theirs.fileno() != 3 else 'exec "$@"'
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "bash", "-c", run, "-", laz.BIN / "lazaret-helper", "tunnel"],
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env={"PATH": area.PATH})
+        theirs.close()
+        self.ours.settimeout(20)
+        self.say("CONFIG", section(port, to))
+        self.identity(chain, key)
+        self.say("BEGIN")
+        check_equal(self.hear()[0], "LISTENER", "first")
+        name, fields = self.hear()
+        check_equal(name, "READY", f"then: {fields}")
+
+    def say(self, name, fields=b"", *fds):
+        packet = struct.pack("<HHI", MESSAGES.index(name), 0, len(fields)) + fields
+        socket.send_fds(self.ours, [packet], fds)
+
+    def identity(self, chain, key):
+        fds = [memfd(chain), memfd(key)]
+        self.say("IDENTITY", struct.pack("<I", 0), *fds)
+        for fd in fds:
+            os.close(fd)
+
+    def hear(self):
+        data, fds, _, _ = socket.recv_fds(self.ours, 4096, 4)
+        for fd in fds:
+            os.close(fd)
+        check(data, f"the helper has ended: {self.process.poll()}")
+        kind, _, length = struct.unpack_from("<HHI", data)
+        return MESSAGES[kind], data[8:8 + length]
+
+    def renewed(self):
+        """Why the identity was not renewed; "" if it was."""
+        while True:
+            name, fields = self.hear()
+            if name == "RENEWED":
+                identity, why, _ = fields.split(b"\0")
+                check_equal(identity, b"web", "identity")
+                return why.decode()
+
+    def close(self):
+        self.ours.close()
+        check_equal(self.process.wait(20), 0, "exit code")
+
+
+def pair(name):
+    return [(tunnels.identities() / f"{name}.{end}").read_bytes() for end in ("pem", "key")]
+
+
+def connect(port):
+    context = ssl.create_default_context(cafile=tunnels.identities() / "ca.pem")
+    return context.wrap_socket(tunnels.dial(f"127.0.0.1:{port}"), server_hostname="server.test")
+
+
+def pump(port, seed, errors, begun):
+    """Bytes both ways, with the digest of what went and of what came."""
+    try:
+        source, went, came = random.Random(seed), hashlib.sha256(), hashlib.sha256()
+        with connect(port) as wire:
+            for turn in range(SIZE // 40_000):
+                block = source.randbytes(40_000)
+                went.update(block)
+                wire.sendall(block)
+                left = len(block)
+                while left:
+                    data = wire.recv(left)
+                    check(data, "it ended early")
+                    came.update(data)
+                    left -= len(data)
+                if turn == 2:
+                    begun.release()
+            check_equal(came.digest(), went.digest(), "digest")
+    except Exception as error:  # pylint: disable=broad-except
+        errors.append(error)
+        begun.release()
+
+
+def serial(port):
+    with connect(port) as wire:
+        return wire.getpeercert()["serialNumber"]
+
+
+@case("reload under load: connections go on with zero errors, new ones have the new certificate, a broken one keeps the old")
+def under_load():
+    port, = peers.free_ports(1)
+    with Server(echo, wrap=False) as server:
+        helper = Helper(port, server.port, *pair("web"))
+        errors, begun = [], threading.Semaphore(0)
+        pumps = [threading.Thread(target=pump, args=(port, seed, errors, begun)) for seed in range(PUMPS)]
+        for thread in pumps:
+            thread.start()
+        for _ in pumps:
+            check(begun.acquire(timeout=60), "the pumps do not begin")
+        seen = [serial(port)]
+        for turn in range(RELOADS):
+            helper.identity(*pair(("web2", "web")[turn % 2]))
+            check_equal(helper.renewed(), "", "renewed")
+            seen.append(serial(port))
+        check_equal(len(set(seen)), 2, f"certificates: {seen}")
+        check(all(a != b for a, b in zip(seen, seen[1:])), f"each reload shows: {seen}")
+        chain, key = pair("web")
+        for broken, why in (((b"junk", key), "it is no certificate to show"), ((chain, pair("web2")[1]), "it is not the certificate's key")):
+            before = serial(port)
+            helper.identity(*broken)
+            said = helper.renewed()
+            check(why in said and "tls.identities[web]" in said, said)
+            check_equal(serial(port), before, "the old one stays")
+        for thread in pumps:
+            thread.join(120)
+        check_equal(errors, [], "errors of the pumps")
+        helper.close()
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -8,10 +8,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -207,4 +210,150 @@ Test(deliver, says_what_is_in_the_way_of_a_name)
     cr_expect_str_eq(err.message, "link a name to the generation");
     cr_expect_not(exists("..data"), "nothing of it shows");
     (void)unlinkat(folder, "name", AT_REMOVEDIR);
+}
+
+/* ---- a reader that never stops ---- */
+
+#define ROUNDS      2000 /* 20,000 under LAZARET_LONG */
+#define VALUE_BYTES 3000
+
+/* What the reader has seen; shared with it. */
+struct looks {
+    _Atomic unsigned whole;
+    _Atomic unsigned torn;  /* a file of two values */
+    _Atomic unsigned mixed; /* two files of one folder, of two generations */
+    _Atomic bool is_over;
+};
+
+static struct looks *share_looks(void)
+{
+    struct looks *looks =
+            mmap(NULL, sizeof(*looks), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq(looks, MAP_FAILED);
+    return looks;
+}
+
+/* Its letter; 0: it is not there, or not of one letter. */
+static char letter_of(int at, const char *name, bool *ret_is_torn)
+{
+    char bytes[VALUE_BYTES + 1];
+    laz_cleanup_fd int fd = openat(at, name, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
+    if (n < 0) {
+        return 0;
+    }
+    for (ssize_t i = 0; i < n; i++) {
+        *ret_is_torn = *ret_is_torn || bytes[i] != bytes[0];
+    }
+    *ret_is_torn = *ret_is_torn || n != VALUE_BYTES;
+    return *ret_is_torn ? 0 : bytes[0];
+}
+
+/* Pins the folder of one generation, and reads both of its files. */
+static void look_on(struct looks *looks, const char *below)
+{
+    while (!looks->is_over) {
+        bool is_torn = false;
+        laz_cleanup_fd int pinned = openat(folder, below, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        char one = pinned < 0 ? 0 : letter_of(pinned, "one", &is_torn);
+        char two = pinned < 0 ? 0 : letter_of(pinned, "two", &is_torn);
+        looks->torn += is_torn;
+        looks->mixed += one != 0 && two != 0 && one != two;
+        looks->whole += one != 0 && one == two;
+    }
+    _exit(0);
+}
+
+static pid_t start_reader(struct looks *looks, const char *below)
+{
+    pid_t pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+        look_on(looks, below);
+    }
+    return pid;
+}
+
+static void end_reader(struct looks *looks, pid_t pid)
+{
+    looks->is_over = true;
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
+}
+
+static void put_letter(const char *path, unsigned round)
+{
+    char text[VALUE_BYTES + 1];
+    (void)memset(text, 'a' + (int)(round % 26), VALUE_BYTES);
+    text[VALUE_BYTES] = '\0';
+    cr_assert_eq(put(path, text), 0, "%s", err.message);
+}
+
+Test(deliver, a_reader_that_pins_the_folder_sees_one_generation_and_whole_files)
+{
+    struct looks *looks = share_looks();
+    unsigned rounds = getenv("LAZARET_LONG") == NULL ? ROUNDS : 10 * ROUNDS;
+    pid_t reader = 0;
+    for (unsigned round = 1; round <= rounds; round++) {
+        if (round > 1) {
+            int again = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+            cr_assert_eq(laz_deliver_begin(&deliver, again, round, &err), 0, "%s", err.message);
+        }
+        put_letter("one", round);
+        put_letter("two", round);
+        cr_assert_eq(laz_deliver_swap(&deliver, round, &err), 0, "%s", err.message);
+        reader = round == 1 ? start_reader(looks, "..data") : reader;
+        if (round > 400) { /* as long as a grace is for a reader of two small files */
+            cr_assert_eq(laz_deliver_retire(&deliver, round - 400, &err), 0, "%s", err.message);
+        }
+    }
+    end_reader(looks, reader);
+    cr_expect_eq(looks->torn, 0, "%u", looks->torn);
+    cr_expect_eq(looks->mixed, 0, "%u", looks->mixed);
+    cr_expect_gt(looks->whole, 100, "it has read too little to say");
+}
+
+/* The control: the same reader finds what is wrong with writing in place. */
+Test(deliver, the_same_reader_sees_what_is_written_in_place)
+{
+    struct looks *looks = share_looks();
+    char text[VALUE_BYTES];
+    cr_assert_eq(mkdirat(folder, "..g7", 0700), 0);
+    pid_t reader = start_reader(looks, "..g7");
+    for (unsigned round = 0; round < 200000 && looks->torn + looks->mixed < 10; round++) {
+        (void)memset(text, 'a' + (int)(round % 26), sizeof(text));
+        for (int i = 0; i < 2; i++) {
+            const char *name = i == 0 ? "..g7/one" : "..g7/two";
+            laz_cleanup_fd int fd =
+                    openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+            cr_assert_eq(write(fd, text, sizeof(text)), (ssize_t)sizeof(text));
+        }
+    }
+    end_reader(looks, reader);
+    cr_expect_geq(looks->torn + looks->mixed, 10);
+}
+
+Test(deliver, retires_what_nobody_sees_any_more_and_nothing_else)
+{
+    char bytes[8] = "";
+    cr_assert_eq(put("key", "old"), 0, "%s", err.message);
+    cr_assert_eq(laz_deliver_swap(&deliver, 1, &err), 0, "%s", err.message);
+    laz_cleanup_fd int kept = openat(folder, "..data/key", O_RDONLY | O_CLOEXEC);
+    cr_expect_eq(laz_deliver_retire(&deliver, 1, &err), -1, "it counts");
+    cr_expect_eq(err.sys_errno, EBUSY);
+    err = (struct laz_err){0};
+    int again = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+    cr_assert_eq(laz_deliver_begin(&deliver, again, 2, &err), 0, "%s", err.message);
+    cr_assert_eq(put("key", "half"), 0, "%s", err.message);
+    cr_expect_eq(laz_deliver_retire(&deliver, 2, &err), 0, "it was not finished");
+    cr_expect(!exists("..g2") && exists("..g1"));
+    check_content("key", "old");
+    again = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+    cr_assert_eq(laz_deliver_begin(&deliver, again, 3, &err), 0, "%s", err.message);
+    cr_assert_eq(put("key", "new"), 0, "%s", err.message);
+    cr_assert_eq(laz_deliver_swap(&deliver, 3, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_deliver_retire(&deliver, 1, &err), 0, "%s", err.message);
+    cr_expect_not(exists("..g1"));
+    check_content("key", "new");
+    cr_assert_eq(pread(kept, bytes, 3, 0), 3);
+    cr_expect_eq(memcmp(bytes, "\0\0\0", 3), 0, "whoever has the old one open reads zeros");
 }

@@ -4,8 +4,9 @@
  * and written the same.
  */
 
-#include "fuzz.h"
 #include "secret/pem.h"
+
+#include "fuzz.h"
 
 #define ROOM ((size_t)1 << 20)
 

@@ -68,6 +68,7 @@ static const struct laz_event events[] = {
         {.type = LAZ_EVENT_FLUSHED},
         {.type = LAZ_EVENT_AUDIT_LOST},
         {.type = LAZ_EVENT_SENSE_LOST},
+        {.type = LAZ_EVENT_SECRET_STALE},
 };
 
 #define N_EVENTS (sizeof(events) / sizeof(events[0]))
@@ -498,6 +499,17 @@ Test(step, every_status_becomes_its_code)
         cr_assert_eq(laz_step_code_of_status(s), 128 + s);
         cr_assert_eq(laz_step_code_of_status(s | 0x80), 128 + s, "with a core");
     }
+}
+
+Test(step, a_stale_secret_stops_as_a_stop_signal_would_with_103)
+{
+    struct story story = running();
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_SECRET_STALE});
+    cr_assert_eq(story.state.phase, LAZ_PHASE_STOPPING);
+    cr_expect_eq(count(&story.actions, LAZ_DO_DELIVER), 1, "it has its time");
+    cr_expect_eq(count(&story.actions, LAZ_DO_KILL_MAIN), 0);
+    tell(&story, (struct laz_event){.type = LAZ_EVENT_MAIN_EXITED, .status = exit_status(0)});
+    cr_expect_eq(story.state.exit_code, 103);
 }
 
 Test(step, too_many_refused_calls_kill_with_105)

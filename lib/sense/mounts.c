@@ -70,7 +70,10 @@ static char take_byte(struct laz_proc_text *name)
     bool is_octal = name->end - at >= 4 && at[0] == '\\' && at[1] >= '0' && at[1] <= '3' &&
             at[2] >= '0' && at[2] <= '7' && at[3] >= '0' && at[3] <= '7';
     name->at += is_octal ? 4 : 1;
-    return is_octal ? (char)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0')) : at[0];
+    if (!is_octal) {
+        return at[0];
+    }
+    return (char)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0'));
 }
 
 /* The length of what is mounted on, if the path is at or below it; 0 if it is not. */

@@ -13,7 +13,7 @@
 #include "core/fd.h"
 #include "sense/proc_text.h"
 
-#define DEPTH_MAX    8   /* devices one upon the other */
+#define DEVICES_MAX  64  /* that one volume is made of */
 #define WORD_MAX     256 /* bytes of a file of sysfs */
 #define SYS_PATH_MAX 512
 
@@ -88,13 +88,25 @@ static bool is_of_dm_crypt(int sys, uint32_t major, uint32_t minor)
 struct device {
     uint32_t major;
     uint32_t minor;
-    unsigned depth;
 };
 
-static bool is_encrypted(int sys, struct device device);
+/* What is still to be looked at: all of it has to be encrypted. */
+struct devices {
+    struct device items[DEVICES_MAX];
+    size_t n;
+};
 
-/* All of what it is made of; false if that is nothing. */
-static bool are_slaves_encrypted(int sys, struct device device)
+static bool add(struct devices *devices, struct device device)
+{
+    if (devices->n == DEVICES_MAX) {
+        return false;
+    }
+    devices->items[devices->n++] = device;
+    return true;
+}
+
+/* What it is made of; false if that is nothing, or more than there is room for. */
+static bool add_slaves(int sys, struct device device, struct devices *devices)
 {
     char path[SYS_PATH_MAX];
     (void)snprintf(path, sizeof(path), "dev/block/%u:%u/slaves", device.major, device.minor);
@@ -107,14 +119,14 @@ static bool are_slaves_encrypted(int sys, struct device device)
     unsigned n = 0;
     bool is_good = true;
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        struct device slave = {.depth = device.depth + 1};
+        struct device slave = {0};
         if (entry->d_name[0] == '.') {
             continue;
         }
         (void)snprintf(path, sizeof(path), "dev/block/%u:%u/slaves/%.255s/dev", device.major,
                 device.minor, entry->d_name);
         is_good = is_good && read_device(sys, path, &slave.major, &slave.minor) &&
-                is_encrypted(sys, slave);
+                add(devices, slave);
         n++;
     }
     (void)closedir(folder);
@@ -131,23 +143,26 @@ static bool find_disk(int sys, struct device device, struct device *ret)
         return false;
     }
     (void)snprintf(path, sizeof(path), "dev/block/%u:%u/../dev", device.major, device.minor);
-    ret->depth = device.depth + 1;
     return read_device(sys, path, &ret->major, &ret->minor);
 }
 
-static bool is_encrypted(int sys, struct device device)
-{
-    struct device disk;
-    if (device.depth == DEPTH_MAX) {
-        return false;
-    }
-    return is_of_dm_crypt(sys, device.major, device.minor) || are_slaves_encrypted(sys, device) ||
-            (find_disk(sys, device, &disk) && is_encrypted(sys, disk));
-}
-
+/* One that is made of itself comes to an end, too: there is no room for all of it. */
 bool laz_device_is_encrypted(int sys, uint32_t major, uint32_t minor)
 {
-    return sys >= 0 && is_encrypted(sys, (struct device){.major = major, .minor = minor});
+    struct devices devices = {.items = {{.major = major, .minor = minor}}, .n = 1};
+    for (size_t i = 0; sys >= 0 && i < devices.n; i++) {
+        const struct device device = devices.items[i];
+        struct device disk = {0};
+        size_t before = devices.n;
+        if (is_of_dm_crypt(sys, device.major, device.minor) || add_slaves(sys, device, &devices)) {
+            continue;
+        }
+        bool has_slaves = devices.n > before;
+        if (has_slaves || !find_disk(sys, device, &disk) || !add(&devices, disk)) {
+            return false;
+        }
+    }
+    return sys >= 0;
 }
 
 void laz_device_serial(int sys, uint32_t major, uint32_t minor, char *ret, size_t size)

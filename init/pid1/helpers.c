@@ -56,7 +56,8 @@ int laz_helpers_begin(
     const struct laz_image *image = world->image;
     laz_shipping_keep_variables(&helpers->shipping, world->environment);
     /* `launch` first: it shall have nothing of what follows. */
-    if (laz_launcher_fork(world->argv, &helpers->launcher, &helpers->launcher_chan, err) < 0) {
+    if (laz_launcher_fork(world->argv, image->n_tunnels > 0, &helpers->launcher,
+                &helpers->launcher_chan, err) < 0) {
         return -1;
     }
     helpers->image = image;

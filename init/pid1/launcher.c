@@ -30,7 +30,6 @@
 
 /* What a helper needs until it has become its own user: its directory and files are root's. */
 static const int kept[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
-        CAP_NET_BIND_SERVICE /* tunnel's ports */,
         CAP_SYS_PTRACE /* where the container has it, sense sees what others execute */};
 
 void laz_launcher_find(const char *name, char *ret, size_t size)
@@ -50,11 +49,11 @@ void laz_launcher_find(const char *name, char *ret, size_t size)
 }
 
 /* The bounding set needs CAP_SETPCAP; without it, there are no capabilities worth dropping. */
-static void keep_few_in_child(void)
+static void keep_few_in_child(bool has_tunnel)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {0};
-    uint64_t wanted = 0;
+    uint64_t wanted = has_tunnel ? UINT64_C(1) << CAP_NET_BIND_SERVICE : 0; /* for its ports */
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         wanted |= UINT64_C(1) << kept[i];
     }
@@ -199,7 +198,7 @@ static void serve_one(
     }
 }
 
-static _Noreturn void serve_in_child(int chan, char **argv)
+static _Noreturn void serve_in_child(int chan, char **argv, bool has_tunnel)
 {
     uint8_t memory[ORDER_MAX];
     char path[LAZ_FILE_PATH_MAX];
@@ -215,7 +214,7 @@ static _Noreturn void serve_in_child(int chan, char **argv)
         program = fcntl(program, F_DUPFD_CLOEXEC, HELPER_FD + 1);
     }
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);
-    keep_few_in_child();
+    keep_few_in_child(has_tunnel);
     for (;;) {
         struct laz_message message;
         struct laz_err err = {0};
@@ -236,7 +235,8 @@ static _Noreturn void serve_in_child(int chan, char **argv)
     }
 }
 
-int laz_launcher_fork(char **argv, pid_t *ret_pid, int *ret_chan, struct laz_err *err)
+int laz_launcher_fork(
+        char **argv, bool has_tunnel, pid_t *ret_pid, int *ret_chan, struct laz_err *err)
 {
     int pair[2];
     if (laz_chan_pair(pair, err) < 0) {
@@ -245,7 +245,7 @@ int laz_launcher_fork(char **argv, pid_t *ret_pid, int *ret_chan, struct laz_err
     /* Not libc's fork: see start_setup in policy_file.c. */
     pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, 0UL, 0UL, 0UL, 0UL);
     if (pid == 0) {
-        serve_in_child(pair[1], argv);
+        serve_in_child(pair[1], argv, has_tunnel);
     }
     int cause = errno;
     laz_fd_close(&pair[1]);

@@ -12,11 +12,10 @@
 
 #include "ipc/chan.h"
 
-/* Fork it. `argv` is what ps shows, written over in the child. *ret_chan is init's end.
- * LAZ_E_SYSTEM.
- */
+/* Fork it. `argv` is what ps shows, written over in the child; with a tunnel it may hand on the
+ * right to low ports. *ret_chan is init's end. LAZ_E_SYSTEM. */
 LAZ_MUST_CHECK int laz_launcher_fork(
-        char **argv, pid_t *ret_pid, int *ret_chan, struct laz_err *err);
+        char **argv, bool has_tunnel, pid_t *ret_pid, int *ret_chan, struct laz_err *err);
 
 #define LAZ_LAUNCHER_STEP_MAX  64 /* bytes of the step that a DELIVERED names */
 #define LAZ_LAUNCHER_ELSEWHERE "/usr/libexec/lazaret/"

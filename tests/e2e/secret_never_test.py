@@ -205,6 +205,8 @@ def cores_of_ours():
             for who in ("lazaret-sense", "lazaret-ship", "lazaret-launch", "lazaret-init"):
                 limits[who] = crash(pids[who])
                 ship_world.until(lambda who=who: fence.state(pids[who]) in "ZX", f"the end of {who}")
+                if who in ("lazaret-sense", "lazaret-ship"):  # without ship, and nobody to start it again, init ends by itself
+                    ship_world.until(lambda who=who: ours(run).get(who, pids[who]) != pids[who], f"the successor of {who}")
             print(f"     limits on cores when they crashed: {limits}", flush=True)
             check_equal((limits["lazaret-init"], run.wait().signal), ("unlimited", signal.SIGSEGV), "how init ended")
             for who, folder in folders.items():

@@ -116,7 +116,7 @@ def masks():
                            ("dotenv", b"A='CANARYone'\nB='CANARYtwo'\nC='short'\nN='1234567'")):
         result = fetch(text, form)
         check_equal(result.text(), "", form)
-        check_equal(set(result.masks), {text.encode(), rendered, b"CANARYone", b"CANARYtwo", b"1234567"}, f"masks of {form}")
+        check_equal(set(result.masks["it"]), {text.encode(), rendered, b"CANARYone", b"CANARYtwo", b"1234567"}, f"masks of {form}")
 
 
 @case("jwk, jwks: the key, its kid and its alg as a reader of JSON sees them; k alone is masked; a key of another length is refused")
@@ -129,7 +129,7 @@ def keys():
         for form, wanted in (("jwk", jwk), ("jwks", {"keys": [jwk]})):
             result = services.fetch([{"name": "it", "secrets-manager": "it", "form": form, "alg": alg}])
             check_equal(json.loads(result.values.get("it", b"0")), wanted, result.text())
-            check(jwk["k"].encode() in result.masks and value in result.masks, f"masks {result.masks}")
+            check(jwk["k"].encode() in result.masks["it"] and value in result.masks["it"], f"masks {result.masks}")
     result = services.fetch([{"name": "it", "secrets-manager": "it", "form": "jwk", "alg": "A256GCM", "min": 32, "max": 32}])
     check(result.text().startswith('secrets.items[it]: length: 27 bytes, and not the 32 of "bytes"'), result.text())
 

@@ -394,11 +394,15 @@ def judge(outcome, baseline):
     return ("ran degraded", ", ".join(sorted(new))) if new else ("ran fully", "")
 
 
+RECORDINGS = 3
+
+
 class Baseline:
-    """One recorded run without any failure."""
+    """A recorded run without any failure: of several the one with the fewest calls, as init waits in turns, and makes more
+    of them on a busy machine."""
 
     def __init__(self, scenario):
-        outcome = perform(scenario, record=True)
+        outcome = min((perform(scenario, record=True) for _ in range(RECORDINGS)), key=lambda o: len(o.calls))
         laz.check(outcome.ended is not None and str(outcome.ended) == f"exit {WORKLOAD_CODE}" and outcome.report,
                   f"{scenario.name}: the run without a failure is not right: {outcome.ended} {outcome.stderr} "
                   f"{outcome.described}")

@@ -285,7 +285,8 @@ void laz_tunnel_move_down(struct laz_tunnel_link *link)
     if (step == STEP_GONE) {
         return;
     }
-    if (step == STEP_MOVED && SSL_has_pending(link->session) == 1) {
+    bool has_end = link->wire_ended && !link->passed_end && link->down.n == 0;
+    if (step == STEP_MOVED && (has_end || SSL_has_pending(link->session) == 1)) {
         event_active(&link->wire.readable, EV_READ, 0);
     }
     settle(link);

@@ -20,7 +20,7 @@
 #define BACKLOG   4
 #define NS_PER_S  (1000 * LAZ_NS_PER_MS)
 #define OTHERS    (S_IRWXG | S_IRWXO)
-#define FOLDER_AS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define FOLDER_AS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
 
 /* ---- making it ---- */
 
@@ -31,7 +31,7 @@ static int open_folder(const char *path)
     if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST) {
         return -1;
     }
-    int fd = open(path, FOLDER_AS);
+    int fd = open(path, FOLDER_AS | O_CLOEXEC);
     bool is_ours = fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
             (status.st_mode & OTHERS) == 0;
     if (!is_ours) {

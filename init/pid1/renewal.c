@@ -134,7 +134,8 @@ static void judge(struct laz_pid1 *pid1, uint32_t number, uint64_t now_ns)
     struct laz_secret_item *item = &secrets->items[number];
     bool has_crashed = !secrets->is_done && pid1->helpers.fetch.err.kind != LAZ_E_NONE;
     bool is_told = item->said.is_known && !has_crashed &&
-            (item->said.outcome != LAZ_OUTCOME_FETCHED || item->fresh >= 0);
+            (item->said.outcome != LAZ_OUTCOME_FETCHED ||
+                    (item->fresh >= 0 && item->fresh_masks >= 0));
     if (!is_told && pid1->renewal.has_yielded) {
         laz_rotation_put_off(&secrets->rotation, number, now_ns);
     } else if (!is_told) {

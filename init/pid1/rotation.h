@@ -51,7 +51,7 @@ void laz_rotation_begin(struct laz_rotation *rotation, const struct laz_image *i
         uint64_t now_ns);
 
 /* What its source says of an item's times. */
-void laz_rotation_told(struct laz_rotation *rotation, uint32_t item,
+void laz_rotation_told(struct laz_rotation *rotation, uint32_t number,
         const struct laz_rotation_said *said, uint64_t now_ns);
 
 /* When something is to be done at the latest; 0: never. */
@@ -66,7 +66,7 @@ uint32_t laz_rotation_patience_ms(const struct laz_rotation *rotation);
 bool laz_rotation_yields(const struct laz_rotation *rotation, uint64_t now_ns);
 
 /* What came of one that was asked for. */
-void laz_rotation_good(struct laz_rotation *rotation, uint32_t item,
+void laz_rotation_good(struct laz_rotation *rotation, uint32_t number,
         const struct laz_rotation_said *said, uint64_t now_ns);
 void laz_rotation_failed(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns);
 /* It had to make room: it is asked for again, and has not failed. */
@@ -79,6 +79,6 @@ uint32_t laz_rotation_stale(struct laz_rotation *rotation, uint64_t now_ns);
 uint32_t laz_rotation_expired(struct laz_rotation *rotation, uint64_t now_ns);
 
 /* Somebody wants it now: as soon as min-interval lets it. Returns when that is. */
-uint64_t laz_rotation_want(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns);
+uint64_t laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t now_ns);
 
 #endif

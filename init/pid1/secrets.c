@@ -346,7 +346,7 @@ static int on_done(struct laz_secrets *secrets, struct laz_fields *fields, struc
     bool is_whole = laz_fields_done(fields);
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         const struct laz_secret_item *item = &secrets->items[i];
-        bool is_there = item->fresh >= 0;
+        bool is_there = item->fresh >= 0 && item->fresh_masks >= 0;
         is_whole = is_whole &&
                 (!is_wanted(secrets, i) ||
                         (item->said.is_known &&

@@ -134,16 +134,16 @@ static void begin_fetch(struct laz_pid1 *pid1, uint64_t now_ns)
 static void turn_tunnel(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_tunnels *tunnels = &pid1->helpers.tunnels;
-    if (pid1->image.n_tunnels == 0) {
+    const struct laz_helper *helper = &tunnels->helper;
+    bool is_there = tunnels->has_begun && helper->is_ready && !helper->is_lost;
+    if (is_there || pid1->image.n_tunnels == 0) {
         laz_pid1_start_workload(pid1, now_ns);
     } else if (!tunnels->has_begun) {
         laz_tunnels_start(tunnels, now_ns);
         pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS;
-    } else if (tunnels->helper.is_lost) {
-        pid1->refusal = tunnels->helper.err;
+    } else if (helper->is_lost) {
+        pid1->refusal = helper->err;
         laz_pid1_refuse(pid1, now_ns);
-    } else if (tunnels->helper.is_ready) {
-        laz_pid1_start_workload(pid1, now_ns);
     }
 }
 

@@ -344,6 +344,15 @@ static void ask_server(struct laz_tunnel_link *link)
     laz_tunnel_want(link, &link->wire, true, false);
 }
 
+static const char *why_not(ssize_t n, uint8_t answer)
+{
+    return n == 0   ? "the server closed the connection when it was asked for TLS"
+            : n > 1 ? "the server sent more than its answer before TLS began"
+            : answer == LAZ_POSTGRES_DENIED
+            ? "the server does not offer TLS"
+            : "the server answered in plain text when it was asked for TLS";
+}
+
 /* One byte, and not one more: what came with it would be taken for something that came by TLS. */
 static void hear_server(struct laz_tunnel_link *link)
 {
@@ -352,23 +361,13 @@ static void hear_server(struct laz_tunnel_link *link)
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
-    if (n < 0) {
+    bool is_granted = n == 1 && bytes[0] == LAZ_POSTGRES_GRANTED;
+    if (n < 0 || (is_granted && recv(link->wire.fd, bytes, 1, 0) != 1)) {
         laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS, strerror(errno));
-    } else if (n == 0) {
-        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS,
-                "the server closed the connection when it was asked for TLS");
-    } else if (n > 1) {
-        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS,
-                "the server sent more than its answer before TLS began");
-    } else if (bytes[0] != LAZ_POSTGRES_GRANTED) {
-        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS,
-                bytes[0] == LAZ_POSTGRES_DENIED
-                        ? "the server does not offer TLS"
-                        : "the server answered in plain text when it was asked for TLS");
-    } else if (recv(link->wire.fd, bytes, 1, 0) != 1) {
-        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS, strerror(errno));
-    } else {
+    } else if (is_granted) {
         begin_handshake(link);
+    } else {
+        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS, why_not(n, bytes[0]));
     }
 }
 

@@ -193,7 +193,7 @@ static int open_ports(struct laz_tunnel *tunnel, struct laz_err *err)
 
 static int begin_loop(struct laz_tunnel *tunnel, struct laz_err *err)
 {
-    const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    const struct timeval tick = {.tv_usec = (suseconds_t)TICK_MS * 1000};
     tunnel->orders_event =
             event_new(tunnel->base, tunnel->ear.chan, EV_READ | EV_PERSIST, on_orders, tunnel);
     tunnel->timer = event_new(tunnel->base, -1, EV_PERSIST, on_tick, tunnel);

@@ -146,7 +146,7 @@ static void fill_renewal(struct laz_image *image, const struct laz_policy_secret
         struct secret_bytes *keep)
 {
     const struct laz_policy_renewal *renewal = &secrets->renewal;
-    for (uint32_t i = 0; i < secrets->config.n_items; i++) {
+    for (size_t i = 0; i < secrets->config.n_items; i++) {
         keep->renewals[2 * i] = renewal->is_renewed[i];
         keep->renewals[2 * i + 1] = renewal->signal[i];
     }
@@ -342,6 +342,7 @@ static int encode(const struct laz_policy *policy, struct laz_image *image, stru
     laz_buf_init_heap(&keep.variables, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&keep.deliveries, LAZ_IMAGE_MAX);
     int result = encode_with(policy, image, &keep, ret, err);
+    image->renewals = NULL; /* they were keep's */
     laz_buf_done(&keep.section);
     laz_buf_done(&keep.names);
     laz_buf_done(&keep.variables);

@@ -30,8 +30,8 @@
 #define LAZ_SHIP_WAIT_MAX          10000
 #define LAZ_SHIP_LITERAL_MIN       4
 #define LAZ_SHIP_LITERAL_MAX       256
-#define LAZ_SHIP_MASKS_MAX         64 /* texts of one item that are to be masked */
-#define LAZ_SHIP_MASK_MIN          6  /* bytes of one: shorter ones are in every log by chance */
+#define LAZ_SHIP_MASKS_MAX         514 /* texts of one item: as LAZ_SECRET_MASKS_MAX */
+#define LAZ_SHIP_MASK_MIN          6   /* bytes of one: shorter ones are in every log by chance */
 #define LAZ_SHIP_MASK_MAX          131073 /* the longest in hexadecimal digits, and a line feed */
 #define LAZ_SHIP_PATTERN_MAX       256    /* bytes of a pattern's text */
 #define LAZ_SHIP_CHECKPOINT_MAX    4096

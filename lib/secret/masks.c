@@ -10,7 +10,13 @@
 #include "secret/coding.h"
 #include "secret/members.h"
 
-static int put(int fd, const char *bytes, size_t length, struct laz_err *err)
+/* Where they go, and how many they are: whoever reads them takes no more than so many. */
+struct masks {
+    int fd;
+    unsigned n;
+};
+
+static int put(struct masks *masks, const char *bytes, size_t length, struct laz_err *err)
 {
     uint8_t size[4];
     while (length > 0 && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r')) {
@@ -19,22 +25,27 @@ static int put(int fd, const char *bytes, size_t length, struct laz_err *err)
     if (length < LAZ_SECRET_MASK_MIN) {
         return 0;
     }
+    if (++masks->n > LAZ_SECRET_MASKS_MAX) {
+        return laz_err_set(err, LAZ_E_SECRET, 0,
+                "it has more members of %d bytes and more than logs can be kept free of (%d texts)",
+                LAZ_SECRET_MASK_MIN, LAZ_SECRET_MASKS_MAX);
+    }
     for (unsigned i = 0; i < sizeof(size); i++) {
         size[i] = (uint8_t)(length >> (8 * i));
     }
-    return laz_fd_write_all(fd, size, sizeof(size), err) == 0
-            ? laz_fd_write_all(fd, bytes, length, err)
+    return laz_fd_write_all(masks->fd, size, sizeof(size), err) == 0
+            ? laz_fd_write_all(masks->fd, bytes, length, err)
             : -1;
 }
 
 static int put_member(void *context, const char *bytes, size_t length, struct laz_err *err)
 {
-    const int *fd = context;
-    return put(*fd, bytes, length, err);
+    return put(context, bytes, length, err);
 }
 
 /* A key as it is, of which each line is masked, and as one line of base64. */
-static int put_key(int fd, const struct laz_buf *pem, struct laz_buf *scratch, struct laz_err *err)
+static int put_key(struct masks *masks, const struct laz_buf *pem, struct laz_buf *scratch,
+        struct laz_err *err)
 {
     const char *end = pem->data + pem->len;
     for (const char *at = pem->data; at < end;) {
@@ -43,26 +54,28 @@ static int put_key(int fd, const struct laz_buf *pem, struct laz_buf *scratch, s
         laz_buf_put(scratch, at, at[0] == '-' ? 0 : length);
         at += length + 1;
     }
-    return put(fd, pem->data, pem->len, err) == 0 ? put(fd, scratch->data, scratch->len, err) : -1;
+    return put(masks, pem->data, pem->len, err) == 0 ? put(masks, scratch->data, scratch->len, err)
+                                                     : -1;
 }
 
 int laz_secret_put_masks(int fd, const struct laz_fetch_item *item, const struct laz_buf *value,
         const struct laz_buf *rendered, struct laz_buf *scratch, struct laz_err *err)
 {
-    const struct laz_members_visit visit = {.take = put_member, .context = &fd};
+    struct masks masks = {.fd = fd};
+    const struct laz_members_visit visit = {.take = put_member, .context = &masks};
     bool has_members = item->form == LAZ_SECRET_FORM_JSON || item->form == LAZ_SECRET_FORM_DOTENV;
     if (item->source == LAZ_SECRET_IDENTITY) { /* of which the key alone is a secret */
-        return item->part == LAZ_IDENTITY_KEY ? put_key(fd, value, scratch, err) : 0;
+        return item->part == LAZ_IDENTITY_KEY ? put_key(&masks, value, scratch, err) : 0;
     }
     if (item->form == LAZ_SECRET_FORM_JWK || item->form == LAZ_SECRET_FORM_JWKS) {
         laz_secret_encode(LAZ_SECRET_FORM_BASE64URL, value->data, value->len, scratch);
-        if (put(fd, scratch->data, scratch->len, err) != 0) {
+        if (put(&masks, scratch->data, scratch->len, err) != 0) {
             return -1;
         }
     }
-    if (put(fd, value->data, value->len, err) != 0 ||
+    if (put(&masks, value->data, value->len, err) != 0 ||
             (item->form != LAZ_SECRET_FORM_RAW &&
-                    put(fd, rendered->data, rendered->len, err) != 0)) {
+                    put(&masks, rendered->data, rendered->len, err) != 0)) {
         return -1;
     }
     return has_members ? laz_members_each(value, &visit, err) : 0;

@@ -124,6 +124,7 @@ static int hand_over(struct laz_part *part, enum laz_secret_fault *ret_fault, st
     }
     *ret_fault = LAZ_SECRET_FAULT_SYSTEM;
     if (put_masks(part, err) != 0 || take_fingerprint(part, err) != 0) {
+        *ret_fault = err->kind == LAZ_E_SECRET ? LAZ_SECRET_FAULT_LENGTH : LAZ_SECRET_FAULT_SYSTEM;
         return -1;
     }
     return laz_sealed_make(rendered->data, rendered->len, &part->result.fd, err);

@@ -119,6 +119,18 @@ def masks():
         check_equal(set(result.masks["it"]), {text.encode(), rendered, b"CANARYone", b"CANARYtwo", b"1234567"}, f"masks of {form}")
 
 
+@case("masks: as many members as ship takes, and one more is refused by name")
+def many():
+    fetch.standin = Standin()
+    whole = {f"n{i}": f"CANARY{i}" for i in range(512)}
+    result = fetch(json.dumps(whole), "json")
+    check_equal((result.text(), len(result.masks["it"])), ("", 514), "512 members")
+    result = fetch(json.dumps({**whole, "more": "CANARY-more"}), "json")
+    check(result.text().startswith("secrets.items[it]: length: it has more members of 6 bytes and more than logs can be kept free of "
+                                   "(514 texts)"), f"513 members: {result.text()}")
+    check(not result.values, "a value came all the same")
+
+
 @case("jwk, jwks: the key, its kid and its alg as a reader of JSON sees them; k alone is masked; a key of another length is refused")
 def keys():
     services = Standin()

@@ -93,7 +93,8 @@ class World:
 
     def records(self, ev=None):
         path = self.trail if self.sinks else self.folder / "events"
-        lines = path.read_text().splitlines() if path.exists() else []
+        whole, _, _ = path.read_text().rpartition("\n") if path.exists() else ("", "", "")  # the last one may still be written
+        lines = whole.splitlines()
         return [r for r in map(json.loads, lines) if ev is None or r["ev"] == ev]
 
     def left(self):

@@ -252,7 +252,7 @@ def refused():
             ("orders", good + b"\1", "value 1 to mask has 0 bytes, of 1 that are left"),
             ("orders", struct.pack("<I", 7) + b"secret", "value 0 to mask has 7 bytes, of 10 that are left"),
             ("orders", struct.pack("<I", 5) + b"secre", "value 0 to mask has 5 bytes, of 9 that are left"),
-            ("orders", good * 65, "more than 64 values to mask"),
+            ("orders", good * 515, "more than 514 values to mask"),
             ("orders", bytes(3 * 131077 + 1), "what is to be hidden is too large")]
     rows.append(("orders", good, "what is to be hidden is of no item"))
     for how, raw, why in rows:

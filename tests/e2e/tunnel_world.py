@@ -95,7 +95,8 @@ class World:
 
     def records(self, ev=None, **fields):
         path = self.trail if self.sinks else self.folder / "events"
-        lines = path.read_text().splitlines() if path.exists() else []
+        whole, _, _ = path.read_text().rpartition("\n") if path.exists() else ("", "", "")  # the last one may still be written
+        lines = whole.splitlines()
         found = [r for r in map(json.loads, lines) if ev is None or r["ev"] == ev]
         return [r for r in found if all(r.get(k) == v for k, v in fields.items())]
 

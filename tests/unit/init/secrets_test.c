@@ -121,6 +121,8 @@ Test(secrets, are_whole_when_each_item_is_there_or_absent)
     cr_assert_eq(tell_item(0, LAZ_OUTCOME_FETCHED, "v1", "0011223344556677"), 0);
     cr_assert_eq(tell_value(0, sealed(9, SEALS)), 0, "%s", err.message);
     cr_assert_eq(tell_item(1, LAZ_OUTCOME_ABSENT, "", ""), 0);
+    cr_expect_eq(tell_done(), -1, "without what logs must not show");
+    cr_assert_eq(tell_masks(0, sealed(9, SEALS)), 0);
     cr_assert_eq(tell_done(), 0, "%s", err.message);
     cr_expect_eq(secrets.phase, LAZ_SECRETS_DELIVERING);
     cr_expect_lt(secrets.items[1].inherited, 0, "nobody needs it any more");
@@ -258,6 +260,8 @@ Test(secrets, are_each_for_itself_when_they_are_fetched_again)
     cr_expect_eq(tell_item(0, LAZ_OUTCOME_FETCHED, "v2", "8899aabbccddeeff"), 0);
     cr_expect_eq(tell_done(), -1, "without its value");
     cr_assert_eq(tell_value(0, sealed(5, SEALS)), 0);
+    cr_expect_eq(tell_done(), -1, "without its masks");
+    cr_assert_eq(tell_masks(0, sealed(5, SEALS)), 0);
     cr_assert_eq(tell_done(), 0, "%s", err.message);
     cr_expect_eq(secrets.phase, LAZ_SECRETS_REFETCHED);
     cr_expect(laz_secrets_differs(&secrets.items[0]));
@@ -347,6 +351,7 @@ Test(secrets, become_another_generation_or_stay_what_they_were)
         secrets.phase = LAZ_SECRETS_REFETCHING;
         cr_assert_eq(tell_item(0, LAZ_OUTCOME_FETCHED, "v2", "8899aabbccddeeff"), 0);
         cr_assert_eq(tell_value(0, sealed(5, SEALS)), 0);
+        cr_assert_eq(tell_masks(0, sealed(5, SEALS)), 0);
         cr_assert_eq(tell_done(), 0);
         secrets.items[0].is_changed = true;
         laz_secrets_begin_generation(&secrets);

@@ -430,17 +430,17 @@ Test(masks, are_read_to_the_last_byte_or_not_at_all)
     }
 }
 
-Test(masks, are_no_more_than_64)
+Test(masks, are_no_more_than_of_an_item)
 {
-    char bytes[65 * 10];
+    char bytes[(LAZ_SHIP_MASKS_MAX + 1) * 10];
     struct laz_bytes found[LAZ_SHIP_MASKS_MAX];
     struct laz_err err = {0};
     size_t n = 0;
-    for (size_t i = 0; i < 65; i++) {
+    for (size_t i = 0; i <= LAZ_SHIP_MASKS_MAX; i++) {
         (void)memcpy(bytes + 10 * i, "\x06\0\0\0secret", 10);
     }
-    cr_assert_eq(laz_masks_read(bytes, 640, found, &n, &err), 0);
-    cr_assert_eq(n, 64);
-    cr_assert_eq(laz_masks_read(bytes, 650, found, &n, &err), -1);
-    cr_assert_str_eq(err.message, "more than 64 values to mask");
+    cr_assert_eq(laz_masks_read(bytes, sizeof(bytes) - 10, found, &n, &err), 0);
+    cr_assert_eq(n, LAZ_SHIP_MASKS_MAX);
+    cr_assert_eq(laz_masks_read(bytes, sizeof(bytes), found, &n, &err), -1);
+    cr_assert_str_eq(err.message, "more than 514 values to mask");
 }

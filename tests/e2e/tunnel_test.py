@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import os
 import random
-import select
 import signal
 import socket
 import ssl
@@ -405,16 +404,14 @@ def plain_echo():
 
 
 def exchange(wire, data):
-    """Sends and reads at the same time: what came back. In one thread: a session is not for two."""
-    sent, found, timeout = 0, bytearray(), wire.gettimeout()
-    wire.setblocking(False)
-    while len(found) < len(data):
-        select.select([wire], [wire] if sent < len(data) else [], [], timeout)
-        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            sent += wire.send(data[sent:sent + 16384]) if sent < len(data) else 0
-        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            found += wire.recv(65536)
-    wire.settimeout(timeout)
+    """A block at a time, there and back: what came back. In one thread: a session is not for two."""
+    found = bytearray()
+    for at in range(0, len(data), 65536):
+        wire.sendall(data[at:at + 65536])
+        while len(found) < min(at + 65536, len(data)):
+            piece = wire.recv(65536)
+            check(piece, f"the end after {len(found)} bytes")
+            found += piece
     return bytes(found)
 
 

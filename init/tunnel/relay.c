@@ -59,14 +59,14 @@ static enum step out_of_memory(struct laz_tunnel_link *link)
     return STEP_GONE;
 }
 
-/* Looks at what is still open on each side. */
-static void settle(struct laz_tunnel_link *link)
+/* Looks at what is still open on each side. False: nothing is, and the link is gone. */
+static bool settle(struct laz_tunnel_link *link)
 {
     bool up_waits = link->up.n > 0;
     bool down_waits = link->down.n > 0;
     if (link->said_end && link->passed_end) {
         laz_tunnel_end_link(link);
-        return;
+        return false;
     }
     if (link->port->entry->idle_ms != 0) {
         link->moved_ns = laz_tunnel_now_ns();
@@ -77,6 +77,7 @@ static void settle(struct laz_tunnel_link *link)
             (!down_waits && !link->wire_ended && !link->down_wants_write) ||
                     (up_stuck && link->up_wants_read),
             (up_stuck && !link->up_wants_read) || link->down_wants_write);
+    return true;
 }
 
 static enum step broken_plain(struct laz_tunnel_link *link, int cause)
@@ -182,7 +183,7 @@ void laz_tunnel_move_up(struct laz_tunnel_link *link)
         step = step_up(link);
     }
     if (step != STEP_GONE) {
-        settle(link);
+        (void)settle(link);
     }
 }
 
@@ -286,8 +287,9 @@ void laz_tunnel_move_down(struct laz_tunnel_link *link)
         return;
     }
     bool has_end = link->wire_ended && !link->passed_end && link->down.n == 0;
-    if (step == STEP_MOVED && (has_end || SSL_has_pending(link->session) == 1)) {
+    bool has_more = step == STEP_MOVED && (has_end || SSL_has_pending(link->session) == 1);
+    /* In this order: event_add does not have an event watched that is active already. */
+    if (settle(link) && has_more) {
         event_active(&link->wire.readable, EV_READ, 0);
     }
-    settle(link);
 }

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import random
+import select
 import signal
 import socket
 import ssl
@@ -404,18 +405,24 @@ def plain_echo():
 
 
 def exchange(wire, data):
-    """A block at a time, there and back: what came back. In one thread: a session is not for two."""
-    found = bytearray()
-    for at in range(0, len(data), 65536):
-        wire.sendall(data[at:at + 65536])
-        while len(found) < min(at + 65536, len(data)):
+    """Sends and reads at the same time, so that both directions are full: what came back. In one thread: a session is
+    not for two."""
+    sent, found, timeout = 0, bytearray(), wire.gettimeout()
+    wire.setblocking(False)
+    while len(found) < len(data):
+        check(any(select.select([wire], [wire] if sent < len(data) else [], [], timeout)),
+              f"nothing moves: {sent} sent, {len(found)} back")
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent += wire.send(data[sent:sent + 16384]) if sent < len(data) else 0
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
             piece = wire.recv(65536)
             check(piece, f"the end after {len(found)} bytes")
             found += piece
+    wire.settimeout(timeout)
     return bytes(found)
 
 
-@case("TLS comes in, and the workload gets plain text: by port, by unix socket, large")
+@case("TLS comes in, and the workload gets plain text: by port, by unix socket, large, half-closed")
 def listen():
     folder = fence.scratch() / "sockets"
     folder.mkdir()
@@ -440,6 +447,7 @@ def listen():
                 check_equal(wire.version(), "TLSv1.3", "version")
                 found = exchange(wire, data)
                 check(found == data, f"{name}: {len(found)} bytes came back")
+                wire.unwrap()
         check_equal(world.records("tunnel.refused"), [], "refusals")
 
 

@@ -95,6 +95,14 @@ def listens(pid):
     return False
 
 
+def catches(pid, number):
+    """Whether a process has a handler for this signal: talk has one for TERM before its first word."""
+    with contextlib.suppress(OSError):
+        caught = re.search(r"^SigCgt:\s+(\w+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+        return bool(caught and int(caught[1], 16) >> (number - 1) & 1)
+    return False
+
+
 class World:
     """What several runs in turn may share: folder, spool, file sink."""
 
@@ -131,7 +139,7 @@ class World:
 
     @contextlib.contextmanager
     def start(self, *words, mode="pid1", conditions=(), app=None, init=None, options=(), ready=True, **rest):
-        """The init with talk, which says `words`, as its workload; with `ready`, once ship has said that it is."""
+        """The init with talk, which says `words`, as its workload; with `ready`, once ship and talk are."""
         self.shared.write_bytes(bytes(4096))
         self.shared.chmod(0o666)
         command = self.command(words, app, init, options)
@@ -139,6 +147,8 @@ class World:
             self.run = run
             if ready:
                 until(lambda: run.ended or self.records("init.start"), lambda: f"start: {run.describe()}")
+            if ready and app is None:
+                until(lambda: run.ended or catches(self.workload(), fence.TERM), lambda: f"talk: {run.describe()}")
             yield run
 
     def outcome(self, *words, timeout=60, **rest):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is shown and whom is trusted. A new identity makes a new context for new connections; those
- * that are open keep theirs. One that does not work changes nothing.
+ * that are open keep theirs. One that does not work for all of its entries changes none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,8 +28,8 @@ int laz_tunnel_open_trust(struct laz_tunnel *tunnel, struct laz_err *err)
     return 0;
 }
 
-int laz_tunnel_make_tls(
-        struct laz_tunnel *tunnel, struct laz_tunnel_port *port, struct laz_err *err)
+static int new_tls(const struct laz_tunnel *tunnel, const struct laz_tunnel_port *port,
+        struct laz_tls **ret, struct laz_err *err)
 {
     const struct laz_tunnel_entry *entry = port->entry;
     const struct laz_tunnel_config *config = &tunnel->config;
@@ -52,23 +52,34 @@ int laz_tunnel_make_tls(
         files.cert = tunnel->identities[entry->identity].chain;
         files.key = tunnel->identities[entry->identity].key;
     }
-    struct laz_tls *made = NULL;
-    if (laz_tls_new(&plan, &made, &why) < 0) {
+    if (laz_tls_new(&plan, ret, &why) < 0) {
         return laz_err_set(err, LAZ_E_TUNNEL, 0, "tls.%s[%s]: %s",
                 entry->listens ? "listen" : "connect", entry->name, why.message);
     }
-    laz_tls_free(port->tls);
-    port->tls = made;
     return 0;
+}
+
+int laz_tunnel_make_tls(
+        struct laz_tunnel *tunnel, struct laz_tunnel_port *port, struct laz_err *err)
+{
+    return new_tls(tunnel, port, &port->tls, err);
 }
 
 static void renew(struct laz_tunnel *tunnel, uint32_t number)
 {
+    struct laz_tls *made[LAZ_TUNNEL_ENTRIES_MAX] = {0};
     struct laz_err err = {0};
+    bool is_good = true;
+    for (uint32_t i = 0; i < tunnel->config.n_entries && is_good; i++) {
+        is_good = tunnel->ports[i].entry->identity != number ||
+                new_tls(tunnel, &tunnel->ports[i], &made[i], &err) == 0;
+    }
     for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {
-        struct laz_tunnel_port *port = &tunnel->ports[i];
-        if (port->entry->identity == number && laz_tunnel_make_tls(tunnel, port, &err) < 0) {
-            break; /* the others would say the same */
+        if (is_good && made[i] != NULL) {
+            laz_tls_free(tunnel->ports[i].tls);
+            tunnel->ports[i].tls = made[i];
+        } else {
+            laz_tls_free(made[i]);
         }
     }
     laz_tunnel_tell_renewed(tunnel, number, err.message);

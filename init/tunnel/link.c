@@ -18,7 +18,6 @@
 #include "net/tls_profile.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define UNSENT_MS 30000
 
 /* ---- its sides ---- */
 
@@ -141,6 +140,15 @@ static void free_rest(struct laz_tunnel_rest *rest)
     }
 }
 
+void laz_tunnel_forget_answers(struct laz_tunnel_link *link)
+{
+    if (link->answers != NULL) {
+        explicit_bzero(link->answers, sizeof(*link->answers));
+        free(link->answers);
+        link->answers = NULL;
+    }
+}
+
 void laz_tunnel_end_link(struct laz_tunnel_link *link)
 {
     struct laz_tunnel_port *port = link->port;
@@ -150,7 +158,7 @@ void laz_tunnel_end_link(struct laz_tunnel_link *link)
     detach(&link->wire);
     free_rest(&link->up);
     free_rest(&link->down);
-    free(link->answers);
+    laz_tunnel_forget_answers(link);
     if (link->next != NULL) {
         link->next->previous = link->previous;
     }
@@ -274,6 +282,7 @@ static void refuse_handshake(struct laz_tunnel_link *link, int kind, int cause)
 static void shake(struct laz_tunnel_link *link)
 {
     const struct laz_tunnel_entry *entry = link->port->entry;
+    ERR_clear_error(); /* SSL_get_error looks at both, whoever left something there */
     errno = 0;
     int result = SSL_do_handshake(link->session);
     int cause = errno;
@@ -376,6 +385,7 @@ static void on_connected(void *context, int fd)
     const struct laz_tunnel_dial *dial = context;
     struct laz_tunnel_link *link = dial->link;
     release_dial(link);
+    laz_tunnel_tune(fd);
     attach(link, &link->wire, fd);
     if (link->port->entry->protocol == LAZ_TUNNEL_POSTGRES) {
         ask_server(link);
@@ -395,7 +405,8 @@ static struct laz_tunnel_dial *new_dial(struct laz_tunnel_port *port)
     const struct laz_dial_plan plan = {.host = port->entry->to.host,
             .port = port->entry->to.port,
             .wait_ms = port->entry->handshake_ms,
-            .unsent_ms = UNSENT_MS};
+            .unsent_ms = LAZ_TUNNEL_UNSENT_MS,
+            .resolver = port->tunnel->resolver};
     struct laz_err ignored = {0};
     struct laz_tunnel_dial *dial = calloc(1, sizeof(*dial));
     const struct laz_dial_owner owner = {

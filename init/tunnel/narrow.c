@@ -18,7 +18,7 @@
 #include "init/tunnel/filter.h"
 #include "init/tunnel/tunnel.h"
 
-static bool needs_names(const struct laz_tunnel_config *config)
+bool laz_tunnel_needs_names(const struct laz_tunnel_config *config)
 {
     for (uint32_t i = 0; i < config->n_entries; i++) {
         if (!config->entries[i].listens) {
@@ -44,7 +44,7 @@ static int restrict_files(const struct laz_tunnel_config *config)
         }
     }
     laz_cleanup_fd int ruleset = laz_role_ruleset(abi);
-    if (ruleset < 0 || (needs_names(config) && laz_role_allow_resolver(ruleset) < 0) ||
+    if (ruleset < 0 || (laz_tunnel_needs_names(config) && laz_role_allow_resolver(ruleset) < 0) ||
             (abi >= 4 && laz_role_allow_ports(ruleset, ports, n) < 0)) {
         return -1;
     }

@@ -53,6 +53,14 @@ static void took(struct laz_tunnel_rest *rest, size_t n)
     }
 }
 
+static void count_moved(struct laz_tunnel_link *link, uint64_t *ret_counter, size_t n)
+{
+    *ret_counter += n;
+    if (n > 0 && link->port->entry->idle_ms != 0) {
+        link->moved_ns = laz_tunnel_now_ns();
+    }
+}
+
 static enum step out_of_memory(struct laz_tunnel_link *link)
 {
     laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_MEMORY, "no memory for what it waits with");
@@ -67,9 +75,6 @@ static bool settle(struct laz_tunnel_link *link)
     if (link->said_end && link->passed_end) {
         laz_tunnel_end_link(link);
         return false;
-    }
-    if (link->port->entry->idle_ms != 0) {
-        link->moved_ns = laz_tunnel_now_ns();
     }
     bool up_stuck = up_waits || (link->plain_ended && !link->said_end);
     laz_tunnel_want(link, &link->plain, !up_waits && !link->plain_ended, down_waits);
@@ -101,6 +106,13 @@ static enum step broken_wire(struct laz_tunnel_link *link, int kind, int cause)
     return STEP_GONE;
 }
 
+/* SSL_get_error looks at both, whoever left something there. */
+static void begin_call(void)
+{
+    ERR_clear_error();
+    errno = 0;
+}
+
 /* ---- towards the wire ---- */
 
 /* Takes what of it TLS takes; *ret_taken is how much. */
@@ -109,12 +121,12 @@ static enum step write_wire(
 {
     link->up_wants_read = false;
     *ret_taken = 0;
-    errno = 0;
+    begin_call();
     int n = SSL_write(link->session, bytes, (int)length);
     int cause = errno;
     if (n > 0) {
         *ret_taken = (size_t)n;
-        link->port->counts.bytes_up += (uint64_t)n;
+        count_moved(link, &link->port->counts.bytes_up, (size_t)n);
         return STEP_MOVED;
     }
     int kind = SSL_get_error(link->session, n);
@@ -127,7 +139,7 @@ static enum step write_wire(
 
 static enum step say_end(struct laz_tunnel_link *link)
 {
-    errno = 0;
+    begin_call();
     int result = SSL_shutdown(link->session);
     int cause = errno;
     link->up_wants_read = false;
@@ -143,11 +155,24 @@ static enum step say_end(struct laz_tunnel_link *link)
     return broken_wire(link, kind, cause);
 }
 
+static enum step pass_up(struct laz_tunnel_link *link, const uint8_t *bytes, size_t n)
+{
+    size_t taken = 0;
+    enum step step = write_wire(link, bytes, n, &taken);
+    if (step == STEP_GONE) {
+        return step;
+    }
+    if (taken < n && !laz_tunnel_hold(&link->up, bytes + taken, n - taken)) {
+        return out_of_memory(link);
+    }
+    return step == STEP_MOVED && n == LAZ_TUNNEL_CHUNK ? STEP_MOVED : STEP_WAITS;
+}
+
 static enum step step_up(struct laz_tunnel_link *link)
 {
     uint8_t *scratch = link->port->tunnel->scratch;
-    size_t taken = 0;
     if (link->up.n > 0) {
+        size_t taken = 0;
         enum step step =
                 write_wire(link, link->up.bytes + link->up.at, link->up.n - link->up.at, &taken);
         if (step == STEP_MOVED) {
@@ -166,14 +191,9 @@ static enum step step_up(struct laz_tunnel_link *link)
         link->plain_ended = true;
         return STEP_MOVED;
     }
-    enum step step = write_wire(link, scratch, (size_t)n, &taken);
-    if (step == STEP_GONE) {
-        return step;
-    }
-    if (taken < (size_t)n && !laz_tunnel_hold(&link->up, scratch + taken, (size_t)n - taken)) {
-        return out_of_memory(link);
-    }
-    return step == STEP_MOVED && n == LAZ_TUNNEL_CHUNK ? STEP_MOVED : STEP_WAITS;
+    enum step step = pass_up(link, scratch, (size_t)n);
+    explicit_bzero(scratch, (size_t)n); /* all connections share it */
+    return step;
 }
 
 void laz_tunnel_move_up(struct laz_tunnel_link *link)
@@ -196,7 +216,7 @@ static enum step write_plain(struct laz_tunnel_link *link, const uint8_t *bytes,
         return broken_plain(link, errno);
     }
     size_t taken = n < 0 ? 0 : (size_t)n;
-    link->port->counts.bytes_down += taken;
+    count_moved(link, &link->port->counts.bytes_down, taken);
     if (taken < length && !laz_tunnel_hold(&link->down, bytes + taken, length - taken)) {
         return out_of_memory(link);
     }
@@ -210,7 +230,7 @@ static enum step write_rest(struct laz_tunnel_link *link)
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR ? STEP_WAITS : broken_plain(link, errno);
     }
-    link->port->counts.bytes_down += (uint64_t)n;
+    count_moved(link, &link->port->counts.bytes_down, (size_t)n);
     took(rest, (size_t)n);
     return rest->n > 0 ? STEP_WAITS : STEP_MOVED;
 }
@@ -227,10 +247,11 @@ static enum step filter(struct laz_tunnel_link *link, size_t length)
         return STEP_GONE;
     }
     if (link->answers->is_over) {
-        free(link->answers);
-        link->answers = NULL;
+        laz_tunnel_forget_answers(link);
     }
-    return kept.len == 0 ? STEP_MOVED : write_plain(link, tunnel->kept, kept.len);
+    enum step step = kept.len == 0 ? STEP_MOVED : write_plain(link, tunnel->kept, kept.len);
+    explicit_bzero(tunnel->kept, kept.len);
+    return step;
 }
 
 static enum step pass_end(struct laz_tunnel_link *link)
@@ -252,12 +273,13 @@ static enum step step_down(struct laz_tunnel_link *link)
         return pass_end(link);
     }
     link->down_wants_write = false;
-    errno = 0;
+    begin_call();
     int n = SSL_read(link->session, scratch, LAZ_TUNNEL_CHUNK);
     int cause = errno;
     if (n > 0) {
         enum step step = link->answers != NULL ? filter(link, (size_t)n)
                                                : write_plain(link, scratch, (size_t)n);
+        explicit_bzero(scratch, (size_t)n);
         if (step != STEP_MOVED) {
             return step;
         }
@@ -291,5 +313,25 @@ void laz_tunnel_move_down(struct laz_tunnel_link *link)
     /* In this order: event_add does not have an event watched that is active already. */
     if (settle(link) && has_more) {
         event_active(&link->wire.readable, EV_READ, 0);
+    }
+}
+
+/* ---- what wakes nobody ---- */
+
+/* 0: nothing is wrong there. */
+static int failure_of(const struct laz_tunnel_side *side)
+{
+    int failed = 0;
+    socklen_t size = sizeof(failed);
+    return getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 ? failed : errno;
+}
+
+void laz_tunnel_look_after(struct laz_tunnel_link *link)
+{
+    int cause = 0;
+    if (link->passed_end && (cause = failure_of(&link->wire)) != 0) {
+        (void)broken_wire(link, SSL_ERROR_SYSCALL, cause);
+    } else if (link->said_end && (cause = failure_of(&link->plain)) != 0) {
+        (void)broken_plain(link, cause);
     }
 }

@@ -18,10 +18,11 @@
 
 #define BACKLOG     512
 #define SOCKET_MODE 0600
-#define UNSENT_MS   30000U /* a peer that confirms nothing for so long is gone */
-#define OTHER_FDS   64U    /* channel, epoll, certificates */
-#define ENTRY_FDS   32U    /* a listener, and sockets to name servers */
+#define IDLE_S      60 /* before the kernel asks whether a quiet peer is still there */
+#define AGAIN_S     10
+#define OTHER_FDS   128U /* channel, epoll, certificates, name servers */
 #define FDS_OF_LINK 2U
+#define SPARE_FDS   256U /* where the hard limit has them: nobody is near the edge */
 
 union any {
     struct sockaddr base;
@@ -128,7 +129,7 @@ int laz_tunnel_listen(
 void laz_tunnel_make_room(struct laz_tunnel *tunnel)
 {
     struct rlimit limit = {0};
-    rlim_t others = OTHER_FDS + (rlim_t)ENTRY_FDS * tunnel->config.n_entries;
+    rlim_t others = OTHER_FDS + tunnel->config.n_entries;
     rlim_t wanted = others;
     for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {
         wanted += (rlim_t)FDS_OF_LINK * tunnel->config.entries[i].max_connections;
@@ -136,8 +137,8 @@ void laz_tunnel_make_room(struct laz_tunnel *tunnel)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         limit.rlim_cur = limit.rlim_max = 1024;
     }
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (limit.rlim_cur < wanted + SPARE_FDS) {
+        limit.rlim_cur = limit.rlim_max < wanted + SPARE_FDS ? limit.rlim_max : wanted + SPARE_FDS;
         laz_ignore(setrlimit(RLIMIT_NOFILE, &limit)); /* what it is is read next */
         laz_ignore(getrlimit(RLIMIT_NOFILE, &limit));
     }
@@ -162,9 +163,13 @@ int laz_tunnel_connect_plain(const struct laz_tunnel_end *to)
 void laz_tunnel_tune(int fd)
 {
     int yes = 1;
-    unsigned unsent_ms = UNSENT_MS;
+    int idle_s = IDLE_S;
+    int again_s = AGAIN_S;
+    unsigned unsent_ms = LAZ_TUNNEL_UNSENT_MS;
     /* None is worth failing for. */
     laz_ignore(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)));
     laz_ignore(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent_ms, sizeof(unsent_ms)));
+    laz_ignore(setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s)));
+    laz_ignore(setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &again_s, sizeof(again_s)));
     laz_ignore(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes)));
 }

@@ -130,6 +130,8 @@ static void sweep(struct laz_tunnel_port *port, uint64_t now_ns)
                     "no connection and no handshake within handshake-timeout");
         } else if (link->deadline_ns == 0 && idle_ns != 0 && now_ns >= link->moved_ns + idle_ns) {
             laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_IDLE, "nothing went through for so long");
+        } else {
+            laz_tunnel_look_after(link);
         }
     }
     while (port->n_free_dials > LAZ_TUNNEL_DIALS) {
@@ -212,6 +214,12 @@ static int begin(struct laz_tunnel *tunnel, struct laz_err *err)
     laz_tunnel_make_room(tunnel);
     if (open_ports(tunnel, err) < 0 || laz_tunnel_open_trust(tunnel, err) < 0 ||
             laz_tunnel_narrow(tunnel, err) < 0) {
+        return -1;
+    }
+    /* One for all: each has a socket to every name server, and who asks at once shares an answer.
+     */
+    if (laz_tunnel_needs_names(&tunnel->config) &&
+            laz_resolver_new(tunnel->base, &tunnel->resolver, err) < 0) {
         return -1;
     }
     for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {

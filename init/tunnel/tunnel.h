@@ -16,11 +16,12 @@
 #include "net/tls.h"
 #include "policy/tunnel.h"
 
-#define LAZ_TUNNEL_UID     65314 /* and gid: as LAZ_SHIP_UID */
-#define LAZ_TUNNEL_CHUNK   16384 /* bytes that are moved at once: a TLS record */
-#define LAZ_TUNNEL_DIALS   8     /* kept of each entry, with the name servers that they know */
-#define LAZ_TUNNEL_WHY_MAX 256
-#define LAZ_TUNNEL_PEER    64 /* bytes of an address as text */
+#define LAZ_TUNNEL_UID       65314 /* and gid: as LAZ_SHIP_UID */
+#define LAZ_TUNNEL_CHUNK     16384 /* bytes that are moved at once: a TLS record */
+#define LAZ_TUNNEL_DIALS     8     /* kept of each entry */
+#define LAZ_TUNNEL_WHY_MAX   256
+#define LAZ_TUNNEL_UNSENT_MS 30000U /* a peer that confirms nothing for so long is gone */
+#define LAZ_TUNNEL_PEER      64     /* bytes of an address as text */
 
 /* Why a connection was refused or broken, as records have it. X(ENUM, "act") */
 #define LAZ_TUNNEL_REASONS(X)                                                                      \
@@ -150,6 +151,7 @@ struct laz_tunnel {
     struct event_base *base;
     struct event *orders_event;
     struct event *timer;
+    struct laz_resolver *resolver; /* owned, by its only process; NULL: no name is looked up */
     uint8_t section[LAZ_TUNNEL_MAX];
     struct laz_tunnel_config config; /* points into it */
     bool has_config;
@@ -187,10 +189,10 @@ void laz_tunnel_tune(int fd);
 /* ---- certificates.c ---- */
 
 LAZ_MUST_CHECK int laz_tunnel_open_trust(struct laz_tunnel *tunnel, struct laz_err *err);
-/* What new connections of this entry use. The old one stays where it fails. LAZ_E_TUNNEL. */
+/* What new connections of this entry use, for the first time. LAZ_E_TUNNEL. */
 LAZ_MUST_CHECK int laz_tunnel_make_tls(
         struct laz_tunnel *tunnel, struct laz_tunnel_port *port, struct laz_err *err);
-/* Another certificate and key. Takes the descriptors. */
+/* Another certificate and key: for all of its entries, or for none. Takes the descriptors. */
 void laz_tunnel_take_identity(struct laz_tunnel *tunnel, uint32_t number, int chain, int key);
 
 /* ---- accept.c: how connections begin ---- */
@@ -208,6 +210,8 @@ void laz_tunnel_advance(struct laz_tunnel_link *link);
 void laz_tunnel_refuse_link(
         struct laz_tunnel_link *link, enum laz_tunnel_reason reason, const char *why);
 void laz_tunnel_end_link(struct laz_tunnel_link *link);
+/* The server has let the client in, or the link ends. */
+void laz_tunnel_forget_answers(struct laz_tunnel_link *link);
 /* Wants to read or write there, and nothing else. */
 void laz_tunnel_want(
         struct laz_tunnel_link *link, struct laz_tunnel_side *side, bool reads, bool writes);
@@ -217,6 +221,9 @@ void laz_tunnel_want(
 /* Move what can be moved, this way or that. The link may be gone afterwards. */
 void laz_tunnel_move_up(struct laz_tunnel_link *link);
 void laz_tunnel_move_down(struct laz_tunnel_link *link);
+/* Where one side has ended a reset of it wakes nobody: is it still there? The link may be gone
+ * afterwards. */
+void laz_tunnel_look_after(struct laz_tunnel_link *link);
 /* Behind what waits there already. False: no memory. */
 LAZ_MUST_CHECK bool laz_tunnel_hold(
         struct laz_tunnel_rest *rest, const uint8_t *bytes, size_t length);
@@ -232,6 +239,8 @@ uint64_t laz_tunnel_now_ns(void);
 
 /* ---- narrow.c ---- */
 
+/* Does it connect to anything but the workload? */
+bool laz_tunnel_needs_names(const struct laz_tunnel_config *config);
 /* After it: no root, no capability, no file but those that names are looked up with, no port to
  * bind, no port to connect to but those of the policy, and the system calls of filter.def. */
 LAZ_MUST_CHECK int laz_tunnel_narrow(const struct laz_tunnel *tunnel, struct laz_err *err);

@@ -46,13 +46,13 @@ class World:
 
     _count = 0
 
-    def __init__(self, connect=(), listen=(), changes=None, sinks=True, app=("/bin/sleep", "600"), **rest):
+    def __init__(self, connect=(), listen=(), changes=None, sinks=True, app=("/bin/sleep", "600"), prefix=(), **rest):
         World._count += 1
         self.folder = fence.scratch() / f"tunnel-{World._count}"
         self.folder.mkdir()
         self.folder.chmod(0o777)
         self.trail = self.folder / "trail.jsonl"
-        self.app, self.rest, self.changes, self.sinks = app, rest, changes or {}, sinks
+        self.app, self.prefix, self.rest, self.changes, self.sinks = app, prefix, rest, changes or {}, sinks
         self.tls = {"trust": [{"name": "good", "file": str(peers.pki() / "ca.pem")}], "connect": []}
         self.ports = {}
         for entry in connect:
@@ -86,7 +86,7 @@ class World:
     @contextlib.contextmanager
     def start(self, ready=True):
         events = [] if self.sinks else ["--events", str(self.folder / "events")]
-        command = [str(laz.BIN / "lazaret-init"), "--policy", adapters.Lazaret.image(self.policy()), *events, "--", *self.app]
+        command = [*self.prefix, str(laz.BIN / "lazaret-init"), "--policy", adapters.Lazaret.image(self.policy()), *events, "--", *self.app]
         with fence.Run(command, **self.rest) as run:
             self.run = run
             if ready:

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The role tunnel when many come at once, or stay longer than they should: nobody takes the place of those who are good."""
+import contextlib
+import os
+import random
+import resource
+import select
+import socket
+import struct
+import threading
+import time
+
+import fence
+import laz
+import sinks_peers as peers
+from laz import case, check, check_equal
+from tunnel_world import Server, World, echo, end
+
+DIALS = 300
+
+
+def room():
+    """As many descriptors as the system gives: the suite plays both sides."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Names:
+    """A name server of one name, server.test, which answers when it is told to."""
+
+    def __init__(self):
+        self.asked, self.gate = 0, threading.Event()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.address = "127." + ".".join(str(random.randint(2, 250)) for _ in range(3))
+        self.socket.bind((self.address, 53))
+        self.file = fence.scratch() / "resolv.conf"
+        self.file.write_text(f"nameserver {self.address}\n")
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            query, peer = self.socket.recvfrom(4096)
+            self.asked += 1
+            self.gate.wait(30)
+            is_a = query[-4:-2] == b"\0\1"
+            answer = query[:2] + b"\x81\x80" + query[4:6] + struct.pack(">HHH", is_a, 0, 0) + query[12:]
+            if is_a:
+                answer += b"\xc0\x0c\0\1\0\1" + struct.pack(">IH", 60, 4) + bytes((127, 0, 0, 1))
+            self.socket.sendto(answer, peer)
+
+
+@case("hundreds that dial a slow server by its name at once: the name is looked up once, and none lacks a descriptor")
+def dials():
+    room()
+    gate, names = threading.Event(), Names()
+
+    def slow(connection):
+        gate.wait(60)
+        connection.settimeout(60)
+        connection = server.context.wrap_socket(connection, server_side=True)
+        connection.sendall(b"hello")
+        end(connection)
+
+    # 2 for each and what the helper has: with a socket to the name server for each they would not be enough.
+    prefix = ["prlimit", "--nofile=800:800", "unshare", "-m", "sh", "-c",
+              f'mount --bind {names.file} /etc/resolv.conf && exec "$@"', "-"]
+    with Server(slow, wrap=False) as server, World(
+            [{"name": "db", "to": f"server.test:{server.port}", "handshake-timeout": "60s", "max-connections": DIALS}], prefix=prefix).start() as world:
+        tunnel = world.pid()
+        held = [world.dial("db") for _ in range(DIALS)]
+        peers.wait_until(lambda: len(os.listdir(f"/proc/{tunnel}/fd")) > DIALS, "all were accepted", seconds=30)
+        names.gate.set()
+        peers.wait_until(lambda: len(os.listdir(f"/proc/{tunnel}/fd")) > 2 * DIALS, "all have dialled", seconds=30)
+        gate.set()
+        for plain in held:
+            plain.settimeout(60)
+            check_equal(plain.recv(5), b"hello", f"what came of one of {DIALS}: {world.records('tunnel.refused')}")
+            plain.close()
+        check_equal(world.records("tunnel.refused"), [], "refusals")
+        check(1 <= names.asked <= 12, f"{names.asked} questions: two kinds of addresses, three attempts")  # some may come late
+
+
+@case("bytes that are no record yet are nothing that moves: idle-timeout ends such a connection")
+def trickle():
+    with Server(echo, wrap=False) as server, World(listen=[{"name": "https", "to": server.to, "idle-timeout": "1s"}]).start() as world:
+        wire = world.dial_tls("https")
+        wire.sendall(b"hello")
+        check_equal(wire.recv(5), b"hello", "before")
+        raw, began = wire.detach(), time.monotonic()
+        header = iter(b"\x17\x03\x03\x40\x00" + bytes(16384))
+        try:
+            with contextlib.suppress(OSError):
+                while time.monotonic() < began + 30:
+                    os.write(raw, bytes((next(header),)))
+                    time.sleep(0.1)
+            check(time.monotonic() < began + 30, "a byte each 100 ms kept it open")
+        finally:
+            os.close(raw)
+
+
+@case("a peer that has said its end and is reset is seen, though nothing more is read from it")
+def reset():
+    ended, broken = threading.Event(), threading.Event()
+
+    def stays(connection):
+        check_equal(connection.recv(100), b"", "the end")
+        ended.set()
+        poll = select.poll()
+        poll.register(connection, 0)  # an error or an end of both directions, and nothing else
+        if poll.poll(30_000):
+            broken.set()
+
+    with Server(stays, wrap=False) as server, World(listen=[{"name": "https", "to": server.to}]).start() as world:
+        wire = world.dial_tls("https")
+        wire.setblocking(False)
+        with contextlib.suppress(OSError):
+            wire.unwrap()  # our end; nobody waits for the other one
+        check(ended.wait(30), "the workload saw the end")
+        check(not broken.wait(1.5), "it goes on without the reset")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(wire.detach())
+        check(broken.wait(30), f"the workload's connection is still there: {server.errors}")
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -5,6 +5,7 @@
  */
 #include "init/pid1/step.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ static int exit_status(int code)
 /* ---- the model: every reachable state, every event ---- */
 
 #define STATES_MAX 40000
+#define SLOTS 131072 /* a power of two, and so many that few states meet in one */
 
 /* A state, and what the world would know beside it. */
 struct node {
@@ -76,6 +78,39 @@ static const struct laz_event events[] = {
 static bool same(const struct node *a, const struct node *b)
 {
     return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* What has been reached. */
+struct reached {
+    struct node nodes[STATES_MAX];
+    uint32_t slots[SLOTS]; /* 1 + index of a node */
+    size_t n;
+};
+
+static size_t slot_of(const struct node *node)
+{
+    uint64_t words[sizeof(*node) / sizeof(uint64_t)];
+    static_assert(sizeof(words) == sizeof(*node), "every byte counts");
+    memcpy(words, node, sizeof(words));
+    uint64_t sum = 0;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        sum = (sum ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        sum ^= sum >> 32;
+    }
+    return sum % SLOTS;
+}
+
+static void reach(struct reached *reached, const struct node *node)
+{
+    size_t slot = slot_of(node);
+    for (; reached->slots[slot] != 0; slot = (slot + 1) % SLOTS) {
+        if (same(&reached->nodes[reached->slots[slot] - 1], node)) {
+            return;
+        }
+    }
+    cr_assert_lt(reached->n, STATES_MAX, "more states than the model has room for");
+    reached->nodes[reached->n++] = *node;
+    reached->slots[slot] = (uint32_t)reached->n;
 }
 
 static bool wants_deadline(enum laz_phase phase)
@@ -164,13 +199,16 @@ static void check_signal_kept(const struct node *before, const struct laz_event 
 
 static size_t explore(const struct laz_image *image, bool ships, bool wipes)
 {
-    struct node *nodes = calloc(STATES_MAX, sizeof(*nodes));
-    cr_assert_not_null(nodes);
-    nodes[0].state.ships = ships;
-    nodes[0].state.wipes = wipes;
-    size_t n = 1;
+    struct reached *reached = calloc(1, sizeof(*reached));
+    cr_assert_not_null(reached);
+    const struct node *nodes = reached->nodes;
+    struct node first;
+    memset(&first, 0, sizeof(first)); /* the padding too: states are compared byte by byte */
+    first.state.ships = ships;
+    first.state.wipes = wipes;
+    reach(reached, &first);
     bool phases[LAZ_PHASE_COUNT] = {0};
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < reached->n; i++) {
         phases[nodes[i].state.phase] = true;
         for (size_t e = 0; e < N_EVENTS; e++) {
             /* impossible worlds: the image is there from FORKED on, main ends once */
@@ -189,14 +227,7 @@ static size_t explore(const struct laz_image *image, bool ships, bool wipes)
             if (next.state.n_held > 2 || next.state.n_stops > 4) {
                 continue; /* more of the same */
             }
-            size_t k = 0;
-            while (k < n && !same(&nodes[k], &next)) {
-                k++;
-            }
-            if (k == n) {
-                cr_assert_lt(n, STATES_MAX, "more states than the model has room for");
-                nodes[n++] = next;
-            }
+            reach(reached, &next);
         }
     }
     for (int p = 0; p < LAZ_PHASE_COUNT; p++) {
@@ -205,7 +236,8 @@ static size_t explore(const struct laz_image *image, bool ships, bool wipes)
                 (p != LAZ_PHASE_FLUSHING || ships || wipes);
         cr_assert_eq(phases[p], expected, "phase %d", p);
     }
-    free(nodes);
+    size_t n = reached->n;
+    free(reached);
     return n;
 }
 

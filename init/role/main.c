@@ -4,6 +4,7 @@
  * its channel as descriptor 3, and by nobody else. Everything else it is told there.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -33,6 +34,8 @@ int main(int argc, char **argv)
         return 2;
     }
     (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* who goes away fails a write, and ends nobody */
     if (is_sense) {
         (void)prctl(PR_SET_NAME, "lazaret-sense", 0UL, 0UL, 0UL);
         laz_role_sense(CHAN_FD);

@@ -3,6 +3,7 @@
 
 The helper is told everything byte by byte here; a broken certificate keeps the old one.
 """
+import contextlib
 import hashlib
 import os
 import random
@@ -11,6 +12,7 @@ import ssl
 import struct
 import subprocess
 import threading
+import time
 
 import area
 import laz
@@ -148,6 +150,40 @@ def under_load():
         for thread in pumps:
             thread.join(120)
         check_equal(errors, [], "errors of the pumps")
+        helper.close()
+
+
+def flood(connection):
+    """More than a client wants."""
+    with contextlib.suppress(OSError):
+        for _ in range(500):
+            connection.sendall(bytes(40_000))
+
+
+@case("a client that says its end, and goes while bytes are on their way to it, costs its connection, and not the helper, however that was started")
+def leaves():
+    port, = peers.free_ports(1)
+    with Server(flood, wrap=False) as server:
+        helper = Helper(port, server.port, *pair("web"))
+        for _ in range(20):
+            into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+            context = ssl.create_default_context(cafile=tunnels.identities() / "ca.pem")
+            session = context.wrap_bio(into, out, server_hostname="server.test")
+            with tunnels.dial(f"127.0.0.1:{port}") as plain:
+                while True:
+                    try:
+                        session.do_handshake()
+                        break
+                    except ssl.SSLWantReadError:
+                        plain.sendall(out.read())
+                        into.write(plain.recv(16384))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    session.unwrap()
+                plain.sendall(out.read())
+                plain.shutdown(socket.SHUT_WR)
+                time.sleep(0.02)  # what is written then, into a connection with its end and a reset, is told by SIGPIPE
+        check(helper.process.poll() is None, f"the helper has ended: {helper.process.poll()}")
+        serial(port)
         helper.close()
 
 

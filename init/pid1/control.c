@@ -101,7 +101,7 @@ static void send_packet(struct answer *answer)
 
 static enum laz_control_state state_of(const struct laz_secrets *secrets, uint32_t item)
 {
-    const struct laz_rotation_item *plan = &secrets->rotation.items[item];
+    const struct laz_rotation_item *plan = laz_rotation_at(&secrets->rotation, item);
     bool is_absent = secrets->items[item].now.outcome != LAZ_OUTCOME_FETCHED;
     return plan->is_expired      ? LAZ_CONTROL_EXPIRED
             : plan->is_stale     ? LAZ_CONTROL_STALE
@@ -118,7 +118,7 @@ static uint64_t seconds_until(uint64_t then_ns, uint64_t now_ns)
 static void tell_item(
         struct answer *answer, const struct laz_secrets *secrets, uint32_t item, uint64_t now_ns)
 {
-    const struct laz_rotation_item *plan = &secrets->rotation.items[item];
+    const struct laz_rotation_item *plan = laz_rotation_at(&secrets->rotation, item);
     const struct laz_secret_seen *now = &secrets->items[item].now;
     bool is_asked_again = plan->is_renewed && !secrets->rotation.is_over;
     const struct laz_control_item said = {
@@ -134,7 +134,7 @@ static void tell_item(
             .expires = now->expires,
             .version = now->version,
             .fingerprint = now->fingerprint,
-            .why = plan->failures > 0 ? secrets->why[item] : "",
+            .why = plan->failures > 0 ? secrets->why[plan->first] : "",
     };
     laz_control_put_item(&answer->packet, &said);
     send_packet(answer);
@@ -158,7 +158,7 @@ static enum laz_control_result rotate(
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         bool is_meant = is_all || strcmp(name, laz_secrets_name(secrets, i)) == 0;
         is_known = is_known || is_meant;
-        if (is_meant && secrets->rotation.items[i].is_renewed) {
+        if (is_meant && laz_rotation_at(&secrets->rotation, i)->is_renewed) {
             is_any = true;
             (void)laz_rotation_want(&secrets->rotation, i, now_ns);
             tell_item(answer, secrets, i, now_ns);

@@ -247,10 +247,27 @@ void laz_secrets_deliver(struct laz_secrets *secrets, int launcher_chan)
 
 /* ---- another generation ---- */
 
+static bool changes_files(const struct laz_secrets *secrets)
+{
+    const uint8_t *cursor = secrets->image->deliveries;
+    for (uint32_t i = 0; i < secrets->image->n_deliveries; i++) {
+        struct laz_image_delivery delivery;
+        laz_image_delivery_next(&cursor, &delivery);
+        if (delivery.fd == 0 && secrets->items[delivery.item].is_changed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void laz_secrets_begin_generation(struct laz_secrets *secrets)
 {
-    secrets->generation++;
     secrets->is_begun = false;
+    if (!changes_files(secrets)) {
+        secrets->phase = LAZ_SECRETS_REDELIVERED; /* it is for `tunnel` alone */
+        return;
+    }
+    secrets->generation++;
     secrets->ordered = LAZ_SECRETS_ORDER_NONE;
     secrets->next = secrets->image->deliveries;
     secrets->n_given = 0;
@@ -270,11 +287,11 @@ void laz_secrets_adopt(struct laz_secrets *secrets, uint64_t until_ns)
             item->is_changed = false;
         }
     }
-    if (secrets->current != 0 && secrets->n_old < LAZ_GENERATIONS_OLD) {
+    if (secrets->is_begun && secrets->n_old < LAZ_GENERATIONS_OLD) {
         secrets->old[secrets->n_old++] =
                 (struct laz_generation){.number = secrets->current, .until_ns = until_ns};
     }
-    secrets->current = secrets->generation;
+    secrets->current = secrets->is_begun ? secrets->generation : secrets->current;
     secrets->phase = LAZ_SECRETS_THERE;
 }
 

@@ -128,6 +128,15 @@ static void ask_for_tunnel(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
+void laz_helpers_show(struct laz_helpers *helpers, uint32_t changed)
+{
+    struct laz_helper *tunnel = &helpers->tunnels.helper;
+    if (laz_helpers_have_tunnel(helpers) && tunnel->chan >= 0 &&
+            !laz_tunnels_show(&helpers->tunnels, &helpers->secrets, changed)) {
+        laz_helper_drop(tunnel); /* the next one is told with everything else */
+    }
+}
+
 /* ---- what `launch` says ---- */
 
 static void on_launcher(

@@ -81,6 +81,8 @@ bool laz_helpers_fetch_is_gone(const struct laz_helpers *helpers);
 /* Have the logs hide the newest value of an item; is all hidden that they are to hide? */
 void laz_helpers_hide(struct laz_helpers *helpers, uint32_t item);
 bool laz_helpers_have_hidden(const struct laz_helpers *helpers);
+/* These are other ones now, a bit for each: `tunnel` shows them from now on. */
+void laz_helpers_show(struct laz_helpers *helpers, uint32_t changed);
 /* The one without which the run may not go on, and which is lost; NULL: none. */
 const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers);
 

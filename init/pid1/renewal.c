@@ -18,6 +18,14 @@
 #define STEPS_MAX      16
 #define GONE           "not-found: its source has it no more"
 
+/* What came of an item, the worst last: that counts for its whole group. */
+enum verdict {
+    VERDICT_UNCHANGED,
+    VERDICT_CHANGED,
+    VERDICT_PUT_OFF,
+    VERDICT_FAILED,
+};
+
 static struct laz_rotation_said said_of(const struct laz_secret_seen *seen)
 {
     struct timespec now = {0};
@@ -32,7 +40,9 @@ void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
     laz_rotation_begin(&secrets->rotation, secrets->image, secrets->seed, now_ns);
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         const struct laz_rotation_said said = said_of(&secrets->items[i].now);
-        laz_rotation_told(&secrets->rotation, i, &said, now_ns);
+        if (secrets->rotation.items[i].first == i) {
+            laz_rotation_told(&secrets->rotation, i, &said, now_ns);
+        }
     }
 }
 
@@ -81,7 +91,12 @@ static void turn_ages(struct laz_pid1 *pid1, uint64_t now_ns)
     on_aged(pid1, laz_rotation_expired(rotation, now_ns), LAZ_UNREADY_EXPIRED, now_ns);
 }
 
-/* ---- what came of one item ---- */
+/* ---- what came of one item, or of one group: `item` is its first ---- */
+
+static bool is_of(const struct laz_secrets *secrets, uint32_t item, uint32_t first)
+{
+    return (secrets->rotation.items[first].members >> item & 1) != 0;
+}
 
 /* Its source has confirmed what the workload has, or will have now. */
 static void confirm(struct laz_pid1 *pid1, uint32_t item, uint64_t now_ns)
@@ -109,12 +124,21 @@ static void on_failed(struct laz_pid1 *pid1, uint32_t item, const char *why, uin
     laz_trail_refetched(&pid1->trail, secrets, item, secrets->why[item]);
 }
 
+/* The values that the workload has are what was said just now, with its version and its times. */
+static void take_words(struct laz_secrets *secrets, uint32_t first)
+{
+    for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
+        if (is_of(secrets, i, first)) {
+            secrets->items[i].now = secrets->items[i].said;
+        }
+    }
+}
+
 static void on_unchanged(struct laz_pid1 *pid1, uint32_t number, uint64_t now_ns)
 {
     struct laz_secrets *secrets = &pid1->helpers.secrets;
-    struct laz_secret_item *item = &secrets->items[number];
     bool had_failed = secrets->rotation.items[number].failures > 0;
-    item->now = item->said;
+    take_words(secrets, number);
     confirm(pid1, number, now_ns);
     if (had_failed) {
         laz_trail_refetched(&pid1->trail, secrets, number, "");
@@ -128,28 +152,69 @@ static const char *why_not(const struct laz_pid1 *pid1)
     return said[0] != '\0' ? said : "unavailable: lazaret-helper fetch did not answer in time";
 }
 
-static void judge(struct laz_pid1 *pid1, uint32_t number, uint64_t now_ns)
+static enum verdict judge(const struct laz_pid1 *pid1, uint32_t number, const char **ret_why)
 {
-    struct laz_secrets *secrets = &pid1->helpers.secrets;
-    struct laz_secret_item *item = &secrets->items[number];
+    const struct laz_secrets *secrets = &pid1->helpers.secrets;
+    const struct laz_secret_item *item = &secrets->items[number];
     bool has_crashed = !secrets->is_done && pid1->helpers.fetch.err.kind != LAZ_E_NONE;
     bool is_told = item->said.is_known && !has_crashed &&
             (item->said.outcome != LAZ_OUTCOME_FETCHED ||
                     (item->fresh >= 0 && item->fresh_masks >= 0));
     if (!is_told && pid1->renewal.has_yielded) {
-        laz_rotation_put_off(&secrets->rotation, number, now_ns);
-    } else if (!is_told) {
-        on_failed(pid1, number, why_not(pid1), now_ns);
-    } else if (item->said.outcome == LAZ_OUTCOME_FAILED) {
-        on_failed(pid1, number, secrets->why[number], now_ns);
-    } else if (item->said.outcome == LAZ_OUTCOME_ABSENT &&
-            item->now.outcome == LAZ_OUTCOME_FETCHED) {
-        on_failed(pid1, number, GONE, now_ns);
-    } else if (item->said.outcome == LAZ_OUTCOME_FETCHED && laz_secrets_differs(item)) {
-        item->is_changed = true;
-    } else {
-        on_unchanged(pid1, number, now_ns);
+        return VERDICT_PUT_OFF;
     }
+    if (!is_told || item->said.outcome == LAZ_OUTCOME_FAILED) {
+        *ret_why = is_told ? secrets->why[number] : why_not(pid1);
+        return VERDICT_FAILED;
+    }
+    if (item->said.outcome == LAZ_OUTCOME_ABSENT && item->now.outcome == LAZ_OUTCOME_FETCHED) {
+        *ret_why = GONE;
+        return VERDICT_FAILED;
+    }
+    return item->said.outcome == LAZ_OUTCOME_FETCHED && laz_secrets_differs(item)
+            ? VERDICT_CHANGED
+            : VERDICT_UNCHANGED;
+}
+
+/* What differs of it becomes what the workload has, if all of it is good. */
+static void judge_group(struct laz_pid1 *pid1, uint32_t first, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    enum verdict worst = VERDICT_UNCHANGED;
+    const char *why = "";
+    for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
+        const char *its_why = "";
+        enum verdict its = is_of(secrets, i, first) ? judge(pid1, i, &its_why) : VERDICT_UNCHANGED;
+        why = its > worst ? its_why : why;
+        worst = its > worst ? its : worst;
+    }
+    switch (worst) {
+    case VERDICT_UNCHANGED:
+        on_unchanged(pid1, first, now_ns);
+        break;
+    case VERDICT_CHANGED:
+        for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
+            if (is_of(secrets, i, first)) {
+                secrets->items[i].is_changed = judge(pid1, i, &why) == VERDICT_CHANGED;
+            }
+        }
+        break;
+    case VERDICT_PUT_OFF:
+        laz_rotation_put_off(&secrets->rotation, first, now_ns);
+        break;
+    case VERDICT_FAILED:
+        on_failed(pid1, first, why, now_ns);
+        break;
+    }
+}
+
+static bool has_changed(const struct laz_secrets *secrets, uint32_t first)
+{
+    bool has = false;
+    for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
+        has = has || (is_of(secrets, i, first) && secrets->items[i].is_changed);
+    }
+    return has;
 }
 
 /* ---- what came of all of them ---- */
@@ -169,8 +234,8 @@ static void settle(struct laz_pid1 *pid1, uint64_t now_ns)
     struct laz_secrets *secrets = &helpers->secrets;
     bool is_any = false;
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        if ((secrets->wanted >> i & 1) != 0) {
-            judge(pid1, i, now_ns);
+        if ((secrets->wanted & secrets->rotation.items[i].members) != 0) {
+            judge_group(pid1, i, now_ns); /* what it changes comes after it, or is itself */
         }
         if (secrets->items[i].is_changed) {
             is_any = true;
@@ -199,11 +264,15 @@ static void adopt(struct laz_pid1 *pid1, uint64_t now_ns)
     laz_secrets_adopt(secrets, now_ns + pid1->image.retire_ms * LAZ_NS_PER_MS);
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         uint8_t number = laz_image_renewal_at(secrets->image, i).signal;
-        if ((changed >> i & 1) != 0) {
+        if ((changed & secrets->rotation.items[i].members) != 0) {
+            take_words(secrets, i);
             confirm(pid1, i, now_ns);
+        }
+        if ((changed >> i & 1) != 0) {
             pid1->renewal.signals |= number == 0 ? 0 : LAZ_SIGNAL_BIT(number);
         }
     }
+    laz_helpers_show(&pid1->helpers, changed);
     pid1->renewal.signals_due_ns = now_ns;
     come_to_rest(pid1);
 }
@@ -224,10 +293,13 @@ static void give_up(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_secrets *secrets = &pid1->helpers.secrets;
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        if (secrets->items[i].is_changed) {
+        if (has_changed(secrets, i)) {
             keep_why(secrets, i, secrets->err.message);
             laz_rotation_failed(&secrets->rotation, i, now_ns);
-            laz_trail_rotated(&pid1->trail, secrets, i, secrets->why[i]);
+        }
+        if (secrets->items[i].is_changed) {
+            const char *why = secrets->why[laz_rotation_at(&secrets->rotation, i)->first];
+            laz_trail_rotated(&pid1->trail, secrets, i, why);
             hide_again(pid1, i);
         }
     }

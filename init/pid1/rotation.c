@@ -36,6 +36,27 @@ static uint64_t least_ns(const struct laz_rotation *rotation)
     return rotation->image->refresh_least_ms * LAZ_NS_PER_MS;
 }
 
+/* Whoever speaks of one of a group speaks of its first. */
+static struct laz_rotation_item *plan_of(struct laz_rotation *rotation, uint32_t item)
+{
+    return &rotation->items[rotation->items[item].first];
+}
+
+const struct laz_rotation_item *laz_rotation_at(const struct laz_rotation *rotation, uint32_t item)
+{
+    return &rotation->items[rotation->items[item].first];
+}
+
+static uint32_t find_first(const struct laz_image *image, uint32_t item)
+{
+    uint8_t group = laz_image_renewal_at(image, item).group;
+    uint32_t first = 0;
+    while (first < item && (group == 0 || laz_image_renewal_at(image, first).group != group)) {
+        first++;
+    }
+    return first;
+}
+
 void laz_rotation_begin(struct laz_rotation *rotation, const struct laz_image *image, uint64_t seed,
         uint64_t now_ns)
 {
@@ -43,6 +64,12 @@ void laz_rotation_begin(struct laz_rotation *rotation, const struct laz_image *i
     rotation->random = seed == 0 ? RANDOM : seed; /* of 0 nothing but 0 follows */
     for (uint32_t i = 0; i < image->fetched.n; i++) {
         struct laz_rotation_item *item = &rotation->items[i];
+        item->first = find_first(image, i);
+        item->members = 0;
+        plan_of(rotation, i)->members |= UINT32_C(1) << i;
+        if (item->first != i) {
+            continue;
+        }
         item->is_renewed = laz_image_renewal_at(image, i).is_renewed;
         item->asked_ns = item->good_ns = now_ns;
         item->due_ns = item->is_renewed ? now_ns + vary(rotation, image->refresh_ms) : 0;
@@ -82,12 +109,12 @@ uint64_t laz_rotation_due_ns(const struct laz_rotation *rotation)
     for (uint32_t i = 0; i < rotation->image->fetched.n; i++) {
         const struct laz_rotation_item *item = &rotation->items[i];
         bool may_be_asked = rotation->asked == 0 || (may_yield && is_sound(item));
+        laz_sooner(&due_ns, item->is_expired ? 0 : item->expires_ns);
         if (!item->is_renewed) {
             continue;
         }
         laz_sooner(&due_ns, may_be_asked && !rotation->is_over ? item->due_ns : 0);
-        laz_sooner(&due_ns, item->is_stale ? 0 : stale_ns(rotation, item));
-        laz_sooner(&due_ns, item->is_expired ? 0 : item->expires_ns);
+        laz_sooner(&due_ns, item->is_stale || item->is_timed ? 0 : stale_ns(rotation, item));
     }
     return due_ns;
 }
@@ -131,16 +158,18 @@ uint32_t laz_rotation_take(struct laz_rotation *rotation, uint64_t now_ns)
     }
     uint32_t items = sound_until(rotation, now_ns) != 0 ? sound_until(rotation, now_ns + TOGETHER)
                                                         : one_that_failed(rotation, now_ns);
+    uint32_t all = 0;
     for (uint32_t i = 0; i < rotation->image->fetched.n; i++) {
         if ((items >> i & 1) != 0) {
             rotation->items[i].is_asked = true;
             rotation->items[i].asked_ns = now_ns;
+            all |= rotation->items[i].members;
         }
     }
-    rotation->asked = items;
+    rotation->asked = all;
     uint64_t patience_ms = (uint64_t)laz_rotation_patience_ms(rotation) + LAZ_SECRETS_SLACK_MS;
     rotation->until_ns = now_ns + patience_ms * LAZ_NS_PER_MS;
-    return items;
+    return all;
 }
 
 bool laz_rotation_yields(const struct laz_rotation *rotation, uint64_t now_ns)
@@ -160,8 +189,9 @@ static uint64_t on_our_clock(uint64_t then, uint64_t now, uint64_t now_ns)
 void laz_rotation_told(struct laz_rotation *rotation, uint32_t number,
         const struct laz_rotation_said *said, uint64_t now_ns)
 {
-    struct laz_rotation_item *item = &rotation->items[number];
+    struct laz_rotation_item *item = plan_of(rotation, number);
     uint64_t earliest_ns = item->asked_ns + least_ns(rotation);
+    item->is_timed = said->renew != 0 && said->expires != 0;
     item->expires_ns = said->expires == 0 ? 0 : on_our_clock(said->expires, said->now, now_ns);
     if (item->is_renewed && said->renew != 0) {
         item->due_ns = on_our_clock(said->renew, said->now, now_ns);
@@ -172,7 +202,7 @@ void laz_rotation_told(struct laz_rotation *rotation, uint32_t number,
 void laz_rotation_good(struct laz_rotation *rotation, uint32_t number,
         const struct laz_rotation_said *said, uint64_t now_ns)
 {
-    struct laz_rotation_item *item = &rotation->items[number];
+    struct laz_rotation_item *item = plan_of(rotation, number);
     bool had_failed = item->failures > 0;
     uint64_t from_ns = had_failed ? item->asked_ns : item->due_ns;
     uint64_t earliest_ns = item->asked_ns + least_ns(rotation);
@@ -201,13 +231,13 @@ static void try_again(
 
 void laz_rotation_failed(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns)
 {
-    rotation->items[item].failures++;
-    try_again(rotation, &rotation->items[item], now_ns);
+    plan_of(rotation, item)->failures++;
+    try_again(rotation, plan_of(rotation, item), now_ns);
 }
 
 void laz_rotation_put_off(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns)
 {
-    try_again(rotation, &rotation->items[item], now_ns);
+    try_again(rotation, plan_of(rotation, item), now_ns);
 }
 
 void laz_rotation_settled(struct laz_rotation *rotation)
@@ -222,7 +252,8 @@ uint32_t laz_rotation_stale(struct laz_rotation *rotation, uint64_t now_ns)
     uint32_t found = 0;
     for (uint32_t i = 0; rotation->image != NULL && i < rotation->image->fetched.n; i++) {
         struct laz_rotation_item *item = &rotation->items[i];
-        if (item->is_renewed && !item->is_stale && now_ns >= stale_ns(rotation, item)) {
+        bool may_be = item->is_renewed && !item->is_timed && !item->is_stale;
+        if (may_be && now_ns >= stale_ns(rotation, item)) {
             item->is_stale = true;
             found |= UINT32_C(1) << i;
         }
@@ -245,7 +276,7 @@ uint32_t laz_rotation_expired(struct laz_rotation *rotation, uint64_t now_ns)
 
 uint64_t laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t now_ns)
 {
-    struct laz_rotation_item *item = &rotation->items[number];
+    struct laz_rotation_item *item = plan_of(rotation, number);
     uint64_t earliest_ns = item->asked_ns + least_ns(rotation);
     earliest_ns = earliest_ns < now_ns ? now_ns : earliest_ns;
     if (!item->is_asked && item->due_ns > earliest_ns) {

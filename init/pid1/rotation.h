@@ -15,8 +15,12 @@
 /* After `fetch` has had all its time, for it to say which item it was. */
 #define LAZ_SECRETS_SLACK_MS 2000
 
+/* Items of one group are one here: the first of them has the times of all. */
 struct laz_rotation_item {
+    uint32_t members; /* of its group, a bit for each, itself included; 0: it is not the first */
+    uint32_t first;   /* of its group */
     bool is_renewed;
+    bool is_timed; /* its source says when: it expires, and is never stale */
     bool is_asked; /* in what is under way */
     bool is_stale;
     bool is_expired;
@@ -45,10 +49,14 @@ struct laz_rotation_said {
 };
 
 /* All have just been fetched; what was said of each follows by laz_rotation_told. `seed` makes the
- * waits of one container others than its neighbour's.
+ * waits of one container others than its neighbour's. From here on `item` may be any of a group,
+ * and what came of a group is said once.
  */
 void laz_rotation_begin(struct laz_rotation *rotation, const struct laz_image *image, uint64_t seed,
         uint64_t now_ns);
+
+/* What is planned of an item. */
+const struct laz_rotation_item *laz_rotation_at(const struct laz_rotation *rotation, uint32_t item);
 
 /* What its source says of an item's times. */
 void laz_rotation_told(struct laz_rotation *rotation, uint32_t number,
@@ -74,7 +82,8 @@ void laz_rotation_put_off(struct laz_rotation *rotation, uint32_t item, uint64_t
 /* Nothing is under way any more. */
 void laz_rotation_settled(struct laz_rotation *rotation);
 
-/* Items that have become stale, or have expired, and were not said to be; a bit for each. */
+/* Items that have become stale, or have expired, and were not said to be; a bit for each, and for a
+ * group that of its first. */
 uint32_t laz_rotation_stale(struct laz_rotation *rotation, uint64_t now_ns);
 uint32_t laz_rotation_expired(struct laz_rotation *rotation, uint64_t now_ns);
 

@@ -134,7 +134,8 @@ bool laz_secrets_next(const struct laz_secrets *secrets, const uint8_t **cursor,
         struct laz_image_delivery *ret);
 /* The name of an item, as the policy has it; "?" beyond. */
 const char *laz_secrets_name(const struct laz_secrets *secrets, uint32_t item);
-/* What has changed, and all that has not, is to become another generation. */
+/* What has changed, and all that has not, is to become another generation; there is none where
+ * nothing of it is a file. */
 void laz_secrets_begin_generation(struct laz_secrets *secrets);
 /* It has: what was there before waits for its end until then. */
 void laz_secrets_adopt(struct laz_secrets *secrets, uint64_t until_ns);

@@ -58,7 +58,7 @@ void laz_trail_refetched(
     laz_json_string(&json, "fingerprint", now->fingerprint);
     if (has_failed) {
         laz_json_string(&json, "message", why);
-        laz_json_u64(&json, "failures", secrets->rotation.items[item].failures);
+        laz_json_u64(&json, "failures", laz_rotation_at(&secrets->rotation, item)->failures);
     }
     laz_trail_write(trail, &json);
 }

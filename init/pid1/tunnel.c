@@ -69,13 +69,17 @@ static bool say_listeners(const struct laz_tunnels *tunnels)
     return ok;
 }
 
-static bool say_identities(const struct laz_tunnels *tunnels, const struct laz_secrets *secrets)
+bool laz_tunnels_show(
+        const struct laz_tunnels *tunnels, const struct laz_secrets *secrets, uint32_t changed)
 {
     bool ok = true;
     for (uint32_t i = 0; i < tunnels->image->n_identities && ok; i++) {
         char memory[64];
         struct laz_buf message;
         const uint8_t *items = tunnels->image->identities + 2 * (size_t)i;
+        if (((changed >> items[0] | changed >> items[1]) & 1) == 0) {
+            continue;
+        }
         const int fds[] = {secrets->items[items[0]].value, secrets->items[items[1]].value};
         laz_buf_init_fixed(&message, memory, sizeof(memory));
         laz_message_begin(&message, LAZ_MESSAGE_IDENTITY);
@@ -88,7 +92,8 @@ static bool say_identities(const struct laz_tunnels *tunnels, const struct laz_s
 bool laz_tunnels_tell(const struct laz_tunnels *tunnels, const struct laz_secrets *secrets)
 {
     int chan = tunnels->helper.chan;
-    return say_config(tunnels) && say_listeners(tunnels) && say_identities(tunnels, secrets) &&
+    return say_config(tunnels) && say_listeners(tunnels) &&
+            laz_tunnels_show(tunnels, secrets, UINT32_MAX) &&
             (!tunnels->drains || say_only(chan, LAZ_MESSAGE_DRAIN)) &&
             say_only(chan, LAZ_MESSAGE_BEGIN);
 }

@@ -43,6 +43,9 @@ void laz_tunnels_start(struct laz_tunnels *tunnels, uint64_t now_ns);
 /* Everything that a new one needs, in one go. False: it has gone, or does not read. */
 LAZ_MUST_CHECK bool laz_tunnels_tell(
         const struct laz_tunnels *tunnels, const struct laz_secrets *secrets);
+/* Those of its identities of which an item has changed, a bit for each, once more. Likewise. */
+LAZ_MUST_CHECK bool laz_tunnels_show(
+        const struct laz_tunnels *tunnels, const struct laz_secrets *secrets, uint32_t changed);
 /* What it says. Takes the descriptors. -1: it breaks the rules. LAZ_E_TUNNEL. */
 LAZ_MUST_CHECK int laz_tunnels_told(struct laz_tunnels *tunnels, struct laz_message *message,
         uint64_t now_ns, struct laz_err *err);

@@ -120,6 +120,7 @@ static int fill_sense(struct laz_image *image, const struct laz_policy *policy,
 
 _Static_assert(LAZ_IMAGE_FETCH_MAX == LAZ_FETCH_MAX, "what PID 1 carries is what fetch reads");
 _Static_assert(LAZ_IMAGE_FETCHED_MAX == LAZ_FETCH_ITEMS_MAX, "of all items");
+_Static_assert(LAZ_IMAGE_TOGETHER_MAX == LAZ_FETCH_IDENTITIES_MAX, "an identity is a group");
 _Static_assert(LAZ_IMAGE_SECRET_MAX == LAZ_FETCH_VALUE_MAX, "of what it brings");
 _Static_assert(LAZ_IMAGE_DELIVERIES_MAX >= 2 * LAZ_FETCH_ITEMS_MAX, "a file and a descriptor each");
 
@@ -139,16 +140,18 @@ struct secret_bytes {
     struct laz_buf names;
     struct laz_buf variables;
     struct laz_buf deliveries;
-    uint8_t renewals[2 * LAZ_FETCH_ITEMS_MAX];
+    uint8_t renewals[LAZ_IMAGE_RENEWAL_BYTES * LAZ_FETCH_ITEMS_MAX];
 };
 
 static void fill_renewal(struct laz_image *image, const struct laz_policy_secrets *secrets,
         struct secret_bytes *keep)
 {
     const struct laz_policy_renewal *renewal = &secrets->renewal;
-    for (size_t i = 0; i < secrets->config.n_items; i++) {
-        keep->renewals[2 * i] = renewal->is_renewed[i];
-        keep->renewals[2 * i + 1] = renewal->signal[i];
+    for (uint32_t i = 0; i < secrets->config.n_items; i++) {
+        uint8_t *bytes = keep->renewals + (size_t)LAZ_IMAGE_RENEWAL_BYTES * i;
+        bytes[0] = renewal->is_renewed[i];
+        bytes[1] = renewal->signal[i];
+        bytes[2] = renewal->group[i];
     }
     image->renewals = keep->renewals;
     if (!renewal->is_said) {

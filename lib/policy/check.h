@@ -35,6 +35,8 @@ void laz_check_secrets(struct laz_document *document, struct laz_report *report)
 void laz_check_identities(struct laz_document *document, struct laz_report *report);
 /* Does an identity of this file use this item? */
 bool laz_check_is_of_identity(const struct laz_document *document, const char *item);
+/* A signal that the workload is to take for a change; NULL: there is none. In check_secrets.c. */
+void laz_check_change_signal(struct laz_report *report, struct laz_node *node);
 /* And for its tunnels; in check_tunnel.c. */
 void laz_check_tunnel(struct laz_document *document, struct laz_report *report);
 

@@ -64,9 +64,10 @@ static void check_trust(
 {
     struct laz_node *trust = laz_check_child(identity, LAZ_FIELD_IDENTITY_TRUST);
     struct laz_node *key = laz_check_child(identity, LAZ_FIELD_IDENTITY_KEY);
+    struct laz_node *renew = laz_check_child(identity, LAZ_FIELD_IDENTITY_RENEW);
     bool has_ca = laz_check_child(identity, LAZ_FIELD_IDENTITY_CA) != NULL;
     if (!is_issued(source)) {
-        struct laz_node *const others[] = {trust, key};
+        struct laz_node *const others[] = {trust, key, renew};
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
             if (others[i] != NULL) {
                 laz_report_key(report, LAZ_E_POLICY_INVALID, others[i],
@@ -108,6 +109,16 @@ static void check_names(struct laz_report *report, struct laz_node *san)
     }
 }
 
+static void check_change(struct laz_report *report, struct laz_node *on_change, bool has_files)
+{
+    laz_check_change_signal(
+            report, laz_check_child(on_change, LAZ_FIELD_IDENTITY_ON_CHANGE_SIGNAL));
+    if (!has_files) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, on_change,
+                "goes with \"files\" alone: the workload has nothing else of it");
+    }
+}
+
 static void check_one(struct laz_report *report, struct laz_node *identity)
 {
     struct laz_node *name = laz_check_child(identity, LAZ_FIELD_IDENTITY_NAME);
@@ -129,6 +140,10 @@ static void check_one(struct laz_report *report, struct laz_node *identity)
     }
     if (san != NULL) {
         check_names(report, san);
+    }
+    struct laz_node *on_change = laz_check_child(identity, LAZ_FIELD_IDENTITY_ON_CHANGE);
+    if (on_change != NULL) {
+        check_change(report, on_change, files != NULL);
     }
     if (mode != NULL && mode->number != 0400 && mode->number != 0440) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, mode,

@@ -170,9 +170,8 @@ static void check_mode(struct laz_report *report, struct laz_node *mode)
     }
 }
 
-static void check_signal(struct laz_report *report, struct laz_node *on_change)
+void laz_check_change_signal(struct laz_report *report, struct laz_node *node)
 {
-    struct laz_node *node = laz_check_child(on_change, LAZ_FIELD_ON_CHANGE_SIGNAL);
     if (node != NULL && !node->is_bad && (node->number == SIGKILL || node->number == SIGSTOP)) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, node,
                 "no program can handle it: say a signal that the workload takes for \"read your "
@@ -199,7 +198,7 @@ static void check_renewal(struct laz_report *report, struct laz_node *item)
     if (on_change == NULL) {
         return;
     }
-    check_signal(report, on_change);
+    laz_check_change_signal(report, laz_check_child(on_change, LAZ_FIELD_ON_CHANGE_SIGNAL));
     if (why != NULL || is_refused) {
         laz_report_key(report, LAZ_E_POLICY_INVALID, on_change, "nothing changes: %s",
                 why != NULL ? why : "\"refresh\" is false");

@@ -44,6 +44,28 @@ static void check_items(struct laz_merge *merge, const struct laz_node *identity
     }
 }
 
+/* What is said about renewal, and nothing is renewed. */
+static void check_renewal(struct laz_merge *merge, uint32_t slot)
+{
+    static const struct {
+        enum laz_field_id field;
+        const char *what;
+    } rows[] = {{LAZ_FIELD_IDENTITY_RENEW, "nothing is renewed"},
+            {LAZ_FIELD_IDENTITY_ON_CHANGE, "nothing changes"}};
+    const struct laz_policy_secrets *secrets = &merge->policy->secrets;
+    const struct laz_fetch_config *config = &secrets->config;
+    const char *why = !secrets->renewal.is_said ? "\"secrets.refresh\" is missing"
+            : laz_identity_can_change(config, &config->identities[slot])
+            ? NULL
+            : "it is made of a variable of the container, which is what it was at its start";
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && why != NULL; i++) {
+        struct laz_node *node = laz_check_child(merge->identities[slot], rows[i].field);
+        if (node != NULL) {
+            laz_report_key(merge->report, LAZ_E_POLICY_INVALID, node, "%s: %s", rows[i].what, why);
+        }
+    }
+}
+
 /* Of a file of an identity, and another item's: one of the two is said at the identity. */
 static void check_places(struct laz_merge *merge, uint32_t i)
 {
@@ -77,6 +99,7 @@ void laz_complete_identities(struct laz_merge *merge)
     }
     for (uint32_t i = 0; i < config->n_identities; i++) {
         check_items(merge, merge->identities[i]);
+        check_renewal(merge, i);
     }
     if (merge->lacks_items) {
         laz_report_node(merge->report, LAZ_E_POLICY_TOO_LARGE,

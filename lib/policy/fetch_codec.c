@@ -11,7 +11,7 @@
 #include "policy/identity_codec.h"
 #include "policy/section.h"
 
-#define FORMAT     4
+#define FORMAT     5
 #define REGION_MAX 32
 #define HOST_MAX   300 /* bytes of an endpoint */
 #define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"

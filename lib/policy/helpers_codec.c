@@ -38,7 +38,7 @@ static void put_renewal(struct laz_buf *buf, const struct laz_image *image)
     laz_section_put_uint(buf, image->stale_then, 1);
     laz_section_put_uint(buf, image->retire_ms, 4);
     laz_section_put_uint(buf, image->fetched.n, 4);
-    laz_buf_put(buf, image->renewals, (size_t)2 * image->fetched.n);
+    laz_buf_put(buf, image->renewals, (size_t)LAZ_IMAGE_RENEWAL_BYTES * image->fetched.n);
 }
 
 static void put_secrets(struct laz_buf *buf, const struct laz_image *image)
@@ -139,6 +139,19 @@ static void take_deliveries(struct laz_section *in, struct laz_image *image)
     }
 }
 
+/* Of two items of one group, both are renewed or neither. */
+static bool is_together(const struct laz_image *image, uint32_t item)
+{
+    struct laz_image_renewal mine = laz_image_renewal_at(image, item);
+    for (uint32_t i = 0; mine.group != 0 && i < item; i++) {
+        struct laz_image_renewal other = laz_image_renewal_at(image, i);
+        if (other.group == mine.group && other.is_renewed != mine.is_renewed) {
+            return false;
+        }
+    }
+    return mine.group <= LAZ_IMAGE_TOGETHER_MAX;
+}
+
 static void take_renewal(struct laz_section *in, struct laz_image *image)
 {
     image->refresh_ms = laz_section_u32(in, 0, UINT32_MAX);
@@ -148,12 +161,13 @@ static void take_renewal(struct laz_section *in, struct laz_image *image)
     image->stale_then = (enum laz_stale_then)laz_section_uint(in, 1, 0, LAZ_STALE_THEN_COUNT - 1);
     image->retire_ms = laz_section_u32(in, 0, UINT32_MAX);
     uint32_t n = laz_section_u32(in, image->fetched.n, image->fetched.n);
-    image->renewals = laz_section_bytes(in, (size_t)2 * n);
+    image->renewals = laz_section_bytes(in, (size_t)LAZ_IMAGE_RENEWAL_BYTES * n);
     bool is_any = false;
     for (uint32_t i = 0; i < image->fetched.n && in->wrong == NULL; i++) {
-        const uint8_t *bytes = image->renewals + (size_t)2 * i;
+        const uint8_t *bytes = image->renewals + (size_t)LAZ_IMAGE_RENEWAL_BYTES * i;
         laz_section_require(in,
-                bytes[0] <= 1 && bytes[1] <= LAZ_SIGNAL_MAX && (bytes[1] == 0 || bytes[0] == 1),
+                bytes[0] <= 1 && bytes[1] <= LAZ_SIGNAL_MAX && (bytes[1] == 0 || bytes[0] == 1) &&
+                        is_together(image, i),
                 "what is renewed does not fit together");
         is_any = is_any || bytes[0] == 1;
     }
@@ -233,6 +247,7 @@ void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *
 
 struct laz_image_renewal laz_image_renewal_at(const struct laz_image *image, uint32_t item)
 {
-    const uint8_t *bytes = image->renewals + (size_t)2 * item;
-    return (struct laz_image_renewal){.is_renewed = bytes[0] != 0, .signal = bytes[1]};
+    const uint8_t *bytes = image->renewals + (size_t)LAZ_IMAGE_RENEWAL_BYTES * item;
+    return (struct laz_image_renewal){
+            .is_renewed = bytes[0] != 0, .signal = bytes[1], .group = bytes[2]};
 }

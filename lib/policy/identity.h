@@ -14,6 +14,11 @@
 #define LAZ_FETCH_SAN_MAX           255      /* bytes of a name in a certificate */
 #define LAZ_FETCH_VALIDITY_MIN      300      /* seconds that a certificate is to be good for */
 #define LAZ_FETCH_VALIDITY_MAX      34387200 /* 398 days: what browsers take */
+/* Per cent of its life after which it is renewed, and of how much of its life that is spread; in
+ * any case before the life ends. */
+#define LAZ_FETCH_RENEW_MIN    10
+#define LAZ_FETCH_RENEW_MAX    85
+#define LAZ_FETCH_RENEW_JITTER 10
 
 /* Which part of an identity an item is: "web.chain" is the chain of "web". */
 #define LAZ_IDENTITY_PARTS(X)                                                                      \
@@ -104,7 +109,9 @@ struct laz_fetch_identity {
     enum laz_signing signing;
     enum laz_identity_key key;
     uint32_t validity_s; /* not ITEMS */
-    const char *ca;      /* PEM: who must have vouched for it; "": the last of its own chain */
+    uint32_t renew_at;   /* per cent of its life; not ITEMS */
+    uint32_t renew_jitter;
+    const char *ca; /* PEM: who must have vouched for it; "": the last of its own chain */
     uint32_t purpose;
     uint32_t n_sans; /* 0: its names are not looked at */
     struct laz_san sans[LAZ_FETCH_SANS_MAX];

@@ -30,6 +30,8 @@ static void put_one(struct laz_buf *buf, const struct laz_fetch_identity *identi
     laz_section_put_uint(buf, identity->signing, 1);
     laz_section_put_uint(buf, identity->key, 1);
     laz_section_put_uint(buf, identity->validity_s, 4);
+    laz_section_put_uint(buf, identity->renew_at, 1);
+    laz_section_put_uint(buf, identity->renew_jitter, 1);
     laz_section_put_string(buf, identity->ca);
     laz_section_put_uint(buf, identity->purpose, 1);
     laz_section_put_uint(buf, identity->n_sans, 4);
@@ -63,6 +65,18 @@ static uint32_t take_item(
     return item;
 }
 
+/* How long it is to be good for, and when it is renewed: what is made of items is asked for as they
+ * are. */
+static void take_times(struct laz_section *in, bool is_made_of, struct laz_fetch_identity *identity)
+{
+    identity->validity_s = laz_section_u32(
+            in, is_made_of ? 0 : LAZ_FETCH_VALIDITY_MIN, is_made_of ? 0 : LAZ_FETCH_VALIDITY_MAX);
+    identity->renew_at = (uint32_t)laz_section_uint(
+            in, 1, is_made_of ? 0 : LAZ_FETCH_RENEW_MIN, is_made_of ? 0 : LAZ_FETCH_RENEW_MAX);
+    identity->renew_jitter =
+            (uint32_t)laz_section_uint(in, 1, 0, is_made_of ? 0 : LAZ_FETCH_RENEW_JITTER);
+}
+
 static void take_one(struct laz_section *in, const struct laz_fetch_config *config,
         struct laz_fetch_identity *identity)
 {
@@ -79,8 +93,7 @@ static void take_one(struct laz_section *in, const struct laz_fetch_config *conf
     identity->template = laz_section_string(in, 0, LAZ_FETCH_FROM_MAX);
     identity->signing = (enum laz_signing)laz_section_uint(in, 1, 0, LAZ_SIGNING_COUNT - 1);
     identity->key = (enum laz_identity_key)laz_section_uint(in, 1, 0, LAZ_IDENTITY_KEY_COUNT - 1);
-    identity->validity_s = laz_section_u32(
-            in, is_made_of ? 0 : LAZ_FETCH_VALIDITY_MIN, is_made_of ? 0 : LAZ_FETCH_VALIDITY_MAX);
+    take_times(in, is_made_of, identity);
     laz_section_require(in,
             identity->source != LAZ_IDENTITY_FROM_VAULT_PKI ||
                     (laz_fetch_is_path(identity->from) &&

@@ -31,6 +31,8 @@
 #define LAZ_IMAGE_TUNNELS_MAX    16    /* sockets of it that listen */
 #define LAZ_IMAGE_FETCHED_MAX    32    /* items that are fetched */
 #define LAZ_IMAGE_SECRET_MAX     65536 /* bytes of the value of one, before it has its form */
+#define LAZ_IMAGE_TOGETHER_MAX   8     /* groups of items that are renewed together */
+#define LAZ_IMAGE_RENEWAL_BYTES  3     /* of what is said of the renewal of an item */
 #define LAZ_IMAGE_DELIVERIES_MAX 64
 #define LAZ_IMAGE_BELOW_MAX      255 /* bytes of the path of a file that is delivered */
 #define LAZ_IMAGE_FD_MIN         10  /* of descriptors that are delivered: below are the shells' */
@@ -71,6 +73,7 @@ struct laz_image_delivery {
 struct laz_image_renewal {
     bool is_renewed;
     uint8_t signal; /* 0: none */
+    uint8_t group;  /* items with one number are renewed together, or not at all; 0: by itself */
 };
 
 struct laz_image_bpf {
@@ -166,7 +169,7 @@ struct laz_image {
     uint32_t stale_ms;
     enum laz_stale_then stale_then;
     uint32_t retire_ms;      /* secrets.grace */
-    const uint8_t *renewals; /* two bytes for each item: laz_image_renewal_at */
+    const uint8_t *renewals; /* LAZ_IMAGE_RENEWAL_BYTES for each item: laz_image_renewal_at */
 
     uint32_t n_tunnels;    /* sockets that listen; 0: there is no such helper, and no more */
     uint32_t tunnels_in;   /* bit n: the one of entry n is for others than the workload */

@@ -81,6 +81,9 @@ void laz_finish_tunnel(struct laz_merge *merge);
 void laz_finish_tls(struct laz_merge *merge);
 /* From within it: they become items. */
 void laz_finish_identities(struct laz_merge *merge);
+/* Can it be another one while the container runs? */
+bool laz_identity_can_change(
+        const struct laz_fetch_config *config, const struct laz_fetch_identity *identity);
 void laz_finish_volumes(struct laz_merge *merge); /* after sense */
 
 /* Add a copy of the text to a list of strings. */

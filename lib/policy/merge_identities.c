@@ -210,6 +210,44 @@ static void fill_source(
     }
 }
 
+static uint32_t renewal_number(const struct laz_node *node, enum laz_field_id field)
+{
+    const struct laz_node *renew = laz_check_child(node, LAZ_FIELD_IDENTITY_RENEW);
+    const struct laz_node *said = renew == NULL ? NULL : laz_check_child(renew, field);
+    return (uint32_t)(said != NULL ? said->number : laz_preset_number(laz_field_at(field)));
+}
+
+bool laz_identity_can_change(
+        const struct laz_fetch_config *config, const struct laz_fetch_identity *identity)
+{
+    return identity->source != LAZ_IDENTITY_FROM_ITEMS ||
+            (config->items[identity->certificate_item].source != LAZ_SECRET_VARIABLE &&
+                    config->items[identity->key_item].source != LAZ_SECRET_VARIABLE);
+}
+
+/* Its parts from `first` on are one: nobody is to have a key and the certificate of another. */
+static void fill_renewal(struct laz_merge *merge, uint32_t slot, uint32_t first)
+{
+    struct laz_policy_secrets *secrets = &merge->policy->secrets;
+    struct laz_policy_renewal *renewal = &secrets->renewal;
+    struct laz_fetch_identity *identity = &secrets->config.identities[slot];
+    const struct laz_node *node = merge->identities[slot];
+    const struct laz_node *on_change = laz_check_child(node, LAZ_FIELD_IDENTITY_ON_CHANGE);
+    const struct laz_node *signal = on_change == NULL
+            ? NULL
+            : laz_check_child(on_change, LAZ_FIELD_IDENTITY_ON_CHANGE_SIGNAL);
+    bool is_renewed = renewal->is_said && laz_identity_can_change(&secrets->config, identity);
+    if (identity->source != LAZ_IDENTITY_FROM_ITEMS) {
+        identity->renew_at = renewal_number(node, LAZ_FIELD_IDENTITY_RENEW_AT);
+        identity->renew_jitter = renewal_number(node, LAZ_FIELD_IDENTITY_RENEW_JITTER);
+    }
+    for (uint32_t i = first; i < secrets->config.n_items; i++) {
+        renewal->is_renewed[i] = is_renewed;
+        renewal->signal[i] = signal == NULL || !is_renewed ? 0 : (uint8_t)signal->number;
+        renewal->group[i] = (uint8_t)(slot + 1);
+    }
+}
+
 static void fill_identity(struct laz_merge *merge, uint32_t slot)
 {
     struct laz_policy_secrets *secrets = &merge->policy->secrets;
@@ -234,12 +272,14 @@ static void fill_identity(struct laz_merge *merge, uint32_t slot)
     }
     fill_source(merge, node, ret);
     secrets->identities[slot] = node;
+    uint32_t first = secrets->config.n_items;
     bool has_files = laz_check_child(node, LAZ_FIELD_IDENTITY_FILES) != NULL;
     for (unsigned part = 0; part < LAZ_IDENTITY_PART_COUNT; part++) {
         if (has_files || part == LAZ_IDENTITY_CHAIN || part == LAZ_IDENTITY_KEY) {
             add_part(merge, slot, (enum laz_identity_part)part);
         }
     }
+    fill_renewal(merge, slot, first);
 }
 
 void laz_finish_identities(struct laz_merge *merge)

@@ -84,6 +84,9 @@ bool laz_identities_find_widening(const struct laz_comparison *comparison)
         if (mine->validity_s > its->validity_s) {
             return note(comparison, c, p, "from.validity", "longer");
         }
+        if (mine->renew_at > its->renew_at) {
+            return note(comparison, c, p, "renew.at", "later");
+        }
         if (its->ca[0] != '\0' && strcmp(mine->ca, its->ca) != 0) {
             return note(comparison, c, p, "ca", mine->ca[0] == '\0' ? "none" : mine->ca);
         }

@@ -87,11 +87,13 @@ static int parse_percent(const struct laz_field *field, const struct laz_scalar 
     size_t digits = strspn(scalar->text, "0123456789");
     uint64_t number = 0;
     if (strcmp(scalar->text + digits, "%") != 0 ||
-            !laz_parse_u64(scalar->text, digits, field->max, &number)) {
+            !laz_parse_u64(scalar->text, digits, field->max, &number) ||
+            number < (uint64_t)field->min) {
         char text[64];
         struct laz_buf range;
         laz_buf_init_fixed(&range, text, sizeof(text));
-        laz_buf_printf(&range, "must be from 0%% to %" PRIu64 "%%, with its sign", field->max);
+        laz_buf_printf(&range, "must be from %" PRId64 "%% to %" PRIu64 "%%, with its sign",
+                field->min, field->max);
         return laz_scalar_refuse(err, scalar, text);
     }
     *ret = number;

@@ -39,6 +39,7 @@ struct laz_policy_renewal {
     uint32_t grace_ms;
     bool is_renewed[LAZ_FETCH_ITEMS_MAX];
     uint8_t signal[LAZ_FETCH_ITEMS_MAX]; /* on a change; 0: none */
+    uint8_t group[LAZ_FETCH_ITEMS_MAX];  /* of an identity, one more than its number; 0: of none */
 };
 
 /* Without items nothing of it counts. */

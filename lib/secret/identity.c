@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -109,7 +110,39 @@ static int put_part(const struct laz_identity *identity, enum laz_identity_part 
     return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such part");
 }
 
-static void give(const struct laz_identity *identity)
+/* The first that ends of those that are given. */
+static int64_t find_end(const struct laz_identity *identity)
+{
+    int64_t end = laz_chain_not_after(sk_X509_value(identity->chain, 0));
+    for (int i = 1; i < sk_X509_num(identity->chain); i++) {
+        int64_t other = laz_chain_not_after(sk_X509_value(identity->chain, i));
+        end = other < end ? other : end;
+    }
+    return end;
+}
+
+/* Its life begins now, whatever a CA says: some say an hour ago, for clocks that are behind. */
+static int set_times(struct laz_identity *identity, struct laz_err *err)
+{
+    const struct laz_fetch_identity *wish = identity->wish;
+    int64_t now = (int64_t)time(NULL);
+    int64_t end = find_end(identity);
+    uint64_t life = end > now ? (uint64_t)(end - now) : 0;
+    uint64_t width = life * 2 * wish->renew_jitter / 100;
+    uint64_t chance = 0;
+    identity->source.expires = end > 0 ? (uint64_t)end : 1; /* 0 would be: never */
+    if (wish->renew_at == 0) {
+        return 0;
+    }
+    if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance)) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
+    }
+    identity->source.renew =
+            (uint64_t)now + life * wish->renew_at / 100 - width / 2 + chance % (width + 1);
+    return 0;
+}
+
+static void give(struct laz_identity *identity)
 {
     const struct laz_fetch_config *config = identity->reach->means.config;
     const struct laz_source_owner *owner = &identity->source.owner;
@@ -117,6 +150,10 @@ static void give(const struct laz_identity *identity)
     struct laz_err err = {0};
     if (laz_chain_serial(sk_X509_value(identity->chain, 0), serial, sizeof(serial), &err) != 0) {
         laz_identity_fail(identity, LAZ_SECRET_FAULT_CERTIFICATE, "", err.message);
+        return;
+    }
+    if (set_times(identity, &err) != 0) {
+        laz_identity_fail(identity, LAZ_SECRET_FAULT_SYSTEM, "", err.message);
         return;
     }
     for (uint32_t i = 0; i < config->n_items; i++) {

@@ -55,6 +55,7 @@ static void end(struct laz_part *part, enum laz_secret_end how)
     part->result.end = how;
     if (how != LAZ_SECRET_END_FETCHED) {
         part->result.version[0] = part->result.fingerprint[0] = '\0';
+        part->result.renew = part->result.expires = 0;
     }
     desk->ended(desk->context, part);
 }
@@ -191,6 +192,8 @@ void laz_part_take(struct laz_part *part, const char *version, const char *id)
         return;
     }
     (void)snprintf(part->result.version, sizeof(part->result.version), "%s", version);
+    part->result.renew = part->source->renew;
+    part->result.expires = part->source->expires;
     if (laz_secret_unpack(part->item, &desk->source, &desk->value, &fault, &err) != 0) {
         laz_part_fail(part, fault, err.message, id);
     } else if (part->decrypt != NULL) {

@@ -47,6 +47,9 @@ struct laz_source {
     struct laz_source_owner owner;
     uint32_t items; /* which ones it brings, as bits: mostly one */
     uint32_t needs; /* of others: it is started when these are in reach->values */
+    /* Of what it gives, as struct laz_secret_result has them; before it gives. */
+    uint64_t renew;
+    uint64_t expires;
 };
 
 /* The source of an item, and of all others that come with it. */

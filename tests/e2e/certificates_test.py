@@ -4,6 +4,7 @@
 Either all that an identity says holds, or nothing of it is handed over, and one sentence says what does not hold. The
 refusals are those of the table in docs/reference/certificates.md; the real helper is told each, without an init around it.
 """
+import calendar
 import contextlib
 import functools
 import json
@@ -13,6 +14,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 import adapters
 import area
@@ -513,6 +515,174 @@ def does_not_start():
         check('tls.identities[web]: certificate: it does not have the name dns "other.internal"' in said, said)
         check(not world.marker.exists(), "the workload has run")
         check_equal(world.left(), [], "what is left")
+
+
+LIFE = 90 if laz.LONG else 15  # seconds
+
+# Loads the pair again and again, through the link and in one generation, as a program would; and says each HUP.
+WATCHING = """
+import signal, ssl
+def say(word):
+    with open(out + '.said', 'a') as file:
+        file.write(word + '\\n')
+signal.signal(signal.SIGHUP, lambda *_: say('hup ' + os.readlink(data)))
+known = ''
+while True:
+    place = os.readlink(data)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        below = folder + '/' + place + '/tls/web/'
+        context.load_cert_chain(below + 'chain.pem', below + 'key.pem')
+        context.load_cert_chain(folder + '/tls/web/bundle.pem')
+        if place != known:
+            say('pair ' + place)
+            known = place
+    except (OSError, ssl.SSLError) as error:
+        if place == os.readlink(data):
+            say('mixed ' + repr(error))
+    time.sleep(0.005)
+"""
+
+
+class Renewing:
+    """A container whose identity is renewed, and what it says of it."""
+
+    def __init__(self, env=None, secrets=None, **identity):
+        said = {"grace": "2s", "start-deadline": "5s", "refresh": {"interval": "10s", "jitter": "0%", "min-interval": "1s"}}
+        web = policy(good(), **{"on-change": {"signal": "HUP"}, **identity})
+        self.world = World([], {}, real=True, changes={"tls": {"identities": [web]}, "secrets": {**said, **(secrets or {})}})
+        self.env = {**fence.ENVIRONMENT, **(env or {})}
+
+    @contextlib.contextmanager
+    def start(self):
+        with self.world, self.world.start(WATCHING, env=self.env) as run:
+            self.run = run
+            ship_world.until(lambda: "pair ..g1" in self.said(), run.describe, 20)
+            yield self
+            run.kill(fence.TERM)
+            run.wait()
+            check_equal([w for w in self.said() if w.startswith("mixed")], [], "pairs that are none")
+            check_equal(self.world.left(), [], "what is left on the tmpfs")
+
+    def said(self):
+        path = self.world.seen_path.with_name("seen.json.said")
+        return path.read_text().splitlines() if path.exists() else []
+
+    def files(self):
+        folder = self.world.disk.seen(self.world.dir)
+        return {n: (folder / os.readlink(folder / "..data") / f"tls/web/{n}.pem").read_bytes() for n in PARTS}
+
+    def until(self, ev, act, number=1, seconds=30):
+        """So many records of this kind, which have to come."""
+        def find():
+            return [r for r in self.world.records(ev) if r["act"] == act]
+        ship_world.until(lambda: len(find()) >= number or self.run.has_ended(0.01),
+                         lambda: f"no {ev} {act}: {self.run.describe()} {self.world.records()[-6:]}", seconds)
+        check(len(find()) >= number, f"{ev} {act}: {self.run.describe()} {self.world.records()[-6:]}")
+        return find()
+
+    def rotate(self):
+        """By hand, by the name of any part."""
+        code, _, errors = self.world.lazaret("secrets", "rotate", "web.key")
+        check_equal(code, 0, errors)
+
+    def check_rotated(self, before, rounds):
+        """All parts that are other ones are of one generation and of one certificate, which is that of its key."""
+        changed = 4 * rounds
+        seen = self.until("secret.rotate", "rotated", changed, LIFE + 10)
+        check_equal(sorted(r["obj"] for r in seen[-4:]), sorted(f"web.{p}" for p in PARTS), "what has changed")
+        check_equal(len({(r["d"]["version"], r["d"]["generation"]) for r in seen[-4:]}), 1, f"{seen[-4:]}")
+        ship_world.until(lambda: f"pair ..g{rounds + 1}" in self.said(), lambda: f"{self.said()}", 10)
+        ship_world.until(lambda: f"hup ..g{rounds + 1}" in self.said(), lambda: f"{self.said()}", 10)
+        check_equal(len([w for w in self.said() if w.startswith("hup")]), rounds, "each time once")
+        files = self.files()
+        check_equal(openssl("x509", "-noout", "-pubkey", text=files["cert"]), openssl("pkey", "-pubout", text=files["key"]), "the pair")
+        check_equal(files["bundle"], files["key"] + files["chain"], "bundle")
+        check(files["chain"].startswith(files["cert"]), "the chain is another one's")
+        check(all(files[p] != before[p] for p in PARTS), "a part is as it was")
+        return files
+
+
+def end_of(certificate):
+    """When it ends, in seconds of Unix time."""
+    text = openssl("x509", "-noout", "-enddate", text=certificate).decode().strip().partition("=")[2]
+    return calendar.timegm(time.strptime(text, "%b %d %H:%M:%S %Y GMT"))
+
+
+@case("a new key and certificate at two thirds of its life, whole, told once by HUP; where the CA is down the pair stays, expires, and is renewed later")
+def renews():
+    services = pca()
+    services.rules(issue={"to": LIFE})
+    source = {"acm-pca": CA, "signing": "SHA256WITHECDSA", "validity": "24h"}
+    it = Renewing(services.environment(), {"ca": str(services.ca), "endpoints": {"acm-pca": f"https://127.0.0.1:{services.port}"}},
+                  renew={"jitter": "0%"}, **{"from": source})
+    with it.start():
+        first = it.files()
+        it.until("secret.rotate", "rotated", 4, LIFE + 10)
+        passed = 1 - (end_of(first["cert"]) - time.time()) / LIFE
+        services.rules(fault="denied", call="IssueCertificate", issue={"to": LIFE})
+        check(0.55 < passed < 0.95, f"renewed after {passed:.2f} of its life")
+        second = it.check_rotated(first, 1)
+        failed = it.until("secret.fetch", "failed", 1, LIFE + 10)
+        check_equal((failed[0]["obj"], failed[0]["d"]["failures"]), ("web.cert", 1), "the whole of it has failed, once")
+        check(failed[0]["d"]["message"].startswith("denied: "), f"{failed}")
+        off = it.until("ready.off", "not-ready", 1, LIFE + 10)[0]
+        late = time.time() - end_of(second["cert"])
+        check(-1 <= late < 5, f"not ready {late:.1f} s after its end")
+        check_equal((off["obj"], off["d"]["item"]), ("expired", "web.cert"), "why")
+        check_equal([r["obj"] for r in it.world.records("secret.expired")], ["web.cert"], "what has expired")
+        services.rules(issue={"to": LIFE, "stranger": True})
+        ship_world.until(lambda: "another key" in json.dumps(it.world.records("secret.fetch")), it.run.describe, 20)
+        check_equal(it.files(), second, "what is there stays")
+        services.rules(issue={"to": LIFE})
+        it.rotate()
+        it.until("ready.on", "ready", 1, 20)
+        it.check_rotated(second, 2)
+    services.check_rules()
+
+
+@case("out of two files: asked for by hand, both are read again; a certificate without its key is not taken, and with it both are, at once")
+def renews_files():
+    folder = area.folder("renewed")
+    for name in ("chain.pem", "ec.key"):
+        shutil.copy(good() / name, folder)
+    source = {"file": {"certificate": str(folder / "chain.pem"), "key": str(folder / "ec.key")}}
+    it = Renewing(**{"from": source})
+    with it.start():
+        first = it.files()
+        (folder / "chain.pem").write_bytes(texts(good(), "p384", "inter"))
+        it.rotate()
+        failed = it.until("secret.fetch", "failed", 1, 20)
+        check_equal(failed[0]["d"]["message"], "certificate: it belongs to another key", f"{failed}")
+        check_equal(it.files(), first, "what is there stays")
+        (folder / "ec.key").write_bytes((good() / "p384.key").read_bytes())
+        it.rotate()
+        it.check_rotated(first, 1)
+        (folder / "chain.pem").write_bytes(texts(good(), "p384", "inter", "root"))
+        it.rotate()
+        time.sleep(3)
+        check_equal(len(it.world.records("secret.rotate")), 4, "what is the same, and comes otherwise, is no change")
+
+
+@case("what fetch says of times: when the first of the chain ends, and of what a CA gave, when to ask again")
+def times():
+    folder = good()
+    end = min(end_of((folder / f"{n}.pem").read_bytes()) for n in ("ec", "inter"))
+    result = judge(texts(folder, "ec", "inter"), (folder / "ec.key").read_bytes(), san=NAMES, ca=folder / "root.pem")
+    check_equal({result.times[f"web.{p}"] for p in PARTS}, {(0, end)}, "of items")
+    check_equal(result.times["c"], (0, 0), "an item itself")
+    standin = pca()
+    seen = set()
+    for _ in range(8):
+        standin.rules(issue={"to": 1000})
+        now = time.time()
+        said = issue(standin, renew=(50, 10)).times
+        check_equal(len(set(said.values())), 1, f"{said}")
+        renew, end = said["web.cert"]
+        check(now + 398 <= renew <= now + 610, f"in {renew - now} s")
+        check(now + 998 <= end <= now + 1010, f"until {end - now} s")
+        seen.add(round(renew - now))
+    check(len(seen) > 2, f"no jitter: {seen}")
 
 
 if __name__ == "__main__":

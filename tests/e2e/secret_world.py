@@ -56,7 +56,7 @@ def vault_section(vault):
 def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, profile=0, vault=None,
             identities=()):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
-    out = struct.pack("<I", 4) + text(region)
+    out = struct.pack("<I", 5) + text(region)
     for service in ("secrets-manager", "ssm", "kms", "acm-pca"):
         out += text((endpoints or {}).get(service, endpoint))
     out += text(str(ca)) + bytes((0, imds, profile)) + struct.pack("<I", 20000) + vault_section(vault)
@@ -88,7 +88,8 @@ def identity_bytes(identity, items):
     out = text(identity["name"]) + bytes((IDENTITY_SOURCES.index(kind), *numbers))
     out += text("" if kind == "secrets" else said[kind]) + text(said.get("template", ""))
     out += bytes((SIGNINGS.index(said.get("signing", SIGNINGS[0])), IDENTITY_KEYS.index(identity.get("key", "ec-p256"))))
-    out += struct.pack("<I", said.get("validity", 0)) + text(str(identity.get("ca", "")))
+    renew = (0, 0) if kind == "secrets" else identity.get("renew", (66, 5))
+    out += struct.pack("<IBB", said.get("validity", 0), *renew) + text(str(identity.get("ca", "")))
     out += bytes((PURPOSES[identity.get("purpose", "server")],)) + struct.pack("<I", len(sans))
     return out + b"".join(bytes((SAN_TYPES.index(t),)) + text(name) for t, name in sans)
 

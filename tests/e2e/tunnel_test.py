@@ -8,6 +8,7 @@ import hashlib
 import os
 import random
 import select
+import shutil
 import signal
 import socket
 import ssl
@@ -527,6 +528,31 @@ def client_certificate():
                 check_equal(read_all(plain), b"client.test", "the name that the server saw")
             with world.dial("without") as plain:
                 check_equal(reset_or_end(plain), b"", "without an identity")
+
+
+@case("an identity that is renewed is shown to whoever comes then; who is connected stays so; half of a new one changes nothing")
+def renewed():
+    folder = area.folder("renewed-identity")
+    for end_ in ("pem", "key"):
+        shutil.copy(tunnels.identities() / f"web.{end_}", folder / f"web.{end_}")
+    with plain_echo() as server:
+        world = World(listen=[{"name": "https", "to": server.to}],
+                      changes={"secrets": {"refresh": {"interval": "10s", "jitter": "0%", "min-interval": "1s"}}})
+        world.tls["identities"][0]["from"] = {"file": {"certificate": str(folder / "web.pem"), "key": str(folder / "web.key")}}
+        with world.start():
+            wire = world.dial_tls("https")
+            first = wire.getpeercert()["serialNumber"]
+            shutil.copy(tunnels.identities() / "web2.pem", folder / "web.pem")
+            failed = world.wait_for("secret.fetch", act="failed")
+            check_equal(failed["d"]["message"], "certificate: it belongs to another key", f"{failed}")
+            check_equal(world.records("tunnel.identity"), [], "half of it was shown")
+            shutil.copy(tunnels.identities() / "web2.key", folder / "web.key")
+            check_equal(world.wait_for("tunnel.identity", act="renewed")["obj"], "web", "what is renewed")
+            with world.dial_tls("https") as other:
+                check(other.getpeercert()["serialNumber"] != first, "the old one is shown")
+                check_equal(talk_on(other), b"hello", "a new connection")
+            check_equal(talk_on(wire), b"hello", "what was open")
+            wire.close()
 
 
 @case("from the stop signal on nobody new comes in; what is open goes on, and the workload's own way out stays")

@@ -22,7 +22,7 @@ static const struct laz_image image = {
         .refresh_ms = 100000,
         .refresh_least_ms = 5000,
         .stale_ms = 600000,
-        .renewals = (const uint8_t *)"\1\0\1\0\0",
+        .renewals = (const uint8_t *)"\1\0\0\1\0\0\0\0\0",
 };
 static struct laz_secrets secrets;
 static struct laz_control control;

@@ -25,7 +25,7 @@ struct instance {
     size_t n_fetches;
 };
 
-static const uint8_t renewals[2 * LAZ_IMAGE_FETCHED_MAX] = {1, 0, 1, 0, 1, 0, 1, 0};
+static const uint8_t renewals[3 * LAZ_IMAGE_FETCHED_MAX] = {1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0};
 
 static struct laz_image image_of(uint32_t n_items, uint32_t jitter)
 {

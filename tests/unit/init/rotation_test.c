@@ -23,7 +23,7 @@ static struct laz_image image = {
         .stale_ms = 600000,
         .stale_then = LAZ_STALE_NOT_READY,
         .retire_ms = 30000,
-        .renewals = (const uint8_t *)"\1\0\1\0\1\0\0", /* the last one is not renewed */
+        .renewals = (const uint8_t *)"\1\0\0\1\0\0\1\0\0\0\0", /* the last one is not renewed */
 };
 static struct laz_rotation plan;
 static uint64_t now;
@@ -86,7 +86,7 @@ Test(rotation, asks_nobody_where_nothing_is_renewed)
 {
     static const struct laz_rotation none = {0};
     cr_expect_eq(laz_rotation_due_ns(&none), 0);
-    image.renewals = (const uint8_t *)"\0\0\0\0\0\0\0";
+    image.renewals = (const uint8_t *)"\0\0\0\0\0\0\0\0\0\0\0";
     begin();
     cr_expect_eq(laz_rotation_due_ns(&plan), 0);
     cr_expect_eq(laz_rotation_take(&plan, now + 1000000 * S), 0);
@@ -261,6 +261,80 @@ Test(rotation, asks_nobody_when_it_is_over)
     plan.is_over = true;
     cr_expect_eq(laz_rotation_take(&plan, START + 500 * S), 0);
     cr_expect_eq(laz_rotation_due_ns(&plan), START + 600 * S, "but it grows old");
+}
+
+/* The second and the last are one. */
+static void begin_group(void)
+{
+    image.renewals = (const uint8_t *)"\1\0\0\1\0\3\1\0\0\1\0\3";
+    begin_with(20, 5);
+}
+
+Test(rotation, a_group_has_one_time_and_is_asked_for_whole)
+{
+    begin_group();
+    for (unsigned round = 0; round < 200; round++) {
+        uint32_t items = next_taken();
+        bool is_whole = (items & 10) == 10 || (items & 10) == 0;
+        cr_assert(is_whole, "round %u: %#x", round, items);
+        cr_expect_eq(laz_rotation_at(&plan, 1), laz_rotation_at(&plan, 3));
+        cr_expect((items & 8) == 0 || laz_rotation_at(&plan, 3)->is_asked);
+        for (uint32_t i = 0; i < 3; i++) {
+            if ((items >> i & 1) != 0) {
+                laz_rotation_good(&plan, i, &nothing, now);
+            }
+        }
+        laz_rotation_settled(&plan);
+        cr_expect_not(laz_rotation_at(&plan, 3)->is_asked);
+    }
+    cr_expect_eq(laz_rotation_want(&plan, 3, now + 10 * S), now + 10 * S);
+    cr_expect_eq(laz_rotation_take(&plan, now + 10 * S) & 10, 10, "who wants one wants all");
+}
+
+Test(rotation, a_group_fails_once)
+{
+    static const uint64_t waits[] = {5, 10, 20, 40, 80, 100, 100};
+    begin_group();
+    image.refresh_jitter = 0;
+    laz_rotation_failed(&plan, 3, now);
+    cr_expect_eq(laz_rotation_at(&plan, 1)->failures, 1);
+    for (unsigned i = 0; i < 7; i++) {
+        cr_expect_eq(laz_rotation_at(&plan, 1)->due_ns, now + waits[i] * S, "%u", i);
+        now += waits[i] * S;
+        plan.items[0].due_ns = plan.items[2].due_ns = now + 1000 * S;
+        cr_assert_eq(laz_rotation_take(&plan, now), 10, "%u", i);
+        cr_expect_not(laz_rotation_yields(&plan, now));
+        cr_expect(laz_rotation_yields(&plan, now + 1000 * S), "it makes room as one");
+        laz_rotation_failed(&plan, 1, now);
+        laz_rotation_settled(&plan);
+    }
+    laz_rotation_good(&plan, 3, &nothing, now);
+    cr_expect_eq(laz_rotation_at(&plan, 1)->failures, 0);
+}
+
+Test(rotation, a_group_expires_once_and_is_not_stale_where_its_source_says_when)
+{
+    const struct laz_rotation_said said = {.renew = 5000640, .expires = 5000900, .now = 5000000};
+    begin_group();
+    laz_rotation_told(&plan, 1, &said, now);
+    cr_expect_eq(laz_rotation_at(&plan, 3)->due_ns, START + 640 * S, "longer than any interval");
+    cr_expect_eq(laz_rotation_stale(&plan, START + 800 * S), 5, "the others");
+    cr_expect_eq(laz_rotation_expired(&plan, START + 900 * S - 1), 0);
+    cr_expect_eq(laz_rotation_expired(&plan, START + 900 * S), 2, "said of the first");
+    laz_rotation_good(&plan, 1, &nothing, START + 901 * S);
+    cr_expect_not(laz_rotation_at(&plan, 3)->is_expired);
+    cr_expect_eq(laz_rotation_stale(&plan, START + 1501 * S), 2, "its source says no more when");
+}
+
+Test(rotation, what_is_not_renewed_expires_at_its_time)
+{
+    const struct laz_rotation_said said = {.expires = 5000060, .now = 5000000};
+    image.renewals = (const uint8_t *)"\0\0\1\0\0\1\0\0\0\0\0";
+    begin();
+    laz_rotation_told(&plan, 0, &said, now);
+    cr_expect_eq(laz_rotation_due_ns(&plan), START + 60 * S);
+    cr_expect_eq(laz_rotation_expired(&plan, START + 60 * S), 1);
+    cr_expect_eq(laz_rotation_due_ns(&plan), 0);
 }
 
 Test(readiness, is_given_while_there_is_no_reason_against_it)

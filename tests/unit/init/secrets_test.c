@@ -388,4 +388,10 @@ Test(secrets, become_another_generation_or_stay_what_they_were)
     cr_expect(secrets.items[0].value >= 0 && secrets.items[0].fresh < 0);
     cr_expect(secrets.n_old == 1 && secrets.old[0].number == 1 && secrets.old[0].until_ns == 77);
     cr_expect_eq(secrets.current, 3);
+    secrets.items[1].is_changed = true; /* which is no file */
+    laz_secrets_begin_generation(&secrets);
+    cr_expect_eq(secrets.phase, LAZ_SECRETS_REDELIVERED);
+    laz_secrets_adopt(&secrets, 88);
+    cr_expect(
+            secrets.current == 3 && secrets.n_old == 1, "no folder is made for it, and none goes");
 }

@@ -102,7 +102,7 @@ static struct laz_image make_image(void)
             .stale_ms = 86400000,
             .stale_then = LAZ_STALE_NOT_READY,
             .retire_ms = 30000,
-            .renewals = (const uint8_t *)"\1\1\0",
+            .renewals = (const uint8_t *)"\1\1\0\0\0\0",
     };
     for (size_t i = 0; i < sizeof(image.source_digest); i++) {
         image.source_digest[i] = (uint8_t)(i + 1);

@@ -43,7 +43,7 @@ static struct laz_image make_image(void)
             .stale_ms = 86400000,
             .stale_then = LAZ_STALE_NOT_READY,
             .retire_ms = 30000,
-            .renewals = (const uint8_t *)"\1\1\0"};
+            .renewals = (const uint8_t *)"\1\1\1\1\0\1"};
 }
 
 static void encode(const struct laz_image *image, struct block *ret)
@@ -106,7 +106,7 @@ Test(secrets_codec, says_nothing_of_secrets_where_there_are_none)
     cr_expect(out.fetched.n == 0 && out.n_deliveries == 0 && out.deliveries == NULL);
     /* the folder, four numbers, the section, two lists of names, the deliveries and renewal */
     cr_expect_eq(
-            with.length - without.length, 13 + 8 + 5 + (4 + 10) + (4 + 7) + 4 + 23 + 18 + 4 + 4);
+            with.length - without.length, 13 + 8 + 5 + (4 + 10) + (4 + 7) + 4 + 23 + 18 + 4 + 6);
 }
 
 /* Each row is one delivery, or two. */
@@ -181,24 +181,33 @@ Test(secrets_codec, takes_renewal_that_fits_together)
             .stale_ms = (stale),                                                                   \
             .stale_then = (then),                                                                  \
             .retire_ms = (grace)}
-            {SAID(10000, 50, 10000, 10001, LAZ_STALE_KEEP, 0), "\1\100\0\0", NULL},
-            {SAID(0, 0, 0, 0, LAZ_STALE_STOP, 0), "\0\0\0\0", NULL},
-            {SAID(10000, 51, 10000, 10001, 0, 0), "\1\0\0\0", "a number is out of range"},
-            {SAID(10000, 0, 10001, 20000, 0, 0), "\1\0\0\0", "a number is out of range"},
-            {SAID(10000, 0, 1, 20000, LAZ_STALE_THEN_COUNT, 0), "\1\0\0\0",
+            {SAID(10000, 50, 10000, 10001, LAZ_STALE_KEEP, 0), "\1\100\0\0\0\0", NULL},
+            {SAID(0, 0, 0, 0, LAZ_STALE_STOP, 0), "\0\0\0\0\0\0", NULL},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\1\0\10\1\1\10", NULL},
+            {SAID(0, 0, 0, 0, LAZ_STALE_STOP, 0), "\0\0\1\0\0\1", NULL},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\1\0\2\0\0\2",
+                    "what is renewed does not fit together"},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\1\0\0\1\0\11",
+                    "what is renewed does not fit together"},
+            {SAID(10000, 51, 10000, 10001, 0, 0), "\1\0\0\0\0\0", "a number is out of range"},
+            {SAID(10000, 0, 10001, 20000, 0, 0), "\1\0\0\0\0\0", "a number is out of range"},
+            {SAID(10000, 0, 1, 20000, LAZ_STALE_THEN_COUNT, 0), "\1\0\0\0\0\0",
                     "a number is out of range"},
-            {SAID(10000, 0, 1, 20000, 0, 0), "\2\0\0\0", "what is renewed does not fit together"},
-            {SAID(10000, 0, 1, 20000, 0, 0), "\1\101\0\0", "what is renewed does not fit together"},
-            {SAID(10000, 0, 1, 20000, 0, 0), "\1\0\0\1", "what is renewed does not fit together"},
-            {SAID(10000, 0, 1, 20000, 0, 0), "\0\0\0\0",
+            {SAID(10000, 0, 1, 20000, 0, 0), "\2\0\0\0\0\0",
+                    "what is renewed does not fit together"},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\1\101\0\0\0\0",
+                    "what is renewed does not fit together"},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\1\0\0\0\1\0",
+                    "what is renewed does not fit together"},
+            {SAID(10000, 0, 1, 20000, 0, 0), "\0\0\0\0\0\0",
                     "when it is renewed does not fit together"},
-            {SAID(10000, 0, 0, 20000, 0, 0), "\1\0\0\0",
+            {SAID(10000, 0, 0, 20000, 0, 0), "\1\0\0\0\0\0",
                     "when it is renewed does not fit together"},
-            {SAID(10000, 0, 1, 10000, 0, 0), "\1\0\0\0",
+            {SAID(10000, 0, 1, 10000, 0, 0), "\1\0\0\0\0\0",
                     "when it is renewed does not fit together"},
-            {SAID(0, 0, 0, 0, 0, 0), "\1\0\0\0", "when it is renewed does not fit together"},
-            {SAID(0, 0, 0, 1, 0, 0), "\0\0\0\0", "when it is renewed does not fit together"},
-            {SAID(0, 0, 0, 0, 0, 1), "\0\0\0\0", "when it is renewed does not fit together"},
+            {SAID(0, 0, 0, 0, 0, 0), "\1\0\0\0\0\0", "when it is renewed does not fit together"},
+            {SAID(0, 0, 0, 1, 0, 0), "\0\0\0\0\0\0", "when it is renewed does not fit together"},
+            {SAID(0, 0, 0, 0, 0, 1), "\0\0\0\0\0\0", "when it is renewed does not fit together"},
 #undef SAID
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -107,7 +107,17 @@ Test(policy_secrets, arrive)
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_SECRETS_MANAGER], "https://sm.internal");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_PARAMETERS], "https://ssm.internal:8443");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_KMS], "https://[fd00::1]");
-    cr_assert_eq(config->n_items, 15, "five, and ten of the identities");
+    cr_assert_eq(config->n_items, 17, "five, and twelve of the identities");
+    cr_expect(config->identities[0].renew_at == 0 && config->identities[0].renew_jitter == 0);
+    cr_expect(config->identities[2].renew_at == 50 && config->identities[2].renew_jitter == 2);
+    for (uint32_t i = 5; i < config->n_items; i++) {
+        bool is_part = items[i].source == LAZ_SECRET_IDENTITY;
+        uint32_t identity = items[i].identity;
+        cr_expect_eq(secrets->renewal.group[i], is_part ? identity + 1 : 0, "%s", items[i].name);
+        cr_expect_eq(secrets->renewal.is_renewed[i], is_part && identity > 0,
+                "%s: the first is made of a variable", items[i].name);
+        cr_expect_eq(secrets->renewal.signal[i], is_part && identity == 2 ? SIGUSR1 : 0);
+    }
     cr_expect_str_eq(items[0].from, ARN, "without what ECS puts behind it");
     cr_expect_str_eq(items[0].region, "us-east-1");
     cr_expect_str_eq(items[0].json_key, "password");

@@ -431,8 +431,8 @@ void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now
     if (!laz_helpers_ship(helpers)) {
         return;
     }
-    uint64_t farewell_ms = image->flush_ms / 4;
-    farewell_ms = farewell_ms < LAZ_SENSE_FAREWELL_MS ? farewell_ms : LAZ_SENSE_FAREWELL_MS;
+    uint64_t farewell_ms = image->flush_ms / 2;
+    farewell_ms = farewell_ms < LAZ_HELPER_FAREWELL_MS ? farewell_ms : LAZ_HELPER_FAREWELL_MS;
     helpers->is_finishing = true;
     helpers->exit_code = exit_code;
     helpers->finish_ns = now_ns + image->flush_ms * LAZ_NS_PER_MS;

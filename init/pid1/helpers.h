@@ -11,8 +11,8 @@
 #include "init/pid1/shipping.h"
 #include "init/pid1/tunnel.h"
 
-/* For the last that sense has to say, before the trail is closed. */
-#define LAZ_SENSE_FAREWELL_MS 250
+/* At most, for the last that sense and tunnel have to say, before the trail is closed. */
+#define LAZ_HELPER_FAREWELL_MS 1000
 
 /* How one of ours has ended. */
 struct laz_helper_end {

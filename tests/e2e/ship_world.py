@@ -95,11 +95,11 @@ def listens(pid):
     return False
 
 
-def catches(pid, number):
-    """Whether a process has a handler for this signal: talk has one for TERM before its first word."""
+def expects(pid, number):
+    """Whether a process has said what is to happen at this signal: talk has for TERM before its first word."""
     with contextlib.suppress(OSError):
-        caught = re.search(r"^SigCgt:\s+(\w+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
-        return bool(caught and int(caught[1], 16) >> (number - 1) & 1)
+        masks = re.findall(r"^Sig(?:Cgt|Ign):\s+(\w+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+        return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
     return False
 
 
@@ -146,9 +146,9 @@ class World:
         with fence.Run(command, "pid1" if mode == "pid1" else "nested", conditions, **rest) as run:
             self.run = run
             if ready:
-                until(lambda: run.ended or self.records("init.start"), lambda: f"start: {run.describe()}")
+                until(lambda: run.has_ended(0.002) or self.records("init.start"), lambda: f"start: {run.describe()}")
             if ready and app is None:
-                until(lambda: run.ended or catches(self.workload(), fence.TERM), lambda: f"talk: {run.describe()}")
+                until(lambda: run.has_ended(0.002) or expects(self.workload(), fence.TERM), lambda: f"talk: {run.describe()}")
             yield run
 
     def outcome(self, *words, timeout=60, **rest):

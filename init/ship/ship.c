@@ -31,9 +31,9 @@
 /* after which nobody waits for what is passed through; */
 #define OUTPUTS_PART 8
 /* after which what finds no room is dropped; */
-#define GIVE_UP_PART 14
+#define GIVE_UP_PART 12
 /* after which nobody listens any more: only who is not ours can be writing then. */
-#define CLOSE_PART 15
+#define CLOSE_PART 13
 
 uint64_t laz_ship_now_ns(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connections as they come, up to the ceilings. Above them one is closed, and that is said.
+ * Connections as they come, up to the ceilings. Above them one is closed, and that is said: one
+ * that has shown nothing yet rather than the one that comes.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,6 +38,23 @@ static void pause_all(struct laz_tunnel *tunnel)
     }
 }
 
+/* False: all who are there have shown who they are. */
+static bool make_way(const struct laz_tunnel_port *port)
+{
+    struct laz_tunnel_link *one = laz_tunnel_least_welcome(port);
+    if (one == NULL) {
+        return false;
+    }
+    laz_tunnel_refuse_link(one, LAZ_TUNNEL_IS_CEILING,
+            "too many have come and begun nothing: the oldest from where most came from gave way");
+    return true;
+}
+
+static bool is_full(const struct laz_tunnel_port *port)
+{
+    return port->n_links >= port->max_links || port->n_new >= laz_tunnel_newcomers_max(port);
+}
+
 /* False: there is no other for now. */
 static bool accept_one(struct laz_tunnel_port *port)
 {
@@ -53,10 +71,10 @@ static bool accept_one(struct laz_tunnel_port *port)
         return errno == ECONNABORTED || errno == EINTR;
     }
     name_peer(&from, peer, sizeof(peer));
-    if (port->n_links >= port->entry->max_connections || tunnel->n_links >= tunnel->max_links) {
+    if (is_full(port) && !make_way(port)) {
         (void)close(fd);
         laz_tunnel_tell_refused(port, LAZ_TUNNEL_IS_CEILING, peer,
-                port->n_links >= port->entry->max_connections
+                port->max_links == port->entry->max_connections
                         ? "as many connections are open as max-connections allows"
                         : "as many connections are open as the limit of open files allows");
         return true;
@@ -64,7 +82,7 @@ static bool accept_one(struct laz_tunnel_port *port)
     if (from.ss_family != AF_UNIX) {
         laz_tunnel_tune(fd);
     }
-    laz_tunnel_begin_link(port, fd, peer);
+    laz_tunnel_begin_link(port, fd, &from, peer);
     return true;
 }
 

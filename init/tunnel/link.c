@@ -168,7 +168,7 @@ void laz_tunnel_end_link(struct laz_tunnel_link *link)
         port->links = link->next;
     }
     port->n_links--;
-    port->tunnel->n_links--;
+    laz_tunnel_is_known(link);
     free(link);
 }
 
@@ -310,6 +310,7 @@ static void shake(struct laz_tunnel_link *link)
                     "the client's certificate has none of the names that are allowed");
             return;
         }
+        laz_tunnel_is_known(link);
         connect_plain(link);
     } else if (!laz_tls_is_verified(link->session)) {
         laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_UNVERIFIED, "the peer is not verified");
@@ -475,6 +476,7 @@ static void answer_client(struct laz_tunnel_link *link)
         }
         return;
     case LAZ_POSTGRES_BEGINS:
+        laz_tunnel_is_known(link);
         link->answers = calloc(1, sizeof(*link->answers));
         if (link->answers == NULL || !laz_tunnel_hold(&link->up, link->head, link->n_head)) {
             laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_MEMORY, "no memory for a connection");
@@ -495,7 +497,8 @@ static void answer_client(struct laz_tunnel_link *link)
 
 /* ---- its way ---- */
 
-void laz_tunnel_begin_link(struct laz_tunnel_port *port, int fd, const char *peer)
+void laz_tunnel_begin_link(
+        struct laz_tunnel_port *port, int fd, const struct sockaddr_storage *from, const char *peer)
 {
     const struct laz_tunnel_entry *entry = port->entry;
     struct laz_tunnel_link *link = calloc(1, sizeof(*link));
@@ -514,11 +517,12 @@ void laz_tunnel_begin_link(struct laz_tunnel_port *port, int fd, const char *pee
     }
     port->links = link;
     port->n_links++;
-    port->tunnel->n_links++;
     attach(link, entry->listens ? &link->wire : &link->plain, fd);
     if (entry->listens) {
+        laz_tunnel_newcomer(link, from);
         begin_handshake(link);
     } else if (entry->protocol == LAZ_TUNNEL_POSTGRES) {
+        laz_tunnel_newcomer(link, from);
         link->phase = LAZ_TUNNEL_ASKED;
         laz_tunnel_want(link, &link->plain, true, false);
     } else {

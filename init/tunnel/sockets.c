@@ -126,14 +126,25 @@ int laz_tunnel_listen(
     return listen(port->listener, BACKLOG) < 0 ? failed(port, "listen on", err) : 0;
 }
 
+/* To each its part, as large as what it asked for is of all that was. */
+static void share_out(struct laz_tunnel *tunnel, uint64_t links, uint64_t wanted)
+{
+    for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {
+        uint64_t all = tunnel->config.entries[i].max_connections;
+        uint64_t part = links >= wanted ? all : all * links / wanted;
+        tunnel->ports[i].max_links = part == 0 ? 1 : (uint32_t)part;
+    }
+}
+
 void laz_tunnel_make_room(struct laz_tunnel *tunnel)
 {
     struct rlimit limit = {0};
     rlim_t others = OTHER_FDS + tunnel->config.n_entries;
-    rlim_t wanted = others;
+    rlim_t links = 0;
     for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {
-        wanted += (rlim_t)FDS_OF_LINK * tunnel->config.entries[i].max_connections;
+        links += tunnel->config.entries[i].max_connections;
     }
+    rlim_t wanted = others + FDS_OF_LINK * links;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         limit.rlim_cur = limit.rlim_max = 1024;
     }
@@ -142,8 +153,7 @@ void laz_tunnel_make_room(struct laz_tunnel *tunnel)
         laz_ignore(setrlimit(RLIMIT_NOFILE, &limit)); /* what it is is read next */
         laz_ignore(getrlimit(RLIMIT_NOFILE, &limit));
     }
-    rlim_t room = limit.rlim_cur < wanted ? limit.rlim_cur : wanted;
-    tunnel->max_links = room > others ? (uint32_t)((room - others) / FDS_OF_LINK) : 1;
+    share_out(tunnel, limit.rlim_cur > others ? (limit.rlim_cur - others) / FDS_OF_LINK : 0, links);
 }
 
 int laz_tunnel_connect_plain(const struct laz_tunnel_end *to)

@@ -6,6 +6,7 @@
 #include "init/tunnel/tunnel.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "audit/crypto.h"
@@ -212,6 +213,9 @@ static int begin(struct laz_tunnel *tunnel, struct laz_err *err)
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
     }
     laz_tunnel_make_room(tunnel);
+    if (getrandom(&tunnel->salt, sizeof(tunnel->salt), 0) != (ssize_t)sizeof(tunnel->salt)) {
+        return laz_err_set(err, LAZ_E_INTERNAL, errno, "getrandom: %s", strerror(errno));
+    }
     if (open_ports(tunnel, err) < 0 || laz_tunnel_open_trust(tunnel, err) < 0 ||
             laz_tunnel_narrow(tunnel, err) < 0) {
         return -1;

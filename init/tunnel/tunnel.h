@@ -11,6 +11,7 @@
 #include <event2/event_struct.h>
 
 #include "init/role/orders.h"
+#include "init/tunnel/newcomers.h"
 #include "net/dial.h"
 #include "net/postgres.h"
 #include "net/tls.h"
@@ -25,8 +26,7 @@
 
 /* Why a connection was refused or broken, as records have it. X(ENUM, "act") */
 #define LAZ_TUNNEL_REASONS(X)                                                                      \
-    X(CEILING, "ceiling")         /* more connections than the policy allows, or than descriptors  \
-                                   */                                                              \
+    X(CEILING, "ceiling")         /* more than the policy allows, or descriptors */                \
     X(UNREACHABLE, "unreachable") /* nobody is where it goes to */                                 \
     X(NO_TLS, "no-tls")           /* the server does not offer it */                               \
     X(UNVERIFIED, "unverified")   /* the certificate, or its name, is not good */                  \
@@ -54,8 +54,6 @@ enum laz_tunnel_phase {
 };
 
 struct laz_tunnel;
-struct laz_tunnel_port;
-struct laz_tunnel_link;
 
 /* Bytes on their way that did not fit; no memory while there are none. */
 struct laz_tunnel_rest {
@@ -86,6 +84,9 @@ struct laz_tunnel_link {
     struct laz_tunnel_port *port;
     struct laz_tunnel_link *previous;
     struct laz_tunnel_link *next;
+    struct laz_tunnel_crowd *crowd; /* NULL: it is no newcomer */
+    struct laz_tunnel_link *older;  /* of the crowd */
+    struct laz_tunnel_link *newer;
     enum laz_tunnel_phase phase;
     struct laz_tunnel_side plain;
     struct laz_tunnel_side wire; /* TLS */
@@ -134,6 +135,9 @@ struct laz_tunnel_port {
     unsigned n_free_dials;
     struct laz_tunnel_link *links;
     uint32_t n_links;
+    uint32_t max_links; /* for whom there are descriptors: its part of them is its own */
+    uint32_t n_new;     /* in all crowds */
+    struct laz_tunnel_crowd crowds[LAZ_TUNNEL_CROWDS];
     struct laz_tunnel_counts counts;
     struct laz_tunnel_counts told;
     uint32_t n_told;
@@ -162,10 +166,8 @@ struct laz_tunnel {
     int trust[LAZ_TUNNEL_TRUST_MAX]; /* owned */
     struct laz_tunnel_identity identities[LAZ_TUNNEL_IDENTITIES_MAX];
     struct laz_tunnel_port ports[LAZ_TUNNEL_ENTRIES_MAX];
-    uint32_t n_links;
-    uint32_t max_links; /* for whom there are descriptors */
-    uint64_t now_ns;    /* of this turn */
-    uint64_t stat_ns;   /* when counts are told next */
+    uint64_t salt;    /* of crowds */
+    uint64_t stat_ns; /* when counts are told next */
     uint8_t scratch[LAZ_TUNNEL_CHUNK];
     uint8_t kept[LAZ_TUNNEL_CHUNK + LAZ_POSTGRES_HELD_MAX]; /* what a filter leaves */
 };
@@ -175,11 +177,11 @@ _Noreturn void laz_role_tunnel(int chan);
 
 /* ---- sockets.c: while it still may ---- */
 
-/* Makes the listening socket of an entry, or keeps the one that a predecessor made. LAZ_E_TUNNEL.
- */
+/* Makes the listening socket of an entry, or keeps its predecessor's. LAZ_E_TUNNEL. */
 LAZ_MUST_CHECK int laz_tunnel_listen(
         const struct laz_tunnel_config *config, struct laz_tunnel_port *port, struct laz_err *err);
 /* Raises the limit of open files as far as the connections want it. */
+/* What there is is shared out, so that no entry takes another's. */
 void laz_tunnel_make_room(struct laz_tunnel *tunnel);
 /* To the plain side of what comes in, without waiting. -1: errno says why. */
 int laz_tunnel_connect_plain(const struct laz_tunnel_end *to);
@@ -204,7 +206,8 @@ void laz_tunnel_close_port(struct laz_tunnel_port *port);
 /* ---- link.c: from the beginning to the open connection ---- */
 
 /* Takes the descriptor. */
-void laz_tunnel_begin_link(struct laz_tunnel_port *port, int fd, const char *peer);
+void laz_tunnel_begin_link(struct laz_tunnel_port *port, int fd,
+        const struct sockaddr_storage *from, const char *peer);
 /* What can be done now, is. The link may be gone afterwards. */
 void laz_tunnel_advance(struct laz_tunnel_link *link);
 void laz_tunnel_refuse_link(
@@ -221,8 +224,7 @@ void laz_tunnel_want(
 /* Move what can be moved, this way or that. The link may be gone afterwards. */
 void laz_tunnel_move_up(struct laz_tunnel_link *link);
 void laz_tunnel_move_down(struct laz_tunnel_link *link);
-/* Where one side has ended a reset of it wakes nobody: is it still there? The link may be gone
- * afterwards. */
+/* A reset of a side that has ended wakes nobody: is it still there? The link may be gone. */
 void laz_tunnel_look_after(struct laz_tunnel_link *link);
 /* Behind what waits there already. False: no memory. */
 LAZ_MUST_CHECK bool laz_tunnel_hold(

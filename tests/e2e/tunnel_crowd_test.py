@@ -6,6 +6,7 @@ import random
 import resource
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -13,6 +14,7 @@ import time
 import fence
 import laz
 import sinks_peers as peers
+import tunnel_world as tunnels
 from laz import case, check, check_equal
 from tunnel_world import Server, World, echo, end
 
@@ -120,6 +122,84 @@ def reset():
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(wire.detach())
         check(broken.wait(30), f"the workload's connection is still there: {server.errors}")
+
+
+def from_there(world, address, name="https"):
+    """A verified TLS connection from an address of our choice."""
+    context = ssl.create_default_context(cafile=tunnels.identities() / "ca.pem")
+    plain = socket.create_connection(("127.0.0.1", world.ports[name]), 30, (address, 0))
+    return context.wrap_socket(plain, server_hostname="server.test")
+
+
+def several(number, world):
+    """Those of so many connections that come about."""
+    found = []
+    for _ in range(number):
+        with contextlib.suppress(OSError):
+            found.append(from_there(world, "127.0.0.77"))
+    return found
+
+
+def is_served(wire):
+    try:
+        wire.sendall(b"hello")
+        return wire.recv(5) == b"hello"
+    except OSError:  # refused: by an end, or a reset
+        return False
+
+
+@case("silent sockets, from an address of their own or from ours, keep nobody out; what is open stays; finished handshakes do count")
+def silent():
+    room()
+    stop = threading.Event()
+
+    def flood(port):
+        held = []
+        while not stop.is_set():
+            with contextlib.suppress(OSError):
+                held.append(socket.create_connection(("127.0.0.1", port), 5, ("127.0.0.66", 0)))
+            for old in held[:-200]:
+                old.close()
+            del held[:-200]
+
+    with Server(echo, wrap=False) as server, World(listen=[
+            {"name": "https", "to": server.to, "max-connections": 64, "handshake-timeout": "60s"}]).start() as world:
+        early = from_there(world, "127.0.0.1")
+        check(is_served(early), "before the flood")
+        quiet = [tunnels.dial(f"127.0.0.1:{world.ports['https']}") for _ in range(200)]
+        check(is_served(from_there(world, "127.0.0.1")), "behind 200 from the same address")
+        flooding = threading.Thread(target=flood, args=(world.ports["https"],))
+        flooding.start()
+        try:
+            for n in range(20):
+                check(is_served(from_there(world, "127.0.0.77")), f"the {n}th, in the middle of a flood")
+        finally:
+            stop.set()
+            flooding.join()
+        check(is_served(early), "what was open before")
+        said = world.wait_for("tunnel.refused", obj="https")
+        check_equal((said["act"], said["d"]["why"]),
+                    ("ceiling", "too many have come and begun nothing: the oldest from where most came from gave way"), "record")
+        for plain in quiet:
+            plain.close()
+        served = sum(is_served(wire) for wire in several(80, world))  # the control: these have shown who they are
+        check(32 <= served <= 63, f"{served} of 80 beside one, with max-connections 64")
+
+
+@case("where descriptors are short each entry has its part: what comes in cannot keep the workload from its database")
+def parts():
+    room()
+    with Server(echo) as remote, Server(echo, wrap=False) as server, World(
+            [{"name": "db", "to": remote.to}], listen=[{"name": "https", "to": server.to}], prefix=["prlimit", "--nofile=300:300"]).start() as world:
+        held = several(100, world)
+        served = sum(is_served(wire) for wire in held)
+        check(20 < served < 60, f"{served} of what came in were served")
+        said = world.wait_for("tunnel.refused", obj="https")
+        check_equal((said["act"], said["d"]["why"]), ("ceiling", "as many connections are open as the limit of open files allows"), "record")
+        for _ in range(20):
+            plain = world.dial("db")
+            check(is_served(plain), "the way out")
+            held.append(plain)
 
 
 if __name__ == "__main__":

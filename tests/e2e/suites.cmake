@@ -97,3 +97,31 @@ laz_e2e(tunnel INSTRUMENTED sample BUT "memory does not grow")
 laz_e2e(tunnel_crowd INSTRUMENTED sample)
 laz_e2e(tunnel_reload INSTRUMENTED sample)
 laz_e2e(sanitizers INSTRUMENTED sample)
+
+# Where no earlier run has told how long each takes, the longest still come first: nothing short waits for them at the
+# end.
+set(LAZ_LONGEST
+    unit_init
+    e2e_inject
+    e2e_kernels
+    e2e_ship_kills
+    e2e_cloudwatch
+    e2e_ship_peers
+    e2e_sense
+    e2e_ossec
+    e2e_fetch
+    e2e_pid1_terminal
+    e2e_sinks
+    e2e_secrets_rotate
+    e2e_ship
+    e2e_ship_helpers
+    e2e_hostile_tls
+    e2e_ship_disks
+    e2e_pid1_races)
+set(cost 100)
+foreach(name IN LISTS LAZ_LONGEST)
+  if(TEST ${name})
+    set_tests_properties(${name} PROPERTIES COST ${cost})
+  endif()
+  math(EXPR cost "${cost} - 1")
+endforeach()

@@ -45,7 +45,7 @@ static int exit_status(int code)
 /* ---- the model: every reachable state, every event ---- */
 
 #define STATES_MAX 40000
-#define SLOTS 131072 /* a power of two, and so many that few states meet in one */
+#define SLOTS      131072 /* a power of two, and so many that few states meet in one */
 
 /* A state, and what the world would know beside it. */
 struct node {

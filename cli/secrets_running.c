@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -144,6 +145,18 @@ static void put_next(struct laz_buf *buf, const struct laz_control_item *item)
     }
 }
 
+/* Seconds of Unix time, as a person reads them. */
+static void put_end(struct laz_buf *buf, uint64_t seconds)
+{
+    char text[sizeof("2026-11-24T12:05:06Z")];
+    time_t end = (time_t)seconds;
+    struct tm tm;
+    if (gmtime_r(&end, &tm) != NULL &&
+            strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0) {
+        laz_buf_printf(buf, ", good until %s", text);
+    }
+}
+
 static void put_item(struct laz_buf *buf, const struct laz_control_item *item)
 {
     laz_buf_printf(buf, "%-16s %-8s", item->name, laz_control_state_name(item->state));
@@ -156,7 +169,7 @@ static void put_item(struct laz_buf *buf, const struct laz_control_item *item)
     laz_buf_str(buf, " ago");
     put_next(buf, item);
     if (item->expires != 0) {
-        laz_buf_printf(buf, ", expires at %" PRIu64, item->expires);
+        put_end(buf, item->expires);
     }
     if (item->why[0] != '\0') {
         laz_buf_printf(buf, "\n%-16s failed %u time%s: %s", "", item->failures,

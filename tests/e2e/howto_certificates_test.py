@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The how-to of certificates that renew themselves: its policies work as they stand, with a stand-in for the CA, a real nginx with
+the page's two lines, and clients that see one serial number after another."""
+import datetime
+import functools
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+
+import area
+import fence
+import laz
+import readme
+import secret_world
+import ship_world
+import vault_world
+from laz import case, check, check_equal
+
+PAGE = laz.ROOT / "docs" / "how-to" / "certificates.md"
+AUTHORITY = pathlib.Path(__file__).resolve().parent / "authority.py"
+PARTS = ("cert", "chain", "key", "bundle")
+LIFE = 15  # seconds
+CONF = """
+daemon off;
+worker_processes 1;
+error_log stderr;
+pid {folder}/pid;
+events {{}}
+http {{
+access_log off;
+client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3; uwsgi_temp_path {folder}/4;
+scgi_temp_path {folder}/5;
+server {{ listen 8443 ssl;
+{lines}
+location / {{ return 200 "here\\n"; }} }}
+}}
+"""
+
+
+@functools.cache
+def authority():
+    """A root, and an intermediate that signs."""
+    folder = area.folder("authority")
+    said = [{"name": "root", "cn": "the how-to's root", "ca": True},
+            {"name": "inter", "cn": "the how-to's intermediate", "ca": True, "path": 0, "issuer": "root"}]
+    subprocess.run([secret_world.PYTHON, AUTHORITY, folder], input=json.dumps(said).encode(), check=True, timeout=60)
+    return folder
+
+
+def with_ca(standin):
+    for name in ("root.pem", "inter.pem", "inter.key"):
+        shutil.copy(authority() / name, standin.folder / name)
+    return standin
+
+
+def policies():
+    """Both policies of the page: of AWS Private CA, and of Vault."""
+    found = [b.text for b in readme.blocks(PAGE) if b.kind == "yaml"]
+    check_equal([("acm-pca" in text, "vault-pki" in text) for text in found], [(True, False), (False, True)], "policies of the page")
+    return found
+
+
+def ca_of(text):
+    return re.search(r'acm-pca: "(\S+)"', text)[1]
+
+
+class Service:
+    """nginx under the page's policy, with the addresses of stand-ins."""
+
+    def __init__(self, name, text, environment, *replaced):
+        self.folder, self.environment = area.folder(name), environment
+        self.work = self.folder / "work"
+        self.work.mkdir()
+        self.work.chmod(0o777)
+        self.disk = ship_world.Disk(self.folder / "tmpfs", "1m")
+        for words in (["mount", "-t", "tmpfs", "-o", "mode=0755", "none", "/run"], ["mkdir", "/run/secrets"]):
+            subprocess.run([*self.disk.wrapper, *words], check=True)
+        (self.folder / "nginx.conf").write_text(CONF.format(folder=self.work, lines=readme.block("text nginx", PAGE)))
+        self.policy(text, *replaced, ("/etc/lazaret/corp-root.pem", str(authority() / "root.pem")),
+                    ("read: [/etc, /proc]", f"read: [/etc, /proc, {self.folder}], write: [{self.work}]"))
+
+    def policy(self, text, *replaced):
+        for old, new in replaced:
+            check(old in text, f"no {old!r} in the policy")
+            text = text.replace(old, new)
+        (self.folder / "policy.yaml").write_text(text)
+        done = area.run([laz.BIN / "lazaret", "policy", "compile", self.folder / "policy.yaml", "-o", self.folder / "policy.img"])
+        check_equal(done.code, 0, done.err)
+        (self.folder / "policy.img").chmod(0o644)
+
+    def __enter__(self):
+        command = [str(laz.BIN / "lazaret-init"), "--policy", str(self.folder / "policy.img"), "--events", str(self.folder / "events"),
+                   "--", "/usr/sbin/nginx", "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
+        self.run = fence.Run(command, "pid1", (), {**self.environment, "PATH": area.PATH}, wrapper=self.disk.wrapper).__enter__()
+        return self
+
+    def __exit__(self, *why):
+        self.run.kill(fence.TERM)
+        self.run.wait(30)
+        self.run.__exit__(*why)
+        self.disk.__exit__()
+
+    def records(self, event):
+        path = self.folder / "events"
+        whole, _, _ = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
+        return [r for r in map(json.loads, whole.splitlines()) if r["ev"] == event]
+
+    def lazaret(self, *words):
+        done = subprocess.run([*self.disk.wrapper, laz.BIN / "lazaret", *words], capture_output=True, text=True, check=False, timeout=30)
+        return done.returncode, done.stdout + done.stderr
+
+    def serial(self):
+        """Of the certificate that a client gets who believes the CA and the name; "" where there is none."""
+        client = subprocess.run(
+            ["nsenter", "-n", "-t", str(self.run.pid), "openssl", "s_client", "-connect", "127.0.0.1:8443", "-CAfile", authority() / "root.pem",
+             "-verify_return_error", "-verify_hostname", "claims-api.internal"],
+            input=b"", capture_output=True, check=False, timeout=20)
+        if client.returncode != 0:
+            return ""
+        done = subprocess.run(["openssl", "x509", "-noout", "-serial"], input=client.stdout, capture_output=True, check=True)
+        return done.stdout.decode().strip().partition("=")[2]
+
+    def until_served(self, wanted=None, but=""):
+        end = time.monotonic() + fence.PATIENCE
+        while time.monotonic() < end and not self.run.has_ended(0.02):
+            if (seen := self.serial()) and seen != but and wanted in (None, seen):
+                return seen
+        raise laz.Failed(f"nobody serves {wanted or 'anything else than ' + but!r}: {self.run.describe()} {self.run.stderr()[-800:]}")
+
+
+def check_status(service, serial):
+    """What the page shows of `secrets status`, with other numbers."""
+    code, plain = service.lazaret("secrets", "status")
+    check_equal(code, 0, plain)
+
+    def shape(text):
+        text = re.sub(r"\d{4}-\d\d-\d\dT[\d:]{8}Z", "TIME", text)
+        text = re.sub(r"\b[0-9A-F]{6,}\b|\b[0-9a-f]{6,}\b|\d+", "N", re.sub(r" +", " ", text))
+        return re.sub(r"\bN (s|min|h|d|days)\b", "N units", text).strip().splitlines()
+
+    check_equal(shape(plain), shape(readme.block("text status", PAGE)), "secrets status")
+    code, said = service.lazaret("secrets", "status", "--json")
+    held = json.loads(said)["secrets"]
+    end = datetime.datetime.fromtimestamp(held[0]["expires"], datetime.timezone.utc)
+    check(f"good until {end:%Y-%m-%dT%H:%M:%SZ}\n" in plain, f"{end}: {plain}")
+    check_equal({s["name"]: (s["state"], s["version"]) for s in held}, {f"web.{p}": ("good", serial) for p in PARTS}, "status")
+
+
+def check_rotate(service, before):
+    """By hand, as the page says: all four are new, and nginx serves them."""
+    already = len(service.records("secret.rotate"))
+    end = time.monotonic() + fence.PATIENCE  # not within min-interval of the last time
+    while service.lazaret("secrets", "rotate", "web.key")[0] != 0 and time.monotonic() < end:
+        time.sleep(0.2)
+    seen = service.until_served(but=before)
+    told = service.records("secret.rotate")[already:already + 4]
+    check_equal({r["obj"]: r["d"]["version"] for r in told}, {f"web.{p}": seen for p in PARTS}, "secret.rotate")
+    return seen
+
+
+@case("the page's role is exactly what `lazaret secrets check` says that the policy needs")
+def role():
+    folder = area.folder("role")
+    for text in policies():
+        (folder / "policy.yaml").write_text(text)
+        done = area.run([laz.BIN / "lazaret", "secrets", "check", "--json", folder / "policy.yaml"])
+        check_equal(done.code, 0, done.out + done.err)
+        needed = {(p["action"], p["resource"]) for s in json.loads(done.out)["secrets"] for p in s["permissions"]}
+        granted = {(action, s["Resource"]) for s in json.loads(readme.block("json secrets-policy", PAGE))["Statement"] for action in s["Action"]}
+        check_equal(needed, granted if "acm-pca" in text else {("vault:update", "pki/sign/web")}, "permissions")
+
+
+@case("AWS Private CA: nginx serves with a key that was made here, gets the next one while it runs, and another one by hand")
+def by_pca():
+    text, _ = policies()
+    services = with_ca(secret_world.Standin(regions={"acm-pca": "us-east-1"}, pca=ca_of(text)))
+    services.rules(issue={"to": LIFE})
+    service = Service("pca", text, services.environment(AWS_REGION="us-east-1"), (
+        "secrets:\n", f'secrets:\n  ca: {services.ca}\n  endpoints: {{acm-pca: "https://127.0.0.1:{services.port}"}}\n'))
+    with service:
+        first = service.until_served()
+        check_status(service, first)
+        second = service.until_served(but=first)
+        check_equal({r["d"]["version"] for r in service.records("secret.rotate")[:4]}, {second}, "the renewal that nobody asked for")
+        services.rules(issue={"to": 7 * 86400})
+        check_rotate(service, second)
+    services.check_rules()
+
+
+@case("Vault: the other policy of the page does the same")
+def by_vault():
+    _, text = policies()
+    agent = secret_world.Standin()
+    vault = with_ca(vault_world.Vault(agent=agent, tokens=[], role="claims-api", roles={"pki/sign/web": {}}))
+    service = Service("vault", text, agent.environment(AWS_REGION="us-east-1"), (
+        "https://vault.internal:8200", f"https://127.0.0.1:{vault.port}"), ("auth: {aws:", f"ca: {vault.ca}, auth: {{aws:"))
+    with service:
+        first = service.until_served()
+        check_status(service, first)
+        check_rotate(service, first)
+    vault.check_rules()
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -211,11 +211,12 @@ static void explain_services(const struct laz_policy *policy, struct laz_explana
         laz_buf_printf(add(ret, policy, "asked", "secrets.ca"), "whom %s vouches for", config->ca);
     }
     if (config->vault.address[0] != '\0') {
-        laz_buf_printf(add(ret, policy, "asked", "secrets.vault.address"), "Vault at %s, by %s %s",
-                config->vault.address,
-                config->vault.login == LAZ_FETCH_LOGIN_TOKEN ? "the token in" : "the AWS role",
-                config->vault.login == LAZ_FETCH_LOGIN_TOKEN ? config->vault.token_file
-                                                             : config->vault.role);
+        laz_buf_printf(add(ret, policy, "asked", "secrets.vault.address"),
+                "Vault at %s, by %s %s%s%s", config->vault.address,
+                config->vault.login == LAZ_FETCH_LOGIN_AWS    ? "the AWS role"
+                        : config->vault.token_file[0] != '\0' ? "the token in"
+                                                              : "the token in variable",
+                config->vault.token_file, config->vault.token_variable, config->vault.role);
     }
     if (config->fips) {
         laz_buf_str(add(ret, policy, "asked", "secrets.fips"), "by FIPS endpoints");

@@ -39,12 +39,17 @@ static int take_inherited(
     struct laz_fields fields;
     laz_fields_begin(&fields, message);
     uint32_t item = laz_fields_u32(&fields);
-    if (!laz_fields_done(&fields) || !fetch->has_config || item >= fetch->config.n_items ||
-            fetch->config.items[item].source != LAZ_SECRET_VARIABLE || fetch->given[item].fd >= 0) {
+    const struct laz_fetch_config *config = &fetch->config;
+    bool fits = laz_fields_done(&fields) && fetch->has_config && item <= config->n_items;
+    bool is_token = fits && item == config->n_items && config->vault.token_variable[0] != '\0';
+    bool is_item =
+            fits && item < config->n_items && config->items[item].source == LAZ_SECRET_VARIABLE;
+    struct laz_secret_given *given = is_token ? &fetch->vault_token : &fetch->given[item];
+    if ((!is_token && !is_item) || given->fd >= 0) {
         (void)close(message->fds[0]);
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such item: %u", item);
     }
-    fetch->given[item].fd = message->fds[0];
+    given->fd = message->fds[0];
     return 0;
 }
 
@@ -182,7 +187,7 @@ static int open_vault(struct laz_fetch *fetch, struct laz_err *err)
     if (vault->login == LAZ_FETCH_LOGIN_NONE) {
         return 0;
     }
-    if (vault->login == LAZ_FETCH_LOGIN_TOKEN) {
+    if (vault->token_file[0] != '\0') {
         open_source(vault->token_file, &fetch->vault_token);
     }
     if (vault->ca[0] == '\0') {

@@ -121,11 +121,12 @@ static int inherit(struct laz_secrets *secrets, char **environment, struct laz_e
     for (uint32_t i = 0; i < names->n; i++) {
         const char *name = laz_strings_next(&cursor);
         const char *value = name[0] == '\0' ? NULL : find(environment, name);
+        secrets->inherited[i] = -1;
         if (value == NULL) {
             continue;
         }
-        secrets->items[i].inherited = memory_file(value, strlen(value), err);
-        if (secrets->items[i].inherited < 0) {
+        secrets->inherited[i] = memory_file(value, strlen(value), err);
+        if (secrets->inherited[i] < 0) {
             return -1;
         }
     }
@@ -158,7 +159,7 @@ static void clear_items(struct laz_secrets *secrets)
 {
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         struct laz_secret_item *item = &secrets->items[i];
-        item->value = item->fresh = item->fresh_masks = item->inherited = -1;
+        item->value = item->fresh = item->fresh_masks = -1;
         for (unsigned k = 0; k < LAZ_MASKS_KEPT; k++) {
             item->masks[k] = -1;
         }
@@ -332,11 +333,14 @@ static void take_first(struct laz_secrets *secrets)
 {
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         struct laz_secret_item *item = &secrets->items[i];
-        laz_fd_close(&item->inherited);
+        laz_fd_close(&secrets->inherited[i]);
         item->value = item->fresh;
         item->fresh = -1;
         item->now = item->said;
         laz_secrets_push_masks(item);
+    }
+    if (secrets->image->refresh_ms == 0) {
+        laz_fd_close(&secrets->inherited[secrets->image->fetched.n]);
     }
     secrets->phase = LAZ_SECRETS_DELIVERING;
 }

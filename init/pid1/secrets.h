@@ -60,7 +60,6 @@ struct laz_secret_item {
     int value;       /* owned; what the workload has; -1: nothing, or nobody needs it any more */
     int fresh;       /* owned; what fetch has brought since; -1: nothing */
     int fresh_masks; /* owned; likewise */
-    int inherited;   /* owned; -1: it is not a variable, or that is not set */
     int masks[LAZ_MASKS_KEPT];  /* owned, the newest first; -1: none; kept for every later ship */
     bool is_changed;            /* `fresh` is to become what the workload has */
     struct laz_secret_seen now; /* of `value` */
@@ -99,6 +98,8 @@ struct laz_secrets {
     uint32_t n_fds;
     int fds[LAZ_IMAGE_DELIVERIES_MAX]; /* the workload's, by their numbers; ours until it starts */
     struct laz_secret_item items[LAZ_IMAGE_FETCHED_MAX];
+    /* Owned; of each item, and Vault's token; -1: it is not a variable, or that is not set. */
+    int inherited[LAZ_IMAGE_FETCHED_MAX + 1];
     struct laz_rotation rotation;
     /* Why each was not renewed the last time; "": it was. Last, as most of it is never touched. */
     char why[LAZ_IMAGE_FETCHED_MAX][LAZ_WHY_MAX + 1];

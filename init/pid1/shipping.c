@@ -304,11 +304,11 @@ bool laz_shipping_tell_fetch(const struct laz_shipping *shipping, const struct l
     send_config(&talk, secrets->image->fetch, secrets->image->fetch_length);
     send_want(&talk, secrets, wait_ms);
     send_variables(&talk, shipping);
-    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        if (secrets->items[i].inherited >= 0) {
+    for (uint32_t i = 0; i < secrets->image->inherited.n; i++) {
+        if (secrets->inherited[i] >= 0) {
             laz_message_begin(&talk.message, LAZ_MESSAGE_INHERITED);
             laz_message_u32(&talk.message, i);
-            send_to(&talk, &secrets->items[i].inherited, 1);
+            send_to(&talk, &secrets->inherited[i], 1);
         }
     }
     send_begin(&talk);

@@ -192,13 +192,16 @@ static int fill_secrets(struct laz_image *image, const struct laz_policy *policy
             image->n_deliveries++;
         }
     }
+    laz_buf_put(&keep->variables, config->vault.token_variable,
+            strlen(config->vault.token_variable) + 1);
     fill_renewal(image, secrets, keep);
     image->secrets_dir = secrets->dir;
     image->fetch_wait_ms = config->wait_ms;
     image->fetch = (const uint8_t *)keep->section.data;
     image->fetch_length = (uint32_t)keep->section.len;
     image->fetched = (struct laz_strings){.n = config->n_items, .first = keep->names.data};
-    image->inherited = (struct laz_strings){.n = config->n_items, .first = keep->variables.data};
+    image->inherited =
+            (struct laz_strings){.n = config->n_items + 1, .first = keep->variables.data};
     image->deliveries = (const uint8_t *)keep->deliveries.data;
     if (keep->names.overflow || keep->variables.overflow || keep->deliveries.overflow) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,

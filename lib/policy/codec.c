@@ -167,7 +167,7 @@ static bool has_room(const struct laz_image *image)
             image->sense_length <= LAZ_IMAGE_SENSE_MAX &&
             image->fetch_length <= LAZ_IMAGE_FETCH_MAX &&
             image->fetched.n <= LAZ_IMAGE_FETCHED_MAX &&
-            image->inherited.n <= LAZ_IMAGE_FETCHED_MAX &&
+            image->inherited.n <= LAZ_IMAGE_FETCHED_MAX + 1 &&
             image->n_deliveries <= LAZ_IMAGE_DELIVERIES_MAX &&
             image->n_tunnels <= LAZ_IMAGE_TUNNELS_MAX &&
             image->n_identities <= LAZ_IMAGE_IDENTITIES_MAX &&

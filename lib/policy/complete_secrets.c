@@ -105,6 +105,17 @@ static void check_variables(struct laz_merge *merge, uint32_t i)
     }
 }
 
+/* Whoever has Vault's token reads there what it permits. */
+static void check_token(struct laz_merge *merge)
+{
+    struct laz_node *token = merge->said[LAZ_FIELD_TOKEN_VARIABLE];
+    if (token != NULL && is_passed(merge->policy, token->text)) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, token,
+                "\"workload.env.pass\" hands it to the workload as well: it could ask Vault "
+                "itself");
+    }
+}
+
 /* Both name an endpoint: which one is meant? */
 static void check_fips(struct laz_merge *merge)
 {
@@ -252,6 +263,7 @@ void laz_complete_secrets(struct laz_merge *merge)
     forbid_cores(merge, pos);
     check_fips(merge);
     laz_complete_vault(merge);
+    check_token(merge);
     check_dir(merge);
     check_renewal(merge);
     check_length(merge);

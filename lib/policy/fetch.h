@@ -107,8 +107,9 @@ struct laz_fetch_vault {
     const char *ca;      /* PEM; "": as for the services of AWS */
     const char *name_space;
     enum laz_fetch_login login;
-    const char *token_file; /* TOKEN: its path */
-    const char *role;       /* AWS: this and what follows */
+    const char *token_file;     /* TOKEN: its path, */
+    const char *token_variable; /* or the variable of the environment that it is */
+    const char *role;           /* AWS: this and what follows */
     const char *mount;
     const char *server_id;
     const char *region; /* of STS; "": the global endpoint */

@@ -75,6 +75,7 @@ static void put_vault(struct laz_buf *buf, const struct laz_fetch_vault *vault)
     laz_section_put_string(buf, vault->name_space);
     laz_section_put_uint(buf, vault->login, 1);
     laz_section_put_string(buf, vault->token_file);
+    laz_section_put_string(buf, vault->token_variable);
     laz_section_put_string(buf, vault->role);
     laz_section_put_string(buf, vault->mount);
     laz_section_put_string(buf, vault->server_id);
@@ -214,22 +215,24 @@ static bool is_path_or_nothing(const char *text)
 
 static bool is_vault(const struct laz_fetch_vault *vault)
 {
-    bool has_file = vault->token_file[0] == '/';
+    bool has_file = vault->token_file[0] == '/' && vault->token_variable[0] == '\0';
+    bool has_variable = vault->token_file[0] == '\0' && vault->token_variable[0] != '\0';
+    bool has_no_token = vault->token_file[0] == '\0' && vault->token_variable[0] == '\0';
     bool has_role = laz_fetch_is_path(vault->role) && laz_fetch_is_path(vault->mount) &&
             is_path_or_nothing(vault->server_id);
     bool has_no_role = vault->role[0] == '\0' && vault->mount[0] == '\0' &&
             vault->server_id[0] == '\0' && vault->region[0] == '\0';
     switch (vault->login) {
     case LAZ_FETCH_LOGIN_TOKEN:
-        return has_file && has_no_role;
+        return (has_file || has_variable) && has_no_role;
     case LAZ_FETCH_LOGIN_AWS:
-        return vault->token_file[0] == '\0' && has_role;
+        return has_no_token && has_role;
     case LAZ_FETCH_LOGIN_NONE:
     case LAZ_FETCH_LOGIN_COUNT:
         break;
     }
     return vault->address[0] == '\0' && vault->ca[0] == '\0' && vault->name_space[0] == '\0' &&
-            vault->token_file[0] == '\0' && has_no_role;
+            has_no_token && has_no_role;
 }
 
 static void take_vault(struct laz_section *in, struct laz_fetch_vault *vault)
@@ -239,6 +242,7 @@ static void take_vault(struct laz_section *in, struct laz_fetch_vault *vault)
     vault->name_space = laz_section_string(in, 0, LAZ_FETCH_PATH_MAX);
     vault->login = (enum laz_fetch_login)laz_section_uint(in, 1, 0, LAZ_FETCH_LOGIN_COUNT - 1);
     vault->token_file = laz_section_string(in, 0, LAZ_FETCH_MAX);
+    vault->token_variable = laz_section_string(in, 0, LAZ_FETCH_MAX);
     vault->role = laz_section_string(in, 0, LAZ_FETCH_PATH_MAX);
     vault->mount = laz_section_string(in, 0, LAZ_FETCH_PATH_MAX);
     vault->server_id = laz_section_string(in, 0, LAZ_FETCH_PATH_MAX);

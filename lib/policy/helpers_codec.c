@@ -194,7 +194,7 @@ static void take_secrets(struct laz_section *in, struct laz_image *image)
     image->inherited = laz_image_take_strings(in);
     laz_section_require(in,
             image->fetched.n > 0 && image->fetched.n <= LAZ_IMAGE_FETCHED_MAX &&
-                    image->inherited.n == image->fetched.n,
+                    image->inherited.n == image->fetched.n + 1,
             "the names of secrets do not fit together");
     take_deliveries(in, image);
     take_renewal(in, image);

@@ -160,7 +160,8 @@ struct laz_image {
     const uint8_t *fetch; /* borrowed: for laz_fetch_decode, in lazaret-helper */
     uint32_t fetch_length;
     struct laz_strings fetched;   /* their names, and, by the same number, */
-    struct laz_strings inherited; /* the variable of the environment that each is; "": none */
+    struct laz_strings inherited; /* the variable of the environment that each is, and, one more,
+                                   * that Vault's token is; "": none */
     uint32_t n_deliveries;
     const uint8_t *deliveries; /* walk with laz_image_delivery_next */
     uint32_t refresh_ms;       /* 0: nothing is renewed, and all that follows is zero */

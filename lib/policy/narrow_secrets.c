@@ -218,6 +218,7 @@ static bool find_in_vault(const struct laz_comparison *comparison)
             {"secrets.vault.ca", child->ca, parent->ca},
             {"secrets.vault.namespace", child->name_space, parent->name_space},
             {"secrets.vault.auth.token.file", child->token_file, parent->token_file},
+            {"secrets.vault.auth.token.variable", child->token_variable, parent->token_variable},
             {"secrets.vault.auth.aws.role", child->role, parent->role},
             {"secrets.vault.auth.aws.mount", child->mount, parent->mount},
             {"secrets.vault.auth.aws.server-id", child->server_id, parent->server_id},

@@ -28,7 +28,9 @@ static int read_token(
         const struct laz_secret_given *given, struct laz_buf *ret, struct laz_err *err)
 {
     if (given->fd < 0) {
-        return laz_err_set(err, LAZ_E_SECRET, given->sys_errno, "%s", strerror(given->sys_errno));
+        return laz_err_set(err, LAZ_E_SECRET, given->sys_errno, "%s",
+                given->sys_errno == 0 ? "it is not set in the environment"
+                                      : strerror(given->sys_errno));
     }
     while (ret->len < ret->cap - 1) {
         ssize_t n =
@@ -79,8 +81,11 @@ static int take_token(struct laz_reach *reach, struct laz_err *err)
     }
     if (read_token(&reach->means.vault_token, &token, &why) != 0 ||
             log_in(reach, token.data, &why) != 0) {
-        (void)snprintf(reach->no_vault, sizeof(reach->no_vault), "token file %.200s: %.200s",
-                reach->means.config->vault.token_file, why.message);
+        const struct laz_fetch_vault *vault = &reach->means.config->vault;
+        bool is_file = vault->token_file[0] != '\0';
+        (void)snprintf(reach->no_vault, sizeof(reach->no_vault), "token %s %.200s: %.200s",
+                is_file ? "file" : "variable", is_file ? vault->token_file : vault->token_variable,
+                why.message);
     }
     laz_secret_buf_done(&token);
     return 0;

@@ -48,8 +48,8 @@ def text(value):
 def vault_section(vault):
     """Vault's part of it; None: there is none."""
     vault = {"mount": "aws" if vault and "role" in vault else "", **(vault or {})}
-    login = 1 if "token" in vault else 2 if "role" in vault else 0
-    names = [str(vault.get(key, "")) for key in ("address", "ca", "namespace", "token", "role", "mount", "server-id", "region")]
+    login = 1 if "token" in vault or "variable" in vault else 2 if "role" in vault else 0
+    names = [str(vault.get(key, "")) for key in ("address", "ca", "namespace", "token", "variable", "role", "mount", "server-id", "region")]
     return b"".join(map(text, names[:3])) + bytes((login,)) + b"".join(map(text, names[3:]))
 
 
@@ -150,7 +150,8 @@ class Helper:
         for name, value in (environment or {}).items():
             self.say("VARIABLE", bytes((VARIABLES.index(name),)) + text(value))
         for name, value in (inherited or {}).items():
-            self.say_with_file("INHERITED", value, struct.pack("<I", [i["name"] for i in items].index(name)))
+            names = [i["name"] for i in items]
+            self.say_with_file("INHERITED", value, struct.pack("<I", names.index(name) if name in names else len(names)))
         if last is not None:  # a wrong order, behind which no other may lie unread: its answer would be lost
             self.say_with_file(last[0], last[1]) if last[0] == "KEY" else self.say(*last)
             return

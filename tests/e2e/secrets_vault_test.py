@@ -5,11 +5,13 @@ The claim: the value comes whole and is the version that was asked for, or none 
 class of fault and the request that we named; no token and no value is in a sentence.
 """
 import json
+import pathlib
 import re
 import secrets as random_secrets
 
 import fence
 import laz
+import ship_world
 from laz import case, check, check_equal
 from secret_world import Standin
 from secrets_world import World
@@ -64,6 +66,23 @@ def namespaces():
         standin.token.write_text(token)
         result = standin.fetch([ITEM], vault=standin.login(namespace="admin/claims"))
         check_equal((result.text(), result.values.get("it")), ("", VALUE.encode()), f"{token!r}")
+    standin.check_rules()
+
+
+@case("a token that is a variable is taken likewise, and one that is not set, or is no token, is named with the variable")
+def by_variable():
+    standin = vault()
+    login = standin.login(variable="VAULT_TOKEN")
+    for token in (TOKEN, TOKEN + "\n"):
+        result = standin.fetch([ITEM], vault=login, inherited={"": token.encode()})
+        check_equal((result.text(), result.values.get("it")), ("", VALUE.encode()), f"{token!r}")
+    asked = len(standin.requests())
+    check_refused(standin.fetch([ITEM], vault=login), "credentials: token variable VAULT_TOKEN: it is not set in the environment$")
+    check_refused(standin.fetch([ITEM], vault=login, inherited={"": b"CANARY\r\nX-Evil: 1"}),
+                  "credentials: token variable VAULT_TOKEN: the token is not 1 to 4096 printable characters")
+    check_equal(len(standin.requests()), asked, "requests without a token")
+    result = standin.fetch([ITEM], inherited={"": TOKEN.encode()})
+    check_equal(result.error, ("INTERNAL", "no such item: 1"), "a token that the policy does not name")
     standin.check_rules()
 
 
@@ -174,10 +193,11 @@ def passing():
     standin.check_rules()
 
 
-def policy_of(standin, **more):
+def policy_of(standin, token=None, **more):
     items = [{"name": "password", "from": {"vault": PATH, "version": 2}, "json-key": "password", "file": {"path": "db/password"}},
              {"name": "user", "from": {"vault": PATH}, "json-key": "user", "fd": {"number": 20, "variable": "USER_FD"}}]
-    told = {"address": f"https://127.0.0.1:{standin.port}", "ca": str(standin.ca), "auth": {"token": {"file": str(standin.token)}}}
+    told = {"address": f"https://127.0.0.1:{standin.port}", "ca": str(standin.ca), 
+            "auth": {"token": token or {"file": str(standin.token)}}}
     return World(items, {}, real=True, changes={"secrets": {"start-deadline": "8s", "vault": told, **more}})
 
 
@@ -196,6 +216,38 @@ def arrives():
             run.wait()
         fetched = {r["obj"]: (r["act"], r["d"]["version"]) for r in world.records("secret.fetch")}
         check_equal(fetched, {"password": ("fetched", "2"), "user": ("fetched", "2")}, "records")
+        check("CANARY" not in json.dumps(world.records()) + run.stderr(), "a value or the token in what was said")
+    standin.check_rules()
+
+
+@case("the real init: a token that is a variable of the container leaves its environment, and serves renewals as well")
+def leaves():
+    standin = vault()
+    environment = {**fence.ENVIRONMENT, "VAULT_TOKEN": TOKEN, "OTHER": "CANARYother"}
+    more = {"refresh": {"interval": "10s", "min-interval": "1s"}}
+    with policy_of(standin, token={"variable": "VAULT_TOKEN"}, **more) as world:
+        with world.start("time.sleep(60)", numbers=(20,), env=environment) as run:
+            check_equal(world.seen()["files"]["db/password"][0], VALUE.encode().hex(), "the file")
+            ours = [p for p in run.children() if fence.comm(p).startswith("lazaret")]
+            workload = [p for p in run.children() if p not in ours]
+            check(workload and ours, f"processes: {[fence.comm(p) for p in run.children()]}")
+            for pid in [run.pid, *ours, *workload]:
+                shown = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+                check(TOKEN.encode() not in shown and b"VAULT_TOKEN" not in shown, f"environment of {fence.comm(pid)}: {shown}")
+            for pid in [run.pid, *ours]:
+                for name, content in fence.memory(pid):
+                    check(TOKEN.encode() not in content, f"the token is in {name} of {fence.comm(pid)}")
+            asked = len(standin.requests("read"))
+            check_equal(world.lazaret("secrets", "rotate", "password")[0], 0, "rotate")
+            ship_world.until(lambda: len(standin.requests("read")) > asked, lambda: "nothing was asked for again", 30)
+            def state():
+                items = json.loads(world.lazaret("secrets", "status", "--json")[1])["secrets"]
+                return next(i for i in items if i["name"] == "password")
+
+            ship_world.until(lambda: state()["next_s"] > 2, lambda: f"{state()}", 30)  # 1 s after a failure
+            check_equal(state()["state"], "good", f"{state()}")
+            run.kill(fence.TERM)
+            run.wait()
         check("CANARY" not in json.dumps(world.records()) + run.stderr(), "a value or the token in what was said")
     standin.check_rules()
 

@@ -53,7 +53,7 @@ static void check(const struct laz_image *image, const uint8_t *block, size_t le
     }
     if (image->fetches) {
         all += walk(image->fetched) + walk(image->inherited) + image->fetch_length;
-        require(image->secrets_dir[0] == '/' && image->fetched.n == image->inherited.n);
+        require(image->secrets_dir[0] == '/' && image->fetched.n + 1 == image->inherited.n);
         require(image->fetch >= block && image->fetch + image->fetch_length <= block + length);
     } else {
         require(image->secrets_dir == NULL && image->fetched.n == 0 && image->n_deliveries == 0);

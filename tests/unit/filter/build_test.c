@@ -228,6 +228,7 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
                     .ca = "",
                     .name_space = "",
                     .token_file = "",
+                    .token_variable = "",
                     .role = "",
                     .mount = "",
                     .server_id = "",
@@ -265,9 +266,9 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     cr_assert_eq(
             laz_fetch_decode(image.fetch, image.fetch_length, &told, &err), 0, "%s", err.message);
     cr_expect_str_eq(told.items[1].from, "TOKEN");
-    cr_assert(image.fetched.n == 2 && image.inherited.n == 2);
+    cr_assert(image.fetched.n == 2 && image.inherited.n == 3);
     cr_expect_eq(memcmp(image.fetched.first, "key\0token", 10), 0);
-    cr_expect_eq(memcmp(image.inherited.first, "\0TOKEN", 7), 0, "a file is no variable");
+    cr_expect_eq(memcmp(image.inherited.first, "\0TOKEN\0", 8), 0, "a file is no variable");
     cr_assert_eq(image.n_deliveries, 3);
     const uint8_t *cursor = image.deliveries;
     laz_image_delivery_next(&cursor, &got);

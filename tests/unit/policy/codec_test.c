@@ -93,7 +93,7 @@ static struct laz_image make_image(void)
             .fetch = (const uint8_t *)"e\0f\1g",
             .fetch_length = 5,
             .fetched = {2, "key\0token"},
-            .inherited = {2, "\0TOKEN"},
+            .inherited = {3, "\0TOKEN\0"},
             .n_deliveries = 3,
             .deliveries = deliveries,
             .refresh_ms = 300000,
@@ -575,7 +575,7 @@ Test(image_codec, refuses_to_write_what_is_too_large)
                 LAZ_IMAGE_PORTS_MAX, LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_STRINGS_MAX,
                 LAZ_IMAGE_STRINGS_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_BPF_MAX, LAZ_IMAGE_SHIP_MAX,
                 LAZ_IMAGE_SENSE_MAX, LAZ_IMAGE_FETCH_MAX, LAZ_IMAGE_FETCHED_MAX,
-                LAZ_IMAGE_FETCHED_MAX, LAZ_IMAGE_DELIVERIES_MAX};
+                LAZ_IMAGE_FETCHED_MAX + 1, LAZ_IMAGE_DELIVERIES_MAX};
         struct laz_buf buf;
         struct laz_err err = {0};
         char memory[BLOCK_MAX];

@@ -40,6 +40,7 @@ static struct laz_fetch_config make_config(void)
                     .name_space = "admin/claims",
                     .login = LAZ_FETCH_LOGIN_AWS,
                     .token_file = "",
+                    .token_variable = "",
                     .role = "app",
                     .mount = "aws",
                     .server_id = "vault.internal",
@@ -103,6 +104,7 @@ Test(fetch_codec, reads_back_every_field)
     cr_expect_str_eq(out.vault.name_space, in.vault.name_space);
     cr_expect_eq(out.vault.login, in.vault.login);
     cr_expect_str_eq(out.vault.token_file, in.vault.token_file);
+    cr_expect_str_eq(out.vault.token_variable, in.vault.token_variable);
     cr_expect_str_eq(out.vault.role, in.vault.role);
     cr_expect_str_eq(out.vault.mount, in.vault.mount);
     cr_expect_str_eq(out.vault.server_id, in.vault.server_id);
@@ -228,7 +230,7 @@ static const char *spoil_item(int row, struct laz_fetch_item *items)
     }
 }
 
-#define VAULT_ROWS 11
+#define VAULT_ROWS 12
 
 static const char *spoil_vault(int row, struct laz_fetch_config *config)
 {
@@ -263,6 +265,9 @@ static const char *spoil_vault(int row, struct laz_fetch_config *config)
         vault->ca = "vault.pem";
         return none;
     case 9:
+        vault->token_variable = "VAULT_TOKEN"; /* beside a role */
+        return none;
+    case 10:
         config->items[3].from = "kv/../data";
         return "an item does not fit together";
     default:

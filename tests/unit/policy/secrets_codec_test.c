@@ -34,7 +34,7 @@ static struct laz_image make_image(void)
             .fetch = (const uint8_t *)"e\0f\1g",
             .fetch_length = 5,
             .fetched = {2, "key\0token"},
-            .inherited = {2, "\0TOKEN"},
+            .inherited = {3, "\0TOKEN\0"},
             .n_deliveries = 3,
             .deliveries = deliveries,
             .refresh_ms = 300000,
@@ -71,7 +71,7 @@ Test(secrets_codec, walks_what_is_delivered)
     encode(&in, &block);
     cr_assert_null(decode(&block, &out));
     const char *at = out.fetched.first;
-    cr_assert(out.fetched.n == 2 && out.inherited.n == 2);
+    cr_assert(out.fetched.n == 2 && out.inherited.n == 3);
     cr_expect_str_eq(laz_strings_next(&at), "key");
     cr_expect_str_eq(laz_strings_next(&at), "token");
     at = out.inherited.first;
@@ -106,7 +106,7 @@ Test(secrets_codec, says_nothing_of_secrets_where_there_are_none)
     cr_expect(out.fetched.n == 0 && out.n_deliveries == 0 && out.deliveries == NULL);
     /* the folder, four numbers, the section, two lists of names, the deliveries and renewal */
     cr_expect_eq(
-            with.length - without.length, 13 + 8 + 5 + (4 + 10) + (4 + 7) + 4 + 23 + 18 + 4 + 6);
+            with.length - without.length, 13 + 8 + 5 + (4 + 10) + (4 + 8) + 4 + 23 + 18 + 4 + 6);
 }
 
 /* Each row is one delivery, or two. */

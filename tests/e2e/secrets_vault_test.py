@@ -81,8 +81,6 @@ def by_variable():
     check_refused(standin.fetch([ITEM], vault=login, inherited={"": b"CANARY\r\nX-Evil: 1"}),
                   "credentials: token variable VAULT_TOKEN: the token is not 1 to 4096 printable characters")
     check_equal(len(standin.requests()), asked, "requests without a token")
-    result = standin.fetch([ITEM], inherited={"": TOKEN.encode()})
-    check_equal(result.error, ("INTERNAL", "no such item: 1"), "a token that the policy does not name")
     standin.check_rules()
 
 

@@ -55,11 +55,19 @@ def steps():
     path = area.folder("how-to") / "policy.yaml"
     path.write_text(text)
     said, needed = needs(path)
+    dockerfile = readme.block("dockerfile", PAGE)
+    check_equal(dockerfile, readme.block("dockerfile"), "the Dockerfile, and README's, which is built")
+    check_equal(dockerfile.split("\n")[0], f"FROM {before['image']}", "the image of before")
+    check_equal(after["entryPoint"] + after["command"], readme.entrypoint(), "what is started")
+    check_equal((after["command"], after["portMappings"]), (before["command"], before["portMappings"]), "what stays")
+    names = [e["name"] for e in before["environment"]]
+    check(f"pass: [{', '.join(names)}]" in text, f"{names} do not reach the workload")
+    check_equal([e["name"] for e in after["environment"]], [*names, "LAZARET_EVENTS"], "environment")
     check_equal(len(said["secrets"]), len(before["secrets"]), "secrets")
     granted = {(action, s["Resource"]) for s in json.loads(readme.block("json secrets-policy", PAGE))["Statement"]
                for action in s["Action"]}
     check_equal(granted, needed, "what the role of the page may do, and what is needed")
-    check("secrets" not in after and "environment" not in after, f"still in the environment: {after}")
+    check("secrets" not in after, f"still in the environment: {after}")
     check("taskRoleArn" in task, "without a task role nothing can be fetched")
     mounts = [m["containerPath"] for m in after["linuxParameters"]["tmpfs"]]
     check_equal(mounts, [said["dir"]], "the tmpfs, and where the policy has files")
@@ -76,7 +84,7 @@ def held(token=TOKEN):
         "ARN": "arn:aws:ssm:us-east-1:111122223333:parameter/prod/claims/partner-token", "Value": token, "Version": 7}})
 
 
-def start(standin, disk, name, path, output):
+def start(standin, disk, name, path, output, environment=None):
     """The page's policy, with the stand-in's addresses and a workload that looks."""
     text = readme.block("yaml", PAGE)
     folder = area.folder(name)
@@ -92,7 +100,7 @@ def start(standin, disk, name, path, output):
     image.chmod(0o644)
     command = [str(laz.BIN / "lazaret-init"), "--policy", str(image), "--events", str(folder / "events"), "--",
                "/usr/bin/python3", "-c", LOOK, f"{path}/secrets"]
-    environment = {**standin.environment(AWS_REGION="us-east-1"), "PATH": area.PATH}
+    environment = {**(environment or standin.environment(AWS_REGION="us-east-1")), "PATH": area.PATH, "LOG_LEVEL": "info"}
     return fence.Run(command, "pid1", (), environment, stdout=output, wrapper=disk.wrapper), folder
 
 
@@ -111,6 +119,7 @@ def works():
     shown = dict(re.findall(r"^/run/secrets/(\S+) -> (\S+)$", readme.block("text folders", START_UP), re.M))
     check_equal(shown, {k: v for k, v in found["links"].items() if k in shown}, "links on the start-up page")
     check_equal(set(found["links"]) - set(shown), {"partner-token"}, "links that it does not show")
+    check("LOG_LEVEL" in found["environment"], f"environment: {found['environment']}")
     check(not [n for n in found["environment"] if n.startswith("AWS_")], f"environment: {found['environment']}")
     records = [json.loads(line) for line in (folder / "events").read_text().splitlines()]
     for event in ("secret.fetch", "secret.deliver"):
@@ -132,6 +141,23 @@ def shortened():
         check_equal(output.read(), b"", "what the workload has said")
     check("secret-unavailable: secrets.items[partner-token]: " in said, said)
     check("CANARY" not in said + (folder / "events").read_text(), "a value in a message")
+
+
+@case("what goes wrong at the first try is told by the words of the how-to's table")
+def first_tries():
+    standin = held()
+    rows = re.findall(r"^\| `([a-z-]+)`[^|]*\| step|^\| `([a-z-]+)` \| the task has", PAGE.read_text(), re.M)
+    check_equal([a or b for a, b in rows], ["denied", "credentials", "secret-undeliverable"], "rows of the table")
+    for word, rules, environment, mounted in (("denied: .*AccessDeniedException", {"fault": "denied"}, None, True),
+                                              ("credentials: ", {}, {"AWS_REGION": "us-east-1"}, True), ("secret-undeliverable: ", {}, None, False)):
+        standin.rules(**rules)
+        path = area.folder(f"how-to-{word[:6]}")
+        with ship_world.Disk(path if mounted else area.folder("how-to-elsewhere"), "1m") as disk, open(path.parent / "how-to.out", "w+b") as output:
+            run, _ = start(standin, disk, f"how-to-try-{word[:6]}", path, output, environment)
+            with run:
+                check_equal(run.wait(30).code, 103, f"{word}: {run.stderr()}")
+            check(re.search(word, run.stderr()), f"{word}: {run.stderr()}")
+            check_equal(output.read(), b"", f"{word}: what the workload has said")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import fence
 import laz
 import ship_world
 from laz import case, check, check_equal
-from secret_world import Standin
+from secret_world import Helper, Standin
 from secrets_world import World
 from vault_world import PATH, TOKEN, Vault, secret
 
@@ -197,6 +197,18 @@ def policy_of(standin, token=None, **more):
     told = {"address": f"https://127.0.0.1:{standin.port}", "ca": str(standin.ca), 
             "auth": {"token": token or {"file": str(standin.token)}}}
     return World(items, {}, real=True, changes={"secrets": {"start-deadline": "8s", "vault": told, **more}})
+
+
+@case("where nothing of Vault's is asked for, neither its CA nor credentials are: a policy may name a Vault that this start does not need")
+def unneeded():
+    unneeded_vault = {"address": "https://127.0.0.1:9", "ca": "/nowhere/vault.pem", "role": "app"}
+    items = [{"name": "given", "variable": "GIVEN"}, {"name": "it", "vault": PATH, "json-key": "user"}]
+    alone = Helper(items[:1], inherited={"given": b"CANARYgiven"}, vault=unneeded_vault).end()
+    check_equal((alone.text(), alone.values, alone.code), ("", {"given": b"CANARYgiven"}, 0), "no item of Vault's")
+    renewed = Helper(items, inherited={"given": b"CANARYgiven"}, vault=unneeded_vault, want=["given"], whole=False).end()
+    check_equal((renewed.text(), renewed.values, renewed.code), ("", {"given": b"CANARYgiven"}, 0), "none that is asked for")
+    needed = Helper(items, inherited={"given": b"CANARYgiven"}, vault=unneeded_vault).end()
+    check("secrets.vault.ca: " in needed.text(), f"where one is asked for, it is: {needed.text()}")
 
 
 @case("the real init: what Vault has reaches the workload as file and descriptor; the token is nowhere in its reach")

@@ -135,7 +135,7 @@ static int add_port(const struct laz_fetch *fetch, const struct laz_fetch_item *
     struct laz_secret_place place;
     if (laz_secret_find_place(&fetch->config, item, service, &fetch->environment, &place, err) !=
             0) {
-        return laz_err_context(err, "secrets.items[%s]", item->name);
+        return laz_err_context(err, "%s[%s]", laz_fetch_list_name(item), item->name);
     }
     left->ports[left->n_ports++] = place.port;
     return 0;

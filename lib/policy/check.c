@@ -21,9 +21,9 @@
 static size_t count_keys(enum laz_field_id mapping)
 {
     size_t n = 0;
-    for (enum laz_field_id id = mapping + 1u; id < LAZ_FIELD_COUNT; id++) {
-        const struct laz_field *field = laz_field_at(id);
-        n += field->parent == mapping && field->type != LAZ_TYPE_LATER ? 1 : 0;
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+        bool is_key = laz_field_is_key_of(id, mapping);
+        n += is_key && laz_field_at(id)->type != LAZ_TYPE_LATER ? 1 : 0;
     }
     return n;
 }
@@ -36,9 +36,9 @@ static const char *name_keys(struct laz_quoted *ret, enum laz_field_id mapping)
     if (count_keys(mapping) > KEYS_NAMED) {
         return ret->text;
     }
-    for (enum laz_field_id id = mapping + 1u; id < LAZ_FIELD_COUNT; id++) {
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
         const struct laz_field *field = laz_field_at(id);
-        if (field->parent == mapping && field->type != LAZ_TYPE_LATER) {
+        if (laz_field_is_key_of(id, mapping) && field->type != LAZ_TYPE_LATER) {
             laz_buf_printf(&buf, "%s%s", buf.len == 0 ? " (its keys: " : ", ", field->key);
         }
     }
@@ -188,9 +188,9 @@ static bool check_mapping(struct laz_report *report, struct laz_node *node)
     if (is_dictionary(node)) {
         return true;
     }
-    for (enum laz_field_id id = node->field + 1u; id < LAZ_FIELD_COUNT; id++) {
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
         const struct laz_field *field = laz_field_at(id);
-        if (field->parent != node->field || !field->is_required) {
+        if (!laz_field_is_required_of(id, (enum laz_field_id)node->field)) {
             continue;
         }
         bool is_there = false;

@@ -31,6 +31,9 @@ void laz_check_shipping(struct laz_document *document, struct laz_report *report
 /* The same for its secrets; in check_secrets.c. */
 void laz_check_secrets(struct laz_document *document, struct laz_report *report);
 
+/* What is more to say of an item that is one of `keys`; in check_keys.c. */
+void laz_check_key(struct laz_report *report, struct laz_node *key);
+
 /* The same for its identities; in check_identities.c. */
 void laz_check_identities(struct laz_document *document, struct laz_report *report);
 /* Does an identity of this file use this item? */

@@ -240,8 +240,9 @@ static void check_one(
                 child->field != LAZ_FIELD_SECRET_FD;
     }
     const struct laz_node *name = laz_check_child(item, LAZ_FIELD_SECRET_NAME);
+    bool is_key = item->field == LAZ_FIELD_KEYS;
     if (goes_nowhere && !item->has_bad &&
-            !(name != NULL && laz_check_is_of_identity(document, name->text))) {
+            (is_key || name == NULL || !laz_check_is_of_identity(document, name->text))) {
         laz_report_node(
                 report, LAZ_E_POLICY_INVALID, item, "goes nowhere: say \"file\", \"fd\" or both");
     }
@@ -276,9 +277,9 @@ static void check_endpoints(struct laz_document *document, struct laz_report *re
     }
 }
 
-void laz_check_secrets(struct laz_document *document, struct laz_report *report)
+static void check_list(
+        const struct laz_document *document, struct laz_report *report, struct laz_node *list)
 {
-    struct laz_node *list = document->at[LAZ_FIELD_SECRETS_ITEMS];
     for (struct laz_node *item = laz_check_item(list, NULL); item != NULL;
             item = laz_check_item(list, item)) {
         const struct laz_node *earlier = find_earlier(list, item);
@@ -290,6 +291,15 @@ void laz_check_secrets(struct laz_document *document, struct laz_report *report)
                     laz_quote(&quoted, earlier->text, earlier->length), earlier->pos.line);
         }
         check_one(document, report, item);
+        if (item->field == LAZ_FIELD_KEYS) {
+            laz_check_key(report, item);
+        }
     }
+}
+
+void laz_check_secrets(struct laz_document *document, struct laz_report *report)
+{
+    check_list(document, report, document->at[LAZ_FIELD_SECRETS_ITEMS]);
+    check_list(document, report, document->at[LAZ_FIELD_KEYS]);
     check_endpoints(document, report);
 }

@@ -12,7 +12,8 @@ static void check_item(struct laz_merge *merge, struct laz_node *name)
     const struct laz_fetch_config *config = &merge->policy->secrets.config;
     const struct laz_fetch_item *item = NULL;
     for (uint32_t i = 0; i < config->n_items && item == NULL; i++) {
-        item = strcmp(config->items[i].name, name->text) == 0 ? &config->items[i] : NULL;
+        bool is_it = !config->items[i].is_key && strcmp(config->items[i].name, name->text) == 0;
+        item = is_it ? &config->items[i] : NULL;
     }
     struct laz_quoted quoted;
     if (item == NULL) {
@@ -94,6 +95,7 @@ void laz_complete_identities(struct laz_merge *merge)
 {
     const struct laz_fetch_config *config = &merge->policy->secrets.config;
     if (config->n_identities == 0 || laz_complete_is_wrong(merge, LAZ_FIELD_TLS) ||
+            laz_complete_is_wrong(merge, LAZ_FIELD_KEYS) ||
             laz_complete_is_wrong(merge, LAZ_FIELD_SECRETS)) {
         return;
     }

@@ -18,6 +18,12 @@ static struct laz_node *child_of(
     return node == NULL ? NULL : laz_check_child(node, field);
 }
 
+/* And not what something else is made of, or a part of that: no name in a policy has a dot. */
+static bool is_said(const struct laz_merge *merge, uint32_t i)
+{
+    return strchr(merge->policy->secrets.config.items[i].name, '.') == NULL;
+}
+
 static bool is_at_or_below(const char *path, const char *top)
 {
     size_t length = strlen(top);
@@ -172,7 +178,9 @@ static void check_without_refresh(struct laz_merge *merge)
         }
     }
     for (uint32_t i = 0; i < merge->policy->secrets.config.n_items; i++) {
-        check_renewal_of_item(merge, i);
+        if (is_said(merge, i)) {
+            check_renewal_of_item(merge, i);
+        }
     }
 }
 
@@ -209,6 +217,18 @@ static void check_renewal(struct laz_merge *merge)
     }
 }
 
+/* Where the first of what is fetched was said. */
+static struct laz_pos pos_of_all(const struct laz_merge *merge)
+{
+    static const enum laz_field_id fields[] = {LAZ_FIELD_SECRETS, LAZ_FIELD_KEYS};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (said_at(merge, fields[i]).line > 0) {
+            return said_at(merge, fields[i]);
+        }
+    }
+    return said_at(merge, LAZ_FIELD_TLS_IDENTITIES);
+}
+
 static void check_length(struct laz_merge *merge)
 {
     struct laz_buf buf;
@@ -219,11 +239,7 @@ static void check_length(struct laz_merge *merge)
     }
     laz_buf_init_fixed(&buf, memory, LAZ_FETCH_MAX + 1);
     if (laz_fetch_encode(&merge->policy->secrets.config, &buf, &err) < 0) {
-        laz_report_at(merge->report, err.kind,
-                merge->policy->key_pos[merge->policy->key_pos[LAZ_FIELD_SECRETS].line > 0
-                                ? LAZ_FIELD_SECRETS
-                                : LAZ_FIELD_TLS_IDENTITIES],
-                "secrets: %s", err.message);
+        laz_report_at(merge->report, err.kind, pos_of_all(merge), "secrets: %s", err.message);
     }
 }
 
@@ -240,9 +256,11 @@ static void forbid_cores(struct laz_merge *merge, struct laz_pos pos)
 void laz_complete_secrets(struct laz_merge *merge)
 {
     const struct laz_fetch_config *config = &merge->policy->secrets.config;
-    struct laz_pos pos = merge->policy->key_pos[LAZ_FIELD_SECRETS];
-    bool is_said = pos.line > 0 || config->n_identities > 0;
-    if (!is_said || laz_complete_is_wrong(merge, LAZ_FIELD_SECRETS) ||
+    struct laz_pos pos = pos_of_all(merge);
+    bool is_any = said_at(merge, LAZ_FIELD_SECRETS).line > 0 || config->n_items > 0 ||
+            config->n_identities > 0;
+    if (!is_any || laz_complete_is_wrong(merge, LAZ_FIELD_SECRETS) ||
+            laz_complete_is_wrong(merge, LAZ_FIELD_KEYS) ||
             laz_complete_is_wrong(merge, LAZ_FIELD_TLS)) {
         return;
     }
@@ -252,10 +270,12 @@ void laz_complete_secrets(struct laz_merge *merge)
         return;
     }
     for (uint32_t i = 0; i < config->n_items; i++) {
-        for (uint32_t k = 0; k < i; k++) {
+        for (uint32_t k = 0; k < i && is_said(merge, i); k++) {
             check_pair(merge, i, k);
         }
-        check_variables(merge, i);
+        if (is_said(merge, i)) {
+            check_variables(merge, i);
+        }
     }
     if (merge->policy->shipping.config.n_sinks == 0) { /* or it is said already */
         laz_complete_user(merge, "secrets");

@@ -16,14 +16,16 @@
 #include "core/tls_words.h"
 #include "policy/identity.h"
 
-#define LAZ_FETCH_MAX         12288 /* bytes of the section: one message to the helper */
-#define LAZ_FETCH_ITEMS_MAX   32
-#define LAZ_FETCH_NAME_MAX    32    /* bytes of an item's name; letters as LAZ_SHIP_NAME_LETTERS */
-#define LAZ_FETCH_VALUE_MAX   65536 /* bytes of a value: what Secrets Manager takes */
-#define LAZ_FETCH_FROM_MAX    2048  /* bytes of an ARN or a name */
-#define LAZ_FETCH_PATH_MAX    256   /* bytes of a path of Vault, and of its other names */
-#define LAZ_FETCH_CONTEXT_MAX 8     /* pairs of an encryption context */
-#define LAZ_FETCH_WAIT_MIN    1000  /* ms until the first generation has to be there */
+#define LAZ_FETCH_MAX       12288 /* bytes of the section: one message to the helper */
+#define LAZ_FETCH_ITEMS_MAX 32
+#define LAZ_FETCH_NAME_MAX  32 /* bytes of an item's name; letters as LAZ_SHIP_NAME_LETTERS */
+#define LAZ_FETCH_PREVIOUS  ".previous" /* the end of the name of the item with the key of before  \
+                                         */
+#define LAZ_FETCH_VALUE_MAX   65536     /* bytes of a value: what Secrets Manager takes */
+#define LAZ_FETCH_FROM_MAX    2048      /* bytes of an ARN or a name */
+#define LAZ_FETCH_PATH_MAX    256       /* bytes of a path of Vault, and of its other names */
+#define LAZ_FETCH_CONTEXT_MAX 8         /* pairs of an encryption context */
+#define LAZ_FETCH_WAIT_MIN    1000      /* ms until the first generation has to be there */
 #define LAZ_FETCH_WAIT_MAX    600000
 
 /* X(ENUM, "its key") */
@@ -58,7 +60,7 @@ enum laz_secret_source {
     X(JSON, "json")                                                                                \
     X(DOTENV, "dotenv") /* a line NAME='value' for each member */                                  \
     X(JWK, "jwk")       /* the value is a symmetric key */                                         \
-    X(JWKS, "jwks")     /* a set of one */
+    X(JWKS, "jwks")     /* a set of one, or with the key of before */
 
 enum laz_secret_form {
 #define X(id, word) LAZ_SECRET_FORM_##id,
@@ -128,6 +130,7 @@ enum laz_fetch_service {
  * its length checked, written in its form. */
 struct laz_fetch_item {
     const char *name;
+    bool is_key; /* one of `keys` */
     bool optional;
     enum laz_secret_source source;
     const char *from;     /* path, variable, ARN or name; of an ARN without what ECS adds to it */
@@ -145,6 +148,7 @@ struct laz_fetch_item {
     enum laz_secret_form form;
     enum laz_secret_alg alg;     /* of a JWK */
     bool newline;                /* a line feed behind it */
+    uint32_t previous;           /* JWKS: 1 + the item with the key of before; 0: there is none */
     uint32_t identity;           /* IDENTITY: whose part it is, */
     enum laz_identity_part part; /* and which */
 };
@@ -180,6 +184,8 @@ bool laz_fetch_is_path(const char *text);
 /* The words of the policy; static; "?" beyond the list. */
 const char *laz_secret_source_name(enum laz_secret_source value);
 const char *laz_secret_form_name(enum laz_secret_form value);
+/* Where the policy says an item: "secrets.items", "keys", "tls.identities". */
+const char *laz_fetch_list_name(const struct laz_fetch_item *item);
 const char *laz_secret_alg_name(enum laz_secret_alg value);
 /* How many bytes a key for it has. */
 void laz_secret_alg_bytes(enum laz_secret_alg value, uint32_t *ret_least, uint32_t *ret_most);

@@ -38,6 +38,13 @@ void laz_secret_alg_bytes(enum laz_secret_alg value, uint32_t *ret_least, uint32
     *ret_most = algs[value].most;
 }
 
+const char *laz_fetch_list_name(const struct laz_fetch_item *item)
+{
+    return item->source == LAZ_SECRET_IDENTITY ? "tls.identities"
+            : item->is_key                     ? "keys"
+                                               : "secrets.items";
+}
+
 LAZ_WORDS(laz_secret_form_name, laz_secret_form, LAZ_SECRET_FORMS, LAZ_SECRET_FORM_COUNT)
 
 /* ---- Encoding ---- */
@@ -45,6 +52,7 @@ LAZ_WORDS(laz_secret_form_name, laz_secret_form, LAZ_SECRET_FORMS, LAZ_SECRET_FO
 static void put_item(struct laz_buf *buf, const struct laz_fetch_item *item)
 {
     laz_section_put_string(buf, item->name);
+    laz_section_put_uint(buf, item->is_key, 1);
     laz_section_put_uint(buf, item->optional, 1);
     laz_section_put_uint(buf, item->source, 1);
     laz_section_put_string(buf, item->from);
@@ -64,6 +72,7 @@ static void put_item(struct laz_buf *buf, const struct laz_fetch_item *item)
     laz_section_put_uint(buf, item->form, 1);
     laz_section_put_uint(buf, item->alg, 1);
     laz_section_put_uint(buf, item->newline, 1);
+    laz_section_put_uint(buf, item->previous, 1);
     laz_section_put_uint(buf, item->identity, 1);
     laz_section_put_uint(buf, item->part, 1);
 }
@@ -180,13 +189,16 @@ static bool fits_together(const struct laz_fetch_item *item)
                     item->form == LAZ_SECRET_FORM_JWKS) &&
             (item->kms_key[0] != '\0' || item->n_context == 0) &&
             (item->source != LAZ_SECRET_IDENTITY ||
-                    (!item->optional && item->json_key[0] == '\0' && item->kms_key[0] == '\0')) &&
+                    (!item->optional && !item->is_key && item->json_key[0] == '\0' &&
+                            item->kms_key[0] == '\0')) &&
+            (item->previous == 0 || (item->is_key && item->form == LAZ_SECRET_FORM_JWKS)) &&
             item->min_bytes <= item->max_bytes;
 }
 
 static void take_item(struct laz_section *in, struct laz_fetch_item *item)
 {
     item->name = take_word(in, 1, LAZ_FETCH_NAME_MAX);
+    item->is_key = laz_section_bool(in);
     item->optional = laz_section_bool(in);
     item->source = (enum laz_secret_source)laz_section_uint(in, 1, 0, LAZ_SECRET_SOURCE_COUNT - 1);
     item->from = laz_section_string(in, 1, LAZ_FETCH_FROM_MAX);
@@ -202,6 +214,7 @@ static void take_item(struct laz_section *in, struct laz_fetch_item *item)
     item->form = (enum laz_secret_form)laz_section_uint(in, 1, 0, LAZ_SECRET_FORM_COUNT - 1);
     item->alg = (enum laz_secret_alg)laz_section_uint(in, 1, 0, LAZ_SECRET_ALG_COUNT - 1);
     item->newline = laz_section_bool(in);
+    item->previous = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_ITEMS_MAX);
     item->identity = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_IDENTITIES_MAX - 1);
     item->part = (enum laz_identity_part)laz_section_uint(in, 1, 0, LAZ_IDENTITY_PART_COUNT - 1);
     laz_section_require(
@@ -256,6 +269,16 @@ static void take_vault(struct laz_section *in, struct laz_fetch_vault *vault)
             "Vault does not fit together");
 }
 
+/* The key of before is one that need not be there, behind the one whose it is. */
+static bool has_previous(const struct laz_fetch_config *config, uint32_t key)
+{
+    uint32_t previous = config->items[key].previous;
+    const struct laz_fetch_item *item = &config->items[previous == 0 ? 0 : previous - 1];
+    return previous == 0 ||
+            (previous <= config->n_items && previous - 1 > key && item->optional && item->is_key &&
+                    item->previous == 0 && item->form == LAZ_SECRET_FORM_RAW);
+}
+
 static void take_items(struct laz_section *in, struct laz_fetch_config *config)
 {
     config->n_items = laz_section_u32(in, 1, LAZ_FETCH_ITEMS_MAX);
@@ -268,6 +291,9 @@ static void take_items(struct laz_section *in, struct laz_fetch_config *config)
             laz_section_require(in, strcmp(config->items[k].name, config->items[i].name) != 0,
                     "a name is there twice");
         }
+    }
+    for (uint32_t i = 0; i < config->n_items && in->wrong == NULL; i++) {
+        laz_section_require(in, has_previous(config, i), "a key has none before it");
     }
 }
 

@@ -91,10 +91,24 @@ static bool is_key(const struct laz_field *field, const char *key, size_t length
     return strncmp(field->key, key, length) == 0 && field->key[length] == '\0';
 }
 
+bool laz_field_is_key_of(enum laz_field_id id, enum laz_field_id mapping)
+{
+    enum laz_field_id alike = fields[mapping].alike;
+    return id != LAZ_FIELD_ROOT &&
+            (fields[id].parent == mapping ||
+                    (alike != LAZ_FIELD_ROOT && fields[id].parent == alike));
+}
+
+bool laz_field_is_required_of(enum laz_field_id id, enum laz_field_id mapping)
+{
+    return laz_field_is_key_of(id, mapping) &&
+            (fields[id].is_required || id == fields[mapping].alike_required);
+}
+
 enum laz_field_id laz_field_find(enum laz_field_id parent, const char *key, size_t length)
 {
-    for (enum laz_field_id id = parent + 1; id < LAZ_FIELD_COUNT; id++) {
-        if (fields[id].parent == parent && is_key(&fields[id], key, length)) {
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+        if (laz_field_is_key_of(id, parent) && is_key(&fields[id], key, length)) {
             return id;
         }
     }
@@ -133,8 +147,8 @@ enum laz_field_id laz_field_by_path(const char *path)
 static const char *key_at(const void *context, size_t i)
 {
     const enum laz_field_id *parent = context;
-    for (enum laz_field_id id = *parent + 1; id < LAZ_FIELD_COUNT; id++) {
-        if (fields[id].parent == *parent && i-- == 0) {
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+        if (laz_field_is_key_of(id, *parent) && i-- == 0) {
             return fields[id].key;
         }
     }

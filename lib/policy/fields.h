@@ -105,6 +105,11 @@ struct laz_field {
     int64_t min;
     uint64_t max;
 
+    /* Of a list of mappings: their keys are also those of this list, which is an earlier row, with
+     * this one of them required. So keys that mean the same have one row. ROOT: none. */
+    enum laz_field_id alike;
+    enum laz_field_id alike_required;
+
     const char *preset; /* the default, as it would be written; NULL if there is none */
     uint16_t offset;    /* in struct laz_policy, of the member that takes the number */
     uint8_t size;       /* bytes of that member; 0: the loader has code for this key */
@@ -116,7 +121,12 @@ struct laz_field {
 /* static; borrowed forever. */
 const struct laz_field *laz_field_at(enum laz_field_id id);
 
-/* The row of a key below a parent, or ROOT if there is none. */
+/* Is this row a key of that mapping: below it, or of the list that it is alike? */
+bool laz_field_is_key_of(enum laz_field_id id, enum laz_field_id mapping);
+/* And one that must be there? */
+bool laz_field_is_required_of(enum laz_field_id id, enum laz_field_id mapping);
+
+/* The row of a key below a parent, or of the list that it is alike, or ROOT if there is none. */
 enum laz_field_id laz_field_find(enum laz_field_id parent, const char *key, size_t length);
 /* The first row of that key that is not inside a list, or ROOT. */
 enum laz_field_id laz_field_find_elsewhere(const char *key, size_t length);

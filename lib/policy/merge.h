@@ -77,6 +77,10 @@ void laz_finish_plain(struct laz_merge *merge);
 void laz_finish_sense(struct laz_merge *merge);
 void laz_finish_secrets(struct laz_merge *merge);
 void laz_finish_vault(struct laz_merge *merge);
+/* From within it: keys of before become items. */
+void laz_finish_keys(struct laz_merge *merge);
+/* Is it one of `keys`, and not of `secrets.items`? */
+bool laz_merge_is_key(const struct laz_node *item);
 void laz_finish_tunnel(struct laz_merge *merge);
 void laz_finish_tls(struct laz_merge *merge);
 /* From within it: they become items. */

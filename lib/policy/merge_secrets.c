@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secrets: what is fetched, and where it goes. An item is one value: a later file that names it
- * replaces it. What the workload needs to reach them is added to its environment and its files.
+ * secrets and keys: what is fetched, and where it goes. An item is one value: a later file that
+ * names it replaces it; as which of the two it was said stays. What the workload needs to reach
+ * them is added to its environment and its files.
  */
 #include <string.h>
 
@@ -16,10 +17,9 @@ static const char *name_of(const struct laz_node *item)
     return laz_check_child(item, LAZ_FIELD_SECRET_NAME)->text;
 }
 
-void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document)
+static void merge_list(struct laz_merge *merge, struct laz_node *list)
 {
     uint32_t *n = &merge->policy->secrets.config.n_items;
-    struct laz_node *list = document->at[LAZ_FIELD_SECRETS_ITEMS];
     for (struct laz_node *item = laz_check_item(list, NULL); item != NULL;
             item = laz_check_item(list, item)) {
         if (item->has_bad) {
@@ -34,9 +34,22 @@ void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document)
                     LAZ_FETCH_ITEMS_MAX);
             return;
         }
+        if (slot < *n && laz_merge_is_key(merge->secrets[slot]) != laz_merge_is_key(item)) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
+                    laz_check_child(item, LAZ_FIELD_SECRET_NAME),
+                    "is the name of one of \"%s\" as well: events have one name for both",
+                    laz_merge_is_key(item) ? "secrets.items" : "keys");
+            continue;
+        }
         merge->secrets[slot] = item;
         *n += slot == *n ? 1 : 0;
     }
+}
+
+void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document)
+{
+    merge_list(merge, document->at[LAZ_FIELD_SECRETS_ITEMS]);
+    merge_list(merge, document->at[LAZ_FIELD_KEYS]);
 }
 
 /* ---- When all are in ---- */
@@ -185,6 +198,7 @@ static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint
     struct laz_fetch_item *ret = &secrets->config.items[slot];
     const struct laz_node *json_key = laz_check_child(item, LAZ_FIELD_SECRET_JSON_KEY);
     *ret = (struct laz_fetch_item){
+            .is_key = laz_merge_is_key(item),
             .name = laz_merge_text(merge, laz_check_child(item, LAZ_FIELD_SECRET_NAME)),
             .optional = number_of(item, LAZ_FIELD_SECRET_OPTIONAL) != 0,
             .from = "",
@@ -249,7 +263,10 @@ static void permit_reading(struct laz_merge *merge)
     if (rule != NULL) {
         struct laz_pos dir = policy->key_pos[LAZ_FIELD_SECRETS_DIR];
         struct laz_pos items = policy->key_pos[LAZ_FIELD_SECRETS_ITEMS];
-        struct laz_pos pos = items.line > 0 ? items : policy->key_pos[LAZ_FIELD_TLS_IDENTITIES];
+        struct laz_pos keys = policy->key_pos[LAZ_FIELD_KEYS];
+        struct laz_pos pos = items.line > 0 ? items
+                : keys.line > 0             ? keys
+                                            : policy->key_pos[LAZ_FIELD_TLS_IDENTITIES];
         *rule = (struct laz_path_rule){
                 .path = path, .class = LAZ_PATH_READ, .pos = dir.line > 0 ? dir : pos};
     }
@@ -278,6 +295,7 @@ void laz_finish_secrets(struct laz_merge *merge)
         fill_item(merge, merge->secrets[i], i);
         set_variable(merge, i);
     }
+    laz_finish_keys(merge);
     laz_finish_identities(merge);
     permit_reading(merge);
 }

@@ -15,15 +15,15 @@ static bool note(const struct laz_comparison *comparison, const char *key, const
     return true;
 }
 
-/* "secrets.items.db-password.from" */
+/* "secrets.items.db-password.from", "keys.phi.from" */
 static bool note_item(const struct laz_comparison *comparison, uint32_t c, uint32_t p,
         const char *key, const char *value)
 {
     struct laz_buf buf;
     char path[sizeof(comparison->found->key)];
     laz_buf_init_fixed(&buf, path, sizeof(path));
-    laz_buf_printf(
-            &buf, "secrets.items.%s.%s", comparison->child->secrets.config.items[c].name, key);
+    const struct laz_fetch_item *item = &comparison->child->secrets.config.items[c];
+    laz_buf_printf(&buf, "%s.%s.%s", laz_fetch_list_name(item), item->name, key);
     (void)note(comparison, path, value);
     comparison->found->child_pos = laz_policy_pos_of_secret(comparison->child, c, key);
     comparison->found->parent_pos = laz_policy_pos_of_secret(comparison->parent, p, key);
@@ -139,7 +139,7 @@ static bool find_in_items(const struct laz_comparison *comparison)
     for (uint32_t c = 0; c < child->n_items; c++) {
         uint32_t p = find_item(comparison->parent, child->items[c].name);
         if (p == parent->n_items) {
-            (void)note(comparison, "secrets.items", child->items[c].name);
+            (void)note(comparison, laz_fetch_list_name(&child->items[c]), child->items[c].name);
             comparison->found->child_pos = laz_policy_pos_of_secret(comparison->child, c, "name");
             comparison->found->parent_pos = (struct laz_pos){0};
             comparison->found->is_less = false;
@@ -152,7 +152,8 @@ static bool find_in_items(const struct laz_comparison *comparison)
     }
     for (uint32_t p = 0; p < parent->n_items; p++) {
         if (find_item(comparison->child, parent->items[p].name) == child->n_items) {
-            (void)note(comparison, "secrets.items", "without an item of its own");
+            (void)note(comparison, laz_fetch_list_name(&parent->items[p]),
+                    "without an item of its own");
             comparison->found->parent_pos = laz_policy_pos_of_secret(comparison->parent, p, "name");
             return true;
         }

@@ -273,14 +273,13 @@ static void put_leaf(struct laz_json *json, const struct laz_field *field)
 static void put_required(struct laz_json *json, enum laz_field_id map)
 {
     bool is_first = true;
-    for (enum laz_field_id id = map + 1; id < LAZ_FIELD_COUNT; id++) {
-        const struct laz_field *field = laz_field_at(id);
-        if (field->parent == map && field->is_required) {
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+        if (laz_field_is_required_of(id, map)) {
             if (is_first) {
                 laz_json_array(json, "required");
             }
             is_first = false;
-            laz_json_string(json, NULL, field->key);
+            laz_json_string(json, NULL, laz_field_at(id)->key);
         }
     }
     if (!is_first) {
@@ -288,8 +287,8 @@ static void put_required(struct laz_json *json, enum laz_field_id map)
     }
 }
 
-/* Elements are what the schema at hand says: a reference to it, by its place in the file. */
-static void put_own_items(struct laz_json *json, enum laz_field_id id)
+/* What the schema says of a row elsewhere: a reference to it, by its place in the file. */
+static void put_reference(struct laz_json *json, const char *name, enum laz_field_id id)
 {
     char text[POINTER_MAX];
     struct laz_buf pointer;
@@ -304,9 +303,19 @@ static void put_own_items(struct laz_json *json, enum laz_field_id id)
         laz_buf_printf(&pointer, "/properties/%s%s", laz_field_at(above)->key,
                 !is_own && laz_field_at(above)->shape == LAZ_SHAPE_LIST ? "/items" : "");
     }
-    laz_json_object(json, "items");
+    laz_json_object(json, name);
     laz_json_string(json, "$ref", text);
     laz_json_object_end(json);
+}
+
+/* Of the list that it is alike. */
+static void put_alike(struct laz_json *json, enum laz_field_id map)
+{
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+        if (laz_field_at(id)->parent != map && laz_field_is_key_of(id, map)) {
+            put_reference(json, laz_field_at(id)->key, id);
+        }
+    }
 }
 
 /* A mapping that a word or another single value may stand for. */
@@ -343,13 +352,15 @@ static void open_map(struct laz_json *json, enum laz_field_id id)
         laz_json_string(json, NULL, "object");
         laz_json_string(json, NULL, "array");
         laz_json_array_end(json);
-        put_own_items(json, id); /* "items" is about lists, the members below about mappings */
+        put_reference(
+                json, "items", id); /* "items" is about lists, the members below about mappings */
     } else {
         laz_json_string(json, "type", "object");
     }
     laz_json_bool(json, "additionalProperties", false);
     put_required(json, id);
     laz_json_object(json, "properties");
+    put_alike(json, id);
 }
 
 static void close_map(struct laz_json *json, enum laz_field_id id)

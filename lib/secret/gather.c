@@ -30,8 +30,7 @@ static void fail(struct laz_gather *gather, const struct laz_fetch_item *item, c
     bool is_part = item->source == LAZ_SECRET_IDENTITY;
     struct laz_err err = {0};
     gather->is_over = true;
-    (void)laz_err_set(&err, LAZ_E_SECRET, 0, "%s[%s]: %s",
-            is_part ? "tls.identities" : "secrets.items",
+    (void)laz_err_set(&err, LAZ_E_SECRET, 0, "%s[%s]: %s", laz_fetch_list_name(item),
             is_part ? config->identities[item->identity].name : item->name, why);
     gather->owner.failed(gather->owner.context, &err);
 }
@@ -41,6 +40,16 @@ static void tell(struct laz_gather *gather, const struct laz_part *part)
     uint32_t item = (uint32_t)(part - gather->parts);
     if ((gather->reach.means.wanted >> item & 1U) != 0) {
         gather->owner.item(gather->owner.context, item, &part->result);
+    }
+}
+
+/* Keys that have waited for this one, which is there, or which there is none of. */
+static void go_on_with(struct laz_gather *gather, const struct laz_part *previous)
+{
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX && !gather->is_over; i++) {
+        if (gather->parts[i].previous == previous) {
+            laz_part_resume(&gather->parts[i]);
+        }
     }
 }
 
@@ -63,11 +72,13 @@ static void start_made_of(struct laz_gather *gather, uint32_t item)
 static void fail_made_of(struct laz_gather *gather, uint32_t item)
 {
     char why[LAZ_ERR_MESSAGE_MAX];
-    (void)snprintf(why, sizeof(why), "secrets.items[%s] is not there: %.240s",
-            gather->parts[item].item->name, gather->parts[item].result.why);
+    const struct laz_part *missing = &gather->parts[item];
+    (void)snprintf(why, sizeof(why), "%s[%s] is not there: %.240s",
+            laz_fetch_list_name(missing->item), missing->item->name, missing->result.why);
     for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX && !gather->is_over; i++) {
         const struct laz_source *source = gather->parts[i].source;
-        if (source != NULL && (source->needs >> item & 1U) != 0) {
+        bool is_made_of = source != NULL && (source->needs >> item & 1U) != 0;
+        if (is_made_of || gather->parts[i].previous == missing) {
             laz_part_fail(&gather->parts[i], LAZ_SECRET_FAULT_UNAVAILABLE, why, "");
         }
     }
@@ -91,7 +102,12 @@ static void on_ended(void *context, const struct laz_part *part)
     }
     if (gather->left > 0 && part->result.end == LAZ_SECRET_END_FETCHED) {
         gather->reach.values[item] = part->result.fd;
+        go_on_with(gather, part);
         start_made_of(gather, item);
+        return;
+    }
+    if (gather->left > 0 && part->result.end == LAZ_SECRET_END_ABSENT) {
+        go_on_with(gather, part); /* nothing else is made of what may be absent */
         return;
     }
     if (gather->left > 0) {
@@ -154,6 +170,13 @@ static int add_source(struct laz_gather *gather, uint32_t item, struct laz_err *
     return 0;
 }
 
+/* A part that is asked for with the key of before waits for that. */
+static void join_previous(struct laz_gather *gather, uint32_t item)
+{
+    uint32_t previous = gather->reach.means.config->items[item].previous;
+    gather->parts[item].previous = previous == 0 ? NULL : &gather->parts[previous - 1];
+}
+
 static int prepare_all(struct laz_gather *gather, struct laz_err *err)
 {
     const struct laz_fetch_config *config = gather->reach.means.config;
@@ -162,6 +185,7 @@ static int prepare_all(struct laz_gather *gather, struct laz_err *err)
         if ((gather->reach.means.asked >> i & 1U) == 0) {
             continue;
         }
+        join_previous(gather, i);
         if ((part->source == NULL && add_source(gather, i, err) != 0) ||
                 laz_part_prepare(part, &gather->reach, i, err) != 0) {
             return laz_err_context(err, "items[%s]", config->items[i].name);
@@ -195,8 +219,8 @@ int laz_gather_new(struct event_base *base, const struct laz_secret_means *means
     gather->desk = (struct laz_desk){.key = means->key, .ended = on_ended, .context = gather};
     gather->left = (uint32_t)__builtin_popcount(means->asked);
     for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
-        gather->parts[i] =
-                (struct laz_part){.desk = &gather->desk, .result.fd = -1, .result.masks = -1};
+        gather->parts[i] = (struct laz_part){
+                .desk = &gather->desk, .held = -1, .result.fd = -1, .result.masks = -1};
     }
     if (set_up(gather, base, means, &why) != 0) {
         laz_gather_free(gather);

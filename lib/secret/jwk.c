@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One key, and a set of one.
+ * One key, and a set of one or two.
  */
 #include "secret/jwk.h"
 
@@ -27,11 +27,10 @@ static int put_kid(const struct laz_buf *key, struct laz_buf *ret, struct laz_er
     return 0;
 }
 
-int laz_secret_put_jwk(const struct laz_fetch_item *item, const struct laz_buf *key,
+static int put_one(const struct laz_fetch_item *item, const struct laz_buf *key,
         struct laz_buf *ret, struct laz_err *err)
 {
-    bool is_set = item->form == LAZ_SECRET_FORM_JWKS;
-    laz_buf_str(ret, is_set ? "{\"keys\":[{\"kty\":\"oct\",\"k\":\"" : "{\"kty\":\"oct\",\"k\":\"");
+    laz_buf_str(ret, "{\"kty\":\"oct\",\"k\":\"");
     laz_secret_encode(LAZ_SECRET_FORM_BASE64URL, key->data, key->len, ret);
     laz_buf_str(ret, "\",\"kid\":\"");
     if (put_kid(key, ret, err) != 0) {
@@ -40,6 +39,28 @@ int laz_secret_put_jwk(const struct laz_fetch_item *item, const struct laz_buf *
     if (item->alg != LAZ_SECRET_ALG_NONE) {
         laz_buf_printf(ret, "\",\"alg\":\"%s", laz_secret_alg_name(item->alg));
     }
-    laz_buf_str(ret, is_set ? "\"}]}" : "\"}");
+    laz_buf_str(ret, "\"}");
+    return 0;
+}
+
+int laz_secret_put_jwk(const struct laz_fetch_item *item, const struct laz_buf *key,
+        const struct laz_buf *before, struct laz_buf *ret, struct laz_err *err)
+{
+    bool has_other = before != NULL &&
+            (before->len != key->len || CRYPTO_memcmp(before->data, key->data, key->len) != 0);
+    if (item->form == LAZ_SECRET_FORM_JWK) {
+        return put_one(item, key, ret, err);
+    }
+    laz_buf_str(ret, "{\"keys\":[");
+    if (put_one(item, key, ret, err) != 0) {
+        return -1;
+    }
+    if (has_other) {
+        laz_buf_char(ret, ',');
+        if (put_one(item, before, ret, err) != 0) {
+            return -1;
+        }
+    }
+    laz_buf_str(ret, "]}");
     return 0;
 }

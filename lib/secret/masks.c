@@ -58,6 +58,22 @@ static int put_key(struct masks *masks, const struct laz_buf *pem, struct laz_bu
                                                      : -1;
 }
 
+/* A symmetric key as it is, and as it is in a JWK. */
+static int put_oct(struct masks *masks, const struct laz_buf *key, struct laz_buf *scratch,
+        struct laz_err *err)
+{
+    laz_secret_encode(LAZ_SECRET_FORM_BASE64URL, key->data, key->len, scratch);
+    return put(masks, scratch->data, scratch->len, err) == 0 ? put(masks, key->data, key->len, err)
+                                                             : -1;
+}
+
+int laz_secret_put_key_masks(
+        int fd, const struct laz_buf *key, struct laz_buf *scratch, struct laz_err *err)
+{
+    struct masks masks = {.fd = fd};
+    return put_oct(&masks, key, scratch, err);
+}
+
 int laz_secret_put_masks(int fd, const struct laz_fetch_item *item, const struct laz_buf *value,
         const struct laz_buf *rendered, struct laz_buf *scratch, struct laz_err *err)
 {
@@ -67,13 +83,10 @@ int laz_secret_put_masks(int fd, const struct laz_fetch_item *item, const struct
     if (item->source == LAZ_SECRET_IDENTITY) { /* of which the key alone is a secret */
         return item->part == LAZ_IDENTITY_KEY ? put_key(&masks, value, scratch, err) : 0;
     }
-    if (item->form == LAZ_SECRET_FORM_JWK || item->form == LAZ_SECRET_FORM_JWKS) {
-        laz_secret_encode(LAZ_SECRET_FORM_BASE64URL, value->data, value->len, scratch);
-        if (put(&masks, scratch->data, scratch->len, err) != 0) {
-            return -1;
-        }
-    }
-    if (put(&masks, value->data, value->len, err) != 0 ||
+    bool is_jwk = item->form == LAZ_SECRET_FORM_JWK || item->form == LAZ_SECRET_FORM_JWKS;
+    int result = is_jwk ? put_oct(&masks, value, scratch, err)
+                        : put(&masks, value->data, value->len, err);
+    if (result != 0 ||
             (item->form != LAZ_SECRET_FORM_RAW &&
                     put(&masks, rendered->data, rendered->len, err) != 0)) {
         return -1;

@@ -18,4 +18,8 @@ LAZ_MUST_CHECK int laz_secret_put_masks(int fd, const struct laz_fetch_item *ite
         const struct laz_buf *value, const struct laz_buf *rendered, struct laz_buf *scratch,
         struct laz_err *err);
 
+/* The same of a key that is in the form of another item: it, and its "k". */
+LAZ_MUST_CHECK int laz_secret_put_key_masks(
+        int fd, const struct laz_buf *key, struct laz_buf *scratch, struct laz_err *err);
+
 #endif

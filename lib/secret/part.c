@@ -4,8 +4,10 @@
  */
 #include "secret/part.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -79,7 +81,7 @@ void laz_part_expire(struct laz_part *part, uint32_t wait_ms)
     const struct laz_source *source = part->is_decrypting ? part->decrypt : part->source;
     struct laz_source_said said = {.fault = LAZ_SECRET_FAULT_UNAVAILABLE};
     char why[LAZ_ERR_MESSAGE_MAX];
-    if (part->state != LAZ_PART_OPEN) {
+    if (part->state != LAZ_PART_OPEN || part->held >= 0) {
         return;
     }
     source->kind->said(source, &said);
@@ -90,18 +92,54 @@ void laz_part_expire(struct laz_part *part, uint32_t wait_ms)
 
 /* ---- its last step ---- */
 
+/* Of its value; where the key of before is in its form, of that: it changes with either. */
 static int take_fingerprint(struct laz_part *part, struct laz_err *err)
 {
     const struct laz_desk *desk = part->desk;
+    const struct laz_buf *of = part->previous == NULL ? &desk->value : &desk->rendered;
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    if (HMAC(EVP_sha256(), desk->key, LAZ_SECRET_KEY_BYTES, (const uint8_t *)desk->value.data,
-                desk->value.len, digest, &size) == NULL ||
+    if (HMAC(EVP_sha256(), desk->key, LAZ_SECRET_KEY_BYTES, (const uint8_t *)of->data, of->len,
+                digest, &size) == NULL ||
             size < LAZ_SECRET_FINGERPRINT) {
         return laz_err_set(err, LAZ_E_SYSTEM, 0, "libcrypto refuses HMAC");
     }
     laz_format_hex(digest, LAZ_SECRET_FINGERPRINT, part->result.fingerprint);
     return 0;
+}
+
+/* What is in a sealed file of ours, into an empty buffer. */
+static int read_sealed(int fd, struct laz_buf *ret, struct laz_err *err)
+{
+    laz_secret_buf_clear(ret);
+    for (;;) {
+        ssize_t n = pread(fd, ret->data + ret->len, ret->cap - ret->len, (off_t)ret->len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n == 0 ? 0 : laz_err_set(err, LAZ_E_SYSTEM, errno, "pread: %s", strerror(errno));
+        }
+        ret->len += (size_t)n;
+    }
+}
+
+static bool has_previous(const struct laz_part *part)
+{
+    return part->previous != NULL && part->previous->result.end == LAZ_SECRET_END_FETCHED;
+}
+
+/* What is rendered has been handed over: its place is free. */
+static int put_masks_of_previous(struct laz_part *part, struct laz_err *err)
+{
+    struct laz_desk *desk = part->desk;
+    if (!has_previous(part)) {
+        return 0;
+    }
+    laz_secret_buf_clear(&desk->rendered);
+    return read_sealed(part->previous->result.fd, &desk->source, err) != 0
+            ? -1
+            : laz_secret_put_key_masks(part->result.masks, &desk->source, &desk->rendered, err);
 }
 
 static int put_masks(struct laz_part *part, struct laz_err *err)
@@ -110,8 +148,9 @@ static int put_masks(struct laz_part *part, struct laz_err *err)
     int *fd = &part->result.masks;
     laz_secret_buf_clear(&desk->source);
     return laz_sealed_new(fd, err) != 0 ||
-                    laz_secret_put_masks(
-                            *fd, part->item, &desk->value, &desk->rendered, &desk->source, err) != 0
+                    laz_secret_put_masks(*fd, part->item, &desk->value, &desk->rendered,
+                            &desk->source, err) != 0 ||
+                    put_masks_of_previous(part, err) != 0
             ? -1
             : laz_sealed_close(*fd, err);
 }
@@ -120,15 +159,52 @@ static int hand_over(struct laz_part *part, enum laz_secret_fault *ret_fault, st
 {
     struct laz_desk *desk = part->desk;
     const struct laz_buf *rendered = &desk->rendered;
-    if (laz_secret_render(part->item, &desk->value, &desk->rendered, ret_fault, err) != 0) {
+    const struct laz_buf *before = has_previous(part) ? &desk->source : NULL;
+    *ret_fault = LAZ_SECRET_FAULT_SYSTEM;
+    if (before != NULL && read_sealed(part->previous->result.fd, &desk->source, err) != 0) {
+        return -1;
+    }
+    if (laz_secret_render(part->item, &desk->value, before, &desk->rendered, ret_fault, err) != 0) {
         return -1;
     }
     *ret_fault = LAZ_SECRET_FAULT_SYSTEM;
-    if (put_masks(part, err) != 0 || take_fingerprint(part, err) != 0) {
+    if (take_fingerprint(part, err) != 0 ||
+            laz_sealed_make(rendered->data, rendered->len, &part->result.fd, err) != 0) {
+        return -1;
+    }
+    if (put_masks(part, err) != 0) {
         *ret_fault = err->kind == LAZ_E_SECRET ? LAZ_SECRET_FAULT_LENGTH : LAZ_SECRET_FAULT_SYSTEM;
         return -1;
     }
-    return laz_sealed_make(rendered->data, rendered->len, &part->result.fd, err);
+    return 0;
+}
+
+/* Until the key of before has ended; an answer is awaited without a value at hand. */
+static void hold(struct laz_part *part)
+{
+    struct laz_err err = {0};
+    const struct laz_buf *value = &part->desk->value;
+    if (laz_sealed_make(value->data, value->len, &part->held, &err) != 0) {
+        laz_part_fail(part, LAZ_SECRET_FAULT_SYSTEM, err.message, "");
+        return;
+    }
+    wipe(part->desk);
+}
+
+void laz_part_resume(struct laz_part *part)
+{
+    struct laz_err err = {0};
+    enum laz_secret_fault fault = LAZ_SECRET_FAULT_SYSTEM;
+    if (part->state != LAZ_PART_OPEN || part->held < 0) {
+        return;
+    }
+    int result = read_sealed(part->held, &part->desk->value, &err);
+    laz_fd_close(&part->held);
+    if (result != 0 || hand_over(part, &fault, &err) != 0) {
+        laz_part_fail(part, fault, err.message, "");
+    } else {
+        end(part, LAZ_SECRET_END_FETCHED);
+    }
 }
 
 /* desk->value is what was asked for. */
@@ -136,8 +212,11 @@ static void finish(struct laz_part *part, const char *id)
 {
     struct laz_err err = {0};
     enum laz_secret_fault fault = LAZ_SECRET_FAULT_LENGTH;
+    bool has_to_wait = part->previous != NULL && part->previous->state != LAZ_PART_ENDED;
     if (laz_secret_check(part->item, &part->desk->value, &fault, &err) != 0) {
         laz_part_fail(part, fault, err.message, id);
+    } else if (has_to_wait) {
+        hold(part);
     } else if (hand_over(part, &fault, &err) != 0) {
         laz_part_fail(part, fault, err.message, fault == LAZ_SECRET_FAULT_SYSTEM ? "" : id);
     } else {
@@ -220,6 +299,7 @@ int laz_part_prepare(
 void laz_part_done(struct laz_part *part)
 {
     laz_source_free(part->decrypt);
+    laz_fd_close(&part->held);
     laz_fd_close(&part->result.fd);
     laz_fd_close(&part->result.masks);
 }

@@ -2,8 +2,8 @@
  *
  * The course of one item from what its source gave to a sealed memfd: unpacked, decrypted, checked,
  * in its form; with its fingerprint and what is to be hidden of it in logs. A value is in the
- * desk's buffers while it is at hand, and then in its memfd alone; while an answer is awaited
- * nothing of it is here but ciphertext.
+ * desk's buffers while it is at hand, and then in memfds alone; while an answer is awaited nothing
+ * of it is here but ciphertext.
  */
 #ifndef LAZ_SECRET_PART_H
 #define LAZ_SECRET_PART_H
@@ -35,6 +35,8 @@ struct laz_part {
     struct laz_source *source;         /* borrowed; perhaps of other parts, too */
     struct laz_source *decrypt;        /* its own; NULL: what it is given is no ciphertext */
     bool is_decrypting;
+    const struct laz_part *previous; /* with the key of before; borrowed; NULL: there is none */
+    int held; /* sealed: what it is without that one, which has not ended; -1: nothing */
     enum laz_part_state state;
     struct laz_secret_result result;
 };
@@ -54,7 +56,9 @@ void laz_part_take(struct laz_part *part, const char *version, const char *id);
 /* LAZ_SECRET_FAULT_ABSENT is no failure of an optional item. */
 void laz_part_fail(
         struct laz_part *part, enum laz_secret_fault fault, const char *why, const char *id);
-/* It is not there after all the time there was. */
+/* The key of before is there, or there is none: what has waited for that goes on. */
+void laz_part_resume(struct laz_part *part);
+/* It is not there after all the time there was; one that waits for another fails with that. */
 void laz_part_expire(struct laz_part *part, uint32_t wait_ms);
 
 #endif

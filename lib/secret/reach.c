@@ -11,6 +11,9 @@ uint32_t laz_secret_needed(const struct laz_fetch_config *config, uint32_t wante
     uint32_t needed = wanted;
     for (uint32_t i = 0; i < config->n_items; i++) {
         const struct laz_fetch_item *item = &config->items[i];
+        if ((wanted >> i & 1U) != 0 && item->previous != 0) {
+            needed |= 1U << (item->previous - 1);
+        }
         if ((wanted >> i & 1U) != 0 && item->source == LAZ_SECRET_IDENTITY) {
             const struct laz_fetch_identity *identity = &config->identities[item->identity];
             needed |= identity->source == LAZ_IDENTITY_FROM_ITEMS

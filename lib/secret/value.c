@@ -112,7 +112,8 @@ int laz_secret_check(const struct laz_fetch_item *item, const struct laz_buf *va
 }
 
 int laz_secret_render(const struct laz_fetch_item *item, const struct laz_buf *value,
-        struct laz_buf *ret, enum laz_secret_fault *ret_fault, struct laz_err *err)
+        const struct laz_buf *before, struct laz_buf *ret, enum laz_secret_fault *ret_fault,
+        struct laz_err *err)
 {
     int result = 0;
     if (item->form == LAZ_SECRET_FORM_JSON) {
@@ -120,7 +121,7 @@ int laz_secret_render(const struct laz_fetch_item *item, const struct laz_buf *v
     } else if (item->form == LAZ_SECRET_FORM_DOTENV) {
         result = laz_members_dotenv(value, ret, err);
     } else if (item->form == LAZ_SECRET_FORM_JWK || item->form == LAZ_SECRET_FORM_JWKS) {
-        result = laz_secret_put_jwk(item, value, ret, err);
+        result = laz_secret_put_jwk(item, value, before, ret, err);
     } else {
         laz_secret_encode(item->form, value->data, value->len, ret);
     }

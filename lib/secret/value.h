@@ -16,8 +16,10 @@ LAZ_MUST_CHECK int laz_secret_unpack(const struct laz_fetch_item *item, const st
 /* After it: between min_bytes and max_bytes? */
 LAZ_MUST_CHECK int laz_secret_check(const struct laz_fetch_item *item, const struct laz_buf *value,
         enum laz_secret_fault *ret_fault, struct laz_err *err);
-/* Form and line feed. LAZ_E_SECRET and *ret_fault for a value that cannot have the form. */
+/* Form and line feed; `before` is the key of before, where there is one, or NULL. LAZ_E_SECRET and
+ * *ret_fault for a value that cannot have the form. */
 LAZ_MUST_CHECK int laz_secret_render(const struct laz_fetch_item *item, const struct laz_buf *value,
-        struct laz_buf *ret, enum laz_secret_fault *ret_fault, struct laz_err *err);
+        const struct laz_buf *before, struct laz_buf *ret, enum laz_secret_fault *ret_fault,
+        struct laz_err *err);
 
 #endif

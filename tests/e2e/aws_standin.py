@@ -103,6 +103,7 @@ class Services(BaseHTTPRequestHandler):
         """The fault of this request: of this call or any, `count` times or always; or the first that is due of `faults`,
         a list of such rules."""
         about = request.get("SecretId") or request.get("Name") or request.get("Path") or ""
+        about += " " + request.get("VersionStage", "")
         with LOCK:
             if SAID.get("epoch") != rules.get("epoch"):
                 SAID.update(epoch=rules.get("epoch"), faults={})

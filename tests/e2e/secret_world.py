@@ -64,18 +64,20 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
     for item in items:
         source = next(s for s in SOURCES if s in item)
         known = {source, "name", "optional", "region", "json-key", "stage", "version", "decode", "key", "context", "min",
-                 "max", "form", "alg", "newline", "part"}
+                 "max", "form", "alg", "newline", "part", "is-key", "previous"}
         assert set(item) <= known, set(item) - known
         context = item.get("context", {})
-        out += text(item["name"]) + bytes((item.get("optional", False), SOURCES.index(source))) + text(str(item[source]))
+        out += text(item["name"]) + bytes((item.get("is-key", False), item.get("optional", False), SOURCES.index(source)))
+        out += text(str(item[source]))
         for key in ("region", "json-key", "stage", "version"):
             out += text(item.get(key, ""))
         out += bytes((FORMS.index(item.get("decode", "raw")),)) + text(item.get("key", ""))
         out += struct.pack("<I", len(context)) + b"".join(text(k) + text(v) for k, v in context.items())
         out += struct.pack("<II", item.get("min", 1), item.get("max", 65536))
         out += bytes((FORMS.index(item.get("form", "raw")), ALGS.index(item.get("alg", "")), item.get("newline", False)))
+        previous = [i["name"] for i in items].index(item["previous"]) + 1 if "previous" in item else 0
         number = [i["name"] for i in identities].index(item["identity"]) if source == "identity" else 0
-        out += bytes((number, PARTS.index(item.get("part", "cert"))))
+        out += bytes((previous, number, PARTS.index(item.get("part", "cert"))))
     return out + struct.pack("<I", len(identities)) + b"".join(identity_bytes(i, items) for i in identities)
 
 

@@ -11,9 +11,11 @@ import shutil
 import subprocess
 
 import area
+import fence
 import laz
 from laz import case, check, check_equal
-from secret_world import PYTHON, Standin, secret
+from secret_world import ARN, PYTHON, Standin, secret
+from secrets_world import World
 
 LETTERS = "abcXYZ019 #='\"\\$`{}!~*?[]()<>|&;%^@:,.-_+/\té€😀"
 ROUNDS = 400 if laz.LONG else 20
@@ -144,6 +146,103 @@ def keys():
             check(jwk["k"].encode() in result.masks["it"] and value in result.masks["it"], f"masks {result.masks}")
     result = services.fetch([{"name": "it", "secrets-manager": "it", "form": "jwk", "alg": "A256GCM", "min": 32, "max": 32}])
     check(result.text().startswith('secrets.items[it]: length: 27 bytes, and not the 32 of "bytes"'), result.text())
+
+
+NOW, BEFORE = bytes(range(32)), bytes(range(100, 132))
+
+
+def jwk_of(key, alg="A256GCM"):
+    """As any reader of RFC 7517 would have it."""
+    return {"kty": "oct", "k": base64.urlsafe_b64encode(key).decode().rstrip("="), "kid": hashlib.sha256(key).hexdigest()[:16], "alg": alg}
+
+
+def rotated(*keys):
+    """A secret with these: the current one, the one before it."""
+    versions = {}
+    for n, (key, stage) in enumerate(zip(keys, ("AWSCURRENT", "AWSPREVIOUS"))):
+        held = {"SecretBinary": base64.b64encode(key).decode()}
+        versions[f"{n + 1}" * 8 + "-2222-3333-4444-555555555555"] = {"stages": [stage], **held}
+    return {"phi": {"ARN": f"{ARN}phi-AbCdEf", "versions": versions}}
+
+
+def key_items(**more):
+    """What a policy's `keys` becomes: the key, and the item with the one before it."""
+    both = {"secrets-manager": "phi", "is-key": True, "min": 32, "max": 32, **more}
+    return [{"name": "phi", "form": "jwks", "alg": "A256GCM", "previous": "phi.previous", **both},
+            {"name": "phi.previous", "stage": "AWSPREVIOUS", "optional": True, **both}]
+
+
+@case("keys: a set has the current key first, and the one before it if there is one; which answer comes first changes nothing")
+def sets():
+    services = Standin()
+    for keys, wanted in (((NOW, BEFORE), [NOW, BEFORE]), ((NOW,), [NOW]), ((NOW, NOW), [NOW])):
+        services.data(secrets=rotated(*keys))
+        for slow in ("AWSPREVIOUS", '"SecretId": "phi"}', ""):
+            services.rules(**({"slow": slow, "delay": 0.3} if slow else {}))
+            result = services.fetch(key_items())
+            check_equal(json.loads(result.values.get("phi", b"0")), {"keys": [jwk_of(key) for key in wanted]}, f"{slow}: {result.text()}")
+            check_equal(result.items["phi"][1][:8], "11111111", "the version is the current key's")
+            check_equal(result.items["phi.previous"][0], "fetched" if len(keys) > 1 else "absent", "the one before")
+            wanted_masks = {mask for key in wanted for mask in (key, jwk_of(key)["k"].encode())}
+            check(wanted_masks <= set(result.masks["phi"]), f"masks {result.masks}")
+    services.check_rules()
+
+
+@case("keys: where each is for itself, the one before comes with its key, is not told of, and has changed where only that has")
+def renewed():
+    services, prints, key = Standin(), [], b"k" * 32
+    for keys in ((NOW, BEFORE), (NOW, BEFORE), (NOW, NOW), (NOW,), (BEFORE, NOW)):
+        services.data(secrets=rotated(*keys))
+        result = services.fetch(key_items(), want=["phi"], whole=False, key=key)
+        check_equal((result.text(), sorted(result.items), sorted(result.values)), ("", ["phi"], ["phi"]), f"{result.why}")
+        prints.append(result.items["phi"][2])
+    check_equal((prints[0] == prints[1], prints[2] == prints[3], len(set(prints))), (True, True, 3), f"{prints}")
+    for fault, expected in (("denied", "unavailable: keys[phi.previous] is not there: denied: "),):
+        services.data(secrets=rotated(NOW, BEFORE))
+        for slow in ("AWSPREVIOUS", ""):
+            services.rules(faults=[{"fault": fault, "about": "AWSPREVIOUS"}], **({"slow": slow, "delay": 0.3} if slow else {}))
+            result = services.fetch(key_items(), want=["phi"], whole=False)
+            check_equal((result.text(), result.items["phi"][0], result.values), ("", "failed", {}), f"{result.why}")
+            check(result.why["phi"].startswith(expected), result.why["phi"])
+
+
+@case("keys: one that is not as it must be, now or before, is refused by name, and nothing is handed over")
+def no_keys():
+    services = Standin()
+    for keys, rules, expected in (
+            ((NOW[1:], BEFORE), {}, 'keys[phi]: length: 31 bytes, and not the 32 of "bytes"'),
+            ((NOW, BEFORE[1:]), {}, 'keys[phi.previous]: length: 31 bytes, and not the 32 of "bytes"'),
+            ((), {}, "keys[phi]: not-found: "),
+            ((NOW, BEFORE), {"faults": [{"fault": "denied", "about": "AWSPREVIOUS"}]}, "keys[phi.previous]: denied: "),
+            ((NOW, BEFORE), {"slow": "AWSPREVIOUS", "delay": 4}, "keys[phi.previous]: unavailable: not there after 1000 ms")):
+        services.data(secrets=rotated(*keys))
+        services.rules(**rules)
+        result = services.fetch(key_items(), wait_ms=1000)
+        check(result.text().startswith(expected), f"{expected}: {result.text()}")
+        check(not result.values and not result.items, f"{result.items}")
+
+
+@case("the real init: a policy's keys are files and descriptors, in the forms of their readers")
+def real_keys():
+    services = Standin(secrets=rotated(NOW, BEFORE))
+    source = {"from": {"secrets-manager": "phi"}, "bytes": 32}
+    keys = [{"name": "set", **source, "form": "jwks", "alg": "A256GCM", "previous": {}, "file": {"path": "keys/set"}},
+            {"name": "one", **source, "form": "jwk", "file": {"path": "keys/one", "mode": "0440"}},
+            {"name": "raw", **source, "fd": {"number": 20, "variable": "PHI_KEY_FD"}},
+            *({"name": form, **source, "form": form, "file": {"path": f"keys/{form}"}} for form in ("hex", "base64", "base64url"))]
+    changes = {"keys": keys, "secrets": {"ca": str(services.ca), "endpoints": {"secrets-manager": f"https://127.0.0.1:{services.port}"}}}
+    with World([], {}, real=True, changes=changes) as world:
+        code, errors = world.outcome(numbers=(20,), env={**fence.ENVIRONMENT, **services.environment()})
+        check_equal(code, 0, errors)
+        files = {name: bytes.fromhex(seen[0]) for name, seen in world.seen()["files"].items()}
+        check_equal(json.loads(files.pop("keys/set")), {"keys": [jwk_of(NOW), jwk_of(BEFORE)]}, "set")
+        check_equal(json.loads(files.pop("keys/one")), {k: v for k, v in jwk_of(NOW).items() if k != "alg"}, "one")
+        check_equal(bytes.fromhex(world.seen()["fds"]["20"][0]), NOW, "the descriptor")
+        check_equal(files, {"keys/hex": NOW.hex().encode(), "keys/base64": base64.b64encode(NOW),
+                            "keys/base64url": base64.urlsafe_b64encode(NOW).rstrip(b"=")}, "files")
+        fetched = {r["obj"]: r["act"] for r in world.records("secret.fetch")}
+        check_equal(fetched, dict.fromkeys([k["name"] for k in keys] + ["set.previous"], "fetched"), "events")
+    services.check_rules()
 
 
 laz.main()

@@ -24,6 +24,18 @@ static struct laz_fetch_item make_item(
             .max_bytes = max_bytes};
 }
 
+/* One with the key of before, or the key of before. */
+static struct laz_fetch_item make_key(const char *name, uint32_t previous)
+{
+    struct laz_fetch_item item = make_item(name, LAZ_SECRET_SECRETS_MANAGER, "phi", 32);
+    item.is_key = true;
+    item.optional = previous == 0;
+    item.form = previous == 0 ? LAZ_SECRET_FORM_RAW : LAZ_SECRET_FORM_JWKS;
+    item.alg = previous == 0 ? LAZ_SECRET_ALG_NONE : LAZ_SECRET_ALG_A256GCM;
+    item.previous = previous;
+    return item;
+}
+
 /* Every field has a value of its own. */
 static struct laz_fetch_config make_config(void)
 {
@@ -45,7 +57,7 @@ static struct laz_fetch_config make_config(void)
                     .mount = "aws",
                     .server_id = "vault.internal",
                     .region = "eu-west-1"},
-            .n_items = 4,
+            .n_items = 6,
             .items = {{.name = "db-password",
                               .optional = true,
                               .source = LAZ_SECRET_SECRETS_MANAGER,
@@ -66,7 +78,8 @@ static struct laz_fetch_config make_config(void)
                               .newline = true},
                     make_item("file", LAZ_SECRET_FILE, "/mnt/key", LAZ_FETCH_VALUE_MAX),
                     make_item("old", LAZ_SECRET_VARIABLE, "OLD_TOKEN", 1),
-                    make_item("kv", LAZ_SECRET_VAULT, "kv/data/prod/db", 9)}};
+                    make_item("kv", LAZ_SECRET_VAULT, "kv/data/prod/db", 9), make_key("phi", 6),
+                    make_key("phi.previous", 0)}};
 }
 
 static void encode(const struct laz_fetch_config *config, struct block *ret)
@@ -98,7 +111,7 @@ Test(fetch_codec, reads_back_every_field)
     cr_expect_str_eq(out.ca, in.ca);
     cr_expect(out.fips && out.imds && out.wait_ms == in.wait_ms);
     cr_expect_eq(out.tls_profile, LAZ_TLS_MODERN);
-    cr_assert_eq(out.n_items, 4);
+    cr_assert_eq(out.n_items, 6);
     cr_expect_str_eq(out.vault.address, in.vault.address);
     cr_expect_str_eq(out.vault.ca, in.vault.ca);
     cr_expect_str_eq(out.vault.name_space, in.vault.name_space);
@@ -114,6 +127,7 @@ Test(fetch_codec, reads_back_every_field)
         const struct laz_fetch_item *b = &out.items[i];
         cr_expect_str_eq(b->name, a->name);
         cr_expect(b->optional == a->optional && b->source == a->source);
+        cr_expect(b->is_key == a->is_key && b->previous == a->previous && b->alg == a->alg);
         cr_expect_str_eq(b->from, a->from);
         cr_expect_str_eq(b->region, a->region);
         cr_expect_str_eq(b->json_key, a->json_key);
@@ -161,6 +175,43 @@ Test(fetch_codec, has_one_block_for_each_configuration)
     struct block block;
     encode(&in, &block);
     cr_assert_gt(block_flip_every_bit(&block, &codec), 100);
+}
+
+static const char *spoil_key(int row, struct laz_fetch_item *key, struct laz_fetch_item *previous)
+{
+    static const char fit[] = "an item does not fit together";
+    static const char before[] = "a key has none before it";
+    switch (row) {
+    case 0:
+        key->previous = LAZ_FETCH_ITEMS_MAX + 1;
+        return "a number is out of range";
+    case 1:
+        key->previous = 7;
+        return before;
+    case 2:
+        key->previous = 5; /* itself */
+        return before;
+    case 3:
+        key->previous = 1;
+        return before;
+    case 4:
+        previous->optional = false;
+        return before;
+    case 5:
+        previous->form = LAZ_SECRET_FORM_HEX;
+        return before;
+    case 6:
+        previous->is_key = false;
+        return before;
+    case 7:
+        key->form = LAZ_SECRET_FORM_JWK;
+        return fit;
+    case 8:
+        key->is_key = false;
+        return fit;
+    default:
+        return NULL;
+    }
 }
 
 /* Each row changes one thing of a configuration that is fine. */
@@ -226,7 +277,7 @@ static const char *spoil_item(int row, struct laz_fetch_item *items)
         items[0].decode = LAZ_SECRET_FORM_JSON; /* no coding */
         return number;
     default:
-        return NULL;
+        return row < 18 ? NULL : spoil_key(row - 18, &items[4], &items[5]);
     }
 }
 

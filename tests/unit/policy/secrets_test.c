@@ -107,10 +107,10 @@ Test(policy_secrets, arrive)
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_SECRETS_MANAGER], "https://sm.internal");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_PARAMETERS], "https://ssm.internal:8443");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_KMS], "https://[fd00::1]");
-    cr_assert_eq(config->n_items, 17, "five, and twelve of the identities");
+    cr_assert_eq(config->n_items, 19, "five, two of a key, and twelve of the identities");
     cr_expect(config->identities[0].renew_at == 0 && config->identities[0].renew_jitter == 0);
     cr_expect(config->identities[2].renew_at == 50 && config->identities[2].renew_jitter == 2);
-    for (uint32_t i = 5; i < config->n_items; i++) {
+    for (uint32_t i = 7; i < config->n_items; i++) {
         bool is_part = items[i].source == LAZ_SECRET_IDENTITY;
         uint32_t identity = items[i].identity;
         cr_expect_eq(secrets->renewal.group[i], is_part ? identity + 1 : 0, "%s", items[i].name);
@@ -138,7 +138,58 @@ Test(policy_secrets, arrive)
     cr_expect(items[2].source == LAZ_SECRET_VARIABLE && strcmp(items[2].from, "OLD_TOKEN") == 0);
     cr_expect(items[3].source == LAZ_SECRET_FILE && items[3].max_bytes == 32);
     cr_expect(items[4].source == LAZ_SECRET_PARAMETER && strcmp(items[4].from, "/prod/a:3") == 0);
+    cr_expect(items[5].is_key && items[5].form == LAZ_SECRET_FORM_JWKS && !items[5].optional);
+    cr_expect(items[5].previous == 7 && items[5].min_bytes == 32 && items[5].max_bytes == 32);
+    cr_expect_str_eq(items[6].name, "phi.previous");
     unload(&loaded);
+}
+
+Test(policy_secrets, have_keys_as_items_and_the_key_of_before_as_one_more)
+{
+    struct laz_policy *policy = load_with(
+            "secrets: {refresh: {interval: 1m}}\nkeys:\n"
+            "  - {name: phi, from: \"" ARN ":key::\", decode: hex, bytes: 32, form: jwks,\n"
+            "     previous: {}, file: {path: keys/phi}, on-change: {signal: HUP}}\n"
+            "  - {name: old, from: {secrets-manager: b, stage: a}, bytes: {min: 16, max: 32},\n"
+            "     form: jwks, alg: A256GCM, previous: {stage: b}, fd: {number: 20, variable: "
+            "OLD}}\n"
+            "  - {name: raw, from: {variable: RAW}, bytes: 16, file: {path: raw}}\n");
+    const struct laz_policy_secrets *secrets = &policy->secrets;
+    const struct laz_fetch_item *items = secrets->config.items;
+    cr_assert_eq(secrets->config.n_items, 5);
+    cr_expect(items[0].previous == 4 && items[1].previous == 5 && items[2].previous == 0);
+    cr_expect(items[0].is_key && items[1].is_key && items[2].is_key);
+    for (size_t i = 3; i < 5; i++) {
+        const struct laz_fetch_item *key = &items[i - 3];
+        cr_expect(items[i].optional && items[i].is_key && items[i].previous == 0);
+        cr_expect(items[i].source == key->source && items[i].decode == key->decode);
+        cr_expect_str_eq(items[i].from, key->from);
+        cr_expect_str_eq(items[i].json_key, key->json_key);
+        cr_expect(items[i].min_bytes == 32 && items[i].max_bytes == 32);
+        cr_expect(items[i].form == LAZ_SECRET_FORM_RAW && items[i].alg == LAZ_SECRET_ALG_NONE);
+        cr_expect(secrets->deliveries[i].path[0] == '\0' && secrets->deliveries[i].fd == 0);
+        cr_expect(!secrets->renewal.is_renewed[i] && secrets->renewal.signal[i] == 0);
+    }
+    cr_expect_str_eq(items[3].name, "phi.previous");
+    cr_expect_str_eq(items[3].stage, "AWSPREVIOUS");
+    cr_expect_str_eq(items[4].stage, "b");
+    cr_expect(secrets->renewal.is_renewed[0] && secrets->renewal.signal[0] == SIGHUP);
+    cr_expect(!secrets->renewal.is_renewed[1] && !secrets->renewal.is_renewed[2]);
+    cr_assert_not_null(find_rule(policy, "/run/secrets"));
+    laz_policy_free(policy);
+}
+
+Test(policy_secrets, need_no_section_of_their_own_where_there_are_keys)
+{
+    struct laz_policy *policy =
+            load_with("keys: [{name: a, from: /a, bytes: 16, file: {path: a}}]\n");
+    cr_expect_eq(policy->secrets.config.n_items, 1);
+    cr_expect(policy->limits[RLIMIT_CORE].set && policy->limits[RLIMIT_CORE].value == 0);
+    cr_assert_not_null(find_rule(policy, "/run/secrets"));
+    laz_policy_free(policy);
+    policy = load_with("keys: []\n");
+    cr_expect_eq(policy->secrets.config.n_items, 0);
+    laz_policy_free(policy);
 }
 
 Test(policy_secrets, replace_those_of_extended_policies_by_name)

@@ -152,8 +152,43 @@ Test(value, gets_its_form_and_its_line_feed)
     item.form = LAZ_SECRET_FORM_HEX;
     item.newline = true;
     laz_buf_init_fixed(&buf, memory, sizeof(memory));
-    cr_assert_eq(laz_secret_render(&item, &value, &buf, &fault, &err), 0);
+    cr_assert_eq(laz_secret_render(&item, &value, NULL, &buf, &fault, &err), 0);
     cr_expect_str_eq(buf.data, "fffe\n");
+}
+
+Test(value, is_a_set_with_the_key_of_before_unless_it_is_the_same)
+{
+    static const char now[] = "{\"kty\":\"oct\",\"k\":\"YWJj\",\"kid\":\"ba7816bf8f01cfea\"}";
+    static const char other[] = "{\"kty\":\"oct\",\"k\":\"YWJk\",\"kid\":\"a52d159f262b2c6d\"}";
+    static const struct {
+        enum laz_secret_form form;
+        const char *before;
+        const char *begin;
+        const char *between;
+        const char *second;
+        const char *end;
+    } rows[] = {{LAZ_SECRET_FORM_JWK, NULL, "", "", "", ""},
+            {LAZ_SECRET_FORM_JWKS, NULL, "{\"keys\":[", "", "", "]}"},
+            {LAZ_SECRET_FORM_JWKS, "abc", "{\"keys\":[", "", "", "]}"},
+            {LAZ_SECRET_FORM_JWKS, "abd", "{\"keys\":[", ",", other, "]}"}};
+    const struct laz_buf value = borrowed("abc");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char memory[MEMORY];
+        char wanted[MEMORY];
+        struct laz_buf buf;
+        struct laz_err err = {0};
+        enum laz_secret_fault fault = LAZ_SECRET_FAULT_COUNT;
+        struct laz_fetch_item item = plain;
+        const struct laz_buf before = borrowed(rows[i].before == NULL ? "" : rows[i].before);
+        item.form = rows[i].form;
+        laz_buf_init_fixed(&buf, memory, sizeof(memory));
+        (void)snprintf(wanted, sizeof(wanted), "%s%s%s%s%s", rows[i].begin, now, rows[i].between,
+                rows[i].second, rows[i].end);
+        cr_assert_eq(laz_secret_render(&item, &value, rows[i].before == NULL ? NULL : &before, &buf,
+                             &fault, &err),
+                0, "row %zu: %s", i, err.message);
+        cr_expect_str_eq(memory, wanted, "row %zu", i);
+    }
 }
 
 Test(memory, is_in_no_dump_and_wiped)

@@ -327,6 +327,16 @@ static void on_orders(evutil_socket_t fd, short what, void *context)
 
 /* ---- its life ---- */
 
+/* Will libcrypto have a private key? */
+static bool reads_keys(const struct laz_fetch_config *config)
+{
+    bool does = config->n_identities > 0;
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        does = does || config->items[i].form == LAZ_SECRET_FORM_PEM;
+    }
+    return does;
+}
+
 static int begin(struct laz_fetch *fetch, struct laz_err *err)
 {
     struct laz_fetch_left left = {.token_folder = -1};
@@ -335,7 +345,7 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
     if (!fetch->has_config || !fetch->has_key || fetch->wanted == 0) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
     }
-    if (fetch->config.n_identities > 0 && !laz_secret_lock_keys()) {
+    if (reads_keys(&fetch->config) && !laz_secret_lock_keys()) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for keys");
     }
     if (open_all(fetch, &left, err) < 0 || laz_fetch_narrow(&left, err) < 0) {

@@ -20,6 +20,7 @@ static void check_form(struct laz_report *report, struct laz_node *form)
         return;
     case LAZ_SECRET_FORM_JSON:
     case LAZ_SECRET_FORM_DOTENV:
+    case LAZ_SECRET_FORM_PEM:
     case LAZ_SECRET_FORM_COUNT:
         break;
     }

@@ -121,10 +121,12 @@ static void check_object(
                 "\"form: json\" or \"form: dotenv\"");
     }
     check_alg(report, item, form);
-    if (newline != NULL && newline->number != 0 && form != NULL && !form->is_bad &&
-            form->number == LAZ_SECRET_FORM_DOTENV) {
+    bool has_lines = form != NULL && !form->is_bad &&
+            (form->number == LAZ_SECRET_FORM_DOTENV || form->number == LAZ_SECRET_FORM_PEM);
+    if (newline != NULL && newline->number != 0 && has_lines) {
         laz_report_key(report, LAZ_E_POLICY_INVALID, newline,
-                "each line of \"form: dotenv\" ends with a line feed already");
+                "each line of \"form: %s\" ends with a line feed already",
+                laz_secret_form_name((enum laz_secret_form)form->number));
     }
 }
 

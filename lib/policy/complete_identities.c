@@ -23,7 +23,7 @@ static void check_item(struct laz_merge *merge, struct laz_node *name)
     } else if (item->optional) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
                 "the item is optional: an identity has both its certificate and its key");
-    } else if (item->form != LAZ_SECRET_FORM_RAW) {
+    } else if (item->form != LAZ_SECRET_FORM_RAW && item->form != LAZ_SECRET_FORM_PEM) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
                 "the item has the form %s: here it must be as it is, PEM",
                 laz_secret_form_name(item->form));

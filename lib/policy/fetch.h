@@ -19,13 +19,14 @@
 #define LAZ_FETCH_MAX       12288 /* bytes of the section: one message to the helper */
 #define LAZ_FETCH_ITEMS_MAX 32
 #define LAZ_FETCH_NAME_MAX  32 /* bytes of an item's name; letters as LAZ_SHIP_NAME_LETTERS */
-#define LAZ_FETCH_PREVIOUS  ".previous" /* the end of the name of the item with the key of before  \
-                                         */
-#define LAZ_FETCH_VALUE_MAX   65536     /* bytes of a value: what Secrets Manager takes */
-#define LAZ_FETCH_FROM_MAX    2048      /* bytes of an ARN or a name */
-#define LAZ_FETCH_PATH_MAX    256       /* bytes of a path of Vault, and of its other names */
-#define LAZ_FETCH_CONTEXT_MAX 8         /* pairs of an encryption context */
-#define LAZ_FETCH_WAIT_MIN    1000      /* ms until the first generation has to be there */
+#define LAZ_FETCH_PREVIOUS                                                                         \
+    ".previous"                     /* the end of the name of the item with the key of before      \
+                                     */
+#define LAZ_FETCH_VALUE_MAX   65536 /* bytes of a value: what Secrets Manager takes */
+#define LAZ_FETCH_FROM_MAX    2048  /* bytes of an ARN or a name */
+#define LAZ_FETCH_PATH_MAX    256   /* bytes of a path of Vault, and of its other names */
+#define LAZ_FETCH_CONTEXT_MAX 8     /* pairs of an encryption context */
+#define LAZ_FETCH_WAIT_MIN    1000  /* ms until the first generation has to be there */
 #define LAZ_FETCH_WAIT_MAX    600000
 
 /* X(ENUM, "its key") */
@@ -60,7 +61,8 @@ enum laz_secret_source {
     X(JSON, "json")                                                                                \
     X(DOTENV, "dotenv") /* a line NAME='value' for each member */                                  \
     X(JWK, "jwk")       /* the value is a symmetric key */                                         \
-    X(JWKS, "jwks")     /* a set of one, or with the key of before */
+    X(JWKS, "jwks")     /* a set of one, or with the key of before */                              \
+    X(PEM, "pem")       /* the value is a private key, or certificates */
 
 enum laz_secret_form {
 #define X(id, word) LAZ_SECRET_FORM_##id,

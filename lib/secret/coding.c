@@ -64,6 +64,7 @@ void laz_secret_encode(
     case LAZ_SECRET_FORM_DOTENV:
     case LAZ_SECRET_FORM_JWK:
     case LAZ_SECRET_FORM_JWKS:
+    case LAZ_SECRET_FORM_PEM:
     case LAZ_SECRET_FORM_COUNT:
         laz_buf_put(ret, bytes, length);
         break;
@@ -175,6 +176,7 @@ int laz_secret_decode(enum laz_secret_form form, const char *text, size_t length
     case LAZ_SECRET_FORM_DOTENV:
     case LAZ_SECRET_FORM_JWK:
     case LAZ_SECRET_FORM_JWKS:
+    case LAZ_SECRET_FORM_PEM:
     case LAZ_SECRET_FORM_COUNT:
         laz_buf_put(ret, text, length);
         break;

@@ -84,10 +84,13 @@ int laz_secret_put_masks(int fd, const struct laz_fetch_item *item, const struct
         return item->part == LAZ_IDENTITY_KEY ? put_key(&masks, value, scratch, err) : 0;
     }
     bool is_jwk = item->form == LAZ_SECRET_FORM_JWK || item->form == LAZ_SECRET_FORM_JWKS;
+    if (item->form == LAZ_SECRET_FORM_PEM && put_key(&masks, rendered, scratch, err) != 0) {
+        return -1;
+    }
     int result = is_jwk ? put_oct(&masks, value, scratch, err)
                         : put(&masks, value->data, value->len, err);
     if (result != 0 ||
-            (item->form != LAZ_SECRET_FORM_RAW &&
+            (item->form != LAZ_SECRET_FORM_RAW && item->form != LAZ_SECRET_FORM_PEM &&
                     put(&masks, rendered->data, rendered->len, err) != 0)) {
         return -1;
     }

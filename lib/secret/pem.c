@@ -336,3 +336,39 @@ int laz_pem_write_key(const EVP_PKEY *key, struct laz_buf *ret, struct laz_err *
     laz_secret_buf_done(&der);
     return result;
 }
+
+static int rewrite_certificates(
+        const char *text, size_t length, struct laz_buf *ret, struct laz_err *err)
+{
+    STACK_OF(X509) *all = NULL;
+    int result = laz_pem_read_certificates(text, length, LAZ_PEM_CAS_MAX, &all, err);
+    for (int i = 0; result == 0 && i < sk_X509_num(all); i++) {
+        result = laz_pem_write_certificate(sk_X509_value(all, i), ret, err);
+    }
+    sk_X509_pop_free(all, X509_free);
+    return result;
+}
+
+static int rewrite_key(const char *text, size_t length, struct laz_buf *ret, struct laz_err *err)
+{
+    EVP_PKEY *key = NULL;
+    int result = laz_pem_read_key(text, length, &key, err);
+    result = result == 0 ? laz_pem_write_key(key, ret, err) : -1;
+    EVP_PKEY_free(key);
+    return result;
+}
+
+int laz_pem_rewrite(const char *text, size_t length, struct laz_buf *ret, struct laz_err *err)
+{
+    struct reader reader = {.at = text, .end = text + length};
+    struct line line = {0};
+    bool has_line = next_line(&reader, &line);
+    while (has_line && line.length == 0) {
+        has_line = next_line(&reader, &line);
+    }
+    if (!has_line) {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "there is no private key and no certificate");
+    }
+    return kind_of(&line) == KIND_CERTIFICATE ? rewrite_certificates(text, length, ret, err)
+                                              : rewrite_key(text, length, ret, err);
+}

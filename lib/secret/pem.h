@@ -31,6 +31,10 @@ LAZ_MUST_CHECK int laz_pem_write_certificate(
 LAZ_MUST_CHECK int laz_pem_write_request(
         const X509_REQ *request, struct laz_buf *ret, struct laz_err *err);
 LAZ_MUST_CHECK int laz_pem_write_key(const EVP_PKEY *key, struct laz_buf *ret, struct laz_err *err);
+/* What is one private key or nothing but certificates, read as above and written as above: of the
+ * text itself nothing is passed on. -1 as where it is read. */
+LAZ_MUST_CHECK int laz_pem_rewrite(
+        const char *text, size_t length, struct laz_buf *ret, struct laz_err *err);
 /* PKCS#8, DER. */
 LAZ_MUST_CHECK int laz_pem_key_bytes(const EVP_PKEY *key, struct laz_buf *ret, struct laz_err *err);
 

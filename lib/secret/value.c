@@ -11,6 +11,7 @@
 #include "secret/jwk.h"
 #include "secret/members.h"
 #include "secret/memory.h"
+#include "secret/pem.h"
 
 #define NODES                                                                                      \
     (LAZ_FETCH_VALUE_MAX + 1) /* more than there can be in a value: one for every byte             \
@@ -122,6 +123,8 @@ int laz_secret_render(const struct laz_fetch_item *item, const struct laz_buf *v
         result = laz_members_dotenv(value, ret, err);
     } else if (item->form == LAZ_SECRET_FORM_JWK || item->form == LAZ_SECRET_FORM_JWKS) {
         result = laz_secret_put_jwk(item, value, before, ret, err);
+    } else if (item->form == LAZ_SECRET_FORM_PEM) {
+        result = laz_pem_rewrite(value->data, value->len, ret, err);
     } else {
         laz_secret_encode(item->form, value->data, value->len, ret);
     }

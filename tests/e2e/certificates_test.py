@@ -505,6 +505,29 @@ def greet(world, run, folder):
     check(b"hello" in out.stdout, f"{out.stdout} {out.stderr}")
 
 
+@case("form: pem: a key and certificates of an item are written anew, junk and passphrases are refused by line")
+def pem_items():
+    folder = good()
+    for name, text, wanted in (
+            ("PKCS#8", (folder / "ec.key").read_bytes(), openssl("pkey", "-in", folder / "ec.key")),
+            ("traditional", b"\n" + (folder / "traditional.key").read_bytes().replace(b"\n", b"\r\n"), openssl("pkey", "-in", folder / "traditional.key")),
+            ("RSA", (folder / "rsa.key").read_bytes(), openssl("pkey", "-in", folder / "rsa.key")),
+            ("certificates", texts(folder, "ec", "inter"), b"".join(openssl("x509", "-in", folder / f"{n}.pem") for n in ("ec", "inter")))):
+        result = Helper([{"name": "it", "variable": "IT", "form": "pem"}], inherited={"it": text}).end()
+        check_equal((result.text(), result.values.get("it")), ("", wanted), name)
+        line = b"".join(line for line in wanted.splitlines() if not line.startswith(b"-"))
+        check({wanted.rstrip(), text.rstrip(), line} <= set(result.masks["it"]), f"{name}: masks")
+    for name, text, expected in (
+            ("a passphrase", (folder / "locked.key").read_bytes(), "line 1: the key has a passphrase"),
+            ("junk", (folder / "ec.key").read_bytes() + b"CANARYjunk\n", r"line \d+: (text that belongs to no block|something follows the private key)"),
+            ("both", (folder / "ec.key").read_bytes() + texts(folder, "ec"), r"line \d+: something follows the private key"),
+            ("a key behind", texts(folder, "ec") + (folder / "ec.key").read_bytes(), r"line \d+: a private key among certificates"),
+            ("words", b"CANARYsecret", "line 1: text that belongs to no block")):
+        result = Helper([{"name": "it", "variable": "IT", "form": "pem"}], inherited={"it": text}).end()
+        check(re.match(r"secrets\.items\[it\]: malformed: form: pem: " + expected, result.text()), f"{name}: {result.text()}")
+        check("CANARY" not in result.text() and not result.values, result.text())
+
+
 @case("a container whose identity is not what the policy says does not start: exit code 103, one sentence, no file")
 def does_not_start():
     folder = good()

@@ -28,7 +28,7 @@ IDENTITY_KEYS = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072")
 SIGNINGS = ("SHA256WITHECDSA", "SHA384WITHECDSA", "SHA512WITHECDSA", "SHA256WITHRSA", "SHA384WITHRSA", "SHA512WITHRSA")
 PURPOSES = {"server": 1, "client": 2, "both": 3}
 SAN_TYPES = ("dns", "ip", "uri")
-FORMS = ("raw", "base64", "base64url", "hex", "json", "dotenv", "jwk", "jwks")
+FORMS = ("raw", "base64", "base64url", "hex", "json", "dotenv", "jwk", "jwks", "pem")
 ALGS = ("", "A128GCM", "A192GCM", "A256GCM")
 VARIABLES = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
              "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",

@@ -91,6 +91,51 @@ Test(pem, refuses_what_is_no_key_by_its_line)
     }
 }
 
+Test(pem, is_written_anew_whatever_form_it_had)
+{
+    static char memory[ROOM];
+    static char padded[ROOM];
+    static char again[ROOM];
+    struct laz_buf written;
+    struct laz_buf text;
+    struct laz_buf rewritten;
+    struct laz_err err = {0};
+    EVP_PKEY *key = make_key(LAZ_IDENTITY_KEY_EC_P256);
+    laz_buf_init_fixed(&written, memory, sizeof(memory));
+    laz_buf_init_fixed(&rewritten, again, sizeof(again));
+    cr_assert_eq(laz_pem_write_key(key, &written, &err), 0, "%s", err.message);
+    laz_buf_init_fixed(&text, padded, sizeof(padded));
+    laz_buf_printf(&text, "\n\n%s \r\n\n", memory);
+    cr_assert_eq(laz_pem_rewrite(text.data, text.len, &rewritten, &err), 0, "%s", err.message);
+    cr_expect_str_eq(again, memory);
+    EVP_PKEY_free(key);
+}
+
+Test(pem, is_not_written_anew_where_it_is_neither)
+{
+    static const struct {
+        const char *text;
+        const char *message;
+    } rows[] = {{"", "there is no private key and no certificate"},
+            {"\n \n", "there is no private key and no certificate"},
+            {"CANARY\n", "line 1: text that belongs to no block"},
+            {"-----BEGIN PUBLIC KEY-----\n",
+                    "line 1: a block that is no certificate and no private key"},
+            {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                    "line 3: no certificate ends here, or something follows it"},
+            {"-----BEGIN ENCRYPTED PRIVATE KEY-----\n",
+                    "line 1: the key has a passphrase: nobody is asked for one"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char memory[64];
+        struct laz_buf buf;
+        struct laz_err err = {0};
+        laz_buf_init_fixed(&buf, memory, sizeof(memory));
+        cr_expect_eq(laz_pem_rewrite(rows[i].text, strlen(rows[i].text), &buf, &err), -1);
+        cr_expect(err.kind == LAZ_E_SECRET && buf.len == 0, "row %zu", i);
+        cr_expect_str_eq(err.message, rows[i].message, "row %zu", i);
+    }
+}
+
 Test(request, asks_for_the_names_and_the_purpose)
 {
     static char memory[ROOM];

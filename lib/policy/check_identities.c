@@ -145,6 +145,11 @@ static void check_one(struct laz_report *report, struct laz_node *identity)
     if (on_change != NULL) {
         check_change(report, on_change, files != NULL);
     }
+    struct laz_node *p12 = laz_check_child(identity, LAZ_FIELD_IDENTITY_P12);
+    if (p12 != NULL && files == NULL && !identity->has_bad) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, p12,
+                "goes nowhere: say \"files\", where it is \"bundle.p12\"");
+    }
     if (mode != NULL && mode->number != 0400 && mode->number != 0440) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, mode,
                 "must be \"0400\" or \"0440\": a private key is among the files");

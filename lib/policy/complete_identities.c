@@ -7,7 +7,8 @@
 
 #include "policy/merge.h"
 
-static void check_item(struct laz_merge *merge, struct laz_node *name)
+/* NULL: reported. */
+static const struct laz_fetch_item *find_item(struct laz_merge *merge, struct laz_node *name)
 {
     const struct laz_fetch_config *config = &merge->policy->secrets.config;
     const struct laz_fetch_item *item = NULL;
@@ -20,7 +21,33 @@ static void check_item(struct laz_merge *merge, struct laz_node *name)
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
                 "no item of \"secrets.items\" is called %s",
                 laz_quote(&quoted, name->text, name->length));
-    } else if (item->optional) {
+    }
+    return item;
+}
+
+static void check_password(struct laz_merge *merge, struct laz_node *name)
+{
+    const struct laz_fetch_item *item = find_item(merge, name);
+    if (item == NULL) {
+        return;
+    }
+    if (item->optional) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
+                "the item is optional: without a password there is no PKCS#12");
+    } else if (item->form != LAZ_SECRET_FORM_RAW || item->newline) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
+                "the item has %s: here it must be as it is, the password",
+                item->newline ? "a line feed behind it" : "a form");
+    }
+}
+
+static void check_item(struct laz_merge *merge, struct laz_node *name)
+{
+    const struct laz_fetch_item *item = find_item(merge, name);
+    if (item == NULL) {
+        return;
+    }
+    if (item->optional) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
                 "the item is optional: an identity has both its certificate and its key");
     } else if (item->form != LAZ_SECRET_FORM_RAW && item->form != LAZ_SECRET_FORM_PEM) {
@@ -42,6 +69,10 @@ static void check_items(struct laz_merge *merge, const struct laz_node *identity
     if (items != NULL) {
         check_item(merge, laz_check_child(items, LAZ_FIELD_IDENTITY_SECRETS_CERTIFICATE));
         check_item(merge, laz_check_child(items, LAZ_FIELD_IDENTITY_SECRETS_KEY));
+    }
+    const struct laz_node *p12 = laz_check_child(identity, LAZ_FIELD_IDENTITY_P12);
+    if (p12 != NULL) {
+        check_password(merge, laz_check_child(p12, LAZ_FIELD_P12_PASSWORD));
     }
 }
 
@@ -107,7 +138,7 @@ void laz_complete_identities(struct laz_merge *merge)
         laz_report_node(merge->report, LAZ_E_POLICY_TOO_LARGE,
                 merge->identities[config->n_identities - 1],
                 "with the items of the identities there are more than %d: an identity has 2, with "
-                "files 4, and 2 more where it comes from files",
+                "files 4, with p12 5, and 2 more where it comes from files",
                 LAZ_FETCH_ITEMS_MAX);
         return;
     }

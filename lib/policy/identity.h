@@ -25,7 +25,8 @@
     X(CERTIFICATE, "cert") /* its certificate alone */                                             \
     X(CHAIN, "chain")      /* and those that lead to its CA, without that */                       \
     X(KEY, "key")                                                                                  \
-    X(BUNDLE, "bundle") /* key and chain in one */
+    X(BUNDLE, "bundle") /* key and chain in one */                                                 \
+    X(P12, "p12")       /* the same as PKCS#12 */
 
 enum laz_identity_part {
 #define X(id, word) LAZ_IDENTITY_##id,
@@ -111,7 +112,8 @@ struct laz_fetch_identity {
     uint32_t validity_s; /* not ITEMS */
     uint32_t renew_at;   /* per cent of its life; not ITEMS */
     uint32_t renew_jitter;
-    const char *ca; /* PEM: who must have vouched for it; "": the last of its own chain */
+    uint32_t password; /* 1 + the item with that of its PKCS#12; 0: it has no such part */
+    const char *ca;    /* PEM: who must have vouched for it; "": the last of its own chain */
     uint32_t purpose;
     uint32_t n_sans; /* 0: its names are not looked at */
     struct laz_san sans[LAZ_FETCH_SANS_MAX];

@@ -32,6 +32,7 @@ static void put_one(struct laz_buf *buf, const struct laz_fetch_identity *identi
     laz_section_put_uint(buf, identity->validity_s, 4);
     laz_section_put_uint(buf, identity->renew_at, 1);
     laz_section_put_uint(buf, identity->renew_jitter, 1);
+    laz_section_put_uint(buf, identity->password, 1);
     laz_section_put_string(buf, identity->ca);
     laz_section_put_uint(buf, identity->purpose, 1);
     laz_section_put_uint(buf, identity->n_sans, 4);
@@ -77,6 +78,19 @@ static void take_times(struct laz_section *in, bool is_made_of, struct laz_fetch
             (uint32_t)laz_section_uint(in, 1, 0, is_made_of ? 0 : LAZ_FETCH_RENEW_JITTER);
 }
 
+/* That of its PKCS#12: one that is there whatever comes, and as it is. */
+static uint32_t take_password(struct laz_section *in, const struct laz_fetch_config *config)
+{
+    uint32_t password = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_ITEMS_MAX);
+    const struct laz_fetch_item *item = &config->items[password == 0 ? 0 : password - 1];
+    laz_section_require(in,
+            password == 0 ||
+                    (password <= config->n_items && item->source != LAZ_SECRET_IDENTITY &&
+                            !item->optional && !item->newline && item->form == LAZ_SECRET_FORM_RAW),
+            "a password is an item that can be none");
+    return password;
+}
+
 static void take_one(struct laz_section *in, const struct laz_fetch_config *config,
         struct laz_fetch_identity *identity)
 {
@@ -94,6 +108,7 @@ static void take_one(struct laz_section *in, const struct laz_fetch_config *conf
     identity->signing = (enum laz_signing)laz_section_uint(in, 1, 0, LAZ_SIGNING_COUNT - 1);
     identity->key = (enum laz_identity_key)laz_section_uint(in, 1, 0, LAZ_IDENTITY_KEY_COUNT - 1);
     take_times(in, is_made_of, identity);
+    identity->password = take_password(in, config);
     laz_section_require(in,
             identity->source != LAZ_IDENTITY_FROM_VAULT_PKI ||
                     (laz_fetch_is_path(identity->from) &&
@@ -119,9 +134,13 @@ void laz_identities_take(struct laz_section *in, struct laz_fetch_config *config
         take_one(in, config, &config->identities[i]);
     }
     for (uint32_t i = 0; i < config->n_items && in->wrong == NULL; i++) {
-        laz_section_require(in,
-                config->items[i].source != LAZ_SECRET_IDENTITY ||
-                        config->items[i].identity < config->n_identities,
+        const struct laz_fetch_item *item = &config->items[i];
+        bool is_part = item->source == LAZ_SECRET_IDENTITY;
+        laz_section_require(in, !is_part || item->identity < config->n_identities,
                 "an item is of an identity that there is not");
+        laz_section_require(in,
+                in->wrong != NULL || !is_part || item->part != LAZ_IDENTITY_P12 ||
+                        config->identities[item->identity].password != 0,
+                "a PKCS#12 has no password");
     }
 }

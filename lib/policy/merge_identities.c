@@ -115,7 +115,8 @@ static void add_part(struct laz_merge *merge, uint32_t identity, enum laz_identi
     static const char *const file_names[] = {[LAZ_IDENTITY_CERTIFICATE] = "cert.pem",
             [LAZ_IDENTITY_CHAIN] = "chain.pem",
             [LAZ_IDENTITY_KEY] = "key.pem",
-            [LAZ_IDENTITY_BUNDLE] = "bundle.pem"};
+            [LAZ_IDENTITY_BUNDLE] = "bundle.pem",
+            [LAZ_IDENTITY_P12] = "bundle.p12"};
     struct laz_node *node = merge->identities[identity];
     const struct laz_node *files = laz_check_child(node, LAZ_FIELD_IDENTITY_FILES);
     struct laz_secret_delivery *delivery = NULL;
@@ -271,11 +272,16 @@ static void fill_identity(struct laz_merge *merge, uint32_t slot)
         add_names(merge, san, LAZ_FIELD_SAN_URI, LAZ_SAN_URI, ret);
     }
     fill_source(merge, node, ret);
+    const struct laz_node *p12 = laz_check_child(node, LAZ_FIELD_IDENTITY_P12);
+    if (p12 != NULL) {
+        ret->password = 1 + find_item(merge, laz_check_child(p12, LAZ_FIELD_P12_PASSWORD));
+    }
     secrets->identities[slot] = node;
     uint32_t first = secrets->config.n_items;
     bool has_files = laz_check_child(node, LAZ_FIELD_IDENTITY_FILES) != NULL;
     for (unsigned part = 0; part < LAZ_IDENTITY_PART_COUNT; part++) {
-        if (has_files || part == LAZ_IDENTITY_CHAIN || part == LAZ_IDENTITY_KEY) {
+        bool is_file = has_files && (part != LAZ_IDENTITY_P12 || p12 != NULL);
+        if (is_file || part == LAZ_IDENTITY_CHAIN || part == LAZ_IDENTITY_KEY) {
             add_part(merge, slot, (enum laz_identity_part)part);
         }
     }

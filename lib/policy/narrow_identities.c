@@ -90,6 +90,11 @@ bool laz_identities_find_widening(const struct laz_comparison *comparison)
         if (its->ca[0] != '\0' && strcmp(mine->ca, its->ca) != 0) {
             return note(comparison, c, p, "ca", mine->ca[0] == '\0' ? "none" : mine->ca);
         }
+        if (mine->password != 0 && its->password != 0 &&
+                strcmp(child->items[mine->password - 1].name,
+                        parent->items[its->password - 1].name) != 0) {
+            return note(comparison, c, p, "p12.password", child->items[mine->password - 1].name);
+        }
         if (!has_same_names(mine, its)) {
             return note(comparison, c, p, "san", "other names");
         }

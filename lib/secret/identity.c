@@ -15,6 +15,7 @@
 
 #include "secret/chain.h"
 #include "secret/memory.h"
+#include "secret/p12.h"
 #include "secret/pem.h"
 #include "secret/source.h"
 #include "secret/value.h"
@@ -90,6 +91,28 @@ static int put_chain(const struct laz_identity *identity, bool is_alone, struct 
     return 0;
 }
 
+static int put_bundle(const struct laz_identity *identity, struct laz_buf *ret, struct laz_err *err)
+{
+    return laz_pem_write_key(identity->key, ret, err) == 0 ? put_chain(identity, false, ret, err)
+                                                           : -1;
+}
+
+/* What a PKCS#12 is made of: equal ones have equal fingerprints, which two of them never have. */
+static int put_for_p12(
+        const struct laz_identity *identity, struct laz_buf *ret, struct laz_err *err)
+{
+    if (read_all(identity->reach->values[identity->wish->password - 1], ret) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%s", strerror(errno));
+    }
+    if (!laz_p12_is_password(ret->data, ret->len)) {
+        return laz_err_set(err, LAZ_E_SECRET, 0,
+                "the password of its PKCS#12 is not 1 to %d characters that can be typed",
+                LAZ_P12_PASSWORD_MAX);
+    }
+    laz_buf_char(ret, '\n');
+    return put_bundle(identity, ret, err);
+}
+
 static int put_part(const struct laz_identity *identity, enum laz_identity_part part,
         struct laz_buf *ret, struct laz_err *err)
 {
@@ -101,9 +124,9 @@ static int put_part(const struct laz_identity *identity, enum laz_identity_part 
     case LAZ_IDENTITY_KEY:
         return laz_pem_write_key(identity->key, ret, err);
     case LAZ_IDENTITY_BUNDLE:
-        return laz_pem_write_key(identity->key, ret, err) == 0
-                ? put_chain(identity, false, ret, err)
-                : -1;
+        return put_bundle(identity, ret, err);
+    case LAZ_IDENTITY_P12:
+        return put_for_p12(identity, ret, err);
     case LAZ_IDENTITY_PART_COUNT:
         break;
     }
@@ -157,13 +180,13 @@ static void give(struct laz_identity *identity)
         return;
     }
     for (uint32_t i = 0; i < config->n_items; i++) {
-        if ((identity->source.items >> i & 1U) == 0) {
+        if ((identity->source.items & identity->reach->means.asked & 1U << i) == 0) {
             continue;
         }
         if (put_part(identity, config->items[i].part, owner->into, &err) != 0 ||
                 owner->into->overflow) {
             laz_secret_buf_clear(owner->into);
-            laz_identity_fail(identity, LAZ_SECRET_FAULT_SYSTEM, "", err.message);
+            laz_identity_fail(identity, laz_identity_fault(&err), "", err.message);
             return;
         }
         owner->given(owner->context, i, serial, identity->id);
@@ -219,6 +242,8 @@ void laz_identity_init(struct laz_identity *ret, struct laz_reach *reach, uint32
         const struct laz_fetch_item *other = &config->items[i];
         if (other->source == LAZ_SECRET_IDENTITY && other->identity == ret->index) {
             ret->source.items |= 1U << i;
+            bool is_p12 = (reach->means.asked >> i & 1U) != 0 && other->part == LAZ_IDENTITY_P12;
+            ret->source.needs |= is_p12 ? 1U << (ret->wish->password - 1) : 0;
         }
     }
 }
@@ -300,7 +325,7 @@ int laz_source_new_identity(struct laz_reach *reach, uint32_t item,
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a source");
     }
     laz_identity_init(identity, reach, item, &kind, owner);
-    identity->source.needs = 1U << wish->certificate_item | 1U << wish->key_item;
+    identity->source.needs |= 1U << wish->certificate_item | 1U << wish->key_item;
     *ret = &identity->source;
     return 0;
 }

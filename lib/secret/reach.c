@@ -19,6 +19,7 @@ uint32_t laz_secret_needed(const struct laz_fetch_config *config, uint32_t wante
             needed |= identity->source == LAZ_IDENTITY_FROM_ITEMS
                     ? 1U << identity->certificate_item | 1U << identity->key_item
                     : 0;
+            needed |= item->part == LAZ_IDENTITY_P12 ? 1U << (identity->password - 1) : 0;
         }
     }
     return needed;

@@ -11,6 +11,7 @@
 #include "secret/jwk.h"
 #include "secret/members.h"
 #include "secret/memory.h"
+#include "secret/p12.h"
 #include "secret/pem.h"
 
 #define NODES                                                                                      \
@@ -117,7 +118,9 @@ int laz_secret_render(const struct laz_fetch_item *item, const struct laz_buf *v
         struct laz_err *err)
 {
     int result = 0;
-    if (item->form == LAZ_SECRET_FORM_JSON) {
+    if (item->source == LAZ_SECRET_IDENTITY && item->part == LAZ_IDENTITY_P12) {
+        result = laz_p12_put(item->from, value, ret, err);
+    } else if (item->form == LAZ_SECRET_FORM_JSON) {
         result = laz_members_json(value, ret, err);
     } else if (item->form == LAZ_SECRET_FORM_DOTENV) {
         result = laz_members_dotenv(value, ret, err);

@@ -528,6 +528,76 @@ def pem_items():
         check("CANARY" not in result.text() and not result.values, result.text())
 
 
+PASSWORD = "CANARYpass word'1"
+
+
+def stores(chain, key, password, want=None, whole=True, secret_key=None):
+    """Likewise, with a key store whose password is an item."""
+    identity = {"name": "web", "from": {"secrets": {"certificate": "c", "key": "k"}}, "p12": {"password": "pw"}}
+    items = [{"name": n, "variable": n.upper()} for n in ("c", "k", "pw")]
+    items += [{"name": f"web.{p}", "identity": "web", "part": p} for p in (*PARTS, "p12")]
+    return Helper(items, inherited={"c": chain, "k": key, "pw": password.encode()}, identities=[identity], want=want, whole=whole,
+                  key=secret_key).end()
+
+
+def check_store(path, folder, name):
+    """What OpenSSL and Java read of it."""
+    said = ["pkcs12", "-in", path, "-passin", f"pass:{PASSWORD}"]
+    check_equal(openssl("pkey", text=openssl(*said, "-nodes", "-nocerts")), openssl("pkey", "-in", folder / f"{name}.key"), "its key")
+    certificates_of = openssl(*said, "-nokeys")
+    for certificate in (name, "inter"):
+        check(openssl("x509", "-in", folder / f"{certificate}.pem") in certificates_of, f"{certificate} is not in it")
+    done = subprocess.run(["openssl", *said, "-info", "-noout"], capture_output=True, text=True, check=False, timeout=30)
+    for words in ("PBES2, PBKDF2, AES-256-CBC, Iteration 10000, PRF hmacWithSHA256", "MAC: sha256, Iteration 10000"):
+        check(words in done.stderr, f"{words}: {done.stderr}")
+    wrong = subprocess.run(["openssl", "pkcs12", "-in", path, "-passin", "pass:wrong", "-noout"], capture_output=True, check=False, timeout=30)
+    check(wrong.returncode != 0, "another password opens it")
+    listed = subprocess.run(["keytool", "-list", "-v", "-storetype", "PKCS12", "-keystore", path, "-storepass", PASSWORD],
+                            capture_output=True, text=True, check=False, timeout=60)
+    check_equal(listed.returncode, 0, listed.stdout + listed.stderr)
+    for words in ("Alias name: web", "Entry type: PrivateKeyEntry", "Certificate chain length: 2"):
+        check(words in listed.stdout, f"{words}: {listed.stdout}")
+
+
+@case("p12: key and chain as PKCS#12 with the password of an item, which OpenSSL and Java's keytool read; a new one is no change")
+def key_store():
+    folder = good()
+    for name in ("ec", "rsa"):
+        chain, key = texts(folder, name, "inter"), (folder / f"{name}.key").read_bytes()
+        first, second = (stores(chain, key, PASSWORD, secret_key=b"k" * 32) for _ in range(2))
+        check_equal(first.text(), "", name)
+        (folder / "bundle.p12").write_bytes(first.values["web.p12"])
+        check_store(folder / "bundle.p12", folder, name)
+        check(first.values["web.p12"] != second.values["web.p12"], "salts")
+        check_equal(first.items["web.p12"], second.items["web.p12"], "its fingerprint")
+        other = stores(chain, key, PASSWORD + "2", secret_key=b"k" * 32)
+        check(other.items["web.p12"][2] != first.items["web.p12"][2], "another password is a change")
+        check_equal(first.masks["web.p12"], [], "its key and its password are masked as themselves")
+        part = stores(chain, key, PASSWORD, want=["web.p12"], whole=False)
+        check_equal((part.text(), sorted(part.values)), ("", ["web.p12"]), "with what it is made of")
+        without = stores(chain, key, PASSWORD, want=["web.cert"], whole=False)
+        check_equal((without.text(), sorted(without.values)), ("", ["web.cert"]), "without it")
+    for password in ("x" * 129, "CANARY\n", "CANARYé", "CANARY\0"):
+        result = stores(chain, key, password)
+        check_refused(result, "certificate: the password of its PKCS#12 is not 1 to 128 characters that can be typed")
+        check("CANARY" not in result.text(), result.text())
+
+
+@case("the real init: a workload gets its key store beside the other files, and its password")
+def whole_way_of_store():
+    folder = good()
+    changes = {"tls": {"identities": [policy(folder, p12={"password": "pw"})]}}
+    items = [{"name": "pw", "from": {"variable": "PW"}, "file": {"path": "tls/password"}}]
+    with World(items, {}, real=True, changes=changes) as world:
+        code, errors = world.outcome(env={**fence.ENVIRONMENT, "PW": PASSWORD})
+        check_equal(code, 0, errors)
+        seen = world.seen()["files"]
+        check_equal(seen["tls/web/bundle.p12"][1:], [UID, UID, "0o400"], "the file")
+        check_equal(bytes.fromhex(seen["tls/password"][0]), PASSWORD.encode(), "the password")
+        (folder / "real.p12").write_bytes(bytes.fromhex(seen["tls/web/bundle.p12"][0]))
+    check_store(folder / "real.p12", folder, "ec")
+
+
 @case("a container whose identity is not what the policy says does not start: exit code 103, one sentence, no file")
 def does_not_start():
     folder = good()

@@ -22,7 +22,7 @@ import sinks_peers as peers
 
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-botocore is for
 SOURCES = ("file", "variable", "secrets-manager", "parameter", "vault", "identity", "parameters", "parameter-tree")
-PARTS = ("cert", "chain", "key", "bundle")
+PARTS = ("cert", "chain", "key", "bundle", "p12")
 IDENTITY_SOURCES = ("secrets", "acm-pca", "vault-pki")
 IDENTITY_KEYS = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072")
 SIGNINGS = ("SHA256WITHECDSA", "SHA384WITHECDSA", "SHA512WITHECDSA", "SHA256WITHRSA", "SHA384WITHRSA", "SHA512WITHRSA")
@@ -91,7 +91,9 @@ def identity_bytes(identity, items):
     out += text("" if kind == "secrets" else said[kind]) + text(said.get("template", ""))
     out += bytes((SIGNINGS.index(said.get("signing", SIGNINGS[0])), IDENTITY_KEYS.index(identity.get("key", "ec-p256"))))
     renew = (0, 0) if kind == "secrets" else identity.get("renew", (66, 5))
-    out += struct.pack("<IBB", said.get("validity", 0), *renew) + text(str(identity.get("ca", "")))
+    out += struct.pack("<IBB", said.get("validity", 0), *renew)
+    out += bytes(([i["name"] for i in items].index(identity["p12"]["password"]) + 1 if "p12" in identity else 0,))
+    out += text(str(identity.get("ca", "")))
     out += bytes((PURPOSES[identity.get("purpose", "server")],)) + struct.pack("<I", len(sans))
     return out + b"".join(bytes((SAN_TYPES.index(t),)) + text(name) for t, name in sans)
 

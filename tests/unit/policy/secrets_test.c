@@ -107,7 +107,7 @@ Test(policy_secrets, arrive)
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_SECRETS_MANAGER], "https://sm.internal");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_PARAMETERS], "https://ssm.internal:8443");
     cr_expect_str_eq(config->endpoint[LAZ_FETCH_KMS], "https://[fd00::1]");
-    cr_assert_eq(config->n_items, 19, "five, two of a key, and twelve of the identities");
+    cr_assert_eq(config->n_items, 20, "five, two of a key, and thirteen of the identities");
     cr_expect(config->identities[0].renew_at == 0 && config->identities[0].renew_jitter == 0);
     cr_expect(config->identities[2].renew_at == 50 && config->identities[2].renew_jitter == 2);
     for (uint32_t i = 7; i < config->n_items; i++) {
@@ -118,6 +118,10 @@ Test(policy_secrets, arrive)
                 "%s: the first is made of a variable", items[i].name);
         cr_expect_eq(secrets->renewal.signal[i], is_part && identity == 2 ? SIGUSR1 : 0);
     }
+    cr_expect_eq(config->identities[0].password, 4, "one more than the number of \"file\"");
+    cr_expect_str_eq(items[11].name, "web.p12");
+    cr_expect_str_eq(secrets->deliveries[11].path, "tls/web/bundle.p12");
+    cr_expect(secrets->deliveries[11].mode == 0440 && items[11].part == LAZ_IDENTITY_P12);
     cr_expect_str_eq(items[0].from, ARN, "without what ECS puts behind it");
     cr_expect_str_eq(items[0].region, "us-east-1");
     cr_expect_str_eq(items[0].json_key, "password");

@@ -64,6 +64,17 @@ static bool has_same_names(
     return is_same;
 }
 
+/* That one has a store and the other has not, its items show. */
+static bool has_other_password(const struct laz_comparison *comparison, uint32_t c, uint32_t p)
+{
+    const struct laz_fetch_config *child = &comparison->child->secrets.config;
+    const struct laz_fetch_config *parent = &comparison->parent->secrets.config;
+    uint32_t mine = child->identities[c].password;
+    uint32_t its = parent->identities[p].password;
+    return mine != 0 && its != 0 &&
+            strcmp(child->items[mine - 1].name, parent->items[its - 1].name) != 0;
+}
+
 bool laz_identities_find_widening(const struct laz_comparison *comparison)
 {
     const struct laz_fetch_config *child = &comparison->child->secrets.config;
@@ -90,9 +101,7 @@ bool laz_identities_find_widening(const struct laz_comparison *comparison)
         if (its->ca[0] != '\0' && strcmp(mine->ca, its->ca) != 0) {
             return note(comparison, c, p, "ca", mine->ca[0] == '\0' ? "none" : mine->ca);
         }
-        if (mine->password != 0 && its->password != 0 &&
-                strcmp(child->items[mine->password - 1].name,
-                        parent->items[its->password - 1].name) != 0) {
+        if (has_other_password(comparison, c, p)) {
             return note(comparison, c, p, "p12.password", child->items[mine->password - 1].name);
         }
         if (!has_same_names(mine, its)) {

@@ -198,8 +198,9 @@ void laz_part_resume(struct laz_part *part)
     if (part->state != LAZ_PART_OPEN || part->held < 0) {
         return;
     }
-    int result = read_sealed(part->held, &part->desk->value, &err);
-    laz_fd_close(&part->held);
+    laz_cleanup_fd int held = part->held;
+    part->held = -1;
+    int result = read_sealed(held, &part->desk->value, &err);
     if (result != 0 || hand_over(part, &fault, &err) != 0) {
         laz_part_fail(part, fault, err.message, "");
     } else {

@@ -374,6 +374,81 @@ Test(fetch_codec, names_what_does_not_hold)
     }
 }
 
+/* ---- Identities ---- */
+
+/* One that is made of the second and the third item, with its store as the last. */
+static void add_identity(struct laz_fetch_config *ret)
+{
+    ret->items[6] = make_item("web.p12", LAZ_SECRET_IDENTITY, "web", 9);
+    ret->items[6].part = LAZ_IDENTITY_P12;
+    ret->n_items = 7;
+    ret->n_identities = 1;
+    ret->identities[0] = (struct laz_fetch_identity){.name = "web",
+            .source = LAZ_IDENTITY_FROM_ITEMS,
+            .certificate_item = 1,
+            .key_item = 2,
+            .from = "",
+            .template = "",
+            .password = 4,
+            .ca = "",
+            .purpose = LAZ_PURPOSE_SERVER};
+}
+
+static const char *spoil_password(int row, struct laz_fetch_config *config)
+{
+    static const char none[] = "a password is an item that can be none";
+    struct laz_fetch_identity *web = &config->identities[0];
+    switch (row) {
+    case 0:
+        web->password = LAZ_FETCH_ITEMS_MAX + 1;
+        return "a number is out of range";
+    case 1:
+        web->password = 8;
+        return none;
+    case 2:
+        web->password = 7; /* its own store */
+        return none;
+    case 3:
+        config->items[3].optional = true;
+        return none;
+    case 4:
+        config->items[3].newline = true;
+        return none;
+    case 5:
+        config->items[3].form = LAZ_SECRET_FORM_HEX;
+        return none;
+    case 6:
+        web->password = 0;
+        return "a PKCS#12 has no password";
+    case 7:
+        config->items[6].identity = 1;
+        return "an item is of an identity that there is not";
+    default:
+        return NULL;
+    }
+}
+
+Test(fetch_codec, has_a_password_for_each_store)
+{
+    const char *wanted = "";
+    for (int row = 0; wanted != NULL; row++) {
+        struct laz_fetch_config config = make_config();
+        static struct laz_fetch_config out;
+        struct block block;
+        add_identity(&config);
+        wanted = spoil_password(row, &config);
+        encode(&config, &block);
+        const char *got = decode(&block, &out);
+        cr_assert_eq(got == NULL, wanted == NULL, "row %d: %s", row, got);
+        if (wanted != NULL) {
+            cr_expect_str_eq(got, wanted, "row %d", row);
+            continue;
+        }
+        cr_expect(out.identities[0].password == 4 && out.items[6].part == LAZ_IDENTITY_P12);
+        block_cut_everywhere(&block, &codec);
+    }
+}
+
 Test(fetch_codec, refuses_to_write_what_is_too_large)
 {
     for (int row = 0; row < 3; row++) {

@@ -70,6 +70,7 @@ void laz_secret_put_form(struct laz_buf *buf, const struct laz_fetch_item *item)
     if (item->alg != LAZ_SECRET_ALG_NONE) {
         laz_buf_printf(buf, " for %s", laz_secret_alg_name(item->alg));
     }
+    laz_buf_str(buf, item->previous != 0 ? ", with the key of before" : "");
 }
 
 void laz_secret_put_delivery(struct laz_buf *buf, const struct laz_secret_delivery *delivery)

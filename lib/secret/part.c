@@ -159,9 +159,10 @@ static int hand_over(struct laz_part *part, enum laz_secret_fault *ret_fault, st
 {
     struct laz_desk *desk = part->desk;
     const struct laz_buf *rendered = &desk->rendered;
-    const struct laz_buf *before = has_previous(part) ? &desk->source : NULL;
+    bool is_two = has_previous(part);
+    const struct laz_buf *before = is_two ? &desk->source : NULL;
     *ret_fault = LAZ_SECRET_FAULT_SYSTEM;
-    if (before != NULL && read_sealed(part->previous->result.fd, &desk->source, err) != 0) {
+    if (is_two && read_sealed(part->previous->result.fd, &desk->source, err) != 0) {
         return -1;
     }
     if (laz_secret_render(part->item, &desk->value, before, &desk->rendered, ret_fault, err) != 0) {

@@ -6,6 +6,7 @@ The claim is about readers that we did not write: what all of them read is what 
 import base64
 import hashlib
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import subprocess
 import area
 import fence
 import laz
+import ship_world
 from laz import case, check, check_equal
 from secret_world import ARN, PYTHON, Standin, secret
 from secrets_world import World
@@ -242,6 +244,29 @@ def real_keys():
                             "keys/base64url": base64.urlsafe_b64encode(NOW).rstrip(b"=")}, "files")
         fetched = {r["obj"]: r["act"] for r in world.records("secret.fetch")}
         check_equal(fetched, dict.fromkeys([k["name"] for k in keys] + ["set.previous"], "fetched"), "events")
+    services.check_rules()
+
+
+@case("the real init: a key that is rotated becomes the first of its set, the one before stays readable, and nothing says either")
+def rotated_key():
+    services = Standin(secrets=rotated(NOW))
+    source = {"from": {"secrets-manager": "phi"}, "bytes": 32, "form": "jwks", "alg": "A256GCM", "previous": {}}
+    changes = {"keys": [{"name": "phi", **source, "file": {"path": "phi"}}],
+               "secrets": {"ca": str(services.ca), "endpoints": {"secrets-manager": f"https://127.0.0.1:{services.port}"},
+                           "refresh": {"interval": "10s", "min-interval": "1s", "jitter": "0%"}}}
+    with World([], {}, real=True, changes=changes) as world:
+        with world.start("time.sleep(60)", env={**fence.ENVIRONMENT, **services.environment()}) as run:
+            check_equal(json.loads(bytes.fromhex(world.seen()["files"]["phi"][0])), {"keys": [jwk_of(NOW)]}, "at the start")
+            services.data(secrets=rotated(BEFORE, NOW))
+            ship_world.until(lambda: world.records("secret.rotate") or run.has_ended(0.01), run.describe, 25)
+            check_equal([(r["obj"], r["act"]) for r in world.records("secret.rotate")], [("phi", "rotated")], "what has changed")
+            folder = world.disk.seen(world.dir)
+            path = folder / os.readlink(folder / "..data") / "phi"
+            check_equal(json.loads(path.read_text()), {"keys": [jwk_of(BEFORE), jwk_of(NOW)]}, "the set")
+            run.kill(fence.TERM)
+            run.wait()
+        said = json.dumps(world.records()) + run.stderr()
+        check(not any(jwk_of(key)["k"] in said or key.hex() in said for key in (NOW, BEFORE)), "a key is in what was said")
     services.check_rules()
 
 

@@ -73,10 +73,27 @@ void laz_secret_put_form(struct laz_buf *buf, const struct laz_fetch_item *item)
     laz_buf_str(buf, item->previous != 0 ? ", with the key of before" : "");
 }
 
-void laz_secret_put_delivery(struct laz_buf *buf, const struct laz_secret_delivery *delivery)
+/* NULL, or the key that has it as the one of before. */
+static const struct laz_fetch_item *find_key_after(
+        const struct laz_fetch_config *config, uint32_t item)
 {
-    if (delivery->path[0] == '\0' && delivery->fd == 0) {
-        laz_buf_str(buf, "not to the workload");
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        if (config->items[i].previous == item + 1) {
+            return &config->items[i];
+        }
+    }
+    return NULL;
+}
+
+void laz_secret_put_delivery(
+        struct laz_buf *buf, const struct laz_policy_secrets *secrets, uint32_t item)
+{
+    const struct laz_secret_delivery *delivery = &secrets->deliveries[item];
+    const struct laz_fetch_item *key = find_key_after(&secrets->config, item);
+    if (key != NULL) {
+        laz_buf_printf(buf, "the set of %s", key->name);
+    } else if (delivery->path[0] == '\0' && delivery->fd == 0) {
+        laz_buf_str(buf, "Lazaret alone");
     }
     bool has_file = delivery->path[0] != '\0';
     if (has_file) {
@@ -99,7 +116,7 @@ void laz_secrets_put(struct laz_buf *buf, const struct laz_policy *policy)
         const struct laz_fetch_item *item = &secrets->config.items[i];
         laz_buf_printf(buf, "  %-12s%s (%s%s): ", i == 0 ? "secrets" : "", item->name,
                 laz_secret_source_name(item->source), item->optional ? ", optional" : "");
-        laz_secret_put_delivery(buf, &secrets->deliveries[i]);
+        laz_secret_put_delivery(buf, secrets, i);
         laz_buf_char(buf, '\n');
     }
 }
@@ -243,7 +260,7 @@ void laz_secrets_explain(const struct laz_policy *policy, struct laz_explanation
         laz_buf_str(text, "; ");
         laz_secret_put_form(text, item);
         laz_buf_str(text, "; to ");
-        laz_secret_put_delivery(text, &secrets->deliveries[i]);
+        laz_secret_put_delivery(text, secrets, i);
         laz_buf_str(text, item->optional ? "; the workload starts without it too" : "");
     }
     laz_buf_printf(add(ret, policy, "delivered", "secrets.dir"), "below %s", secrets->dir);

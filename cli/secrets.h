@@ -15,8 +15,9 @@ struct laz_explanation;
 void laz_secret_put_source(struct laz_buf *buf, const struct laz_fetch_item *item);
 /* "32 bytes of base64, decrypted by arn:aws:kms:...; as hex with a line feed" */
 void laz_secret_put_form(struct laz_buf *buf, const struct laz_fetch_item *item);
-/* "file db/password, mode 0400, and descriptor 20 by KEY_FD" */
-void laz_secret_put_delivery(struct laz_buf *buf, const struct laz_secret_delivery *delivery);
+/* "file db/password, mode 0400, and descriptor 20 by KEY_FD"; "the set of phi"; "Lazaret alone" */
+void laz_secret_put_delivery(
+        struct laz_buf *buf, const struct laz_policy_secrets *secrets, uint32_t item);
 
 /* `check`: one line for each item. */
 void laz_secrets_put(struct laz_buf *buf, const struct laz_policy *policy);

@@ -49,7 +49,7 @@ static void put_item(struct laz_buf *buf, const struct laz_policy_secrets *secre
     laz_buf_init_heap(&delivery, LAZ_CLI_OUTPUT_MAX);
     laz_secret_put_source(&source, item);
     laz_secret_put_form(&form, item);
-    laz_secret_put_delivery(&delivery, &secrets->deliveries[i]);
+    laz_secret_put_delivery(&delivery, secrets, i);
     laz_buf_printf(buf, "  %s%s\n", item->name, item->optional ? " (optional)" : "");
     put_line(buf, "from", &source);
     put_line(buf, "form", &form);

@@ -269,7 +269,7 @@ static int judge_rotate(const struct answer *answer, const char *name, bool is_j
     enum laz_err_kind kind =
             answer->result == LAZ_CONTROL_UNKNOWN ? LAZ_E_USAGE : LAZ_E_ENVIRONMENT;
     (void)laz_err_set(
-            &err, kind, 0, "secrets.items[%s]: %s", name, laz_control_result_text(answer->result));
+            &err, kind, 0, "item \"%s\": %s", name, laz_control_result_text(answer->result));
     return laz_cli_fail(&err, is_json);
 }
 

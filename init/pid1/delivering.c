@@ -53,8 +53,7 @@ static void refuse(struct laz_secrets *secrets, int cause, const char *step)
                                        : "";
     (void)laz_err_set(&err, LAZ_E_DELIVERY, cause, "%s: %s%s", step, strerror(cause), hint);
     if (secrets->ordered == LAZ_SECRETS_ORDER_PUT) {
-        (void)laz_err_context(
-                &err, "secrets.items[%s]", laz_secrets_name(secrets, secrets->at.item));
+        (void)laz_err_context(&err, "item \"%s\"", laz_secrets_name(secrets, secrets->at.item));
     } else {
         (void)laz_err_context(&err, "secrets.dir: %.128s", secrets->image->secrets_dir);
     }

@@ -304,7 +304,7 @@ static int on_value(
         return broken(err, "the value of an item that there is not");
     }
     if (check_sealed(*fd, VALUE_MAX, err) < 0) {
-        return laz_err_context(err, "secrets.items[%s]", laz_secrets_name(secrets, number));
+        return laz_err_context(err, "item \"%s\"", laz_secrets_name(secrets, number));
     }
     laz_fd_close(&secrets->items[number].fresh);
     secrets->items[number].fresh = *fd;
@@ -320,7 +320,7 @@ static int on_masks(
         return broken(err, "the masks of an item that there is not");
     }
     if (check_sealed(*fd, MASKS_MAX, err) < 0) {
-        return laz_err_context(err, "secrets.items[%s]", laz_secrets_name(secrets, number));
+        return laz_err_context(err, "item \"%s\"", laz_secrets_name(secrets, number));
     }
     laz_fd_close(&secrets->items[number].fresh_masks);
     secrets->items[number].fresh_masks = *fd;

@@ -59,6 +59,22 @@ def identities():
                 {f"{name}.{part}": said for name, said in wanted.items() for part in ("chain", "key")}, "permissions")
     words = " ".join(lazaret("secrets", "check", "identities.yaml", expect=0).stdout.split())
     check("web.chain from tls.identities, web" in words and f"needs acm-pca:IssueCertificate on {CA}" in words, words)
+    check("to Lazaret alone" in words, words)
+
+
+@case("secrets check: a key says what its set has, and the one of before says which set that is")
+def keys():
+    write("keys.yaml", WEB + """
+keys:
+  - {name: phi, from: {secrets-manager: prod/phi}, bytes: 32, form: jwks, alg: A256GCM, previous: {}, file: {path: keys/phi}}
+""")
+    words = " ".join(lazaret("secrets", "check", "keys.yaml", expect=0).stdout.split())
+    source = "from Secrets Manager prod/phi"
+    form = "form 32 bytes, delivered as jwks for A256GCM"
+    check(f"phi {source} {form}, with the key of before to file keys/phi, mode 0400 needs" in words, words)
+    check(f"phi.previous (optional) {source}, stage AWSPREVIOUS form 32 bytes, delivered as they are to the set of phi needs" in words, words)
+    check("phi.previous (secrets-manager, optional): the set of phi" in " ".join(lazaret("policy", "check", "keys.yaml", expect=0).stdout.split()),
+          "check")
 
 
 @case("secrets check: source, form, delivery and the permissions of every item; the same in JSON, check and explain")

@@ -140,13 +140,13 @@ Test(secrets, that_could_still_change_or_are_too_large_are_not_taken)
     for (size_t i = 0; i < sizeof(few) / sizeof(few[0]); i++) {
         cr_expect_eq(tell_value(1, sealed(9, few[i])), -1, "%x", few[i]);
         cr_expect_eq(err.kind, LAZ_E_SECRET);
-        cr_expect_str_eq(err.message,
-                "secrets.items[two]: lazaret-helper fetch sent a value that is not sealed");
+        cr_expect_str_eq(
+                err.message, "item \"two\": lazaret-helper fetch sent a value that is not sealed");
     }
     cr_expect_eq(tell_value(1, open("/dev/null", O_RDONLY | O_CLOEXEC)), -1);
     cr_expect_eq(tell_value(1, sealed(2 * LAZ_IMAGE_SECRET_MAX + 2, SEALS)), -1);
     cr_expect_str_eq(
-            err.message, "secrets.items[two]: lazaret-helper fetch sent a value that is too large");
+            err.message, "item \"two\": lazaret-helper fetch sent a value that is too large");
     cr_expect_eq(tell_value(1, sealed(2 * LAZ_IMAGE_SECRET_MAX + 1, SEALS)), 0);
     cr_expect_eq(tell_masks(1, sealed(9, F_SEAL_WRITE)), -1);
     cr_expect_lt(secrets.items[1].fresh_masks, 0);
@@ -366,7 +366,7 @@ Test(secrets, become_another_generation_or_stay_what_they_were)
         if (!is_good) {
             cr_expect_eq(secrets.phase, LAZ_SECRETS_NOT_REDELIVERED);
             cr_expect_str_eq(secrets.err.message,
-                    "secrets.items[one]: make the file: No space left on device; the tmpfs at "
+                    "item \"one\": make the file: No space left on device; the tmpfs at "
                     "secrets.dir is too small");
             laz_secrets_retire(&secrets, generation);
             cr_expect_eq(ordered(201, &number, &has_fd), LAZ_MESSAGE_RETIRE);

@@ -86,9 +86,11 @@ static void check_renewal(struct laz_merge *merge, uint32_t slot)
             {LAZ_FIELD_IDENTITY_ON_CHANGE, "nothing changes"}};
     const struct laz_policy_secrets *secrets = &merge->policy->secrets;
     const struct laz_fetch_config *config = &secrets->config;
-    const char *why = !secrets->renewal.is_said ? "\"secrets.refresh\" is missing"
-            : laz_identity_can_change(config, &config->identities[slot])
-            ? NULL
+    const struct laz_fetch_identity *identity = &config->identities[slot];
+    const char *why = !secrets->renewal.is_said         ? "\"secrets.refresh\" is missing"
+            : laz_identity_can_change(config, identity) ? NULL
+            : laz_identity_has_variable_password(config, identity)
+            ? "the password of its \"p12\" is in a variable, which is there at its start alone"
             : "it is made of a variable of the container, which is what it was at its start";
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && why != NULL; i++) {
         struct laz_node *node = laz_check_child(merge->identities[slot], rows[i].field);

@@ -85,6 +85,8 @@ void laz_finish_tunnel(struct laz_merge *merge);
 void laz_finish_tls(struct laz_merge *merge);
 /* From within it: they become items. */
 void laz_finish_identities(struct laz_merge *merge);
+bool laz_identity_has_variable_password(
+        const struct laz_fetch_config *config, const struct laz_fetch_identity *identity);
 /* Can it be another one while the container runs? */
 bool laz_identity_can_change(
         const struct laz_fetch_config *config, const struct laz_fetch_identity *identity);

@@ -218,9 +218,19 @@ static uint32_t renewal_number(const struct laz_node *node, enum laz_field_id fi
     return (uint32_t)(said != NULL ? said->number : laz_preset_number(laz_field_at(field)));
 }
 
+bool laz_identity_has_variable_password(
+        const struct laz_fetch_config *config, const struct laz_fetch_identity *identity)
+{
+    return identity->password != 0 &&
+            config->items[identity->password - 1].source == LAZ_SECRET_VARIABLE;
+}
+
 bool laz_identity_can_change(
         const struct laz_fetch_config *config, const struct laz_fetch_identity *identity)
 {
+    if (laz_identity_has_variable_password(config, identity)) {
+        return false; /* there would be no new PKCS#12 */
+    }
     return identity->source != LAZ_IDENTITY_FROM_ITEMS ||
             (config->items[identity->certificate_item].source != LAZ_SECRET_VARIABLE &&
                     config->items[identity->key_item].source != LAZ_SECRET_VARIABLE);

@@ -75,41 +75,48 @@ static bool has_other_password(const struct laz_comparison *comparison, uint32_t
             strcmp(child->items[mine - 1].name, parent->items[its - 1].name) != 0;
 }
 
+static bool is_widened(const struct laz_comparison *comparison, uint32_t c, uint32_t p)
+{
+    const struct laz_fetch_config *child = &comparison->child->secrets.config;
+    const struct laz_fetch_identity *mine = &child->identities[c];
+    const struct laz_fetch_identity *its = &comparison->parent->secrets.config.identities[p];
+    if (!is_of_same_items(comparison, mine, its)) {
+        return note(comparison, c, p, "from", "another source");
+    }
+    if (mine->validity_s > its->validity_s) {
+        return note(comparison, c, p, "from.validity", "longer");
+    }
+    if (mine->renew_at > its->renew_at) {
+        return note(comparison, c, p, "renew.at", "later");
+    }
+    if (its->ca[0] != '\0' && strcmp(mine->ca, its->ca) != 0) {
+        return note(comparison, c, p, "ca", mine->ca[0] == '\0' ? "none" : mine->ca);
+    }
+    if (has_other_password(comparison, c, p)) {
+        return note(comparison, c, p, "p12.password", child->items[mine->password - 1].name);
+    }
+    if (!has_same_names(mine, its)) {
+        return note(comparison, c, p, "san", "other names");
+    }
+    if ((its->purpose & ~mine->purpose) != 0) {
+        return note(comparison, c, p, "purpose",
+                mine->purpose == LAZ_PURPOSE_SERVER ? "server" : "client");
+    }
+    return false;
+}
+
 bool laz_identities_find_widening(const struct laz_comparison *comparison)
 {
     const struct laz_fetch_config *child = &comparison->child->secrets.config;
     const struct laz_fetch_config *parent = &comparison->parent->secrets.config;
     for (uint32_t c = 0; c < child->n_identities; c++) {
-        const struct laz_fetch_identity *mine = &child->identities[c];
         uint32_t p = 0;
-        while (p < parent->n_identities && strcmp(parent->identities[p].name, mine->name) != 0) {
+        while (p < parent->n_identities &&
+                strcmp(parent->identities[p].name, child->identities[c].name) != 0) {
             p++;
         }
-        if (p == parent->n_identities) {
-            continue;
-        }
-        const struct laz_fetch_identity *its = &parent->identities[p];
-        if (!is_of_same_items(comparison, mine, its)) {
-            return note(comparison, c, p, "from", "another source");
-        }
-        if (mine->validity_s > its->validity_s) {
-            return note(comparison, c, p, "from.validity", "longer");
-        }
-        if (mine->renew_at > its->renew_at) {
-            return note(comparison, c, p, "renew.at", "later");
-        }
-        if (its->ca[0] != '\0' && strcmp(mine->ca, its->ca) != 0) {
-            return note(comparison, c, p, "ca", mine->ca[0] == '\0' ? "none" : mine->ca);
-        }
-        if (has_other_password(comparison, c, p)) {
-            return note(comparison, c, p, "p12.password", child->items[mine->password - 1].name);
-        }
-        if (!has_same_names(mine, its)) {
-            return note(comparison, c, p, "san", "other names");
-        }
-        if ((its->purpose & ~mine->purpose) != 0) {
-            return note(comparison, c, p, "purpose",
-                    mine->purpose == LAZ_PURPOSE_SERVER ? "server" : "client");
+        if (p < parent->n_identities && is_widened(comparison, c, p)) {
+            return true;
         }
     }
     return false;

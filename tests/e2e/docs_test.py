@@ -5,7 +5,7 @@ its tables name what exists. A block of a kind that nobody checks is a failure.
 Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh commands (README's two, which continuous
 integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
 text quickstart, text error, rsyslog (sinks_test.py sends to it), xml (ossec_test.py reads it), json iam-policy (ship_cloudwatch_test.py),
-json task-before, task-after, secrets-policy and text folders (secrets_ecs_test.py), text nginx and text status (howto_certificates_test.py).
+json task-before, task-after, secrets-policy and text folders (secrets_ecs_test.py), text nginx and text status (howtos_test.py).
 """
 import fcntl
 import hashlib

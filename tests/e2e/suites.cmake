@@ -32,7 +32,7 @@ laz_e2e(hostile_tls INSTRUMENTED long)
 laz_e2e(inject_secrets)
 laz_e2e(inject_sinks)
 laz_e2e(guest_suites TIMEOUT 900)
-laz_e2e(howto_certificates)
+laz_e2e(howtos)
 laz_e2e(kernels TIMEOUT 900)
 if(TEST e2e_kernels)
   set_tests_properties(e2e_guest_suites e2e_kernels PROPERTIES PROCESSORS 2) # two guests at a time

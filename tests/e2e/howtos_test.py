@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The how-to of certificates that renew themselves: its policies work as they stand, with a stand-in for the CA, a real nginx with
-the page's two lines, and clients that see one serial number after another."""
+"""Two how-tos, whose policies work as they stand but for addresses. Certificates that renew themselves: a stand-in for the CA, a real
+nginx with the page's two lines, and clients that see one serial number after another. TLS for a program that has none: a real
+PostgreSQL, which talks to nobody without TLS. (secrets_ecs_test.py has the one of secrets.)"""
 import datetime
 import functools
 import json
@@ -16,10 +17,13 @@ import laz
 import readme
 import secret_world
 import ship_world
+import sinks_peers as peers
+import tunnel_peers as real
 import vault_world
 from laz import case, check, check_equal
 
 PAGE = laz.ROOT / "docs" / "how-to" / "certificates.md"
+TLS_PAGE = PAGE.with_name("connect-by-tls.md")
 AUTHORITY = pathlib.Path(__file__).resolve().parent / "authority.py"
 PARTS = ("cert", "chain", "key", "bundle")
 LIFE = 15  # seconds
@@ -202,6 +206,67 @@ def by_vault():
         check_status(service, first)
         check_rotate(service, first)
     vault.check_rules()
+
+
+# The program of the page: it says what it was told, whom it can reach, and waits.
+PROGRAM = """
+import errno, os, socket, sys, time
+said = [os.environ[n] for n in ("PGHOST", "PGPORT", "PGSSLMODE")]
+for port in map(int, sys.argv[1:]):
+    try:
+        socket.create_connection(("127.0.0.1", port), 10).close()
+        said.append("open")
+    except OSError as why:
+        said.append(errno.errorcode[why.errno])
+print(*said, flush=True)
+time.sleep(600)
+"""
+
+
+def wait_for_events(folder, event, **members):
+    def find():
+        path = folder / "events"
+        whole, _, _ = path.read_text().rpartition("\n") if path.exists() else ("", "", "")
+        return [r for r in map(json.loads, whole.splitlines()) if r["ev"] == event and members.items() <= r.items()]
+
+    ship_world.until(find, lambda: f"no {event} {members}: {(folder / 'events').read_text()}", fence.PATIENCE)
+    return find()[-1]
+
+
+def by_tunnel(name, trust, to):
+    """An init with the page's policy and these in it; its folder."""
+    text, = (b.text for b in readme.blocks(TLS_PAGE) if b.kind == "yaml")
+    for old, new in (("/etc/lazaret/rds-ca.pem", str(trust)), ('to: "db.internal:5432"', f"to: {json.dumps(to)}, server-name: server.test")):
+        check(old in text, f"no {old!r} in the policy")
+        text = text.replace(old, new)
+    folder = area.folder(name)
+    (folder / "policy.yaml").write_text(text)
+    done = area.run([laz.BIN / "lazaret", "policy", "compile", folder / "policy.yaml", "-o", folder / "policy.img"])
+    check_equal(done.code, 0, done.err)
+    (folder / "policy.img").chmod(0o644)
+    command = [str(laz.BIN / "lazaret-init"), "--policy", str(folder / "policy.img"), "--events", str(folder / "events"), "--",
+               "/usr/bin/python3", "-c", PROGRAM, "6432", to.rpartition(":")[2]]
+    return command, folder
+
+
+@case("TLS for a program that has none: psql without TLS reaches a server that wants it, the program nothing else; what is refused has the page's words")
+def connect():
+    port = real.postgres()
+    refusals = set(re.findall(r"^\| `([a-z-]+)` \|", TLS_PAGE.read_text(), re.M))
+    check_equal(refusals, {"no-tls", "unverified", "unreachable"}, "rows of the page")
+    closed, = peers.free_ports(1)
+    for what, trust, to, refusal in (("works", "ca", port, None), ("untrusted", "other", port, "unverified"),
+                                     ("plain", "ca", real.postgres(tls=False), "no-tls"), ("nobody", "ca", closed, "unreachable")):
+        command, folder = by_tunnel(f"tunnel-{what}", peers.pki() / f"{trust}.pem", f"127.0.0.1:{to}")
+        with open(folder / "said", "wb") as output, fence.Run(command, env={"PATH": area.PATH}, stdout=output) as run:
+            ship_world.until(lambda: (folder / "said").read_bytes() or run.has_ended(0.01), run.describe, fence.PATIENCE)
+            check_equal((folder / "said").read_text().split(), ["127.0.0.1", "6432", "disable", "open", "EACCES"], f"{what}: {run.stderr()}")
+            code, said = real.psql(6432, "select ssl, version from pg_stat_ssl where pid = pg_backend_pid()")
+            check_equal((code, said.strip()) if not refusal else code != 0, (0, "t|TLSv1.3") if not refusal else True, f"{what}: {said}")
+            if refusal:
+                wait_for_events(folder, "tunnel.refused", act=refusal)
+            run.kill(fence.TERM)
+            run.wait(30)
 
 
 if __name__ == "__main__":

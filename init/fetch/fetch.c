@@ -345,7 +345,7 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
     if (!fetch->has_config || !fetch->has_key || fetch->wanted == 0) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
     }
-    if (reads_keys(&fetch->config) && !laz_secret_lock_keys()) {
+    if (reads_keys(&fetch->config) && !laz_secret_lock_keys(0)) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for keys");
     }
     if (open_all(fetch, &left, err) < 0 || laz_fetch_narrow(&left, err) < 0) {

@@ -65,6 +65,19 @@ int laz_tunnel_make_tls(
     return new_tls(tunnel, port, &port->tls, err);
 }
 
+static void forget(struct laz_tunnel_identity *identity)
+{
+    laz_fd_close(&identity->chain);
+    laz_fd_close(&identity->key);
+}
+
+void laz_tunnel_forget_identities(struct laz_tunnel *tunnel)
+{
+    for (uint32_t i = 0; i < LAZ_TUNNEL_IDENTITIES_MAX; i++) {
+        forget(&tunnel->identities[i]);
+    }
+}
+
 static void renew(struct laz_tunnel *tunnel, uint32_t number)
 {
     struct laz_tls *made[LAZ_TUNNEL_ENTRIES_MAX] = {0};
@@ -88,10 +101,10 @@ static void renew(struct laz_tunnel *tunnel, uint32_t number)
 void laz_tunnel_take_identity(struct laz_tunnel *tunnel, uint32_t number, int chain, int key)
 {
     struct laz_tunnel_identity *identity = &tunnel->identities[number];
-    laz_fd_close(&identity->chain);
-    laz_fd_close(&identity->key);
+    forget(identity);
     *identity = (struct laz_tunnel_identity){.chain = chain, .key = key};
     if (tunnel->works) {
         renew(tunnel, number);
+        forget(identity);
     }
 }

@@ -5,8 +5,10 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,8 +19,8 @@
 #include "init/tunnel/tunnel.h"
 
 #define BACKLOG     512
-#define SOCKET_MODE 0600
-#define IDLE_S      60 /* before the kernel asks whether a quiet peer is still there */
+#define NOT_OURS    0177 /* the umask of a socket with mode 0600 */
+#define IDLE_S      60   /* before the kernel asks whether a quiet peer is still there */
 #define AGAIN_S     10
 #define OTHER_FDS   128U /* channel, epoll, certificates, name servers */
 #define FDS_OF_LINK 2U
@@ -72,24 +74,70 @@ static int failed(const struct laz_tunnel_port *port, const char *what, struct l
 }
 
 /* What a container before this one left there; nothing but a socket is removed. */
-static void remove_stale(const char *path)
+static void remove_stale(int folder, const char *name)
 {
     struct stat status;
-    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)) {
-        (void)unlink(path); /* bind says what is wrong */
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(status.st_mode)) {
+        (void)unlinkat(folder, name, 0); /* bind says what is wrong */
     }
 }
 
-static int bind_local(const struct laz_tunnel_config *config, struct laz_tunnel_port *port,
-        const union any *address, socklen_t size, struct laz_err *err)
+/* Made in the folder that is open, whatever its path is by now, and with the mode that it keeps. */
+static int bind_in(int folder, const char *name, int listener)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int result = -1;
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", name);
+    if (fchdir(folder) < 0) {
+        return -1;
+    }
+    mode_t before = umask(NOT_OURS);
+    remove_stale(folder, name);
+    result = bind(listener, (const struct sockaddr *)&address, sizeof(address));
+    int cause = errno;
+    (void)umask(before);
+    if (chdir("/") < 0) {
+        return -1;
+    }
+    errno = cause;
+    return result;
+}
+
+/* That very file, and only if it is what we have just made: whoever writes in the folder may have
+ * put something else there. */
+static int give_away(int folder, const char *name, uid_t uid, gid_t gid)
+{
+    struct stat status;
+    laz_cleanup_fd int made = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (made < 0 || fstat(made, &status) < 0) {
+        return -1;
+    }
+    if (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid() || status.st_nlink != 1) {
+        errno = ESTALE;
+        return -1;
+    }
+    return fchownat(made, "", uid, gid, AT_EMPTY_PATH);
+}
+
+static int bind_local(
+        const struct laz_tunnel_config *config, struct laz_tunnel_port *port, struct laz_err *err)
 {
     const char *path = port->entry->bind.host;
-    remove_stale(path);
-    if (bind(port->listener, &address->base, size) < 0) {
+    const char *slash = strrchr(path, '/');
+    char above[LAZ_TUNNEL_SOCKET_MAX + 1] = "/";
+    if (slash == NULL || slash[1] == '\0') { /* an empty name would be an abstract socket */
+        errno = EINVAL;
         return failed(port, "bind", err);
     }
-    if (chmod(path, SOCKET_MODE) < 0 ||
-            (geteuid() != config->uid && chown(path, config->uid, config->gid) < 0)) {
+    if (slash > path) {
+        (void)snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
+    }
+    const char *name = slash + 1;
+    laz_cleanup_fd int folder = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || bind_in(folder, name, port->listener) < 0) {
+        return failed(port, "bind", err);
+    }
+    if (geteuid() != config->uid && give_away(folder, name, config->uid, config->gid) < 0) {
         return failed(port, "give to the workload", err);
     }
     return 0;
@@ -111,7 +159,7 @@ int laz_tunnel_listen(
         return failed(port, "socket for", err);
     }
     if (end->port == 0) {
-        if (bind_local(config, port, &address, size, err) < 0) {
+        if (bind_local(config, port, err) < 0) {
             return -1;
         }
     } else {
@@ -127,16 +175,19 @@ int laz_tunnel_listen(
 }
 
 /* To each its part, as large as what it asked for is of all that was. */
-static void share_out(struct laz_tunnel *tunnel, uint64_t links, uint64_t wanted)
+static size_t share_out(struct laz_tunnel *tunnel, uint64_t links, uint64_t wanted)
 {
+    size_t sum = 0;
     for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {
         uint64_t all = tunnel->config.entries[i].max_connections;
         uint64_t part = links >= wanted ? all : all * links / wanted;
         tunnel->ports[i].max_links = part == 0 ? 1 : (uint32_t)part;
+        sum += tunnel->ports[i].max_links;
     }
+    return sum;
 }
 
-void laz_tunnel_make_room(struct laz_tunnel *tunnel)
+size_t laz_tunnel_make_room(struct laz_tunnel *tunnel)
 {
     struct rlimit limit = {0};
     rlim_t others = OTHER_FDS + tunnel->config.n_entries;
@@ -153,7 +204,8 @@ void laz_tunnel_make_room(struct laz_tunnel *tunnel)
         laz_ignore(setrlimit(RLIMIT_NOFILE, &limit)); /* what it is is read next */
         laz_ignore(getrlimit(RLIMIT_NOFILE, &limit));
     }
-    share_out(tunnel, limit.rlim_cur > others ? (limit.rlim_cur - others) / FDS_OF_LINK : 0, links);
+    return share_out(
+            tunnel, limit.rlim_cur > others ? (limit.rlim_cur - others) / FDS_OF_LINK : 0, links);
 }
 
 int laz_tunnel_connect_plain(const struct laz_tunnel_end *to)

@@ -212,7 +212,10 @@ static int begin(struct laz_tunnel *tunnel, struct laz_err *err)
     if (!tunnel->has_config) {
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "orders are missing");
     }
-    laz_tunnel_make_room(tunnel);
+    size_t links = laz_tunnel_make_room(tunnel);
+    if (!laz_secret_lock_keys(links)) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for keys");
+    }
     if (getrandom(&tunnel->salt, sizeof(tunnel->salt), 0) != (ssize_t)sizeof(tunnel->salt)) {
         return laz_err_set(err, LAZ_E_INTERNAL, errno, "getrandom: %s", strerror(errno));
     }
@@ -233,6 +236,7 @@ static int begin(struct laz_tunnel *tunnel, struct laz_err *err)
             return -1;
         }
     }
+    laz_tunnel_forget_identities(tunnel);
     tunnel->works = true;
     tunnel->stat_ns = laz_tunnel_now_ns();
     return begin_loop(tunnel, err);

@@ -172,8 +172,7 @@ struct laz_tunnel {
     uint8_t kept[LAZ_TUNNEL_CHUNK + LAZ_POSTGRES_HELD_MAX]; /* what a filter leaves */
 };
 
-/* The role itself; the channel is descriptor 3. */
-_Noreturn void laz_role_tunnel(int chan);
+_Noreturn void laz_role_tunnel(int chan); /* descriptor 3 */
 
 /* ---- sockets.c: while it still may ---- */
 
@@ -181,8 +180,8 @@ _Noreturn void laz_role_tunnel(int chan);
 LAZ_MUST_CHECK int laz_tunnel_listen(
         const struct laz_tunnel_config *config, struct laz_tunnel_port *port, struct laz_err *err);
 /* Raises the limit of open files as far as the connections want it. */
-/* What there is is shared out, so that no entry takes another's. */
-void laz_tunnel_make_room(struct laz_tunnel *tunnel);
+/* How many there may be; they are shared out, so that no entry takes another's. */
+size_t laz_tunnel_make_room(struct laz_tunnel *tunnel);
 /* To the plain side of what comes in, without waiting. -1: errno says why. */
 int laz_tunnel_connect_plain(const struct laz_tunnel_end *to);
 /* Without Nagle's rule; a peer that is gone is noticed. Unix sockets have neither. */
@@ -190,6 +189,7 @@ void laz_tunnel_tune(int fd);
 
 /* ---- certificates.c ---- */
 
+void laz_tunnel_forget_identities(struct laz_tunnel *tunnel); /* contexts are made of them */
 LAZ_MUST_CHECK int laz_tunnel_open_trust(struct laz_tunnel *tunnel, struct laz_err *err);
 /* What new connections of this entry use, for the first time. LAZ_E_TUNNEL. */
 LAZ_MUST_CHECK int laz_tunnel_make_tls(

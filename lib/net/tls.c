@@ -33,7 +33,8 @@ struct laz_tls {
 };
 
 struct pem {
-    char *bytes;
+    char *bytes; /* of OpenSSL's, and where keys are, if the process has made such a place */
+    size_t size;
     size_t length;
     BIO *bio;
 };
@@ -42,8 +43,7 @@ static void close_pem(struct pem *pem)
 {
     BIO_free(pem->bio);
     if (pem->bytes != NULL) {
-        OPENSSL_cleanse(pem->bytes, LAZ_TLS_FILE_MAX);
-        free(pem->bytes);
+        OPENSSL_secure_clear_free(pem->bytes, pem->size);
     }
     *pem = (struct pem){0};
 }
@@ -100,15 +100,16 @@ void laz_tls_files_close(struct laz_tls_files *files)
     laz_fd_close(&files->key);
 }
 
-static int read_pem(int fd, const char *path, struct pem *ret, struct laz_err *err)
+static int read_pem(int fd, const char *path, bool is_key, struct pem *ret, struct laz_err *err)
 {
-    struct pem pem = {.bytes = malloc(LAZ_TLS_FILE_MAX)};
+    struct pem pem = {.size = is_key ? LAZ_TLS_KEY_MAX : LAZ_TLS_FILE_MAX};
+    pem.bytes = is_key ? OPENSSL_secure_malloc(pem.size) : OPENSSL_malloc(pem.size);
     /* Another context may have been made of the same file; a pipe has no second time. */
     (void)lseek(fd, 0, SEEK_SET);
     if (pem.bytes == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "%s: no memory", path);
     }
-    if (laz_fd_read_all(fd, pem.bytes, LAZ_TLS_FILE_MAX, &pem.length, err) != 0) {
+    if (laz_fd_read_all(fd, pem.bytes, pem.size, &pem.length, err) != 0) {
         close_pem(&pem);
         return laz_err_context(err, "%s", path);
     }
@@ -152,7 +153,7 @@ static int load_authorities(SSL_CTX *context, int fd, const char *path, struct l
     struct pem pem = {0};
     int n = 0;
     bool is_good = true;
-    if (read_pem(fd, path, &pem, err) != 0) {
+    if (read_pem(fd, path, false, &pem, err) != 0) {
         return -1;
     }
     for (X509 *found = NULL; is_good; n++) {
@@ -176,7 +177,7 @@ static int load_authorities(SSL_CTX *context, int fd, const char *path, struct l
 static int load_certificate(SSL_CTX *context, int fd, const char *path, struct laz_err *err)
 {
     struct pem pem = {0};
-    if (read_pem(fd, path, &pem, err) != 0) {
+    if (read_pem(fd, path, false, &pem, err) != 0) {
         return -1;
     }
     X509 *own = PEM_read_bio_X509(pem.bio, NULL, no_passphrase, NULL);
@@ -204,7 +205,7 @@ static int load_certificate(SSL_CTX *context, int fd, const char *path, struct l
 static int load_key(SSL_CTX *context, int fd, const char *path, struct laz_err *err)
 {
     struct pem pem = {0};
-    if (read_pem(fd, path, &pem, err) != 0) {
+    if (read_pem(fd, path, true, &pem, err) != 0) {
         return -1;
     }
     EVP_PKEY *key = PEM_read_bio_PrivateKey(pem.bio, NULL, no_passphrase, NULL);

@@ -19,6 +19,8 @@
     (1U << 20) /* bytes of a PEM file; a bundle of all public CAs is a fifth                       \
                 */
 
+#define LAZ_TLS_KEY_MAX (1U << 15) /* of one with a key; RSA of 16384 bits has half of it */
+
 /* The plan's files, opened while the process still could. Those that the plan does not name: -1. */
 struct laz_tls_files {
     int ca;

@@ -12,9 +12,11 @@
 
 #include <openssl/crypto.h>
 
-#define KEYS    ((size_t)65536) /* bytes for the private numbers of a few keys at a time */
-#define KEY_MIN 32              /* bytes of the smallest block of them */
-#define PAGE    ((size_t)65536) /* of the largest page size that the architectures have */
+#define KEYS     ((size_t)65536) /* bytes for the private numbers of a few keys at a time */
+#define KEY_MIN  32              /* bytes of the smallest block of them */
+#define KEY_MAX  ((size_t)256)   /* bytes for the numbers of a handshake, of the largest curve */
+#define ALL_KEYS ((size_t)1 << 22)
+#define PAGE     ((size_t)65536) /* of the largest page size that the architectures have */
 
 static size_t pages_of(size_t size)
 {
@@ -109,7 +111,11 @@ bool laz_secret_wipe_libraries(void)
     return CRYPTO_set_mem_functions(take_for_openssl, grow_for_openssl, free_for_openssl) == 1;
 }
 
-bool laz_secret_lock_keys(void)
+bool laz_secret_lock_keys(size_t handshakes)
 {
-    return CRYPTO_secure_malloc_initialized() == 1 || CRYPTO_secure_malloc_init(KEYS, KEY_MIN) != 0;
+    size_t size = KEYS; /* OpenSSL wants a power of two */
+    while (size < ALL_KEYS && size < KEYS + handshakes * KEY_MAX) {
+        size *= 2;
+    }
+    return CRYPTO_secure_malloc_initialized() == 1 || CRYPTO_secure_malloc_init(size, KEY_MIN) != 0;
 }

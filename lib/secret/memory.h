@@ -21,8 +21,9 @@ void laz_secret_buf_clear(struct laz_buf *buf);
 LAZ_MUST_CHECK bool laz_secret_wipe_libraries(void);
 
 /* From now on the numbers that make a private key are in locked pages of OpenSSL's own, in no dump
- * and with guards around. Before the filter of a role: it takes mprotect. false: there is no
- * memory. A small limit on locked memory leaves them unlocked. */
-LAZ_MUST_CHECK bool laz_secret_lock_keys(void);
+ * and with guards around: of a few keys, and of as many handshakes at a time, each of which makes
+ * one. Before the filter of a role: it takes mprotect. false: there is no memory. A small limit on
+ * locked memory leaves them unlocked. */
+LAZ_MUST_CHECK bool laz_secret_lock_keys(size_t handshakes);
 
 #endif

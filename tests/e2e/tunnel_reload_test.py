@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import random
+import re
 import socket
 import ssl
 import struct
@@ -15,6 +16,7 @@ import threading
 import time
 
 import area
+import canaries
 import laz
 import sinks_peers as peers
 import tunnel_world as tunnels
@@ -184,6 +186,31 @@ def leaves():
                 time.sleep(0.02)  # what is written then, into a connection with its end and a reset, is told by SIGPIPE
         check(helper.process.poll() is None, f"the helper has ended: {helper.process.poll()}")
         serial(port)
+        helper.close()
+
+
+@case("an identity's key is in locked pages alone, which are in no dump, also after handshakes and a renewal; its text is nowhere")
+def keys():
+    if laz.sanitized():
+        laz.skip("a sanitizer keeps what was freed")
+    port, = peers.free_ports(1)
+    with Server(echo, wrap=False) as server:
+        helper = Helper(port, server.port, *pair("web"))
+        serial(port)
+        seen = list(canaries.mappings(helper.process.pid))
+        helper.identity(*pair("web2"))
+        check_equal(helper.renewed(), "", "renewed")
+        serial(port)
+        for name, pages in (("web", seen), ("web2", list(canaries.mappings(helper.process.pid)))):
+            path = tunnels.identities() / f"{name}.key"
+            said = subprocess.run(["openssl", "pkey", "-noout", "-text", "-in", path], capture_output=True, text=True, check=True, timeout=60).stdout
+            number = int(re.sub(r"[^0-9a-f]", "", re.search(r"priv:((?:[0-9a-f:]|\s)+)", said)[1]), 16)
+            for order in ("little", "big"):
+                hits = [line for line, flags, data in pages if number.to_bytes(32, order) in data and not {"lo", "dd"} <= set(flags)]
+                check_equal(hits, [], f"{name}: pages with the key that are not locked, {order}-endian")
+            check(any(number.to_bytes(32, "little") in data for _, _, data in pages), f"{name}: the search sees nothing")
+            for line in path.read_bytes().splitlines()[1:-1]:
+                check_equal([where for where, _, data in pages if line in data], [], f"{name}: a line of the PEM")
         helper.close()
 
 

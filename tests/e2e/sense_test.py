@@ -476,7 +476,7 @@ def last_words():
 
 @case("what was counted is said before anything else at the end, also where there would be much to look at")
 def last_words_first():
-    world = World({"interval": "2s", "window": "60s"})
+    world = World({"interval": "2s", "window": "60s"}, {"shutdown": {"flush": "600ms"}})  # half of it is for last words
     world.sense["files"] = {"watch": [str(world.watched)]}
     beside = [world.folder / f"beside{i}" for i in range(4)]  # other names of what is watched: no event tells of them
     for i, path in enumerate(beside):

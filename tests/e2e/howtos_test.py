@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two how-tos, whose policies work as they stand but for addresses. Certificates that renew themselves: a stand-in for the CA, a real
+"""Two how-tos and the example of ECS, whose policies work as they stand but for addresses. Certificates that renew themselves: a stand-in for the CA, a real
 nginx with the page's two lines, and clients that see one serial number after another. TLS for a program that has none: a real
-PostgreSQL, which talks to nobody without TLS. (secrets_ecs_test.py has the one of secrets.)"""
+PostgreSQL, which talks to nobody without TLS. The example has both, and a secret. (secrets_ecs_test.py has the how-to of secrets.)"""
 import datetime
 import functools
 import json
 import pathlib
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import time
 
@@ -26,7 +28,7 @@ PAGE = laz.ROOT / "docs" / "how-to" / "certificates.md"
 TLS_PAGE = PAGE.with_name("connect-by-tls.md")
 AUTHORITY = pathlib.Path(__file__).resolve().parent / "authority.py"
 PARTS = ("cert", "chain", "key", "bundle")
-LIFE = 15  # seconds
+LIFE = 10  # seconds
 CONF = """
 daemon off;
 worker_processes 1;
@@ -72,18 +74,20 @@ def ca_of(text):
 
 
 class Service:
-    """nginx under the page's policy, with the addresses of stand-ins."""
+    """nginx under the page's policy, or another program under another one, with the addresses of stand-ins."""
 
-    def __init__(self, name, text, environment, *replaced):
-        self.folder, self.environment = area.folder(name), environment
+    def __init__(self, name, text, environment, *replaced, program=()):
+        self.folder, self.environment, self.program = area.folder(name), environment, program
         self.work = self.folder / "work"
         self.work.mkdir()
         self.work.chmod(0o777)
         self.disk = ship_world.Disk(self.folder / "tmpfs", "1m")
         for words in (["mount", "-t", "tmpfs", "-o", "mode=0755", "none", "/run"], ["mkdir", "/run/secrets"]):
             subprocess.run([*self.disk.wrapper, *words], check=True)
-        (self.folder / "nginx.conf").write_text(CONF.format(folder=self.work, lines=readme.block("text nginx", PAGE)))
-        self.policy(text, *replaced, ("/etc/lazaret/corp-root.pem", str(authority() / "root.pem")),
+        if not program:
+            (self.folder / "nginx.conf").write_text(CONF.format(folder=self.work, lines=readme.block("text nginx", PAGE)))
+            self.program = ("/usr/sbin/nginx", "-e", "stderr", "-c", str(self.folder / "nginx.conf"))
+        self.policy(text, *replaced, ("refresh: {", "refresh: {min-interval: 1s, "), ("/etc/lazaret/corp-root.pem", str(authority() / "root.pem")),
                     ("read: [/etc, /proc]", f"read: [/etc, /proc, {self.folder}], write: [{self.work}]"))
 
     def policy(self, text, *replaced):
@@ -97,7 +101,7 @@ class Service:
 
     def __enter__(self):
         command = [str(laz.BIN / "lazaret-init"), "--policy", str(self.folder / "policy.img"), "--events", str(self.folder / "events"),
-                   "--", "/usr/sbin/nginx", "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
+                   "--", *self.program]
         self.run = fence.Run(command, "pid1", (), {**self.environment, "PATH": area.PATH}, wrapper=self.disk.wrapper).__enter__()
         return self
 
@@ -115,6 +119,20 @@ class Service:
     def lazaret(self, *words):
         done = subprocess.run([*self.disk.wrapper, laz.BIN / "lazaret", *words], capture_output=True, text=True, check=False, timeout=30)
         return done.returncode, done.stdout + done.stderr
+
+    def asked(self):
+        """What the program answers to a client that believes the CA and the name, as soon as it is there."""
+        context = ssl.create_default_context(cafile=authority() / "root.pem")
+        end, why = time.monotonic() + fence.PATIENCE, "nothing"
+        while time.monotonic() < end and not self.run.has_ended(0.02):
+            try:
+                with socket.create_connection(("127.0.0.1", 8443), 10) as plain, context.wrap_socket(
+                        plain, server_hostname="claims-api.internal") as client:
+                    if answer := b"".join(iter(lambda: client.recv(4096), b"")):
+                        return json.loads(answer)
+            except OSError as error:
+                why = error
+        raise laz.Failed(f"no answer: {why}, {self.run.describe()} {self.run.stderr()[-800:]}")
 
     def serial(self):
         """Of the certificate that a client gets who believes the CA and the name; "" where there is none."""
@@ -156,7 +174,7 @@ def check_status(service, serial):
 def check_rotate(service, before):
     """By hand, as the page says: all four are new, and nginx serves them."""
     already = len(service.records("secret.rotate"))
-    end = time.monotonic() + fence.PATIENCE  # not within min-interval of the last time
+    end = time.monotonic() + fence.PATIENCE  # not within a second of the last time
     while service.lazaret("secrets", "rotate", "web.key")[0] != 0 and time.monotonic() < end:
         time.sleep(0.2)
     seen = service.until_served(but=before)
@@ -267,6 +285,78 @@ def connect():
                 wait_for_events(folder, "tunnel.refused", act=refusal)
             run.kill(fence.TERM)
             run.wait(30)
+
+
+ECS = laz.ROOT / "examples" / "ecs"
+PASSWORD = "CANARY-correct-horse"
+
+# The example's service: plain text on its own host. It answers with what it has.
+SERVICE = """
+import json, os, socket, sys
+server = socket.create_server(("127.0.0.1", 8080))
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10)
+    direct = "open"
+except PermissionError:
+    direct = "EACCES"
+while True:
+    with server.accept()[0] as client:
+        said = {"password": open(os.environ["DB_PASSWORD_FILE"]).read(), "environment": sorted(os.environ), "direct": direct}
+        try:
+            client.sendall(json.dumps(said).encode())
+        except OSError:
+            pass
+"""
+
+
+@case("the example of ECS: its files fit each other, and the role is exactly what is needed")
+def example_fits():
+    task = json.loads((ECS / "task-definition.json").read_text())
+    container, = task["containerDefinitions"]
+    lines = dict(line.split(None, 1) for line in (ECS / "Dockerfile").read_text().splitlines() if not line.startswith("COPY"))
+    check_equal(json.loads(lines["ENTRYPOINT"]), container["entryPoint"] + container["command"], "what is started")
+    text = (ECS / "policy.yaml").read_text()
+    for path in re.findall(r"/etc/lazaret/([a-z-]+\.pem)", text):
+        check(path in (ECS / "Dockerfile").read_text(), f"{path} is not in the image")
+    done = area.run([laz.BIN / "lazaret", "policy", "check", "--json", ECS / "policy.yaml"])
+    check_equal((done.code, "warning" in done.out), (0, False), done.out + done.err)
+    done = area.run([laz.BIN / "lazaret", "secrets", "check", "--json", ECS / "policy.yaml"])
+    needed = {(p["action"], p["resource"]) for s in json.loads(done.out)["secrets"] for p in s["permissions"]}
+    granted = {(action, s["Resource"]) for s in json.loads((ECS / "task-role.json").read_text())["Statement"] for action in s["Action"]}
+    check_equal(granted, needed, "what the role may do, and what is needed")
+    shown = json.loads(readme.block("json task-after", PAGE.with_name("deliver-secrets.md")))["containerDefinitions"][0]
+    check_equal(container["linuxParameters"], shown["linuxParameters"], "tmpfs and capabilities, and those of the how-to, which are checked")
+    check(f'bind: "0.0.0.0:{container["portMappings"][0]["containerPort"]}"' in text, "the port")
+    check(f"stop-timeout: {container['stopTimeout']}s" in text, "stopTimeout")
+
+
+@case("the example of ECS works: TLS in with a certificate that is renewed, a password as a file, TLS out to a PostgreSQL, and nothing else")
+def example_works():
+    text = (ECS / "policy.yaml").read_text()
+    held = secret_world.secret("prod/claims-db", json.dumps({"user": "claims", "password": PASSWORD}))
+    held["prod/claims-db"]["ARN"] = "arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/claims-db-AbCdEf"
+    services = with_ca(secret_world.Standin(regions={"secretsmanager": "us-east-1", "acm-pca": "us-east-1"}, secrets=held, pca=ca_of(text)))
+    port, at = real.postgres(), f'"https://127.0.0.1:{services.port}"'
+    service = Service("ecs", text, services.environment(AWS_REGION="us-east-1", LOG_LEVEL="info"), (
+        "secrets:\n", f"secrets:\n  ca: {services.ca}\n  endpoints: {{secrets-manager: {at}, acm-pca: {at}}}\n"),
+        ("/etc/lazaret/rds-ca.pem", str(peers.pki() / "ca.pem")), ('to: "claims-db.internal:5432"', f'to: "127.0.0.1:{port}", server-name: server.test'),
+        program=("/usr/bin/python3", "-c", SERVICE, str(port)))
+    with service:
+        first = service.until_served()
+        answer = service.asked()
+        check_equal((answer["password"], answer["direct"]), (PASSWORD, "EACCES"), "what the service has, and whom it reaches without the tunnel")
+        names = {"DB_PASSWORD_FILE", "LOG_LEVEL", "PATH", "PGHOST", "PGPORT", "PGSSLMODE"}
+        check(set(answer["environment"]) - {"LC_CTYPE"} == names, f"environment: {answer['environment']}")
+        code, said = real.psql(6432, "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
+        check_equal((code, said.strip()), (0, "t"), "psql without TLS")
+        check_equal(service.lazaret("secrets", "status")[0], 0, "secrets status")
+        end = time.monotonic() + fence.PATIENCE
+        while service.lazaret("secrets", "rotate", "web.key")[0] != 0 and time.monotonic() < end:
+            time.sleep(0.2)
+        service.until_served(but=first)
+        check_equal(service.asked()["password"], PASSWORD, "afterwards")
+    check("CANARY" not in (service.folder / "events").read_text() + service.run.stderr(), "the password is in what was said")
+    services.check_rules()
 
 
 if __name__ == "__main__":

@@ -65,6 +65,13 @@ static size_t take_fds(struct msghdr *header, int fds[FDS_ROOM])
     return n;
 }
 
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        (void)close(fds[i]);
+    }
+}
+
 enum laz_chan_got laz_chan_receive(int chan, struct laz_route route, uint8_t *memory, size_t size,
         struct laz_message *ret, struct laz_err *err)
 {
@@ -81,20 +88,19 @@ enum laz_chan_got laz_chan_receive(int chan, struct laz_route route, uint8_t *me
     if (n < 0 && errno == EAGAIN) {
         return LAZ_CHAN_NOTHING;
     }
-    if (n <= 0) {
+    int fds[FDS_ROOM];
+    size_t n_fds = n < 0 ? 0 : take_fds(&header, fds);
+    if (n <= 0) { /* a packet without a byte may still bring some */
+        close_all(fds, n_fds);
         return LAZ_CHAN_CLOSED;
     }
-    int fds[FDS_ROOM];
-    size_t n_fds = take_fds(&header, fds);
     bool is_cut = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     if (is_cut) {
         (void)laz_err_set(err, LAZ_E_INTERNAL, 0, "%s sent a message that is too long",
                 laz_role_name(route.from));
     }
     if (is_cut || laz_message_parse(memory, (size_t)n, n_fds, route, ret, err) < 0) {
-        for (size_t i = 0; i < n_fds; i++) {
-            (void)close(fds[i]);
-        }
+        close_all(fds, n_fds);
         return LAZ_CHAN_VIOLATION;
     }
     (void)memcpy(ret->fds, fds, sizeof(int) * n_fds);

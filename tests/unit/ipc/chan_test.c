@@ -97,6 +97,15 @@ Test(chan, messages_arrive_whole_in_order_and_then_there_are_none)
     cr_expect_eq(receive(LAZ_ROLE_INIT, LAZ_ROLE_SHIP, sizeof(received)), LAZ_CHAN_CLOSED);
 }
 
+/* The kernel carries descriptors without a byte, and such a packet looks like the end. */
+Test(chan, descriptors_without_a_byte_are_the_end_and_do_not_stay)
+{
+    cr_assert_eq(send_raw("", 0, 2), 0);
+    int before = count_fds();
+    cr_expect_eq(receive(LAZ_ROLE_INIT, LAZ_ROLE_SHIP, sizeof(received)), LAZ_CHAN_CLOSED);
+    cr_expect_eq(count_fds(), before);
+}
+
 Test(chan, descriptors_arrive_in_order_and_are_not_inherited)
 {
     int ends[2];

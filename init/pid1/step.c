@@ -290,15 +290,27 @@ static void end_by_policy(struct laz_state *state, enum laz_err_kind why, uint64
     force(state, &nobody, now_ns, actions);
 }
 
+/* What the policy stops the workload with: TERM, or else the first that it lets through. */
+static int own_stop(const struct laz_image *image)
+{
+    int found = SIGTERM;
+    for (int number = LAZ_SIGNAL_MAX; number > 0; number--) {
+        bool is_one = is_stop(image, number) && image->signal_map[number] != 0;
+        found = is_one ? number : found;
+    }
+    bool has_term = is_stop(image, SIGTERM) && image->signal_map[SIGTERM] != 0;
+    return has_term ? SIGTERM : found;
+}
+
 /* Nobody has done anything wrong: as a stop that was asked for, but without the time that is for
  * the load balancer, and with a code of its own. */
 static void on_secret_stale(struct laz_state *state, const struct laz_image *image, uint64_t now_ns,
         struct laz_actions *actions)
 {
-    const struct laz_signal stop = {.number = SIGTERM};
     if (state->phase != LAZ_PHASE_RUNNING && state->phase != LAZ_PHASE_LB_GRACE) {
         return;
     }
+    const struct laz_signal stop = {.number = own_stop(image)};
     state->forced_code = laz_err_exit_code(LAZ_E_SECRET);
     forward_stop(state, image, state->stop_requested ? &state->stop : &stop, now_ns, actions);
 }

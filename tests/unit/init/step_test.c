@@ -544,6 +544,35 @@ Test(step, a_stale_secret_stops_as_a_stop_signal_would_with_103)
     cr_expect_eq(story.state.exit_code, 103);
 }
 
+Test(step, a_stale_secret_stops_with_the_signal_that_the_policy_stops_with)
+{
+    static const struct {
+        const char *name;
+        uint64_t stop;
+        int dropped;
+        int wanted; /* 0: none is left */
+    } rows[] = {
+            {"TERM of several", LAZ_SIGNAL_BIT(SIGTERM) | LAZ_SIGNAL_BIT(SIGINT), 0, SIGTERM},
+            {"TERM is dropped", LAZ_SIGNAL_BIT(SIGTERM) | LAZ_SIGNAL_BIT(SIGQUIT), SIGTERM,
+                    SIGQUIT},
+            {"TERM is none", LAZ_SIGNAL_BIT(SIGHUP) | LAZ_SIGNAL_BIT(SIGUSR1), 0, SIGUSR1},
+            {"all are dropped", LAZ_SIGNAL_BIT(SIGTERM), SIGTERM, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct story story = running();
+        story.image.signal_stop = rows[i].stop;
+        story.image.signal_map[rows[i].dropped] = 0;
+        tell(&story, (struct laz_event){.type = LAZ_EVENT_SECRET_STALE});
+        cr_expect_eq(
+                count(&story.actions, LAZ_DO_DELIVER), rows[i].wanted != 0, "%s", rows[i].name);
+        for (size_t n = 0; n < story.actions.n; n++) {
+            cr_expect(story.actions.items[n].type != LAZ_DO_DELIVER ||
+                            story.actions.items[n].signal.number == rows[i].wanted,
+                    "%s", rows[i].name);
+        }
+    }
+}
+
 Test(step, too_many_refused_calls_kill_with_105)
 {
     struct story story = running();

@@ -160,7 +160,7 @@ static enum laz_control_result rotate(
         is_known = is_known || is_meant;
         if (is_meant && laz_rotation_at(&secrets->rotation, i)->is_renewed) {
             is_any = true;
-            (void)laz_rotation_want(&secrets->rotation, i, now_ns);
+            laz_rotation_want(&secrets->rotation, i, now_ns);
             tell_item(answer, secrets, i, now_ns);
         }
     }
@@ -173,15 +173,19 @@ static void answer_request(struct laz_control *control, struct laz_secrets *secr
     char memory[LAZ_CONTROL_PACKET_MAX];
     struct answer answer = {.peer = control->peer, .ok = true};
     enum laz_control_verb verb = LAZ_CONTROL_STATUS;
-    enum laz_control_result result = LAZ_CONTROL_BROKEN;
+    enum laz_control_result result;
     const char *name = "";
     laz_buf_init_fixed(&answer.packet, memory, sizeof(memory));
     bool is_one = laz_control_take_request(request->iov_base, request->iov_len, &verb, &name);
-    if (is_one && verb == LAZ_CONTROL_STATUS) {
-        result = tell_all(&answer, secrets, now_ns);
-    } else if (is_one && (!is_running || secrets->rotation.is_over)) {
+    if (!is_one) {
+        result = LAZ_CONTROL_BROKEN;
+    } else if (secrets->rotation.image == NULL) { /* nothing is planned yet */
         result = LAZ_CONTROL_NOT_NOW;
-    } else if (is_one) {
+    } else if (verb == LAZ_CONTROL_STATUS) {
+        result = tell_all(&answer, secrets, now_ns);
+    } else if (!is_running || secrets->rotation.is_over) {
+        result = LAZ_CONTROL_NOT_NOW;
+    } else {
         result = rotate(&answer, secrets, name, now_ns);
     }
     laz_control_put_end(&answer.packet, result);

@@ -57,9 +57,9 @@ static void refuse(struct laz_secrets *secrets, int cause, const char *step)
     } else {
         (void)laz_err_context(&err, "secrets.dir: %.128s", secrets->image->secrets_dir);
     }
-    if (is_again(secrets)) {
+    if (secrets->phase != LAZ_SECRETS_DELIVERING) {
         secrets->err = err;
-        secrets->phase = LAZ_SECRETS_NOT_REDELIVERED;
+        secrets->phase = is_again(secrets) ? LAZ_SECRETS_NOT_REDELIVERED : LAZ_SECRETS_NOT_RETIRED;
     } else {
         laz_secrets_refuse(secrets, &err);
     }
@@ -191,7 +191,7 @@ static bool is_delivering(const struct laz_secrets *secrets)
             secrets->phase == LAZ_SECRETS_RETIRING;
 }
 
-static void lose_answer(struct laz_secrets *secrets)
+void laz_secrets_lose_answer(struct laz_secrets *secrets)
 {
     struct laz_err err = {0};
     (void)laz_err_set(&err, LAZ_E_DELIVERY, 0, "the process that delivers does not answer");
@@ -200,7 +200,7 @@ static void lose_answer(struct laz_secrets *secrets)
         return;
     }
     secrets->err = err;
-    secrets->phase = is_again(secrets) ? LAZ_SECRETS_NOT_REDELIVERED : LAZ_SECRETS_THERE;
+    secrets->phase = is_again(secrets) ? LAZ_SECRETS_NOT_REDELIVERED : LAZ_SECRETS_NOT_RETIRED;
 }
 
 /* A description of its own, for reading alone, from the first byte on, at the number that was kept
@@ -238,7 +238,7 @@ void laz_secrets_deliver(struct laz_secrets *secrets, int launcher_chan)
     }
     if (!laz_message_end(&message) ||
             laz_chan_send(launcher_chan, &message, &fd, fd >= 0, &err) < 0) {
-        lose_answer(secrets);
+        laz_secrets_lose_answer(secrets);
         return;
     }
     secrets->n_ordered++;
@@ -312,14 +312,13 @@ void laz_secrets_delivered(struct laz_secrets *secrets, const struct laz_message
         return;
     }
     secrets->n_ordered--;
-    if (secrets->phase == LAZ_SECRETS_RETIRING) {
-        secrets->phase = LAZ_SECRETS_THERE; /* what could not be removed is at the end */
-    }
-    if (secrets->phase != LAZ_SECRETS_DELIVERING && !is_again(secrets)) {
-        return;
+    if (!is_delivering(secrets) || secrets->ordered == LAZ_SECRETS_ORDER_NONE) {
+        return; /* it is about what was given up */
     }
     if (result < 0) {
         refuse(secrets, -result, step);
+    } else if (secrets->phase == LAZ_SECRETS_RETIRING) {
+        secrets->phase = LAZ_SECRETS_THERE;
     }
 }
 
@@ -391,7 +390,8 @@ void laz_secrets_lose_launch(struct laz_secrets *secrets)
         secrets->err = gone;
         secrets->phase = LAZ_SECRETS_NOT_REDELIVERED;
     } else if (secrets->phase == LAZ_SECRETS_RETIRING) {
-        secrets->phase = LAZ_SECRETS_THERE;
+        secrets->err = gone;
+        secrets->phase = LAZ_SECRETS_NOT_RETIRED;
     }
     if (was_wiping) {
         wipe_ourselves(secrets);

@@ -30,11 +30,13 @@
 /* What follows from secrets that change or grow old. */
 struct laz_renewal {
     struct laz_readiness readiness;
-    bool is_stopped;         /* the run ends: nobody is asked any more */
-    bool has_yielded;        /* fetch was ended for the sake of others */
-    uint64_t signals;        /* LAZ_SIGNAL_BIT: still to be sent */
-    uint64_t deferred;       /* of those, what was said to be late */
-    uint64_t signals_due_ns; /* when to look again whether the workload handles them */
+    bool is_stopped;                  /* the run ends: nobody is asked any more */
+    bool has_yielded;                 /* fetch was ended for the sake of others */
+    uint64_t signals;                 /* LAZ_SIGNAL_BIT: still to be sent */
+    uint64_t deferred;                /* of those, what was said to be late */
+    uint64_t signals_due_ns;          /* when to look again whether the workload handles them */
+    uint64_t until_ns;                /* what somebody else is at has to be done by then */
+    uint8_t held[LAZ_SIGNAL_MAX + 1]; /* in how many looks in a row all threads held it back */
 };
 
 struct laz_pid1 {

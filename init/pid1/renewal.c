@@ -13,10 +13,15 @@
 #include "core/deadline.h"
 #include "init/pid1/pid1.h"
 
-#define SIGNAL_LOOK_NS (1000 * LAZ_NS_PER_MS)
-#define STEP_LOOK_NS   (100 * LAZ_NS_PER_MS) /* somebody else is at work, and wakes us when done */
-#define STEPS_MAX      16
-#define GONE           "not-found: its source has it no more"
+#define SIGNAL_LOOK_NS  (1000 * LAZ_NS_PER_MS)
+#define STEP_LOOK_NS    (100 * LAZ_NS_PER_MS) /* somebody else is at work, and wakes us when done */
+#define STEP_MAX_NS     (30000 * LAZ_NS_PER_MS) /* and nobody waits for longer */
+#define RETIRE_AGAIN_NS (600000 * LAZ_NS_PER_MS)
+/* So often in a row, and it holds a signal back to wait for it. libcs hold all of them back for
+ * moments, while they make a thread or a process. */
+#define HELD_LOOKS 8
+#define STEPS_MAX  16
+#define GONE       "not-found: its source has it no more"
 
 /* What came of an item, the worst last: that counts for its whole group. */
 enum verdict {
@@ -57,10 +62,11 @@ static void set_unready(struct laz_pid1 *pid1, enum laz_unready reason, uint32_t
     }
 }
 
+/* Of what is stale alone: what has expired is not ready, and goes on. */
 static void stop_for_it(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     const struct laz_event event = {.type = LAZ_EVENT_SECRET_STALE};
-    if (pid1->image.refresh_ms > 0 && pid1->image.stale_then == LAZ_STALE_STOP) {
+    if (pid1->image.stale_then == LAZ_STALE_STOP) {
         laz_pid1_event(pid1, &event, now_ns);
     }
 }
@@ -79,7 +85,7 @@ static void on_aged(struct laz_pid1 *pid1, uint32_t items, enum laz_unready reas
             }
         }
     }
-    if (items != 0 && counts) {
+    if (items != 0 && !is_expired) {
         stop_for_it(pid1, now_ns);
     }
 }
@@ -105,8 +111,11 @@ static void confirm(struct laz_pid1 *pid1, uint32_t item, uint64_t now_ns)
     const struct laz_rotation_said said = said_of(&secrets->items[item].said);
     laz_rotation_good(&secrets->rotation, item, &said, now_ns);
     secrets->why[item][0] = '\0';
+    turn_ages(
+            pid1, now_ns); /* what has expired does so before it is stale no more: nothing flaps */
+    bool is_expired = laz_rotation_at(&secrets->rotation, item)->is_expired;
+    set_unready(pid1, LAZ_UNREADY_EXPIRED, item, is_expired);
     set_unready(pid1, LAZ_UNREADY_STALE, item, false);
-    set_unready(pid1, LAZ_UNREADY_EXPIRED, item, false);
 }
 
 static void keep_why(struct laz_secrets *secrets, uint32_t item, const char *why)
@@ -246,6 +255,7 @@ static void settle(struct laz_pid1 *pid1, uint64_t now_ns)
     laz_helpers_end_fetch(helpers);
     if (is_any) {
         secrets->phase = LAZ_SECRETS_REHIDING;
+        pid1->renewal.until_ns = now_ns + STEP_MAX_NS;
     } else {
         come_to_rest(pid1);
     }
@@ -289,6 +299,15 @@ static void hide_again(struct laz_pid1 *pid1, uint32_t number)
     }
 }
 
+/* It is removed then, if there is room to remember it; at the end in any case. */
+static void keep_old(struct laz_secrets *secrets, uint32_t generation, uint64_t until_ns)
+{
+    if (secrets->n_old < LAZ_GENERATIONS_KEPT) {
+        secrets->old[secrets->n_old++] =
+                (struct laz_generation){.number = generation, .until_ns = until_ns};
+    }
+}
+
 static void give_up(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_secrets *secrets = &pid1->helpers.secrets;
@@ -303,34 +322,62 @@ static void give_up(struct laz_pid1 *pid1, uint64_t now_ns)
             hide_again(pid1, i);
         }
     }
-    come_to_rest(pid1);
-    if (pid1->helpers.launcher_chan >= 0) {
-        laz_secrets_retire(secrets, secrets->generation);
+    if (secrets->phase == LAZ_SECRETS_NOT_REDELIVERED && secrets->is_begun) {
+        keep_old(secrets, secrets->generation, now_ns);
     }
+    come_to_rest(pid1);
+}
+
+static void give_up_hiding(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_err *err = &pid1->helpers.secrets.err;
+    *err = (struct laz_err){0};
+    (void)laz_err_set(
+            err, LAZ_E_AUDIT, 0, "lazaret-helper ship does not say that the logs hide what is new");
+    give_up(pid1, now_ns);
 }
 
 /* ---- what is due ---- */
 
-static bool retire_one(struct laz_secrets *secrets, uint64_t now_ns)
+static bool can_retire(const struct laz_pid1 *pid1)
 {
-    bool is_due = secrets->n_old > LAZ_GENERATIONS_KEPT ||
-            (secrets->n_old > 0 && secrets->old[0].until_ns <= now_ns);
-    if (!is_due) {
+    return pid1->helpers.launcher_chan >= 0 && pid1->helpers.secrets.n_ordered == 0;
+}
+
+static bool retire_one(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    unsigned i = 0;
+    while (i < secrets->n_old && secrets->old[i].until_ns > now_ns) {
+        i++;
+    }
+    bool is_due = i < secrets->n_old;
+    if (!can_retire(pid1) || (!is_due && secrets->n_old <= LAZ_GENERATIONS_KEPT)) {
         return false;
     }
-    uint32_t number = secrets->old[0].number;
+    struct laz_generation *old = secrets->old + (is_due ? i : 0);
+    uint32_t number = old->number;
     secrets->n_old--;
-    (void)memmove(secrets->old, secrets->old + 1, secrets->n_old * sizeof(secrets->old[0]));
+    (void)memmove(old, old + 1, (size_t)(secrets->old + secrets->n_old - old) * sizeof(*old));
     laz_secrets_retire(secrets, number);
+    pid1->renewal.until_ns = now_ns + STEP_MAX_NS;
     return true;
+}
+
+/* Values of before can still be read. */
+static void on_not_retired(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    laz_trail_not_retired(&pid1->trail, secrets);
+    keep_old(secrets, secrets->retiring, now_ns + RETIRE_AGAIN_NS);
+    secrets->phase = LAZ_SECRETS_THERE;
 }
 
 static void begin_next(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_helpers *helpers = &pid1->helpers;
     struct laz_secrets *secrets = &helpers->secrets;
-    bool can_deliver = helpers->launcher_chan >= 0;
-    if ((can_deliver && retire_one(secrets, now_ns)) || !laz_helpers_fetch_is_gone(helpers)) {
+    if (retire_one(pid1, now_ns) || !laz_helpers_fetch_is_gone(helpers)) {
         return;
     }
     uint32_t items = laz_rotation_take(&secrets->rotation, now_ns);
@@ -348,37 +395,57 @@ static void watch_fetch(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
+static void watch_hiding(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    if (laz_helpers_have_hidden(&pid1->helpers)) {
+        laz_secrets_begin_generation(&pid1->helpers.secrets);
+        pid1->renewal.until_ns = now_ns + STEP_MAX_NS;
+    } else if (now_ns >= pid1->renewal.until_ns) {
+        give_up_hiding(pid1, now_ns);
+    }
+}
+
 /* One step of what is under way. */
 static void step_on(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    struct laz_helpers *helpers = &pid1->helpers;
-    struct laz_secrets *secrets = &helpers->secrets;
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    bool is_ordered =
+            secrets->phase == LAZ_SECRETS_REDELIVERING || secrets->phase == LAZ_SECRETS_RETIRING;
     if (secrets->phase == LAZ_SECRETS_THERE) {
         begin_next(pid1, now_ns);
     } else if (secrets->phase == LAZ_SECRETS_REFETCHING) {
         watch_fetch(pid1, now_ns);
     } else if (secrets->phase == LAZ_SECRETS_REFETCHED) {
         settle(pid1, now_ns);
-    } else if (secrets->phase == LAZ_SECRETS_REHIDING && laz_helpers_have_hidden(helpers)) {
-        laz_secrets_begin_generation(secrets);
+    } else if (secrets->phase == LAZ_SECRETS_REHIDING) {
+        watch_hiding(pid1, now_ns);
+    } else if (is_ordered && now_ns >= pid1->renewal.until_ns) {
+        laz_secrets_lose_answer(secrets);
     } else if (secrets->phase == LAZ_SECRETS_REDELIVERED) {
         adopt(pid1, now_ns);
     } else if (secrets->phase == LAZ_SECRETS_NOT_REDELIVERED) {
         give_up(pid1, now_ns);
+    } else if (secrets->phase == LAZ_SECRETS_NOT_RETIRED) {
+        on_not_retired(pid1, now_ns);
     }
 }
 
 /* ---- who hears of it ---- */
 
 /* By a handler, or because it waits for it. Anybody else would be ended by it. */
-static bool would_take(const struct laz_pid1 *pid1, int signal_number)
+static bool would_take(struct laz_pid1 *pid1, int number)
 {
-    struct laz_process_state state;
+    struct laz_process_state state = {0};
     struct laz_err ignored = {0};
-    if (laz_attest_read(pid1->workload.pid, &state, &ignored) < 0) {
-        return false;
+    uint8_t *held = &pid1->renewal.held[number];
+    bool is_read = laz_attest_read(pid1->workload.pid, &state, &ignored) == 0;
+    if (is_read && (state.sig_catch >> (number - 1) & 1) != 0) {
+        return true;
     }
-    return ((state.sig_catch | state.sig_block) >> (signal_number - 1) & 1) != 0;
+    bool is_held = is_read && (state.sig_block >> (number - 1) & 1) != 0 &&
+            laz_attest_holds_back(pid1->workload.pid, number);
+    *held = is_held ? (uint8_t)(*held + 1) : 0;
+    return *held >= HELD_LOOKS;
 }
 
 static void send_one(struct laz_pid1 *pid1, int number)
@@ -398,6 +465,7 @@ static void send_one(struct laz_pid1 *pid1, int number)
             &pid1->trail, number, generation, is_sent ? "sent" : laz_err_errno_name(errno));
     renewal->signals &= ~bit;
     renewal->deferred &= ~bit;
+    renewal->held[number] = 0;
 }
 
 static void turn_signals(struct laz_pid1 *pid1, uint64_t now_ns)
@@ -468,9 +536,8 @@ uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns)
     } else {
         laz_sooner(&due_ns, laz_rotation_due_ns(&secrets->rotation));
     }
-    bool can_retire = pid1->helpers.launcher_chan >= 0;
-    if (is_resting && can_retire && secrets->n_old > 0) {
-        laz_sooner(&due_ns, secrets->old[0].until_ns);
+    for (unsigned i = 0; is_resting && can_retire(pid1) && i < secrets->n_old; i++) {
+        laz_sooner(&due_ns, secrets->old[i].until_ns);
     }
     laz_sooner(&due_ns, pid1->renewal.signals == 0 ? 0 : pid1->renewal.signals_due_ns);
     return due_ns;

@@ -191,6 +191,8 @@ void laz_rotation_told(struct laz_rotation *rotation, uint32_t number,
 {
     struct laz_rotation_item *item = plan_of(rotation, number);
     uint64_t earliest_ns = item->asked_ns + least_ns(rotation);
+    bool is_past = said->expires != 0 && said->expires <= said->now;
+    item->is_expired = item->is_expired && is_past; /* it was said already */
     item->is_timed = said->renew != 0 && said->expires != 0;
     item->expires_ns = said->expires == 0 ? 0 : on_our_clock(said->expires, said->now, now_ns);
     if (item->is_renewed && said->renew != 0) {
@@ -208,7 +210,7 @@ void laz_rotation_good(struct laz_rotation *rotation, uint32_t number,
     uint64_t earliest_ns = item->asked_ns + least_ns(rotation);
     item->failures = 0;
     item->good_ns = now_ns;
-    item->is_asked = item->is_stale = item->is_expired = false;
+    item->is_asked = item->is_stale = false;
     if (item->is_renewed) {
         item->due_ns = from_ns + vary(rotation, rotation->image->refresh_ms);
         item->due_ns = item->due_ns < earliest_ns ? earliest_ns : item->due_ns;
@@ -274,7 +276,7 @@ uint32_t laz_rotation_expired(struct laz_rotation *rotation, uint64_t now_ns)
     return found;
 }
 
-uint64_t laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t now_ns)
+void laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t now_ns)
 {
     struct laz_rotation_item *item = plan_of(rotation, number);
     uint64_t earliest_ns = item->asked_ns + least_ns(rotation);
@@ -282,5 +284,4 @@ uint64_t laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint6
     if (!item->is_asked && item->due_ns > earliest_ns) {
         item->due_ns = earliest_ns;
     }
-    return item->is_asked ? now_ns : item->due_ns;
 }

@@ -87,7 +87,7 @@ void laz_rotation_settled(struct laz_rotation *rotation);
 uint32_t laz_rotation_stale(struct laz_rotation *rotation, uint64_t now_ns);
 uint32_t laz_rotation_expired(struct laz_rotation *rotation, uint64_t now_ns);
 
-/* Somebody wants it now: as soon as min-interval lets it. Returns when that is. */
-uint64_t laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t now_ns);
+/* Somebody wants it now: as soon as min-interval lets it. */
+void laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t now_ns);
 
 #endif

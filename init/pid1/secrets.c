@@ -226,9 +226,6 @@ bool laz_secrets_differs(const struct laz_secret_item *item)
 
 void laz_secrets_push_masks(struct laz_secret_item *item)
 {
-    if (item->fresh_masks < 0) {
-        return; /* it is too short to be hidden */
-    }
     laz_fd_close(&item->masks[LAZ_MASKS_KEPT - 1]);
     for (unsigned i = LAZ_MASKS_KEPT - 1; i > 0; i--) {
         item->masks[i] = item->masks[i - 1];
@@ -337,7 +334,9 @@ static void take_first(struct laz_secrets *secrets)
         item->value = item->fresh;
         item->fresh = -1;
         item->now = item->said;
-        laz_secrets_push_masks(item);
+        if (item->fresh_masks >= 0) { /* it is there */
+            laz_secrets_push_masks(item);
+        }
     }
     if (secrets->image->refresh_ms == 0) {
         laz_fd_close(&secrets->inherited[secrets->image->fetched.n]);

@@ -14,7 +14,7 @@
 
 #define LAZ_SECRET_VERSION_MAX     64 /* bytes of a version, as records show it */
 #define LAZ_SECRET_FINGERPRINT_MAX 16
-/* Generations of before that may wait for their end. */
+/* Generations that may wait for their end. */
 #define LAZ_GENERATIONS_KEPT 4
 #define LAZ_GENERATIONS_OLD  (LAZ_GENERATIONS_KEPT + 1) /* the oldest is about to go */
 
@@ -33,7 +33,8 @@ enum laz_secrets_phase {
     LAZ_SECRETS_REDELIVERED,
     LAZ_SECRETS_NOT_REDELIVERED, /* err says why; its folder is to be removed */
     LAZ_SECRETS_RETIRING,
-    LAZ_SECRETS_OVER, /* and nothing more is delivered */
+    LAZ_SECRETS_NOT_RETIRED, /* err says why; it is still there */
+    LAZ_SECRETS_OVER,        /* and nothing more is delivered */
 };
 
 /* What launch was told to do last. */
@@ -78,7 +79,7 @@ struct laz_secrets {
     int folder; /* owned; -1: nothing becomes a file */
     int key;    /* owned; of the fingerprints of this run */
     enum laz_secrets_order ordered;
-    unsigned n_ordered;           /* and not answered */
+    unsigned n_ordered;           /* and not answered; what answers too late does not count */
     bool is_told;                 /* what was fetched is in the trail */
     bool has_folder;              /* something may lie there */
     bool is_narrow;               /* we may not remove it ourselves any more */
@@ -89,7 +90,7 @@ struct laz_secrets {
     uint32_t generation;          /* the one that is made, or was made last */
     uint32_t current;             /* the one that the workload sees */
     uint32_t retiring;            /* the one that is removed just now */
-    unsigned n_old;               /* generations of before, the oldest first */
+    unsigned n_old;               /* generations that wait for their end, the oldest first */
     unsigned n_given;             /* deliveries that launch has made, or is making */
     const uint8_t *next;          /* walks the image's deliveries */
     struct laz_image_delivery at; /* the one that launch makes now */
@@ -128,6 +129,8 @@ void laz_secrets_push_masks(struct laz_secret_item *item);
 
 /* Order the next delivery, if nothing is under way. */
 void laz_secrets_deliver(struct laz_secrets *secrets, int launcher_chan);
+/* It does not answer, and nobody waits for it any more. */
+void laz_secrets_lose_answer(struct laz_secrets *secrets);
 /* What launch answers. */
 void laz_secrets_delivered(struct laz_secrets *secrets, const struct laz_message *message);
 /* The next delivery, of a walk over all that has something to deliver. */
@@ -140,7 +143,7 @@ const char *laz_secrets_name(const struct laz_secrets *secrets, uint32_t item);
 void laz_secrets_begin_generation(struct laz_secrets *secrets);
 /* It has: what was there before waits for its end until then. */
 void laz_secrets_adopt(struct laz_secrets *secrets, uint64_t until_ns);
-/* Remove a generation. */
+/* Remove a generation. Not while an answer is to come. */
 void laz_secrets_retire(struct laz_secrets *secrets, uint32_t generation);
 
 /* The workload has a descriptor table of its own: what is its own, is its alone. */

@@ -98,6 +98,8 @@ void laz_trail_refetched(
 /* It is another one, and what `before` was is there no more; or, with a reason, still is. */
 void laz_trail_rotated(
         struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item, const char *why);
+/* A generation of before is still there. */
+void laz_trail_not_retired(struct laz_trail *trail, const struct laz_secrets *secrets);
 /* It has become too old, or is not valid any more. */
 void laz_trail_aged(struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item,
         bool is_expired, uint64_t seconds);

@@ -81,6 +81,17 @@ void laz_trail_rotated(
     laz_trail_write(trail, &json);
 }
 
+void laz_trail_not_retired(struct laz_trail *trail, const struct laz_secrets *secrets)
+{
+    char name[24];
+    (void)laz_format(name, sizeof(name), "generation %u", secrets->retiring);
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.retire", .severity = 5, .exe = "", .obj = name,
+            .act = "failed");
+    laz_json_u64(&json, "generation", secrets->retiring);
+    laz_json_string(&json, "message", secrets->err.message);
+    laz_trail_write(trail, &json);
+}
+
 void laz_trail_aged(struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item,
         bool is_expired, uint64_t seconds)
 {

@@ -6,6 +6,7 @@
 #include "init/pid1/tunnel.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/fd.h"
 
@@ -110,6 +111,15 @@ static bool comes_from_outside(const struct laz_tunnels *tunnels, uint32_t entry
     return (tunnels->image->tunnels_in >> entry & 1) != 0;
 }
 
+static bool is_listening(int fd)
+{
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 1;
+}
+
+/* Before it is ready, and once: one that somebody else has taken over cannot put another socket
+ * where whoever is started after it would take it. */
 static int on_listener(
         struct laz_tunnels *tunnels, struct laz_message *message, int *fd, struct laz_err *err)
 {
@@ -119,8 +129,13 @@ static int on_listener(
     if (!laz_fields_done(&fields) || entry >= tunnels->image->n_tunnels) {
         return broken(err, "the socket of an entry that there is not");
     }
+    if (tunnels->helper.is_ready || tunnels->listeners[entry] >= 0) {
+        return broken(err, "a socket that is here already");
+    }
+    if (!is_listening(*fd)) {
+        return broken(err, "what is no socket that listens");
+    }
     if (!tunnels->drains || !comes_from_outside(tunnels, entry)) {
-        laz_fd_close(&tunnels->listeners[entry]);
         tunnels->listeners[entry] = *fd;
         *fd = -1;
     }
@@ -157,10 +172,11 @@ int laz_tunnels_told(struct laz_tunnels *tunnels, struct laz_message *message, u
 
 bool laz_tunnels_next(struct laz_tunnels *tunnels, struct laz_message *ret)
 {
-    if (tunnels->n_said == 0) {
+    if (tunnels->n_told == tunnels->n_said) {
+        tunnels->n_told = tunnels->n_said = 0;
         return false;
     }
-    const struct laz_tunnel_said *said = &tunnels->said[--tunnels->n_said];
+    const struct laz_tunnel_said *said = &tunnels->said[tunnels->n_told++];
     *ret = (struct laz_message){.type = said->type, .fields = said->fields, .length = said->length};
     return true;
 }

@@ -32,6 +32,7 @@ struct laz_tunnels {
     unsigned n_words;
     uint64_t words_ns; /* since when they are counted */
     unsigned n_said;
+    unsigned n_told; /* of those */
     struct laz_tunnel_said said[LAZ_TUNNEL_SAID_AHEAD];
     struct laz_helper helper;
 };
@@ -52,7 +53,8 @@ LAZ_MUST_CHECK int laz_tunnels_told(struct laz_tunnels *tunnels, struct laz_mess
 /* It says that it is ready: are all sockets here? If not, it ends. After the first time, the
  * workload goes on without it until there is another. */
 void laz_tunnels_check(struct laz_tunnels *tunnels);
-/* What it has said and nobody has written down; false: nothing. `ret` borrows. */
+/* What it has said and nobody has written down, the first of it first; false: nothing. `ret`
+ * borrows. Asked until there is nothing, it makes room again. */
 bool laz_tunnels_next(struct laz_tunnels *tunnels, struct laz_message *ret);
 
 /* Nothing new comes in from outside from now on. Once. */

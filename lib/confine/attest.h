@@ -27,12 +27,15 @@ struct laz_process_state {
     int no_new_privs;
     int seccomp;
     int seccomp_filters; /* -1: not shown */
-    uint64_t sig_block;  /* bit n-1: its main thread holds signal n back */
+    uint64_t sig_block;  /* bit n-1: this thread, or the first, holds signal n back */
     uint64_t sig_catch;  /* bit n-1: signal n has a handler */
 };
 
 /* pid 0 = this process. LAZ_E_ENVIRONMENT if the file cannot be read or lacks a line. */
 LAZ_MUST_CHECK int laz_attest_read(pid_t pid, struct laz_process_state *ret, struct laz_err *err);
+
+/* Does every thread of a process hold this signal back? No, where that cannot be seen. */
+bool laz_attest_holds_back(pid_t pid, int signal_number);
 
 /* The same from text, for tests and fuzzing. */
 LAZ_MUST_CHECK int laz_attest_parse(

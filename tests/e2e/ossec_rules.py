@@ -54,6 +54,7 @@ SAMPLES = [
     ("secret.stale", 10, 100873, {"sev": 7, "obj": "db-password", "act": "stale"}),
     ("secret.expired", 10, 100874, {"sev": 7, "obj": "db-password", "act": "expired"}),
     ("secret.signal", 3, 100875, {"obj": "signal 1", "act": "sent"}),
+    ("secret.retire", 8, 100878, {"sev": 5, "obj": "generation 3", "act": "failed"}),
     ("ready.off", 10, 100876, {"sev": 7, "obj": "stale", "act": "not-ready"}),
     ("ready.on", 3, 100877, {"obj": "stale", "act": "ready"}),
     ("chain.genesis", 3, 100840, {}),

@@ -244,23 +244,54 @@ def stale():
         check_equal(other.world.left(), [], "what is left on the tmpfs")
 
 
-@case("the signal waits for a handler: a workload that has none yet is not ended by it")
+# No handler, and HUP held back: for moments, as a libc does around fork; or by all threads for good, one of which looks for it.
+MOMENTS = """
+import random, signal, sys, time
+open(sys.argv[2] + '.ready', 'w').close()
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    time.sleep(random.uniform(0, 0.05))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, range(1, 65))
+    time.sleep(random.uniform(0.05, 0.1))
+"""
+WAITS = """
+import signal, sys, threading, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+def wait():
+    while signal.SIGHUP not in signal.sigpending():  # as a signalfd would say
+        time.sleep(0.02)
+    open(sys.argv[2] + '.hups', 'w').write('heard')
+threading.Thread(target=wait, daemon=True).start()
+open(sys.argv[2] + '.ready', 'w').close()
+time.sleep(60)
+"""
+
+
+@case("the signal waits for a handler, or for who waits for it: a workload that does neither is not ended by it")
 def deferred():
     late = WORKLOAD.replace("signal.signal(signal.SIGHUP, hup)", "").replace(
         "time.sleep(60)", "while not os.path.exists(out + '.go'): time.sleep(0.05)\nsignal.signal(signal.SIGHUP, hup)\ntime.sleep(60)")
-    with Rotating(refresh={"interval": "600s", "min-interval": "1s"}) as it:
-        with it.start(late) as run:
-            it.until_ready()
-            it.change(password=canary())
-            it.rotate("password")
-            check_equal(it.until("secret.signal")["act"], "deferred", "the signal")
+    rare = {"refresh": {"interval": "600s", "min-interval": "1s"}}
+    with Rotating(**rare) as it, Rotating(**rare) as moments, Rotating(**rare) as waits:
+        with it.start(late) as run, moments.start(MOMENTS) as spawning, waits.start(WAITS) as waiting:
+            for one in (it, moments, waits):
+                one.until_ready()
+                one.change(password=canary())
+                one.rotate("password")
+                check_equal(one.until("secret.signal")["act"], "deferred", "the signal")
             check_equal(it.file("db/password"), it.password, "the file is there already")
             it.world.seen_path.with_name("seen.json.go").touch()
             it.until("secret.signal", act="sent")
             ship_world.until(it.hups, run.describe, 5)
             check_equal([r["act"] for r in it.world.records("secret.signal")], ["deferred", "sent"], "and once")
-            run.kill(fence.TERM)
-            run.wait()
+            waits.until("secret.signal", act="sent", seconds=30)
+            ship_world.until(waits.hups, waiting.describe, 30)
+            check_equal(len(moments.world.records("secret.signal")), 1, "who blocks it for moments")
+            check(not spawning.has_ended(0.01), spawning.describe())
+            for one in (run, spawning, waiting):
+                one.kill(fence.TERM)
+                one.wait()
 
 
 @case("where launch has ended and an old generation cannot be removed any more, PID 1 does not look for that without a pause")

@@ -135,6 +135,17 @@ Test(control_socket, says_why_nothing_is_asked_for)
     }
 }
 
+Test(control_socket, says_nothing_of_items_before_there_is_a_plan)
+{
+    struct laz_control_item items[4];
+    enum laz_control_result result = LAZ_CONTROL_DONE;
+    secrets.rotation = (struct laz_rotation){0};
+    ask(LAZ_CONTROL_STATUS, "");
+    laz_control_turn(&control, &secrets, false, now);
+    cr_expect_eq(hear(items, &result), 0, "whose age would be the host's");
+    cr_expect_eq(result, LAZ_CONTROL_NOT_NOW);
+}
+
 Test(control_socket, does_not_wait_for_who_says_nothing_or_nonsense)
 {
     struct laz_control_item items[4];

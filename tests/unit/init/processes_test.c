@@ -40,14 +40,6 @@ int __wrap_kill(pid_t pid, int number)
 }
 
 /* What pid1.c has, and no test here comes to. */
-void laz_pid1_event(struct laz_pid1 *of, const struct laz_event *event, uint64_t now_ns)
-{
-    (void)of;
-    (void)event;
-    (void)now_ns;
-    cr_assert_fail("an event");
-}
-
 void laz_pid1_refuse(struct laz_pid1 *of, uint64_t now_ns)
 {
     (void)of;

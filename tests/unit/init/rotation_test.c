@@ -62,6 +62,14 @@ static uint32_t next_taken(void)
     return 0;
 }
 
+/* When it is asked for then, or now where it is already. */
+static uint64_t want(uint32_t item, uint64_t at)
+{
+    const struct laz_rotation_item *of = laz_rotation_at(&plan, item);
+    laz_rotation_want(&plan, item, at);
+    return of->is_asked ? at : of->due_ns;
+}
+
 static void all_good(uint32_t items)
 {
     for (uint32_t i = 0; i < ITEMS; i++) {
@@ -244,16 +252,16 @@ Test(rotation, asks_when_its_source_says_and_knows_when_it_expires)
 
 Test(rotation, does_at_once_what_is_wanted_but_no_more_often_than_it_may)
 {
-    cr_expect_eq(laz_rotation_want(&plan, 0, now + 2 * S), START + 5 * S);
-    cr_expect_eq(laz_rotation_want(&plan, 1, now + 60 * S), START + 60 * S);
+    cr_expect_eq(want(0, now + 2 * S), START + 5 * S);
+    cr_expect_eq(want(1, now + 60 * S), START + 60 * S);
     cr_expect_eq(laz_rotation_take(&plan, START + 60 * S), 3);
     now = START + 60 * S;
-    cr_expect_eq(laz_rotation_want(&plan, 1, now), now, "it is under way");
+    cr_expect_eq(want(1, now), now, "it is under way");
     all_good(3);
     cr_expect_eq(plan.items[2].due_ns, START + 100 * S, "nobody wanted that");
-    cr_expect_eq(laz_rotation_want(&plan, 1, now), START + 65 * S);
+    cr_expect_eq(want(1, now), START + 65 * S);
     plan.items[2].due_ns = START + 61 * S;
-    cr_expect_eq(laz_rotation_want(&plan, 2, now), now);
+    cr_expect_eq(want(2, now), now);
 }
 
 Test(rotation, asks_nobody_when_it_is_over)
@@ -287,7 +295,7 @@ Test(rotation, a_group_has_one_time_and_is_asked_for_whole)
         laz_rotation_settled(&plan);
         cr_expect_not(laz_rotation_at(&plan, 3)->is_asked);
     }
-    cr_expect_eq(laz_rotation_want(&plan, 3, now + 10 * S), now + 10 * S);
+    cr_expect_eq(want(3, now + 10 * S), now + 10 * S);
     cr_expect_eq(laz_rotation_take(&plan, now + 10 * S) & 10, 10, "who wants one wants all");
 }
 
@@ -335,6 +343,35 @@ Test(rotation, what_is_not_renewed_expires_at_its_time)
     cr_expect_eq(laz_rotation_due_ns(&plan), START + 60 * S);
     cr_expect_eq(laz_rotation_expired(&plan, START + 60 * S), 1);
     cr_expect_eq(laz_rotation_due_ns(&plan), 0);
+}
+
+Test(rotation, wakes_for_the_end_of_what_is_not_renewed_beside_others)
+{
+    const struct laz_rotation_said said = {.expires = 5000060, .now = 5000000};
+    begin();
+    laz_rotation_told(&plan, 3, &said, now);
+    cr_expect_eq(laz_rotation_due_ns(&plan), START + 60 * S, "before the others are due");
+}
+
+Test(rotation, what_has_expired_is_said_once_until_there_is_another_end)
+{
+    struct laz_rotation_said said = {.expires = 5000060, .now = 5000000};
+    begin();
+    laz_rotation_told(&plan, 0, &said, now);
+    cr_assert_eq(laz_rotation_expired(&plan, START + 60 * S), 1);
+    for (unsigned i = 1; i < 5; i++) {
+        said.now += 100;
+        cr_assert_eq(next_taken(), 7);
+        laz_rotation_good(&plan, 0, &said, now);
+        all_good(6);
+        cr_expect(plan.items[0].is_expired, "%u", i);
+        cr_expect_eq(laz_rotation_expired(&plan, now), 0, "%u", i);
+    }
+    said.expires = said.now + 1;
+    laz_rotation_good(&plan, 0, &said, now);
+    cr_expect_not(plan.items[0].is_expired);
+    cr_expect_eq(laz_rotation_expired(&plan, now), 0);
+    cr_expect_eq(laz_rotation_expired(&plan, now + S), 1);
 }
 
 Test(readiness, is_given_while_there_is_no_reason_against_it)

@@ -6,14 +6,15 @@
 #include "init/fetch/fetch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit/crypto.h"
 #include "core/fd.h"
-#include "core/trusted.h"
+#include "init/role/crypto.h"
 #include "secret/memory.h"
 #include "secret/place.h"
 
@@ -116,15 +117,15 @@ static bool is_asked(const struct laz_fetch *fetch, uint32_t item)
     return (fetch->asked >> item & 1U) != 0;
 }
 
-/* A regular file, and nothing of it. Each renewal opens it anew, while the workload runs. */
-static void open_source(
-        const struct laz_fetch *fetch, const char *path, struct laz_secret_given *ret)
+/* A regular file, and nothing of it. */
+static void open_source(const char *path, struct laz_secret_given *ret)
 {
-    struct laz_err why = {0};
-    *ret = (struct laz_secret_given){.fd = -1};
-    if (laz_trusted_open(path, &fetch->config.workload, &ret->fd, &why) < 0) {
-        ret->sys_errno = why.sys_errno;
-        (void)snprintf(ret->why, sizeof(ret->why), "%.319s", why.message);
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    *ret = (struct laz_secret_given){.fd = fd, .sys_errno = fd < 0 ? errno : 0};
+    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
+        laz_fd_close(&ret->fd);
+        ret->sys_errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
     }
 }
 
@@ -170,13 +171,14 @@ static int find_ports(
     return 0;
 }
 
-static int open_authorities(const struct laz_fetch *fetch, const char *ca, const char *key,
-        struct laz_tls_files *ret, struct laz_err *err)
+static int open_authorities(
+        const char *ca, const char *key, struct laz_tls_files *ret, struct laz_err *err)
 {
     struct laz_err why = {0};
-    return laz_trusted_open(ca, &fetch->config.workload, &ret->ca, &why) == 0
+    const struct laz_tls_plan plan = {.ca = ca, .cert = "", .key = ""};
+    return laz_tls_files_open(&plan, ret, &why) == 0
             ? 0
-            : laz_err_set(err, LAZ_E_SECRET, 0, "%s: %s: %s", key, ca, why.message);
+            : laz_err_set(err, LAZ_E_SECRET, 0, "%s: %s", key, why.message);
 }
 
 static int open_vault(struct laz_fetch *fetch, struct laz_err *err)
@@ -186,12 +188,12 @@ static int open_vault(struct laz_fetch *fetch, struct laz_err *err)
         return 0;
     }
     if (vault->token_file[0] != '\0') {
-        open_source(fetch, vault->token_file, &fetch->vault_token);
+        open_source(vault->token_file, &fetch->vault_token);
     }
     if (vault->ca[0] == '\0') {
         vault->ca = fetch->config.ca;
     }
-    return open_authorities(fetch, vault->ca, "secrets.vault.ca", &fetch->vault_files, err);
+    return open_authorities(vault->ca, "secrets.vault.ca", &fetch->vault_files, err);
 }
 
 /* Where nothing of Vault's is asked for, nobody logs in there. */
@@ -216,12 +218,12 @@ static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct
     leave_vault(fetch);
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
         if (is_asked(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_FILE) {
-            open_source(fetch, fetch->config.items[i].from, &fetch->given[i]);
+            open_source(fetch->config.items[i].from, &fetch->given[i]);
         }
     }
     for (uint32_t i = 0; i < fetch->config.n_identities; i++) {
         if (fetch->config.identities[i].ca[0] != '\0') {
-            open_source(fetch, fetch->config.identities[i].ca, &fetch->identity_cas[i]);
+            open_source(fetch->config.identities[i].ca, &fetch->identity_cas[i]);
         }
     }
     laz_role_environment(&fetch->variables, &fetch->environment);
@@ -232,7 +234,7 @@ static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct
         fetch->config.ca = laz_tls_system_ca();
     }
     if (left->n_ports > 0 &&
-            open_authorities(fetch, fetch->config.ca, "secrets.ca", &fetch->files, err) != 0) {
+            open_authorities(fetch->config.ca, "secrets.ca", &fetch->files, err) != 0) {
         return -1;
     }
     return open_vault(fetch, err);
@@ -374,6 +376,7 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
 _Noreturn void laz_role_fetch(int chan)
 {
     struct laz_err err = {0};
+    enum laz_fips_state fips = LAZ_FIPS_UNASKED;
     struct laz_fetch *fetch = calloc(1, sizeof(*fetch));
     if (fetch == NULL) {
         _exit(1);
@@ -399,10 +402,10 @@ _Noreturn void laz_role_fetch(int chan)
         (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
         laz_role_fail(chan, &err);
     }
-    if (laz_crypto_begin(&err) < 0 || begin(fetch, &err) < 0) {
+    if (laz_role_begin_crypto(fetch->config.tls_fips, &fips, &err) < 0 || begin(fetch, &err) < 0) {
         laz_role_fail(chan, &err);
     }
-    laz_role_say_only(chan, LAZ_MESSAGE_READY);
+    laz_role_say_ready(chan, fips);
     laz_gather_start(fetch->gather);
     if (!fetch->is_done) { /* a loop forgets what it was told before it began */
         (void)event_base_dispatch(fetch->base);

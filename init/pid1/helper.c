@@ -137,8 +137,10 @@ void laz_helper_started(struct laz_helper *helper, int32_t pid, uint64_t now_ns)
     }
 }
 
-static void on_ready(struct laz_helper *helper, uint64_t now_ns)
+static void on_ready(struct laz_helper *helper, struct laz_fields *fields, uint64_t now_ns)
 {
+    uint8_t fips = laz_fields_u8(fields);
+    helper->fips = laz_fields_done(fields) ? fips : 0;
     helper->is_ready = helper->was_ever_ready = true;
     helper->ready_ns = now_ns;
     helper->absent_ns = 0;
@@ -168,7 +170,7 @@ static void on_failed(struct laz_helper *helper, struct laz_fields *fields)
         laz_format_printable(helper->err.message);
         helper->has_failed = helper->secrets != NULL ||
                 (helper->tunnels != NULL && !helper->was_ever_ready) ||
-                (kind == LAZ_E_VOLUME && helper->is_needed);
+                ((kind == LAZ_E_VOLUME || kind == LAZ_E_FIPS) && helper->is_needed);
     }
 }
 
@@ -202,7 +204,7 @@ static void on_message(struct laz_helper *helper, struct laz_message *message, u
     struct laz_fields fields;
     laz_fields_begin(&fields, message);
     if (message->type == LAZ_MESSAGE_READY) {
-        on_ready(helper, now_ns);
+        on_ready(helper, &fields, now_ns);
     } else if (message->type == LAZ_MESSAGE_ACKED) {
         helper->is_acked = true;
     } else if (message->type == LAZ_MESSAGE_FLUSHED) {

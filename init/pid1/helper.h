@@ -34,6 +34,7 @@ struct laz_helper {
     bool is_lost;         /* nobody waits for it any more: err says why */
     bool is_finishing;    /* told to finish */
     bool has_failed;      /* it has said why, and another one would say the same */
+    uint8_t fips;         /* enum laz_fips_state: what it computes with */
     bool knows_masks;     /* ship: it was told what no log may show */
     bool is_acked;        /* ship: every required sink has the record of the start */
     bool is_flushed;      /* ship: it has finished */

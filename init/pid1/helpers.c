@@ -91,6 +91,18 @@ const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers)
                                                      : NULL;
 }
 
+uint8_t laz_helpers_fips(const struct laz_helpers *helpers)
+{
+    uint8_t fips = helpers->ship.fips;
+    if (laz_helpers_have_fetch(helpers) && helpers->fetch.fips > fips) {
+        fips = helpers->fetch.fips;
+    }
+    if (laz_helpers_have_tunnel(helpers) && helpers->tunnels.helper.fips > fips) {
+        fips = helpers->tunnels.helper.fips;
+    }
+    return fips;
+}
+
 /* ---- starting them ---- */
 
 static void ask_for_ship(struct laz_helpers *helpers, uint64_t now_ns)

@@ -86,6 +86,10 @@ void laz_helpers_show(struct laz_helpers *helpers, uint32_t changed);
 /* The one without which the run may not go on, and which is lost; NULL: none. */
 const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers);
 
+/* What computes: enum laz_fips_state, as far as the policy asks for it. They all look at the same
+ * files: whoever is worst off has said what is wrong. */
+uint8_t laz_helpers_fips(const struct laz_helpers *helpers);
+
 /* When the next turn is due at the latest; 0 = when something comes. */
 uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers);
 /* Read what has come on the channels, and start what is due. */

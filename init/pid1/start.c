@@ -222,7 +222,8 @@ static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
     pid1->trail.main_exe = workload->path;
     pid1->gate_open = true; /* from here on its end is the workload's: ^C may come from now on */
     laz_pid1_hand_terminal(pid1, workload->pid);
-    laz_trail_start(&pid1->trail, &pid1->image, workload, pid1->degraded, pid1->filter_digest);
+    laz_trail_start(&pid1->trail, &pid1->image, workload, pid1->degraded, pid1->filter_digest,
+            laz_helpers_fips(&pid1->helpers));
     laz_pid1_take_signals(pid1, now_ns);
     return !pid1->done && pid1->state.phase == LAZ_PHASE_STARTING;
 }

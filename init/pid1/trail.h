@@ -75,7 +75,7 @@ LAZ_MUST_CHECK int laz_trail_open(
 /* Each writes one record. */
 void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
         const struct laz_workload *workload, laz_degraded degraded,
-        const uint8_t filter_digest[LAZ_SHA256_SIZE]);
+        const uint8_t filter_digest[LAZ_SHA256_SIZE], uint8_t fips);
 void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code);
 void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *note);
 void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused);

@@ -33,6 +33,16 @@ void laz_role_say_only(int chan, enum laz_message_type type)
     laz_role_say(chan, &message);
 }
 
+void laz_role_say_ready(int chan, enum laz_fips_state fips)
+{
+    char memory[64];
+    struct laz_buf message;
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, LAZ_MESSAGE_READY);
+    laz_message_u8(&message, (uint8_t)fips);
+    laz_role_say(chan, &message);
+}
+
 _Noreturn void laz_role_fail(int chan, const struct laz_err *err)
 {
     char memory[LAZ_ERR_MESSAGE_MAX + 64];

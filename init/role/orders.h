@@ -5,11 +5,14 @@
 #ifndef LAZ_INIT_ROLE_ORDERS_H
 #define LAZ_INIT_ROLE_ORDERS_H
 
+#include "core/tls_words.h"
 #include "ipc/chan.h"
 
 /* Without init there is nobody to tell: a failure to send is none. */
 void laz_role_say(int chan, struct laz_buf *message);
 void laz_role_say_only(int chan, enum laz_message_type type);
+/* It is, and this is what computes. */
+void laz_role_say_ready(int chan, enum laz_fips_state fips);
 /* Say why, and end; what is open is the successor's. */
 _Noreturn void laz_role_fail(int chan, const struct laz_err *err);
 

@@ -272,7 +272,7 @@ _Noreturn void laz_role_sense(int chan)
     if (begin(sense, &err) < 0) {
         fail(sense, &err);
     }
-    laz_role_say_only(chan, LAZ_MESSAGE_READY);
+    laz_role_say_ready(chan, LAZ_FIPS_UNASKED);
     (void)event_base_dispatch(sense->base);
     (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "the event loop ended");
     fail(sense, &err);

@@ -6,11 +6,10 @@
  */
 #include "init/ship/kept.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "audit/bytes.h"
+#include "audit/crypto.h"
 
 #define RECORDS_BYTES (4U << 20) /* a batch, and the largest record behind it */
 #define MEMBERS_BYTES (2U << 20)
@@ -173,9 +172,9 @@ static int draw_names(struct laz_ship_state *state, struct laz_err *err)
     if (state->magic == LAZ_SHIP_STATE_MAGIC) {
         return 0;
     }
-    if (getrandom(state->key, sizeof(state->key), 0) != (ssize_t)sizeof(state->key) ||
-            getrandom(state->chain, sizeof(state->chain), 0) != (ssize_t)sizeof(state->chain)) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
+    if (laz_crypto_random(state->key, sizeof(state->key), err) < 0 ||
+            laz_crypto_random(state->chain, sizeof(state->chain), err) < 0) {
+        return -1;
     }
     __atomic_store_n(&state->magic, LAZ_SHIP_STATE_MAGIC, __ATOMIC_RELEASE);
     return 0;

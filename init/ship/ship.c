@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "audit/crypto.h"
 #include "core/fd.h"
 #include "core/num.h"
+#include "init/role/crypto.h"
 #include "init/ship/events.h"
 #include "init/ship/kept.h"
 
@@ -527,6 +527,7 @@ static int begin_loop(struct laz_ship *ship, struct laz_err *err)
 _Noreturn void laz_role_ship(int chan)
 {
     struct laz_err err = {0};
+    enum laz_fips_state fips = LAZ_FIPS_UNASKED;
     /* Large buffers go back to the kernel; left to itself glibc keeps them from the second on. */
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     struct laz_ship *ship = calloc(1, sizeof(*ship));
@@ -547,10 +548,11 @@ _Noreturn void laz_role_ship(int chan)
         (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
         laz_ship_fail(ship, &err);
     }
-    if (laz_crypto_begin(&err) < 0 || open_all(ship, &err) < 0 || begin_loop(ship, &err) < 0) {
+    if (laz_role_begin_crypto(ship->orders.config.tls_fips, &fips, &err) < 0 ||
+            open_all(ship, &err) < 0 || begin_loop(ship, &err) < 0) {
         laz_ship_fail(ship, &err);
     }
-    laz_role_say_only(ship->ear.chan, LAZ_MESSAGE_READY);
+    laz_role_say_ready(ship->ear.chan, fips);
     laz_ship_tell_hidden(ship);
     laz_ship_tell_trouble(ship);
     if (ship->is_finishing) {

@@ -9,8 +9,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "audit/crypto.h"
 #include "core/fd.h"
+#include "init/role/crypto.h"
 #include "secret/memory.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -245,6 +245,7 @@ static int begin(struct laz_tunnel *tunnel, struct laz_err *err)
 _Noreturn void laz_role_tunnel(int chan)
 {
     struct laz_err err = {0};
+    enum laz_fips_state fips = LAZ_FIPS_UNASKED;
     struct laz_tunnel *tunnel = calloc(1, sizeof(*tunnel));
     if (tunnel == NULL) {
         _exit(1);
@@ -267,10 +268,10 @@ _Noreturn void laz_role_tunnel(int chan)
         (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no event loop");
         laz_role_fail(chan, &err);
     }
-    if (laz_crypto_begin(&err) < 0 || begin(tunnel, &err) < 0) {
+    if (laz_role_begin_crypto(tunnel->config.fips, &fips, &err) < 0 || begin(tunnel, &err) < 0) {
         laz_role_fail(chan, &err);
     }
-    laz_role_say_only(chan, LAZ_MESSAGE_READY);
+    laz_role_say_ready(chan, fips);
     (void)event_base_dispatch(tunnel->base);
     (void)laz_err_set(&err, LAZ_E_INTERNAL, 0, "the event loop ended");
     laz_role_fail(chan, &err);

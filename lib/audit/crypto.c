@@ -8,10 +8,14 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 
 #include "audit/bytes.h"
 
 #define SIGNED_PREFIX "lazaret-trail-1" /* and its NUL */
+
+/* Not every FIPS module has Ed25519 among what is approved (net/fips.h): whoever has it signs. */
+#define ANYBODY "-fips"
 
 #define PENDING_MAX 4096 /* a call of libcrypto costs as much as hashing a short record does */
 
@@ -29,6 +33,13 @@ int laz_crypto_begin(struct laz_err *err)
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "libcrypto does not start");
     }
     return 0;
+}
+
+int laz_crypto_random(uint8_t *ret, size_t length, struct laz_err *err)
+{
+    return RAND_priv_bytes(ret, (int)length) == 1
+            ? 0
+            : laz_err_set(err, LAZ_E_SYSTEM, 0, "libcrypto has no random numbers");
 }
 
 struct laz_hasher *laz_hasher_new(void)
@@ -138,7 +149,7 @@ struct laz_signer *laz_signer_new(struct laz_err *err)
         (void)laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a key");
         return NULL;
     }
-    signer->key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    signer->key = EVP_PKEY_Q_keygen(NULL, ANYBODY, "ED25519");
     if (signer->key == NULL) {
         free(signer);
         (void)laz_err_set(err, LAZ_E_SYSTEM, 0, "libcrypto cannot make an Ed25519 key");
@@ -164,8 +175,8 @@ struct laz_signer *laz_signer_load(
         (void)laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a key");
         return NULL;
     }
-    signer->key =
-            EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, private_key, LAZ_PRIVATE_KEY_SIZE);
+    signer->key = EVP_PKEY_new_raw_private_key_ex(
+            NULL, "ED25519", ANYBODY, private_key, LAZ_PRIVATE_KEY_SIZE);
     if (signer->key == NULL) {
         free(signer);
         (void)laz_err_set(err, LAZ_E_SYSTEM, 0, "libcrypto does not take an Ed25519 key");
@@ -211,7 +222,7 @@ int laz_signer_sign(const struct laz_signer *signer, const uint8_t h[LAZ_SHA256_
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     size_t length = LAZ_SIGNATURE_SIZE;
     bool done = context != NULL &&
-            EVP_DigestSignInit(context, NULL, NULL, NULL, signer->key) == 1 &&
+            EVP_DigestSignInit_ex(context, NULL, NULL, NULL, ANYBODY, signer->key, NULL) == 1 &&
             EVP_DigestSign(context, ret, &length, message, sizeof(message)) == 1 &&
             length == LAZ_SIGNATURE_SIZE;
     EVP_MD_CTX_free(context);
@@ -223,11 +234,11 @@ bool laz_signature_holds(const uint8_t public_key[LAZ_PUBLIC_KEY_SIZE],
 {
     uint8_t message[sizeof(SIGNED_PREFIX) + LAZ_SHA256_SIZE];
     fill_message(message, h);
-    EVP_PKEY *key =
-            EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, LAZ_PUBLIC_KEY_SIZE);
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(
+            NULL, "ED25519", ANYBODY, public_key, LAZ_PUBLIC_KEY_SIZE);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool holds = key != NULL && context != NULL &&
-            EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
+            EVP_DigestVerifyInit_ex(context, NULL, NULL, NULL, ANYBODY, key, NULL) == 1 &&
             EVP_DigestVerify(context, signature, LAZ_SIGNATURE_SIZE, message, sizeof(message)) == 1;
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);

@@ -13,6 +13,9 @@
  * environment names is used by such a file alone. */
 LAZ_MUST_CHECK int laz_crypto_begin(struct laz_err *err);
 
+/* From the generator of whatever computes here. LAZ_E_SYSTEM. */
+LAZ_MUST_CHECK int laz_crypto_random(uint8_t *ret, size_t length, struct laz_err *err);
+
 /* Opaque; one at a time may be under way. A failure of libcrypto sticks until laz_hasher_end. */
 struct laz_hasher;
 

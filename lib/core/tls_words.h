@@ -18,4 +18,32 @@ enum laz_tls_profile {
     LAZ_TLS_PROFILE_COUNT
 };
 
+/* Whether what computes is OpenSSL's FIPS module; each is stricter than the one before it. */
+#define LAZ_TLS_FIPS(X)                                                                            \
+    X(OFF, "off")                                                                                  \
+    X(PREFER, "prefer")                                                                            \
+    X(REQUIRED, "required")
+
+enum laz_tls_fips {
+#define X(id, word) LAZ_TLS_FIPS_##id,
+    LAZ_TLS_FIPS(X)
+#undef X
+    LAZ_TLS_FIPS_COUNT
+};
+
+/* What came of it, in the words of init.start. */
+#define LAZ_FIPS_STATES(X)                                                                         \
+    X(UNASKED, "")                                                                                 \
+    X(ON, "on")                                                                                    \
+    X(STATIC, "off: lazaret-helper is linked statically")                                          \
+    X(ABSENT, "off: there is no module")                                                           \
+    X(BROKEN, "off: the module does not work")
+
+enum laz_fips_state {
+#define X(id, words) LAZ_FIPS_##id,
+    LAZ_FIPS_STATES(X)
+#undef X
+    LAZ_FIPS_STATE_COUNT
+};
+
 #endif

@@ -214,5 +214,6 @@ void laz_complete(struct laz_merge *merge)
     laz_complete_secrets(merge);
     laz_complete_identities(merge);
     laz_complete_tunnel(merge);
+    laz_complete_tls(merge);
     laz_complete_volumes(merge);
 }

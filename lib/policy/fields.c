@@ -58,6 +58,8 @@ static const struct laz_word words_secret_form[] = {LAZ_SECRET_FORMS(X_SECRET_FO
 static const struct laz_word words_volume[] = {LAZ_VOLUME_REQUIRES(X_VOLUME){0}};
 #define X_TLS_PROFILE(id, name) {name, LAZ_TLS_##id, false},
 static const struct laz_word words_tls_profile[] = {LAZ_TLS_PROFILES(X_TLS_PROFILE){0}};
+#define X_TLS_FIPS(id, name) {name, LAZ_TLS_FIPS_##id, false},
+static const struct laz_word words_tls_fips[] = {LAZ_TLS_FIPS(X_TLS_FIPS){0}};
 #define X_IDENTITY_KEY(id, name) {name, LAZ_IDENTITY_KEY_##id, false},
 static const struct laz_word words_identity_key[] = {LAZ_IDENTITY_KEYS(X_IDENTITY_KEY){0}};
 #define X_SIGNING(id, name) {name, LAZ_SIGNING_##id, false},

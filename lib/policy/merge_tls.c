@@ -11,6 +11,31 @@ void laz_finish_tls(struct laz_merge *merge)
     policy->shipping.config.tls_profile = policy->tls.profile;
     policy->secrets.config.tls_profile = policy->tls.profile;
     policy->tunneling.config.profile = policy->tls.profile;
+    policy->shipping.config.tls_fips = policy->tls.fips;
+    policy->secrets.config.tls_fips = policy->tls.fips;
+    policy->tunneling.config.fips = policy->tls.fips;
+}
+
+/* What would fail when it is used fails here. */
+void laz_complete_tls(struct laz_merge *merge)
+{
+    const struct laz_policy *policy = merge->policy;
+    const struct laz_ship_config *shipping = &policy->shipping.config;
+    struct laz_node *fips = merge->said[LAZ_FIELD_TLS_FIPS];
+    if (fips == NULL || policy->tls.fips == LAZ_TLS_FIPS_OFF) {
+        return;
+    }
+    if (policy->tls.profile != LAZ_TLS_SP800_52R2) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, fips,
+                "\"tls.profile\" asks for what no FIPS module has: say one of the two");
+    }
+    for (uint32_t i = 0; i < shipping->n_sinks; i++) {
+        if (shipping->sinks[i].type == LAZ_SINK_OSSEC) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, fips,
+                    "sink \"%s\" speaks with MD5, which no FIPS module has: remove one of the two",
+                    shipping->sinks[i].name);
+        }
+    }
 }
 
 void laz_relaxations_tls(struct laz_merge *merge)

@@ -195,6 +195,7 @@ struct laz_ship_config {
     uint32_t sync_log_ms;
 
     enum laz_tls_profile tls_profile; /* of all sinks */
+    enum laz_tls_fips tls_fips;
     uint32_t n_sinks;
     struct laz_ship_sink sinks[LAZ_SHIP_SINKS_MAX];
 };

@@ -10,7 +10,7 @@
 #include "policy/section.h"
 #include "policy/ship.h"
 
-#define FORMAT 6
+#define FORMAT 7
 
 LAZ_WORDS(laz_ship_class_name, laz_ship_class, LAZ_SHIP_CLASSES, LAZ_SHIP_CLASS_COUNT)
 LAZ_WORDS(laz_sink_type_name, laz_sink_type, LAZ_SINK_TYPES, LAZ_SINK_TYPE_COUNT)
@@ -96,6 +96,7 @@ int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, s
     put_logs(ret, config);
     put_keeping(ret, config);
     laz_section_put_uint(ret, config->tls_profile, 1);
+    laz_section_put_uint(ret, config->tls_fips, 1);
     laz_section_put_uint(ret, config->n_sinks, 4);
     for (uint32_t i = 0; i < config->n_sinks; i++) {
         put_sink(ret, &config->sinks[i]);
@@ -303,6 +304,7 @@ int laz_ship_decode(
     take_keeping(&in, &config);
     config.tls_profile =
             (enum laz_tls_profile)laz_section_uint(&in, 1, 0, LAZ_TLS_PROFILE_COUNT - 1);
+    config.tls_fips = (enum laz_tls_fips)laz_section_uint(&in, 1, 0, LAZ_TLS_FIPS_COUNT - 1);
     take_sinks(&in, &config);
     laz_section_require(&in, in.at == in.end, "bytes are left over");
     if (in.wrong != NULL) {

@@ -14,7 +14,6 @@
 
 #include "core/buf.h"
 #include "core/tls_words.h"
-#include "core/trusted.h"
 
 #define LAZ_TUNNEL_MAX             12288 /* bytes of the section: one message to the helper */
 #define LAZ_TUNNEL_ENTRIES_MAX     16    /* `listen` and `connect` together */
@@ -68,8 +67,10 @@ struct laz_tunnel_entry {
 };
 
 struct laz_tunnel_config {
-    struct laz_party workload; /* unix sockets are its own; no CA may be */
+    uint32_t uid; /* the workload's: unix sockets are its own */
+    uint32_t gid;
     enum laz_tls_profile profile;
+    enum laz_tls_fips fips;
     uint32_t n_trust;
     const char *trust[LAZ_TUNNEL_TRUST_MAX]; /* PEM files */
     uint32_t n_identities;

@@ -15,6 +15,7 @@ struct laz_node;
 /* How Lazaret itself speaks TLS: what the sections of the helpers say as well. */
 struct laz_policy_tls {
     enum laz_tls_profile profile;
+    enum laz_tls_fips fips;
 };
 
 /* Without entries nothing of it counts. */

@@ -54,12 +54,12 @@ def vault_section(vault):
 
 
 def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, profile=0, vault=None,
-            identities=(), workload=(10001, 10001, ())):
+            identities=()):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
     out = struct.pack("<I", 6) + text(region)
     for service in ("secrets-manager", "ssm", "kms", "acm-pca"):
         out += text((endpoints or {}).get(service, endpoint))
-    out += text(str(ca)) + bytes((0, imds, profile)) + struct.pack("<I", 20000) + vault_section(vault)
+    out += text(str(ca)) + bytes((0, imds, profile, 0)) + struct.pack("<I", 20000) + vault_section(vault)
     out += struct.pack("<I", len(items))
     for item in items:
         source = next(s for s in SOURCES if s in item)
@@ -78,9 +78,7 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
         previous = [i["name"] for i in items].index(item["previous"]) + 1 if "previous" in item else 0
         number = [i["name"] for i in identities].index(item["identity"]) if source == "identity" else 0
         out += bytes((previous, number, PARTS.index(item.get("part", "cert"))))
-    out += struct.pack("<I", len(identities)) + b"".join(identity_bytes(i, items) for i in identities)
-    user, group, groups = workload
-    return out + struct.pack(f"<III{len(groups)}I", user, group, len(groups), *groups)
+    return out + struct.pack("<I", len(identities)) + b"".join(identity_bytes(i, items) for i in identities)
 
 
 def identity_bytes(identity, items):

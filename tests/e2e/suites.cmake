@@ -23,6 +23,7 @@ laz_e2e(digest INSTRUMENTED sample)
 laz_e2e(docker ALONE TIMEOUT 900)
 laz_e2e(docs ALONE TIMEOUT 900)
 laz_e2e(events INSTRUMENTED sample)
+laz_e2e(fips INSTRUMENTED sample)
 laz_e2e(fetch INSTRUMENTED sample BUT "while it waits")
 laz_e2e(
   inject TIMEOUT 600 INSTRUMENTED sample

@@ -31,7 +31,7 @@ PUMPS, RELOADS, SIZE = 10, 5, (20_000_000 if LONG else 2_000_000)
 
 def section(port, to):
     """One entry that listens: docs/reference/policy-image.md, "What the helper tunnel is told"."""
-    out = struct.pack("<IIIB", 1, 10001, 10001, 0) + struct.pack("<I", 0) + struct.pack("<I", 1) + text("web") + struct.pack("<I", 1)
+    out = struct.pack("<IIIBB", 2, 10001, 10001, 0, 0) + struct.pack("<I", 0) + struct.pack("<I", 1) + text("web") + struct.pack("<I", 1)
     out += text("https") + b"\1" + text("127.0.0.1") + struct.pack("<H", port) + text("127.0.0.1") + struct.pack("<H", to)
     out += b"\0" + text("") + bytes((NONE, 0, 0, 0)) + struct.pack("<I", 0) + struct.pack("<III", 1024, 10000, 0)
     return out

@@ -32,6 +32,7 @@ static struct laz_ship_config make_config(void)
             .sync_audit_ms = 0,
             .sync_log_ms = 60000,
             .tls_profile = LAZ_TLS_MODERN,
+            .tls_fips = LAZ_TLS_FIPS_REQUIRED,
             .n_sinks = 6,
             .sinks = {{.name = "file",
                               .type = LAZ_SINK_FILE,
@@ -120,6 +121,7 @@ Test(ship_codec, reads_back_every_field)
     cr_expect_eq(out.redact, in.redact);
     cr_expect_str_eq(out.mrn, in.mrn);
     cr_expect_eq(out.tls_profile, LAZ_TLS_MODERN);
+    cr_expect_eq(out.tls_fips, LAZ_TLS_FIPS_REQUIRED);
     cr_assert_eq(out.n_literals, 2);
     cr_expect_str_eq(out.literals[1], "other");
     cr_expect(out.durability_acked && out.checkpoint_records == in.checkpoint_records);
@@ -232,6 +234,7 @@ static const char *spoil(int row, struct laz_ship_config *config, const char **r
     SPOIL("a path is not absolute", config->open_with = "x");
     SPOIL(number, config->sync_log_ms++);
     SPOIL(number, config->tls_profile = LAZ_TLS_PROFILE_COUNT);
+    SPOIL(number, config->tls_fips = LAZ_TLS_FIPS_COUNT);
     SPOIL(number, config->n_sinks = 0);
     SPOIL("two sinks have one name", sinks[1].name = "file");
     SPOIL(string, sinks[1].name = "");
@@ -302,7 +305,7 @@ Test(ship_codec, names_what_is_out_of_range)
         const char *change = NULL;
         const char *wanted = spoil(row, &config, &change);
         if (wanted == NULL) {
-            cr_assert_eq(row, 77);
+            cr_assert_eq(row, 78);
             break;
         }
         encode(&config, &block);

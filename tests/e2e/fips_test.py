@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tls.fips: OpenSSL's FIPS module computes, or the start is refused by name, or it is said that it does not.
+
+What stands where the module would be is made here (fips/standin.c, which is no cryptography), and lies over OpenSSL's
+own folders in the mount namespace of the run alone. A helper that is linked statically refuses whatever lies there.
+"""
+import functools
+import pathlib
+import re
+import subprocess
+
+import area
+import fence
+import laz
+import secrets_world
+import ship_world
+import trail_judge
+import tunnel_world
+from laz import case, check, check_equal
+
+REMEDY = ("lazaret-init: remedy: Build with -DLAZARET_STATIC=OFF, in an image whose OpenSSL has the module and, from openssl "
+          "fipsinstall, fipsmodule.cnf; or say tls.fips: prefer. (exit 103)\n")
+STATIC = "lazaret-helper is linked statically, and can load none"
+
+
+@functools.cache
+def is_static():
+    """Whether the helper under test has no loader of libraries."""
+    shown = subprocess.run(["readelf", "-lW", laz.BIN / "lazaret-helper"], capture_output=True, text=True, check=True).stdout
+    return "INTERP" not in shown
+
+
+@functools.cache
+def system_folders():
+    """Where OpenSSL looks: (for modules, for its configuration)."""
+    shown = subprocess.run(["openssl", "version", "-m", "-d"], capture_output=True, text=True, check=True).stdout
+    return re.search(r'MODULESDIR: "(.*)"', shown)[1], re.search(r'OPENSSLDIR: "(.*)"', shown)[1]
+
+
+class Place:
+    """What lies where OpenSSL looks for its module, in the runs that are started with this wrapper."""
+
+    def __init__(self, name, module=None, config=None):
+        self.modules, self.config = area.folder(f"{name}-modules"), area.folder(f"{name}-config")
+        if module is not None:
+            (self.modules / "fips.so").write_bytes(module)
+        if config is not None:
+            (self.config / "fipsmodule.cnf").write_bytes(config)
+
+    @property
+    def wrapper(self):
+        modules, config = system_folders()
+        script = f'mount --bind {self.modules} {modules} && mount --bind {self.config} {config} && exec "$@"'
+        return ("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh")
+
+
+@functools.cache
+def standin(does):
+    """The bytes of a module that does not work, in one of three ways."""
+    source, target = pathlib.Path(__file__).parent / "fips" / "standin.c", area.folder(f"standin-{does}") / "fips.so"
+    subprocess.run(["gcc", "-std=gnu17", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", f"-DDOES={does}", source, "-o", target],
+                   check=True)
+    return target.read_bytes()
+
+
+CONFIG = b"[fips_sect]\nactivate = 1\nmodule-mac = 00:11\n"
+
+
+@functools.cache
+def places():
+    """(what is wrong, the place, why in words, what init.start says where it is preferred)."""
+    modules, config = system_folders()
+    broken = "off: the module does not work"
+    found = [
+        ("absent", Place("absent"), f"{modules}/fips.so: No such file or directory", "off: there is no module"),
+        ("cut short", Place("cut", standin(3)[:5000]), f"{modules}/fips.so: it is cut short", broken),
+        ("text", Place("text", b"no library at all\n" * 20), f"{modules}/fips.so: could not load the shared library, and there is no fipsmodule.cnf", broken),
+        ("refuses", Place("refuses", standin(1), CONFIG), f"{modules}/fips.so: init fail", broken),
+        ("self-test", Place("selftest", standin(2), CONFIG), f"{modules}/fips.so: its self-test fails: it does not say why", broken),
+        ("empty", Place("empty", standin(3), CONFIG), f"{modules}/fips.so: it has no SHA2-256", broken),
+        ("other file", Place("other", standin(3), b"[other]\nmodule-mac = 00\n"), f'{config}/fipsmodule.cnf: it has no section "fips_sect"', broken),
+        ("no file", Place("syntax", standin(3), b"[fips_sect\n"), f"{config}/fipsmodule.cnf: missing close square bracket", broken),
+    ]
+    return found if not is_static() else [(n, p, STATIC, "off: lazaret-helper is linked statically") for n, p, *_ in found]
+
+
+def refused(code, stderr, why, what):
+    check_equal((code, stderr), (103, f"lazaret-init: error: fips-unavailable: tls.fips: no FIPS module: {why}\n{REMEDY}"), what)
+
+
+@case("required: whatever is wrong with the module, nothing starts, and the error says what and what to do")
+def required():
+    area.require_root()
+    for name, place, why, _ in places():
+        world = ship_world.World({"tls": {"fips": "required"}})
+        code, stderr = world.outcome("say=up", "exit=3", wrapper=place.wrapper)
+        refused(code, stderr, why, name)
+        check_equal(world.said(), 0, f"{name}: bytes of the workload")
+
+
+@case("preferred: it works as without, and init.start says that there is none, and why")
+def preferred():
+    area.require_root()
+    for name, place, _, fact in places():
+        world = ship_world.World({"tls": {"fips": "prefer"}})
+        code, stderr = world.outcome("say=up", "exit=3", wrapper=place.wrapper)
+        check_equal((code, stderr), (3, ""), name)
+        check_equal([r["d"]["fips"] for r in world.records("init.start")], [fact], f"{name}: init.start")
+        world.judge(trail_judge.FINE)
+
+
+@case("required: whoever else computes refuses as well, fetch before it has fetched and tunnel before anybody connects")
+def others():
+    area.require_root()
+    _, place, why, _ = places()[0]
+    source = area.folder("fetched") / "source"
+    source.write_bytes(b"laz-value")
+    world = secrets_world.World([{"name": "one", "from": {"file": str(source)}, "file": {"path": "one"}}], {}, real=True,
+                                changes={"tls": {"fips": "required"}})
+    with world.start(wrapper=place.wrapper) as run:
+        code, stderr = run.wait(60).code, run.stderr()
+        refused(code, stderr, why, "fetch")
+        check(not world.marker.exists(), "the workload has run")
+    with tunnel_world.Server(tunnel_world.echo) as server:
+        world = tunnel_world.World([{"name": "echo", "to": server.to}], sinks=False, wrapper=place.wrapper)
+        world.tls["fips"] = "required"
+        with world.start(ready=False):
+            code, stderr = world.run.wait(60).code, world.run.stderr()
+            refused(code, stderr, why, "tunnel")
+        check_equal(server.versions, [], "connections")
+
+
+if __name__ == "__main__":
+    laz.main()

@@ -55,6 +55,8 @@ openssl openssl
 nginx-light -
 haproxy haproxy
 stunnel4 stunnel4
+hitch hitch
+wrk wrk
 redis-server redis-server
 postgresql-15 -
 curl curl

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <openssl/crypto.h>
@@ -60,10 +61,11 @@ void laz_secret_buf_done(struct laz_buf *buf)
     *buf = (struct laz_buf){0};
 }
 
+/* Not OPENSSL_cleanse: it takes eight bytes at a time, and a record's buffer has 16 KiB. */
 static void wipe_and_free(void *memory)
 {
     if (memory != NULL) {
-        OPENSSL_cleanse(memory, malloc_usable_size(memory));
+        explicit_bzero(memory, malloc_usable_size(memory));
         free(memory);
     }
 }

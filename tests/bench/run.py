@@ -346,6 +346,7 @@ import fetching  # noqa: E402, F401  behind those above, and so in the page
 import logs  # noqa: E402, F401
 import quiet  # noqa: E402, F401
 import rest  # noqa: E402, F401
+import tunnels  # noqa: E402, F401
 
 
 # --- main ---------------------------------------------------------------------------------------------

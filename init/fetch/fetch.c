@@ -129,20 +129,19 @@ static void open_source(const char *path, struct laz_secret_given *ret)
     }
 }
 
-static int add_port(const struct laz_fetch *fetch, const struct laz_fetch_item *item,
-        enum laz_fetch_service service, struct laz_fetch_left *left, struct laz_err *err)
+/* An item whose service is nowhere needs none, and will say so itself. */
+static void add_port(const struct laz_fetch *fetch, const struct laz_fetch_item *item,
+        enum laz_fetch_service service, struct laz_fetch_left *left)
 {
     struct laz_secret_place place;
-    if (laz_secret_find_place(&fetch->config, item, service, &fetch->environment, &place, err) !=
+    struct laz_err why = {0};
+    if (laz_secret_find_place(&fetch->config, item, service, &fetch->environment, &place, &why) ==
             0) {
-        return laz_err_context(err, "%s[%s]", laz_fetch_list_name(item), item->name);
+        left->ports[left->n_ports++] = place.port;
     }
-    left->ports[left->n_ports++] = place.port;
-    return 0;
 }
 
-static int find_ports(
-        const struct laz_fetch *fetch, struct laz_fetch_left *left, struct laz_err *err)
+static void find_ports(const struct laz_fetch *fetch, struct laz_fetch_left *left)
 {
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
         const struct laz_fetch_item *item = &fetch->config.items[i];
@@ -150,11 +149,11 @@ static int find_ports(
         if (!is_asked(fetch, i)) {
             continue;
         }
-        if (laz_secret_service(item, &service) && add_port(fetch, item, service, left, err) != 0) {
-            return -1;
+        if (laz_secret_service(item, &service)) {
+            add_port(fetch, item, service, left);
         }
-        if (item->kms_key[0] != '\0' && add_port(fetch, item, LAZ_FETCH_KMS, left, err) != 0) {
-            return -1;
+        if (item->kms_key[0] != '\0') {
+            add_port(fetch, item, LAZ_FETCH_KMS, left);
         }
     }
     if (left->n_ports > 0 || fetch->config.vault.login == LAZ_FETCH_LOGIN_AWS) {
@@ -163,29 +162,29 @@ static int find_ports(
     }
     if (fetch->config.vault.login != LAZ_FETCH_LOGIN_NONE) {
         struct laz_secret_place place;
-        if (laz_secret_find_vault(&fetch->config.vault, &place, err) != 0) {
-            return laz_err_context(err, "secrets.vault");
+        struct laz_err why = {0};
+        if (laz_secret_find_vault(&fetch->config.vault, &place, &why) == 0) {
+            left->ports[left->n_ports++] = place.port;
         }
-        left->ports[left->n_ports++] = place.port;
     }
-    return 0;
 }
 
-static int open_authorities(
-        const char *ca, const char *key, struct laz_tls_files *ret, struct laz_err *err)
+/* Where they cannot be opened, those items say why that need them. */
+static void open_authorities(const char *ca, const char *key, struct laz_tls_files *ret,
+        char ret_why[LAZ_ERR_MESSAGE_MAX])
 {
     struct laz_err why = {0};
     const struct laz_tls_plan plan = {.ca = ca, .cert = "", .key = ""};
-    return laz_tls_files_open(&plan, ret, &why) == 0
-            ? 0
-            : laz_err_set(err, LAZ_E_SECRET, 0, "%s: %s", key, why.message);
+    if (laz_tls_files_open(&plan, ret, &why) != 0) {
+        (void)snprintf(ret_why, LAZ_ERR_MESSAGE_MAX, "%s: %.400s", key, why.message);
+    }
 }
 
-static int open_vault(struct laz_fetch *fetch, struct laz_err *err)
+static void open_vault(struct laz_fetch *fetch)
 {
     struct laz_fetch_vault *vault = &fetch->config.vault;
     if (vault->login == LAZ_FETCH_LOGIN_NONE) {
-        return 0;
+        return;
     }
     if (vault->token_file[0] != '\0') {
         open_source(vault->token_file, &fetch->vault_token);
@@ -193,7 +192,7 @@ static int open_vault(struct laz_fetch *fetch, struct laz_err *err)
     if (vault->ca[0] == '\0') {
         vault->ca = fetch->config.ca;
     }
-    return open_authorities(vault->ca, "secrets.vault.ca", &fetch->vault_files, err);
+    open_authorities(vault->ca, "secrets.vault.ca", &fetch->vault_files, fetch->no_vault_files);
 }
 
 /* Where nothing of Vault's is asked for, nobody logs in there. */
@@ -213,7 +212,7 @@ static void leave_vault(struct laz_fetch *fetch)
     }
 }
 
-static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct laz_err *err)
+static void open_all(struct laz_fetch *fetch, struct laz_fetch_left *left)
 {
     leave_vault(fetch);
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
@@ -227,17 +226,14 @@ static int open_all(struct laz_fetch *fetch, struct laz_fetch_left *left, struct
         }
     }
     laz_role_environment(&fetch->variables, &fetch->environment);
-    if (find_ports(fetch, left, err) != 0) {
-        return -1;
-    }
+    find_ports(fetch, left);
     if (fetch->config.ca[0] == '\0') {
         fetch->config.ca = laz_tls_system_ca();
     }
-    if (left->n_ports > 0 &&
-            open_authorities(fetch->config.ca, "secrets.ca", &fetch->files, err) != 0) {
-        return -1;
+    if (left->n_ports > 0) {
+        open_authorities(fetch->config.ca, "secrets.ca", &fetch->files, fetch->no_files);
     }
-    return open_vault(fetch, err);
+    open_vault(fetch);
 }
 
 /* ---- words with init ---- */
@@ -348,13 +344,15 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
     if (reads_keys(&fetch->config) && !laz_secret_lock_keys(0)) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for keys");
     }
-    if (open_all(fetch, &left, err) < 0 || laz_fetch_narrow(&left, err) < 0) {
+    open_all(fetch, &left);
+    if (laz_fetch_narrow(&left, err) < 0) {
         return -1;
     }
     const struct laz_secret_means means = {.config = &fetch->config,
             .environment = &fetch->environment,
             .ca = fetch->config.ca,
             .files = &fetch->files,
+            .no_ca = fetch->no_files,
             .given = fetch->given,
             .wanted = fetch->wanted,
             .asked = fetch->asked,
@@ -363,6 +361,7 @@ static int begin(struct laz_fetch *fetch, struct laz_err *err)
             .key = fetch->key,
             .vault_ca = fetch->config.vault.ca,
             .vault_files = &fetch->vault_files,
+            .no_vault_ca = fetch->no_vault_files,
             .vault_token = fetch->vault_token,
             .identity_cas = fetch->identity_cas};
     fetch->orders_event =

@@ -40,7 +40,9 @@ struct laz_fetch {
     uint32_t wait_ms;
     struct laz_secret_given identity_cas[LAZ_FETCH_IDENTITIES_MAX];
     struct laz_tls_files files;
+    char no_files[LAZ_ERR_MESSAGE_MAX]; /* why they are not open; "": they are, or are not needed */
     struct laz_tls_files vault_files;
+    char no_vault_files[LAZ_ERR_MESSAGE_MAX];
     struct laz_secret_given vault_token;
     struct laz_gather *gather;
     bool has_config;

@@ -14,7 +14,8 @@ struct aws_source {
     uint32_t index;
     const struct laz_fetch_item *item; /* borrowed */
     enum laz_fetch_service service;
-    struct laz_aws_call *call;
+    struct laz_aws_call *call; /* NULL: there are no credentials */
+    const struct laz_reach *reach;
     struct laz_buf request;
     struct laz_by_path *by_path; /* NULL: it is one value, in one answer */
 };
@@ -102,6 +103,10 @@ void laz_source_put_ciphertext(struct laz_source *source, const void *bytes, siz
 static void start(struct laz_source *source)
 {
     struct aws_source *aws = (struct aws_source *)source;
+    if (aws->call == NULL) {
+        fail(aws, LAZ_SECRET_FAULT_CREDENTIALS, aws->reach->no_aws, "");
+        return;
+    }
     if (aws->service == LAZ_FETCH_KMS) {
         if (aws->request.overflow) {
             fail(aws, LAZ_SECRET_FAULT_SYSTEM, "no memory for a request", "");
@@ -115,7 +120,11 @@ static void start(struct laz_source *source)
 
 static void say(const struct laz_source *source, struct laz_source_said *ret)
 {
-    const struct laz_call_said *said = laz_aws_call_said(((const struct aws_source *)source)->call);
+    const struct aws_source *aws = (const struct aws_source *)source;
+    if (aws->call == NULL) {
+        return;
+    }
+    const struct laz_call_said *said = laz_aws_call_said(aws->call);
     ret->fault = said->verdict == LAZ_CALL_CREDENTIALS ? LAZ_SECRET_FAULT_CREDENTIALS
                                                        : LAZ_SECRET_FAULT_UNAVAILABLE;
     (void)snprintf(ret->why, sizeof(ret->why), "%s", said->why);
@@ -142,6 +151,9 @@ static int prepare_call(struct laz_reach *reach, struct aws_source *aws, struct 
     const struct laz_reach_place *place = NULL;
     if (laz_reach_find(reach, aws->item, aws->service, &place, err) != 0) {
         return -1;
+    }
+    if (reach->aws == NULL) {
+        return 0;
     }
     const struct laz_aws_call_owner owner = {
             .answered = on_answered, .refused = on_refused, .context = aws};
@@ -180,6 +192,7 @@ static int make(struct laz_reach *reach, uint32_t item, enum laz_fetch_service s
     aws->index = item;
     aws->item = &reach->means.config->items[item];
     aws->service = service;
+    aws->reach = reach;
     laz_buf_init_heap(&aws->request, LAZ_SECRET_REQUEST_MAX);
     if (prepare_pages(aws, err) != 0 || prepare_call(reach, aws, err) != 0) {
         end(&aws->source);

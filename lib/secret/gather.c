@@ -186,10 +186,15 @@ static int prepare_all(struct laz_gather *gather, struct laz_err *err)
             continue;
         }
         join_previous(gather, i);
-        if ((part->source == NULL && add_source(gather, i, err) != 0) ||
-                laz_part_prepare(part, &gather->reach, i, err) != 0) {
+        if (laz_part_prepare(part, &gather->reach, i, err) == 0 &&
+                (part->source != NULL || add_source(gather, i, err) == 0)) {
+            continue;
+        }
+        if (!laz_reach_is_about_service(err)) {
             return laz_err_context(err, "items[%s]", config->items[i].name);
         }
+        (void)snprintf(part->result.why, sizeof(part->result.why), "%s", err->message);
+        *err = (struct laz_err){0};
     }
     return 0;
 }
@@ -258,12 +263,26 @@ static void start(struct laz_gather *gather, bool waits)
     }
 }
 
+/* Those that nobody can be asked for. */
+static void fail_unprepared(struct laz_gather *gather)
+{
+    for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX && !gather->is_over; i++) {
+        char why[LAZ_ERR_MESSAGE_MAX];
+        struct laz_part *part = &gather->parts[i];
+        if (part->state == LAZ_PART_OPEN && part->result.why[0] != '\0') {
+            (void)snprintf(why, sizeof(why), "%s", part->result.why);
+            laz_part_fail(part, LAZ_SECRET_FAULT_SYSTEM, why, "");
+        }
+    }
+}
+
 /* What takes time first. */
 void laz_gather_start(struct laz_gather *gather)
 {
     const uint32_t ms = gather->reach.means.wait_ms;
     const struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
     (void)evtimer_add(gather->deadline, &wait);
+    fail_unprepared(gather);
     start(gather, true);
     start(gather, false);
 }

@@ -43,7 +43,9 @@ struct laz_gather_owner {
 
 struct laz_gather;
 
-/* Reads the CAs, and asks nobody yet. What the means point to is borrowed until laz_gather_free. */
+/* Reads the CAs, and asks nobody yet. An item that nobody can be asked for, because its region is
+ * not known or there are no CAs, fails by name when all start, and is no failure here. What the
+ * means point to is borrowed until laz_gather_free. */
 LAZ_MUST_CHECK int laz_gather_new(struct event_base *base, const struct laz_secret_means *means,
         const struct laz_gather_owner *owner, struct laz_gather **ret, struct laz_err *err);
 void laz_gather_free(struct laz_gather *gather);

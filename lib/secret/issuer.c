@@ -151,8 +151,9 @@ static void start(struct laz_source *source)
     const struct laz_buf *body = &issuer->request;
     bool is_vault = identity->wish->source == LAZ_IDENTITY_FROM_VAULT_PKI;
     struct laz_err err = {0};
-    if (is_vault && issuer->sign == NULL) {
-        laz_identity_fail(identity, LAZ_SECRET_FAULT_CREDENTIALS, "", identity->reach->no_vault);
+    if (is_vault ? issuer->sign == NULL : issuer->issue == NULL) {
+        laz_identity_fail(identity, LAZ_SECRET_FAULT_CREDENTIALS, "",
+                is_vault ? identity->reach->no_vault : identity->reach->no_aws);
     } else if (prepare_request(issuer, &err) != 0) {
         laz_identity_fail(identity, LAZ_SECRET_FAULT_SYSTEM, "", err.message);
     } else if (is_vault) {
@@ -210,6 +211,9 @@ static int prepare_aws(struct issuer *issuer, uint32_t item, struct laz_err *err
     const struct laz_reach_place *place = NULL;
     if (laz_reach_find(reach, &reach->means.config->items[item], LAZ_FETCH_PCA, &place, err) != 0) {
         return -1;
+    }
+    if (reach->aws == NULL) {
+        return 0;
     }
     struct laz_aws_call_owner owner = {
             .answered = on_issued, .refused = on_refused, .context = issuer};

@@ -4,6 +4,7 @@
  */
 #include "secret/reach.h"
 
+#include <stdio.h>
 #include <string.h>
 
 uint32_t laz_secret_needed(const struct laz_fetch_config *config, uint32_t wanted)
@@ -42,23 +43,41 @@ static bool needs_credentials(const struct laz_secret_means *means)
     return false;
 }
 
-int laz_reach_init(struct laz_reach *ret, struct event_base *base,
-        const struct laz_secret_means *means, struct laz_err *err)
+bool laz_reach_is_about_service(const struct laz_err *err)
 {
+    return err->kind != LAZ_E_MEMORY && err->kind != LAZ_E_INTERNAL;
+}
+
+/* Who has none cannot ask; that is what its items say. */
+static int open_credentials(struct laz_reach *reach, struct laz_err *err)
+{
+    const struct laz_secret_means *means = &reach->means;
     const struct laz_aws_credentials_plan plan = {.environment = means->environment,
             .may_use_imds = means->config->imds,
             .ca = means->ca,
             .profile = means->config->tls_profile,
             .files = means->files};
+    if (!needs_credentials(means) || laz_aws_new(reach->base, &plan, &reach->aws, err) == 0) {
+        return 0;
+    }
+    if (!laz_reach_is_about_service(err)) {
+        return -1;
+    }
+    (void)snprintf(reach->no_aws, sizeof(reach->no_aws), "%s",
+            means->no_ca[0] == '\0' ? err->message : means->no_ca);
+    *err = (struct laz_err){0};
+    return 0;
+}
+
+int laz_reach_init(struct laz_reach *ret, struct event_base *base,
+        const struct laz_secret_means *means, struct laz_err *err)
+{
     ret->base = base;
     for (uint32_t i = 0; i < LAZ_FETCH_ITEMS_MAX; i++) {
         ret->values[i] = -1;
     }
     ret->means = *means;
-    if (needs_credentials(means) && laz_aws_new(base, &plan, &ret->aws, err) != 0) {
-        return -1;
-    }
-    return laz_reach_open_vault(ret, err);
+    return open_credentials(ret, err) != 0 ? -1 : laz_reach_open_vault(ret, err);
 }
 
 void laz_reach_done(struct laz_reach *reach)
@@ -81,6 +100,9 @@ int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
             0) {
         return -1;
     }
+    if (means->no_ca[0] != '\0') {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "%s", means->no_ca);
+    }
     if (reach->resolver == NULL && laz_resolver_new(reach->base, &reach->resolver, err) != 0) {
         return -1;
     }
@@ -99,6 +121,7 @@ int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
             .profile = means->config->tls_profile,
             .files = means->files};
     if (laz_tls_new(&tls, &place->tls, err) != 0) {
+        err->kind = laz_reach_is_about_service(err) ? LAZ_E_SECRET : err->kind;
         return -1;
     }
     reach->n_places++;

@@ -28,6 +28,7 @@ struct laz_secret_means {
     const struct laz_aws_environment *environment;
     const char *ca; /* what `files` has open */
     const struct laz_tls_files *files;
+    const char *no_ca;                    /* why it has not; "": it has, or nobody needs it */
     const struct laz_secret_given *given; /* one for each item */
     uint32_t wanted;      /* items, a bit for each: of the others nothing is told, */
     uint32_t asked;       /* and nothing asked but of these: laz_secret_needed */
@@ -36,6 +37,7 @@ struct laz_secret_means {
     const uint8_t *key;   /* of fingerprints: LAZ_SECRET_KEY_BYTES */
     const char *vault_ca; /* what `vault_files` has open */
     const struct laz_tls_files *vault_files;
+    const char *no_vault_ca; /* likewise */
     struct laz_secret_given vault_token;
     const struct laz_secret_given *identity_cas; /* one for each identity */
 };
@@ -48,7 +50,8 @@ struct laz_reach_place {
 struct laz_reach {
     struct event_base *base; /* borrowed */
     struct laz_secret_means means;
-    struct laz_aws *aws; /* NULL: no item takes credentials */
+    struct laz_aws *aws;              /* NULL: no item takes credentials, or */
+    char no_aws[LAZ_ERR_MESSAGE_MAX]; /* why there are none */
     /* Of all, so that each host is looked up once; NULL: nobody is asked. */
     struct laz_resolver *resolver;
     struct laz_vault *vault;            /* NULL: there is none, or */
@@ -63,15 +66,20 @@ struct laz_reach {
 /* Those that have to be asked for: what is wanted, and what that is made of. */
 uint32_t laz_secret_needed(const struct laz_fetch_config *config, uint32_t wanted);
 
-/* *ret is all zero; laz_reach_done also where it fails. */
+/* *ret is all zero; laz_reach_done also where it fails: what only some items need is what they say
+ * later, and no failure here. */
 LAZ_MUST_CHECK int laz_reach_init(struct laz_reach *ret, struct event_base *base,
         const struct laz_secret_means *means, struct laz_err *err);
 /* After the sources. */
 void laz_reach_done(struct laz_reach *reach);
 
-/* Where an item's service is; *ret is the reach's own. */
+/* Where an item's service is; *ret is the reach's own. LAZ_E_SECRET: this item cannot be asked for,
+ * others perhaps. */
 LAZ_MUST_CHECK int laz_reach_find(struct laz_reach *reach, const struct laz_fetch_item *item,
         enum laz_fetch_service service, const struct laz_reach_place **ret, struct laz_err *err);
+
+/* Is it about what was said of a service, and not about this process? */
+bool laz_reach_is_about_service(const struct laz_err *err);
 
 /* In vault.c, for laz_reach_init. */
 LAZ_MUST_CHECK int laz_reach_open_vault(struct laz_reach *reach, struct laz_err *err);

@@ -91,11 +91,15 @@ static int take_token(struct laz_reach *reach, struct laz_err *err)
     return 0;
 }
 
-int laz_reach_open_vault(struct laz_reach *reach, struct laz_err *err)
+static int open_vault(struct laz_reach *reach, struct laz_err *err)
 {
     const struct laz_secret_means *means = &reach->means;
-    if (means->config->vault.login == LAZ_FETCH_LOGIN_NONE) {
-        return 0;
+    bool is_by_token = means->config->vault.login == LAZ_FETCH_LOGIN_TOKEN;
+    if (means->no_vault_ca[0] != '\0') {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "%s", means->no_vault_ca);
+    }
+    if (!is_by_token && reach->aws == NULL) {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "%s", reach->no_aws);
     }
     if (laz_secret_find_vault(&means->config->vault, &reach->vault_place, err) != 0) {
         return -1;
@@ -112,8 +116,20 @@ int laz_reach_open_vault(struct laz_reach *reach, struct laz_err *err)
     if (laz_tls_new(&tls, &reach->vault_tls, err) != 0) {
         return laz_err_context(err, "vault");
     }
-    return means->config->vault.login == LAZ_FETCH_LOGIN_TOKEN ? take_token(reach, err)
-                                                               : log_in(reach, NULL, err);
+    return is_by_token ? take_token(reach, err) : log_in(reach, NULL, err);
+}
+
+int laz_reach_open_vault(struct laz_reach *reach, struct laz_err *err)
+{
+    if (reach->means.config->vault.login == LAZ_FETCH_LOGIN_NONE || open_vault(reach, err) == 0) {
+        return 0;
+    }
+    if (!laz_reach_is_about_service(err)) {
+        return -1;
+    }
+    (void)snprintf(reach->no_vault, sizeof(reach->no_vault), "%s", err->message);
+    *err = (struct laz_err){0};
+    return 0;
 }
 
 /* ---- one item ---- */

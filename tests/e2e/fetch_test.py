@@ -347,8 +347,7 @@ def corrections():
     check_equal(result.error[0], "SECRET", "kind")
     check("no credentials: the task has no role" in result.text(), result.text())
     result = Helper([{"name": "it", **ITEMS["GetSecretValue"]}], ca=standin.ca).end()
-    check("secrets.items[it]: the region is not known: say secrets.region, or set AWS_REGION" in result.text(),
-          result.text())
+    check_refused(result, "system: the region is not known: say secrets.region, or set AWS_REGION$")
 
 
 @case("json-key, decode and bytes are strict: what does not fit is refused with what is wrong and without what it is")

@@ -11,6 +11,7 @@ import secrets as random_secrets
 
 import fence
 import laz
+import secret_world
 import ship_world
 from laz import case, check, check_equal
 from secret_world import Helper, Standin
@@ -26,12 +27,12 @@ def vault(**more):
     return Vault(**{"secrets": secret({"password": "CANARYold"}, DATA), "tokens": [TOKEN], **more})
 
 
-def check_refused(result, expected, standin=None):
+def check_refused(result, expected, standin=None, about="it"):
     """Nothing was handed over, and the sentence is the expected one, without anything of a value."""
     said = result.text()
     check(result.error is not None, f"it was not refused: {result.items}")
     check_equal((result.error[0], result.values, result.items, result.is_done), ("SECRET", {}, {}, False), said)
-    check(re.search(r"^secrets\.items\[it\]: " + expected, said), f"{said!r} is not {expected!r}")
+    check(re.search(rf"^secrets\.items\[{about}\]: " + expected, said), f"{said!r} is not {expected!r}")
     check("CANARY" not in said and VALUE not in said, f"a value in a message: {said}")
     check(said.isprintable() and said.isascii() and len(said) < 400, f"what is no line of text: {said!r}")
     if standin is not None:
@@ -102,6 +103,42 @@ def by_role():
     check_refused(result, "credentials: 127.0.0.1: the login: it answers 400: failed to verify IAM")
     result = standin.fetch([ITEM], vault=standin.login("nobody", **{"server-id": "vault.internal"}))
     check_refused(result, "credentials: 127.0.0.1: the login: it answers 400: entry for role")
+
+
+@case("each for itself: no region, no CAs, no credentials are what those items say that need them, and the others come")
+def unprepared():
+    agent = Standin(secrets={**secret_world.secret("db", "CANARYdb")},
+                    ciphertexts=[{"blob": "YmxvYg==", "key": secret_world.KEY, "plain": "Q0FOQVJZ", "context": {}}])
+    standin = vault()
+    items = [{"name": "by-name", "secrets-manager": "db"}, {"name": "by-arn", "secrets-manager": f"{secret_world.ARN}db-AbCdEf", "region": "eu-west-1"},
+             {"name": "key", "variable": "KEY", "key": secret_world.KEY}, {"name": "given", "variable": "GIVEN"}, {**ITEM, "name": "vault"}]
+    keys = {"inherited": {"key": b"blob", "given": b"CANARYgiven"}, "endpoint": f"https://127.0.0.1:{agent.port}", "ca": agent.ca,
+            "environment": {**agent.environment(), "AWS_REGION": ""}, "vault": standin.login()}
+    aws, region = ("by-name", "by-arn", "key"), {**keys, "region": "eu-west-1"}
+    for what, said, failed, expected in (
+            ("no region", keys, ("by-name",), "system: the region is not known: say secrets.region, or set AWS_REGION"),
+            ("no CAs", {**region, "ca": "/no/such.pem"}, aws, "system: secrets.ca: /no/such.pem: No such file or directory"),
+            ("no CA in it", {**region, "ca": "/etc/passwd"}, aws, "system: /etc/passwd: no certificate in it: "),
+            ("a folder", {**region, "ca": "/etc"}, aws, "system: /etc: read: Is a directory"),
+            ("no credentials", {**region, "environment": {}}, aws, "credentials: no credentials: the task has no role "),
+            ("no CAs of credentials", {**region, "ca": "/no/such.pem", "environment": {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": "https://127.0.0.1:1/"}}, aws, "system: secrets.ca: /no/such.pem: No such file"),
+            ("no CAs of Vault", {**region, "vault": standin.login(ca="/no/such.pem")}, ("vault",),
+             "credentials: secrets.vault.ca: /no/such.pem: No such file"),
+            ("no CA of Vault in it", {**region, "vault": standin.login(ca="/etc/passwd")}, ("vault",),
+             "credentials: vault: /etc/passwd: no certificate in it: "),
+            ("no credentials for Vault", {**region, "environment": {}, "vault": standin.login("app")}, (*aws, "vault"),
+             "credentials: no credentials: the task has no role ")):
+        result = Helper(items, whole=False, **said).end()
+        check_equal((result.text(), result.is_done, result.code), ("", True, 0), what)
+        for item in items:
+            name = item["name"]
+            if name in failed:
+                check_equal((result.items[name][0], name in result.values), ("failed", False), f"{what}: {name}")
+                check(result.why[name].startswith(expected), f"{what}: {name}: {result.why[name]}")
+            else:
+                check_equal((result.why[name], name in result.values), ("", True), f"{what}: {name}")
+        check_refused(Helper(items, **said).end(), expected, about=failed[0])
 
 
 @case("a token that is refused is replaced by one more login, and a second refusal is a denial")

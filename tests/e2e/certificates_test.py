@@ -546,7 +546,7 @@ def end_of(certificate):
     return calendar.timegm(time.strptime(text, "%b %d %H:%M:%S %Y GMT"))
 
 
-@case("a new key and certificate at two thirds of its life, whole, told once by HUP; where the CA is down the pair stays, expires, and is renewed later")
+@case("a new key and certificate at two thirds of its life, whole, told once by HUP; where the CA is down the pair stays, expires, and is renewed later", beside=True)
 def renews():
     services = pca()
     services.rules(issue={"to": LIFE})
@@ -578,7 +578,7 @@ def renews():
     services.check_rules()
 
 
-@case("out of two files: asked for by hand, both are read again; a certificate without its key is not taken, and with it both are, at once")
+@case("out of two files: asked for by hand, both are read again; a certificate without its key is not taken, and with it both are, at once", beside=True)
 def renews_files():
     folder = area.folder("renewed")
     for name in ("chain.pem", "ec.key"):

@@ -10,6 +10,7 @@ import functools
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ LONG = "--long" in sys.argv
 REPORT = re.compile(r"^.*(?:(?:Address|Leak|UndefinedBehavior)Sanitizer|runtime error: ).*", re.M)
 
 CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
 
 _cases = []
 
@@ -33,11 +35,29 @@ class Failed(AssertionError):
     """Raised by check()."""
 
 
-def case(name):
-    """Register a test case. The name is a claim: 'exit code 7 stays 7'."""
+class Beside:
+    """A case that is under way while others are, in a process of its own, and is waited for at its place."""
+
+    def __init__(self, name):
+        flags = ["--beside", *(["--long"] if LONG else [])]
+        self.process = subprocess.Popen([sys.executable, sys.argv[0], *flags, name], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def __call__(self):
+        said, _ = self.process.communicate()
+        verdict = re.search(r": (\d+) passed, \d+ failed, (\d+) skipped\s*$", said)
+        if verdict and verdict[2] != "0":
+            skip(said.splitlines()[0].rpartition(": ")[2])
+        if self.process.returncode != 0 or not verdict or verdict[1] != "1":
+            raise Failed(said)
+
+
+def case(name, beside=False):
+    """Register a test case. The name is a claim: 'exit code 7 stays 7'. One that waits more than it works may be beside
+    the others: it begins with the first of them."""
 
     def register(function):
-        _cases.append((name, function))
+        _cases.append((name, function, beside))
         return function
 
     return register
@@ -84,9 +104,9 @@ def selected():
     wanted = [a for a in sys.argv[1:] if not a.startswith("-")]
     left_out = [a.removeprefix("--but=") for a in sys.argv[1:] if a.startswith("--but=")]
     for word in wanted + left_out:
-        if not any(word in name for name, _ in _cases):
+        if not any(word in name for name, *_ in _cases):
             sys.exit(f"no case is called \"{word}\"")
-    return [(name, function) for name, function in _cases
+    return [(name, *rest) for name, *rest in _cases
             if (not wanted or any(w in name for w in wanted)) and not any(w in name for w in left_out)]
 
 
@@ -106,13 +126,18 @@ def main():
     suite = pathlib.Path(sys.argv[0]).stem
     cases = selected()
     if "--list" in sys.argv:
-        for name, _ in cases:
+        for name, *_ in cases:
             print(name)
         sys.exit(0)
+    if "--beside" in sys.argv:  # it ends with the suite, also if that is killed
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    first = time.monotonic()
+    besides = {name: Beside(name) for name, _, beside in cases if beside and len(cases) > 1}
     part_from_the_network()
     passed = failed = skipped = 0
-    for name, function in cases:
-        began = time.monotonic()
+    for name, function, _ in cases:
+        began = first if name in besides else time.monotonic()
+        function = besides.get(name, function)
         try:
             function()
         except Skip as reason:

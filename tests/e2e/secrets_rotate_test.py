@@ -147,7 +147,7 @@ def changes():
     it.services.check_rules()
 
 
-@case("asked for by hand: what has not changed is not touched and nobody hears of it; a value that is no good leaves the old one, and says so")
+@case("asked for by hand: what has not changed is not touched and nobody hears of it; a value that is no good leaves the old one, and says so", beside=True)
 def by_hand():
     with Rotating(refresh={"interval": "600s", "min-interval": "1s"}) as it:
         with it.start() as run:
@@ -220,7 +220,7 @@ def command():
             check("control-absent" not in start["d"]["degraded"], f"{start}")
 
 
-@case("too old: not ready at the stated second, with the reason; confirmed again, ready. Where the policy says so, the run stops with 103")
+@case("too old: not ready at the stated second, with the reason; confirmed again, ready. Where the policy says so, the run stops with 103", beside=True)
 def stale():
     with Rotating(stale={"max": "11s", "then": "not-ready"}) as it, \
             Rotating(stale={"max": "11s", "then": "stop"}) as other:
@@ -268,7 +268,7 @@ time.sleep(60)
 """
 
 
-@case("the signal waits for a handler, or for who waits for it: a workload that does neither is not ended by it")
+@case("the signal waits for a handler, or for who waits for it: a workload that does neither is not ended by it", beside=True)
 def deferred():
     late = WORKLOAD.replace("signal.signal(signal.SIGHUP, hup)", "").replace(
         "time.sleep(60)", "while not os.path.exists(out + '.go'): time.sleep(0.05)\nsignal.signal(signal.SIGHUP, hup)\ntime.sleep(60)")
@@ -294,7 +294,7 @@ def deferred():
                 one.wait()
 
 
-@case("where launch has ended and an old generation cannot be removed any more, PID 1 does not look for that without a pause")
+@case("where launch has ended and an old generation cannot be removed any more, PID 1 does not look for that without a pause", beside=True)
 def without_launch():
     with Rotating(grace="2s") as it:
         with it.start() as run:

@@ -90,7 +90,10 @@ static void begin(void)
     secrets->phase = LAZ_SECRETS_THERE;
     struct laz_secret_item *item = &secrets->items[0];
     item->value = memory("value");
-    item->fresh = item->fresh_masks = item->inherited = -1;
+    item->fresh = item->fresh_masks = -1;
+    for (unsigned i = 0; i <= LAZ_IMAGE_FETCHED_MAX; i++) {
+        secrets->inherited[i] = -1;
+    }
     for (unsigned i = 0; i < LAZ_MASKS_KEPT; i++) {
         item->masks[i] = -1;
     }

@@ -6,14 +6,13 @@
 #include "init/fetch/fetch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/trusted.h"
 #include "init/role/crypto.h"
 #include "secret/memory.h"
 #include "secret/place.h"
@@ -117,15 +116,15 @@ static bool is_asked(const struct laz_fetch *fetch, uint32_t item)
     return (fetch->asked >> item & 1U) != 0;
 }
 
-/* A regular file, and nothing of it. */
-static void open_source(const char *path, struct laz_secret_given *ret)
+/* A regular file, and nothing of it. Each renewal opens it anew, while the workload runs. */
+static void open_source(
+        const struct laz_fetch *fetch, const char *path, struct laz_secret_given *ret)
 {
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    *ret = (struct laz_secret_given){.fd = fd, .sys_errno = fd < 0 ? errno : 0};
-    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
-        laz_fd_close(&ret->fd);
-        ret->sys_errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+    struct laz_err why = {0};
+    *ret = (struct laz_secret_given){.fd = -1};
+    if (laz_trusted_open(path, &fetch->config.workload, &ret->fd, &why) < 0) {
+        ret->sys_errno = why.sys_errno;
+        (void)snprintf(ret->why, sizeof(ret->why), "%.319s", why.message);
     }
 }
 
@@ -170,13 +169,12 @@ static void find_ports(const struct laz_fetch *fetch, struct laz_fetch_left *lef
 }
 
 /* Where they cannot be opened, those items say why that need them. */
-static void open_authorities(const char *ca, const char *key, struct laz_tls_files *ret,
-        char ret_why[LAZ_ERR_MESSAGE_MAX])
+static void open_authorities(const struct laz_fetch *fetch, const char *ca, const char *key,
+        struct laz_tls_files *ret, char ret_why[LAZ_ERR_MESSAGE_MAX])
 {
     struct laz_err why = {0};
-    const struct laz_tls_plan plan = {.ca = ca, .cert = "", .key = ""};
-    if (laz_tls_files_open(&plan, ret, &why) != 0) {
-        (void)snprintf(ret_why, LAZ_ERR_MESSAGE_MAX, "%s: %.400s", key, why.message);
+    if (laz_trusted_open(ca, &fetch->config.workload, &ret->ca, &why) < 0) {
+        (void)snprintf(ret_why, LAZ_ERR_MESSAGE_MAX, "%s: %.100s: %.320s", key, ca, why.message);
     }
 }
 
@@ -187,12 +185,13 @@ static void open_vault(struct laz_fetch *fetch)
         return;
     }
     if (vault->token_file[0] != '\0') {
-        open_source(vault->token_file, &fetch->vault_token);
+        open_source(fetch, vault->token_file, &fetch->vault_token);
     }
     if (vault->ca[0] == '\0') {
         vault->ca = fetch->config.ca;
     }
-    open_authorities(vault->ca, "secrets.vault.ca", &fetch->vault_files, fetch->no_vault_files);
+    open_authorities(
+            fetch, vault->ca, "secrets.vault.ca", &fetch->vault_files, fetch->no_vault_files);
 }
 
 /* Where nothing of Vault's is asked for, nobody logs in there. */
@@ -217,12 +216,12 @@ static void open_all(struct laz_fetch *fetch, struct laz_fetch_left *left)
     leave_vault(fetch);
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
         if (is_asked(fetch, i) && fetch->config.items[i].source == LAZ_SECRET_FILE) {
-            open_source(fetch->config.items[i].from, &fetch->given[i]);
+            open_source(fetch, fetch->config.items[i].from, &fetch->given[i]);
         }
     }
     for (uint32_t i = 0; i < fetch->config.n_identities; i++) {
         if (fetch->config.identities[i].ca[0] != '\0') {
-            open_source(fetch->config.identities[i].ca, &fetch->identity_cas[i]);
+            open_source(fetch, fetch->config.identities[i].ca, &fetch->identity_cas[i]);
         }
     }
     laz_role_environment(&fetch->variables, &fetch->environment);
@@ -231,7 +230,7 @@ static void open_all(struct laz_fetch *fetch, struct laz_fetch_left *left)
         fetch->config.ca = laz_tls_system_ca();
     }
     if (left->n_ports > 0) {
-        open_authorities(fetch->config.ca, "secrets.ca", &fetch->files, fetch->no_files);
+        open_authorities(fetch, fetch->config.ca, "secrets.ca", &fetch->files, fetch->no_files);
     }
     open_vault(fetch);
 }

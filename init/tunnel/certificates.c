@@ -3,26 +3,20 @@
  * What is shown and whom is trusted. A new identity makes a new context for new connections; those
  * that are open keep theirs. One that does not work for all of its entries changes none.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "core/fd.h"
+#include "core/trusted.h"
 #include "init/tunnel/tunnel.h"
 
 int laz_tunnel_open_trust(struct laz_tunnel *tunnel, struct laz_err *err)
 {
     for (uint32_t i = 0; i < tunnel->config.n_trust; i++) {
         const char *path = tunnel->config.trust[i];
-        struct stat status;
-        tunnel->trust[i] = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (tunnel->trust[i] < 0 || fstat(tunnel->trust[i], &status) < 0) {
+        struct laz_err why = {0};
+        if (laz_trusted_open(path, &tunnel->config.workload, &tunnel->trust[i], &why) < 0) {
             return laz_err_set(
-                    err, LAZ_E_TUNNEL, errno, "tls.trust: %s: %s", path, strerror(errno));
-        }
-        if (!S_ISREG(status.st_mode)) {
-            return laz_err_set(err, LAZ_E_TUNNEL, 0, "tls.trust: %s: it is not a file", path);
+                    err, LAZ_E_TUNNEL, why.sys_errno, "tls.trust: %s: %s", path, why.message);
         }
     }
     return 0;

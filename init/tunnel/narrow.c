@@ -58,7 +58,7 @@ static int join_group(const struct laz_tunnel_config *config, struct laz_err *er
     for (uint32_t i = 0; i < config->n_entries; i++) {
         wants = wants || (config->entries[i].listens && config->entries[i].to.port == 0);
     }
-    const gid_t group = config->gid;
+    const gid_t group = config->workload.gid;
     if (wants && geteuid() == 0 && setgroups(1, &group) < 0) {
         return laz_err_set(err, LAZ_E_PRIVILEGE, errno,
                 "lazaret-helper cannot join the workload's group %u: %s", group, strerror(errno));

@@ -137,7 +137,8 @@ static int bind_local(
     if (folder < 0 || bind_in(folder, name, port->listener) < 0) {
         return failed(port, "bind", err);
     }
-    if (geteuid() != config->uid && give_away(folder, name, config->uid, config->gid) < 0) {
+    const struct laz_party *to = &config->workload;
+    if (geteuid() != to->uid && give_away(folder, name, to->uid, to->gid) < 0) {
         return failed(port, "give to the workload", err);
     }
     return 0;

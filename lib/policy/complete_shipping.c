@@ -170,19 +170,6 @@ void laz_complete_shipping(struct laz_merge *merge)
 
 /* ---- What is given up ---- */
 
-/* May the workload write there, as far as the policy can see? */
-static bool is_writable(const struct laz_policy *policy, const char *path)
-{
-    for (size_t i = 0; i < policy->n_paths; i++) {
-        const struct laz_path_rule *rule = &policy->paths[i];
-        bool can_write = rule->class == LAZ_PATH_WRITE || rule->class == LAZ_PATH_WRITE_EXEC;
-        if (can_write && laz_path_is_at_or_below(path, rule->path)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_sink(struct laz_merge *merge, uint32_t i)
 {
     const struct laz_policy *policy = merge->policy;
@@ -197,7 +184,7 @@ static void add_sink(struct laz_merge *merge, uint32_t i)
         laz_relaxations_add(merge, laz_policy_pos_of_sink(policy, i, "imds"),
                 "sinks: %s may use the role of the instance", sink->name);
     }
-    if (sink->type == LAZ_SINK_FILE && is_writable(policy, sink->path)) {
+    if (sink->type == LAZ_SINK_FILE && laz_policy_may_write(policy, sink->path)) {
         laz_relaxations_add(merge, laz_policy_pos_of_sink(policy, i, "path"),
                 "sinks: %s is where the workload may write", sink->name);
     }
@@ -227,7 +214,7 @@ void laz_relaxations_shipping(struct laz_merge *merge)
     if (config->n_seal_to == 0) {
         laz_relaxations_add(merge, spool, "spool: no recovery key");
     }
-    if (is_writable(policy, shipping->spool_dir)) {
+    if (laz_policy_may_write(policy, shipping->spool_dir)) {
         laz_relaxations_add(merge, spool, "spool: where the workload may write");
     }
 }

@@ -14,6 +14,7 @@
 
 #include "core/buf.h"
 #include "core/tls_words.h"
+#include "core/trusted.h"
 #include "policy/identity.h"
 
 #define LAZ_FETCH_MAX       12288 /* bytes of the section: one message to the helper */
@@ -169,6 +170,7 @@ struct laz_fetch_config {
     struct laz_fetch_item items[LAZ_FETCH_ITEMS_MAX];
     uint32_t n_identities;
     struct laz_fetch_identity identities[LAZ_FETCH_IDENTITIES_MAX];
+    struct laz_party workload; /* who may have no hand in the files that are read for it */
 };
 
 /* Append the section. LAZ_E_POLICY_TOO_LARGE. */

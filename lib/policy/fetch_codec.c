@@ -9,6 +9,7 @@
 #include "core/words.h"
 #include "policy/fetch.h"
 #include "policy/identity_codec.h"
+#include "policy/party.h"
 #include "policy/section.h"
 
 #define FORMAT     6
@@ -96,13 +97,14 @@ int laz_fetch_encode(
 {
     size_t start = ret->len;
     bool has_room = config->n_items <= LAZ_FETCH_ITEMS_MAX &&
-            config->n_identities <= LAZ_FETCH_IDENTITIES_MAX;
+            config->n_identities <= LAZ_FETCH_IDENTITIES_MAX &&
+            config->workload.n_groups <= LAZ_PARTY_GROUPS_MAX;
     for (uint32_t i = 0; has_room && i < config->n_items; i++) {
         has_room = config->items[i].n_context <= LAZ_FETCH_CONTEXT_MAX;
     }
     if (!has_room) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
-                "more secrets, or pairs of an encryption context, than there can be");
+                "more secrets, pairs of an encryption context or groups than there can be");
     }
     laz_section_put_uint(ret, FORMAT, 4);
     laz_section_put_string(ret, config->region);
@@ -121,6 +123,7 @@ int laz_fetch_encode(
         put_item(ret, &config->items[i]);
     }
     laz_identities_put(ret, config);
+    laz_section_put_party(ret, &config->workload);
     if (ret->overflow || ret->len - start > LAZ_FETCH_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "what \"secrets\" says is longer than %d bytes: use fewer items or shorter names",
@@ -321,6 +324,7 @@ static void take_body(struct laz_section *in, struct laz_fetch_config *config)
     take_vault(in, &config->vault);
     take_items(in, config);
     laz_identities_take(in, config);
+    laz_section_party(in, &config->workload);
 }
 
 int laz_fetch_decode(

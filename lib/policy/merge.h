@@ -112,11 +112,17 @@ bool laz_ports_have(const struct laz_port_list *ports, uint16_t port);
 /* A copy of a value's text; "" if there is none. */
 const char *laz_merge_text(struct laz_merge *merge, const struct laz_node *node);
 
+/* The workload's user and groups, after laz_finish_workload. */
+void laz_merge_party(const struct laz_policy *policy, struct laz_party *ret);
+
 /* The default of a field, by the same reader as a value of the file; 0 if it has none. */
 uint64_t laz_preset_number(const struct laz_field *field);
 
 /* Of two plain paths: is one the other or below it? */
 bool laz_path_is_at_or_below(const char *path, const char *top);
+
+/* May the workload write there, as far as the policy can see? */
+bool laz_policy_may_write(const struct laz_policy *policy, const char *path);
 
 /* How much a verdict takes away: allow 0, log, errno, notify, kill. */
 unsigned laz_verdict_strictness(struct laz_verdict verdict);
@@ -168,6 +174,7 @@ void laz_relaxations_sense(struct laz_merge *merge);
 void laz_relaxations_plain(struct laz_merge *merge);
 void laz_relaxations_secrets(struct laz_merge *merge);
 void laz_relaxations_tls(struct laz_merge *merge);
+void laz_relaxations_trust(struct laz_merge *merge);
 void laz_relaxations_volumes(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);

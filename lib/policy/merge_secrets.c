@@ -287,6 +287,7 @@ void laz_finish_secrets(struct laz_merge *merge)
     secrets->renewal.is_said = merge->policy->key_pos[LAZ_FIELD_SECRETS_REFRESH].line > 0;
     config->region = laz_merge_text(merge, merge->said[LAZ_FIELD_SECRETS_REGION]);
     config->ca = laz_merge_text(merge, merge->said[LAZ_FIELD_SECRETS_CA]);
+    laz_merge_party(merge->policy, &config->workload);
     for (unsigned i = 0; i < LAZ_FETCH_SERVICE_COUNT; i++) {
         config->endpoint[i] = laz_merge_text(merge, merge->said[endpoints[i]]);
     }

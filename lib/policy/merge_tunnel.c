@@ -182,8 +182,7 @@ void laz_finish_tunnel(struct laz_merge *merge)
 {
     struct laz_policy *policy = merge->policy;
     struct laz_tunnel_config *config = &policy->tunneling.config;
-    config->uid = policy->uid;
-    config->gid = policy->gid;
+    laz_merge_party(policy, &config->workload);
     for (uint32_t i = 0; i < config->n_trust; i++) {
         config->trust[i] = text_of(merge, merge->trust[i], LAZ_FIELD_TRUST_FILE);
     }

@@ -3,12 +3,15 @@
  * workload, privileges and limits: as whom the program runs, with which environment, capabilities
  * and limits.
  */
+#include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "policy/image.h"
 #include "policy/merge.h"
+
+static_assert(LAZ_PARTY_GROUPS_MAX == LAZ_IMAGE_GROUPS_MAX, "nobody is left out");
 
 /* ---- Environment ---- */
 
@@ -175,5 +178,14 @@ void laz_finish_workload(struct laz_merge *merge)
             laz_user_resolve(merge->load->source, user->text, &policy->uid, &policy->gid, &err) <
                     0) {
         laz_report_node(merge->report, err.kind, user, "%s", err.message);
+    }
+}
+
+void laz_merge_party(const struct laz_policy *policy, struct laz_party *ret)
+{
+    *ret = (struct laz_party){.uid = policy->uid, .gid = policy->gid};
+    while (ret->n_groups < policy->n_groups && ret->n_groups < LAZ_PARTY_GROUPS_MAX) {
+        ret->groups[ret->n_groups] = policy->groups[ret->n_groups];
+        ret->n_groups++;
     }
 }

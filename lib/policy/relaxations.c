@@ -210,5 +210,6 @@ void laz_relaxations(struct laz_merge *merge)
     laz_relaxations_plain(merge);
     laz_relaxations_secrets(merge);
     laz_relaxations_tls(merge);
+    laz_relaxations_trust(merge);
     laz_relaxations_volumes(merge);
 }

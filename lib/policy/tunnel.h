@@ -14,6 +14,7 @@
 
 #include "core/buf.h"
 #include "core/tls_words.h"
+#include "core/trusted.h"
 
 #define LAZ_TUNNEL_MAX             12288 /* bytes of the section: one message to the helper */
 #define LAZ_TUNNEL_ENTRIES_MAX     16    /* `listen` and `connect` together */
@@ -67,8 +68,7 @@ struct laz_tunnel_entry {
 };
 
 struct laz_tunnel_config {
-    uint32_t uid; /* the workload's: unix sockets are its own */
-    uint32_t gid;
+    struct laz_party workload; /* unix sockets are its own; no CA may be */
     enum laz_tls_profile profile;
     enum laz_tls_fips fips;
     uint32_t n_trust;

@@ -4,7 +4,7 @@
  * list of fields in the same order, little-endian. The decoder trusts nothing; it needs nothing
  * else of this area. Layout: docs/reference/policy-image.md.
  */
-#include "policy/section.h"
+#include "policy/party.h"
 #include "policy/tunnel.h"
 
 #define FORMAT 2
@@ -47,7 +47,8 @@ static bool has_room(const struct laz_tunnel_config *config)
 {
     bool has = config->n_trust <= LAZ_TUNNEL_TRUST_MAX &&
             config->n_identities <= LAZ_TUNNEL_IDENTITIES_MAX &&
-            config->n_entries <= LAZ_TUNNEL_ENTRIES_MAX;
+            config->n_entries <= LAZ_TUNNEL_ENTRIES_MAX &&
+            config->workload.n_groups <= LAZ_PARTY_GROUPS_MAX;
     for (uint32_t i = 0; has && i < config->n_entries; i++) {
         has = config->entries[i].n_allow <= LAZ_TUNNEL_ALLOW_MAX;
     }
@@ -60,11 +61,10 @@ int laz_tunnel_encode(
     size_t start = ret->len;
     if (!has_room(config)) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
-                "more entries, certificates or names than \"tls\" can have");
+                "more entries, certificates, names or groups than \"tls\" can have");
     }
     laz_section_put_uint(ret, FORMAT, 4);
-    laz_section_put_uint(ret, config->uid, 4);
-    laz_section_put_uint(ret, config->gid, 4);
+    laz_section_put_party(ret, &config->workload);
     laz_section_put_uint(ret, config->profile, 1);
     laz_section_put_uint(ret, config->fips, 1);
     put_texts(ret, config->trust, config->n_trust);
@@ -137,8 +137,7 @@ static void take_body(struct laz_section *in, struct laz_tunnel_config *config)
 {
     laz_section_require(
             in, laz_section_u32(in, 0, UINT32_MAX) == FORMAT, "another version wrote it");
-    config->uid = laz_section_u32(in, 0, UINT32_MAX);
-    config->gid = laz_section_u32(in, 0, UINT32_MAX);
+    laz_section_party(in, &config->workload);
     config->profile = (enum laz_tls_profile)laz_section_uint(in, 1, 0, LAZ_TLS_PROFILE_COUNT - 1);
     config->fips = (enum laz_tls_fips)laz_section_uint(in, 1, 0, LAZ_TLS_FIPS_COUNT - 1);
     config->n_trust = laz_section_u32(in, 0, LAZ_TUNNEL_TRUST_MAX);

@@ -58,7 +58,7 @@ static void say_why_not(const struct given *given)
     fail(given,
             sys_errno == ENOENT || sys_errno == ENOTDIR ? LAZ_SECRET_FAULT_ABSENT
                                                         : LAZ_SECRET_FAULT_REFUSED,
-            strerror(sys_errno));
+            given->what->why);
 }
 
 static void start(struct laz_source *source)

@@ -64,7 +64,7 @@ static int read_cas(const struct laz_identity *identity, STACK_OF(X509) * *ret, 
         return 0;
     }
     if (given->fd < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, given->sys_errno, "%s", strerror(given->sys_errno));
+        return laz_err_set(err, LAZ_E_SYSTEM, given->sys_errno, "%s", given->why);
     }
     char *memory = malloc(CAS_BYTES_MAX);
     struct laz_buf text = {.data = memory, .cap = memory == NULL ? 0 : CAS_BYTES_MAX};

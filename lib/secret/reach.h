@@ -16,11 +16,13 @@
 
 #define LAZ_REACH_PLACES_MAX (2 * LAZ_FETCH_ITEMS_MAX)
 #define LAZ_SECRET_KEY_BYTES 32
+#define LAZ_GIVEN_WHY_MAX    320
 
 /* Of a source that somebody has opened for us. */
 struct laz_secret_given {
     int fd;        /* a file or a memfd; -1: there is none */
-    int sys_errno; /* why not; 0: nothing of it was said */
+    int sys_errno; /* why not; 0: nothing of it was said, or it is not to be trusted */
+    char why[LAZ_GIVEN_WHY_MAX]; /* that in words; "": nothing of it was said */
 };
 
 struct laz_secret_means {

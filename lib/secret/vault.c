@@ -29,8 +29,7 @@ static int read_token(
 {
     if (given->fd < 0) {
         return laz_err_set(err, LAZ_E_SECRET, given->sys_errno, "%s",
-                given->sys_errno == 0 ? "it is not set in the environment"
-                                      : strerror(given->sys_errno));
+                given->why[0] == '\0' ? "it is not set in the environment" : given->why);
     }
     while (ret->len < ret->cap - 1) {
         ssize_t n =

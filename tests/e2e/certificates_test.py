@@ -195,6 +195,11 @@ def malformed():
             check_refused(result, expected)
             check("CANARY" not in result.text(), result.text())
     check_refused(judge(chain, key, ca=folder / "absent.pem"), r"refused: ca .*/absent\.pem: No such file")
+    own = folder / "own"
+    own.mkdir()
+    os.chown(own, 10001, 0)
+    (own / "ca.pem").symlink_to(folder / "root.pem")
+    check_refused(judge(chain, key, ca=own / "ca.pem"), f"refused: ca {own}/ca.pem: {own} belongs to the workload")
     check_refused(judge(chain, key, ca=folder / "ec.key"), r"refused: ca .*/ec\.key: line \d+: a private key among")
     check_refused(judge(chain, key, ca=folder / "other.pem"), "its chain does not hold, at depth 1: ")
     check_refused(judge(chain, key, ca=folder / "inter.pem"), "its chain does not hold, at depth 1: ")

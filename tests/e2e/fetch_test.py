@@ -15,6 +15,7 @@ import subprocess
 import time
 import urllib.request
 
+import fence
 import laz
 import secret_world as world
 from laz import case, check, check_equal
@@ -408,6 +409,74 @@ def tls():
     check_refused(result, "untrusted: .*localhost: during the handshake: the peer's certificate: .*[Hh]ostname mismatch")
     result = fetch_one(standin, wait_ms=7000, endpoint="")  # longer than one try: the suite's network has no name server
     check_refused(result, "unavailable: .*secretsmanager.eu-west-1.amazonaws.com: it cannot be looked up: ")
+
+
+# ---- Files ----
+
+WORKLOAD = (10001, 10002, (10003,))
+
+
+def readable_as(folder, mode=0o755, user=0, group=0):
+    """A folder with a file of a foreign value, and a link to it, all of which this user keeps."""
+    folder.mkdir()
+    for path in (folder / "file", folder / "link"):
+        if path.name == "file":
+            path.write_bytes(b"CANARYforeign")
+        else:
+            path.symlink_to("file")
+        os.chown(path, user, group, follow_symlinks=False)
+    os.chown(folder, user, group)
+    folder.chmod(mode)
+    return folder
+
+
+@case("a file, a CA or a token in which the workload has a hand is refused by its part; what others keep for it is read")
+def hands():
+    top = fence.scratch() / "hands"
+    top.mkdir()
+    kept = readable_as(top / "kept", 0o775, 100, 10004)
+    own = readable_as(top / "own", user=WORKLOAD[0])
+    group = readable_as(top / "group", 0o770, 100, WORKLOAD[2][0])
+    for path in (kept / "file", kept / "link"):
+        check_fetched(Helper([{"name": "it", "file": path}], workload=WORKLOAD).end(), "it", b"CANARYforeign")
+    (top / "shared").mkdir()
+    (top / "shared").chmod(0o1777)
+    (top / "shared" / "kept").symlink_to(kept / "file")
+    for path, part in ((own / "link", f"{own} belongs to the workload, user 10001"),
+                       (group / "file", f"{group} may be written by the workload's group 10003, mode 0770"),
+                       (top / "shared" / "kept", f"{top}/shared/kept is in a folder where everybody may make files")):
+        refused = f"refused: file {path}: {part}"
+        check_refused(Helper([{"name": "it", "file": path}], workload=WORKLOAD).end(), refused)
+        check_refused(Helper([{"name": "it", "file": path, "optional": True}], workload=WORKLOAD).end(), refused)
+        # Control: where nobody is kept apart the same path leads to the same file.
+        check_fetched(Helper([{"name": "it", "file": path}], workload=(0, 0, ())).end(), "it", b"CANARYforeign")
+    vault = {"address": "https://127.0.0.1:1", "ca": own / "link", "token": kept / "file"}
+    item = [{"name": "it", "vault": "kv/data/a", "json-key": "a"}]
+    agent = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/a", "AWS_REGION": "eu-west-1"}
+    for result, said in (
+            (Helper([{"name": "it", "secrets-manager": "a"}], agent, endpoint="https://127.0.0.1:1", ca=own / "link").end(),
+             f"secrets.ca: {own}/link: {own} belongs"),
+            (Helper(item, vault=vault).end(), f"secrets.vault.ca: {own}/link: {own} belongs"),
+            (Helper(item, vault={**vault, "ca": world.peers.pki() / "ca.pem", "token": own / "link"}).end(),
+             f"credentials: token file {own}/link: {own} belongs")):
+        check_equal(result.error and result.error[0], "SECRET", said)
+        check(said in result.text(), result.text())
+
+
+@case("what is mounted for reading alone is nobody's to write: a volume as Kubernetes makes them is read through its links")
+def read_only():
+    volume = fence.scratch() / "volume"
+    volume.mkdir()
+    lines = (f"mount -t tmpfs -o mode=1777 none {volume}; mkdir {volume}/..1; echo -n CANARYfile > {volume}/..1/key",
+             f"chown -R 10001 {volume}/..1; ln -s ..1 {volume}/..data; ln -s ..data/key {volume}/key")
+    item = [{"name": "it", "file": volume / "key"}]
+    for last, is_read in ((f"mount -o remount,ro {volume}", True), ("true", False)):
+        wrapper = ("unshare", "--mount", "sh", "-ec", f'{"; ".join(lines)}; {last}; exec "$@"', "-")
+        result = Helper(item, wrapper=wrapper, workload=WORKLOAD).end()
+        if is_read:
+            check_fetched(result, "it", b"CANARYfile")
+        else:
+            check_refused(result, f"refused: file {volume}/key: {volume}/key is in a folder where everybody may make files")
 
 
 # ---- Each for itself ----

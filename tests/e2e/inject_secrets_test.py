@@ -28,10 +28,10 @@ def world():
     """A file, a descriptor, and a variable that becomes a file."""
     made = World([], {}, real=True)
     for name, value in (("file", FILE), ("fd", FD)):
-        (made.folder / name).write_bytes(value)
-        (made.folder / name).chmod(0o400)
-    made.items = [{"name": "file", "from": {"file": str(made.folder / "file")}, "file": {"path": "deep/file"}},
-                  {"name": "fd", "from": {"file": str(made.folder / "fd")}, "fd": {"number": NUMBER, "variable": "THE_FD"}},
+        (made.kept / name).write_bytes(value)
+        (made.kept / name).chmod(0o400)
+    made.items = [{"name": "file", "from": {"file": str(made.kept / "file")}, "file": {"path": "deep/file"}},
+                  {"name": "fd", "from": {"file": str(made.kept / "fd")}, "fd": {"number": NUMBER, "variable": "THE_FD"}},
                   {"name": "old", "from": {"variable": "OLD_TOKEN"}, "file": {"path": "old"}}]
     return made
 

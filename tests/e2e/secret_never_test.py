@@ -36,10 +36,10 @@ def world(**more):
     """One item as a file and one as a descriptor, of files that only root may read."""
     made = World([], {}, real=True, **more)
     for name, value in (("file", FILE), ("fd", FD)):
-        (made.folder / name).write_bytes(value)
-        (made.folder / name).chmod(0o400)
-    made.items = [{"name": "file", "from": {"file": str(made.folder / "file")}, "file": {"path": "deep/file"}},
-                  {"name": "fd", "from": {"file": str(made.folder / "fd")}, "fd": {"number": NUMBER, "variable": "THE_FD"}}]
+        (made.kept / name).write_bytes(value)
+        (made.kept / name).chmod(0o400)
+    made.items = [{"name": "file", "from": {"file": str(made.kept / "file")}, "file": {"path": "deep/file"}},
+                  {"name": "fd", "from": {"file": str(made.kept / "fd")}, "fd": {"number": NUMBER, "variable": "THE_FD"}}]
     return made
 
 

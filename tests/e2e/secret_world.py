@@ -54,7 +54,7 @@ def vault_section(vault):
 
 
 def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, profile=0, vault=None,
-            identities=()):
+            identities=(), workload=(10001, 10001, ())):
     """The helper's section of a compiled policy, in the layout of docs/reference/policy-image.md."""
     out = struct.pack("<I", 6) + text(region)
     for service in ("secrets-manager", "ssm", "kms", "acm-pca"):
@@ -78,7 +78,9 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
         previous = [i["name"] for i in items].index(item["previous"]) + 1 if "previous" in item else 0
         number = [i["name"] for i in identities].index(item["identity"]) if source == "identity" else 0
         out += bytes((previous, number, PARTS.index(item.get("part", "cert"))))
-    return out + struct.pack("<I", len(identities)) + b"".join(identity_bytes(i, items) for i in identities)
+    out += struct.pack("<I", len(identities)) + b"".join(identity_bytes(i, items) for i in identities)
+    user, group, groups = workload
+    return out + struct.pack(f"<III{len(groups)}I", user, group, len(groups), *groups)
 
 
 def identity_bytes(identity, items):

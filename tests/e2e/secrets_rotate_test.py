@@ -7,8 +7,11 @@ workload. What has not changed is not touched; what fails leaves what was there,
 import json
 import os
 import secrets
+import shutil
+import subprocess
 import time
 
+import adapters
 import fence
 import laz
 import secret_world
@@ -188,6 +191,49 @@ def by_hand():
             run.kill(fence.TERM)
             run.wait()
     it.services.check_rules()
+
+
+@case("a source that the workload leads elsewhere while it runs is not read, and what it has stays; of a CA likewise")
+def led_elsewhere():
+    with Rotating(refresh={"interval": "600s", "min-interval": "1s"}) as it:
+        folder, foreign = it.world.kept / "agent", it.world.kept / "foreign"
+        folder.mkdir()
+        shutil.chown(folder, 100)
+        foreign.write_text("CANARYforeign")
+        foreign.chmod(0o400)
+        (folder / "token").write_text("CANARYfirst")
+        shutil.copy(it.services.ca, folder / "ca.pem")
+        it.world.items.append({"name": "agent", "from": {"file": str(folder / "token")}, "file": {"path": "agent"}})
+        it.world.changes["secrets"]["ca"] = str(folder / "ca.pem")
+
+        def lead(user, name="token"):
+            subprocess.run(["setpriv", f"--reuid={user}", "--clear-groups", "ln", "-sfn", foreign, folder / name], check=True)
+
+        with it.start() as run:
+            it.until_ready()
+            check_equal(it.file("agent"), "CANARYfirst", "at the start")
+            time.sleep(1.1)  # min-interval
+            lead(100)  # control: whoever keeps the folder may, and root reads it for them
+            it.rotate("agent")
+            it.until("secret.rotate", "agent", "rotated")
+            check_equal(it.file("agent"), "CANARYforeign", "what its owner leads to")
+            (folder / "token").unlink()
+            (folder / "token").write_text("CANARYsecond")
+            time.sleep(1.1)
+            it.rotate("agent")
+            ship_world.until(lambda: it.file("agent") == "CANARYsecond", run.describe, 20)
+            shutil.chown(folder, adapters.WORKLOAD_UID)
+            lead(adapters.WORKLOAD_UID)
+            time.sleep(1.1)
+            it.rotate("agent")
+            failed = it.until("secret.fetch", "agent", "failed")["d"]["message"]
+            check(failed.startswith(f"refused: file {folder}/token: {folder} belongs to the workload"), failed)
+            check_equal(it.file("agent"), "CANARYsecond", "what the workload has")
+            it.rotate("password")
+            failed = it.until("secret.fetch", "password", "failed")["d"]["message"]
+            check(f"secrets.ca: {folder}/ca.pem: {folder} belongs to the workload" in failed, failed)
+            run.kill(fence.TERM)
+            run.wait()
 
 
 @case("lazaret secrets: codes and words, for whoever may ask and whoever may not")

@@ -121,14 +121,14 @@ def nowhere():
                 check(value not in said, "in the records")
 
 
-def from_files(world_folder):
+def from_files(folder):
     """The same three items, of sources that the real helper has, which come out of it as VALUES."""
-    (world_folder / "one").write_bytes(PASSWORD)
-    (world_folder / "two").write_bytes(KEY)
+    (folder / "one").write_bytes(PASSWORD)
+    (folder / "two").write_bytes(KEY)
     items = three()
     for number, name in ((0, "one"), (1, "two")):
-        items[number]["from"] = {"file": str(world_folder / name)}
-        (world_folder / name).chmod(0o400)
+        items[number]["from"] = {"file": str(folder / name)}
+        (folder / name).chmod(0o400)
     return items
 
 
@@ -136,7 +136,7 @@ def from_files(world_folder):
 def real(prepare):
     for mode in adapters.MODES:
         with prepare(World([], VALUES, real=True)) as world:
-            world.items = from_files(world.folder)
+            world.items = from_files(world.kept)
             with world.start("print(open(sys.argv[1] + '/db/password').read(), flush=True)", mode, numbers=(20, 200),
                              env=HOUSEHOLD) as run:
                 check_seen(world.seen())
@@ -153,10 +153,10 @@ def real(prepare):
 @both_ways("the real helper, of what is not there: 103, by the item's name, and nothing lies there; an optional one is absent")
 def real_missing(prepare):
     with prepare(World([], VALUES, real=True)) as world:
-        world.items = from_files(world.folder)
-        (world.folder / "two").unlink()
+        world.items = from_files(world.kept)
+        (world.kept / "two").unlink()
         refused(world, 103, "secret-unavailable: secrets.items[two]:", env=HOUSEHOLD)
-        world.items = from_files(world.folder)
+        world.items = from_files(world.kept)
         (world.folder / "events").unlink(missing_ok=True)
         world.trail = world.folder / "trail-2.jsonl"
         world.sinks = [{**s, "path": str(world.trail)} for s in world.sinks]

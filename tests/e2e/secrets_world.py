@@ -30,6 +30,8 @@ class World:
         self.folder = fence.scratch() / f"secrets-{World._count}"
         self.folder.mkdir()
         self.folder.chmod(0o777)
+        self.kept = fence.scratch() / f"kept-{World._count}"  # for sources: the workload may write in the other
+        self.kept.mkdir(mode=0o755)
         self.items, self.changes, self.sinks = items, changes or {}, list(sinks)
         self.disk = ship_world.Disk(self.folder / "tmpfs", size)
         subprocess.run([*self.disk.wrapper, "mount", "-t", "tmpfs", "none", "/run"], check=True)  # for the control socket

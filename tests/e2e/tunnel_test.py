@@ -354,10 +354,15 @@ def refused():
     entry = {"name": "a", "to": "127.0.0.1:1"}
     empty = fence.scratch() / "empty.pem"
     empty.write_text("nothing\n")
+    own = fence.scratch() / "own"
+    own.mkdir()
+    (own / "ca.pem").symlink_to(peers.pki() / "ca.pem")
+    shutil.chown(own, adapters.WORKLOAD_UID)
     for changes, why in (
             ({"bind": f"127.0.0.1:{port}"}, f"tls.connect[a]: bind 127.0.0.1:{port}: Address already in use"),
             ({"bind": "unix:/nowhere/a.sock"}, "tls.connect[a]: bind /nowhere/a.sock: No such file or directory"),
             ({"trust_file": "/nowhere/ca.pem"}, "tls.trust: /nowhere/ca.pem: No such file or directory"),
+            ({"trust_file": f"{own}/ca.pem"}, f"tls.trust: {own}/ca.pem: {own} belongs to the workload, user {adapters.WORKLOAD_UID}"),
             ({"trust_file": str(empty)}, f"tls.connect[a]: {empty}: no certificate in it")):
         code, said = outcome(World([dict(entry)], sinks=False), **changes)
         check_equal(code, 103, said)

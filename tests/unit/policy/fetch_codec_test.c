@@ -58,6 +58,7 @@ static struct laz_fetch_config make_config(void)
                     .mount = "aws",
                     .server_id = "vault.internal",
                     .region = "eu-west-1"},
+            .workload = {.uid = 10001, .gid = 10002, .n_groups = 2, .groups = {5, UINT32_MAX}},
             .n_items = 6,
             .items = {{.name = "db-password",
                               .optional = true,
@@ -124,6 +125,7 @@ Test(fetch_codec, reads_back_every_field)
     cr_expect_str_eq(out.vault.mount, in.vault.mount);
     cr_expect_str_eq(out.vault.server_id, in.vault.server_id);
     cr_expect_str_eq(out.vault.region, in.vault.region);
+    cr_expect_eq(memcmp(&out.workload, &in.workload, sizeof(in.workload)), 0);
     for (uint32_t i = 0; i < in.n_items; i++) {
         const struct laz_fetch_item *a = &in.items[i];
         const struct laz_fetch_item *b = &out.items[i];
@@ -456,7 +458,7 @@ Test(fetch_codec, has_a_password_for_each_store)
 
 Test(fetch_codec, refuses_to_write_what_is_too_large)
 {
-    for (int row = 0; row < 3; row++) {
+    for (int row = 0; row < 4; row++) {
         struct laz_fetch_config config = make_config();
         static char memory[2 * LAZ_FETCH_MAX];
         static char name[LAZ_FETCH_MAX];
@@ -470,6 +472,9 @@ Test(fetch_codec, refuses_to_write_what_is_too_large)
             break;
         case 1:
             config.items[0].n_context = LAZ_FETCH_CONTEXT_MAX + 1;
+            break;
+        case 2:
+            config.workload.n_groups = LAZ_PARTY_GROUPS_MAX + 1;
             break;
         default:
             config.items[0].from = name;

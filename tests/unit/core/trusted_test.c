@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lib/core/trusted: what a workload could have put in the place of a file is not opened, and what
+ * others keep for it is. Trees are made in a folder of this test's own.
+ */
+#include "core/trusted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#define MINE  54321 /* the workload */
+#define OTHER 54322
+
+static const struct laz_party party = {
+        .uid = MINE, .gid = MINE, .n_groups = 2, .groups = {54300, 54301}};
+
+static char root[] = "/tmp/lazaret-trusted-XXXXXX";
+
+static const char *at(const char *path)
+{
+    static char whole[4][PATH_MAX];
+    static unsigned turn;
+    char *ret = whole[turn++ % 4];
+    (void)snprintf(ret, PATH_MAX, "%s/%s", root, path);
+    return ret;
+}
+
+static void put_file(const char *path)
+{
+    int fd = open(at(path), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    cr_assert(fd >= 0 && write(fd, path, strlen(path)) == (ssize_t)strlen(path), "%s", path);
+    (void)close(fd);
+}
+
+static void put_folder(const char *path)
+{
+    cr_assert_eq(mkdir(at(path), 0755), 0, "%s", path);
+}
+
+static void put_link(const char *path, const char *target)
+{
+    cr_assert_eq(symlink(target, at(path)), 0, "%s", path);
+}
+
+/* As docs/reference/secrets.md has it: a volume of an agent's, and one that Kubernetes mounts. */
+static void set_up(void)
+{
+    (void)umask(022);
+    cr_assert_not_null(mkdtemp(root));
+    cr_assert_eq(chmod(root, 0755), 0);
+    put_folder("agent");
+    put_file("agent/token");
+    put_folder("k8s");
+    put_folder("k8s/..2026");
+    put_file("k8s/..2026/key");
+    put_link("k8s/..data", "..2026");
+    put_link("k8s/key", "..data/key");
+    put_link("absolute", at("agent/token"));
+    put_link("up", "k8s/../agent/./token");
+    put_link("round", "round");
+    put_folder("shared");
+    put_folder("shared/own");
+    put_file("shared/own/x");
+    put_file("shared/x");
+    put_link("shared/link", "own/x");
+    cr_assert_eq(chmod(at("shared"), 01777), 0);
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+    (void)status;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void tear_down(void)
+{
+    cr_expect_eq(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+TestSuite(trusted, .init = set_up, .fini = tear_down);
+
+/* 0, or the errno; -1: the party has a hand in it. */
+static int open_it(const char *path, const struct laz_party *of, struct laz_err *err)
+{
+    int fd = -1;
+    *err = (struct laz_err){0};
+    if (laz_trusted_open(at(path), of, &fd, err) == 0) {
+        struct stat status;
+        cr_expect(fstat(fd, &status) == 0 && S_ISREG(status.st_mode), "%s", path);
+        cr_expect((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+        (void)close(fd);
+        return 0;
+    }
+    cr_expect_eq(fd, -1);
+    cr_expect_eq(err->kind, err->sys_errno != 0 ? LAZ_E_SYSTEM : LAZ_E_SECRET, "%s", path);
+    return err->sys_errno != 0 ? err->sys_errno : -1;
+}
+
+Test(trusted, opens_what_others_keep_and_links_that_lead_there)
+{
+    static const char *const good[] = {
+            "agent/token", "k8s/key", "absolute", "up", "shared/own/x", "agent//./token"};
+    struct laz_err err;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        cr_expect_eq(open_it(good[i], &party, &err), 0, "%s: %s", good[i], err.message);
+    }
+    int fd = -1;
+    char text[16] = "";
+    cr_assert_eq(laz_trusted_open(at("k8s/key"), &party, &fd, &err), 0);
+    cr_expect(read(fd, text, sizeof(text) - 1) == 14 && strcmp(text, "k8s/..2026/key") == 0);
+    (void)close(fd);
+}
+
+Test(trusted, says_why_it_cannot_be_had_as_the_kernel_would)
+{
+    static const struct {
+        const char *path;
+        int sys_errno;
+    } rows[] = {{"absent", ENOENT}, {"absent/x", ENOENT}, {"agent/token/x", ENOTDIR},
+            {"agent", EISDIR}, {"round", ELOOP}, {"k8s/..data", EISDIR}};
+    char text[NAME_MAX + 2];
+    struct laz_err err;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_expect_eq(open_it(rows[i].path, &party, &err), rows[i].sys_errno, "%s: %s", rows[i].path,
+                err.message);
+        cr_expect_str_eq(err.message, strerror(rows[i].sys_errno));
+    }
+    (void)memset(text, 'a', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    cr_expect_eq(open_it(text, &party, &err), ENAMETOOLONG, "%s", err.message);
+    cr_assert_eq(mkfifo(at("fifo"), 0600), 0);
+    cr_expect_eq(open_it("fifo", &party, &err), EINVAL, "%s", err.message);
+}
+
+struct change {
+    const char *what;
+    uid_t uid;
+    gid_t gid;
+    mode_t mode;
+    const char *path;
+    const char *why; /* NULL: it is opened */
+};
+
+static void make_change(const struct change *change)
+{
+    struct stat status;
+    cr_assert_eq(lchown(at(change->what), change->uid, change->gid), 0, "%s", change->what);
+    cr_assert_eq(lstat(at(change->what), &status), 0);
+    if (!S_ISLNK(status.st_mode)) {
+        cr_assert_eq(chmod(at(change->what), change->mode), 0, "%s", change->what);
+    }
+}
+
+Test(trusted, names_the_part_in_which_the_workload_has_a_hand)
+{
+    static const struct change rows[] = {
+            {"agent/token", MINE, 0, 0400, "agent/token", "agent/token belongs to the workload"},
+            {"agent/token", MINE, 0, 0400, "absolute", "agent/token belongs to the workload"},
+            {"agent", MINE, 0, 0500, "agent/token", "agent belongs to the workload, user 54321"},
+            {"absolute", MINE, 0, 0, "absolute", "absolute belongs to the workload"},
+            {"k8s/..data", MINE, 0, 0, "k8s/key", "k8s/..data belongs to the workload"},
+            {"k8s", MINE, 0, 0755, "up", "k8s belongs to the workload"},
+            {"agent", OTHER, OTHER, 0777, "up", "agent may be written by everybody, mode 0777"},
+            {"agent/token", OTHER, OTHER, 0602, "agent/token", "by everybody, mode 0602"},
+            {"agent", OTHER, MINE, 0770, "agent/token", "by the workload's group 54321, mode 0770"},
+            {"agent", OTHER, 54301, 0770, "agent/token", "by the workload's group 54301"},
+            {"agent", OTHER, 54302, 0770, "agent/token", NULL},
+            {"agent", OTHER, MINE, 0750, "agent/token", NULL},
+            {"agent/token", OTHER, OTHER, 0660, "absolute", NULL},
+            {"agent", OTHER, OTHER, 01777, "agent/token", "agent/token is in a folder where"},
+            {"agent", OTHER, MINE, 01770, "agent/token", "agent/token is in a folder where"},
+            {"agent", OTHER, OTHER, 01770, "agent/token", NULL},
+            {"agent", MINE, OTHER, 01700, "agent/token", "agent belongs to the workload"},
+            {"shared", OTHER, OTHER, 01777, "shared/x", "shared/x is in a folder where everybody"},
+            {"shared", OTHER, OTHER, 01777, "shared/link", "shared/link is in a folder where"},
+            {"shared/own", OTHER, OTHER, 0755, "shared/own/x", NULL},
+            {"shared/own", OTHER, OTHER, 0777, "shared/own/x", "shared/own may be written"},
+            {"absolute", OTHER, OTHER, 0, "absolute", NULL},
+    };
+    cr_assert_eq(geteuid(), 0, "files are given away here");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct change back = rows[i];
+        struct laz_err err;
+        struct stat status;
+        cr_assert_eq(lstat(at(back.what), &status), 0);
+        make_change(&rows[i]);
+        int result = open_it(rows[i].path, &party, &err);
+        cr_expect_eq(
+                result, rows[i].why == NULL ? 0 : -1, "row %zu: %d: %s", i, result, err.message);
+        cr_expect(rows[i].why == NULL || strstr(err.message, rows[i].why) != NULL, "row %zu: %s", i,
+                err.message);
+        back.uid = back.gid = 0;
+        back.mode = status.st_mode & 07777;
+        make_change(&back);
+    }
+}
+
+/* A list of the workload's own right: the group's bits are then the most that anybody has. */
+Test(trusted, knows_access_control_lists_by_their_mask)
+{
+    static const struct {
+        uint16_t tag;
+        uint16_t rights;
+        uint32_t id;
+    } entries[] = {{1, 7, UINT32_MAX}, {2, 7, MINE}, {4, 5, UINT32_MAX}, {16, 7, UINT32_MAX},
+            {32, 5, UINT32_MAX}};
+    struct laz_err err;
+    char list[4 + sizeof(entries)] = {2};
+    (void)memcpy(list + 4, entries, sizeof(entries));
+    cr_assert_eq(setxattr(at("agent"), "system.posix_acl_access", list, sizeof(list), 0), 0, "%s",
+            strerror(errno));
+    cr_expect_eq(open_it("agent/token", &party, &err), -1);
+    cr_expect_not_null(strstr(err.message, "agent has an access control list, by which others"));
+}
+
+Test(trusted, takes_anything_where_nobody_is_kept_apart)
+{
+    const struct laz_party everybody[] = {{.uid = 0}, {.uid = geteuid()}};
+    struct laz_err err;
+    cr_assert_eq(chmod(at("agent"), 0777), 0);
+    cr_expect_eq(open_it("agent/token", &party, &err), -1);
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect_eq(open_it("agent/token", &everybody[i], &err), 0, "%s", err.message);
+        cr_expect_eq(open_it("agent", &everybody[i], &err), EISDIR);
+        cr_expect_eq(open_it("absent", &everybody[i], &err), ENOENT);
+    }
+}

@@ -160,5 +160,21 @@ def first_tries():
             check_equal(output.read(), b"", f"{word}: what the workload has said")
 
 
+@case("a value that somebody has written into the policy is an error, and nothing that a start says has it; the command shows the line")
+def pasted():
+    text = readme.block("yaml", PAGE)
+    path = area.folder("pasted") / "policy.yaml"
+    for words in ("from: CANARY1", "value: CANARY1", "from: {value: CANARY1}", 'from: "CANARY1: x"', "from: CANARY1: x", "from: *CANARY1", "from: 'CANARY1"):
+        path.write_text(re.sub(r'from: "arn:aws:secretsmanager[^"]*"', words, text))
+        path.chmod(0o644)
+        with fence.Run([str(laz.BIN / "lazaret-init"), "--policy", str(path), "--", "/bin/true"]) as run:
+            check_equal(run.wait(20).code, 101, run.stderr())
+            check(f"{path}:" in run.stderr(), f"{words}: no position: {run.stderr()}")
+            check("CANARY" not in run.stderr(), f"{words}: {run.stderr()}")
+    path.write_text(re.sub(r'from: "arn:aws:secretsmanager[^"]*"', "from: CANARY1", text))
+    done = area.run([laz.BIN / "lazaret", "policy", "check", path])
+    check("CANARY" in done.out + done.err, "the control: the command shows the line")
+
+
 if __name__ == "__main__":
     laz.main()

@@ -37,17 +37,27 @@ def section(port, to):
     return out
 
 
-class Helper:
-    """One lazaret-helper tunnel with an identity."""
+def outgoing(path, ca):
+    """One entry that connects, from a unix socket."""
+    out = struct.pack("<IIIBB", 2, 10001, 10001, 0, 0) + struct.pack("<I", 1) + text(str(ca)) + struct.pack("<I", 0) + struct.pack("<I", 1)
+    out += text("db") + b"\0" + text(str(path)) + struct.pack("<H", 0) + text("127.0.0.1") + struct.pack("<H", 1)
+    out += b"\0" + text("db.test") + bytes((0, NONE, 0, 0)) + struct.pack("<I", 0) + struct.pack("<III", 1024, 10000, 0)
+    return out
 
-    def __init__(self, port, to, chain, key):
+
+class Helper:
+    """One lazaret-helper tunnel: with an identity, or told nothing yet and started by others."""
+
+    def __init__(self, port=None, to=None, chain=None, key=None, prefix=()):
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         run = f"exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec \"$@\"" if theirs.fileno() != 3 else 'exec "$@"'
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "bash", "-c", run, "-", laz.BIN / "lazaret-helper", "tunnel"],
+            ["setpriv", "--pdeathsig", "KILL", "bash", "-c", run, "-", *prefix, laz.BIN / "lazaret-helper", "tunnel"],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env={"PATH": area.PATH})
         theirs.close()
-        self.ours.settimeout(20)
+        self.ours.settimeout(30)
+        if port is None:
+            return
         self.say("CONFIG", section(port, to))
         self.identity(chain, key)
         self.say("BEGIN")
@@ -212,6 +222,46 @@ def keys():
             for line in path.read_bytes().splitlines()[1:-1]:
                 check_equal([where for where, _, data in pages if line in data], [], f"{name}: a line of the PEM")
         helper.close()
+
+
+@case("who puts another file in the place of a new unix socket gets nothing: that file stays whose it was, and nothing starts")
+def exchanged():
+    if laz.sanitized():
+        laz.skip("LeakSanitizer does not work under a tracer")
+    folder = area.folder("exchanged")
+    path, victim = folder / "db.sock", folder / "victim"
+
+    def swap(put):
+        peers.wait_until(path.exists, "the socket", seconds=30)
+        if put is not None:
+            path.rename(folder / "away")
+            put(victim, path)
+
+    for name, put in (("none", None), ("link", os.symlink), ("hard link", os.link)):
+        for old in (path, victim, folder / "away"):
+            old.unlink(missing_ok=True)
+        victim.write_text("root's")
+        victim.chmod(0o644)
+        # Long enough for the other one, whose turn it is between the bind and what comes next.
+        helper = Helper(prefix=["strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=bind", "-e", "inject=bind:delay_exit=1500000"])
+        other = threading.Thread(target=swap, args=(put,))
+        other.start()
+        helper.say("CONFIG", outgoing(path, tunnels.identities() / "ca.pem"))
+        helper.say("BEGIN")
+        said, fields = helper.hear()
+        other.join(30)
+        status = victim.stat()
+        check_equal((status.st_uid, oct(status.st_mode & 0o777)), (0, "0o644"), f"{name}: whose the file is")
+        if put is None:  # the control
+            status = path.stat()
+            check_equal((said, status.st_uid, status.st_gid, oct(status.st_mode & 0o777)), ("LISTENER", 10001, 10001, "0o600"), f"{fields}")
+            check_equal(helper.hear()[0], "READY", "then")
+            helper.close()
+        else:
+            check_equal(said, "FAILED", name)
+            check(f"tls.connect[db]: give to the workload {path}: Stale file handle".encode() in fields, f"{name}: {fields}")
+            helper.ours.close()
+            helper.process.wait(20)
 
 
 if __name__ == "__main__":

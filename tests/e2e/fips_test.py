@@ -3,14 +3,16 @@
 
 What stands where the module would be is made here (fips/standin.c, which is no cryptography), and lies over OpenSSL's
 own folders in the mount namespace of the run alone. A helper that is linked statically refuses whatever lies there.
+With --long OpenSSL's own module (fips_module.py) does the work; no build without a loader of libraries can show that.
 """
 import functools
 import pathlib
 import re
+import socket
 import subprocess
 
 import area
-import fence
+import fips_module
 import laz
 import secrets_world
 import ship_world
@@ -130,5 +132,54 @@ def others():
         check_equal(server.versions, [], "connections")
 
 
+def real(name, change=lambda module, config: (module, config)):
+    """OpenSSL's own module and its file, or what `change` makes of them."""
+    return Place(name, *change(*fips_module.module()))
+
+
+def flipped(module, config):
+    """One bit of what the module says of itself is another."""
+    at = module.index(b"OpenSSL FIPS Provider")
+    return module[:at] + bytes([module[at] ^ 1]) + module[at + 1:], config
+
+
+if laz.LONG and not is_static():
+
+    @case("OpenSSL's own module computes: trail, spool and tunnel are as ever, and init.start says on")
+    def computes():
+        area.require_root()
+        place = real("real")
+        for wanted in ("prefer", "required"):
+            world = ship_world.World({"tls": {"fips": wanted}})
+            check_equal(world.outcome("lines=100", "exit=3", wrapper=place.wrapper), (3, ""), wanted)
+            check_equal([r["d"]["fips"] for r in world.records("init.start")], ["on"], wanted)
+            world.judge(trail_judge.FINE)
+        with tunnel_world.Server(tunnel_world.echo) as server:
+            world = tunnel_world.World([{"name": "echo", "to": server.to}], [{"name": "in", "to": server.to}], wrapper=place.wrapper)
+            world.tls["fips"] = "required"
+            with world.start(), world.dial("echo") as plain:
+                plain.sendall(b"x" * 100_000)
+                plain.shutdown(socket.SHUT_WR)
+                check_equal(len(tunnel_world.read_all(plain)), 100_000, "bytes that came back")
+                check_equal(world.records("tunnel.refused"), [], "refusals")
+                check_equal(set(server.versions), {"TLSv1.3"}, "versions")
+                with world.dial_tls("in") as outside:
+                    check_equal(outside.version(), "TLSv1.3", "from outside")
+
+    @case("OpenSSL's own module, changed by a bit or without its file, is refused in OpenSSL's own words")
+    def changed():
+        area.require_root()
+        modules, _ = system_folders()
+        for name, change, why in (
+                ("flipped", flipped, "module integrity failure"),
+                ("checksum", lambda m, c: (m, re.sub(rb"module-mac = ..", b"module-mac = 00", c)), "module integrity failure"),
+                ("unsaid", lambda m, _: (m, None), "missing config data, and there is no fipsmodule.cnf")):
+            world = ship_world.World({"tls": {"fips": "required"}})
+            code, stderr = world.outcome("say=up", "exit=3", wrapper=real(name, change).wrapper)
+            refused(code, stderr, f"{modules}/fips.so: {why}", name)
+
+
 if __name__ == "__main__":
+    if laz.LONG and not is_static():
+        fips_module.module()  # here, because no case has a way to the distribution's servers
     laz.main()

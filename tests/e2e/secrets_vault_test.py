@@ -119,7 +119,7 @@ def unprepared():
             ("no region", keys, ("by-name",), "system: the region is not known: say secrets.region, or set AWS_REGION"),
             ("no CAs", {**region, "ca": "/no/such.pem"}, aws, "system: secrets.ca: /no/such.pem: No such file or directory"),
             ("no CA in it", {**region, "ca": "/etc/passwd"}, aws, "system: /etc/passwd: no certificate in it: "),
-            ("a folder", {**region, "ca": "/etc"}, aws, "system: /etc: read: Is a directory"),
+            ("a folder", {**region, "ca": "/etc"}, aws, "system: secrets.ca: /etc: Is a directory"),
             ("no credentials", {**region, "environment": {}}, aws, "credentials: no credentials: the task has no role "),
             ("no CAs of credentials", {**region, "ca": "/no/such.pem", "environment": {
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI": "https://127.0.0.1:1/"}}, aws, "system: secrets.ca: /no/such.pem: No such file"),

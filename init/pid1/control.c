@@ -177,14 +177,14 @@ static void answer_request(struct laz_control *control, struct laz_secrets *secr
     const char *name = "";
     laz_buf_init_fixed(&answer.packet, memory, sizeof(memory));
     bool is_one = laz_control_take_request(request->iov_base, request->iov_len, &verb, &name);
+    bool is_planned = secrets->rotation.image != NULL;
+    bool can_rotate = is_running && !secrets->rotation.is_over;
     if (!is_one) {
         result = LAZ_CONTROL_BROKEN;
-    } else if (secrets->rotation.image == NULL) { /* nothing is planned yet */
+    } else if (!is_planned || (verb != LAZ_CONTROL_STATUS && !can_rotate)) {
         result = LAZ_CONTROL_NOT_NOW;
     } else if (verb == LAZ_CONTROL_STATUS) {
         result = tell_all(&answer, secrets, now_ns);
-    } else if (!is_running || secrets->rotation.is_over) {
-        result = LAZ_CONTROL_NOT_NOW;
     } else {
         result = rotate(&answer, secrets, name, now_ns);
     }

@@ -251,7 +251,7 @@ struct held {
 static int look_at_thread(int tid, int folder, void *context)
 {
     struct held *held = context;
-    struct laz_process_state state;
+    struct laz_process_state state = {0};
     struct laz_err ignored = {0};
     (void)folder;
     if (held->left == 0 || laz_attest_read(tid, &state, &ignored) < 0) {

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import time
 
@@ -338,6 +339,32 @@ def deferred():
             for one in (run, spawning, waiting):
                 one.kill(fence.TERM)
                 one.wait()
+
+
+if laz.LONG:  # the short run has it in tests/unit/init/renewal_test.c, with a clock of its own
+    @case("where ship lives and does not answer, a change is given up after half a minute, with the reason, and made when it answers again", beside=True)
+    def mute():
+        with Rotating(refresh={"interval": "600s", "min-interval": "1s"}) as it:
+            with it.start() as run:
+                it.until_ready()
+                old = it.password
+                ship = next(p for p in run.children() if fence.comm(p) == "lazaret-ship")
+                os.kill(ship, signal.SIGSTOP)
+                began = time.monotonic()
+                it.change(password=canary())
+                it.rotate("password")
+                ship_world.until(lambda: it.status()[1]["password"]["state"] == "failing", run.describe, 90)
+                waited = time.monotonic() - began
+                check(29 < waited < 60, f"given up after {waited:.1f} s")
+                check_equal(it.status()[1]["password"]["message"],
+                            "lazaret-helper ship does not say that the logs hide what is new", "why")
+                check_equal(it.file("db/password"), old, "what the workload has")
+                os.kill(ship, signal.SIGCONT)
+                check_equal(it.until("secret.rotate", "password", "failed")["sev"], 7, "the record")
+                it.until("secret.rotate", "password", "rotated", 60)
+                check_equal(it.file("db/password"), it.password, "and then")
+                run.kill(fence.TERM)
+                run.wait()
 
 
 @case("where launch has ended and an old generation cannot be removed any more, PID 1 does not look for that without a pause", beside=True)

@@ -31,7 +31,7 @@ PUMPS, RELOADS, SIZE = 10, 5, (20_000_000 if LONG else 2_000_000)
 
 def section(port, to):
     """One entry that listens: docs/reference/policy-image.md, "What the helper tunnel is told"."""
-    out = struct.pack("<IIIBB", 2, 10001, 10001, 0, 0) + struct.pack("<I", 0) + struct.pack("<I", 1) + text("web") + struct.pack("<I", 1)
+    out = struct.pack("<IIIIBB", 2, 10001, 10001, 0, 0, 0) + struct.pack("<I", 0) + struct.pack("<I", 1) + text("web") + struct.pack("<I", 1)
     out += text("https") + b"\1" + text("127.0.0.1") + struct.pack("<H", port) + text("127.0.0.1") + struct.pack("<H", to)
     out += b"\0" + text("") + bytes((NONE, 0, 0, 0)) + struct.pack("<I", 0) + struct.pack("<III", 1024, 10000, 0)
     return out
@@ -39,7 +39,7 @@ def section(port, to):
 
 def outgoing(path, ca):
     """One entry that connects, from a unix socket."""
-    out = struct.pack("<IIIBB", 2, 10001, 10001, 0, 0) + struct.pack("<I", 1) + text(str(ca)) + struct.pack("<I", 0) + struct.pack("<I", 1)
+    out = struct.pack("<IIIIBB", 2, 10001, 10001, 0, 0, 0) + struct.pack("<I", 1) + text(str(ca)) + struct.pack("<I", 0) + struct.pack("<I", 1)
     out += text("db") + b"\0" + text(str(path)) + struct.pack("<H", 0) + text("127.0.0.1") + struct.pack("<H", 1)
     out += b"\0" + text("db.test") + bytes((0, NONE, 0, 0)) + struct.pack("<I", 0) + struct.pack("<III", 1024, 10000, 0)
     return out

@@ -56,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     require(config.n_entries >= 1 && config.n_entries <= LAZ_TUNNEL_ENTRIES_MAX);
+    require(config.workload.n_groups <= LAZ_PARTY_GROUPS_MAX);
     for (uint32_t i = 0; i < config.n_trust; i++) {
         require_inside(config.trust[i], LAZ_TUNNEL_MAX, block, size);
         require(config.trust[i][0] == '/');

@@ -20,6 +20,8 @@
 #define RSA_MAX       8192
 #define SECONDS_A_DAY 86400
 
+#define UNREADABLE_KEY "its public key cannot be read"
+
 /* ---- keys ---- */
 
 static bool is_good_curve(const EVP_PKEY *key)
@@ -223,6 +225,21 @@ static int refuse_chain(const X509_STORE_CTX *context, struct laz_err *err)
             X509_STORE_CTX_get_error_depth(context), X509_verify_cert_error_string(why), hint);
 }
 
+/* Of those above the leaf, to the one that is trusted, as peers look at them: OpenSSL's level says
+ * nothing of curves. */
+static int check_links(const STACK_OF(X509) * chain, struct laz_err *err)
+{
+    for (int i = 1; i < sk_X509_num(chain); i++) {
+        const EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(chain, i));
+        int result = key == NULL ? laz_err_set(err, LAZ_E_SECRET, 0, UNREADABLE_KEY)
+                                 : check_strength(key, err);
+        if (result != 0) {
+            return laz_err_context(err, "its chain does not hold, at depth %d", i);
+        }
+    }
+    return 0;
+}
+
 /* Without the one that is trusted; the leaf stays, whoever it is. */
 static int take_chain(X509_STORE_CTX *context, const STACK_OF(X509) * way, bool is_own,
         STACK_OF(X509) * *ret, struct laz_err *err)
@@ -269,9 +286,11 @@ static int verify_for(const struct laz_chain_wish *wish, int purpose, const STAC
             (void)laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a chain");
         } else {
             set_wishes(wish, purpose, context, leaf);
-            result = X509_verify_cert(context) == 1
-                    ? take_chain(context, way, wish->cas == NULL, ret, err)
-                    : refuse_chain(context, err);
+            if (X509_verify_cert(context) != 1) {
+                (void)refuse_chain(context, err);
+            } else if (check_links(X509_STORE_CTX_get0_chain(context), err) == 0) {
+                result = take_chain(context, way, wish->cas == NULL, ret, err);
+            }
         }
     }
     X509_STORE_CTX_free(context);
@@ -309,7 +328,7 @@ int laz_chain_check(const struct laz_chain_wish *wish, const STACK_OF(X509) * gi
     X509 *leaf = sk_X509_value(given, 0);
     const EVP_PKEY *its = X509_get0_pubkey(leaf);
     if (its == NULL) {
-        return laz_err_set(err, LAZ_E_SECRET, 0, "its public key cannot be read");
+        return laz_err_set(err, LAZ_E_SECRET, 0, UNREADABLE_KEY);
     }
     if (EVP_PKEY_eq(its, wish->key) != 1) {
         return laz_err_set(err, LAZ_E_SECRET, 0, "it belongs to another key");

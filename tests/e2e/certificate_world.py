@@ -24,6 +24,9 @@ PUBLIC = [
     {"name": "past", "cn": "an old one", "ca": True, "path": 0, "issuer": "root", "from": -9000, "to": -100},
     {"name": "server-ca", "cn": "for servers", "ca": True, "path": 0, "issuer": "root", "purposes": ["server"]},
     {"name": "client-ca", "cn": "for clients", "ca": True, "path": 0, "issuer": "root", "purposes": ["client"]},
+    {"name": "k1-ca", "cn": "on another curve", "ca": True, "path": 0, "issuer": "root", "key": "ec-k1"},
+    {"name": "edwards", "cn": "of another algorithm", "ca": True, "path": 1, "issuer": "root", "key": "ed25519"},
+    {"name": "below-edwards", "cn": "below that", "ca": True, "path": 0, "issuer": "edwards"},
     {"name": "weak-ca", "cn": "a weak one", "ca": True, "path": 0, "issuer": "root", "key": "rsa-1024"},
 ]
 GOOD = [

@@ -77,8 +77,14 @@ WRONG = {
     "of another root": ({"issuer": "other"}, r"its chain does not hold, at depth \d: .*issuer certificate: an intermediate is missing"),
     "of one that may not": ({"issuer": "narrow"}, r"its chain does not hold, at depth 0: permitted subtree violation"),
     "of an expired one": ({"issuer": "past"}, r"its chain does not hold, at depth 1: certificate has expired"),
+    "of one on another curve": ({"issuer": "k1-ca"}, r"its chain does not hold, at depth 1: its key is neither RSA nor on P-256, P-384 or P-521"),
+    "below one of Ed25519": ({"issuer": "below-edwards"}, r"its chain does not hold, at depth 2: its key is neither RSA nor on P-256, P-384 or P-521"),
     "of a weak one": ({"issuer": "weak-ca"}, r"its chain does not hold, at depth 1: .*too weak"),
 }
+
+
+# What is sent of who is above the leaf, where that is not its issuer alone.
+ABOVE = {"other": [], "below-edwards": ["below-edwards", "edwards"]}
 
 
 def wrong_rows():
@@ -90,7 +96,7 @@ def refuses():
     rows = wrong_rows()
     folder = certificates(*rows)
     for (what, (_, expected)), row in zip(WRONG.items(), rows):
-        chain = texts(folder, row["name"], *([row["issuer"]] if row["issuer"] not in ("other",) else []))
+        chain = texts(folder, row["name"], *ABOVE.get(row["issuer"], [row["issuer"]]))
         with about(what):
             check_refused(judge(chain, (folder / f"{row['name']}.key").read_bytes(), san=NAMES, ca=folder / "root.pem"), expected)
 

@@ -65,7 +65,8 @@ static void unknown_key(struct laz_report *report, struct laz_node *node, enum l
     if (suggestion == NULL && elsewhere != LAZ_FIELD_ROOT) {
         laz_field_path(elsewhere, path, sizeof(path));
         laz_report_at(report, LAZ_E_POLICY_INVALID, node->key_pos,
-                "%sunknown key %s (it exists as \"%s\")", text, quoted, path);
+                "%sunknown key %s (it exists as \"%s\"%s)", text, quoted, path,
+                strchr(path, '.') == NULL ? " of the whole policy" : "");
     } else {
         laz_report_at(report, LAZ_E_POLICY_INVALID, node->key_pos, "%sunknown key %s%s", text,
                 quoted,

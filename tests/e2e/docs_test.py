@@ -492,6 +492,13 @@ def event_names():
 # ---- Names -------------------------------------------------------------------------------------------
 
 
+def anchors(page):
+    """Where links into a page may lead: its headings, as they are shown on the web."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    titles = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title) for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
 def link_targets(page):
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
@@ -503,6 +510,8 @@ def links():
     for page in readme.pages():
         for target in link_targets(page):
             check((page.parent / target).exists(), f"{page.relative_to(laz.ROOT)}: no {target}")
+        for target, anchor in re.findall(r"\]\(((?:[^)#\s]+\.md)?)#([^)]*)\)", page.read_text(encoding="utf-8")):
+            check("://" in target or anchor in anchors(page.parent / target if target else page), f"{page.relative_to(laz.ROOT)}: no {target}#{anchor}")
     of_map = {(MAP.parent / target).resolve() for target in link_targets(MAP)}
     missing = [p.name for p in readme.pages() if p != MAP and p.resolve() not in of_map]
     check_equal(missing, [], "pages that docs/README.md does not have")

@@ -331,7 +331,8 @@ static void obey(char order)
     (void)sigemptyset(&hup);
     (void)sigaddset(&hup, SIGHUP);
     if (order == 'h') {
-        (void)signal(SIGHUP, on_hup);
+        const struct sigaction does = {.sa_handler = on_hup};
+        (void)sigaction(SIGHUP, &does, NULL);
     } else if (order == 't') {
         cr_assert_eq(pthread_create(&thread, NULL, wait_without_end, NULL), 0);
     } else {
@@ -358,7 +359,8 @@ static void run_child(void)
     cr_assert_geq(child.pid, 0);
     if (child.pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)signal(SIGHUP, SIG_DFL);
+        const struct sigaction nothing = {.sa_handler = SIG_DFL};
+        (void)sigaction(SIGHUP, &nothing, NULL);
         (void)close(down[1]);
         (void)close(up[0]);
         for (char order = 0; read(down[0], &order, 1) == 1;) {

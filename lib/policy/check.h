@@ -31,6 +31,11 @@ void laz_check_shipping(struct laz_document *document, struct laz_report *report
 /* The same for its secrets; in check_secrets.c. */
 void laz_check_secrets(struct laz_document *document, struct laz_report *report);
 
+/* The one of these keys that a mapping has, LAZ_FIELD_ROOT behind them; NULL if it has none or
+ * more: reported. In check_secrets.c. */
+const struct laz_node *laz_check_source(struct laz_report *report, struct laz_node *from,
+        const enum laz_field_id *sources, const char *who, const char *names);
+
 /* What is more to say of an item that is one of `keys`; in check_keys.c. */
 void laz_check_key(struct laz_report *report, struct laz_node *key);
 

@@ -9,25 +9,12 @@
 #include "policy/check.h"
 #include "policy/fetch.h"
 
-/* The one source; NULL if there is none or more: reported. */
 static const struct laz_node *check_from(struct laz_report *report, struct laz_node *from)
 {
     static const enum laz_field_id sources[] = {LAZ_FIELD_IDENTITY_SECRETS, LAZ_FIELD_IDENTITY_FILE,
-            LAZ_FIELD_IDENTITY_PCA, LAZ_FIELD_IDENTITY_VAULT};
-    const struct laz_node *found = NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-        const struct laz_node *node = laz_check_child(from, sources[i]);
-        found = node != NULL ? node : found;
-        n += node != NULL ? 1 : 0;
-    }
-    if (n != 1) {
-        laz_report_node(report, LAZ_E_POLICY_INVALID, from,
-                "an identity has one source: %s \"secrets\", \"file\", \"acm-pca\" and "
-                "\"vault-pki\"",
-                n == 0 ? "name one of" : "name only one of");
-    }
-    return n == 1 ? found : NULL;
+            LAZ_FIELD_IDENTITY_PCA, LAZ_FIELD_IDENTITY_VAULT, LAZ_FIELD_ROOT};
+    return laz_check_source(report, from, sources, "an identity",
+            "\"secrets\", \"file\", \"acm-pca\" and \"vault-pki\"");
 }
 
 static bool is_issued(const struct laz_node *source)

@@ -11,26 +11,31 @@
 #include "policy/check.h"
 #include "policy/value_from.h"
 
-/* The one source of a mapping; NULL if there is none or more: reported. */
-static const struct laz_node *check_sources(struct laz_report *report, struct laz_node *from)
+const struct laz_node *laz_check_source(struct laz_report *report, struct laz_node *from,
+        const enum laz_field_id *sources, const char *who, const char *names)
 {
-    static const enum laz_field_id sources[] = {LAZ_FIELD_FROM_FILE, LAZ_FIELD_FROM_VARIABLE,
-            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER, LAZ_FIELD_FROM_PARAMETERS,
-            LAZ_FIELD_FROM_VAULT};
     const struct laz_node *found = NULL;
     size_t n = 0;
-    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+    for (size_t i = 0; sources[i] != LAZ_FIELD_ROOT; i++) {
         const struct laz_node *node = laz_check_child(from, sources[i]);
         found = node != NULL ? node : found;
         n += node != NULL ? 1 : 0;
     }
     if (n != 1) {
-        laz_report_node(report, LAZ_E_POLICY_INVALID, from,
-                "a value has one source: %s \"file\", \"variable\", \"secrets-manager\", "
-                "\"parameter\", \"parameters\" and \"vault\"",
-                n == 0 ? "name one of" : "name only one of");
+        laz_report_node(report, LAZ_E_POLICY_INVALID, from, "%s has one source: %s %s", who,
+                n == 0 ? "name one of" : "name only one of", names);
     }
     return n == 1 ? found : NULL;
+}
+
+static const struct laz_node *check_sources(struct laz_report *report, struct laz_node *from)
+{
+    static const enum laz_field_id sources[] = {LAZ_FIELD_FROM_FILE, LAZ_FIELD_FROM_VARIABLE,
+            LAZ_FIELD_FROM_SECRETS_MANAGER, LAZ_FIELD_FROM_PARAMETER, LAZ_FIELD_FROM_PARAMETERS,
+            LAZ_FIELD_FROM_VAULT, LAZ_FIELD_ROOT};
+    return laz_check_source(report, from, sources, "a value",
+            "\"file\", \"variable\", \"secrets-manager\", \"parameter\", \"parameters\" and "
+            "\"vault\"");
 }
 
 static bool is_version_number(const struct laz_node *node)

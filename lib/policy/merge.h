@@ -158,6 +158,8 @@ LAZ_MUST_CHECK int laz_group_resolve(const struct laz_policy_source *source, con
 void laz_complete(struct laz_merge *merge);
 void laz_complete_shipping(struct laz_merge *merge);
 void laz_complete_sense(struct laz_merge *merge);
+/* Does what sense is told fit? Reported of the section that was read last. */
+void laz_complete_sense_length(struct laz_merge *merge, enum laz_field_id section);
 void laz_complete_plain(struct laz_merge *merge);
 void laz_complete_secrets(struct laz_merge *merge);
 void laz_complete_vault(struct laz_merge *merge);

@@ -271,7 +271,7 @@ static void check_required(struct laz_merge *merge)
     }
 }
 
-static void check_length(struct laz_merge *merge)
+void laz_complete_sense_length(struct laz_merge *merge, enum laz_field_id section)
 {
     struct laz_buf buf;
     struct laz_err err = {0};
@@ -281,8 +281,8 @@ static void check_length(struct laz_merge *merge)
     }
     laz_buf_init_fixed(&buf, memory, LAZ_SENSE_MAX + 1);
     if (laz_sense_encode(&merge->policy->sensing.config, &buf, &err) < 0) {
-        laz_report_at(merge->report, err.kind, merge->policy->key_pos[LAZ_FIELD_SENSE], "sense: %s",
-                err.message);
+        laz_report_at(merge->report, err.kind, merge->policy->key_pos[section], "%s: %s",
+                laz_field_at(section)->key, err.message);
     }
 }
 
@@ -298,7 +298,7 @@ void laz_complete_sense(struct laz_merge *merge)
     }
     check_except(merge);
     check_required(merge);
-    check_length(merge);
+    laz_complete_sense_length(merge, LAZ_FIELD_SENSE);
 }
 
 /* ---- What is given up ---- */

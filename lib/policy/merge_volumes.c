@@ -99,21 +99,6 @@ static void check_path(struct laz_merge *merge, uint32_t i)
     }
 }
 
-static void check_length(struct laz_merge *merge)
-{
-    struct laz_buf buf;
-    struct laz_err err = {0};
-    char *memory = laz_arena_take(merge->arena, LAZ_SENSE_MAX + 1, 1);
-    if (memory == NULL) {
-        return;
-    }
-    laz_buf_init_fixed(&buf, memory, LAZ_SENSE_MAX + 1);
-    if (laz_sense_encode(&merge->policy->sensing.config, &buf, &err) < 0) {
-        laz_report_at(merge->report, err.kind, merge->policy->key_pos[LAZ_FIELD_VOLUMES],
-                "volumes: %s", err.message);
-    }
-}
-
 void laz_complete_volumes(struct laz_merge *merge)
 {
     const struct laz_policy_volumes *volumes = &merge->policy->volumes;
@@ -131,7 +116,7 @@ void laz_complete_volumes(struct laz_merge *merge)
                 "volumes: no sink takes class \"ids\": nobody would hear of a volume that changes");
     }
     if (!merge->policy->sensing.is_said) {
-        check_length(merge);
+        laz_complete_sense_length(merge, LAZ_FIELD_VOLUMES);
     }
 }
 

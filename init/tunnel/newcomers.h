@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define LAZ_TUNNEL_CROWDS 64 /* of each entry: a flood seldom shares one with who is good */
+#define LAZ_TUNNEL_CROWDS 256 /* of each entry: a flood seldom shares one with who is good */
 
 struct laz_tunnel_port;
 struct laz_tunnel_link;

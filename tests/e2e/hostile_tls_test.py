@@ -292,6 +292,8 @@ def check_silent(what, server):
 def refuse(client, row, serve, expected, name=NAME, settles=False):
     server = Server(serve)
     words = CLIENTS[client](server, name=name, settles=settles)
+    if not settles and words.endswith("it has not been answered") and not re.search(expected, words):
+        words = CLIENTS[client](server, name=name, settles=True)  # on a busy machine nobody has come to it yet
     server.close()
     what = f"{client}, {row}"
     check_silent(what, server)

@@ -20,7 +20,7 @@ static void put(const char *name, const char *text)
 {
     char path[64];
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(path, "we");
     cr_assert(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
 }
 

@@ -331,7 +331,7 @@ static void obey(char order)
     (void)sigemptyset(&hup);
     (void)sigaddset(&hup, SIGHUP);
     if (order == 'h') {
-        const struct sigaction does = {.sa_handler = on_hup};
+        const struct sigaction does = {.sa_handler = on_hup, .sa_flags = SA_RESTART};
         (void)sigaction(SIGHUP, &does, NULL);
     } else if (order == 't') {
         cr_assert_eq(pthread_create(&thread, NULL, wait_without_end, NULL), 0);

@@ -90,12 +90,12 @@ void laz_secret_put_delivery(
 {
     const struct laz_secret_delivery *delivery = &secrets->deliveries[item];
     const struct laz_fetch_item *key = find_key_after(&secrets->config, item);
+    bool has_file = delivery->path[0] != '\0';
     if (key != NULL) {
         laz_buf_printf(buf, "the set of %s", key->name);
-    } else if (delivery->path[0] == '\0' && delivery->fd == 0) {
+    } else if (!has_file && delivery->fd == 0 && delivery->exposed == NULL) {
         laz_buf_str(buf, "Lazaret alone");
     }
-    bool has_file = delivery->path[0] != '\0';
     if (has_file) {
         laz_buf_printf(buf, "file %s, mode 0%o", delivery->path, delivery->mode);
     }
@@ -104,6 +104,10 @@ void laz_secret_put_delivery(
     }
     if (delivery->variable[0] != '\0') {
         laz_buf_printf(buf, ", which %s says", delivery->variable);
+    }
+    if (delivery->exposed != NULL) {
+        laz_buf_printf(buf, "%svariable %s of the environment",
+                has_file || delivery->fd != 0 ? ", and " : "", delivery->exposed);
     }
 }
 
@@ -144,6 +148,11 @@ static void json_delivery(struct laz_json *json, const struct laz_secret_deliver
         laz_json_object(json, "fd");
         laz_json_u64(json, "number", delivery->fd);
         json_said(json, "variable", delivery->variable);
+        laz_json_object_end(json);
+    }
+    if (delivery->exposed != NULL) {
+        laz_json_object(json, "expose-in-environment");
+        laz_json_string(json, "variable", delivery->exposed);
         laz_json_object_end(json);
     }
 }

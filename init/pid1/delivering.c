@@ -85,11 +85,12 @@ static int value_for(const struct laz_secret_item *item)
     return item->is_changed ? item->fresh : item->value;
 }
 
-/* Of another generation, files alone: a descriptor stays what it is. */
+/* Of another generation, files alone: a descriptor stays what it is. A variable is the child's to
+ * read. */
 static bool next_delivery(struct laz_secrets *secrets)
 {
     while (laz_secrets_next(secrets, &secrets->next, &secrets->n_given, &secrets->at)) {
-        if (!is_again(secrets) || secrets->at.fd == 0) {
+        if (secrets->at.fd == 0 || (!is_again(secrets) && secrets->at.fd >= LAZ_IMAGE_FD_MIN)) {
             return true;
         }
     }
@@ -143,10 +144,9 @@ static bool is_shown(const struct laz_image *image, uint32_t item)
     return false;
 }
 
-/* Where nothing is renewed, nobody else needs them any more. */
-static void close_values(struct laz_secrets *secrets)
+void laz_secrets_close(struct laz_secrets *secrets)
 {
-    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+    for (uint32_t i = 0; secrets->image->refresh_ms == 0 && i < secrets->image->fetched.n; i++) {
         if (!is_shown(secrets->image, i)) {
             laz_fd_close(&secrets->items[i].value);
         }
@@ -162,7 +162,7 @@ static void free_numbers(struct laz_secrets *secrets)
     for (uint32_t i = 0; i < secrets->image->n_deliveries; i++) {
         struct laz_image_delivery delivery;
         laz_image_delivery_next(&cursor, &delivery);
-        if (delivery.fd == 0) {
+        if (delivery.fd < LAZ_IMAGE_FD_MIN) {
             continue;
         }
         int fd = secrets->fds[n++];
@@ -177,9 +177,6 @@ static void free_numbers(struct laz_secrets *secrets)
 
 static void finish_first(struct laz_secrets *secrets)
 {
-    if (secrets->image->refresh_ms == 0) {
-        close_values(secrets);
-    }
     free_numbers(secrets);
     secrets->current = secrets->generation;
     secrets->phase = LAZ_SECRETS_HIDING;

@@ -181,7 +181,7 @@ int laz_secrets_begin(struct laz_secrets *secrets, const struct laz_image *image
         struct laz_image_delivery delivery;
         laz_image_delivery_next(&cursor, &delivery);
         has_files = has_files || delivery.fd == 0;
-        if (delivery.fd != 0 && reserve(secrets, delivery.fd, err) < 0) {
+        if (delivery.fd >= LAZ_IMAGE_FD_MIN && reserve(secrets, delivery.fd, err) < 0) {
             return -1;
         }
     }

@@ -146,6 +146,8 @@ void laz_secrets_adopt(struct laz_secrets *secrets, uint64_t until_ns);
 /* Remove a generation. Not while an answer is to come. */
 void laz_secrets_retire(struct laz_secrets *secrets, uint32_t generation);
 
+/* The workload has what becomes of them: where nothing is renewed, nobody else needs them. */
+void laz_secrets_close(struct laz_secrets *secrets);
 /* The workload has a descriptor table of its own: what is its own, is its alone. */
 void laz_secrets_part(struct laz_secrets *secrets);
 /* Nothing is delivered from now on, and what became files is removed: by launch; by ourselves, if

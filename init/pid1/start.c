@@ -98,6 +98,7 @@ void laz_pid1_start_workload(struct laz_pid1 *pid1, uint64_t now_ns)
     if (pid1->image.fetches) {
         workload->fds = pid1->helpers.secrets.fds;
         workload->n_fds = pid1->helpers.secrets.n_fds;
+        workload->secrets = &pid1->helpers.secrets;
     }
     if (laz_workload_fork(workload, &pid1->image, pid1->options.command, pid1->environment,
                 &pid1->refusal) < 0) {
@@ -210,6 +211,9 @@ static bool may_start(struct laz_pid1 *pid1, uint64_t now_ns)
     }
     pid1->degraded |= laz_workload_degraded(workload);
     pid1->degraded |= pid1->helpers.sense.is_lost ? LAZ_DEGRADED_BIT(SENSE) : 0;
+    if (pid1->image.fetches) {
+        laz_secrets_close(&pid1->helpers.secrets);
+    }
     if (laz_workload_part()) {
         laz_shipping_part(&pid1->helpers.shipping);
         if (pid1->image.fetches) {

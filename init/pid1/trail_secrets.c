@@ -28,7 +28,9 @@ static void delivered(struct laz_trail *trail, const char *name, const char *dir
 {
     LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.deliver", .severity = 1, .exe = "", .obj = name,
             .act = "delivered");
-    if (delivery->fd != 0) {
+    if (delivery->fd == LAZ_IMAGE_FD_VARIABLE) {
+        laz_json_string(&json, "variable", delivery->path);
+    } else if (delivery->fd != 0) {
         laz_json_u64(&json, "fd", delivery->fd);
     } else {
         laz_json_string(&json, "dir", dir);

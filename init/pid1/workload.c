@@ -21,6 +21,7 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/num.h"
+#include "init/pid1/secrets.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -56,6 +57,50 @@ static void pick_environment(
     cursor = image->env_set.first;
     for (uint32_t i = 0; i < image->env_set.n; i++) {
         picked->items[picked->n++] = laz_unconst(laz_strings_next(&cursor));
+    }
+    picked->items[picked->n] = NULL;
+}
+
+/* Variables that are secrets. */
+struct exposed {
+    struct laz_confine_value values[LAZ_IMAGE_FETCHED_MAX];
+    size_t n;
+    size_t bytes; /* of all of them, with their names */
+};
+
+/* Of the values, nothing but how long they are. */
+static int find_exposed(const struct laz_secrets *secrets, struct exposed *ret, struct laz_err *err)
+{
+    struct laz_image_delivery delivery;
+    const uint8_t *cursor = secrets == NULL ? NULL : secrets->image->deliveries;
+    unsigned n = 0;
+    while (secrets != NULL && laz_secrets_next(secrets, &cursor, &n, &delivery)) {
+        struct stat status;
+        int fd = secrets->items[delivery.item].value;
+        if (delivery.fd != LAZ_IMAGE_FD_VARIABLE) {
+            continue;
+        }
+        if (ret->n == LAZ_IMAGE_FETCHED_MAX || fstat(fd, &status) < 0) {
+            return laz_err_set(err, LAZ_E_DELIVERY, errno, "%s: no variable", delivery.path);
+        }
+        ret->values[ret->n++] = (struct laz_confine_value){
+                .name = delivery.path, .fd = fd, .length = (size_t)status.st_size};
+        ret->bytes += strlen(delivery.path) + (size_t)status.st_size + 2; /* "=" and NUL */
+    }
+    return 0;
+}
+
+/* Their names, with room for the values behind each. */
+static void name_exposed(struct exposed *exposed, char *at, struct environment *picked)
+{
+    for (size_t i = 0; i < exposed->n; i++) {
+        struct laz_confine_value *value = &exposed->values[i];
+        size_t length = strlen(value->name);
+        picked->items[picked->n++] = at;
+        (void)memcpy(at, value->name, length);
+        at[length] = '=';
+        value->at = at + length + 1;
+        at = value->at + value->length + 1;
     }
     picked->items[picked->n] = NULL;
 }
@@ -163,7 +208,8 @@ static pid_t fork_sharing_descriptors(void)
 }
 
 static int fork_child(struct laz_workload *workload, const struct laz_image *image,
-        char *const *command, char *const *environment, struct laz_err *err)
+        char *const *command, char *const *environment, const struct exposed *exposed,
+        struct laz_err *err)
 {
     workload->gate = eventfd(0, EFD_CLOEXEC);
     if (workload->gate < 0) {
@@ -181,6 +227,8 @@ static int fork_child(struct laz_workload *workload, const struct laz_image *ima
             .path = workload->path,
             .argv = command,
             .envp = environment,
+            .values = exposed->values,
+            .n_values = exposed->n,
     };
     pid_t pid = fork_sharing_descriptors();
     if (pid == 0) {
@@ -199,8 +247,12 @@ int laz_workload_fork(struct laz_workload *workload, const struct laz_image *ima
 {
     void *page = mmap(NULL, sizeof(*workload->page), PROT_READ | PROT_WRITE,
             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    size_t n = (size_t)image->env_pass.n + image->env_set.n + 1;
-    size_t size = n * sizeof(char *);
+    struct exposed exposed = {.n = 0};
+    if (find_exposed(workload->secrets, &exposed, err) < 0) {
+        return -1;
+    }
+    size_t n = (size_t)image->env_pass.n + image->env_set.n + exposed.n + 1;
+    size_t size = n * sizeof(char *) + exposed.bytes;
     void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED || arena == MAP_FAILED) {
         return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
@@ -212,9 +264,10 @@ int laz_workload_fork(struct laz_workload *workload, const struct laz_image *ima
     workload->page->mdwe = -1;
     struct environment picked = {.items = arena};
     pick_environment(&picked, image, environment);
+    name_exposed(&exposed, (char *)arena + n * sizeof(char *), &picked);
     int result = resolve(workload, image, command[0], path_of(&picked), err);
     if (result == 0) {
-        result = fork_child(workload, image, command, picked.items, err);
+        result = fork_child(workload, image, command, picked.items, &exposed, err);
     }
     (void)munmap(arena, size);
     laz_environment_wipe(environment);

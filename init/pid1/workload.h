@@ -13,6 +13,8 @@
 #define LAZ_FILE_PATH_MAX 4096 /* the kernel's PATH_MAX, NUL included */
 #define LAZ_SAID_PATH_MAX 256  /* as much of a path as a message shows */
 
+struct laz_secrets;
+
 /* Owned descriptors are -1 when closed. The picked environment is for the child alone and
  * unmapped in PID 1 right after the fork: PID 1 keeps no value of it. */
 struct laz_workload {
@@ -24,8 +26,9 @@ struct laz_workload {
     int gate; /* an eventfd, for where there is no listener; shared with the child until the exec */
     const int *fds; /* of the workload, by number; in the child they live on; borrowed */
     size_t n_fds;
-    int listener;                  /* -1 until it is there, and where there is none */
-    struct laz_process_state seen; /* what was read back at the gate */
+    const struct laz_secrets *secrets; /* of which some may be variables; NULL: none; borrowed */
+    int listener;                      /* -1 until it is there, and where there is none */
+    struct laz_process_state seen;     /* what was read back at the gate */
 };
 
 void laz_workload_init(struct laz_workload *workload);

@@ -293,6 +293,19 @@ static void restrict_in_child(const struct laz_confine *confine, int ruleset)
     }
 }
 
+/* Into its own copy of the pages, which the parent never writes. */
+static void read_values_in_child(const struct laz_confine *confine)
+{
+    for (size_t i = 0; i < confine->n_values; i++) {
+        const struct laz_confine_value *value = &confine->values[i];
+        confine->page->step = LAZ_STEP_VALUES;
+        errno = EIO; /* fewer bytes than there are */
+        if (pread(value->fd, value->at, value->length, 0) != (ssize_t)value->length) {
+            fail_in_child(confine->page, value->name);
+        }
+    }
+}
+
 _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
 {
     const struct laz_image *image = confine->image;
@@ -317,6 +330,7 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
         step_in_child(confine, LAZ_STEP_DEATH_SIGNAL, set_death_signal_in_child(confine->parent));
     }
     restrict_in_child(confine, ruleset);
+    read_values_in_child(confine);
     const uint64_t no_signals = 0;
     step_in_child(confine, LAZ_STEP_MASK,
             (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals)));

@@ -30,6 +30,7 @@
     X(LANDLOCK_PROBE, "see a forbidden path refused",                                              \
             "the kernel does not show Landlock in /proc")                                          \
     X(WRITE_XOR_EXECUTE, "forbid writable code", "irrevocable and inherited")                      \
+    X(VALUES, "read secrets into the environment", "late: they are in no memory but the child's")  \
     X(MASK, "unblock all signals", "rt_sigprocmask may be forbidden below")                        \
     X(SECCOMP, "load the filter", "last: it may forbid every call above")                          \
     X(GATE, "wait at the gate", "init reads back what was done before anything runs")              \
@@ -59,6 +60,14 @@ struct laz_confine_page {
     char detail[LAZ_CONFINE_DETAIL_MAX]; /* a path to blame, or "" */
 };
 
+/* A variable that is a secret: its name is in front of `at`, and a NUL behind `length`. */
+struct laz_confine_value {
+    const char *name;
+    int fd; /* a sealed memfd */
+    char *at;
+    size_t length;
+};
+
 /* Everything that the child needs, prepared before the fork. All pointers borrowed.
  *
  * The child shares init's descriptor table until its execve (CLONE_FILES): so the listener, which
@@ -78,6 +87,8 @@ struct laz_confine {
     const char *path; /* absolute */
     char *const *argv;
     char *const *envp;
+    const struct laz_confine_value *values; /* of `envp`, for the child alone to read */
+    size_t n_values;
 };
 
 /* In the forked child, and nowhere else. Ends in execve or _exit. */

@@ -122,7 +122,8 @@ _Static_assert(LAZ_IMAGE_FETCH_MAX == LAZ_FETCH_MAX, "what PID 1 carries is what
 _Static_assert(LAZ_IMAGE_FETCHED_MAX == LAZ_FETCH_ITEMS_MAX, "of all items");
 _Static_assert(LAZ_IMAGE_TOGETHER_MAX == LAZ_FETCH_IDENTITIES_MAX, "an identity is a group");
 _Static_assert(LAZ_IMAGE_SECRET_MAX == LAZ_FETCH_VALUE_MAX, "of what it brings");
-_Static_assert(LAZ_IMAGE_DELIVERIES_MAX >= 2 * LAZ_FETCH_ITEMS_MAX, "a file and a descriptor each");
+_Static_assert(LAZ_IMAGE_DELIVERIES_MAX >= 3 * LAZ_FETCH_ITEMS_MAX,
+        "a file, a descriptor and a variable each");
 
 static void put_delivery(
         struct laz_buf *buf, uint32_t item, uint32_t fd, uint32_t mode, const char *path)
@@ -189,6 +190,10 @@ static int fill_secrets(struct laz_image *image, const struct laz_policy *policy
         }
         if (delivery->fd != 0) {
             put_delivery(&keep->deliveries, i, delivery->fd, 0400, "");
+            image->n_deliveries++;
+        }
+        if (delivery->exposed != NULL) {
+            put_delivery(&keep->deliveries, i, LAZ_IMAGE_FD_VARIABLE, 0400, delivery->exposed);
             image->n_deliveries++;
         }
     }

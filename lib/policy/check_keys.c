@@ -116,6 +116,11 @@ void laz_check_key(struct laz_report *report, struct laz_node *key)
         laz_report_key(report, LAZ_E_POLICY_INVALID, newline,
                 "not of a key: a line feed would be taken for a part of it");
     }
+    struct laz_node *expose = laz_check_child(key, LAZ_FIELD_SECRET_EXPOSE);
+    if (expose != NULL) {
+        laz_report_key(report, LAZ_E_POLICY_INVALID, expose,
+                "not of a key: say \"fd\", which nothing inherits that is not given it");
+    }
     if (previous != NULL && !key->has_bad) {
         check_previous(report, key, previous);
     }

@@ -186,6 +186,24 @@ void laz_check_change_signal(struct laz_report *report, struct laz_node *node)
     }
 }
 
+/* Variables that change what is executed, or how: no place for a text from elsewhere. */
+static void check_exposed(struct laz_report *report, struct laz_node *expose)
+{
+    static const char *const own[] = {"PATH", "GLIBC_TUNABLES", "GCONV_PATH", "BASH_ENV", "ENV"};
+    struct laz_node *name = laz_check_child(expose, LAZ_FIELD_EXPOSE_VARIABLE);
+    if (name == NULL || name->is_bad) {
+        return;
+    }
+    bool is_own = strncmp(name->text, "LD_", 3) == 0;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        is_own = is_own || strcmp(name->text, own[i]) == 0;
+    }
+    if (is_own) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, name,
+                "decides what is executed: it is no place for what comes from elsewhere");
+    }
+}
+
 /* What is asked for that the item itself cannot have. */
 static void check_renewal(struct laz_report *report, struct laz_node *item)
 {
@@ -238,13 +256,17 @@ static void check_one(
     if (mode != NULL) {
         check_mode(report, mode);
     }
+    struct laz_node *expose = laz_check_child(item, LAZ_FIELD_SECRET_EXPOSE);
+    if (expose != NULL) {
+        check_exposed(report, expose);
+    }
     if (!item->has_bad) {
         check_renewal(report, item);
     }
     bool goes_nowhere = true;
     for (const struct laz_node *child = item->first; child != NULL; child = child->next) {
         goes_nowhere = goes_nowhere && child->field != LAZ_FIELD_SECRET_FILE &&
-                child->field != LAZ_FIELD_SECRET_FD;
+                child->field != LAZ_FIELD_SECRET_FD && child->field != LAZ_FIELD_SECRET_EXPOSE;
     }
     const struct laz_node *name = laz_check_child(item, LAZ_FIELD_SECRET_NAME);
     bool is_key = item->field == LAZ_FIELD_KEYS;

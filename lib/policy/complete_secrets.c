@@ -30,6 +30,11 @@ static bool is_at_or_below(const char *path, const char *top)
     return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
+static bool is_exposed_as(const struct laz_secret_delivery *delivery, const char *variable)
+{
+    return delivery->exposed != NULL && strcmp(delivery->exposed, variable) == 0;
+}
+
 static void check_pair(struct laz_merge *merge, uint32_t i, uint32_t k)
 {
     const struct laz_policy_secrets *secrets = &merge->policy->secrets;
@@ -53,9 +58,17 @@ static void check_pair(struct laz_merge *merge, uint32_t i, uint32_t k)
                 child_of(merge, i, LAZ_FIELD_SECRET_FD, LAZ_FIELD_FD_NUMBER),
                 "is the descriptor of item \"%s\"", name);
     }
-    if (mine->variable[0] != '\0' && strcmp(mine->variable, other->variable) == 0) {
+    if (mine->variable[0] != '\0' &&
+            (strcmp(mine->variable, other->variable) == 0 ||
+                    is_exposed_as(other, mine->variable))) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
                 child_of(merge, i, LAZ_FIELD_SECRET_FD, LAZ_FIELD_FD_VARIABLE),
+                "is the variable of item \"%s\"", name);
+    }
+    if (mine->exposed != NULL &&
+            (strcmp(mine->exposed, other->variable) == 0 || is_exposed_as(other, mine->exposed))) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
+                child_of(merge, i, LAZ_FIELD_SECRET_EXPOSE, LAZ_FIELD_EXPOSE_VARIABLE),
                 "is the variable of item \"%s\"", name);
     }
 }
@@ -108,6 +121,25 @@ static void check_variables(struct laz_merge *merge, uint32_t i)
     if (number != NULL && (is_passed(policy, number->text) || is_set(policy, number->text))) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, number,
                 "is a variable of \"workload.env\" as well: it has one value");
+    }
+    struct laz_node *exposed =
+            child_of(merge, i, LAZ_FIELD_SECRET_EXPOSE, LAZ_FIELD_EXPOSE_VARIABLE);
+    if (exposed == NULL) {
+        return;
+    }
+    if (is_passed(policy, exposed->text) || is_set(policy, exposed->text)) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, exposed,
+                "is a variable of \"workload.env\" as well: it has one value");
+    } else if (is_exposed_as(
+                       &policy->secrets.deliveries[i], policy->secrets.deliveries[i].variable)) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, exposed,
+                "has the number of the descriptor already");
+    }
+    if (policy->secrets.renewal.is_renewed[i]) {
+        laz_report_key(merge->report, LAZ_E_POLICY_INVALID,
+                laz_check_child(merge->secrets[i], LAZ_FIELD_SECRET_EXPOSE),
+                "nobody can renew a variable of a process that runs, and \"file\" would be "
+                "renewed: say \"refresh: false\", or \"file\" alone");
     }
 }
 
@@ -327,6 +359,11 @@ void laz_relaxations_secrets(struct laz_merge *merge)
         if (secrets->deliveries[i].mode == 0444) {
             laz_relaxations_add(merge, laz_policy_pos_of_secret(policy, i, "file.mode"),
                     "secrets: every user may read %s", secrets->config.items[i].name);
+        }
+        if (secrets->deliveries[i].exposed != NULL) {
+            laz_relaxations_add(merge, laz_policy_pos_of_secret(policy, i, "expose-in-environment"),
+                    "secrets: %s is in the environment, as %s", secrets->config.items[i].name,
+                    secrets->deliveries[i].exposed);
         }
     }
     if (secrets->renewal.is_said && secrets->renewal.then == LAZ_STALE_KEEP) {

@@ -24,6 +24,7 @@
     ".previous"                     /* the end of the name of the item with the key of before      \
                                      */
 #define LAZ_FETCH_VALUE_MAX   65536 /* bytes of a value: what Secrets Manager takes */
+#define LAZ_FETCH_EXPOSED_MAX 32768 /* bytes of one in an environment: it holds them all */
 #define LAZ_FETCH_FROM_MAX    2048  /* bytes of an ARN or a name */
 #define LAZ_FETCH_PATH_MAX    256   /* bytes of a path of Vault, and of its other names */
 #define LAZ_FETCH_CONTEXT_MAX 8     /* pairs of an encryption context */
@@ -152,6 +153,7 @@ struct laz_fetch_item {
     enum laz_secret_alg alg;     /* of a JWK */
     bool newline;                /* a line feed behind it */
     uint32_t previous;           /* JWKS: 1 + the item with the key of before; 0: there is none */
+    bool is_exposed;             /* it must be text that can be in an environment */
     uint32_t identity;           /* IDENTITY: whose part it is, */
     enum laz_identity_part part; /* and which */
 };

@@ -76,6 +76,7 @@ static void put_item(struct laz_buf *buf, const struct laz_fetch_item *item)
     laz_section_put_uint(buf, item->previous, 1);
     laz_section_put_uint(buf, item->identity, 1);
     laz_section_put_uint(buf, item->part, 1);
+    laz_section_put_uint(buf, item->is_exposed, 1);
 }
 
 static void put_vault(struct laz_buf *buf, const struct laz_fetch_vault *vault)
@@ -221,6 +222,7 @@ static void take_item(struct laz_section *in, struct laz_fetch_item *item)
     item->previous = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_ITEMS_MAX);
     item->identity = (uint32_t)laz_section_uint(in, 1, 0, LAZ_FETCH_IDENTITIES_MAX - 1);
     item->part = (enum laz_identity_part)laz_section_uint(in, 1, 0, LAZ_IDENTITY_PART_COUNT - 1);
+    item->is_exposed = laz_section_bool(in);
     laz_section_require(
             in, in->wrong != NULL || fits_together(item), "an item does not fit together");
 }

@@ -130,9 +130,11 @@ static void take_deliveries(struct laz_section *in, struct laz_image *image)
         uint32_t fd = (uint32_t)laz_section_uint(in, 1, 0, UINT64_MAX);
         uint32_t mode = (uint32_t)laz_section_uint(in, 2, 0, UINT64_MAX);
         const char *path = laz_section_string(in, 0, SIZE_MAX);
+        bool is_free = fd >= LAZ_IMAGE_FD_MIN && (taken[fd / 64] >> (fd % 64) & 1) == 0;
         bool fits = fd == 0 ? is_below(path) && (mode == 0400 || mode == 0440 || mode == 0444)
-                            : path[0] == '\0' && mode == 0400 && fd >= LAZ_IMAGE_FD_MIN &&
-                        (taken[fd / 64] >> (fd % 64) & 1) == 0;
+                : fd == LAZ_IMAGE_FD_VARIABLE
+                ? mode == 0400 && path[0] != '\0' && strpbrk(path, "=/") == NULL
+                : path[0] == '\0' && mode == 0400 && is_free;
         laz_section_require(
                 in, item < image->fetched.n && fits, "a delivery does not fit together");
         taken[fd / 64] |= UINT64_C(1) << (fd % 64);

@@ -33,10 +33,11 @@
 #define LAZ_IMAGE_SECRET_MAX     65536 /* bytes of the value of one, before it has its form */
 #define LAZ_IMAGE_TOGETHER_MAX   8     /* groups of items that are renewed together */
 #define LAZ_IMAGE_RENEWAL_BYTES  3     /* of what is said of the renewal of an item */
-#define LAZ_IMAGE_DELIVERIES_MAX 64
+#define LAZ_IMAGE_DELIVERIES_MAX 96
 #define LAZ_IMAGE_BELOW_MAX      255 /* bytes of the path of a file that is delivered */
 #define LAZ_IMAGE_FD_MIN         10  /* of descriptors that are delivered: below are the shells' */
 #define LAZ_IMAGE_FD_MAX         255
+#define LAZ_IMAGE_FD_VARIABLE    1 /* stands for a variable of the workload's environment */
 
 /* `n` strings, each ended by NUL, back to back. */
 struct laz_strings {
@@ -64,9 +65,10 @@ struct laz_image_exit {
 /* Where the value of an item goes: one of each kind of it at the most. */
 struct laz_image_delivery {
     uint32_t item;
-    uint32_t fd;      /* the workload's descriptor; 0: a file */
-    uint32_t mode;    /* 0400, 0440 or 0444; of a descriptor 0400 */
-    const char *path; /* of the file, below secrets_dir, without "." and ".."; "": a descriptor */
+    uint32_t fd;      /* the workload's descriptor; 0: a file; LAZ_IMAGE_FD_VARIABLE */
+    uint32_t mode;    /* 0400, 0440 or 0444; of a descriptor or a variable 0400 */
+    const char *path; /* of the file, below secrets_dir, without "." and ".."; of a descriptor "";
+                       * or the variable's name */
 };
 
 /* Is an item asked for again, and who hears of a change? */

@@ -166,6 +166,7 @@ static void fill_delivery(
 {
     const struct laz_node *file = laz_check_child(item, LAZ_FIELD_SECRET_FILE);
     const struct laz_node *fd = laz_check_child(item, LAZ_FIELD_SECRET_FD);
+    const struct laz_node *expose = laz_check_child(item, LAZ_FIELD_SECRET_EXPOSE);
     *ret = (struct laz_secret_delivery){.path = "", .variable = ""};
     if (file != NULL) {
         ret->path = laz_merge_text(merge, laz_check_child(file, LAZ_FIELD_FILE_PATH));
@@ -174,6 +175,9 @@ static void fill_delivery(
     if (fd != NULL) {
         ret->fd = (uint32_t)number_of(fd, LAZ_FIELD_FD_NUMBER);
         ret->variable = laz_merge_text(merge, laz_check_child(fd, LAZ_FIELD_FD_VARIABLE));
+    }
+    if (expose != NULL) {
+        ret->exposed = laz_merge_text(merge, laz_check_child(expose, LAZ_FIELD_EXPOSE_VARIABLE));
     }
 }
 
@@ -211,6 +215,7 @@ static void fill_item(struct laz_merge *merge, const struct laz_node *item, uint
             .form = (enum laz_secret_form)number_of(item, LAZ_FIELD_SECRET_FORM),
             .alg = (enum laz_secret_alg)number_of(item, LAZ_FIELD_SECRET_ALG),
             .newline = number_of(item, LAZ_FIELD_SECRET_NEWLINE) != 0,
+            .is_exposed = laz_check_child(item, LAZ_FIELD_SECRET_EXPOSE) != NULL,
     };
     fill_source(merge, laz_check_child(item, LAZ_FIELD_SECRET_FROM), ret);
     if (json_key != NULL) {

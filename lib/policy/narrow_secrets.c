@@ -122,6 +122,9 @@ static bool goes_further(const struct laz_comparison *comparison, uint32_t c, ui
         laz_buf_printf(&buf, "0%o", child->mode);
         return note_more(comparison, c, p, "file.mode", text);
     }
+    if (child->exposed != NULL && parent->exposed == NULL) {
+        return note_more(comparison, c, p, "expose-in-environment", child->exposed);
+    }
     if (child->fd != 0 && parent->fd == 0) {
         char text[LAZ_NAME_LENGTH_MAX];
         struct laz_buf buf;

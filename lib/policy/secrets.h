@@ -26,6 +26,7 @@ struct laz_secret_delivery {
     uint32_t mode;
     uint32_t fd;          /* 0: no descriptor */
     const char *variable; /* set to the number of the descriptor; "": none */
+    const char *exposed;  /* the variable that has the value itself; NULL: none */
 };
 
 /* Which of them are asked for again, and when; interval_ms counts where `refresh` is said. */

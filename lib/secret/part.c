@@ -13,6 +13,7 @@
 #include <openssl/hmac.h>
 
 #include "core/fd.h"
+#include "core/json.h"
 #include "core/num.h"
 #include "secret/masks.h"
 #include "secret/memory.h"
@@ -155,6 +156,29 @@ static int put_masks(struct laz_part *part, struct laz_err *err)
             : laz_sealed_close(*fd, err);
 }
 
+/* What a process would not see as it is, or not start with, is no variable. */
+static int check_exposed(
+        const struct laz_buf *rendered, enum laz_secret_fault *ret_fault, struct laz_err *err)
+{
+    *ret_fault = LAZ_SECRET_FAULT_LENGTH;
+    if (rendered->len > LAZ_FETCH_EXPOSED_MAX) {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "%zu bytes, and a variable may have %d",
+                rendered->len, LAZ_FETCH_EXPOSED_MAX);
+    }
+    *ret_fault = LAZ_SECRET_FAULT_MALFORMED;
+    if (memchr(rendered->data, '\0', rendered->len) != NULL) {
+        return laz_err_set(err, LAZ_E_SECRET, 0, "it holds a NUL: no variable can");
+    }
+    for (size_t at = 0; at < rendered->len;) {
+        size_t length = laz_utf8_length(rendered->data + at, rendered->len - at);
+        if (length == 0) {
+            return laz_err_set(err, LAZ_E_SECRET, 0, "it is not UTF-8, and goes to a variable");
+        }
+        at += length;
+    }
+    return 0;
+}
+
 static int hand_over(struct laz_part *part, enum laz_secret_fault *ret_fault, struct laz_err *err)
 {
     struct laz_desk *desk = part->desk;
@@ -167,6 +191,9 @@ static int hand_over(struct laz_part *part, enum laz_secret_fault *ret_fault, st
     }
     if (laz_secret_render(part->item, &desk->value, before, &desk->rendered, ret_fault, err) != 0) {
         return -1;
+    }
+    if (part->item->is_exposed && check_exposed(rendered, ret_fault, err) != 0) {
+        return laz_err_context(err, "expose-in-environment");
     }
     *ret_fault = LAZ_SECRET_FAULT_SYSTEM;
     if (take_fingerprint(part, err) != 0 ||

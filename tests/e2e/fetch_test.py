@@ -379,6 +379,14 @@ def strict():
         for item in ({"secrets-manager": "it"}, {"file": path}):
             check_refused(standin.fetch([{"name": "it", **item, **keys}]), re.escape(said))
         check_refused(standin.fetch([{"name": "it", "variable": "V", **keys}], inherited={"it": text.encode()}), re.escape(said))
+    for value, said in ((b"CANARY\0x", "malformed: expose-in-environment: it holds a NUL: no variable can"),
+                        (b"CANARY\xff", "malformed: expose-in-environment: it is not UTF-8, and goes to a variable"),
+                        (b"CANARY" * 5462, "length: expose-in-environment: 32772 bytes, and a variable may have 32768")):
+        path.write_bytes(value)
+        check_refused(standin.fetch([{"name": "it", "file": path, "exposed": True}]), said)
+        check_equal(standin.fetch([{"name": "it", "file": path}]).values["it"], value, "control: a file may have it")
+    path.write_bytes("CANARY\n\U0001f600=".encode() + b"x" * 32756)
+    check_equal(len(standin.fetch([{"name": "it", "file": path, "exposed": True}]).values["it"]), 32768, "as long as it may be")
     for size, expected in ((65536, None), (65537, "length: 65537 bytes"), (131072, "length: longer than 65536 bytes"),
                            (131073, "length: file .*: more than 131072 bytes")):
         path.write_bytes(b"v" * size)

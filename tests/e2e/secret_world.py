@@ -64,7 +64,7 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
     for item in items:
         source = next(s for s in SOURCES if s in item)
         known = {source, "name", "optional", "region", "json-key", "stage", "version", "decode", "key", "context", "min",
-                 "max", "form", "alg", "newline", "part", "is-key", "previous"}
+                 "max", "form", "alg", "newline", "part", "is-key", "previous", "exposed"}
         assert set(item) <= known, set(item) - known
         context = item.get("context", {})
         out += text(item["name"]) + bytes((item.get("is-key", False), item.get("optional", False), SOURCES.index(source)))
@@ -77,7 +77,7 @@ def section(items, endpoint="", ca="", region="", imds=False, endpoints=None, pr
         out += bytes((FORMS.index(item.get("form", "raw")), ALGS.index(item.get("alg", "")), item.get("newline", False)))
         previous = [i["name"] for i in items].index(item["previous"]) + 1 if "previous" in item else 0
         number = [i["name"] for i in identities].index(item["identity"]) if source == "identity" else 0
-        out += bytes((previous, number, PARTS.index(item.get("part", "cert"))))
+        out += bytes((previous, number, PARTS.index(item.get("part", "cert")), item.get("exposed", False)))
     out += struct.pack("<I", len(identities)) + b"".join(identity_bytes(i, items) for i in identities)
     user, group, groups = workload
     return out + struct.pack(f"<III{len(groups)}I", user, group, len(groups), *groups)

@@ -6,6 +6,7 @@ tmpfs or the capabilities fail.
 """
 import json
 import os
+import pathlib
 import re
 import secrets
 import time
@@ -234,6 +235,46 @@ def masked_after_a_crash():
             check_equal(str(run.wait()), "exit 0", run.stderr())
         logged = [r["d"]["msg"] for r in world.records("log")]
         check_equal(logged, ["before [REDACTED:secret]", "after [REDACTED:secret]"], "the log")
+
+
+@case("a value that is said to be is in the workload's environment; in no environment and no memory of ours, in no record, and not in init")
+def exposed():
+    long = secrets.token_hex(16384).encode()
+    items = [item("one", **{"expose-in-environment": {"variable": "DB_PASSWORD"}}),
+             item("two", fd={"number": 20, "variable": "KEY_FD"}),
+             {"name": "three", "from": {"variable": "OLD_TOKEN"}, "expose-in-environment": {"variable": "OLD_TOKEN"}},
+             item("four", file={"path": "long"}, **{"expose-in-environment": {"variable": "LONG"}}),
+             item("five", optional=True, **{"expose-in-environment": {"variable": "ABSENT"}})]
+    for mode in adapters.MODES:
+        for prepare in (lambda world: world, with_sinks):
+            with prepare(World(items, {**VALUES, 3: long})) as world:
+                with world.start("print(os.environ['DB_PASSWORD'], flush=True); time.sleep(30)", mode, numbers=(20,), env=HOUSEHOLD) as run:
+                    seen = world.seen()
+                    names = ("DB_PASSWORD", "OLD_TOKEN", "LONG", "KEY_FD", "ABSENT")
+                    check_equal([seen["environ"].get(n) for n in names], [PASSWORD.decode(), VARIABLE, long.decode(), "20", None], "environment")
+                    check_equal((list(seen["files"]), seen["open"]), (["long"], [0, 1, 2, 20]), "files and descriptors")
+                    workload = next(p for p in run.children() if fence.comm(p) == "python3")
+                    shown = pathlib.Path(f"/proc/{workload}/environ").read_bytes()
+                    check(PASSWORD in shown, "the environment of the workload is not seen: the search shows nothing")
+                    ours = [p for p in run.children() if fence.comm(p).startswith("lazaret")]
+                    for pid in [run.pid, *ours]:
+                        who = fence.comm(pid)
+                        shown = pathlib.Path(f"/proc/{pid}/environ").read_bytes() + pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                        for value in (PASSWORD, VARIABLE.encode(), long):
+                            check(value not in shown, f"environment or command line of {who}")
+                            found = [name for name, content in fence.memory(pid) if value in content]
+                            check(who.startswith("lazaret-ship") or not found, f"{who}: {found}")
+                    held = [os.readlink(f) for f in pathlib.Path(f"/proc/{run.pid}/fd").iterdir()]
+                    check_equal(len([h for h in held if "lazaret-value" in h]), 4, f"what a ship would mask by, and nothing else: {held}")
+                    run.kill(fence.TERM)
+                    run.wait()
+                delivered = {(r["obj"], r["d"].get("variable")) for r in world.records("secret.deliver")}
+                check(delivered >= {("one", "DB_PASSWORD"), ("three", "OLD_TOKEN"), ("four", "LONG")}, f"{delivered}")
+                start = world.records("init.start")[0]["d"]["relaxations"]
+                check("secrets: one is in the environment, as DB_PASSWORD" in start, f"{start}")
+                if world.sinks:
+                    said = world.trail.read_text()
+                    check("[REDACTED" in said and PASSWORD.decode() not in said and VARIABLE not in said, f"the trail: {said[-2000:]}")
 
 
 @case("behind Landlock, without a word about it in the policy, the workload reads its files")

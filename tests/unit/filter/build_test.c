@@ -258,7 +258,8 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     }
     policy->secrets.deliveries[0] =
             (struct laz_secret_delivery){.path = "a/b", .mode = 0440, .fd = 255, .variable = ""};
-    policy->secrets.deliveries[1] = (struct laz_secret_delivery){.path = "", .fd = 10};
+    policy->secrets.deliveries[1] =
+            (struct laz_secret_delivery){.path = "", .fd = 10, .exposed = "NAME"};
     cr_assert_eq(laz_filter_build_image(policy, LAZ_ARCH_X86_64, &buf, &err), 0, "%s", err.message);
     cr_assert_eq(laz_image_decode(buf.data, buf.len, &image, &err), 0, "%s", err.message);
     cr_expect(!image.ships && image.fetches && image.fetch_wait_ms == 5000);
@@ -269,7 +270,7 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     cr_assert(image.fetched.n == 2 && image.inherited.n == 3);
     cr_expect_eq(memcmp(image.fetched.first, "key\0token", 10), 0);
     cr_expect_eq(memcmp(image.inherited.first, "\0TOKEN\0", 8), 0, "a file is no variable");
-    cr_assert_eq(image.n_deliveries, 3);
+    cr_assert_eq(image.n_deliveries, 4);
     const uint8_t *cursor = image.deliveries;
     laz_image_delivery_next(&cursor, &got);
     cr_expect(got.item == 0 && got.fd == 0 && got.mode == 0440 && strcmp(got.path, "a/b") == 0);
@@ -277,6 +278,8 @@ Test(filter_build_image, says_what_is_fetched_and_where_it_goes)
     cr_expect(got.item == 0 && got.fd == 255 && got.mode == 0400 && got.path[0] == '\0');
     laz_image_delivery_next(&cursor, &got);
     cr_expect(got.item == 1 && got.fd == 10 && got.mode == 0400 && got.path[0] == '\0');
+    laz_image_delivery_next(&cursor, &got);
+    cr_expect(got.item == 1 && got.fd == LAZ_IMAGE_FD_VARIABLE && strcmp(got.path, "NAME") == 0);
     cr_expect(image.refresh_ms == 10000 && image.refresh_jitter == 10);
     cr_expect(image.refresh_least_ms == 1000 && image.stale_ms == 20000);
     cr_expect(image.stale_then == LAZ_STALE_KEEP && image.retire_ms == 7);

@@ -129,6 +129,8 @@ Test(secrets_codec, takes_deliveries_that_stay_where_they_begin)
             ROW(false, "\0\12\0\1a"),                        /* both */
             ROW(false, "\0\11\0\1"),                         /* descriptor 9 */
             ROW(false, "\0\12\44\1"),                        /* a descriptor that all may read */
+            ROW(true, "\1\1\0\1NAME"), ROW(false, "\2\1\0\1NAME"), ROW(false, "\0\1\0\1"),
+            ROW(false, "\0\1\44\1NAME"), ROW(false, "\0\1\0\1A=B"), /* variables */
             ROW(false, "\0\0\0\1/a"), ROW(false, "\0\0\0\1a/"), ROW(false, "\0\0\0\1a//b"),
             ROW(false, "\0\0\0\1."), ROW(false, "\0\0\0\1./a"), ROW(false, "\0\0\0\1a/./b"),
             ROW(false, "\0\0\0\1.."), ROW(false, "\0\0\0\1a/../b"), ROW(false, "\0\0\0\1..data"),

@@ -40,6 +40,8 @@ static const char table[] =
         "34 33 254:1 / /twice rw - ext4 /dev/mapper/app rw\n"
         "35 20 259:1 / /nvme rw - ext4 /dev/nvme1n1p1 rw\n"
         "36 20 0:56 / /nearly127 rw - nfs4 127.0.0.1.evil.test:/ rw\n"
+        "38 20 0:58 / /fsx rw - lustre 10.0.0.5@tcp:/fsx rw\n"
+        "39 20 0:59 / /ceph rw - ceph 10.0.0.6:/ rw\n"
         "37 20 0:57 / /looks rw - nfs4 nas.internal:/x rw,xprtsec=tlsx,clientaddr=seal\n";
 
 static struct laz_mount must_find(const char *path)
@@ -208,6 +210,9 @@ Test(volume, comes_to_a_state_and_a_verdict)
             {"/nfs", ANY, "", LAZ_VOLUME_CLEAR, false},
             {"/nfs", ATTESTED, own, LAZ_VOLUME_CLEAR, false},
             {"/nearly127", ANY, "", LAZ_VOLUME_CLEAR, false},
+            {"/fsx", ANY, "", LAZ_VOLUME_CLEAR, false},
+            {"/fsx", ATTESTED, own, LAZ_VOLUME_CLEAR, false},
+            {"/ceph", ANY, "", LAZ_VOLUME_CLEAR, false},
             {"/looks", ANY, "", LAZ_VOLUME_CLEAR, false},
             {"/nfstls", ANY, "", LAZ_VOLUME_UNKNOWN, true},
             {"/krb", ANY, "", LAZ_VOLUME_UNKNOWN, true},

@@ -159,6 +159,7 @@ bool laz_mount_find(const char *table, size_t length, const char *path, struct l
     *ret = (struct laz_mount){.id = at.id,
             .major = at.major,
             .minor = at.minor,
+            .is_root = covers(at.point, "/") == 1,
             .is_private = has_option(at.options, "xprtsec=tls") ||
                     has_option(at.options, "xprtsec=mtls") || has_option(at.options, "sec=krb5p") ||
                     has_option(at.options, "seal")};

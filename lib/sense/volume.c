@@ -226,8 +226,11 @@ void laz_volume_look(const struct laz_sense_volume *volume, const char *table, s
         ret->state = LAZ_VOLUME_OTHER;
     } else if (mount->major != 0 && laz_device_is_encrypted(sys, mount->major, mount->minor)) {
         ret->state = LAZ_VOLUME_ENCRYPTED;
-    } else {
-        ret->state = volume->attested_by[0] != '\0' ? LAZ_VOLUME_ATTESTED : LAZ_VOLUME_UNKNOWN;
+    } else if (volume->attested_by[0] == '\0') {
+        ret->state = LAZ_VOLUME_UNKNOWN;
+    } else { /* who attests a volume does not mean the layer below its path */
+        bool is_layer = mount->is_root && strcmp(volume->path, "/") != 0;
+        ret->state = is_layer ? LAZ_VOLUME_LAYER : LAZ_VOLUME_ATTESTED;
     }
 }
 
@@ -240,6 +243,7 @@ bool laz_volume_is_good(const struct laz_sense_volume *volume, enum laz_volume_s
     case LAZ_VOLUME_ATTESTED:
         return volume->require != LAZ_VOLUME_REQUIRE_ENCRYPTED;
     case LAZ_VOLUME_UNKNOWN:
+    case LAZ_VOLUME_LAYER:
         return volume->require == LAZ_VOLUME_REQUIRE_ANY;
     case LAZ_VOLUME_CLEAR:
     case LAZ_VOLUME_OTHER:

@@ -23,6 +23,7 @@
     X(ATTESTED, "attested", "the policy says who encrypts it")                                     \
     X(UNKNOWN, "unknown", "nothing shows that it is encrypted")                                    \
     X(CLEAR, "clear", "it goes over the network in the clear")                                     \
+    X(LAYER, "not-mounted", "nothing is mounted there: it is in the container's own layer")        \
     X(OTHER, "other", "it is another volume than the policy names")                                \
     X(ABSENT, "absent", "it is not there")
 
@@ -40,6 +41,7 @@ struct laz_mount {
     uint32_t minor;
     char type[LAZ_VOLUME_WORD_MAX];
     char source[LAZ_VOLUME_WORD_MAX];
+    bool is_root;    /* what "/" is on */
     bool is_private; /* a network's file system whose options say that it is encrypted */
 };
 

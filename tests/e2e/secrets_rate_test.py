@@ -141,8 +141,8 @@ def rates():
 @case("old values stay masked: after each renewal the trail shows neither the new value nor the two before it; nor does another ship")
 def masked():
     it = day()
-    rotated = [(r["obj"], r["act"]) for r in it.of("app", "secret.rotate")]
-    check_equal(rotated, [("one", "rotated")] * ROUNDS, "renewals")
+    rotated = it.of("app", "secret.rotate")
+    check_equal([(r["obj"], r["act"]) for r in rotated], [("one", "rotated")] * ROUNDS, f"renewals: {rotated}")
     check(b"known" + b" [REDACTED:secret]" * 3 in it.said, "no line has the last three")
     for number, value in enumerate(it.values):
         if number + 3 > ROUNDS:  # those before are masked no more: they are worth nothing any more

@@ -60,7 +60,10 @@ def states():
 
 @case("what is attested is as good as the policy says, and what need not be encrypted is a relaxation that init names")
 def words():
-    taken(Volume(**ATTESTED), "attested")
+    world = Volume(**ATTESTED)
+    (world.folder / "disk").mkdir()
+    taken(world, "attested", "--bind", f'"{world.folder}/disk"')
+    refused(Volume(**ATTESTED), "not-mounted: nothing is mounted there: it is in the container's own layer, ")
     world = Volume(require="any")
     taken(world, "unknown")
     (start,) = world.records("init.start")

@@ -141,7 +141,7 @@ def rates():
 @case("old values stay masked: after each renewal the trail shows neither the new value nor the two before it; nor does another ship")
 def masked():
     it = day()
-    rotated = it.of("app", "secret.rotate")
+    rotated = list({r["seq"]: r for r in it.of("app", "secret.rotate")}.values())  # some arrive twice: ship was killed
     check_equal([(r["obj"], r["act"]) for r in rotated], [("one", "rotated")] * ROUNDS, f"renewals: {rotated}")
     check(b"known" + b" [REDACTED:secret]" * 3 in it.said, "no line has the last three")
     for number, value in enumerate(it.values):

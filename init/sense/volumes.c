@@ -15,7 +15,7 @@
 #include "core/fd.h"
 #include "init/sense/sense.h"
 
-/* Owned; NULL: it cannot be read. */
+/* Owned; NULL with errno: it cannot be read. */
 static char *read_table(const struct laz_sense *sense, size_t *ret_length)
 {
     laz_cleanup_fd int fd = openat(sense->volumes.proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -27,6 +27,7 @@ static char *read_table(const struct laz_sense *sense, size_t *ret_length)
         length += n > 0 ? (size_t)n : 0;
     }
     if (table != NULL && (n < 0 || length == LAZ_MOUNTS_MAX)) {
+        errno = n < 0 ? errno : EFBIG;
         free(table);
         return NULL;
     }
@@ -50,6 +51,13 @@ static const char *check_path(const char *path)
         }
     }
     return "";
+}
+
+/* What it has no right to look at is as it was. */
+static bool is_led_away(const char *path)
+{
+    const char *wrong = check_path(path);
+    return wrong[0] != '\0' && strcmp(wrong, strerror(EACCES)) != 0;
 }
 
 static void put_mount(struct laz_json *json, const struct laz_mount *mount)
@@ -92,7 +100,7 @@ static void look(struct laz_sense *sense, uint32_t i, const char *table, size_t 
         struct laz_volume_seen *ret)
 {
     *ret = (struct laz_volume_seen){.state = LAZ_VOLUME_ABSENT};
-    if (table != NULL) {
+    if (table != NULL && !is_led_away(sense->config.volumes[i].path)) {
         laz_volume_look(&sense->config.volumes[i], table, length, sense->volumes.sys, ret);
     }
 }
@@ -119,7 +127,7 @@ int laz_sense_volumes_begin(struct laz_sense *sense, struct laz_err *err)
     volumes->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     volumes->sys = open("/sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     volumes->mounts = openat(volumes->proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
-    char *table = read_table(sense, &length);
+    char *table = volumes->mounts < 0 ? NULL : read_table(sense, &length);
     int result = table != NULL ? 0
                                : laz_err_set(err, LAZ_E_VOLUME, errno,
                                          "volumes: /proc/self/mountinfo: %s", strerror(errno));
@@ -163,11 +171,22 @@ void laz_sense_put_volumes(const struct laz_sense *sense, struct laz_json *json)
     laz_json_object_end(json);
 }
 
-void laz_sense_look_at_volumes(struct laz_sense *sense)
+/* Something was mounted, or a path leads elsewhere, of which the table of mounts knows nothing. */
+static bool is_to_be_looked_at(const struct laz_sense *sense)
 {
     struct pollfd mounts = {.fd = sense->volumes.mounts, .events = POLLPRI};
+    bool is = poll(&mounts, 1, 0) == 1;
+    for (uint32_t i = 0; i < sense->config.n_volumes && !is; i++) {
+        bool was_led_away = sense->volumes.seen[i].state == LAZ_VOLUME_ABSENT;
+        is = is_led_away(sense->config.volumes[i].path) != was_led_away;
+    }
+    return is;
+}
+
+void laz_sense_look_at_volumes(struct laz_sense *sense)
+{
     size_t length = 0;
-    if (sense->config.n_volumes == 0 || poll(&mounts, 1, 0) != 1) {
+    if (sense->config.n_volumes == 0 || !is_to_be_looked_at(sense)) {
         return;
     }
     char *table = read_table(sense, &length);

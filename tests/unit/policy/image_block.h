@@ -2,8 +2,8 @@
  *
  * A compiled policy in which every field has a value of its own, as a block of bytes.
  */
-#ifndef LAZ_TESTS_UNIT_POLICY_IMAGE_BLOCK_H
-#define LAZ_TESTS_UNIT_POLICY_IMAGE_BLOCK_H
+#ifndef LAZ_POLICY_IMAGE_BLOCK_H
+#define LAZ_POLICY_IMAGE_BLOCK_H
 
 #include "policy/image.h"
 #include "tests/fixture/block.h"

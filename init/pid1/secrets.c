@@ -26,7 +26,16 @@
 
 /* ---- before anything is fetched ---- */
 
-static int open_folder(const char *path, struct laz_err *err)
+/* Whoever may rename in the folder gives the workload files of its own choice. */
+static bool is_somebody_elses(int fd, uid_t workload)
+{
+    struct stat folder;
+    return fstat(fd, &folder) < 0 ||
+            (folder.st_uid != 0 && folder.st_uid != geteuid() && folder.st_uid != workload) ||
+            ((folder.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (folder.st_mode & S_ISVTX) == 0);
+}
+
+static int open_folder(const char *path, uid_t workload, struct laz_err *err)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     struct statfs status;
@@ -42,6 +51,8 @@ static int open_folder(const char *path, struct laz_err *err)
         (void)laz_err_set(err, LAZ_E_DELIVERY, 0,
                 "secrets.dir: %.128s is not on a tmpfs: what is written there could reach a disk",
                 path);
+    } else if (is_somebody_elses(fd, workload)) {
+        (void)laz_err_set(err, LAZ_E_DELIVERY, 0, "secrets.dir: others may write to %.128s", path);
     } else {
         return fd;
     }
@@ -191,7 +202,7 @@ int laz_secrets_begin(struct laz_secrets *secrets, const struct laz_image *image
                 image->uid);
     }
     if (has_files) {
-        secrets->folder = open_folder(image->secrets_dir, err);
+        secrets->folder = open_folder(image->secrets_dir, image->uid, err);
         if (secrets->folder < 0) {
             return -1;
         }

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import secrets
+import subprocess
 import time
 
 import adapters
@@ -432,6 +433,17 @@ def not_tmpfs():
             check_equal(code, 103, errors)
             check(f"secrets.dir: {world.dir} is not on a tmpfs" in errors[:4000], errors)
             check_equal((world.starts(), world.dir.exists()), (0, there), "starts, and the folder")
+
+
+@case("a folder in which somebody else may rename is refused with 103, by name: what lies there would be that one's choice")
+def others():
+    with World(three(), VALUES) as world:
+        for mode, owner, is_good in ((0o777, 0, False), (0o770, 0, False), (0o755, 10002, False), (0o1777, 0, True)):
+            world.dir = world.folder / "tmpfs" / f"{mode:o}-{owner}"
+            subprocess.run([*world.disk.wrapper, "install", "-d", f"-m{mode:o}", f"-o{owner}", world.dir], check=True)
+            code, errors = world.outcome(env=HOUSEHOLD)
+            check_equal(code, 0 if is_good else 103, errors)
+            check(is_good or f"secrets.dir: others may write to {world.dir}" in errors[:4000], errors)
 
 
 @case("without CAP_CHOWN a secret cannot be given to a user of its own: 103, by name; as that user itself it can")

@@ -185,6 +185,13 @@ static bool take_part(struct walk *walk, char ret[NAME_SIZE], bool *ret_is_last)
     return true;
 }
 
+static int give(int *fd, int *ret)
+{
+    *ret = *fd;
+    *fd = -1;
+    return 0;
+}
+
 /* It is held by `fd`, and opened once more to be read: it must be the same. */
 static int open_file(
         struct walk *walk, const char *name, const struct stat *was, int *ret, struct laz_err *err)
@@ -201,9 +208,7 @@ static int open_file(
     if (status.st_dev != was->st_dev || status.st_ino != was->st_ino) {
         return fail(err, EAGAIN); /* somebody has renamed one over it: there will be a next time */
     }
-    *ret = fd;
-    fd = -1;
-    return 0;
+    return give(&fd, ret);
 }
 
 static int walk_on(struct walk *walk, int *ret, struct laz_err *err)
@@ -249,9 +254,7 @@ static int open_any(const char *path, int *ret, struct laz_err *err)
     if (!S_ISREG(status.st_mode)) {
         return fail(err, S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
     }
-    *ret = fd;
-    fd = -1;
-    return 0;
+    return give(&fd, ret);
 }
 
 int laz_trusted_open(const char *path, const struct laz_party *party, int *ret, struct laz_err *err)

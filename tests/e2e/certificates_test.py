@@ -345,6 +345,17 @@ def faults():
     check_refused(issue(standin, **{"from": {**FROM_PCA, "signing": "SHA256WITHRSA"}}), "refused: .*InvalidArgsException")
 
 
+def numbers(key):
+    """What of a private key is secret: {name: {order of its bytes: as a number lies in memory}}."""
+    said, found = openssl("pkey", "-noout", "-text", text=key).decode(), {}
+    for name, digits in re.findall(r"(?m)^(priv|privateExponent|prime1|prime2):\s+((?:[0-9a-f:]|\s)+?)(?=\n\S)", said):
+        number = int(re.sub(r"[^0-9a-f]", "", digits), 16)
+        size = (number.bit_length() + 7) // 8
+        found[name] = {order: number.to_bytes(size, order) for order in ("little", "big")}
+    check(len(found) in (1, 3), f"numbers of a key: {list(found)}")
+    return found
+
+
 def snapshot(pid):
     """Every page of a process that can be written to: (is it locked and in no dump, its bytes)."""
     found, flags = [], {}
@@ -380,14 +391,9 @@ def locked():
         result = helper.end()
         check_equal(result.text(), "", kind)
         key = result.values["web.key"]
-        said = openssl("pkey", "-noout", "-text", text=key).decode()
-        names = ("priv",) if kind.startswith("ec") else ("privateExponent", "prime1", "prime2")
-        for name in names:
-            digits = re.search(rf"{name}:\s+((?:[0-9a-f:]|\s)+?)(?=\n\S)", said)[1]
-            number = int(re.sub(r"[^0-9a-f]", "", digits), 16)
-            size = (number.bit_length() + 7) // 8
-            for order in ("little", "big"):
-                hits = [is_locked for is_locked, data in pages if number.to_bytes(size, order) in data]
+        for name, forms in numbers(key).items():
+            for order, text in forms.items():
+                hits = [is_locked for is_locked, data in pages if text in data]
                 check(all(hits), f"{kind}: {name} is in pages that are not locked, {order}-endian")
                 check(hits or order == "big", f"{kind}: {name} is nowhere: the search sees nothing")
         for line in key.splitlines()[2:-2]:
@@ -397,10 +403,27 @@ def locked():
 def serving(world):
     """What a workload does that serves with its bundle, in Python."""
     return ("import socket, ssl; c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); "
-            f"c.load_cert_chain('{world.dir}/tls/web/bundle.pem'); s = socket.create_server(('127.0.0.1', 0)); "
+            f"c.load_cert_chain('{world.dir}/tls/web/bundle.pem'); keep = open('{world.dir}/tls/web/key.pem').read(); "
+            "s = socket.create_server(('127.0.0.1', 0)); "
             f"open('{world.folder}/port.new', 'w').write(str(s.getsockname()[1])); "
             f"import os; os.rename('{world.folder}/port.new', '{world.folder}/port')\n"
             "while True:\n n = s.accept()[0]\n try:\n  c.wrap_socket(n, server_side=True).sendall(b'hello')\n except OSError: pass\n")
+
+
+def check_of_nobody_else(world, run, key):
+    """While it serves: no line of the key's text and none of its numbers in a process of ours; of a text ship has what it masks."""
+    ship_world.until(lambda: world.pid("lazaret-fetch") is None, "the end of fetch")
+    texts_of, secret = key.splitlines()[2:-2], [text for forms in numbers(key).values() for text in forms.values()]
+    ours = {fence.comm(p): p for p in [run.pid, *run.children()] if fence.comm(p).startswith("lazaret-")}
+    expected = ["lazaret-init", "lazaret-launch", *(["lazaret-ship"] if world.sinks else [])]
+    check_equal(sorted(ours), expected, "who is there")
+    for who, pid in ours.items():
+        for name, content in fence.memory(pid):
+            check(not any(text in content for text in secret), f"{name} of {who}: a number of the key")
+            check(who == "lazaret-ship" or not any(line in content for line in texts_of), f"{name} of {who}: a line of the key")
+    workload = b"".join(content for _, content in fence.memory(world.pid("python3")))
+    check(all(line in workload for line in texts_of), "control: the text is not found in the workload that has read it")
+    check(any(text in workload for text in secret), "control: the number is not found in the workload that signs with it")
 
 
 def check_served(world, folder, is_of_files, **start):
@@ -411,6 +434,7 @@ def check_served(world, folder, is_of_files, **start):
         check_equal({n: v[1:] for n, v in seen["files"].items()},
                     {f"tls/web/{n}.pem": [UID, UID, "0o400"] for n in PARTS}, "files")
         greet(world, run, folder)
+        check_of_nobody_else(world, run, files["tls/web/key.pem"])
         run.kill(fence.TERM)
         run.wait()
     serial = openssl("x509", "-noout", "-serial", text=files["tls/web/cert.pem"]).decode().strip().partition("=")[2]
@@ -431,7 +455,7 @@ def whole_way():
         check_equal(files["tls/web/key.pem"], openssl("pkey", "-in", folder / "ec.key"), "key")
 
 
-@case("a key that a container makes, and AWS Private CA signs, serves; no other process ever has it")
+@case("a key that a container makes, and AWS Private CA signs, serves; no process of ours has it then, and of its text ship what it masks")
 def whole_way_of_pca():
     services = pca()
     services.rules(pending=2)
@@ -439,6 +463,7 @@ def whole_way_of_pca():
     changes = {"tls": {"identities": [policy(good(), **{"from": source})]},
                "secrets": {"ca": str(services.ca), "endpoints": {"acm-pca": f"https://127.0.0.1:{services.port}"}}}
     with World([], {}, real=True, changes=changes) as world:
+        world.sinks = [{"name": "trail", "type": "file", "path": str(world.trail), "classes": ["audit", "ids", "log"], "required": True}]
         check_served(world, good(), False, env={**fence.ENVIRONMENT, **services.environment()})
     services.check_rules()
 

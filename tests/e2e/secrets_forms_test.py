@@ -158,6 +158,57 @@ def jwk_of(key, alg="A256GCM"):
     return {"kty": "oct", "k": base64.urlsafe_b64encode(key).decode().rstrip("="), "kid": hashlib.sha256(key).hexdigest()[:16], "alg": alg}
 
 
+OPENS = """
+const {subtle} = require("crypto").webcrypto, bytes = (hex) => Buffer.from(hex, "hex");
+(async () => {
+    const said = [];
+    for (const {jwk, nonce, sealed} of JSON.parse(require("fs").readFileSync(0))) {
+        try {
+            const key = await subtle.importKey("jwk", jwk, "AES-GCM", false, ["decrypt"]);
+            said.push(Buffer.from(await subtle.decrypt({name: "AES-GCM", iv: bytes(nonce)}, key, bytes(sealed))).toString());
+        } catch (why) { said.push(why.name); }
+    }
+    console.log(JSON.stringify(said));
+})();
+"""
+SEALS = """
+import json, os, sys
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+nonces = [os.urandom(12) for _ in sys.argv[1:]]
+print(json.dumps([[nonce.hex(), AESGCM(bytes.fromhex(key)).encrypt(nonce, b"text", None).hex()] for nonce, key in zip(nonces, sys.argv[1:])]))
+"""
+
+
+def opened(pairs):
+    """What Node's WebCrypto makes of each (JWK, raw key with which Python has sealed): the text, or the name of its error."""
+    sealed = run(PYTHON, "-c", SEALS, *(key.hex() for _, key in pairs))
+    rows = [{"jwk": jwk, "nonce": nonce, "sealed": text} for (jwk, _), (nonce, text) in zip(pairs, sealed)]
+    done = subprocess.run(["node", "-e", OPENS], input=json.dumps(rows), env=ENVIRONMENT, capture_output=True, text=True, check=False,
+                          timeout=60)
+    check_equal(done.returncode, 0, done.stderr[-800:])
+    return json.loads(done.stdout)
+
+
+@case("jwk, jwks: Node's WebCrypto imports the key, and opens with it what Python has sealed with the raw one; no other key does")
+def imported():
+    if not shutil.which("node"):
+        laz.skip("no node")
+    services, pairs = Standin(), []
+    for key, alg in ((NOW, "A256GCM"), (NOW[:16], "A128GCM"), (NOW, "")):
+        services.data(secrets=secret("it", key))
+        for form in ("jwk", "jwks"):
+            result = services.fetch([{"name": "it", "secrets-manager": "it", "form": form, "alg": alg}])
+            jwk = json.loads(result.values.get("it", b"0"))
+            pairs.append((jwk["keys"][0] if form == "jwks" else jwk, key))
+    services.data(secrets=rotated(NOW, BEFORE))
+    both = json.loads(services.fetch(key_items()).values.get("phi", b"0"))["keys"]
+    pairs += zip(both, (NOW, BEFORE))
+    check_equal(opened(pairs), ["text"] * 8, "what Node opens")
+    jwk = pairs[0][0]
+    others = [(both[1], NOW), (jwk, bytes((NOW[0] ^ 1,)) + NOW[1:]), (jwk | {"alg": "A192GCM"}, NOW), (jwk | {"k": jwk["k"][:-4]}, NOW)]
+    check_equal(opened(others), ["OperationError"] * 2 + ["DataError"] * 2, "control: other keys, and what is no such key")
+
+
 def rotated(*keys):
     """A secret with these: the current one, the one before it."""
     versions = {}

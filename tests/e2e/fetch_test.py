@@ -638,6 +638,22 @@ def confined():
     check_equal((result.text(), len(result.values)), ("", 4), "how it ended")
 
 
+@case("Landlock that cannot be had, or not be kept to, is named, and nothing is fetched")
+def no_landlock():
+    if laz.sanitized():
+        laz.skip("LeakSanitizer does not work under a tracer")
+    for fault, error in world.LANDLOCK:
+        standin = held()
+        prefix, trace = world.landlock(fault)
+        result = standin.fetch([{"name": "it", "secrets-manager": "prod/db"}], wrapper=prefix)
+        if error is None:
+            check_fetched(result, "it", CANARY.encode())
+            check(trace.read_text().count("landlock_restrict_self(") == 1 and "(INJECTED)" not in trace.read_text(), trace.read_text())
+        else:
+            check_equal((result.error, result.values, result.code), (("ENFORCE", error), {}, 1), trace.read_text())
+            check_equal(standin.requests(), [], f"{fault}: requests")
+
+
 def scan(pid, value):
     """How often pieces of the value are in its memory, in the forms that it had."""
     raw = value[100:140].encode()

@@ -41,6 +41,18 @@ ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
 UID = 65313
 
 
+# A call of Landlock's that strace fails, and what a helper says of it; the first one is the control. The first ruleset asks for the ABI.
+LANDLOCK = (("", None), ("landlock_create_ruleset:error=ENOMEM:when=2", "Landlock: Cannot allocate memory"),
+            ("landlock_restrict_self:error=EPERM", "Landlock: Operation not permitted"))
+
+
+def landlock(fault):
+    """Words before a helper's with which it is traced, and this fails; and the trace."""
+    trace = area.folder(f"landlock-{fault.partition(':')[0]}") / "trace"
+    return ["strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=landlock_create_ruleset,landlock_restrict_self",
+            *(["-e", f"inject={fault}"] if fault else [])], trace
+
+
 def text(value):
     return value.encode() + b"\0"
 

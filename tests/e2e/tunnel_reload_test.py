@@ -21,7 +21,7 @@ import laz
 import sinks_peers as peers
 import tunnel_world as tunnels
 from laz import case, check, check_equal
-from secret_world import MESSAGES, memfd, text
+from secret_world import ERRORS, LANDLOCK, MESSAGES, landlock, memfd, text
 from tunnel_world import Server, echo
 
 NONE = 255
@@ -262,6 +262,30 @@ def exchanged():
             check(f"tls.connect[db]: give to the workload {path}: Stale file handle".encode() in fields, f"{name}: {fields}")
             helper.ours.close()
             helper.process.wait(20)
+
+
+@case("Landlock that cannot be had, or not be kept to, is named, and nothing is served")
+def no_landlock():
+    if laz.sanitized():
+        laz.skip("LeakSanitizer does not work under a tracer")
+    for fault, error in LANDLOCK:
+        port, = peers.free_ports(1)
+        prefix, trace = landlock(fault)
+        helper = Helper(prefix=prefix)
+        helper.say("CONFIG", section(port, port))
+        helper.identity(*pair("web"))
+        helper.say("BEGIN")
+        check_equal(helper.hear()[0], "LISTENER", "first")
+        said, fields = helper.hear()
+        if error is None:
+            check_equal(said, "READY", f"{fields}")
+            check(trace.read_text().count("landlock_restrict_self(") == 1 and "(INJECTED)" not in trace.read_text(), trace.read_text())
+            serial(port)
+            helper.close()
+        else:
+            check_equal((said, ERRORS[struct.unpack_from("<I", fields)[0]], fields[4:-1].decode()), ("FAILED", "ENFORCE", error), fault)
+            helper.ours.close()
+            check_equal(helper.process.wait(20), 1, f"{fault}: exit code")
 
 
 if __name__ == "__main__":

@@ -49,11 +49,14 @@ def must(*words, **rest):
 def identity():
     """{what: path} of what is delivered, readable for root alone."""
     pki, folder = sinks_peers.pki(), area.folder("identity")
-    key, certificate = (pki / f"server.{end}" for end in ("key", "pem"))
+    key, certificate = pki / "server.key", folder / "signed.pem"
+    (folder / "ext").write_text("subjectAltName=DNS:server.test,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+    must("openssl", "x509", "-req", "-in", pki / "server.csr", "-CA", pki / "ca.pem", "-CAkey", pki / "ca.key", "-days", "2",
+         "-out", certificate, "-extfile", folder / "ext")
     made = {name: folder / name for name in FILES}
     shutil.copy(key, made["key"])
     shutil.copy(certificate, made["certificate"])
-    made["bundle"].write_bytes(certificate.read_bytes() + key.read_bytes())
+    made["bundle"].write_bytes(key.read_bytes() + certificate.read_bytes())  # as bundle.pem has it
     must("openssl", "pkcs12", "-export", "-inkey", key, "-in", certificate, "-out", made["store"], "-passout", f"pass:{PASSWORD}")
     for path in made.values():
         path.chmod(0o400)
@@ -110,6 +113,13 @@ class Place:
         return json.loads(self.out.read_text())
 
 
+def written(mode):
+    """The same pair as an identity: its bundle.pem is written by Lazaret."""
+    made = identity()
+    return {"name": "web", "from": {"file": {what: str(made[what]) for what in ("certificate", "key")}},
+            "san": {"dns": ["server.test"], "ip": ["127.0.0.1"]}, "purpose": "both", "files": {"dir": "web", "mode": mode}}
+
+
 def items(mode):
     """Each of the identity's files as a file and as a descriptor."""
     return [{"name": name, "from": {"file": str(path)}, "file": {"path": f"tls/{name}", "mode": mode},
@@ -118,10 +128,12 @@ def items(mode):
 
 def delivered(ways, mode, only=ROWS):
     """What the programs see as the workload of a real init."""
-    changes = {"workload": {"user": USER}, "syscalls": {"allow": ["shmget", "shmat", "shmdt", "shmctl"]}}
+    changes = {"workload": {"user": USER}, "syscalls": {"allow": ["shmget", "shmat", "shmdt", "shmctl"]},
+               "tls": {"identities": [written(mode)]}}
     with World(items(mode), {}, real=True, changes=changes) as world:
         paths = {"file": {name: str(world.dir / "tls" / name) for name in FILES},
                  "fd": {name: f"/dev/fd/{20 + n}" for n, name in enumerate(FILES)}}
+        paths["file"]["bundle"] = str(world.dir / "web" / "bundle.pem")
         place = Place({way: paths[way.split("-")[0]] for way in ways}, only)
         script = str(HERE / "secrets" / "readers.py")
         then = f"import runpy; sys.argv = ['readers.py', {str(place.config)!r}]; runpy.run_path({script!r})"
@@ -225,7 +237,8 @@ what has to be renewed is delivered as a file.
 - What resolves a path first fails with `/dev/fd/N`, because it leads to no file: `Path.toRealPath()`, `Path.resolve(strict=True)`,
   `realpathSync`. Such a program needs `file`.
 - libpq and PostgreSQL refuse a key that anybody but its owner may read: `mode: "0440"` is not for them.
-- HAProxy wants certificate and key in one file.
+- HAProxy wants certificate and key in one file. Here that is the `bundle.pem` of an
+  [identity](certificates.md#what-the-workload-gets), where the key comes first.
 """
 
 

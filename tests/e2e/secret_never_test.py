@@ -20,6 +20,7 @@ import canaries
 import fence
 import laz
 import ship_world
+import tunnel_world as tunnels
 from laz import case, check, check_equal
 from secret_world import Standin, secret
 from secrets_world import World
@@ -185,15 +186,20 @@ def core_of_fetch():
     os.close(folder)
 
 
-@case("crashed by root, which takes away what limits on cores it may, init, launch, ship and sense leave none; control: others do")
-def cores_of_ours():
-    pattern()
-    where = fence.scratch() / "of-others"
+def crash_another(name):
+    """The control: a process of nobody's, with a value in its environment, leaves a core that has it."""
+    where = fence.scratch() / name
     where.mkdir()
     with subprocess.Popen([*UNLIMITED, "sleep", "60"], cwd=where, env={"A": FILE.decode()}) as other:
         ship_world.until(lambda: fence.comm(other.pid) == "sleep", "another process")
         crash(other.pid)
     check([hit for path in cores(where) for hit in canaries.found(path.read_bytes(), [FILE])], "control: another process leaves no core")
+
+
+@case("crashed by root, which takes away what limits on cores it may, init, launch, ship and sense leave none; control: others do")
+def cores_of_ours():
+    pattern()
+    crash_another("of-others")
     with with_all_helpers(world()) as made:
         with made.start("time.sleep(60)", "nested", numbers=(NUMBER,), wrapper=UNLIMITED) as run:
             made.seen()
@@ -212,6 +218,38 @@ def cores_of_ours():
             for who, folder in folders.items():
                 check_equal(cores(f"/proc/self/fd/{folder}"), before[who], f"cores of {who}")
                 os.close(folder)
+
+
+def check_no_core(pid):
+    """Each of what keeps a core away by itself: where it could write none anyway, a search alone would see nothing."""
+    limits, status = (pathlib.Path(f"/proc/{pid}/{name}").read_text() for name in ("limits", "status"))
+    check_equal(re.search(r"^Max core file size +(\S+) +(\S+)", limits, re.M).groups(), ("0", "0"), "its limits on cores")
+    check_equal(int(pathlib.Path(f"/proc/{pid}/coredump_filter").read_text(), 16), 0, "what of its memory a core would have")
+    check(not re.search(r"^Uid:\s+0\s", status, re.M), "it is root: whose /proc is does not tell whether it is dumpable")
+    check_equal(os.stat(f"/proc/{pid}/maps").st_uid, 0, "whose its memory is: its own user's, where it is dumpable")
+
+
+@case("crashed by root while it serves with an identity's key, tunnel leaves no core, for each of three reasons, and its successor serves; control")
+def core_of_tunnel():
+    pattern()
+    crash_another("beside-tunnel")
+    with tunnels.Server(tunnels.echo, wrap=False) as server:
+        with tunnels.World(listen=[{"name": "https", "to": server.to}], prefix=UNLIMITED).start() as world:
+            world.dial_tls("https").close()
+            pid = world.pid()
+            folder = os.open(f"/proc/{pid}/root{os.readlink(f'/proc/{pid}/cwd')}", os.O_PATH)
+            before = cores(f"/proc/self/fd/{folder}")
+            check_no_core(pid)
+            check_equal(os.stat(f"/proc/{world.pid('sleep')}/maps").st_uid, UID, "control: whose the workload's memory is")
+            print(f"     limit on cores when it crashed: {crash(pid)}", flush=True)
+            ended = world.wait_for("helper.exit", obj="tunnel")["d"]["message"]
+            check_equal(ended, "lazaret-helper tunnel ended by signal 11", "its end")
+            check_equal(cores(f"/proc/self/fd/{folder}"), before, "cores")
+            os.close(folder)
+            world.dial_tls("https").close()  # the port has stayed
+            check(world.pid() not in (None, pid), "who serves is not the successor")
+            world.run.kill(fence.TERM)
+            world.run.wait()
 
 
 # ---- Other users ----

@@ -43,8 +43,9 @@ static int take_inherited(
     bool is_token = fits && item == config->n_items && config->vault.token_variable[0] != '\0';
     bool is_item =
             fits && item < config->n_items && config->items[item].source == LAZ_SECRET_VARIABLE;
-    struct laz_secret_given *given = is_token ? &fetch->vault_token : &fetch->given[item];
-    if ((!is_token && !is_item) || given->fd >= 0) {
+    struct laz_secret_given *given = is_token ? &fetch->vault_token : NULL;
+    given = is_item ? &fetch->given[item] : given;
+    if (given == NULL || given->fd >= 0) {
         (void)close(message->fds[0]);
         return laz_err_set(err, LAZ_E_INTERNAL, 0, "no such item: %u", item);
     }

@@ -387,5 +387,6 @@ int laz_deliver_retire(struct laz_deliver *deliver, uint32_t number, struct laz_
         return fail(err, "remove the generation that counts");
     }
     errno = 0;
-    return remove_ours(deliver->folder, name) == 1 ? 0 : fail(err, "remove a generation");
+    bool is_gone = remove_ours(deliver->folder, name) == 1 || errno == ENOENT;
+    return is_gone ? 0 : fail(err, "remove a generation");
 }

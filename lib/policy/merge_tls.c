@@ -21,6 +21,7 @@ void laz_complete_tls(struct laz_merge *merge)
 {
     const struct laz_policy *policy = merge->policy;
     const struct laz_ship_config *shipping = &policy->shipping.config;
+    const struct laz_fetch_config *fetch = &policy->secrets.config;
     struct laz_node *fips = merge->said[LAZ_FIELD_TLS_FIPS];
     if (fips == NULL || policy->tls.fips == LAZ_TLS_FIPS_OFF) {
         return;
@@ -34,6 +35,14 @@ void laz_complete_tls(struct laz_merge *merge)
             laz_report_node(merge->report, LAZ_E_POLICY_INVALID, fips,
                     "sink \"%s\" speaks with MD5, which no FIPS module has: remove one of the two",
                     shipping->sinks[i].name);
+        }
+    }
+    for (uint32_t i = 0; i < fetch->n_identities; i++) {
+        if (fetch->identities[i].password != 0) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID, fips,
+                    "identity \"%s\" has a PKCS#12, which no FIPS module makes: remove one of the "
+                    "two",
+                    fetch->identities[i].name);
         }
     }
 }

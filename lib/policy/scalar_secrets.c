@@ -18,7 +18,7 @@ static int refuse(struct laz_err *err, const struct laz_scalar *scalar, const ch
             laz_quote(&quoted, scalar->text, scalar->length));
 }
 
-/* What has no slash and is no ARN may be the secret itself: it is not repeated. */
+/* What is no ARN may be the secret itself: it is not repeated. */
 static int check_value_from(const struct laz_scalar *scalar, struct laz_err *err)
 {
     struct laz_value_from ignored;
@@ -26,7 +26,7 @@ static int check_value_from(const struct laz_scalar *scalar, struct laz_err *err
     if (why == NULL) {
         return 0;
     }
-    if (scalar->text[0] != '/' && strncmp(scalar->text, "arn:", 4) != 0) {
+    if (strncmp(scalar->text, "arn:", 4) != 0) {
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
                 "%s; any other parameter is named by {parameter: NAME}", why);
     }

@@ -178,6 +178,9 @@ int laz_scalar_check_text(
     }
     if (scalar->is_plain && type != LAZ_TYPE_VERSION && looks_like_number(scalar)) {
         struct laz_quoted quoted;
+        if (type == LAZ_TYPE_VALUE_FROM) { /* it may be the secret itself */
+            return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be text, and name a source");
+        }
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be text: put %s in quotes",
                 laz_quote(&quoted, scalar->text, scalar->length));
     }

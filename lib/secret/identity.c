@@ -185,8 +185,11 @@ static void give(struct laz_identity *identity)
         }
         if (put_part(identity, config->items[i].part, owner->into, &err) != 0 ||
                 owner->into->overflow) {
+            bool is_long = owner->into->overflow;
             laz_secret_buf_clear(owner->into);
-            laz_identity_fail(identity, laz_identity_fault(&err), "", err.message);
+            laz_identity_fail(identity,
+                    is_long ? LAZ_SECRET_FAULT_LENGTH : laz_identity_fault(&err), "",
+                    is_long ? "longer than a file may be" : err.message);
             return;
         }
         owner->given(owner->context, i, serial, identity->id);

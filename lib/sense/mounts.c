@@ -162,7 +162,8 @@ bool laz_mount_find(const char *table, size_t length, const char *path, struct l
             .is_root = covers(at.point, "/") == 1,
             .is_private = has_option(at.options, "xprtsec=tls") ||
                     has_option(at.options, "xprtsec=mtls") || has_option(at.options, "sec=krb5p") ||
-                    has_option(at.options, "seal")};
+                    has_option(at.options, "seal") || has_option(at.options, "trans=virtio") ||
+                    has_option(at.options, "trans=fd")};
     copy(at.type, ret->type, sizeof(ret->type));
     copy(at.source, ret->source, sizeof(ret->source));
     return true;

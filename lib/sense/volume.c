@@ -210,8 +210,8 @@ void laz_volume_look(const struct laz_sense_volume *volume, const char *table, s
         int sys, struct laz_volume_seen *ret)
 {
     static const char *const in_memory[] = {"tmpfs", "ramfs", NULL};
-    static const char *const by_network[] = {
-            "nfs", "nfs4", "cifs", "smb3", "lustre", "ceph", "9p", "afs", "glusterfs", NULL};
+    static const char *const by_network[] = {"nfs", "nfs4", "cifs", "smb3", "lustre", "ceph", "9p",
+            "afs", "fuse.glusterfs", "fuse.ceph", "fuse.ceph-fuse", NULL};
     const struct laz_mount *mount = &ret->mount;
     *ret = (struct laz_volume_seen){.state = LAZ_VOLUME_ABSENT};
     if (!laz_mount_find(table, length, volume->path, &ret->mount)) {

@@ -42,7 +42,8 @@ struct laz_mount {
     char type[LAZ_VOLUME_WORD_MAX];
     char source[LAZ_VOLUME_WORD_MAX];
     bool is_root;    /* what "/" is on */
-    bool is_private; /* a network's file system whose options say that it is encrypted */
+    bool is_private; /* a network's file system whose options say that it is encrypted, or on no
+                        network */
 };
 
 struct laz_volume_seen {

@@ -36,6 +36,9 @@ static const char table[] =
         "30 20 0:55 / /smbseal rw - cifs //nas/x rw,vers=3.1.1,seal\n"
         "31 20 8:16 / /hidden/below rw - ext4 /dev/sdb rw\n"
         "32 20 254:1 / /hidden rw - ext4 /dev/mapper/app rw\n"
+        "40 20 0:60 / /gluster rw - fuse.glusterfs gluster1:/vol rw,user_id=0\n"
+        "41 20 0:61 / /kata rw - 9p kataShared rw,access=client,trans=virtio\n"
+        "42 20 0:62 / /plan9 rw - 9p 10.0.0.1 rw,trans=tcp,port=564\n"
         "33 20 8:1 / /twice rw - ext4 /dev/sda1 rw\n"
         "34 33 254:1 / /twice rw - ext4 /dev/mapper/app rw\n"
         "35 20 259:1 / /nvme rw - ext4 /dev/nvme1n1p1 rw\n"
@@ -215,6 +218,9 @@ Test(volume, comes_to_a_state_and_a_verdict)
             {"/fsx", ANY, "", LAZ_VOLUME_CLEAR, false},
             {"/fsx", ATTESTED, own, LAZ_VOLUME_CLEAR, false},
             {"/ceph", ANY, "", LAZ_VOLUME_CLEAR, false},
+            {"/gluster", ATTESTED, own, LAZ_VOLUME_CLEAR, false},
+            {"/kata", ANY, "", LAZ_VOLUME_UNKNOWN, true},
+            {"/plan9", ANY, "", LAZ_VOLUME_CLEAR, false},
             {"/looks", ANY, "", LAZ_VOLUME_CLEAR, false},
             {"/nfstls", ANY, "", LAZ_VOLUME_UNKNOWN, true},
             {"/krb", ANY, "", LAZ_VOLUME_UNKNOWN, true},

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -309,9 +310,10 @@ static void on_hup(int number)
     (void)number;
 }
 
-static void *wait_without_end(void *unused)
+/* A thread is made with all signals blocked, and only then has its maker's mask. */
+static void *wait_without_end(void *is_there)
 {
-    (void)unused;
+    (void)sem_post(is_there);
     while (pause() < 0) {
     }
     return NULL;
@@ -328,13 +330,16 @@ static void obey(char order)
 {
     sigset_t hup;
     pthread_t thread;
+    sem_t is_there;
     (void)sigemptyset(&hup);
     (void)sigaddset(&hup, SIGHUP);
     if (order == 'h') {
         const struct sigaction does = {.sa_handler = on_hup, .sa_flags = SA_RESTART};
         (void)sigaction(SIGHUP, &does, NULL);
     } else if (order == 't') {
-        cr_assert_eq(pthread_create(&thread, NULL, wait_without_end, NULL), 0);
+        cr_assert_eq(sem_init(&is_there, 0, 0), 0);
+        cr_assert_eq(pthread_create(&thread, NULL, wait_without_end, &is_there), 0);
+        cr_assert_eq(sem_wait(&is_there), 0);
     } else {
         (void)pthread_sigmask(order == 'b' ? SIG_BLOCK : SIG_UNBLOCK, &hup, NULL);
     }

@@ -24,7 +24,7 @@ laz_e2e(docker ALONE TIMEOUT 900)
 laz_e2e(docs ALONE TIMEOUT 900)
 laz_e2e(events INSTRUMENTED sample)
 laz_e2e(fips INSTRUMENTED sample)
-laz_e2e(fetch INSTRUMENTED sample BUT "while it waits")
+laz_e2e(fetch INSTRUMENTED sample BUT "while it waits" "cannot be had, or not be kept to")
 laz_e2e(
   inject TIMEOUT 600 INSTRUMENTED sample
   ONLY "or refused by name [PID 1]" "or refused by name [PID 1, from YAML]"
@@ -98,7 +98,7 @@ laz_e2e(trail INSTRUMENTED sample)
 laz_e2e(trail_command INSTRUMENTED sample)
 laz_e2e(tunnel INSTRUMENTED sample BUT "memory does not grow")
 laz_e2e(tunnel_crowd INSTRUMENTED sample)
-laz_e2e(tunnel_reload INSTRUMENTED sample BUT "in locked pages" "puts another file")
+laz_e2e(tunnel_reload INSTRUMENTED sample BUT "in locked pages" "puts another file" "cannot be had, or not be kept to")
 laz_e2e(sanitizers INSTRUMENTED sample)
 
 # Where no earlier run has told how long each takes, the longest still come first: nothing short waits for them at the

@@ -36,6 +36,9 @@ WHY = {
     "chunks of 64 KiB, the writer's time against Docker's json-file":
         "a line takes dockerd between two and three times our processor time, and it has threads for both processors; "
         "the goal was set with the prototype.",
+    "PID 1's own memory with twenty secrets, over none":
+        "what is known of each item (256 bytes: its descriptors, version, fingerprint and times, of now and of what came last) and "
+        "its plan (56 bytes), on three pages; no value is among them.",
     "PID 1 resident":
         "most of it is the program, which grew by 16 KiB with the delivery of secrets: the kernel maps what is beside a "
         "page that is read, as it lies in the page cache, so that copies of one file differ by up to 8 KiB.",

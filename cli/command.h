@@ -7,6 +7,7 @@
 #define LAZ_CLI_COMMAND_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/err.h"
 #include "policy/tables/tables.h"
@@ -41,7 +42,7 @@ enum laz_cli_option {
     LAZ_OPTION_COUNT
 };
 
-#define LAZ_OPTION_BIT(id) (1U << LAZ_OPTION_##id)
+#define LAZ_OPTION_BIT(id) (UINT64_C(1) << LAZ_OPTION_##id)
 
 #define LAZ_CLI_ANCHORS_MAX 64
 
@@ -70,7 +71,7 @@ struct laz_cli_command {
     const char *operands; /* "FILE..." */
     const char *summary;  /* one line */
     const char *details;  /* lines, each ended */
-    unsigned options;     /* LAZ_OPTION_BIT */
+    uint64_t options;     /* LAZ_OPTION_BIT */
     size_t min_operands;
     size_t max_operands;
     int (*run)(const struct laz_cli_arguments *arguments);

@@ -105,7 +105,7 @@ static const struct laz_cli_command commands[] = {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void put_options(struct laz_buf *buf, unsigned options)
+static void put_options(struct laz_buf *buf, uint64_t options)
 {
     static const struct {
         const char *name;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ipc/status.h"
 #include "policy/image.h"
 
 #define LAZ_HELD_MAX      64 /* signals held until the workload has passed the gate */
@@ -19,21 +20,6 @@
     2000 /* after SIGKILL: a process in uninterruptible sleep does not hold us for ever */
 #define LAZ_STRAY_WAIT_MS 1000
 #define LAZ_WIPE_WAIT_MS  1000 /* for what is in memory */
-
-enum laz_phase {
-    LAZ_PHASE_SETUP,    /* lazaret-setup is working */
-    LAZ_PHASE_STARTING, /* the workload is forked and has not passed the gate */
-    LAZ_PHASE_RUNNING,
-    LAZ_PHASE_LB_GRACE, /* stop requested; the load balancer looks away first */
-    LAZ_PHASE_STOPPING, /* the stop signal was forwarded; the grace runs */
-    LAZ_PHASE_KILLING,  /* SIGKILL was sent to the workload */
-    LAZ_PHASE_DRAINING, /* the workload is gone; strays had their SIGTERM */
-    LAZ_PHASE_DRAIN_KILLED,
-    LAZ_PHASE_FLUSHING, /* everybody is gone but our helpers, which close and deliver the trail, and
-                         * remove the secrets */
-    LAZ_PHASE_DONE,
-    LAZ_PHASE_COUNT
-};
 
 /* A signal as it came in, kept whole so that it can be passed on whole. */
 struct laz_signal {

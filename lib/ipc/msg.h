@@ -19,7 +19,8 @@
     X(SHIP, "ship")                                                                                \
     X(SENSE, "sense")                                                                              \
     X(FETCH, "fetch")                                                                              \
-    X(TUNNEL, "tunnel")
+    X(TUNNEL, "tunnel")                                                                            \
+    X(HEALTH, "health")
 
 enum laz_role {
 #define X(id, name) LAZ_ROLE_##id,
@@ -33,8 +34,12 @@ enum laz_roles {
 #define X(id, name) LAZ_ROLES_##id = 1 << LAZ_ROLE_##id,
     LAZ_ROLES(X)
 #undef X
-    LAZ_ROLES_HELPER = LAZ_ROLES_SHIP | LAZ_ROLES_SENSE | LAZ_ROLES_FETCH | LAZ_ROLES_TUNNEL,
-    LAZ_ROLES_CLOUD = LAZ_ROLES_SHIP | LAZ_ROLES_FETCH /* who may speak to AWS */
+    LAZ_ROLES_HELPER = LAZ_ROLES_SHIP | LAZ_ROLES_SENSE | LAZ_ROLES_FETCH | LAZ_ROLES_TUNNEL
+            | LAZ_ROLES_HEALTH,
+    LAZ_ROLES_SERVER = LAZ_ROLES_TUNNEL | LAZ_ROLES_HEALTH, /* who is connected to */
+    LAZ_ROLES_TELLER = LAZ_ROLES_SHIP | LAZ_ROLES_HEALTH,   /* who says which policy holds */
+    /* Who is told of variables: those that may speak to AWS, and health. */
+    LAZ_ROLES_VARIED = LAZ_ROLES_SHIP | LAZ_ROLES_FETCH | LAZ_ROLES_HEALTH
 };
 
 const char *laz_role_name(enum laz_role role);
@@ -60,10 +65,28 @@ enum laz_variable {
 #define X(id, name) LAZ_VARIABLE_##id,
     LAZ_VARIABLES(X)
 #undef X
-    LAZ_VARIABLE_COUNT
+    LAZ_VARIABLE_COUNT,
+    /* What health gets, and nothing else of them: those that the policy names. */
+    LAZ_VARIABLE_COLOR = LAZ_VARIABLE_COUNT,
+    LAZ_VARIABLE_VERSION
 };
 
+/* Of those that have one here. */
 const char *laz_variable_name(enum laz_variable variable);
+
+/* Bytes of such a value: no more of it is passed on. */
+#define LAZ_COLOR_MAX 64
+
+/* The sockets that init makes for health. */
+enum laz_health_socket {
+    LAZ_HEALTH_SOCKET_PROBE, /* SOCK_SEQPACKET: a byte asks, a packet answers */
+    LAZ_HEALTH_SOCKET_HTTP,  /* SOCK_STREAM */
+    LAZ_HEALTH_SOCKET_COUNT
+};
+
+#define LAZ_GAUGES_MAX         4096 /* bytes of JSON */
+#define LAZ_HEALTH_WORDS_MAX   200  /* bytes of what health says of why */
+#define LAZ_HEALTH_COMMAND_MAX 8    /* commands that are checks */
 
 /* What came of fetching one secret. */
 enum laz_outcome {

@@ -57,6 +57,7 @@ haproxy haproxy
 stunnel4 stunnel4
 hitch hitch
 wrk wrk
+hey hey
 redis-server redis-server
 postgresql-15 -
 curl curl

@@ -111,15 +111,15 @@ static void do_deliver(struct laz_pid1 *pid1, const struct laz_do *action)
 static void do_note(struct laz_pid1 *pid1, const struct laz_do *action)
 {
     static const struct {
-        const char *ev;
+        char ev[16];
+        char act[12];
         int severity;
-        const char *act;
     } notes[] = {
-            [LAZ_NOTE_STOP_REQUESTED] = {"stop.request", 1, "accepted"},
-            [LAZ_NOTE_STOP_REFUSED] = {"stop.request", 5, "refused"},
-            [LAZ_NOTE_DROPPED] = {"signal.drop", 1, "dropped"},
-            [LAZ_NOTE_HELD_OVERFLOW] = {"signal.drop", 4, "overflow"},
-            [LAZ_NOTE_FORCED] = {"stop.forced", 4, "SIGKILL"},
+            [LAZ_NOTE_STOP_REQUESTED] = {"stop.request", "accepted", 1},
+            [LAZ_NOTE_STOP_REFUSED] = {"stop.request", "refused", 5},
+            [LAZ_NOTE_DROPPED] = {"signal.drop", "dropped", 1},
+            [LAZ_NOTE_HELD_OVERFLOW] = {"signal.drop", "overflow", 4},
+            [LAZ_NOTE_FORCED] = {"stop.forced", "SIGKILL", 4},
     };
     tell_signal(pid1, &action->signal, notes[action->note].ev, notes[action->note].severity,
             notes[action->note].act);

@@ -17,6 +17,7 @@
 #include "core/format.h"
 #include "core/num.h"
 #include "core/tls_words.h"
+#include "core/words.h"
 #include "init/pid1/helpers.h"
 #include "init/pid1/trail_record.h"
 #include "policy/tables/sysname.h"
@@ -191,9 +192,7 @@ void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
         const struct laz_workload *workload, laz_degraded degraded,
         const uint8_t filter_digest[LAZ_SHA256_SIZE], uint8_t fips)
 {
-#define X(id, words) words,
-    static const char *const fips_words[] = {LAZ_FIPS_STATES(X)};
-#undef X
+    static const char fips_words[] = LAZ_FIPS_STATES(LAZ_WORD);
     struct utsname name = {0};
     (void)uname(&name); /* an empty release says that it is unknown */
     LAZ_TRAIL_BEGIN(trail, json, .ev = "init.start", .severity = degraded == 0 ? 1 : 3,
@@ -209,7 +208,7 @@ void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
     laz_json_i64(&json, "outer_filters", workload->probe.outer_filters);
     attested_member(&json, image, workload);
     if (fips != LAZ_FIPS_UNASKED && fips < LAZ_FIPS_STATE_COUNT) {
-        laz_json_string(&json, "fips", fips_words[fips]);
+        laz_json_string(&json, "fips", laz_word(fips_words, fips));
     }
     laz_json_array(&json, "degraded");
     for (unsigned i = 0; i < LAZ_DEGRADATION_COUNT; i++) {

@@ -345,7 +345,7 @@ int laz_attest_check(const struct laz_process_state *state, const struct laz_ima
 }
 
 /* The names that /proc/PID/limits uses, by RLIMIT_*; proc(5). */
-static const char *const limit_lines[LAZ_LIMIT_COUNT] = {
+static const char limit_lines[LAZ_LIMIT_COUNT][24] = {
         [RLIMIT_CPU] = "Max cpu time",
         [RLIMIT_FSIZE] = "Max file size",
         [RLIMIT_DATA] = "Max data size",

@@ -18,18 +18,16 @@
 #include "confine/descriptors.h"
 #include "confine/landlock.h"
 #include "confine/sys.h"
+#include "core/words.h"
 
 #define JIT_RETRIES 3 /* errno 524: the host is out of memory for compiled filters, for now */
 
-static const char *const step_names[LAZ_STEP_COUNT] = {
-#define X(id, name, why) name,
-        LAZ_CONFINE_STEPS(X)
-#undef X
-};
-
 const char *laz_confine_step_name(enum laz_confine_step step)
 {
-    return step < LAZ_STEP_COUNT ? step_names[step] : "?";
+#define X(id, name, why) name "\0"
+    static const char names[] = LAZ_CONFINE_STEPS(X);
+#undef X
+    return step < LAZ_STEP_COUNT ? laz_word(names, step) : "?";
 }
 
 /* A filter may refuse exit_group with an errno: then die of an illegal instruction. */

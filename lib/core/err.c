@@ -10,6 +10,7 @@
 
 #include "core/buf.h"
 #include "core/format.h"
+#include "core/words.h"
 
 int laz_err_set(struct laz_err *err, enum laz_err_kind kind, int sys_errno, const char *format, ...)
 {
@@ -43,49 +44,61 @@ int laz_err_context(struct laz_err *err, const char *format, ...)
     return -1;
 }
 
-struct entry {
-    const char *name;
-    const char *remedy;
-    int exit_code;
-};
+static const char names[] = "none\0"
+#define LAZ_ERROR(id, name, exit_code, cause, remedy) name "\0"
+#include "core/err.def"
+#undef LAZ_ERROR
+        ;
 
-static const struct entry catalogue[LAZ_E_COUNT] = {
-        [LAZ_E_NONE] = {"none", "", 0},
-#define LAZ_ERROR(id, name, exit_code, cause, remedy) [LAZ_E_##id] = {name, remedy, exit_code},
+static const char remedies[] = "\0"
+#define LAZ_ERROR(id, name, exit_code, cause, remedy) remedy "\0"
+#include "core/err.def"
+#undef LAZ_ERROR
+        ;
+
+static const uint8_t exit_codes[LAZ_E_COUNT] = {
+        [LAZ_E_NONE] = 0,
+#define LAZ_ERROR(id, name, exit_code, cause, remedy) [LAZ_E_##id] = (exit_code),
 #include "core/err.def"
 #undef LAZ_ERROR
 };
 
-static const struct entry *entry_of(enum laz_err_kind kind)
+static enum laz_err_kind known(enum laz_err_kind kind)
 {
-    return &catalogue[kind < LAZ_E_COUNT ? kind : LAZ_E_INTERNAL];
+    return kind < LAZ_E_COUNT ? kind : LAZ_E_INTERNAL;
 }
 
 const char *laz_err_name(enum laz_err_kind kind)
 {
-    return entry_of(kind)->name;
+    return laz_word(names, known(kind));
 }
 
 const char *laz_err_remedy(enum laz_err_kind kind)
 {
-    return entry_of(kind)->remedy;
+    return laz_word(remedies, known(kind));
 }
 
 int laz_err_exit_code(enum laz_err_kind kind)
 {
-    return entry_of(kind)->exit_code;
+    return exit_codes[known(kind)];
 }
 
-/* A case for each errno: a table would need relocations, which PID 1 pays for with a page. */
-const char *laz_err_errno_name(int sys_errno) /* NOLINT(readability-function-size) */
+const char *laz_err_errno_name(int sys_errno)
 {
-    switch (sys_errno) {
-#define LAZ_ERRNO(name)                                                                            \
-    case name:                                                                                     \
-        return #name;
+    static const uint8_t numbers[] = {
+#define LAZ_ERRNO(name) name,
 #include "core/errno.def"
 #undef LAZ_ERRNO
-    default:
-        return "E?";
+    };
+    static const char errnos[] =
+#define LAZ_ERRNO(name) #name "\0"
+#include "core/errno.def"
+#undef LAZ_ERRNO
+            ;
+    for (size_t i = 0; i < sizeof(numbers); i++) {
+        if (numbers[i] == sys_errno) {
+            return laz_word(errnos, i);
+        }
     }
+    return "E?";
 }

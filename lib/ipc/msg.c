@@ -5,6 +5,8 @@
  */
 #include "ipc/msg.h"
 
+#include "core/words.h"
+
 static const struct {
     uint8_t from;
     uint8_t to;
@@ -17,22 +19,14 @@ static const struct {
 
 const char *laz_role_name(enum laz_role role)
 {
-    static const char *const names[] = {
-#define X(id, name) name,
-            LAZ_ROLES(X)
-#undef X
-    };
-    return names[role];
+    static const char names[] = LAZ_ROLES(LAZ_WORD);
+    return laz_word(names, role);
 }
 
 const char *laz_variable_name(enum laz_variable variable)
 {
-    static const char *const names[] = {
-#define X(id, name) name,
-            LAZ_VARIABLES(X)
-#undef X
-    };
-    return names[variable];
+    static const char names[] = LAZ_VARIABLES(LAZ_WORD);
+    return laz_word(names, variable);
 }
 
 static void put(struct laz_buf *buf, uint64_t value, unsigned size)

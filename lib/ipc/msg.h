@@ -77,10 +77,11 @@ const char *laz_variable_name(enum laz_variable variable);
 /* Bytes of such a value: no more of it is passed on. */
 #define LAZ_COLOR_MAX 64
 
-/* The sockets that init makes for health. */
+/* The sockets of health: init makes the first two, and keeps the third, which health makes. */
 enum laz_health_socket {
     LAZ_HEALTH_SOCKET_PROBE, /* SOCK_SEQPACKET: a byte asks, a packet answers */
     LAZ_HEALTH_SOCKET_HTTP,  /* SOCK_STREAM */
+    LAZ_HEALTH_SOCKET_TCP,   /* where the policy has health.listen */
     LAZ_HEALTH_SOCKET_COUNT
 };
 

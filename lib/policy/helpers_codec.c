@@ -79,6 +79,23 @@ static void put_tunnel(struct laz_buf *buf, const struct laz_image *image)
     laz_buf_put(buf, image->tunnel, image->tunnel_length);
 }
 
+static void put_health(struct laz_buf *buf, const struct laz_image *image)
+{
+    laz_section_put_uint(buf, image->watches, 1);
+    if (!image->watches) {
+        return;
+    }
+    laz_section_put_uint(buf, image->health_shows, 1);
+    laz_buf_put(buf, image->health_identity, sizeof(image->health_identity));
+    laz_image_put_strings(buf, image->reported);
+    laz_section_put_uint(buf, image->n_commands, 4);
+    for (uint32_t i = 0; i < image->n_commands; i++) {
+        laz_image_put_strings(buf, laz_image_command(image, i));
+    }
+    laz_section_put_uint(buf, image->health_length, 4);
+    laz_buf_put(buf, image->health, image->health_length);
+}
+
 static void take_shipping(struct laz_section *in, struct laz_image *image)
 {
     image->ships = laz_section_bool(in);
@@ -223,11 +240,46 @@ static void take_tunnel(struct laz_section *in, struct laz_image *image)
     image->tunnel = laz_section_bytes(in, image->tunnel_length);
 }
 
+static void take_commands(struct laz_section *in, struct laz_image *image)
+{
+    image->n_commands = laz_section_below(in, 4, LAZ_IMAGE_COMMANDS_MAX, "too many commands");
+    image->commands = in->at;
+    for (uint32_t i = 0; i < image->n_commands && in->wrong == NULL; i++) {
+        struct laz_strings words = laz_image_take_strings(in);
+        laz_section_require(in,
+                words.n > 0 && words.n <= LAZ_IMAGE_ARGS_MAX && words.first[0] == '/',
+                "a command is not one");
+    }
+}
+
+static void take_health(struct laz_section *in, struct laz_image *image)
+{
+    image->watches = laz_section_bool(in);
+    if (!image->watches) {
+        return;
+    }
+    image->health_shows = laz_section_bool(in);
+    for (size_t i = 0; i < 2; i++) {
+        image->health_identity[i] = (uint8_t)laz_section_uint(in, 1, 0, LAZ_IMAGE_FETCHED_MAX);
+        laz_section_require(in,
+                image->health_shows ? image->health_identity[i] < image->fetched.n
+                                    : image->health_identity[i] == 0,
+                "an identity is of items that there are not");
+    }
+    image->reported = laz_image_take_strings(in);
+    laz_section_require(in, image->reported.n == 2, "what is reported does not fit together");
+    take_commands(in, image);
+    image->health_length =
+            laz_section_below(in, 4, LAZ_IMAGE_HEALTH_MAX, "what health is told is too long");
+    image->health = laz_section_bytes(in, image->health_length);
+}
+
 void laz_image_put_helpers(struct laz_buf *buf, const struct laz_image *image)
 {
     put_shipping(buf, image);
     put_secrets(buf, image);
     put_tunnel(buf, image);
+    put_health(buf, image);
 }
 
 void laz_image_take_helpers(struct laz_section *in, struct laz_image *image)
@@ -235,6 +287,7 @@ void laz_image_take_helpers(struct laz_section *in, struct laz_image *image)
     take_shipping(in, image);
     take_secrets(in, image);
     take_tunnel(in, image);
+    take_health(in, image);
 }
 
 void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *ret)
@@ -252,4 +305,20 @@ struct laz_image_renewal laz_image_renewal_at(const struct laz_image *image, uin
     const uint8_t *bytes = image->renewals + (size_t)LAZ_IMAGE_RENEWAL_BYTES * item;
     return (struct laz_image_renewal){
             .is_renewed = bytes[0] != 0, .signal = bytes[1], .group = bytes[2]};
+}
+
+struct laz_strings laz_image_command(const struct laz_image *image, uint32_t number)
+{
+    const uint8_t *at = image->commands;
+    for (;; number--) {
+        struct laz_strings words = {.n = at[0], .first = (const char *)at + 4};
+        const char *cursor = words.first;
+        if (number == 0) {
+            return words;
+        }
+        for (uint32_t i = 0; i < words.n; i++) {
+            (void)laz_strings_next(&cursor);
+        }
+        at = (const uint8_t *)cursor;
+    }
 }

@@ -15,7 +15,7 @@
 #include "policy/vocabulary.h"
 
 #define LAZ_IMAGE_MAGIC          "LAZPOLIC" /* the first eight bytes */
-#define LAZ_IMAGE_VERSION        4
+#define LAZ_IMAGE_VERSION        5
 #define LAZ_IMAGE_MAX            131072 /* bytes, 128 KiB; a large policy is a tenth of it */
 #define LAZ_IMAGE_BPF_MAX        2048   /* instructions; the kernel's own limit is 4096 */
 #define LAZ_IMAGE_GROUPS_MAX     64
@@ -27,6 +27,9 @@
 #define LAZ_IMAGE_SENSE_MAX      12288 /* likewise */
 #define LAZ_IMAGE_FETCH_MAX      12288 /* likewise */
 #define LAZ_IMAGE_TUNNEL_MAX     12288 /* likewise */
+#define LAZ_IMAGE_HEALTH_MAX     12288 /* likewise */
+#define LAZ_IMAGE_COMMANDS_MAX   8     /* checks that are commands */
+#define LAZ_IMAGE_ARGS_MAX       32    /* words of one */
 #define LAZ_IMAGE_IDENTITIES_MAX 16
 #define LAZ_IMAGE_TUNNELS_MAX    16    /* sockets of it that listen */
 #define LAZ_IMAGE_FETCHED_MAX    32    /* items that are fetched */
@@ -181,6 +184,15 @@ struct laz_image {
             *identities;   /* borrowed: the item that is its chain, and the one that is its key */
     const uint8_t *tunnel; /* borrowed: for laz_tunnel_decode, in lazaret-helper */
     uint32_t tunnel_length;
+
+    bool watches;               /* there is the helper `health`; if not, all that follows is zero */
+    bool health_shows;          /* an identity: its */
+    uint8_t health_identity[2]; /* chain and key, numbers of items */
+    struct laz_strings reported; /* variables of the environment: colour and version; "": none */
+    uint32_t n_commands;
+    const uint8_t *commands; /* borrowed: laz_image_command */
+    const uint8_t *health;   /* borrowed: for laz_health_decode, in lazaret-helper */
+    uint32_t health_length;
 };
 
 /* Append the block to `ret`. LAZ_E_POLICY_TOO_LARGE if something is above its ceiling. */
@@ -201,6 +213,9 @@ void laz_image_delivery_next(const uint8_t **cursor, struct laz_image_delivery *
 
 /* Of one of the items that are fetched. */
 struct laz_image_renewal laz_image_renewal_at(const struct laz_image *image, uint32_t item);
+
+/* The words of a check's command, its absolute path first. */
+struct laz_strings laz_image_command(const struct laz_image *image, uint32_t number);
 
 /* Walk strings: *cursor starts at list->first; returns the current one and moves on. */
 const char *laz_strings_next(const char **cursor);

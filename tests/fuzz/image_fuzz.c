@@ -58,6 +58,15 @@ static void check(const struct laz_image *image, const uint8_t *block, size_t le
     } else {
         require(image->secrets_dir == NULL && image->fetched.n == 0 && image->n_deliveries == 0);
     }
+    for (uint32_t i = 0; i < image->n_commands; i++) {
+        struct laz_strings words = laz_image_command(image, i);
+        require(words.n > 0 && words.n <= LAZ_IMAGE_ARGS_MAX && words.first[0] == '/');
+        all += walk(words);
+    }
+    if (image->watches) {
+        all += walk(image->reported) + image->health_length;
+        require(image->health >= block && image->health + image->health_length <= block + length);
+    }
     require(all <= length);
     require(laz_bpf_is_valid(image->plain.insns, image->plain.n));
     struct laz_buf again;

@@ -30,7 +30,7 @@ Test(image_codec, names_what_is_out_of_range)
     struct laz_image out;
     const struct laz_image good = image_block_make();
     struct block block;
-    for (int row = 0; row < 32; row++) {
+    for (int row = 0; row < 37; row++) {
         struct laz_image in = good;
         static const uint16_t unsorted[] = {443, 80};
         static const struct sock_filter endless[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)};
@@ -178,6 +178,29 @@ Test(image_codec, names_what_is_out_of_range)
             in.fetched.n = 0;
             in.inherited.n = 0;
             wanted = "the names of secrets do not fit together";
+            break;
+        case 31:
+            at = find(&block, "h\0i\2jk", 6) - 2;
+            value = 1;
+            wanted = "what health is told is too long";
+            break;
+        case 32:
+            in.health_identity[1] = 2;
+            wanted = "an identity is of items that there are not";
+            break;
+        case 33:
+            in.reported.n = 1;
+            wanted = "what is reported does not fit together";
+            break;
+        case 34:
+            at = find(&block, "/bin/true", 10);
+            value = 'b';
+            wanted = "a command is not one";
+            break;
+        case 35:
+            at = find(&block, "/bin/app", 9) - 8;
+            value = LAZ_IMAGE_COMMANDS_MAX + 1;
+            wanted = "too many commands";
             break;
         default:
             at = find(&block, in.deliveries, IMAGE_BLOCK_DELIVERIES) - 4;

@@ -99,6 +99,16 @@ Test(image_codec, reads_back_every_field)
     cr_expect(out.fetches && out.fetch_wait_ms == in.fetch_wait_ms);
     cr_assert_eq(out.fetch_length, in.fetch_length);
     cr_expect_eq(memcmp(out.fetch, in.fetch, in.fetch_length), 0);
+    cr_expect(out.watches && out.health_shows);
+    cr_expect_eq(memcmp(out.health_identity, in.health_identity, 2), 0);
+    cr_expect_str_eq(out.reported.first, "COLOR");
+    cr_assert_eq(out.health_length, in.health_length);
+    cr_expect_eq(memcmp(out.health, in.health, in.health_length), 0);
+    cr_assert_eq(out.n_commands, 2);
+    cr_expect_eq(laz_image_command(&out, 0).n, 2);
+    cr_expect_str_eq(laz_image_command(&out, 0).first, "/bin/app");
+    cr_expect_eq(laz_image_command(&out, 1).n, 1);
+    cr_expect_str_eq(laz_image_command(&out, 1).first, "/bin/true");
 }
 
 /* Without sinks nothing of it is in the block, and nothing of it is set. */
@@ -228,7 +238,7 @@ Test(image_codec, names_what_is_not_its_format)
     image_block_encode(&in, &block);
     block.bytes[8] = 2;
     cr_expect_str_eq(image_block_decode(&block, &out),
-            "compiled policy: format 2, this program reads format 4");
+            "compiled policy: format 2, this program reads format 5");
     image_block_encode(&in, &block);
     block.bytes[12] ^= 1;
     cr_expect_str_eq(

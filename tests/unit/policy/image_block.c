@@ -101,6 +101,14 @@ struct laz_image image_block_make(void)
             .stale_then = LAZ_STALE_NOT_READY,
             .retire_ms = 30000,
             .renewals = (const uint8_t *)"\1\1\0\0\0\0",
+            .watches = true,
+            .health_shows = true,
+            .health_identity = {1, 0},
+            .reported = {2, "COLOR\0"},
+            .n_commands = 2,
+            .commands = (const uint8_t *)"\2\0\0\0/bin/app\0--ping\0\1\0\0\0/bin/true",
+            .health = (const uint8_t *)"h\0i\2jk",
+            .health_length = 6,
     };
     for (size_t i = 0; i < sizeof(image.source_digest); i++) {
         image.source_digest[i] = (uint8_t)(i + 1);

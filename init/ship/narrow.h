@@ -7,7 +7,7 @@
 
 #include "init/role/narrow.h"
 
-#define LAZ_NARROW_PORTS_MAX 20 /* of each sink two, and one for credentials */
+#define LAZ_NARROW_PORTS_MAX 20 /* of each sink two, one for credentials, one for the task */
 
 /* What is left to it. */
 struct laz_narrow {

@@ -16,6 +16,7 @@
 #include "core/fd.h"
 #include "core/num.h"
 #include "init/role/crypto.h"
+#include "init/ship/ecs.h"
 #include "init/ship/events.h"
 #include "init/ship/kept.h"
 
@@ -326,11 +327,14 @@ static int open_files(struct laz_ship *ship, struct laz_ship_keys *keys, struct 
 static int begin_work(struct laz_ship *ship, const struct laz_ship_keys *keys, struct laz_err *err)
 {
     const struct laz_ship_config *config = &ship->orders.config;
-    int result = 0;
+    int result = laz_ship_ecs_learn(ship, err);
     for (size_t i = 0; i < ship->n_feeds && result == 0; i++) {
         result = laz_ship_feed_open(&ship->feeds[i], err);
     }
     result = result == 0 ? laz_ship_ledger_open(ship, keys, err) : result;
+    if (result == 0) {
+        laz_ship_ecs_tell(ship);
+    }
     for (size_t i = 0; i < LAZ_STREAM_COUNT && result == 0; i++) {
         int output = config->passthrough ? ship->orders.outputs[i] : -1;
         result = laz_ship_stream_open(ship, (enum laz_stream)i, output, err);

@@ -26,7 +26,7 @@
 #define LAZ_SHIP_PATIENCE_NS UINT64_C(500000000)
 #define LAZ_SHIP_PIECE_MAX   4096 /* of what is passed through at once */
 
-_Static_assert(2 * LAZ_SHIP_SINKS_MAX < LAZ_NARROW_PORTS_MAX, "each sink may have two ports");
+_Static_assert(2 * LAZ_SHIP_SINKS_MAX + 1 < LAZ_NARROW_PORTS_MAX, "each sink may have two ports");
 _Static_assert(LAZ_SHIP_SINKS_MAX <= LAZ_SHIP_CURSORS, "each sink has a cursor");
 _Static_assert(LAZ_SHIP_LINE_MIN >= LAZ_LINES_LEAST && LAZ_SHIP_LINE_MAX <= LAZ_LINES_MOST,
         "lines as the policy has them");
@@ -73,6 +73,7 @@ struct laz_ship {
     struct laz_aws_environment aws; /* points into the orders */
     struct laz_ship_hidden hidden;
     struct laz_ship_counts counts;
+    char ecs_why[LAZ_ERR_MESSAGE_MAX]; /* "": the agent's answers were understood */
     size_t n_meters;
     struct laz_ship_meter meters[LAZ_SHIP_SINKS_MAX];
 };

@@ -17,6 +17,14 @@
 #define LAZ_SHIP_STATE_MAGIC UINT64_C(0x31706968737a616c) /* "lazship1" */
 #define LAZ_SHIP_SAVED_MAX   192
 #define LAZ_SHIP_CURSORS     8
+#define LAZ_SHIP_ECS_SIZE    2048
+
+/* What is known of the task; it counts for the whole run. */
+enum laz_ship_ecs {
+    LAZ_SHIP_ECS_UNASKED,
+    LAZ_SHIP_ECS_ASKED, /* and nobody answered, yet or at all */
+    LAZ_SHIP_ECS_KNOWN,
+};
 
 /* How the chain stood when `block` was appended to the spool. Two of them, by turns: the one that
  * agrees with the spool's last block counts. */
@@ -51,6 +59,9 @@ struct laz_ship_state {
                         */
     uint64_t passed[LAZ_STREAM_COUNT];   /* bytes that were passed through */
     uint64_t rejected[LAZ_SHIP_CURSORS]; /* records of each sink, that no record has told yet */
+    uint64_t ecs;                        /* enum laz_ship_ecs */
+    uint64_t ecs_told;                   /* 1: a record has it, or was about to */
+    uint64_t ecs_facts[LAZ_SHIP_ECS_SIZE / sizeof(uint64_t)]; /* struct laz_ecs_facts */
 };
 
 _Static_assert(sizeof(struct laz_ship_state) <= LAZ_SHIP_STATE_SIZE, "the state fits its file");

@@ -45,7 +45,7 @@ enum laz_roles {
 const char *laz_role_name(enum laz_role role);
 
 /* What `ship` and `fetch` get of the container's environment: what leads to the task's credentials
- * and region, and nothing else, ever. */
+ * and region, and to who the task is; nothing else, ever. */
 #define LAZ_VARIABLES(X)                                                                           \
     X(CREDENTIALS_RELATIVE, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")                              \
     X(CREDENTIALS_FULL, "AWS_CONTAINER_CREDENTIALS_FULL_URI")                                      \
@@ -53,7 +53,9 @@ const char *laz_role_name(enum laz_role role);
     X(AUTHORIZATION_FILE, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")                                \
     X(IMDS_DISABLED, "AWS_EC2_METADATA_DISABLED")                                                  \
     X(REGION, "AWS_REGION")                                                                        \
-    X(DEFAULT_REGION, "AWS_DEFAULT_REGION")
+    X(DEFAULT_REGION, "AWS_DEFAULT_REGION")                                                        \
+    X(ECS_METADATA, "ECS_CONTAINER_METADATA_URI")                                                  \
+    X(ECS_METADATA_V4, "ECS_CONTAINER_METADATA_URI_V4")
 
 #define LAZ_VARIABLE_MAX 2048 /* bytes of a value */
 

@@ -9,8 +9,6 @@ FOLDER/control (JSON) what goes wrong; both are read for each request, so that a
 import base64
 import datetime
 import json
-import socket
-import struct
 import sys
 import threading
 import time
@@ -26,7 +24,8 @@ FOLDER = standin.Folder(sys.argv[1])
 load, append, violation = FOLDER.load, FOLDER.append, FOLDER.violation
 PCA = issuing.Pca(FOLDER)
 LOCK = threading.Lock()
-SAID = {}  # how often a fault was done, by epoch
+FAULTS = standin.Faults()
+SAID = {}  # how many keys were made, and how often the agent was asked
 TARGETS = {"secretsmanager.GetSecretValue": "secretsmanager", "AmazonSSM.GetParameter": "ssm", "AmazonSSM.GetParametersByPath": "ssm",
            "TrentService.Decrypt": "kms", "ACMPrivateCA.IssueCertificate": "acm-pca",
            "ACMPrivateCA.GetCertificate": "acm-pca"}
@@ -100,21 +99,10 @@ class Services(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_HEAD = lambda self: self.refuse(400, violation("a method that is not asked for"))
 
     def fault(self, rules, call, request):
-        """The fault of this request: of this call or any, `count` times or always; or the first that is due of `faults`,
-        a list of such rules."""
+        """The fault of this request: of this call or any."""
         about = request.get("SecretId") or request.get("Name") or request.get("Path") or ""
         about += " " + request.get("VersionStage", "")
-        with LOCK:
-            if SAID.get("epoch") != rules.get("epoch"):
-                SAID.update(epoch=rules.get("epoch"), faults={})
-            for number, rule in enumerate(rules.get("faults", [rules])):
-                if not rule.get("fault") or rule.get("call", call) != call or rule.get("about", "") not in about:
-                    continue
-                said = SAID.setdefault("faults", {})
-                said[number] = said.get(number, 0) + 1
-                if said[number] <= rule.get("count", 1 << 30):
-                    return rule["fault"]
-        return None
+        return FAULTS.find(rules, lambda rule: rule.get("call", call) == call and rule.get("about", "") in about)
 
     def do_fault(self, fault, rules):
         """False: what comes is an answer to the request."""
@@ -134,17 +122,8 @@ class Services(BaseHTTPRequestHandler):
             self.refuse(*codes[fault], *more)
         elif fault == "header-code":
             self.answer(400, b"", ("x-amzn-ErrorType", "AccessDeniedException:http://internal/"))
-        elif fault == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-        elif fault == "hang":
-            time.sleep(rules.get("hang", 30))
-            self.close_connection = True
-        elif fault == "garbage":
-            self.wfile.write(b"SSH-2.0-nothing\r\n\r\n")
-            self.close_connection = True
         else:
-            return False
+            return standin.break_off(self, fault, rules)
         return True
 
     def finish_answer(self, status, body, fault, rules):

@@ -66,6 +66,8 @@ SAMPLES = [
     ("sink.up", 3, 100844, {"sev": 2, "obj": "collector", "act": "connected"}),
     ("sink.reject", 10, 100845, {"sev": 7, "obj": "collector", "act": "rejected"}),
     ("sink.clock", 7, 100853, {"sev": 5, "obj": "cloud", "act": "corrected"}),
+    ("ecs.metadata", 3, 100854, {"obj": "8f03e412", "act": "found"}),
+    ("ecs.metadata", 5, 100855, {"sev": 3, "obj": "task", "act": "unavailable"}),
     ("spool.left", 3, 100846, {"sev": 2, "obj": "spool", "act": "shipped"}),
     ("spool.left", 9, 100847, {"sev": 7, "obj": "spool", "act": "kept"}),
     ("spool.left", 12, 100852, {"sev": 7, "obj": "spool", "act": "dropped"}),

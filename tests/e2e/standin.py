@@ -12,7 +12,9 @@ import json
 import os
 import pathlib
 import re
+import socket
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -98,6 +100,40 @@ def judge(folder, handler, body, region, service, clock):
     if abs(then.timestamp() - time.time() - clock) > 300:
         return 403, "InvalidSignatureException"
     return None
+
+
+class Faults:
+    """What goes wrong now, of the `faults` that a case has asked for, or of the one rule that it wrote: the first that is
+    meant and due, `count` times or always. Another `epoch` begins to count anew."""
+
+    def __init__(self):
+        self.lock, self.epoch, self.said = threading.Lock(), None, {}
+
+    def find(self, rules, is_meant):
+        with self.lock:
+            if self.epoch != rules.get("epoch"):
+                self.epoch, self.said = rules.get("epoch"), {}
+            for number, rule in enumerate(rules.get("faults", [rules])):
+                if not rule.get("fault") or not is_meant(rule):
+                    continue
+                self.said[number] = self.said.get(number, 0) + 1
+                if self.said[number] <= rule.get("count", 1 << 30):
+                    return rule["fault"]
+        return None
+
+
+def break_off(handler, fault, rules):
+    """Faults of a connection. False: it is none of them, and the request waits for its answer."""
+    if fault == "reset":
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    elif fault == "hang":
+        time.sleep(rules.get("hang", 30))
+    elif fault == "garbage":
+        handler.wfile.write(b"SSH-2.0-nothing\r\n\r\n")
+    else:
+        return False
+    handler.close_connection = True
+    return True
 
 
 class Server(ThreadingHTTPServer):

@@ -9,8 +9,6 @@ import base64
 import hmac
 import json
 import re
-import socket
-import struct
 import sys
 import threading
 import time
@@ -23,7 +21,8 @@ import standin
 FOLDER = standin.Folder(sys.argv[1])
 load, append, violation = FOLDER.load, FOLDER.append, FOLDER.violation
 LOCK = threading.Lock()
-SAID = {"logins": 0}  # how often a fault was done, by epoch; how many tokens were given
+FAULTS = standin.Faults()
+SAID = {"logins": 0}  # how many tokens were given
 BODY = "Action=GetCallerIdentity&Version=2011-06-15"
 
 
@@ -101,15 +100,8 @@ class Vault(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_HEAD = serve
 
     def fault(self, rules, call, path):
-        """The fault of this request: of this call or any, `count` times or always."""
-        is_meant = rules.get("call", "read") == call and rules.get("about", "") in path
-        if not rules.get("fault") or not is_meant:
-            return None
-        with LOCK:
-            if SAID.get("epoch") != rules.get("epoch"):
-                SAID.update(epoch=rules.get("epoch"), faults=0)
-            SAID["faults"] = SAID.get("faults", 0) + 1
-            return rules["fault"] if SAID["faults"] <= rules.get("count", 1 << 30) else None
+        """The fault of this request: of reading, unless another call is named."""
+        return FAULTS.find(rules, lambda rule: rule.get("call", "read") == call and rule.get("about", "") in path)
 
     def do_fault(self, fault, rules):
         """False: what comes is an answer to the request."""
@@ -134,17 +126,8 @@ class Vault(BaseHTTPRequestHandler):
             metadata = {"version": 2, "created_time": "2026-01-01T00:00:00Z", "deletion_time": "2026-02-01T00:00:00Z",
                         "destroyed": False}
             self.answer(404, {"data": {"data": None, "metadata": metadata}, "request_id": "x"})
-        elif fault == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-        elif fault == "hang":
-            time.sleep(rules.get("hang", 30))
-            self.close_connection = True
-        elif fault == "garbage":
-            self.wfile.write(b"SSH-2.0-nothing\r\n\r\n")
-            self.close_connection = True
         else:
-            return False
+            return standin.break_off(self, fault, rules)
         return True
 
     def login(self, data, url, body, fault):

@@ -71,6 +71,19 @@ static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option o
         }
         arguments->anchors[arguments->n_anchors++] = value;
         return 0;
+    case LAZ_OPTION_TASK_DEFINITION:
+        arguments->task_definition = value;
+        return 0;
+    case LAZ_OPTION_CONTAINER:
+        arguments->container = value;
+        return 0;
+    case LAZ_OPTION_TARGET_GROUP:
+        if (arguments->n_groups == LAZ_CLI_GROUPS_MAX) {
+            return laz_err_set(
+                    err, LAZ_E_USAGE, 0, "--target-group: at most %d", LAZ_CLI_GROUPS_MAX);
+        }
+        arguments->groups[arguments->n_groups++] = value;
+        return 0;
     case LAZ_OPTION_OUTPUT:
         arguments->output = value;
         return 0;

@@ -33,6 +33,10 @@ enum laz_cli_exit {
     X(LIST, "list", 0, NULL, "one line for each segment, and no records")                          \
     X(CONNECT, "connect", 0, NULL, "try whether the policy's sinks can be reached")                \
     X(ALL, "all", 0, NULL, "every item that is renewed")                                           \
+    X(TASK_DEFINITION, "task-definition", 0, "FILE",                                               \
+            "hold this task definition of ECS against it")                                         \
+    X(CONTAINER, "container", 0, "NAME", "the container that the policy is for")                   \
+    X(TARGET_GROUP, "target-group", 0, "FILE", "a target group of the balancer; may be repeated")  \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -45,6 +49,7 @@ enum laz_cli_option {
 #define LAZ_OPTION_BIT(id) (UINT64_C(1) << LAZ_OPTION_##id)
 
 #define LAZ_CLI_ANCHORS_MAX 64
+#define LAZ_CLI_GROUPS_MAX  8
 
 /* A parsed command line. All pointers borrowed from argv. */
 struct laz_cli_arguments {
@@ -62,6 +67,10 @@ struct laz_cli_arguments {
     const char *digest_key; /* likewise */
     size_t n_anchors;
     const char *anchors[LAZ_CLI_ANCHORS_MAX];
+    const char *task_definition; /* NULL: not given */
+    const char *container;       /* likewise */
+    size_t n_groups;
+    const char *groups[LAZ_CLI_GROUPS_MAX];
     size_t n_operands;
     char *const *operands;
 };

@@ -20,8 +20,14 @@ static const struct laz_cli_command commands[] = {
                 "filters do\n"
                 "to how many system calls, and every relaxation by name. On all architectures the "
                 "filters\n"
-                "are compiled and proved, and the tests of the policy are run on them.\n",
-                JSON | ROOT | HELP, 1, SIZE_MAX, laz_cli_policy_check},
+                "are compiled and proved, and the tests of the policy are run on them.\n"
+                "With a task definition, what `aws ecs describe-task-definition` prints or\n"
+                "`register-task-definition` takes, also what of it does not fit the policy, and "
+                "why; see\n"
+                "docs/reference/task-definition.md.\n",
+                JSON | ROOT | HELP | LAZ_OPTION_BIT(TASK_DEFINITION) | LAZ_OPTION_BIT(CONTAINER) |
+                        LAZ_OPTION_BIT(TARGET_GROUP),
+                1, SIZE_MAX, laz_cli_policy_check},
         {"policy explain", "FILE [SYSCALL|PATH|PORT|CAPABILITY]",
                 "say what a policy decides, and why",
                 "For a system call, an absolute path, a TCP port or a capability: the decision, "

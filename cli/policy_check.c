@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/secrets.h"
 #include "cli/shipping.h"
+#include "cli/task.h"
 #include "cli/trial.h"
 #include "cli/words.h"
 #include "core/num.h"
@@ -27,6 +28,8 @@ struct checked {
     struct laz_loaded loaded;
     struct laz_err err; /* of compiling, proving and testing */
     struct measured with_events[LAZ_ARCH_COUNT];
+    bool has_task; /* --task-definition was given, and could be looked at */
+    struct laz_task task;
 };
 
 static int measure(const struct laz_policy *policy, enum laz_arch arch, struct measured *ret,
@@ -126,9 +129,9 @@ static int build(const struct laz_policy *policy, enum laz_arch arch, struct laz
     return 0;
 }
 
-static void check(struct checked *ret, const char *path, const char *root)
+static void check(struct checked *ret, const char *path, const struct laz_cli_arguments *arguments)
 {
-    laz_loaded_init(&ret->loaded, path, root);
+    laz_loaded_init(&ret->loaded, path, arguments->root);
     const struct laz_policy *policy = ret->loaded.policy;
     for (int i = 0; policy != NULL && i < LAZ_ARCH_COUNT; i++) {
         if (measure(policy, (enum laz_arch)i, &ret->with_events[i], &ret->err) < 0) {
@@ -143,11 +146,21 @@ static void check(struct checked *ret, const char *path, const char *root)
             return;
         }
     }
+    if (arguments->task_definition != NULL) {
+        ret->has_task = laz_task_init(&ret->task, policy, arguments, &ret->err) == 0;
+    }
 }
 
+/* The policy by itself. */
 static bool is_fine(const struct checked *checked)
 {
     return checked->loaded.policy != NULL && checked->err.kind == LAZ_E_NONE;
+}
+
+/* And what it was held against. */
+static bool fits(const struct checked *checked)
+{
+    return is_fine(checked) && checked->task.n_by_level[LAZ_TASK_ERROR] == 0;
 }
 
 /* ---- Text ---- */
@@ -209,7 +222,11 @@ static int put_text(struct laz_buf *buf, const struct checked *checked)
         return laz_cli_fail(&checked->err, false);
     }
     put_policy(buf, checked);
-    return LAZ_EXIT_FINE;
+    if (checked->has_task) {
+        laz_task_print(&checked->task);
+        laz_task_put(buf, &checked->task);
+    }
+    return fits(checked) ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS;
 }
 
 /* ---- JSON ---- */
@@ -269,7 +286,7 @@ static void put_json(struct laz_json *json, const struct checked *checked)
 {
     laz_json_object(json, NULL);
     laz_json_string(json, "file", checked->loaded.path);
-    laz_json_bool(json, "ok", is_fine(checked));
+    laz_json_bool(json, "ok", fits(checked));
     if (!is_fine(checked)) {
         laz_cli_error_json(
                 json, checked->loaded.policy == NULL ? &checked->loaded.err : &checked->err);
@@ -278,7 +295,25 @@ static void put_json(struct laz_json *json, const struct checked *checked)
     if (is_fine(checked)) {
         json_policy(json, checked);
     }
+    if (checked->has_task) {
+        laz_task_json(json, &checked->task);
+    }
     laz_json_object_end(json);
+}
+
+static int check_arguments(const struct laz_cli_arguments *arguments, struct laz_err *err)
+{
+    if (arguments->task_definition == NULL &&
+            (arguments->container != NULL || arguments->n_groups > 0)) {
+        return laz_err_set(err, LAZ_E_USAGE, 0, "--%s needs --task-definition",
+                arguments->container != NULL ? "container" : "target-group");
+    }
+    if (arguments->task_definition != NULL && arguments->n_operands > 1) {
+        return laz_err_set(err, LAZ_E_USAGE, 0,
+                "--task-definition is held against one policy, and there are %zu",
+                arguments->n_operands);
+    }
+    return 0;
 }
 
 int laz_cli_policy_check(const struct laz_cli_arguments *arguments)
@@ -287,6 +322,10 @@ int laz_cli_policy_check(const struct laz_cli_arguments *arguments)
     laz_buf_init_heap(&buf, LAZ_CLI_OUTPUT_MAX);
     struct laz_json json;
     laz_json_init(&json, &buf);
+    struct laz_err err = {0};
+    if (check_arguments(arguments, &err) < 0) {
+        return laz_cli_fail(&err, false);
+    }
     if (arguments->json) {
         laz_json_object(&json, NULL);
         laz_json_array(&json, "policies");
@@ -294,8 +333,14 @@ int laz_cli_policy_check(const struct laz_cli_arguments *arguments)
     int result = LAZ_EXIT_FINE;
     for (size_t i = 0; i < arguments->n_operands; i++) {
         struct checked checked = {.loaded = {0}};
-        check(&checked, arguments->operands[i], arguments->root);
-        if (!is_fine(&checked)) {
+        check(&checked, arguments->operands[i], arguments);
+        if (checked.err.kind == LAZ_E_USAGE) { /* then it is the only policy */
+            result = laz_cli_fail(&checked.err, false);
+            laz_task_done(&checked.task);
+            laz_loaded_done(&checked.loaded);
+            return result;
+        }
+        if (!fits(&checked)) {
             result = LAZ_EXIT_FINDINGS;
         }
         if (arguments->json) {
@@ -303,6 +348,7 @@ int laz_cli_policy_check(const struct laz_cli_arguments *arguments)
         } else if (put_text(&buf, &checked) != LAZ_EXIT_FINE) {
             result = LAZ_EXIT_FINDINGS;
         }
+        laz_task_done(&checked.task);
         laz_loaded_done(&checked.loaded);
     }
     if (arguments->json) {

@@ -116,7 +116,7 @@ def check_page(commands):
     documented = set()
     for block in synopsis.split(".Nm\n")[1:]:
         command = re.match(r"\.Cm ((?:policy |secrets )?\w+)", block)
-        for option in re.findall(r"Fl (-?\w+)", block) if command else []:
+        for option in re.findall(r"Fl (-?[\w-]+)", block) if command else []:
             documented.add((command.group(1), f"-{option}"))
     short = {"--output": "-o"}
     ran = {(c, short.get(o, o)) for c, o in exercised if o not in ("-h", "--help", "--version")}

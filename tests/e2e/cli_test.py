@@ -666,6 +666,22 @@ def schema():
     check_equal(as_json("policy", "test", "example.yaml")["passed"], 1, "the example of the page")
 
 
+@case("check --task-definition, beside what task_definition_test shows of it: one policy, and not alone")
+def task_definition():
+    web()
+    data = laz.ROOT / "tests/data/task-definition"
+    good, group = data / "lb-grace-short/good.json", data / "lb-grace-short/good-group.json"
+    words = ["--task-definition", good, "--target-group", group, "--container", "app"]
+    lazaret("policy", "check", data / "policy.yaml", *words, expect=0)
+    check("held against one policy, and there are 2" in
+          lazaret("policy", "check", "web.yaml", data / "policy.yaml", *words, expect=2).stderr, "two policies")
+    for option in ("container", "target-group"):
+        check_equal(lazaret("policy", "check", "web.yaml", f"--{option}=app", expect=2).stderr.splitlines()[0],
+                    f"lazaret: error: bad-option: --{option} needs --task-definition", "alone")
+    done = lazaret("policy", "check", "web.yaml", "--task-definition", good, *["--target-group=a"] * 9, expect=2)
+    check("--target-group: at most 8" in done.stderr, done.stderr)
+
+
 # ---- lazaret(1) ----
 
 

@@ -5,7 +5,8 @@ its tables name what exists. A block of a kind that nobody checks is a failure.
 Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh commands (README's two, which continuous
 integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
 text quickstart, text error, rsyslog (sinks_test.py sends to it), xml (ossec_test.py reads it), json iam-policy (ship_cloudwatch_test.py),
-json task-before, task-after, secrets-policy and text folders (secrets_ecs_test.py), text nginx and text status (howtos_test.py).
+json task-before, task-after, secrets-policy and text folders (secrets_ecs_test.py), text nginx and text status (howtos_test.py),
+sh and text task-definition (task_definition_test.py).
 """
 import fcntl
 import hashlib
@@ -77,7 +78,7 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy",
          "text broken", "text truncated", "text open", "sh aws",
          "json task-before", "json task-after", "json secrets-policy", "text folders", "text nginx", "text status",
-         "json find"}  # the last: sense_test
+         "json find", "sh task-definition", "text task-definition"}  # the last: sense_test
 
 
 @case("every block of the documentation is of a kind that is checked here")

@@ -17,6 +17,7 @@ OCSF = "lib/sink/ocsf.def"
 DEGRADATIONS = "lib/confine/degradation.h"
 STEPS = "lib/confine/confine.h"
 FINDS = "lib/sense/events.def"
+TASKS = "cli/task_findings.def"
 PROGRAM = "cli/main.c"  # a tree that has it has a program that prints the whole files
 PRINTED = {  # what it prints, and the script that makes the file of it
     "docs/reference/policy.md": (["policy", "reference"], None),
@@ -94,6 +95,13 @@ def ocsf_classes():
     ])
 
 
+def task_findings():
+    return table("| finding | level | what it means |", [
+        f"| `{name}` | {level.lower()} | {meaning} |"
+        for _, name, level, meaning in rows(tree.text(TASKS), "LAZ_FINDING")
+    ])
+
+
 # (page, source, what the lines between the markers are)
 TABLES = [
     ("docs/reference/errors.md", ERRORS, error_rows),
@@ -102,6 +110,7 @@ TABLES = [
     ("docs/explanation/start-up.md", STEPS, steps),
     ("docs/reference/sense.md", FINDS, finds),
     ("docs/reference/ocsf.md", OCSF, ocsf_classes),
+    ("docs/reference/task-definition.md", TASKS, task_findings),
 ]
 END = "<!-- end of what is generated -->"
 

@@ -36,16 +36,13 @@ struct answer {
 
 static int call(struct laz_err *err)
 {
-    static const char *const folders[] = {
-#define X(path) path,
-            LAZ_CONTROL_FOLDERS(X)
-#undef X
-    };
+    char name[LAZ_CONTROL_SOCKET_MAX];
     int cause = 0;
-    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+    laz_control_socket_name(LAZ_CONTROL_SOCKET_CONTROL, name);
+    for (unsigned i = 0; i < LAZ_CONTROL_FOLDER_COUNT; i++) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         (void)laz_format(
-                address.sun_path, sizeof(address.sun_path), "%s/%s", folders[i], LAZ_CONTROL_NAME);
+                address.sun_path, sizeof(address.sun_path), "%s/%s", laz_control_folder(i), name);
         int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
             return fd;
@@ -54,7 +51,7 @@ static int call(struct laz_err *err)
         laz_fd_close(&fd);
     }
     return laz_err_set(err, LAZ_E_SYSTEM, cause,
-            "no init answers at /run/lazaret/control or /dev/shm/.lazaret/control: %s%s",
+            "no init answers at /run/lazaret/%s or /dev/shm/.lazaret/%s: %s%s", name, name,
             strerror(cause),
             cause == EACCES ? "; only the user that lazaret-init runs as may ask"
                             : "; there is one inside a container whose policy has secrets");

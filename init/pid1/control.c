@@ -6,80 +6,37 @@
 #include "init/pid1/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/deadline.h"
 #include "core/fd.h"
-#include "core/format.h"
-#include "ipc/control.h"
+#include "init/pid1/place.h"
 
-#define BACKLOG   4
-#define NS_PER_S  (1000 * LAZ_NS_PER_MS)
-#define OTHERS    (S_IRWXG | S_IRWXO)
-#define FOLDER_AS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-
-/* ---- making it ---- */
-
-/* Nobody else can put anything there, or look into it. -1: it is none, or not ours alone. */
-static int open_folder(const char *path)
-{
-    struct stat status;
-    if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST) {
-        return -1;
-    }
-    int fd = open(path, FOLDER_AS | O_CLOEXEC);
-    bool is_ours = fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
-            (status.st_mode & OTHERS) == 0;
-    if (!is_ours) {
-        laz_fd_close(&fd);
-    }
-    return fd;
-}
-
-/* By the folder's descriptor: what lies at its path by then is of no matter. */
-static int listen_in(int folder)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    (void)laz_format(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", folder,
-            LAZ_CONTROL_NAME);
-    (void)unlinkat(folder, LAZ_CONTROL_NAME, 0); /* of an earlier run */
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool is_bound = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-            listen(fd, BACKLOG) == 0;
-    if (!is_bound) {
-        laz_fd_close(&fd);
-    }
-    return fd;
-}
+#define NS_PER_S (1000 * LAZ_NS_PER_MS)
+#define PAUSE_MS 1000 /* where there is no descriptor for a peer */
 
 bool laz_control_open(struct laz_control *control)
 {
-    static const char folders[][20] = {
-#define X(path) path,
-            LAZ_CONTROL_FOLDERS(X)
-#undef X
-    };
-    control->listener = control->peer = -1;
-    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && control->listener < 0; i++) {
-        laz_cleanup_fd int folder = open_folder(folders[i]);
-        control->listener = folder < 0 ? -1 : listen_in(folder);
-    }
+    control->peer = -1;
+    control->listener =
+            laz_place_listen(LAZ_CONTROL_SOCKET_CONTROL, SOCK_SEQPACKET, S_IRUSR | S_IWUSR);
     control->is_open = control->listener >= 0;
     return control->is_open;
 }
 
 int laz_control_fd(const struct laz_control *control)
 {
-    return !control->is_open ? -1 : control->peer >= 0 ? control->peer : control->listener;
+    bool pauses = control->peer < 0 && control->until_ns != 0;
+    return !control->is_open || pauses ? -1
+            : control->peer >= 0       ? control->peer
+                                       : control->listener;
 }
 
 uint64_t laz_control_due_ns(const struct laz_control *control)
 {
-    return control->is_open && control->peer >= 0 ? control->until_ns : 0;
+    return control->is_open ? control->until_ns : 0;
 }
 
 /* ---- answering ---- */
@@ -194,17 +151,31 @@ static void answer_request(struct laz_control *control, struct laz_secrets *secr
 
 /* ---- the peer ---- */
 
+static void let_go(struct laz_control *control)
+{
+    laz_fd_close(&control->peer);
+    control->until_ns = 0;
+}
+
 static void take_peer(struct laz_control *control, uint64_t now_ns)
 {
     struct ucred peer = {0};
     socklen_t length = sizeof(peer);
+    if (control->until_ns > now_ns) {
+        return; /* it polls for as long as there is somebody */
+    }
+    control->until_ns = 0;
     control->peer = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (control->peer < 0) {
+        bool is_gone = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+        control->until_ns = is_gone ? 0 : now_ns + PAUSE_MS * LAZ_NS_PER_MS;
+        return;
+    }
     control->until_ns = now_ns + LAZ_CONTROL_PATIENCE_MS * LAZ_NS_PER_MS;
-    bool is_one_of_us = control->peer >= 0 &&
-            getsockopt(control->peer, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+    bool is_one_of_us = getsockopt(control->peer, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
             peer.uid == geteuid();
     if (!is_one_of_us) {
-        laz_fd_close(&control->peer);
+        let_go(control);
     }
 }
 
@@ -232,5 +203,5 @@ void laz_control_turn(
         request.iov_len = (header.msg_flags & MSG_TRUNC) != 0 ? 0 : (size_t)n;
         answer_request(control, secrets, is_running, &request, now_ns);
     }
-    laz_fd_close(&control->peer);
+    let_go(control);
 }

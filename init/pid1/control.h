@@ -14,7 +14,7 @@ struct laz_control {
     bool is_open;
     int listener;      /* owned; nothing where it is not open */
     int peer;          /* owned; -1: nobody */
-    uint64_t until_ns; /* the peer's time */
+    uint64_t until_ns; /* the peer's time, or nobody is taken before; 0: neither */
 };
 
 /* Of zeroed memory. False: nowhere is a folder that is ours alone. */

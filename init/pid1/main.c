@@ -15,6 +15,7 @@
 #include "confine/descriptors.h"
 #include "core/fd.h"
 #include "init/pid1/pid1.h"
+#include "init/pid1/probe.h"
 
 /* The first thing of all: a PID 1 with default dispositions loses every signal that comes before
  * this. An inherited SIGCHLD that is ignored would make the kernel reap for us and lose the exit
@@ -91,11 +92,13 @@ static void begin(char **argv, char **environment)
 
 int main(int argc, char **argv, char **environment)
 {
+    if (argc > 1 && strcmp(argv[1], "probe") == 0) {
+        return laz_probe_health(argv + 2);
+    }
     if (!arm()) {
         (void)laz_err_set(&pid1.refusal, LAZ_E_ENVIRONMENT, errno,
                 "signals cannot be blocked (%s): a stop request could be lost", strerror(errno));
     }
-    (void)argc;
     pid1.degraded = hide();
     fill_standard();
     begin(argv, environment);

@@ -4,7 +4,26 @@
  */
 #include "ipc/control.h"
 
+#include <sys/stat.h>
+
+#include "core/format.h"
+#include "core/words.h"
+
 #define VERSION 1 /* of what is said here; another one is not understood */
+
+const char *laz_control_folder(unsigned n)
+{
+    return laz_word("/run/lazaret\0/dev/shm/.lazaret", n);
+}
+
+void laz_control_socket_name(enum laz_control_socket which, char ret[LAZ_CONTROL_SOCKET_MAX])
+{
+    static const char names[] = LAZ_CONTROL_SOCKETS(LAZ_WORD);
+    struct stat space = {0};
+    (void)stat("/proc/self/ns/pid", &space); /* without /proc: 0, for both sides */
+    (void)laz_format(ret, LAZ_CONTROL_SOCKET_MAX, "%s.%u", laz_word(names, (size_t)which),
+            (unsigned)space.st_ino);
+}
 
 enum {
     KIND_REQUEST = 1,

@@ -9,11 +9,27 @@
 
 #include "ipc/msg.h"
 
-/* The first folder that can be had; it is its user's alone. */
-#define LAZ_CONTROL_FOLDERS(X)                                                                     \
-    X("/run/lazaret")                                                                              \
-    X("/dev/shm/.lazaret")
-#define LAZ_CONTROL_NAME "control"
+/* Where the sockets of a running init are: the first folder that can be had. It is its user's. */
+#define LAZ_CONTROL_FOLDER_COUNT 2
+const char *laz_control_folder(unsigned n);
+
+/* X(ENUM, "what its name begins with") */
+#define LAZ_CONTROL_SOCKETS(X)                                                                     \
+    X(CONTROL, "control")                                                                          \
+    X(PROBE, "probe")                                                                              \
+    X(HEALTH, "health")
+
+enum laz_control_socket {
+#define X(id, name) LAZ_CONTROL_SOCKET_##id,
+    LAZ_CONTROL_SOCKETS(X)
+#undef X
+    LAZ_CONTROL_SOCKET_COUNT
+};
+
+/* The whole name, with the number of our PID namespace behind it: containers that share a folder
+ * do not meet in it. Whoever asks from inside the container has the same one. */
+#define LAZ_CONTROL_SOCKET_MAX 32
+void laz_control_socket_name(enum laz_control_socket which, char ret[LAZ_CONTROL_SOCKET_MAX]);
 
 #define LAZ_CONTROL_PACKET_MAX 1024
 #define LAZ_CONTROL_NAME_MAX   64 /* bytes of a name that is asked for */

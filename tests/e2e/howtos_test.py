@@ -117,7 +117,8 @@ class Service:
         return [r for r in map(json.loads, whole.splitlines()) if r["ev"] == event]
 
     def lazaret(self, *words):
-        done = subprocess.run([*self.disk.wrapper, laz.BIN / "lazaret", *words], capture_output=True, text=True, check=False, timeout=30)
+        inside = ["nsenter", "-t", str(self.run.pid), "-p", "-m", "--"]
+        done = subprocess.run([*inside, laz.BIN / "lazaret", *words], capture_output=True, text=True, check=False, timeout=30)
         return done.returncode, done.stdout + done.stderr
 
     def asked(self):

@@ -242,7 +242,7 @@ def command():
     with Rotating() as it:
         code, _, errors = it.world.lazaret("secrets", "status")
         check_equal(code, 1, "nobody answers")
-        check("no init answers at /run/lazaret/control" in errors, errors)
+        check("no init answers at /run/lazaret/control." in errors, errors)
         with it.start() as run:
             it.until_ready()
             code, out, _ = it.world.lazaret("secrets", "status")

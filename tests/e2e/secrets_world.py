@@ -111,7 +111,9 @@ class World:
 
     def lazaret(self, *words, wrapper=()):
         """The command, as somebody in the container would run it: exit code, output, errors."""
-        done = subprocess.run([*self.disk.wrapper, *wrapper, laz.BIN / "lazaret", *words], capture_output=True, text=True,
+        run = getattr(self, "run", None)
+        inside = ["nsenter", "-t", str(run.pid), "-p", "-m", "--"] if run and run.pid and run.ended is None else self.disk.wrapper
+        done = subprocess.run([*inside, *wrapper, laz.BIN / "lazaret", *words], capture_output=True, text=True,
                               check=False, timeout=30)
         return done.returncode, done.stdout, done.stderr
 

@@ -398,7 +398,8 @@ Test(step, the_end_waits_for_files_to_be_wiped_and_not_for_long)
     cr_assert_eq(story.state.phase, LAZ_PHASE_FLUSHING);
     cr_assert_eq(count(&story.actions, LAZ_DO_FLUSH), 1);
     cr_assert_eq(story.state.deadline_ns, NOW + LAZ_WIPE_WAIT_MS * UINT64_C(1000000));
-    struct story silent = story;
+    static struct story silent; /* two of them are too much for one frame */
+    silent = story;
     tell(&silent, (struct laz_event){.type = LAZ_EVENT_TIMEOUT});
     cr_assert_eq(silent.state.phase, LAZ_PHASE_DONE);
     tell(&story, (struct laz_event){.type = LAZ_EVENT_FLUSHED});

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The health command. Believes nothing but the kernel: what answers has to be PID 1, or, where
+ * another program is that, root's child of it in root's folder. No environment, no file, no heap,
+ * one line on standard output. libc only.
+ */
+#include "init/pid1/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/deadline.h"
+#include "core/fd.h"
+#include "core/format.h"
+#include "core/num.h"
+#include "ipc/control.h"
+
+#define DEFAULT_MS 2000
+#define MOST_MS    60000
+#define OTHERS     (S_IWGRP | S_IWOTH)
+
+static uint64_t now_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static int say(const char *text)
+{
+    struct laz_err ignored = {0}; /* the exit code says it too */
+    char line[LAZ_PROBE_TEXT_MAX + 2];
+    int n = laz_format(line, sizeof(line) - 1, "%s", text);
+    size_t length = n < (int)sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
+    line[length] = '\n';
+    laz_ignore(laz_fd_write_all(STDOUT_FILENO, line, length + 1, &ignored));
+    return 1;
+}
+
+static bool parse_time(const char *text, uint64_t *ret_ms)
+{
+    size_t digits = strspn(text, "0123456789");
+    bool is_ms = strcmp(text + digits, "ms") == 0;
+    uint64_t value = 0;
+    if ((!is_ms && strcmp(text + digits, "s") != 0) ||
+            !laz_parse_u64(text, digits, MOST_MS, &value)) {
+        return false;
+    }
+    *ret_ms = is_ms ? value : value * 1000;
+    return *ret_ms > 0 && *ret_ms <= MOST_MS;
+}
+
+/* Whose child is it? 0: not known. */
+static bool is_child_of_pid1(pid_t pid)
+{
+    char text[1024];
+    (void)laz_format(text, sizeof(text), "/proc/%d/stat", (int)pid);
+    laz_cleanup_fd int fd = open(text, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *name_end = strrchr(text, ')'); /* ") S PPID " */
+    return name_end != NULL && strlen(name_end) > 6 && strncmp(name_end + 4, "1 ", 2) == 0;
+}
+
+/* An orphan of the workload's becomes the child of its init, and never of the PID 1 above that. */
+static bool is_init(int fd, const char *folder)
+{
+    struct ucred peer = {0};
+    struct stat status;
+    socklen_t length = sizeof(peer);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+        return false;
+    }
+    return peer.pid == 1 ||
+            (peer.uid == 0 && lstat(folder, &status) == 0 && S_ISDIR(status.st_mode) &&
+                    status.st_uid == 0 && (status.st_mode & OTHERS) == 0 &&
+                    is_child_of_pid1(peer.pid));
+}
+
+static void set_timeout(int fd, int option, uint64_t until_ns)
+{
+    uint64_t at_ns = now_ns();
+    uint64_t us = at_ns < until_ns ? (until_ns - at_ns) / 1000 + 1 : 1; /* 0 would be for ever */
+    const struct timeval time = {
+            .tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+    (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
+}
+
+/* -1: nobody listens; errno says why. */
+static int connect_to(const char *folder, const char *name, uint64_t until_ns)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    (void)laz_format(address.sun_path, sizeof(address.sun_path), "%s/%s", folder, name);
+    set_timeout(fd, SO_SNDTIMEO, until_ns); /* where too many are waiting already */
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        int cause = errno;
+        laz_fd_close(&fd);
+        errno = cause;
+    }
+    return fd;
+}
+
+/* One line of printable text behind the byte that decides. */
+static int judge(char *answer, ssize_t n)
+{
+    if (n < 0) {
+        return say(errno == EAGAIN ? "health: no answer in time: it hangs, or is being started"
+                                   : "health: no answer");
+    }
+    answer[n] = '\0';
+    bool is_one = n > 0 && n <= LAZ_PROBE_TEXT_MAX + 1 && (answer[0] == '0' || answer[0] == '1');
+    for (ssize_t i = 1; i < n; i++) {
+        is_one = is_one && answer[i] >= ' ' && answer[i] <= '~';
+    }
+    if (!is_one) {
+        return say(n == 0 ? "health: ended before it answered" : "health: no answer of init's");
+    }
+    (void)say(answer + 1);
+    return answer[0] - '0';
+}
+
+static int ask(int fd, char what, uint64_t until_ns)
+{
+    char answer[LAZ_PROBE_TEXT_MAX + 8];
+    struct iovec bytes = {.iov_base = &what, .iov_len = 1};
+    struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
+    set_timeout(fd, SO_RCVTIMEO, until_ns);
+    if (sendmsg(fd, &header, MSG_NOSIGNAL) < 0) {
+        return say("health: ended before it was asked");
+    }
+    bytes = (struct iovec){.iov_base = answer, .iov_len = sizeof(answer) - 1};
+    return judge(answer, recvmsg(fd, &header, 0));
+}
+
+static int find_and_ask(char what, uint64_t until_ns)
+{
+    char text[LAZ_ERR_MESSAGE_MAX];
+    char name[LAZ_CONTROL_SOCKET_MAX];
+    int worst = ENOENT;
+    bool is_other = false;
+    laz_control_socket_name(LAZ_CONTROL_SOCKET_PROBE, name);
+    for (unsigned i = 0; i < LAZ_CONTROL_FOLDER_COUNT; i++) {
+        const char *folder = laz_control_folder(i);
+        laz_cleanup_fd int fd = connect_to(folder, name, until_ns);
+        if (fd >= 0 && is_init(fd, folder)) {
+            return ask(fd, what, until_ns);
+        }
+        is_other = is_other || fd >= 0;
+        worst = fd < 0 && errno != ENOENT ? errno : worst;
+    }
+    if (is_other) {
+        return say("health: somebody else listens where init should; to be believed, lazaret-init "
+                   "must be PID 1, or root as the child of PID 1");
+    }
+    (void)laz_format(text, sizeof(text),
+            "health: no init answers at /run/lazaret/%s or /dev/shm/.lazaret/%s (%s); the policy "
+            "needs health, and one of the folders must be writable for init",
+            name, name, laz_err_errno_name(worst));
+    return say(text);
+}
+
+int laz_probe_health(char *const *words)
+{
+    static const char usage[] = "usage: lazaret-init probe live|ready|startup [--timeout 2s]";
+    uint64_t wait_ms = DEFAULT_MS;
+    /* Who has its user cannot stop it and write a 0 for it. */
+    (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
+    const char *what = words[0] == NULL ? "" : words[0];
+    bool is_known =
+            strcmp(what, "live") == 0 || strcmp(what, "ready") == 0 || strcmp(what, "startup") == 0;
+    if (is_known && words[1] != NULL) {
+        is_known = strcmp(words[1], "--timeout") == 0 && words[2] != NULL && words[3] == NULL &&
+                parse_time(words[2], &wait_ms);
+    }
+    if (!is_known) {
+        return say(usage);
+    }
+    return find_and_ask(what[0], now_ns() + wait_ms * LAZ_NS_PER_MS);
+}

@@ -99,6 +99,7 @@ int laz_cli_policy_compile(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_schema(const struct laz_cli_arguments *arguments);
 int laz_cli_policy_reference(const struct laz_cli_arguments *arguments);
 int laz_cli_verify(const struct laz_cli_arguments *arguments);
+int laz_cli_report(const struct laz_cli_arguments *arguments);
 int laz_cli_digest(const struct laz_cli_arguments *arguments);
 int laz_cli_spool_read(const struct laz_cli_arguments *arguments);
 int laz_cli_secrets_check(const struct laz_cli_arguments *arguments);

@@ -64,6 +64,17 @@ static const struct laz_cli_command commands[] = {
                 JSON | HELP | LAZ_OPTION_BIT(ANCHOR) | LAZ_OPTION_BIT(RUNNING) |
                         LAZ_OPTION_BIT(NO_LOGS) | LAZ_OPTION_BIT(DIGEST_KEY),
                 1, SIZE_MAX, laz_cli_verify},
+        {"report", "PATH...", "make a page for auditors of trails",
+                "One HTML page, which loads nothing, on standard output; with --json the same as "
+                "JSON: the\n"
+                "three verdicts of each chain, what was enforced at each start, what was refused, "
+                "and for each\n"
+                "technical safeguard of 45 CFR 164.312 which records speak for it and what none "
+                "can show.\n"
+                "PATH and the options are those of `lazaret verify`, and so is the exit code.\n",
+                JSON | HELP | LAZ_OPTION_BIT(ANCHOR) | LAZ_OPTION_BIT(RUNNING) |
+                        LAZ_OPTION_BIT(NO_LOGS) | LAZ_OPTION_BIT(DIGEST_KEY),
+                1, SIZE_MAX, laz_cli_report},
         {"digest", "FOLDER", "sign what the files of a folder are now",
                 "Adds the next NNNNNNNN.digest to a folder of trails: the hashes of the files that "
                 "are new or\n"

@@ -58,6 +58,7 @@ stunnel4 stunnel4
 hitch hitch
 wrk wrk
 hey hey
+chromium-headless-shell -
 redis-server redis-server
 postgresql-15 -
 curl curl

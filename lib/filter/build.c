@@ -9,6 +9,7 @@
 
 #include "filter/filter.h"
 #include "policy/image.h"
+#include "policy/section.h"
 
 static int check_ceiling(size_t n, size_t ceiling, const char *what, struct laz_err *err)
 {
@@ -261,6 +262,54 @@ static int fill_tunnel(struct laz_image *image, const struct laz_policy *policy,
     return 0;
 }
 
+_Static_assert(LAZ_IMAGE_HEALTH_MAX == LAZ_HEALTH_MAX, "what PID 1 carries is what health reads");
+_Static_assert(LAZ_IMAGE_COMMANDS_MAX == LAZ_HEALTH_COMMANDS_MAX, "one ceiling for commands");
+_Static_assert(LAZ_IMAGE_ARGS_MAX == LAZ_HEALTH_ARGS_MAX, "and for their words");
+
+/* What the image borrows for health. */
+struct health_bytes {
+    struct laz_buf section;
+    struct laz_buf reported;
+    struct laz_buf commands;
+};
+
+static int fill_health(struct laz_image *image, const struct laz_policy *policy,
+        struct health_bytes *keep, struct laz_err *err)
+{
+    const struct laz_watching *watching = &policy->watching;
+    image->watches = watching->is_said;
+    if (!image->watches) {
+        return 0;
+    }
+    image->health_shows = watching->config.has_identity;
+    if (image->health_shows) {
+        image->health_identity[0] =
+                find_part(&policy->secrets.config, watching->identity, LAZ_IDENTITY_CHAIN);
+        image->health_identity[1] =
+                find_part(&policy->secrets.config, watching->identity, LAZ_IDENTITY_KEY);
+    }
+    laz_buf_put(&keep->reported, watching->color, strlen(watching->color) + 1);
+    laz_buf_put(&keep->reported, watching->version, strlen(watching->version) + 1);
+    image->reported = (struct laz_strings){.n = 2, .first = keep->reported.data};
+    for (uint32_t i = 0; i < watching->n_commands; i++) {
+        const struct laz_health_command *command = &watching->commands[i];
+        laz_section_put_uint(&keep->commands, command->n, 4);
+        laz_buf_put(&keep->commands, command->first, command->length);
+    }
+    image->n_commands = watching->n_commands;
+    image->commands = (const uint8_t *)keep->commands.data;
+    if (laz_health_encode(&watching->config, &keep->section, err) < 0) {
+        return -1;
+    }
+    image->health = (const uint8_t *)keep->section.data;
+    image->health_length = (uint32_t)keep->section.len;
+    if (keep->reported.overflow || keep->commands.overflow) {
+        return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
+                "the compiled policy would be larger than %d bytes", LAZ_IMAGE_MAX);
+    }
+    return 0;
+}
+
 static void fill_supervision(struct laz_image *image, const struct laz_policy *policy)
 {
     (void)memcpy(image->signal_map, policy->signal_map, sizeof(image->signal_map));
@@ -304,7 +353,8 @@ static struct laz_image start_image(const struct laz_policy *policy, enum laz_ar
 
 /* Fill in what is more than one value, and encode. */
 static int encode_with(const struct laz_policy *policy, struct laz_image *image,
-        struct secret_bytes *keep, struct laz_buf *ret, struct laz_err *err)
+        struct secret_bytes *keep, struct health_bytes *health, struct laz_buf *ret,
+        struct laz_err *err)
 {
     if (check_ceiling(policy->n_groups, LAZ_IMAGE_GROUPS_MAX, "supplementary groups", err) < 0 ||
             check_ceiling(policy->n_exit_map, LAZ_IMAGE_EXIT_MAP_MAX, "exit codes to map", err) <
@@ -334,7 +384,8 @@ static int encode_with(const struct laz_policy *policy, struct laz_image *image,
     if (fill_shipping(image, policy, &ship, err) < 0 ||
             fill_sense(image, policy, &sense, err) < 0 ||
             fill_secrets(image, policy, keep, err) < 0 ||
-            fill_tunnel(image, policy, &tunnel, err) < 0) {
+            fill_tunnel(image, policy, &tunnel, err) < 0 ||
+            fill_health(image, policy, health, err) < 0) {
         return -1;
     }
     if (paths.overflow || env_pass.overflow || env_set.overflow || relaxations.overflow) {
@@ -352,8 +403,15 @@ static int encode(const struct laz_policy *policy, struct laz_image *image, stru
     laz_buf_init_heap(&keep.names, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&keep.variables, LAZ_IMAGE_MAX);
     laz_buf_init_heap(&keep.deliveries, LAZ_IMAGE_MAX);
-    int result = encode_with(policy, image, &keep, ret, err);
+    struct health_bytes health;
+    laz_buf_init_heap(&health.section, LAZ_HEALTH_MAX + 1);
+    laz_buf_init_heap(&health.reported, LAZ_IMAGE_MAX);
+    laz_buf_init_heap(&health.commands, LAZ_IMAGE_MAX);
+    int result = encode_with(policy, image, &keep, &health, ret, err);
     image->renewals = NULL; /* they were keep's */
+    laz_buf_done(&health.section);
+    laz_buf_done(&health.reported);
+    laz_buf_done(&health.commands);
     laz_buf_done(&keep.section);
     laz_buf_done(&keep.names);
     laz_buf_done(&keep.variables);

@@ -155,7 +155,7 @@ static void check_scalar(struct laz_report *report, struct laz_node *node)
         laz_report_node(report, err.kind, node, "%s", err.message);
         return;
     }
-    if (node->parent->kind == LAZ_NODE_SEQUENCE) {
+    if (node->parent->kind == LAZ_NODE_SEQUENCE && field.type != LAZ_TYPE_COMMAND) {
         (void)is_duplicate(report, node); /* reported, and marked */
     }
 }

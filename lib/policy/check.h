@@ -47,6 +47,10 @@ bool laz_check_is_of_identity(const struct laz_document *document, const char *i
 void laz_check_change_signal(struct laz_report *report, struct laz_node *node);
 /* And for its tunnels; in check_tunnel.c. */
 void laz_check_tunnel(struct laz_document *document, struct laz_report *report);
+/* And for what is asked of the workload; in check_health.c. */
+void laz_check_health(struct laz_document *document, struct laz_report *report);
+/* Those three, LAZ_FIELD_ROOT behind them. */
+extern const enum laz_field_id laz_check_lists[];
 
 /* The child of a mapping that belongs to this field, if it is there and usable. */
 struct laz_node *laz_check_child(const struct laz_node *mapping, enum laz_field_id field);

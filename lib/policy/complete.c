@@ -216,4 +216,5 @@ void laz_complete(struct laz_merge *merge)
     laz_complete_tunnel(merge);
     laz_complete_tls(merge);
     laz_complete_volumes(merge);
+    laz_complete_health(merge);
 }

@@ -195,6 +195,7 @@ static int take_file(struct laz_load *load, char *name, bool is_builtin, struct 
         laz_check_secrets(document, &load->report);
         laz_check_identities(document, &load->report);
         laz_check_tunnel(document, &load->report);
+        laz_check_health(document, &load->report);
     }
     return 0;
 }

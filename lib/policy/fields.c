@@ -73,6 +73,9 @@ static const struct laz_word words_durability[] = {{"spool", 0, false}, {"acked"
 #define X_TUNNEL_PROTOCOL(id, name) {name, LAZ_TUNNEL_##id, false},
 static const struct laz_word words_tunnel_protocol[] = {LAZ_TUNNEL_PROTOCOLS(X_TUNNEL_PROTOCOL){0}};
 
+static const struct laz_word words_expose[] = {{"minimal", 0, false}, {"full", 1, false}, {0}};
+static const struct laz_word words_enforce[] = {{"enforce", 1, false}, {0}};
+
 #define STORE(member)                                                                              \
     .offset = offsetof(struct laz_policy, member), .size = sizeof(((struct laz_policy *)0)->member)
 

@@ -65,7 +65,11 @@ enum laz_field_type {
     LAZ_TYPE_SOCKET, /* ADDRESS:PORT, or unix:PATH */
     LAZ_TYPE_PCA,    /* the ARN of a CA */
     LAZ_TYPE_PCA_TEMPLATE,
-    LAZ_TYPE_VALIDITY, /* seconds, as minutes, hours or days */
+    LAZ_TYPE_VALIDITY,  /* seconds, as minutes, hours or days */
+    LAZ_TYPE_CHECK_URL, /* with a path */
+    LAZ_TYPE_STATUS,    /* of HTTP: one, or a range */
+    LAZ_TYPE_COMMAND,   /* a word of one: of a list it may be there twice */
+    LAZ_TYPE_SERVICE,   /* of gRPC */
 };
 
 enum laz_field_shape {

@@ -27,6 +27,8 @@
 #define LAZ_HEALTH_NONE            255  /* no such command */
 #define LAZ_HEALTH_EVERY_MIN       1000 /* ms, as all that follow */
 #define LAZ_HEALTH_EVERY_MAX       300000
+#define LAZ_HEALTH_EVERY           10000 /* unless said */
+#define LAZ_HEALTH_TIMEOUT         2000  /* likewise, or half of `every` */
 #define LAZ_HEALTH_TIMEOUT_MIN     100
 #define LAZ_HEALTH_TIMEOUT_MAX     60000
 #define LAZ_HEALTH_DEADLINE_MIN    1000

@@ -121,6 +121,7 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     laz_merge_identities(merge, document);
     laz_merge_tunnel(merge, document);
     laz_merge_volumes(merge, document);
+    laz_merge_health(merge, document);
     if (is_last) {
         laz_merge_tests(merge, document);
     }
@@ -188,6 +189,7 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     laz_finish_plain(&merge);
     laz_finish_sense(&merge);
     laz_finish_secrets(&merge);
+    laz_finish_health(&merge);
     laz_finish_tls(&merge);
     laz_finish_volumes(&merge);
     if (file == 0) {

@@ -44,6 +44,7 @@ struct laz_merge {
     bool lacks_items; /* there are more than there can be */
     struct laz_node *trust[LAZ_TUNNEL_TRUST_MAX];
     struct laz_node *entries[LAZ_TUNNEL_ENTRIES_MAX]; /* of tls.connect */
+    struct laz_node *checks[LAZ_HEALTH_CHECKS_MAX];
 };
 
 /* Make the policy of one file out of it and all that it extends. What is wrong is reported. */
@@ -62,6 +63,7 @@ void laz_merge_plain(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_secrets(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_identities(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tunnel(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_health(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_volumes(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
 
@@ -90,6 +92,8 @@ bool laz_identity_has_variable_password(
 /* Can it be another one while the container runs? */
 bool laz_identity_can_change(
         const struct laz_fetch_config *config, const struct laz_fetch_identity *identity);
+/* After secrets, of which it has the names. */
+void laz_finish_health(struct laz_merge *merge);
 void laz_finish_volumes(struct laz_merge *merge); /* after sense */
 
 /* Add a copy of the text to a list of strings. */
@@ -166,6 +170,7 @@ void laz_complete_vault(struct laz_merge *merge);
 void laz_complete_identities(struct laz_merge *merge);
 void laz_complete_tunnel(struct laz_merge *merge);
 void laz_complete_tls(struct laz_merge *merge);
+void laz_complete_health(struct laz_merge *merge);
 void laz_complete_volumes(struct laz_merge *merge);
 /* The workload's user must be none of Lazaret's helpers, where there are any. */
 void laz_complete_user(struct laz_merge *merge, const char *where);
@@ -177,6 +182,7 @@ void laz_relaxations_plain(struct laz_merge *merge);
 void laz_relaxations_secrets(struct laz_merge *merge);
 void laz_relaxations_tls(struct laz_merge *merge);
 void laz_relaxations_trust(struct laz_merge *merge);
+void laz_relaxations_health(struct laz_merge *merge);
 void laz_relaxations_volumes(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);

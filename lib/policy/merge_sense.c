@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <string.h>
 
+#include "policy/address.h"
 #include "policy/merge.h"
 
 static const char own_files[] = "watched by \"sense.files.watch\": what Lazaret writes there would "
@@ -83,7 +84,7 @@ static void expect_bound_ports(struct laz_merge *merge)
 }
 
 /* What a helper listens on is no find. */
-static void expect_tunnels(struct laz_merge *merge)
+static void expect_helpers(struct laz_merge *merge)
 {
     struct laz_sense_config *config = &merge->policy->sensing.config;
     const struct laz_tunnel_config *tunnels = &merge->policy->tunneling.config;
@@ -91,6 +92,15 @@ static void expect_tunnels(struct laz_merge *merge)
         const struct laz_sense_port port = {
                 .port = tunnels->entries[i].bind.port, .protocol = LAZ_SENSE_TCP};
         if (port.port != 0 && !has_port(config, port)) {
+            config->ports[config->n_ports++] = port;
+        }
+    }
+    const struct laz_node *listen = merge->said[LAZ_FIELD_HEALTH_LISTEN];
+    struct laz_address address;
+    if (listen != NULL && laz_address_split(listen->text, listen->length, &address) &&
+            config->n_ports < LAZ_SENSE_PORTS_MAX) {
+        const struct laz_sense_port port = {.port = address.port, .protocol = LAZ_SENSE_TCP};
+        if (!has_port(config, port)) {
             config->ports[config->n_ports++] = port;
         }
     }
@@ -107,7 +117,7 @@ void laz_finish_sense(struct laz_merge *merge)
     config->n_except = copy_texts(&sensing->except, config->except);
     sensing->n_ports_said = config->n_ports;
     expect_bound_ports(merge);
-    expect_tunnels(merge);
+    expect_helpers(merge);
     config->uid = policy->uid;
     config->gid = policy->gid;
     config->n_groups = policy->n_groups < LAZ_SENSE_GROUPS_MAX ? (uint32_t)policy->n_groups

@@ -11,9 +11,11 @@ void laz_finish_tls(struct laz_merge *merge)
     policy->shipping.config.tls_profile = policy->tls.profile;
     policy->secrets.config.tls_profile = policy->tls.profile;
     policy->tunneling.config.profile = policy->tls.profile;
+    policy->watching.config.profile = policy->tls.profile;
     policy->shipping.config.tls_fips = policy->tls.fips;
     policy->secrets.config.tls_fips = policy->tls.fips;
     policy->tunneling.config.fips = policy->tls.fips;
+    policy->watching.config.fips = policy->tls.fips;
 }
 
 /* What would fail when it is used fails here. */

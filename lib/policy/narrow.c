@@ -302,5 +302,6 @@ bool laz_policy_find_widening(
             find_in_network(&comparison) || find_in_calls(&comparison) ||
             laz_shipping_find_widening(&comparison) || laz_sense_find_widening(&comparison) ||
             laz_plain_find_widening(&comparison) || laz_tls_find_widening(&comparison) ||
-            laz_tunnel_find_widening(&comparison) || laz_volumes_find_widening(&comparison);
+            laz_tunnel_find_widening(&comparison) || laz_volumes_find_widening(&comparison) ||
+            laz_health_find_widening(&comparison);
 }

@@ -47,6 +47,8 @@ bool laz_volumes_find_widening(const struct laz_comparison *comparison);
 bool laz_tls_find_widening(const struct laz_comparison *comparison);
 /* narrow_tunnel.c: where else the child would connect to, or listen. */
 bool laz_tunnel_find_widening(const struct laz_comparison *comparison);
+/* narrow_health.c: what the child would ask less, or show more. */
+bool laz_health_find_widening(const struct laz_comparison *comparison);
 /* Does the child allow what the parent refuses? If so, the first of it. Environment, cwd, name,
  * signals, exit map, shutdown and tests are no permissions and are not compared. Clauses are
  * compared by form: a widening may be found in two policies that are equal for a reason that only

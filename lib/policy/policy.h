@@ -21,6 +21,7 @@
 #include "policy/tunneling.h"
 #include "policy/vocabulary.h"
 #include "policy/volumes.h"
+#include "policy/watching.h"
 
 /* Ceilings. Each bounds work on hostile input; lazaret-policy(5) lists them. */
 #define LAZ_POLICY_FILE_MAX      262144  /* bytes of one YAML file */
@@ -195,6 +196,7 @@ struct laz_policy {
     struct laz_policy_tls tls;
     struct laz_tunneling tunneling;
     struct laz_policy_volumes volumes;
+    struct laz_watching watching;
 
     size_t n_tests;
     struct laz_policy_test *tests; /* owned */

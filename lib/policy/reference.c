@@ -116,6 +116,10 @@ static const char *type_name(enum laz_field_type type)
             [LAZ_TYPE_SAN_IP] = "address",
             [LAZ_TYPE_SAN_URI] = "URI",
             [LAZ_TYPE_PEER] = "dns:name or URI",
+            [LAZ_TYPE_CHECK_URL] = "URL",
+            [LAZ_TYPE_STATUS] = "status or range",
+            [LAZ_TYPE_COMMAND] = "word",
+            [LAZ_TYPE_SERVICE] = "name",
             [LAZ_TYPE_SOCKET] = "address:port or unix:path",
     };
     bool is_named = (size_t)type < sizeof(names) / sizeof(names[0]) && names[type] != NULL;

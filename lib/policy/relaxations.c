@@ -212,4 +212,5 @@ void laz_relaxations(struct laz_merge *merge)
     laz_relaxations_tls(merge);
     laz_relaxations_trust(merge);
     laz_relaxations_volumes(merge);
+    laz_relaxations_health(merge);
 }

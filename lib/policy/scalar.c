@@ -27,7 +27,8 @@ static bool is_text(enum laz_field_type type)
             type == LAZ_TYPE_PARAMETER_PATH || type == LAZ_TYPE_VAULT_NAME ||
             type == LAZ_TYPE_VERSION || type == LAZ_TYPE_SAN_DNS || type == LAZ_TYPE_SAN_IP ||
             type == LAZ_TYPE_SAN_URI || type == LAZ_TYPE_SOCKET || type == LAZ_TYPE_PEER ||
-            type == LAZ_TYPE_PCA || type == LAZ_TYPE_PCA_TEMPLATE;
+            type == LAZ_TYPE_PCA || type == LAZ_TYPE_PCA_TEMPLATE || type == LAZ_TYPE_CHECK_URL ||
+            type == LAZ_TYPE_STATUS || type == LAZ_TYPE_COMMAND || type == LAZ_TYPE_SERVICE;
 }
 
 bool laz_scalar_is_number(enum laz_field_type type)

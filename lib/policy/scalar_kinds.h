@@ -37,4 +37,8 @@ LAZ_MUST_CHECK int laz_scalar_check_san(
 LAZ_MUST_CHECK int laz_scalar_check_cloud(
         enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err);
 
+/* scalar_health.c: what is asked of a workload. */
+LAZ_MUST_CHECK int laz_scalar_check_health(
+        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err);
+
 #endif

@@ -176,7 +176,8 @@ int laz_scalar_check_text(
             strspn(scalar->text, "0123456789") == scalar->length) {
         return laz_scalar_refuse_lone_user(scalar->text, err);
     }
-    if (scalar->is_plain && type != LAZ_TYPE_VERSION && looks_like_number(scalar)) {
+    bool may_be_number = type == LAZ_TYPE_VERSION || type == LAZ_TYPE_STATUS;
+    if (scalar->is_plain && !may_be_number && looks_like_number(scalar)) {
         struct laz_quoted quoted;
         if (type == LAZ_TYPE_VALUE_FROM) { /* it may be the secret itself */
             return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must be text, and name a source");
@@ -227,6 +228,11 @@ int laz_scalar_check_text(
         return laz_scalar_check_san(type, scalar, err);
     case LAZ_TYPE_PEER:
         return check_peer(scalar, err);
+    case LAZ_TYPE_CHECK_URL:
+    case LAZ_TYPE_STATUS:
+    case LAZ_TYPE_COMMAND:
+    case LAZ_TYPE_SERVICE:
+        return laz_scalar_check_health(type, scalar, err);
     case LAZ_TYPE_PATTERN:
         return check_length(scalar, 1, LAZ_SHIP_PATTERN_MAX, err);
     case LAZ_TYPE_PROCESS:

@@ -88,6 +88,7 @@ static const char *pattern_of(enum laz_field_type type)
     case LAZ_TYPE_LOG_STREAM:
         return "^[^:* ]{1,512}$";
     case LAZ_TYPE_URL:
+    case LAZ_TYPE_CHECK_URL:
         return "^https?://";
     case LAZ_TYPE_PORT:
         return "^[1-9][0-9]{0,4}/(tcp|udp)$";
@@ -123,6 +124,8 @@ static const char *pattern_of(enum laz_field_type type)
         return "^(dns:.+|[A-Za-z][A-Za-z0-9+.-]*://.+)$";
     case LAZ_TYPE_SOCKET:
         return "^(unix:/|.*:[0-9]{1,5}$)";
+    case LAZ_TYPE_SERVICE:
+        return "^[A-Za-z0-9._/-]{1,128}$";
     default:
         return NULL;
     }
@@ -169,6 +172,7 @@ static void put_type(struct laz_json *json, enum laz_field_type type, const stru
     case LAZ_TYPE_WORD:
         put_words(json, field->words);
         return;
+    case LAZ_TYPE_STATUS:
     case LAZ_TYPE_VALUE:
         put_value_type(json);
         return;

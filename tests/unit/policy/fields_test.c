@@ -66,7 +66,7 @@ static const struct {
     const char *value;
 } needed[] = {
         {LAZ_FIELD_WORKLOAD, "user", "\"1:1\""},
-        {LAZ_FIELD_FILESYSTEM, "read-exec", "[/usr]"},
+        {LAZ_FIELD_FILESYSTEM, "read-exec", "[/usr, /bin]"},
         {LAZ_FIELD_FILESYSTEM, "read", "[/lib64]"},
         {LAZ_FIELD_SYSCALLS, "groups", "[basic-io]"},
         {LAZ_FIELD_SECRETS, "items", "[{name: a, from: /a, file: {path: a}}]"},
@@ -83,6 +83,36 @@ static bool is_inside_list(enum laz_field_id id)
         }
     }
     return false;
+}
+
+/* What a key needs in its own mapping. */
+static const struct {
+    enum laz_field_id mapping;
+    enum laz_field_id key; /* the first one that needs it, and */
+    enum laz_field_id last;
+    const char *member;
+} beside[] = {
+        {LAZ_FIELD_TLS_PLAIN, LAZ_FIELD_PLAIN_MODE, LAZ_FIELD_PLAIN_MODE, "tls-only: [80], "},
+        {LAZ_FIELD_TLS_PLAIN, LAZ_FIELD_PLAIN_ALLOW, LAZ_FIELD_PLAIN_ALLOW, "tls-only: [80], "},
+        {LAZ_FIELD_SHUTDOWN, LAZ_FIELD_SHUTDOWN_LB_LEAST, LAZ_FIELD_SHUTDOWN_THRESHOLD,
+                "lb-grace: 4s, "},
+        {LAZ_FIELD_HEALTH, LAZ_FIELD_HEALTH_TLS, LAZ_FIELD_HEALTH_EXPOSE, "listen: \"[::]:9\", "},
+        {LAZ_FIELD_HEALTH_STARTUP, LAZ_FIELD_STARTUP_DEADLINE, LAZ_FIELD_STARTUP_DEADLINE,
+                "checks: [{name: a, tcp: \"a:1\"}], "},
+        {LAZ_FIELD_HEALTH_STARTUP, LAZ_FIELD_STARTUP_CHECKS, LAZ_FIELD_STARTUP_CHECKS,
+                "deadline: 9s, "},
+        {LAZ_FIELD_HEALTH_READY, LAZ_FIELD_READY_RISE, LAZ_FIELD_READY_FALL,
+                "checks: [{name: a, tcp: \"a:1\"}], "},
+        {LAZ_FIELD_HEALTH_LIVE, LAZ_FIELD_LIVE_FALL, LAZ_FIELD_LIVE_FALL,
+                "checks: [{name: a, tcp: \"a:1\"}], "},
+};
+
+static void put_beside(struct laz_buf *buf, enum laz_field_id mapping, enum laz_field_id id)
+{
+    for (size_t i = 0; i < LENGTH(beside); i++) {
+        bool needs = beside[i].mapping == mapping && id >= beside[i].key && id <= beside[i].last;
+        laz_buf_str(buf, needs ? beside[i].member : "");
+    }
 }
 
 /* The members that `id` needs beside itself in a section, and itself. */
@@ -108,9 +138,9 @@ static void put_members(
             part = laz_field_at(part)->parent;
         }
         laz_buf_printf(buf, "%s: %s", laz_field_at(part)->key, i < depth ? "{" : value);
-        bool needs_ports =
-                part == LAZ_FIELD_TLS_PLAIN && i < depth && id != LAZ_FIELD_PLAIN_TLS_ONLY;
-        laz_buf_str(buf, needs_ports ? "tls-only: [80], " : "");
+        if (i < depth) {
+            put_beside(buf, part, id);
+        }
     }
     for (unsigned i = 0; i < depth; i++) {
         laz_buf_char(buf, '}');
@@ -147,10 +177,16 @@ static void try_value(enum laz_field_id id, const char *value)
         laz_buf_str(&buf, "\n");
     }
     if (top != LAZ_FIELD_SINKS) { /* what is about records is an error without one */
-        laz_buf_str(&buf, "sinks: [{name: a, type: file, path: /a, classes: [ids, log]}]\n");
+        laz_buf_str(&buf, "sinks: [{name: trail, type: file, path: /a, classes: [ids, log]}]\n");
     }
     if (id == LAZ_FIELD_TLS_PLAIN || laz_field_at(id)->parent == LAZ_FIELD_TLS_PLAIN) {
         laz_buf_str(&buf, "sense: {}\n"); /* which looks for it */
+    }
+    if (top == LAZ_FIELD_HEALTH) {
+        laz_buf_str(&buf,
+                "tls: {identities: [{name: web, from: {file: {certificate: /a, key: /b}}}]}\n");
+    } else if (top == LAZ_FIELD_SHUTDOWN) {
+        laz_buf_str(&buf, "health: {}\n");
     }
     cr_assert(!buf.overflow);
     struct loaded loaded = load_text(text);

@@ -141,7 +141,7 @@ static void add_port(const struct laz_fetch *fetch, const struct laz_fetch_item 
     }
 }
 
-static void find_ports(const struct laz_fetch *fetch, struct laz_fetch_left *left)
+static void find_ports(struct laz_fetch *fetch, struct laz_fetch_left *left)
 {
     for (uint32_t i = 0; i < fetch->config.n_items; i++) {
         const struct laz_fetch_item *item = &fetch->config.items[i];
@@ -158,7 +158,7 @@ static void find_ports(const struct laz_fetch *fetch, struct laz_fetch_left *lef
     }
     if (left->n_ports > 0 || fetch->config.vault.login == LAZ_FETCH_LOGIN_AWS) {
         left->ports[left->n_ports++] = laz_aws_credentials_port(&fetch->environment);
-        left->token_folder = laz_role_open_token_folder(&fetch->environment);
+        left->token_folder = laz_role_open_token_folder(&fetch->variables, &fetch->config.workload);
     }
     if (fetch->config.vault.login != LAZ_FETCH_LOGIN_NONE) {
         struct laz_secret_place place;

@@ -35,22 +35,30 @@ void laz_role_environment(
             .full_uri = variables->text[LAZ_VARIABLE_CREDENTIALS_FULL],
             .token = variables->text[LAZ_VARIABLE_AUTHORIZATION],
             .token_file = variables->text[LAZ_VARIABLE_AUTHORIZATION_FILE],
+            .token_why = variables->token_why,
             .no_imds = variables->text[LAZ_VARIABLE_IMDS_DISABLED],
             .region = variables->text[LAZ_VARIABLE_REGION],
             .default_region = variables->text[LAZ_VARIABLE_DEFAULT_REGION],
     };
 }
 
-int laz_role_open_token_folder(const struct laz_aws_environment *environment)
+int laz_role_open_token_folder(struct laz_role_variables *variables, const struct laz_party *party)
 {
-    const char *file = environment->token_file;
+    const char *file = variables->text[LAZ_VARIABLE_AUTHORIZATION_FILE];
     char folder[LAZ_VARIABLE_MAX + 1];
     const char *slash = strrchr(file, '/');
-    if (slash == NULL) {
+    struct laz_err why = {0};
+    int fd = -1;
+    if (file[0] != '/') {
+        (void)snprintf(variables->token_why, sizeof(variables->token_why), "%s",
+                file[0] == '\0' ? "" : "it is no absolute path");
         return -1;
     }
     (void)snprintf(folder, sizeof(folder), "%.*s", slash == file ? 1 : (int)(slash - file), file);
-    return open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (laz_trusted_open_folder(folder, party, &fd, &why) < 0) {
+        (void)snprintf(variables->token_why, sizeof(variables->token_why), "%s", why.message);
+    }
+    return fd;
 }
 
 int laz_role_allow_token(int ruleset, int folder)

@@ -5,7 +5,7 @@
 #include "init/ship/ecs.h"
 #include "init/ship/ship.h"
 
-void laz_ship_narrow_cloud(const struct laz_ship *ship, struct laz_narrow *ret)
+void laz_ship_narrow_cloud(struct laz_ship *ship, struct laz_narrow *ret)
 {
     const struct laz_ship_config *config = &ship->orders.config;
     bool needs_credentials = false;
@@ -23,6 +23,6 @@ void laz_ship_narrow_cloud(const struct laz_ship *ship, struct laz_narrow *ret)
     }
     if (needs_credentials) {
         ret->ports[ret->n_ports++] = laz_aws_credentials_port(&ship->aws);
-        ret->token_folder = laz_role_open_token_folder(&ship->aws);
+        ret->token_folder = laz_role_open_token_folder(&ship->orders.variables, &config->workload);
     }
 }

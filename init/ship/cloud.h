@@ -10,6 +10,6 @@
 struct laz_ship;
 
 /* Ports and folder of whoever gives credentials, and ports of meters. */
-void laz_ship_narrow_cloud(const struct laz_ship *ship, struct laz_narrow *ret);
+void laz_ship_narrow_cloud(struct laz_ship *ship, struct laz_narrow *ret);
 
 #endif

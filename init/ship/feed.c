@@ -442,7 +442,8 @@ static int open_file(struct laz_feed *feed, struct laz_err *err)
         return 0;
     }
     if (feed->config->type == LAZ_SINK_OSSEC) {
-        return laz_sink_ossec_file(feed->config, &feed->fd, err);
+        return laz_sink_ossec_file(
+                feed->config, &feed->ship->orders.config.workload, &feed->fd, err);
     }
     if (feed->config->type != LAZ_SINK_FILE) {
         return 0;
@@ -465,7 +466,9 @@ int laz_ship_feed_files(
     feed->config = config;
     feed->fd = feed->folder = -1;
     feed->anchor.sink = feed->config->name;
-    return open_file(feed, err) < 0 ? -1 : laz_sink_files_open(feed->config, &feed->tls, err);
+    return open_file(feed, err) < 0
+            ? -1
+            : laz_sink_files_open(config, &ship->orders.config.workload, &feed->tls, err);
 }
 
 int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)

@@ -271,7 +271,7 @@ int laz_ship_meter_files(
     meter->config = config;
     meter->as = *config;
     meter->as.type = config->group[0] == '\0' ? LAZ_SINK_STDOUT : LAZ_SINK_CLOUDWATCH;
-    return laz_sink_files_open(&meter->as, &meter->tls, err);
+    return laz_sink_files_open(&meter->as, &ship->orders.config.workload, &meter->tls, err);
 }
 
 static int open_meter(struct laz_ship *ship, struct laz_ship_meter *meter, struct laz_err *err)

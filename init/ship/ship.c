@@ -201,13 +201,16 @@ static int open_spool_dir(struct laz_ship *ship, struct laz_err *err)
     return 0;
 }
 
-static char *read_text(const char *path, struct laz_err *err)
+static char *read_text(const char *path, const struct laz_party *party, struct laz_err *err)
 {
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    laz_cleanup_fd int fd = -1;
     char *text = calloc(1, KEY_FILE_MAX + 1);
     size_t length = 0;
-    if (fd < 0 || text == NULL) {
-        (void)laz_err_set(err, LAZ_E_SPOOL, errno, "%.256s: %s", path, strerror(errno));
+    struct laz_err why = {0};
+    if (text == NULL) {
+        (void)laz_err_set(err, LAZ_E_MEMORY, 0, "%.256s: no memory", path);
+    } else if (laz_trusted_open(path, party, &fd, &why) < 0) {
+        (void)laz_err_set(err, LAZ_E_SPOOL, why.sys_errno, "%.256s: %s", path, why.message);
     } else if (laz_fd_read_all(fd, text, KEY_FILE_MAX, &length, err) == 0) {
         return text;
     }
@@ -219,13 +222,13 @@ static int read_keys(
         const struct laz_ship_config *config, struct laz_ship_keys *ret, struct laz_err *err)
 {
     for (size_t i = 0; i < config->n_seal_to; i++) {
-        ret->seal_to[i] = read_text(config->seal_to[i], err);
+        ret->seal_to[i] = read_text(config->seal_to[i], &config->workload, err);
         if (ret->seal_to[i] == NULL) {
             return laz_err_context(err, "spool.seal-to");
         }
     }
     if (config->open_with[0] != '\0') {
-        ret->open_with = read_text(config->open_with, err);
+        ret->open_with = read_text(config->open_with, &config->workload, err);
         return ret->open_with == NULL ? laz_err_context(err, "spool.open-with") : 0;
     }
     return 0;
@@ -287,19 +290,18 @@ static void learn_facts(struct laz_ship *ship)
             .binary = ship->binary};
 }
 
-static int narrow(const struct laz_ship *ship, struct laz_err *err)
+static int narrow(const struct laz_ship *ship, struct laz_narrow *left, struct laz_err *err)
 {
-    struct laz_narrow narrow = {.spool_dir = ship->spool_dir};
+    left->spool_dir = ship->spool_dir;
     for (size_t i = 0; i < ship->n_feeds; i++) {
         if (ship->feeds[i].config->port != 0) {
-            narrow.ports[narrow.n_ports++] = ship->feeds[i].config->port;
+            left->ports[left->n_ports++] = ship->feeds[i].config->port;
         }
         if (ship->feeds[i].config->enrol_port != 0) {
-            narrow.ports[narrow.n_ports++] = ship->feeds[i].config->enrol_port;
+            left->ports[left->n_ports++] = ship->feeds[i].config->enrol_port;
         }
     }
-    laz_ship_narrow_cloud(ship, &narrow);
-    return laz_ship_narrow(&narrow, err);
+    return laz_ship_narrow(left, err);
 }
 
 /* What only whoever started us may open. Bytes of keys are read here, and looked at by nobody. */
@@ -349,8 +351,11 @@ static int begin_work(struct laz_ship *ship, const struct laz_ship_keys *keys, s
 static int open_all(struct laz_ship *ship, struct laz_err *err)
 {
     struct laz_ship_keys keys = {0};
+    struct laz_narrow left = {0};
     int result = open_files(ship, &keys, err);
-    if (result == 0 && laz_role_take_user(LAZ_SHIP_UID, err) == 0 && narrow(ship, err) == 0) {
+    laz_ship_narrow_cloud(ship, &left);
+    if (result == 0 && laz_role_take_user(LAZ_SHIP_UID, err) == 0 &&
+            narrow(ship, &left, err) == 0) {
         result = begin_work(ship, &keys, err);
     } else {
         result = -1;

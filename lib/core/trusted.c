@@ -21,6 +21,7 @@
 #include "core/fd.h"
 
 #define LINKS_MAX 40 /* as the kernel's */
+#define TRIES     4  /* of a walk under which somebody renames */
 #define WHY_MAX   96
 #define LINK_SIZE 64             /* of a descriptor below /proc */
 #define PATH_SIZE 4096           /* the kernel's own ceiling, with the NUL */
@@ -28,6 +29,7 @@
 
 struct walk {
     const struct laz_party *party;
+    bool wants_folder;
     int at;               /* the folder that has been come to */
     bool is_shared;       /* it is sticky: everybody makes files there, and keeps their own */
     unsigned n_links;     /* that were followed */
@@ -46,12 +48,16 @@ static bool has_group(const struct laz_party *party, uint32_t gid)
     return has;
 }
 
-/* Its rights for the group are then a bound for anybody whom the list names. */
-static bool has_access_list(int fd)
+/* Its rights for the group are then a bound for anybody whom the list names. Only a filesystem that
+ * says so has none: 0, or the errno that keeps us from knowing; -1: there is one. */
+static int find_access_list(int fd)
 {
     char path[LINK_SIZE];
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+    if (getxattr(path, "system.posix_acl_access", NULL, 0) >= 0) {
+        return -1;
+    }
+    return errno == ENODATA || errno == EOPNOTSUPP ? 0 : errno;
 }
 
 static bool is_read_only(int fd)
@@ -65,14 +71,20 @@ static void find_writer(
         const struct laz_party *party, int fd, const struct stat *status, char ret[WHY_MAX])
 {
     unsigned mode = status->st_mode & 07777U;
+    int list = 0;
     ret[0] = '\0';
     if ((mode & S_IWOTH) != 0) {
         (void)snprintf(ret, WHY_MAX, "may be written by everybody, mode %04o", mode);
     } else if ((mode & S_IWGRP) != 0 && has_group(party, status->st_gid)) {
         (void)snprintf(ret, WHY_MAX, "may be written by the workload's group %u, mode %04o",
                 status->st_gid, mode);
-    } else if ((mode & S_IWGRP) != 0 && has_access_list(fd)) {
+    } else if ((mode & S_IWGRP) != 0) {
+        list = find_access_list(fd);
+    }
+    if (list < 0) {
         (void)snprintf(ret, WHY_MAX, "has an access control list, by which others may write");
+    } else if (list > 0) {
+        (void)snprintf(ret, WHY_MAX, "may have an access control list: %s", strerror(list));
     }
 }
 
@@ -211,6 +223,17 @@ static int open_file(
     return give(&fd, ret);
 }
 
+/* What everybody may put there by its name was put there by nobody who is trusted. */
+static int open_folder(struct walk *walk, int *ret, struct laz_err *err)
+{
+    if (walk->is_shared) {
+        return laz_err_set(err, LAZ_E_SECRET, 0,
+                "%.160s is a folder where everybody may make files",
+                walk->seen[0] == '\0' ? "/" : walk->seen);
+    }
+    return give(&walk->at, ret);
+}
+
 static int walk_on(struct walk *walk, int *ret, struct laz_err *err)
 {
     char name[NAME_SIZE];
@@ -233,7 +256,7 @@ static int walk_on(struct walk *walk, int *ret, struct laz_err *err)
             if (follow(walk, fd, err) < 0) {
                 return -1;
             }
-        } else if (is_last) {
+        } else if (is_last && !walk->wants_folder) {
             return open_file(walk, name, &status, ret, err);
         } else if (!S_ISDIR(status.st_mode)) {
             return fail(err, ENOTDIR);
@@ -241,34 +264,67 @@ static int walk_on(struct walk *walk, int *ret, struct laz_err *err)
             return fail(err, errno);
         }
     }
-    return fail(err, EISDIR); /* the root, or a link to it */
+    /* without a folder wanted: the root, or a link to it */
+    return walk->wants_folder ? open_folder(walk, ret, err) : fail(err, EISDIR);
 }
 
-static int open_any(const char *path, int *ret, struct laz_err *err)
+static int open_any(const char *path, bool wants_folder, int *ret, struct laz_err *err)
 {
     struct stat status;
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int flags = wants_folder ? O_PATH | O_DIRECTORY : O_RDONLY | O_NOCTTY | O_NONBLOCK;
+    laz_cleanup_fd int fd = open(path, flags | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) < 0) {
         return fail(err, errno);
     }
-    if (!S_ISREG(status.st_mode)) {
+    if (!wants_folder && !S_ISREG(status.st_mode)) {
         return fail(err, S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
     }
     return give(&fd, ret);
 }
 
-int laz_trusted_open(const char *path, const struct laz_party *party, int *ret, struct laz_err *err)
+static int walk_once(
+        struct walk *walk, const char *path, size_t length, int *ret, struct laz_err *err)
 {
-    struct walk walk = {.party = party, .at = -1};
+    (void)memcpy(walk->rest, path, length + 1);
+    walk->n_links = 0;
+    int result = enter_root(walk, err) < 0 ? -1 : walk_on(walk, ret, err);
+    laz_fd_close(&walk->at);
+    return result;
+}
+
+/* What is renamed while we walk is another file when we come to open it, or, where it was a link of
+ * Kubernetes', is gone with what it led to. The next walk finds what is there now. */
+static int open_walking(const char *path, const struct laz_party *party, bool wants_folder,
+        int *ret, struct laz_err *err)
+{
+    struct walk walk = {.party = party, .wants_folder = wants_folder, .at = -1};
     size_t length = strlen(path);
+    int result = -1;
     if (party->uid == 0 || party->uid == geteuid()) {
-        return open_any(path, ret, err);
+        return open_any(path, wants_folder, ret, err);
     }
     if (length >= sizeof(walk.rest)) {
         return fail(err, ENAMETOOLONG);
     }
-    (void)memcpy(walk.rest, path, length + 1);
-    int result = enter_root(&walk, err) < 0 ? -1 : walk_on(&walk, ret, err);
-    laz_fd_close(&walk.at);
+    for (int i = 0; i < TRIES && result < 0; i++) {
+        struct laz_err why = {0};
+        result = walk_once(&walk, path, length, ret, &why);
+        bool may_pass = why.sys_errno == EAGAIN || why.sys_errno == ENOENT;
+        if (result < 0 && (!may_pass || i == TRIES - 1)) {
+            *err = why;
+            return -1;
+        }
+    }
     return result;
+}
+
+int laz_trusted_open(const char *path, const struct laz_party *party, int *ret, struct laz_err *err)
+{
+    return open_walking(path, party, false, ret, err);
+}
+
+int laz_trusted_open_folder(
+        const char *path, const struct laz_party *party, int *ret, struct laz_err *err)
+{
+    return open_walking(path, party, true, ret, err);
 }

@@ -26,5 +26,8 @@ struct laz_party {
  * where the party has a hand in it. The message names the part, but not the whole path. */
 LAZ_MUST_CHECK int laz_trusted_open(
         const char *path, const struct laz_party *party, int *ret, struct laz_err *err);
+/* A folder (O_PATH), by the same rules; and nobody but its owner may make files in it. */
+LAZ_MUST_CHECK int laz_trusted_open_folder(
+        const char *path, const struct laz_party *party, int *ret, struct laz_err *err);
 
 #endif

@@ -46,6 +46,7 @@ struct laz_aws_credentials {
     struct event *soon; /* a failure that is told later */
     const char *token;
     const char *token_file;
+    const char *token_why;
     char host[LAZ_URL_HOST_MAX + 1];
     char host_header[LAZ_URL_HOST_MAX + 16];
     char path[LAZ_URL_MAX + 1];
@@ -144,6 +145,13 @@ static void ask_agent(struct laz_aws_credentials *credentials)
 {
     const struct laz_header header = {"authorization", credentials->authorization};
     credentials->step = KEY;
+    if (credentials->token_why[0] != '\0') {
+        char why[LAZ_ERR_MESSAGE_MAX];
+        (void)snprintf(why, sizeof(why), "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: %.400s",
+                credentials->token_why);
+        fail(credentials, why);
+        return;
+    }
     if (!read_token(credentials)) {
         fail(credentials, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read");
         return;
@@ -383,6 +391,9 @@ int laz_aws_credentials_new(struct event_base *base, const struct laz_aws_creden
             : "";
     credentials->token_file = plan->environment != NULL && is_set(plan->environment->token_file)
             ? plan->environment->token_file
+            : "";
+    credentials->token_why = plan->environment != NULL && is_set(plan->environment->token_why)
+            ? plan->environment->token_why
             : "";
     credentials->soon = evtimer_new(base, tell, credentials);
     if (credentials->soon == NULL) {

@@ -24,6 +24,7 @@ struct laz_aws_environment {
     const char *full_uri;     /* AWS_CONTAINER_CREDENTIALS_FULL_URI */
     const char *token;        /* AWS_CONTAINER_AUTHORIZATION_TOKEN */
     const char *token_file;   /* AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE */
+    const char *token_why;    /* it is not read: the reason */
     const char *no_imds;      /* AWS_EC2_METADATA_DISABLED */
     const char *region;       /* AWS_REGION */
     const char *default_region;

@@ -58,19 +58,31 @@ static int open_file(const char *path, struct laz_err *err)
     return fd;
 }
 
-static int open_unless_none(const char *path, int *ret, struct laz_err *err)
+static int open_unless_none(
+        const char *path, const struct laz_party *party, int *ret, struct laz_err *err)
 {
-    *ret = path[0] == '\0' ? -1 : open_file(path, err);
-    return path[0] == '\0' || *ret >= 0 ? 0 : -1;
+    struct laz_err why = {0};
+    *ret = -1;
+    if (path[0] == '\0') {
+        return 0;
+    }
+    if (party == NULL) {
+        *ret = open_file(path, err);
+        return *ret < 0 ? -1 : 0;
+    }
+    if (laz_trusted_open(path, party, ret, &why) != 0) {
+        return laz_err_set(err, LAZ_E_SINK, why.sys_errno, "%s: %s", path, why.message);
+    }
+    return 0;
 }
 
-int laz_tls_files_open(
-        const struct laz_tls_plan *plan, struct laz_tls_files *ret, struct laz_err *err)
+int laz_tls_files_open(const struct laz_tls_plan *plan, const struct laz_party *party,
+        struct laz_tls_files *ret, struct laz_err *err)
 {
     *ret = (struct laz_tls_files){.ca = -1, .cert = -1, .key = -1};
-    if (open_unless_none(plan->ca, &ret->ca, err) != 0 ||
-            open_unless_none(plan->cert, &ret->cert, err) != 0 ||
-            open_unless_none(plan->key, &ret->key, err) != 0) {
+    if (open_unless_none(plan->ca, party, &ret->ca, err) != 0 ||
+            open_unless_none(plan->cert, party, &ret->cert, err) != 0 ||
+            open_unless_none(plan->key, party, &ret->key, err) != 0) {
         laz_tls_files_close(ret);
         return -1;
     }
@@ -242,7 +254,7 @@ static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
 static int set_up_by_path(SSL_CTX *context, const struct laz_tls_plan *plan, struct laz_err *err)
 {
     struct laz_tls_files files;
-    if (laz_tls_files_open(plan, &files, err) != 0) {
+    if (laz_tls_files_open(plan, NULL, &files, err) != 0) {
         return -1;
     }
     int result = set_up(context, plan, &files, err);

@@ -14,6 +14,7 @@
 
 #include "core/err.h"
 #include "core/tls_words.h"
+#include "core/trusted.h"
 
 #define LAZ_TLS_FILE_MAX                                                                           \
     (1U << 20) /* bytes of a PEM file; a bundle of all public CAs is a fifth                       \
@@ -45,9 +46,10 @@ struct laz_tls;
 /* Where this system has its CAs; static. */
 const char *laz_tls_system_ca(void);
 
-/* Opens all of the plan's files or none, and looks into none of them. */
-LAZ_MUST_CHECK int laz_tls_files_open(
-        const struct laz_tls_plan *plan, struct laz_tls_files *ret, struct laz_err *err);
+/* Opens all of the plan's files or none, and looks into none of them. With a party, who may have no
+ * hand in them (core/trusted.h). LAZ_E_SINK. */
+LAZ_MUST_CHECK int laz_tls_files_open(const struct laz_tls_plan *plan,
+        const struct laz_party *party, struct laz_tls_files *ret, struct laz_err *err);
 void laz_tls_files_close(struct laz_tls_files *files);
 
 /* Reads the files, which are not needed afterwards. LAZ_E_SINK with the file and what is wrong in

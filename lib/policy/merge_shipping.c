@@ -225,6 +225,7 @@ void laz_finish_shipping(struct laz_merge *merge)
     for (uint32_t i = 0; i < config->n_sinks; i++) {
         fill_sink(merge, merge->sinks[i], i);
     }
+    laz_merge_party(merge->policy, &config->workload);
     if (merge->said[LAZ_FIELD_SPOOL_SEGMENT] == NULL) {
         uint64_t quarter = config->spool_max_bytes / LAZ_SHIP_SEGMENTS_MIN;
         config->spool_segment_bytes =

@@ -98,8 +98,34 @@ static void add_tunnel(struct laz_merge *merge)
     }
 }
 
+static void add_shipping(struct laz_merge *merge)
+{
+    const struct laz_policy *policy = merge->policy;
+    const struct laz_ship_config *config = &policy->shipping.config;
+    const struct laz_pos *pos = policy->key_pos;
+    for (uint32_t i = 0; i < config->n_sinks; i++) {
+        const struct laz_ship_sink *sink = &config->sinks[i];
+        struct laz_pos tls = laz_policy_pos_of_sink(policy, i, "tls");
+        add_named(merge, tls, "sinks: the CA of", sink->name, sink->tls_ca);
+        add_named(merge, tls, "sinks: the certificate of", sink->name, sink->tls_cert);
+        add_named(merge, tls, "sinks: the key of", sink->name, sink->tls_key);
+        if (sink->type == LAZ_SINK_OSSEC) {
+            add_named(merge, laz_policy_pos_of_sink(policy, i, "path"),
+                    "sinks: the file of keys of", sink->name, sink->path);
+            add_named(merge, laz_policy_pos_of_sink(policy, i, "enrol"), "sinks: the password of",
+                    sink->name, sink->enrol_password);
+        }
+    }
+    for (uint32_t i = 0; i < config->n_seal_to; i++) {
+        add_file(
+                merge, pos[LAZ_FIELD_SPOOL_SEAL_TO], "spool: a key of seal-to", config->seal_to[i]);
+    }
+    add_file(merge, pos[LAZ_FIELD_SPOOL_OPEN_WITH], "spool: open-with", config->open_with);
+}
+
 void laz_relaxations_trust(struct laz_merge *merge)
 {
+    add_shipping(merge);
     add_secrets(merge);
     add_identities(merge);
     add_tunnel(merge);

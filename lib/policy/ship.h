@@ -13,6 +13,7 @@
 
 #include "core/buf.h"
 #include "core/tls_words.h"
+#include "core/trusted.h"
 
 #define LAZ_SHIP_MAX          12288 /* bytes of the section: one message to the helper */
 #define LAZ_SHIP_SINKS_MAX    8
@@ -198,6 +199,7 @@ struct laz_ship_config {
     enum laz_tls_fips tls_fips;
     uint32_t n_sinks;
     struct laz_ship_sink sinks[LAZ_SHIP_SINKS_MAX];
+    struct laz_party workload; /* who may have no hand in the files above */
 };
 
 /* Append the section. LAZ_E_POLICY_TOO_LARGE. */

@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "core/words.h"
+#include "policy/party.h"
 #include "policy/section.h"
 #include "policy/ship.h"
 
-#define FORMAT 7
+#define FORMAT 8
 
 LAZ_WORDS(laz_ship_class_name, laz_ship_class, LAZ_SHIP_CLASSES, LAZ_SHIP_CLASS_COUNT)
 LAZ_WORDS(laz_sink_type_name, laz_sink_type, LAZ_SINK_TYPES, LAZ_SINK_TYPE_COUNT)
@@ -101,6 +102,7 @@ int laz_ship_encode(const struct laz_ship_config *config, struct laz_buf *ret, s
     for (uint32_t i = 0; i < config->n_sinks; i++) {
         put_sink(ret, &config->sinks[i]);
     }
+    laz_section_put_party(ret, &config->workload);
     if (ret->overflow || ret->len - start > LAZ_SHIP_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "what the sinks are told is longer than %d bytes: name fewer literals or sinks",
@@ -306,6 +308,7 @@ int laz_ship_decode(
             (enum laz_tls_profile)laz_section_uint(&in, 1, 0, LAZ_TLS_PROFILE_COUNT - 1);
     config.tls_fips = (enum laz_tls_fips)laz_section_uint(&in, 1, 0, LAZ_TLS_FIPS_COUNT - 1);
     take_sinks(&in, &config);
+    laz_section_party(&in, &config.workload);
     laz_section_require(&in, in.at == in.end, "bytes are left over");
     if (in.wrong != NULL) {
         return laz_err_set(

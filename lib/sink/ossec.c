@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/trusted.h"
 #include "net/dial.h"
 #include "sink/form.h"
 #include "sink/kind.h"
@@ -523,11 +524,20 @@ static bool find_key(const struct ossec_sink *ossec, struct laz_ossec_agent *ret
     return fd >= 0 && read_key(fd, name, ret, &ignored) == 0;
 }
 
-int laz_sink_ossec_file(const struct laz_ship_sink *config, int *ret, struct laz_err *err)
+int laz_sink_ossec_file(const struct laz_ship_sink *config, const struct laz_party *party, int *ret,
+        struct laz_err *err)
 {
     const char *path = config->path[0] != '\0' ? config->path : config->enrol_password;
     *ret = -1;
     if (path[0] == '\0') {
+        return 0;
+    }
+    if (party != NULL) {
+        struct laz_err why = {0};
+        if (laz_trusted_open(path, party, ret, &why) != 0) {
+            return laz_err_set(err, LAZ_E_SINK, why.sys_errno, "sink %s: %.200s: %s", config->name,
+                    path, why.message);
+        }
         return 0;
     }
     *ret = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -132,12 +132,12 @@ static struct laz_tls_plan tls_plan_of(const struct laz_ship_sink *config)
     };
 }
 
-int laz_sink_files_open(
-        const struct laz_ship_sink *config, struct laz_tls_files *ret, struct laz_err *err)
+int laz_sink_files_open(const struct laz_ship_sink *config, const struct laz_party *party,
+        struct laz_tls_files *ret, struct laz_err *err)
 {
     const struct laz_tls_plan plan = tls_plan_of(config);
     *ret = (struct laz_tls_files){.ca = -1, .cert = -1, .key = -1};
-    if (config->has_tls && laz_tls_files_open(&plan, ret, err) != 0) {
+    if (config->has_tls && laz_tls_files_open(&plan, party, ret, err) != 0) {
         return laz_err_context(err, "sink %s", config->name);
     }
     return 0;

@@ -78,14 +78,15 @@ struct laz_sink_record {
 
 struct laz_sink;
 
-/* What only who starts a sink may open: certificates and keys. None of it is read yet. */
-LAZ_MUST_CHECK int laz_sink_files_open(
-        const struct laz_ship_sink *config, struct laz_tls_files *ret, struct laz_err *err);
+/* What only who starts a sink may open: certificates and keys. None of it is read yet. With a
+ * party, who may have no hand in it (core/trusted.h). */
+LAZ_MUST_CHECK int laz_sink_files_open(const struct laz_ship_sink *config,
+        const struct laz_party *party, struct laz_tls_files *ret, struct laz_err *err);
 
 /* The same, of an OSSEC agent: the file with its key, or with the password of its enrolment. -1 if
  * it has neither. */
-LAZ_MUST_CHECK int laz_sink_ossec_file(
-        const struct laz_ship_sink *config, int *ret, struct laz_err *err);
+LAZ_MUST_CHECK int laz_sink_ossec_file(const struct laz_ship_sink *config,
+        const struct laz_party *party, int *ret, struct laz_err *err);
 
 /* Opens nothing of its own but resolv.conf and hosts, if the means have the rest: what others have
  * written is parsed in a process that has been narrowed before. Does not wait for a connection;

@@ -10,6 +10,7 @@ import pathlib
 import signal
 import time
 
+import adapters
 import area
 import fence
 import hostile
@@ -181,7 +182,7 @@ def refused():
 def token_file():
     standin = Standin(tls=False, lifetime=63, token="CANARYone")
     world = World(sinks=[sink(standin)])
-    folder = world.folder / "token"
+    folder = fence.scratch() / "token"
     folder.mkdir()
     folder.chmod(0o755)
     (folder / "token").write_text("CANARYone")
@@ -193,6 +194,29 @@ def token_file():
         (folder / "token").write_text("CANARYtwo")
         until(lambda: [r for r in standin.requests("credentials") if r["authorization"] == "CANARYtwo"],
               lambda: f"the new token: {standin.requests('credentials')}")
+
+
+@case("a token's file in a folder that the workload could lead elsewhere is not read, and the reason is said")
+def token_file_of_the_workload():
+    for mode, owner, said in ((0o755, 0, ""), (0o755, adapters.WORKLOAD_UID, "belongs to the workload, user"),
+                              (0o777, 0, "may be written by everybody"), (0o1777, 0, "is a folder where everybody may make files")):
+        standin = Standin(tls=False, token="CANARYone")
+        world = World(sinks=[{**sink(standin), "required": False}, World().file_sink()])
+        world.sinks[1]["path"] = str(world.trail)
+        folder = fence.scratch() / f"token-{mode:o}-{owner}"
+        folder.mkdir()
+        (folder / "token").write_text("CANARYone")
+        (folder / "token").chmod(0o644)
+        os.chown(folder, owner, 0)
+        folder.chmod(mode)
+        variables = {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(folder / "token")}
+        with world.start("lines=10", "sleep=60000", env=environment(standin, **variables)) as run:
+            if not said:  # control: the same way, kept by root
+                until(lambda s=standin: s.events(), lambda r=run: f"records: {r.stderr()}")
+                continue
+            down = until(lambda w=world: w.records("sink.down"), lambda r=run: f"a reason: {r.stderr()}")[0]["d"]["message"]
+            check(f"the container agent: AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: {folder} {said}" in down, down)
+            check_equal(standin.requests("credentials"), [], "nothing of it was sent")
 
 
 @case("the how-to: its policy ships a container's output by what its role may do, and by nothing more")

@@ -2,10 +2,13 @@
 """What ship believes while it starts: with root's rights it opens files and looks into none, and nothing that an
 image brings along, least of all a configuration of OpenSSL, changes what it does."""
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 
+import adapters
 import fence
 import laz
 import ship_world
@@ -59,7 +62,7 @@ def narrowed_first():
     behind, = index(calls, r"^seccomp\(SECCOMP_SET_MODE_FILTER", "its filter")[:1]
     check(user < behind, "the filter came before the user")
     for name in ("ca.pem", "client.pem", "client.key"):
-        opened, *_ = index(calls, rf"^open(at)?\(.*/{name}\"", name)
+        opened, *_ = index(calls, rf"^open(at)?\(.*[/\"]{name}\", O_RDONLY", name)
         read, *_ = index(calls, rf"^read\(\d+<[^>]*/{name}>", name)
         check(opened < user and behind < read, f"{name}: opened at {opened}, user {user}, filter {behind}, read at {read}")
     segments = index(calls, r'\.lzs"', "segments")
@@ -121,6 +124,65 @@ def filled():
 
 
 # ---- OpenSSL ----
+
+
+@case("a file of a sink or of the spool that the workload leads elsewhere is read by no later ship; where its keeper leads is")
+def led_elsewhere():
+    pki, keys, secret = peers.pki(), ship_world.recovery_key(), fence.scratch() / "foreign"
+    secret.write_text("CANARYforeign")
+    secret.chmod(0o400)
+    # In the order in which ship opens them, each in a folder of its own.
+    sources = {"seal": keys[1], "open": keys[0], "ca": pki / "ca.pem", "cert": pki / "client.pem", "key": pki / "client.key"}
+    files = {name: fence.scratch() / f"led-{name}" / "file" for name in sources}
+    keeper = 100
+    for name, source in sources.items():
+        files[name].parent.mkdir()
+        shutil.copy(source, files[name])
+        os.chown(files[name].parent, keeper, 0)
+    world = World({"spool": {"seal-to": [str(files["seal"])], "open-with": str(files["open"])}})
+    tls = {name: files[name] for name in ("ca", "cert", "key")}
+    world.sinks.append({**relp(9, **tls, peer="server.test"), "required": False})
+
+    def lead(user, name):
+        os.chown(files[name].parent, user, 0)
+        subprocess.run(["setpriv", f"--reuid={user}", "--clear-groups", "ln", "-sfn", secret, files[name]], check=True)
+
+    def refused(before, name):
+        """Another ship than this one has come and gone; the file is then put back."""
+        pid = world.ship(before)
+        until(lambda: fence.state(pid) in "ZX", f"the end of a ship without {name}")
+        os.chown(files[name].parent, keeper, 0)
+        files[name].unlink()
+        shutil.copy(sources[name], files[name])
+        return pid
+
+    def said():
+        world.ready()
+        return until(lambda: [r["d"]["message"] for r in world.records("helper.exit")], "records of it")
+
+    with world.start("lines=10", "term", "exit=3") as run:
+        for name in ("ca", "seal"):  # control: whoever keeps the folder may, and root reads it for them
+            pid = world.ready()
+            lead(keeper, name)
+            os.kill(pid, fence.KILL)
+            refused(pid, name)
+            words = {"ca": f"sink collector: {files['ca']}: no certificate in it",
+                     "seal": f"recovery key 1: {files['seal']}: a recovery key is no public key"}[name]
+            until(lambda text=words: any(m.startswith(text) for m in said()), lambda n=name: f"what {n} leads to: {said()}")
+        pid = world.ready()
+        led = [name for name in files if laz.LONG or name in ("seal", "ca", "key")]
+        for name in led:
+            lead(adapters.WORKLOAD_UID, name)
+        os.kill(pid, fence.KILL)
+        for name in led:
+            pid = refused(pid, name)
+        for name, file in ((name, files[name]) for name in led):
+            start = {"seal": "spool.seal-to", "open": "spool.open-with"}.get(name, "sink collector")
+            words = f"{start}: {file}: {file.parent} belongs to the workload, user {adapters.WORKLOAD_UID}"
+            until(lambda text=words: text in said(), lambda n=name: f"why not {n}: {said()}")
+        run.kill(fence.TERM)
+        check_equal(str(run.wait()), "exit 3", run.stderr())
+    check(b"CANARY" not in world.bytes(), "what a path led to is in the trail")
 
 
 def hostile(folder):

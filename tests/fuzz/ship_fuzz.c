@@ -53,6 +53,7 @@ static void check(const struct laz_ship_config *config, struct bytes block)
     require(config->spool_segment_bytes <= config->spool_max_bytes / LAZ_SHIP_SEGMENTS_MIN);
     require(config->max_line >= LAZ_SHIP_LINE_MIN && config->max_line <= LAZ_SHIP_LINE_MAX);
     require(config->checkpoint_records >= 1);
+    require(config->workload.n_groups <= LAZ_PARTY_GROUPS_MAX);
     check_text(block, config->multiline_start, LAZ_SHIP_PATTERN_MAX);
     check_text(block, config->mrn, LAZ_SHIP_PATTERN_MAX);
     check_text(block, config->open_with, LAZ_SHIP_MAX);

@@ -9,13 +9,17 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -225,6 +229,105 @@ Test(trusted, knows_access_control_lists_by_their_mask)
             strerror(errno));
     cr_expect_eq(open_it("agent/token", &party, &err), -1);
     cr_expect_not_null(strstr(err.message, "agent has an access control list, by which others"));
+}
+
+/* Where nobody can say whether there is one, there may be. */
+Test(trusted, fails_closed_where_a_list_cannot_be_looked_for)
+{
+    struct laz_err err;
+    cr_assert_eq(chmod(at("agent"), 0775), 0);
+    cr_expect_eq(open_it("agent/token", &party, &err), 0, "%s", err.message);
+    cr_assert_eq(unshare(CLONE_NEWNS), 0, "%s", strerror(errno));
+    cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    cr_assert_eq(mount("none", "/proc", "tmpfs", 0, NULL), 0, "%s", strerror(errno));
+    cr_expect_eq(open_it("agent/token", &party, &err), -1);
+    cr_expect_not_null(strstr(err.message, "agent may have an access control list: No such file"),
+            "%s", err.message);
+    cr_assert_eq(umount("/proc"), 0);
+}
+
+/* As Kubernetes does: the new folder, a link over the old link, and then the old folder goes. */
+static void replace_volume(unsigned turn)
+{
+    char made[64] = "k8s/..2026";
+    char key[sizeof(made) + sizeof("/key")];
+    if (turn > 0) {
+        (void)snprintf(made, sizeof(made), "k8s/..turn%u", turn - 1);
+    }
+    char gone[sizeof(made)];
+    (void)memcpy(gone, made, sizeof(made));
+    (void)snprintf(made, sizeof(made), "k8s/..turn%u", turn);
+    put_folder(made);
+    (void)snprintf(key, sizeof(key), "%s/key", made);
+    put_file(key);
+    put_link("k8s/..tmp", made + strlen("k8s/"));
+    cr_assert_eq(rename(at("k8s/..tmp"), at("k8s/..data")), 0);
+    (void)snprintf(key, sizeof(key), "%s/key", gone);
+    cr_assert_eq(unlink(at(key)), 0);
+    cr_assert_eq(rmdir(at(gone)), 0);
+    put_file("agent/new");
+    cr_assert_eq(rename(at("agent/new"), at("agent/token")), 0);
+}
+
+Test(trusted, does_not_fail_because_somebody_renames_meanwhile)
+{
+    static const struct timespec pause = {.tv_nsec = 300000};
+    struct laz_err err;
+    pid_t child = fork();
+    if (child == 0) {
+        for (unsigned turn = 0;; turn++) {
+            replace_volume(turn);
+            (void)nanosleep(&pause, NULL);
+        }
+    }
+    cr_assert_gt(child, 0);
+    int failed = 0;
+    for (int i = 0; i < 10000; i++) {
+        failed += open_it("k8s/key", &party, &err) != 0;
+        failed += open_it("agent/token", &party, &err) != 0;
+    }
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, NULL, 0);
+    cr_expect_eq(failed, 0, "%d, the last one: %s", failed, err.message);
+}
+
+static int open_folder(const char *path, const struct laz_party *of, struct laz_err *err)
+{
+    int fd = -1;
+    *err = (struct laz_err){0};
+    if (laz_trusted_open_folder(at(path), of, &fd, err) == 0) {
+        struct stat status;
+        cr_expect(fstat(fd, &status) == 0 && S_ISDIR(status.st_mode), "%s", path);
+        cr_expect_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+        (void)close(fd);
+        return 0;
+    }
+    return err->sys_errno != 0 ? err->sys_errno : -1;
+}
+
+Test(trusted, opens_folders_by_the_same_rules)
+{
+    static const struct {
+        const char *path;
+        int result;
+        const char *why;
+    } rows[] = {{"agent", 0, ""}, {"agent/", 0, ""}, {"agent/.", 0, ""}, {"k8s/..data", 0, ""},
+            {"k8s/..", 0, ""}, {"shared/own", 0, ""}, {"shared", -1, "shared is a folder where"},
+            {"shared/.", -1, "shared is a folder where"}, {"shared/own/..", -1, "is a folder"},
+            {"agent/token", ENOTDIR, ""}, {"absent", ENOENT, ""}, {"round", ELOOP, ""}};
+    const struct laz_party root_itself = {.uid = 0};
+    struct laz_err err;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int result = open_folder(rows[i].path, &party, &err);
+        cr_expect_eq(result, rows[i].result, "%s: %d: %s", rows[i].path, result, err.message);
+        cr_expect_not_null(strstr(err.message, rows[i].why), "%s: %s", rows[i].path, err.message);
+    }
+    cr_assert_eq(chown(at("agent"), MINE, 0), 0);
+    cr_expect_eq(open_folder("agent", &party, &err), -1);
+    cr_expect_not_null(strstr(err.message, "agent belongs to the workload"));
+    cr_expect_eq(open_folder("agent", &root_itself, &err), 0);
+    cr_expect_eq(open_folder("shared", &root_itself, &err), 0);
+    cr_expect_eq(open_folder("agent/token", &root_itself, &err), ENOTDIR);
 }
 
 Test(trusted, takes_anything_where_nobody_is_kept_apart)

@@ -70,10 +70,8 @@ static struct laz_ship_config make_config(void)
                             .fips = true,
                             .create = true,
                             .imds = true},
-                    {.name = "meter",
-                            .type = LAZ_SINK_EMF,
-                            .space = "Space",
-                            .interval_ms = 1000}}};
+                    {.name = "meter", .type = LAZ_SINK_EMF, .space = "Space", .interval_ms = 1000}},
+            .workload = {.uid = 10001, .gid = 10002, .n_groups = 2, .groups = {7, 10003}}};
     for (uint32_t i = 0; i < config.n_sinks; i++) {
         laz_ship_sink_fill(&config.sinks[i]);
     }
@@ -120,6 +118,8 @@ Test(ship_codec, reads_back_every_field)
     cr_expect_str_eq(out.multiline_start, in.multiline_start);
     cr_expect_eq(out.redact, in.redact);
     cr_expect_str_eq(out.mrn, in.mrn);
+    cr_expect(out.workload.uid == 10001 && out.workload.gid == 10002);
+    cr_expect(out.workload.n_groups == 2 && out.workload.groups[1] == 10003);
     cr_expect_eq(out.tls_profile, LAZ_TLS_MODERN);
     cr_expect_eq(out.tls_fips, LAZ_TLS_FIPS_REQUIRED);
     cr_assert_eq(out.n_literals, 2);

@@ -105,6 +105,7 @@ int laz_cli_spool_read(const struct laz_cli_arguments *arguments);
 int laz_cli_secrets_check(const struct laz_cli_arguments *arguments);
 int laz_cli_secrets_status(const struct laz_cli_arguments *arguments);
 int laz_cli_secrets_rotate(const struct laz_cli_arguments *arguments);
+int laz_cli_top(const struct laz_cli_arguments *arguments);
 int laz_cli_doctor(const struct laz_cli_arguments *arguments);
 
 #endif

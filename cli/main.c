@@ -111,6 +111,15 @@ static const struct laz_cli_command commands[] = {
                 "will\n"
                 "be. What came of it is in the events, and in `lazaret secrets status`.\n",
                 JSON | LAZ_OPTION_BIT(ALL) | HELP, 0, 1, laz_cli_secrets_rotate},
+        {"top", "", "show how this container is, as long as you look",
+                "Inside a container whose policy has `health`, as root or as the user of its init: "
+                "whether it is\n"
+                "live and ready and why not, checks, certificates with the days that are left, "
+                "sinks and what\n"
+                "waits for them, refused calls, connections. On a terminal anew every two "
+                "seconds, until q;\n"
+                "elsewhere once, as plain text, with code 1 where it is not ready.\n",
+                JSON | HELP, 0, 0, laz_cli_top},
         {"doctor", "[FILE]", "say what this host or container offers",
                 "Tries, in child processes, what lazaret-init needs and what it prefers. With a "
                 "policy, also\n"

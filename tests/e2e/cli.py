@@ -69,7 +69,7 @@ def lazaret(*words, expect=None, around=(), **more):
     check(done.returncode in (0, 1, 2), f"{words}: exit code {done.returncode}: {done.stderr}")
     if done.returncode != 2:
         words = [str(w) for w in words]
-        command = " ".join(words[:1] if words[0] in ("doctor", "report", "verify") else words[:2])
+        command = " ".join(words[:1] if words[0] in ("doctor", "report", "top", "verify") else words[:2])
         exercised.update((command, option) for option in options_of(words))
     return done
 

@@ -332,6 +332,7 @@ static void on_arrived(void *context, uint64_t ticket)
 {
     struct laz_feed *feed = context;
     feed->arrived = ticket;
+    feed->arrived_ns = laz_ship_now_ns();
     if (feed->why[0] != '\0' && !feed->is_down) {
         feed->why[0] = '\0';
         laz_ship_tell_trouble(feed->ship);
@@ -387,8 +388,9 @@ static void on_wants(void *context, uint64_t ticket)
     if (ticket != feed->ticket) {
         rewind_to(feed, ticket);
     }
-    feed->wants = true;
+    feed->wants = feed->has_wanted = true;
     laz_ship_feed_turn(feed);
+    laz_ship_gauges_look(feed->ship);
 }
 
 static void on_rejected(void *context, uint64_t ticket, const char *why)
@@ -404,6 +406,7 @@ static void on_down(void *context, const char *why)
     (void)snprintf(feed->why, sizeof(feed->why), "%s", why);
     tell_trouble(feed, "sink.down", 7, "waits", why);
     laz_ship_tell_trouble(feed->ship);
+    laz_ship_gauges_look(feed->ship);
 }
 
 static void on_corrected(void *context, int64_t seconds)

@@ -35,10 +35,12 @@ struct laz_feed {
     struct laz_unpacker unpacker;
     uint64_t ticket; /* of the last record that was taken */
     uint64_t arrived;
-    size_t n_blocks; /* in flight, the last one being offered */
+    uint64_t arrived_ns; /* when; 0: nothing has, in this process */
+    size_t n_blocks;     /* in flight, the last one being offered */
     struct laz_feed_block blocks[LAZ_FEED_BLOCKS_MAX];
     struct laz_spool_at cursor; /* everything before has arrived */
     bool wants;
+    bool has_wanted; /* it has been up */
     bool is_down;
     char why[LAZ_ERR_MESSAGE_MAX]; /* what is wrong with it; "": nothing */
     struct laz_anchor anchor;

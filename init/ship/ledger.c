@@ -311,6 +311,7 @@ void laz_ship_ledger_turn(struct laz_ship *ship)
     }
     offer(ship);
     laz_ship_look(ship); /* a sink that wants none of it has had it without a word */
+    laz_ship_gauges_look(ship);
 }
 
 void laz_ship_note(struct laz_ship *ship, const char *ev, int severity, const char *obj,

@@ -128,9 +128,9 @@ static void tell_all(struct laz_ship_meter *meter, const struct laz_ship_counts 
     tell_line(meter, &line);
 }
 
-/* Segments in between count whole. */
-static uint64_t backlog_of(const struct laz_ship *ship, struct laz_spool_at at)
+uint64_t laz_ship_backlog(const struct laz_ship *ship, const struct laz_feed *feed)
 {
+    struct laz_spool_at at = feed->cursor;
     struct laz_spool_at end = laz_spool_end(ship->ledger.spool);
     uint64_t segments = since(end.segment, at.segment);
     return since(segments * ship->orders.config.spool_segment_bytes + end.offset, at.offset);
@@ -156,7 +156,7 @@ static void tell_sink(
     const struct laz_ship *ship = meter->ship;
     const struct laz_feed *feed = &ship->feeds[i];
     const struct laz_ship_counts *before = &meter->told;
-    uint64_t backlog = backlog_of(ship, feed->cursor);
+    uint64_t backlog = laz_ship_backlog(ship, feed);
     const struct laz_emf_text dimensions[] = {
             {"Policy", ship->orders.name}, {"Sink", feed->config->name}};
     const struct laz_emf_text properties[] = {{"Host", ship->host}};

@@ -40,6 +40,7 @@ struct laz_ship_counts {
     uint64_t rejected[LAZ_SHIP_SINKS_MAX];
 };
 
+struct laz_feed;
 struct laz_ship;
 
 /* What was in the spool, and when. */
@@ -64,6 +65,9 @@ struct laz_ship_meter {
     bool is_down;
     bool is_done; /* its last lines are told */
 };
+
+/* Bytes of the spool that a sink has not had; segments in between count whole. */
+uint64_t laz_ship_backlog(const struct laz_ship *ship, const struct laz_feed *feed);
 
 void laz_ship_count_line(struct laz_ship *ship, const struct laz_line *line);
 void laz_ship_count_event(struct laz_ship *ship, const char *line, size_t length);

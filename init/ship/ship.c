@@ -564,6 +564,9 @@ _Noreturn void laz_role_ship(int chan)
     laz_role_say_ready(ship->ear.chan, fips);
     laz_ship_tell_hidden(ship);
     laz_ship_tell_trouble(ship);
+    if (laz_ship_gauges_begin(ship, &err) < 0) {
+        laz_ship_fail(ship, &err);
+    }
     if (ship->is_finishing) {
         begin_finish(ship);
     }

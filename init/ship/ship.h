@@ -12,6 +12,7 @@
 #include "init/role/orders.h"
 #include "init/ship/cloud.h"
 #include "init/ship/feed.h"
+#include "init/ship/gauges.h"
 #include "init/ship/hide.h"
 #include "init/ship/ledger.h"
 #include "init/ship/meter.h"
@@ -74,6 +75,7 @@ struct laz_ship {
     struct laz_ship_hidden hidden;
     struct laz_ship_counts counts;
     char ecs_why[LAZ_ERR_MESSAGE_MAX]; /* "": the agent's answers were understood */
+    struct laz_ship_gauges gauges;
     size_t n_meters;
     struct laz_ship_meter meters[LAZ_SHIP_SINKS_MAX];
 };

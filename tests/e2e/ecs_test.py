@@ -3,16 +3,20 @@
 
 The agent is a stand-in (ecs_standin.py); init, ship and the workload are real.
 """
+import contextlib
 import json
 import os
+import re
 import socket
+import struct
 import time
 
 import fence
 import laz
 from ecs_world import ARN, ID, IMAGE, TASK, TASK_ID, Agent
 from laz import case, check, check_equal
-from ship_world import World, until
+from secret_world import MESSAGES
+from ship_world import NOWHERE, World, until
 from trail_judge import FINE
 
 KNOWN = {"launch_type": "FARGATE", "cluster": "default", "family": "portal", "revision": "24", "service": "portal",
@@ -218,6 +222,63 @@ def stopped_asking():
         started.wait(30)
         print(f"  it ended after {time.monotonic() - began:.1f} s")
     check_equal(world.records("log"), [], "lines of a workload that never ran")
+
+
+# ---- what health hears ----
+
+
+def gauges(started):
+    """What ship has told init so far: (seconds, JSON)."""
+    number = MESSAGES.index("GAUGES")
+    start = struct.pack("<HH", number, 0)
+    found = []
+    for line in started.traced():
+        said = re.search(r'^\d+ +([\d.]+) sendmsg\(3<.*iov_base="((?:[^"\\]|\\.)*)"', line)
+        data = said[2].encode().decode("unicode_escape").encode("latin-1") if said else b""
+        if data.startswith(start):
+            found.append((float(said[1]), json.loads(data[8:].rstrip(b"\0"))))
+    return found
+
+
+@contextlib.contextmanager
+def told(world, *words, env=None):
+    with world.start(*words, conditions=["hold"], ready=False, env=env) as started:
+        started.trace("-y", "-s", "5000", "-e", "trace=sendmsg")
+        yield started
+        started.kill(fence.TERM)
+        started.wait(30)
+
+
+@case("health hears of the task, of each sink and of the spool: at once when a sink comes or goes, and no more than once a second")
+def heard():
+    agent, world = Agent(), World()
+    port = socket.socket()
+    port.bind(("127.0.0.1", 0))
+    address = f"127.0.0.1:{port.getsockname()[1]}"
+    world.sinks.append({"name": "mirror", "type": "relp", "to": address, "classes": ["audit"], "required": False})
+    with told(world, "say=up", "sleep=60000", env=agent.environment()) as started:
+        def last():
+            return gauges(started)[-1][1] if gauges(started) else {}
+        until(lambda: last().get("logs", [{}])[0].get("up"), lambda: f"a sink that is up: {last()}")
+        until(lambda: (last()["logs"][0].get("last_ack_age_s", 99) < 60), lambda: f"an acknowledgement: {last()}")
+        said = last()
+        check_equal(said["ecs"], KNOWN, "the task")
+        check_equal([(s["sink"], s["required"], s["up"]) for s in said["logs"]],
+                    [("trail", True, True), ("mirror", False, False)], "the sinks")
+        check("last_ack_age_s" not in said["logs"][1] and said["logs"][1]["behind_bytes"] > 0, f"who is down: {said}")
+        check(0 < said["spool"]["used"] < said["spool"]["limit"] == 16 << 20 and not said["spool"]["full"], f"the spool: {said}")
+        check("CANARY" not in json.dumps(said), "the id")
+        times = [when for when, _ in gauges(started)]
+    check(all(b - a > 0.9 for a, b in zip(times, times[1:])), f"more than one in a second: {times}")
+
+
+@case("health hears of a spool that is full, and of lines that found no room")
+def full():
+    world = World(sinks=[NOWHERE], changes={"spool": {"max": "4MiB", "segment": "1MiB"}, "shutdown": {"flush": "500ms"}})
+    with told(world, "lines=30000,400", "sleep=60000") as started:
+        until(lambda: any(s["spool"]["full"] and s["logs"][0]["dropped"] > 0 for _, s in gauges(started)),
+              lambda: f"a full spool: {gauges(started)[-1:]}", 60)
+        check(all("ecs" not in s for _, s in gauges(started)), "a task outside of ECS")
 
 
 if __name__ == "__main__":

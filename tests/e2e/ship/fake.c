@@ -94,7 +94,7 @@ static _Noreturn void flood(uint16_t type)
 static void misbehave(const char *how)
 {
     static const uint8_t garbage[40] = {0xde, 0xad, 0xbe, 0xef};
-    static const uint8_t long_text[3000] = {1};
+    static const uint8_t long_text[6000] = {1};
     const uint8_t none[4] = {0};
     if (strncmp(how, "ready-", 6) == 0) {
         (void)tell(READY, NULL, 0, 0);

@@ -113,6 +113,9 @@ const struct laz_json_node *laz_task_item(const struct laz_task *task,
 bool laz_task_has_word(const struct laz_task *task, const struct laz_json_node *object,
         const char *key, const char *word);
 
+/* The digits at *at, which is moved behind them. */
+bool laz_task_digits(const char **at, uint64_t max, uint64_t *ret);
+
 /* "12 s", "2.5 s" */
 #define LAZ_TASK_SECONDS_MAX 32
 struct laz_task_seconds {
@@ -134,6 +137,8 @@ void laz_task_look_start(struct laz_task *task);
 void laz_task_look_logs(struct laz_task *task);
 void laz_task_look_target(struct laz_task *task);
 
+/* The port at which others are told whether it is ready; 0: there is none. */
+uint16_t laz_task_health_port(const struct laz_policy *policy);
 /* Is the path to lazaret-init's program one of that name? */
 bool laz_task_is_init(const char *path);
 /* The word of the entry point that is lazaret-init's path; false: there is none. */

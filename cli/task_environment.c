@@ -120,6 +120,11 @@ static bool is_taken(const struct laz_policy *policy, const char *name)
             return true;
         }
     }
+    if (policy->watching.is_said &&
+            (strcmp(policy->watching.color, name) == 0 ||
+                    strcmp(policy->watching.version, name) == 0)) {
+        return true;
+    }
     return config->vault.address[0] != '\0' && config->vault.login == LAZ_FETCH_LOGIN_TOKEN &&
             strcmp(config->vault.token_variable, name) == 0;
 }

@@ -78,6 +78,12 @@ static void look_command(
                 "the workload in Lazaret's place; " WANTED);
         return;
     }
+    if (!task->policy->watching.is_said) {
+        laz_task_say(task, LAZ_TASK_HEALTH_POLICY, place,
+                "without `health` in the policy nobody answers the probe, and ECS kills task after "
+                "task; add `health: {}` to the policy, or leave the check out");
+        return;
+    }
     if (!is_word(words, 3, "live")) {
         laz_task_say(task, LAZ_TASK_HEALTH_READY, place,
                 "ECS replaces a task whose check fails, and a task that drains, or that waits for "
@@ -175,6 +181,14 @@ void laz_task_look_health(struct laz_task *task)
     const struct laz_json_node *check =
             laz_task_get(&task->definition, task->container, "healthCheck");
     if (check == NULL) {
+        if (task->policy->watching.is_said) {
+            laz_task_say(task, LAZ_TASK_HEALTH_UNSAID,
+                    laz_task_at(task, task->container, "healthCheck"),
+                    "the policy has health, and ECS does not ask: a task that hangs is not "
+                    "replaced; "
+                    "say {\"command\": [\"CMD\", \"/usr/libexec/lazaret/lazaret-init\", "
+                    "\"probe\", \"live\"], \"interval\": 10}");
+        }
         return;
     }
     struct words words = {0};

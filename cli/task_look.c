@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/task.h"
+#include "core/num.h"
 
 const struct laz_json_node *laz_task_get(
         const struct laz_task_file *file, const struct laz_json_node *object, const char *key)
@@ -84,6 +85,16 @@ bool laz_task_has_word(const struct laz_task *task, const struct laz_json_node *
         }
     }
     return false;
+}
+
+bool laz_task_digits(const char **at, uint64_t max, uint64_t *ret)
+{
+    size_t length = strspn(*at, "0123456789");
+    if (!laz_parse_u64(*at, length, max, ret)) {
+        return false;
+    }
+    *at += length;
+    return true;
 }
 
 const char *laz_task_seconds(struct laz_task_seconds *ret, uint64_t ms)

@@ -3,7 +3,6 @@
  * The ports that the task definition maps, and those on which the policy lets somebody listen.
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/task.h"
@@ -14,10 +13,19 @@ static bool is_open_to_others(const struct laz_tunnel_end *end)
     return end->port != 0 && !laz_host_is_loopback(end->host, strlen(end->host));
 }
 
+uint16_t laz_task_health_port(const struct laz_policy *policy)
+{
+    const struct laz_health_config *health = &policy->watching.config;
+    return policy->watching.is_said && health->port != 0 &&
+                    !laz_host_is_loopback(health->host, strlen(health->host))
+            ? health->port
+            : 0;
+}
+
 static bool binds(const struct laz_policy *policy, uint64_t port)
 {
     const struct laz_tunnel_config *tunnels = &policy->tunneling.config;
-    bool found = policy->tcp_bind.any;
+    bool found = policy->tcp_bind.any || laz_task_health_port(policy) == port;
     for (size_t i = 0; i < policy->tcp_bind.n; i++) {
         found = found || policy->tcp_bind.ports[i] == port;
     }
@@ -40,20 +48,15 @@ static bool ports_of(const struct laz_task *task, const struct laz_json_node *ma
 {
     const struct laz_task_file *file = &task->definition;
     char range[LAZ_TASK_NAME_MAX];
-    unsigned first = 0;
-    unsigned last = 0;
+    const char *at = range;
     if (laz_json_number(
                 &file->doc, laz_task_get(file, mapping, "containerPort"), UINT16_MAX, ret_first)) {
         *ret_last = *ret_first;
         return true;
     }
     laz_task_text(file, mapping, "containerPortRange", range, sizeof(range));
-    if (sscanf(range, "%5u-%5u", &first, &last) != 2) {
-        return false;
-    }
-    *ret_first = first;
-    *ret_last = last;
-    return true;
+    return laz_task_digits(&at, UINT16_MAX, ret_first) && *at++ == '-' &&
+            laz_task_digits(&at, UINT16_MAX, ret_last) && *at == '\0';
 }
 
 static bool is_mapped(
@@ -105,6 +108,13 @@ static void look_unmapped(struct laz_task *task)
                     "%u}",
                     entry->name, entry->bind.port, entry->bind.port);
         }
+    }
+    uint16_t health = laz_task_health_port(task->policy);
+    if (health != 0 && !is_mapped(task, task->container, health)) {
+        laz_task_say(task, LAZ_TASK_PORT_UNMAPPED,
+                laz_task_at(task, task->container, "portMappings"),
+                "health.listen is at port %u, which is not mapped; add {\"containerPort\": %u}",
+                health, health);
     }
 }
 

@@ -9,8 +9,8 @@
 #include "cli/task.h"
 
 #define DEFAULT_S     30 /* of ECS, where nothing is said */
-#define FARGATE_MIN_S 2
-#define FARGATE_MAX_S 120
+#define FARGATE_MIN_S UINT64_C(2)
+#define FARGATE_MAX_S UINT64_C(120)
 #define MARGIN_MS     2000 /* of what is granted beyond what is used, before it is worth a word */
 #define SUM_MAX       256
 #define LONG_DELAY_S  120
@@ -154,7 +154,7 @@ static void look_grace(const struct group *group)
     struct laz_task_seconds lb;
     char sum_text[SUM_MAX];
     uint64_t sum = put_sum(shutdown, late_s * 1000, sum_text);
-    bool is_too_long = group->task->is_fargate && sum > (uint64_t)FARGATE_MAX_S * 1000;
+    bool is_too_long = group->task->is_fargate && sum > FARGATE_MAX_S * 1000;
     laz_task_say(group->task, LAZ_TASK_GRACE_SHORT, in_group(group, "HealthCheckIntervalSeconds"),
             "the balancer notices after H = interval %" PRIu64 " s x unhealthy %" PRIu64
             " + timeout %" PRIu64 " s = %" PRIu64
@@ -169,20 +169,67 @@ static void look_grace(const struct group *group)
 }
 
 /* Is `code` one of "200", "200,302" or "200-399"? */
-static bool matches(const char *text, unsigned code)
+static bool matches(const char *text, uint64_t code)
 {
-    for (const char *at = text; at != NULL && *at != '\0';) {
-        unsigned first = 0;
-        unsigned last = 0;
-        int n = sscanf(at, "%3u-%3u", &first, &last);
-        last = n == 2 ? last : first;
-        if (n >= 1 && code >= first && code <= last) {
+    uint64_t first = 0;
+    uint64_t last = 0;
+    for (const char *at = text; laz_task_digits(&at, UINT16_MAX, &first); at++) {
+        last = first;
+        if (*at == '-') {
+            at++;
+            laz_ignore(laz_task_digits(&at, UINT16_MAX, &last) ? 0 : -1);
+        }
+        if (code >= first && code <= last) {
             return true;
         }
-        at = strchr(at, ',');
-        at = at == NULL ? NULL : at + 1;
+        if (*at != ',') {
+            return false;
+        }
     }
     return false;
+}
+
+/* /readyz is at health.listen, and as it says there. */
+static void look_endpoint(const struct group *group)
+{
+    const struct laz_policy *policy = group->task->policy;
+    char said[LAZ_TASK_NAME_MAX];
+    char wanted[LAZ_TASK_NAME_MAX];
+    uint16_t port = laz_task_health_port(policy);
+    struct laz_task_place place = in_group(group, "HealthCheckPort");
+    laz_task_text(group->file, group->node, "HealthCheckPort", said, sizeof(said));
+    if (said[0] == '\0' || strcmp(said, "traffic-port") == 0) {
+        (void)snprintf(said, sizeof(said), "%" PRIu64, number_in(group, "Port", 0));
+    }
+    (void)snprintf(wanted, sizeof(wanted), "%u", port);
+    if (port == 0) {
+        laz_task_say(group->task, LAZ_TASK_TARGET_PORT, place,
+                "nobody answers /readyz to others: the policy has no health.listen; say it, "
+                "\"0.0.0.0:9100\" for example");
+        return;
+    }
+    if (strcmp(said, wanted) != 0) {
+        laz_task_say(group->task, LAZ_TASK_TARGET_PORT, place,
+                "/readyz is answered at port %u, where health.listen is, and not at the "
+                "workload's; say \"%u\"",
+                port, port);
+    }
+    laz_task_text(group->file, group->node, "HealthCheckProtocol", said, sizeof(said));
+    const char *speaks = policy->watching.config.has_identity ? "HTTPS" : "HTTP";
+    if (strcmp(said[0] == '\0' ? "HTTP" : said, speaks) != 0) {
+        laz_task_say(group->task, LAZ_TASK_TARGET_PROTOCOL, in_group(group, "HealthCheckProtocol"),
+                "health.listen of the policy speaks %s, %s health.tls; say that", speaks,
+                policy->watching.config.has_identity ? "by" : "without");
+    }
+    if (policy->watching.config.startup_deadline_ms > 0) {
+        struct laz_task_seconds deadline;
+        laz_task_say(group->task, LAZ_TASK_SERVICE_GRACE, in_group(group, "HealthCheckPath"),
+                "till its start-up checks pass, at most %s (health.startup.deadline), the task is "
+                "not "
+                "ready, and the service replaces it unless its healthCheckGracePeriodSeconds is as "
+                "long",
+                laz_task_seconds(&deadline, policy->watching.config.startup_deadline_ms));
+    }
 }
 
 static void look_answers(const struct group *group)
@@ -197,7 +244,9 @@ static void look_answers(const struct group *group)
                 "%s stays right while the task drains, so that the balancer goes on sending; say "
                 "/readyz",
                 path);
-    } else if (strcmp(path, "/readyz") != 0) {
+    } else if (strcmp(path, "/readyz") == 0) {
+        look_endpoint(group);
+    } else {
         laz_task_say(group->task, LAZ_TASK_TARGET_OWN, place,
                 "%s is the workload's own, and stays right during lb-grace: the balancer goes on "
                 "sending until the workload is told to stop; say /readyz, at the port of "
@@ -238,24 +287,27 @@ static void look_delay(struct laz_task *task, const struct laz_task_file *file,
         const struct laz_json_node *attribute)
 {
     char text[LAZ_TASK_NAME_MAX];
-    unsigned seconds = 0;
+    uint64_t seconds = 0;
+    const char *at = text;
     struct laz_task_seconds grace;
     struct laz_task_place place = {.file = file, .node = laz_task_get(file, attribute, "Value")};
     laz_task_text(file, attribute, "Value", text, sizeof(text));
-    if (place.node == NULL || sscanf(text, "%4u", &seconds) != 1) {
+    if (place.node == NULL || !laz_task_digits(&at, UINT16_MAX, &seconds)) {
         laz_task_say(task, LAZ_TASK_WRONG_TYPE,
                 (struct laz_task_place){.file = file, .node = attribute, .key = "Value"},
                 "this is to be a string of digits");
         return;
     }
-    if ((uint64_t)seconds * 1000 < task->policy->shutdown.grace_ms) {
+    if (seconds * 1000 < task->policy->shutdown.grace_ms) {
         laz_task_say(task, LAZ_TASK_TARGET_CUTS, place,
-                "%u s after it is deregistered the balancer cuts what still runs, and the policy's "
+                "%" PRIu64
+                " s after it is deregistered the balancer cuts what still runs, and the policy's "
                 "shutdown.grace gives requests %s; say at least that",
                 seconds, laz_task_seconds(&grace, task->policy->shutdown.grace_ms));
     } else if (seconds > LONG_DELAY_S) {
         laz_task_say(task, LAZ_TASK_TARGET_WAITS, place,
-                "each task of a rollout is deregistered for %u s before it gets its stop signal, "
+                "each task of a rollout is deregistered for %" PRIu64
+                " s before it gets its stop signal, "
                 "whether requests are left or not; the longest request and some seconds are enough",
                 seconds);
     }

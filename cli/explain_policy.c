@@ -7,6 +7,7 @@
 #include "cli/explanation.h"
 #include "cli/secrets.h"
 #include "cli/shipping.h"
+#include "cli/watching.h"
 #include "cli/words.h"
 #include "core/num.h"
 
@@ -307,5 +308,6 @@ void laz_explain_policy(
     put_signals(policy, ret);
     laz_shipping_explain(policy, ret);
     laz_secrets_explain(policy, ret);
+    laz_watching_explain(policy, ret);
     put_end(policy, ret);
 }

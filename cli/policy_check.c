@@ -12,6 +12,7 @@
 #include "cli/shipping.h"
 #include "cli/task.h"
 #include "cli/trial.h"
+#include "cli/watching.h"
 #include "cli/words.h"
 #include "core/num.h"
 #include "policy/image.h"
@@ -199,6 +200,7 @@ static void put_policy(struct laz_buf *buf, const struct checked *checked)
     }
     laz_shipping_put(buf, policy);
     laz_secrets_put(buf, policy);
+    laz_watching_put(buf, policy);
     if (policy->relaxations.n == 0) {
         laz_buf_printf(buf, "  %-12snone\n", "relaxations");
     }
@@ -275,6 +277,7 @@ static void json_policy(struct laz_json *json, const struct checked *checked)
     laz_json_array_end(json);
     laz_shipping_json(json, policy);
     laz_secrets_json(json, policy);
+    laz_watching_json(json, policy);
     laz_json_array(json, "filters");
     for (int i = 0; i < LAZ_ARCH_COUNT; i++) {
         json_filter(json, (enum laz_arch)i, &checked->with_events[i]);

@@ -107,12 +107,12 @@ int laz_health_encode(
     laz_section_put_uint(ret, config->ready_rise, 4);
     laz_section_put_uint(ret, config->ready_fall, 4);
     laz_section_put_uint(ret, config->live_fall, 4);
+    put_requirements(ret, config);
+    put_drain(ret, config);
     laz_section_put_uint(ret, config->n_checks, 4);
     for (uint32_t i = 0; i < config->n_checks; i++) {
         put_check(ret, &config->checks[i]);
     }
-    put_requirements(ret, config);
-    put_drain(ret, config);
     if (ret->overflow || ret->len - start > LAZ_HEALTH_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
                 "what \"health\" is told is longer than %d bytes: have fewer checks, or shorter "
@@ -176,10 +176,6 @@ static void take_check(struct laz_section *in, struct laz_health_check *ret)
 static void take_checks(struct laz_section *in, struct laz_health_config *config)
 {
     bool is_any = false;
-    config->startup_deadline_ms = laz_section_u32(in, 0, LAZ_HEALTH_DEADLINE_MAX);
-    config->ready_rise = laz_section_u32(in, 1, LAZ_HEALTH_IN_A_ROW_MAX);
-    config->ready_fall = laz_section_u32(in, 1, LAZ_HEALTH_IN_A_ROW_MAX);
-    config->live_fall = laz_section_u32(in, 1, LAZ_HEALTH_IN_A_ROW_MAX);
     config->n_checks = laz_section_u32(in, 0, LAZ_HEALTH_CHECKS_MAX);
     for (uint32_t i = 0; i < config->n_checks && in->wrong == NULL; i++) {
         take_check(in, &config->checks[i]);
@@ -234,9 +230,13 @@ static void take_body(struct laz_section *in, struct laz_health_config *config)
             (config->host[0] == '\0') == (config->port == 0) &&
                     (config->port != 0 || (!config->has_identity && !config->expose_full)),
             "where it listens does not fit together");
-    take_checks(in, config);
+    config->startup_deadline_ms = laz_section_u32(in, 0, LAZ_HEALTH_DEADLINE_MAX);
+    config->ready_rise = laz_section_u32(in, 1, LAZ_HEALTH_IN_A_ROW_MAX);
+    config->ready_fall = laz_section_u32(in, 1, LAZ_HEALTH_IN_A_ROW_MAX);
+    config->live_fall = laz_section_u32(in, 1, LAZ_HEALTH_IN_A_ROW_MAX);
     take_requirements(in, config);
     take_drain(in, config);
+    take_checks(in, config);
 }
 
 int laz_health_decode(

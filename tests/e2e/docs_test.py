@@ -6,7 +6,7 @@ Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh comm
 integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
 text quickstart, text error, rsyslog (sinks_test.py sends to it), xml (ossec_test.py reads it), json iam-policy (ship_cloudwatch_test.py),
 json task-before, task-after, secrets-policy and text folders (secrets_ecs_test.py), text nginx and text status (howtos_test.py),
-sh and text task-definition (task_definition_test.py).
+sh and text task-definition (task_definition_test.py), text health and text health-error (cli_health_test.py).
 """
 import fcntl
 import hashlib
@@ -78,7 +78,7 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy",
          "text broken", "text truncated", "text open", "sh aws",
          "json task-before", "json task-after", "json secrets-policy", "text folders", "text nginx", "text status",
-         "json find", "sh task-definition", "text task-definition"}  # the last: sense_test
+         "json find", "sh task-definition", "text task-definition", "text health", "text health-error"}  # the last: sense_test
 
 
 @case("every block of the documentation is of a kind that is checked here")
@@ -187,11 +187,12 @@ def two_commands():
 def compiled():
     """Walks each file along the page's tables; the walk must end exactly at its end."""
     block, *told = re.split(r"\n## What the helper \w+ is told\n", text_of("docs/reference/policy-image.md"))
-    check_equal(len(told), 4, "helpers that are told something")
-    for sinks, secrets, tunnels in (("", "", ""), (SINKS, "", ""), ("", SECRETS, ""), (SINKS, SECRETS, ""), ("", "", TUNNELS),
-                                    (SINKS, "", TUNNELS)):
-        folder = area.folder(f"compiled-{len(sinks)}-{len(secrets)}-{len(tunnels)}")
-        (folder / "policy.yaml").write_text(readme.block("yaml") + sinks + secrets + tunnels)
+    check_equal(len(told), 5, "helpers that are told something")
+    for parts in ((), (SINKS,), (SECRETS,), (SINKS, SECRETS), (TUNNELS,), (SINKS, TUNNELS), (HEALTH,), (TUNNELS, HEALTH),
+                  (SECRETS, HEALTH.replace('{', '{tls: web, ', 1))):
+        sinks, secrets, tunnels, health = (any(key in part for part in parts) for key in ("sinks:", "items:", "trust:", "health:"))
+        folder = area.folder(f"compiled-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:8]}")
+        (folder / "policy.yaml").write_text(readme.block("yaml") + "".join(parts))
         digests = lazaret("policy", "compile", "policy.yaml", "-o", "policy.img", cwd=folder)
         check_equal(digests.code, 0, digests.err)
         data = (folder / "policy.img").read_bytes()
@@ -199,11 +200,12 @@ def compiled():
         check_equal(hashlib.sha256(data[48:]).digest(), data[16:48], "the digest in the header")
         check(data[52:84].hex() in digests.out, "the digest of the sources is not the one that compile prints")
         of_helpers = walk_block(block, data)
-        pages = [*(told[:2] if sinks else []), *(told[2:3] if secrets else []), *(told[3:] if tunnels else [])]
+        pages = [*(told[:2] if sinks else []), *(told[2:3] if secrets else []), *(told[3:4] if tunnels else []),
+                 *(told[4:] if health else [])]
         check_equal(len(of_helpers), len(pages), "helpers that are told something")
         check_equal([walk_told(page, what) for page, what in zip(pages, of_helpers)],
-                    [*([[2], [0]] if sinks else []), *([[9, 1]] if secrets else []), *([[2]] if tunnels else [])],
-                    "sinks, items and entries of which they are told")
+                    [*([[2], [0]] if sinks else []), *([[9, 1]] if secrets else []), *([[2]] if tunnels else []), *([[2]] if health else [])],
+                    "sinks, items, entries and checks of which they are told")
 
 
 SECRETS = """
@@ -225,6 +227,12 @@ tls:
   connect:
     - {name: pg, bind: "127.0.0.1:5432", to: "db.internal:5432", protocol: postgres, trust: rds}
     - {name: cache, bind: "unix:/run/cache.sock", to: "cache.internal:6379", trust: own}
+"""
+
+
+HEALTH = """
+health: {listen: "0.0.0.0:9100", color-from: COLOR, live: {checks: [
+  {name: a, exec: [/usr/bin/true, x]}, {name: b, http: "https://a.b/c", ca: /etc/ca.pem}]}}
 """
 
 
@@ -305,7 +313,9 @@ def skip_field(data, at, field):
         at += -at % 8 if aligned else 0
     for _ in range(count):
         for word in entry:
-            if word in ("string", "strings"):
+            if word.startswith("list of "):
+                at = skip_field(data, at, fields_of(word)[0])
+            elif word in ("string", "strings"):
                 at = data.index(b"\0", at) + 1
             else:
                 at += 1 if word == "bytes" else int(word)

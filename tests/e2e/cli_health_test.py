@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`health` in words: what `policy check` and `explain` say of it, and that docs/how-to/health.md shows no other words."""
+import laz
+import readme
+from cli import FOLDER, WEB, as_json, lazaret, write
+from laz import case, check, check_equal
+
+PAGE = laz.ROOT / "docs" / "how-to" / "health.md"
+
+HEALTH = """\
+health:
+  listen: "[::]:9100"
+  startup: {deadline: 90s, checks: [{name: port, tcp: "127.0.0.1:8080", every: 1s}]}
+  ready: {rise: 2, fall: 4, checks: [{name: rpc, grpc: "[::1]:50051", service: claims.Api, every: 3s}]}
+  live: {checks: [{name: ping, exec: [/usr/bin/app, --ping, "1", "1"], every: 15s, timeout: 4500ms}]}
+  ready-requires: {mode: enforce}
+shutdown: {stop-timeout: 60s, lb-grace: 20s, lb-grace-least: 500ms, unhealthy-threshold: 3}
+"""
+LINES = [
+    "listens on [::]:9100, clear text, shows the short document",
+    "startup port: tcp 127.0.0.1:8080, every 1s, 500ms at most; must have passed by 90s",
+    "ready rpc: grpc [::1]:50051 claims.Api, every 3s, 1500ms at most; "
+    "a hung workload is noticed after at most 4 x 3s + 1500ms = 13500ms",
+    "live ping: exec /usr/bin/app --ping 1 1, every 15s, 4500ms at most; "
+    "a hung workload is noticed after at most 3 x 15s + 4500ms = 49500ms",
+    "ready requires mode enforce",
+    "drain of 500ms to 20s, over when nobody has connected for 2s, or every balancer was refused 3 times",
+]
+
+
+@case("check and explain: each check with what it asks, how often, and how soon a hung workload is noticed")
+def words():
+    write("health.yaml", WEB + HEALTH)
+    text = lazaret("policy", "check", "health.yaml", expect=0).stdout
+    for number, line in enumerate(LINES):
+        check(f"\n  {'health' if number == 0 else '':<12}{line}\n" in text, f"{line}: {text}")
+    facts = as_json("policy", "explain", "health.yaml")["facts"]["health"]
+    check_equal([fact["text"] for fact in facts], LINES, "explain")
+    check(facts[2]["at"].endswith("health.yaml:26:38"), f"where it was said: {facts[2]}")
+    found = as_json("policy", "check", "health.yaml")["policies"][0]["health"]
+    check_equal((found["host"], found["port"], found["tls"], found["expose"]), ("::", 9100, False, "minimal"), "listen")
+    check_equal([(one["name"], one["list"], one["kind"], one["target"], one["every_ms"], one["timeout_ms"],
+                  one.get("noticed_ms")) for one in found["checks"]],
+                [("port", "startup", "tcp", "127.0.0.1:8080", 1000, 500, None),
+                 ("rpc", "ready", "grpc", "[::1]:50051 claims.Api", 3000, 1500, 13500),
+                 ("ping", "live", "exec", "/usr/bin/app --ping 1 1", 15000, 4500, 49500)], "checks")
+    check_equal((found["startup_deadline_ms"], found["lb_grace_least_ms"], found["lb_grace_ms"]), (90000, 500, 20000),
+                "times")
+    write("without.yaml", WEB)
+    check("health" not in as_json("policy", "check", "without.yaml")["policies"][0], "a policy without health")
+    check("\n  health" not in lazaret("policy", "check", "without.yaml", expect=0).stdout, "without, in words")
+
+
+@case("docs/how-to/health.md: what it says that check prints, check prints")
+def page():
+    blocks = readme.blocks(PAGE)
+    policies = [block for block in blocks if block.kind == "yaml"]
+    write("shown.yaml", policies[0].text)
+    shown = [block.text for block in blocks if block.kind == "text health"]
+    check_equal(len(shown), 1, "blocks of what check prints")
+    check(shown[0] in lazaret("policy", "check", "shown.yaml", expect=0).stdout, "the words of the page")
+    wrong = policies[0].text.replace("shutdown: {stop-timeout: 60s, lb-grace: 25s}",
+                                     "shutdown: {stop-timeout: 30s, lb-grace: 25s, grace: 10s}")
+    write("wrong.yaml", wrong)
+    shown = [block.text for block in blocks if block.kind == "text health-error"]
+    check_equal(len(shown), 1, "blocks of an error")
+    check(shown[0].strip() in lazaret("policy", "check", "wrong.yaml", expect=1).stderr, "the error of the page")
+
+
+@case("the compiled policy has the commands and the section, and is another one for each word of them")
+def compiled():
+    write("health.yaml", WEB + HEALTH)
+    lazaret("policy", "compile", "health.yaml", "-o", "one.img", expect=0)
+    write("health.yaml", WEB + HEALTH.replace("--ping", "--pong"))
+    lazaret("policy", "compile", "health.yaml", "-o", "two.img", expect=0)
+    one, two = ((FOLDER / name).read_bytes() for name in ("one.img", "two.img"))
+    check(b"\x04\0\0\0/usr/bin/app\0--ping\x001\x001\0" in one, "the words of the command")
+    check(b"--ping" not in two and b"--pong" in two, "the other policy's")
+    check(b"claims.Api\0" in one, "the section")
+
+
+laz.main()

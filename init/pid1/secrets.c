@@ -237,8 +237,8 @@ bool laz_secrets_differs(const struct laz_secret_item *item)
 
 void laz_secrets_push_masks(struct laz_secret_item *item)
 {
-    laz_fd_close(&item->masks[LAZ_MASKS_KEPT - 1]);
-    for (unsigned i = LAZ_MASKS_KEPT - 1; i > 0; i--) {
+    laz_fd_close(&item->masks[LAZ_MASKS_KEPT - 2]);
+    for (unsigned i = LAZ_MASKS_KEPT - 2; i > 0; i--) {
         item->masks[i] = item->masks[i - 1];
     }
     item->masks[0] = item->fresh_masks;
@@ -345,9 +345,8 @@ static void take_first(struct laz_secrets *secrets)
         item->value = item->fresh;
         item->fresh = -1;
         item->now = item->said;
-        if (item->fresh_masks >= 0) { /* it is there */
-            laz_secrets_push_masks(item);
-        }
+        item->masks[LAZ_MASKS_KEPT - 1] = item->fresh_masks; /* -1: it is not there */
+        item->fresh_masks = -1;
     }
     if (secrets->image->refresh_ms == 0) {
         laz_fd_close(&secrets->inherited[secrets->image->fetched.n]);

@@ -61,7 +61,8 @@ struct laz_secret_item {
     int value;       /* owned; what the workload has; -1: nothing, or nobody needs it any more */
     int fresh;       /* owned; what fetch has brought since; -1: nothing */
     int fresh_masks; /* owned; likewise */
-    int masks[LAZ_MASKS_KEPT];  /* owned, the newest first; -1: none; kept for every later ship */
+    /* Owned, the newest first, and the last is the first of all; -1: none; for every later ship. */
+    int masks[LAZ_MASKS_KEPT];
     bool is_changed;            /* `fresh` is to become what the workload has */
     struct laz_secret_seen now; /* of `value` */
     struct laz_secret_seen said;

@@ -22,6 +22,7 @@
 #define SEALS      (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 #define JSON_NODES 512 /* a record of 4096 bytes has fewer */
 #define FILES_MAX  ((size_t)LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT)
+#define FIRST      (LAZ_MASKS_KEPT - 1)
 #define MASKED_MAX 65536 /* bytes of a record, or of one of its strings, with marks */
 
 /* ---- what init hands over ---- */
@@ -76,14 +77,18 @@ static int look(struct views *views, int fd, size_t length, struct laz_err *err)
     return 0;
 }
 
-/* What is in force now, and then what was before, as far as there is room for it. */
+/* What is in force now; then, as far as there is room for it, what every item had first, which may
+ * be in a descriptor, and what was before. */
 static int look_at_all(
         const struct laz_ship_hidden *hidden, struct views *views, struct laz_err *err)
 {
+    static const size_t order[LAZ_MASKS_KEPT] = {0, FIRST, 1, 2};
     size_t older = 0;
     for (size_t age = 0; age < LAZ_MASKS_KEPT; age++) {
         for (size_t item = 0; item < LAZ_SHIP_HIDDEN_ITEMS; item++) {
-            int fd = hidden->fds[item][age];
+            const int *fds = hidden->fds[item];
+            int fd = fds[order[age]];
+            bool is_in_force = age == 0 || (order[age] == FIRST && fds[0] < 0);
             size_t length = 0;
             if (fd < 0) {
                 continue;
@@ -91,8 +96,9 @@ static int look_at_all(
             if (check_file(fd, &length, err) < 0) {
                 return -1;
             }
-            older += age == 0 ? 0 : length;
-            if (older <= LAZ_SHIP_HIDDEN_OLDER_MAX && look(views, fd, length, err) < 0) {
+            older += is_in_force ? 0 : length;
+            if ((is_in_force || older <= LAZ_SHIP_HIDDEN_OLDER_MAX) &&
+                    look(views, fd, length, err) < 0) {
                 return -1;
             }
         }
@@ -146,11 +152,15 @@ static bool is_same_file(int one, int other)
 }
 
 /* In place of the oldest, or of itself: what was not delivered after all leaves what was in front.
- */
+ * The first of all gives way to none; init tells the oldest first. */
 static void put_first(int fds[LAZ_MASKS_KEPT], int fd)
 {
     size_t at = 0;
-    while (at < LAZ_MASKS_KEPT - 1 && !is_same_file(fds[at], fd)) {
+    if (fds[FIRST] < 0) {
+        fds[FIRST] = fd;
+        return;
+    }
+    while (at < FIRST - 1 && !is_same_file(fds[at], fd)) {
         at++;
     }
     laz_fd_close(&fds[at]);

@@ -15,8 +15,8 @@ struct laz_ship;
 #define LAZ_SHIP_HIDDEN_ITEMS     32
 #define LAZ_SHIP_HIDDEN_OLDER_MAX (4U << 20) /* bytes of what was in force before, of all items */
 
-/* The last three files of each item stay open, the newest first, and are mapped only while the
- * redactor is made anew. */
+/* The last three files of each item stay open, the newest first, and the first that it had, and
+ * are mapped only while the redactor is made anew. */
 struct laz_ship_hidden {
     int fds[LAZ_SHIP_HIDDEN_ITEMS][LAZ_MASKS_KEPT]; /* -1: none */
     uint32_t n_asked;                               /* init waits for so many answers */

@@ -59,9 +59,11 @@ const char *laz_role_name(enum laz_role role);
 
 #define LAZ_VARIABLE_MAX 2048 /* bytes of a value */
 
-#define LAZ_FINGERPRINT_KEY_SIZE 32  /* bytes of what KEY brings */
-#define LAZ_MASKS_KEPT           3   /* of each item: a log may still show what was there before */
-#define LAZ_WHY_MAX              255 /* bytes of why an item was not fetched */
+#define LAZ_FINGERPRINT_KEY_SIZE 32 /* bytes of what KEY brings */
+/* Of each item: the last three, for a log may still show what was there before; and, at the end,
+ * the first, which a descriptor keeps for as long as the workload runs. */
+#define LAZ_MASKS_KEPT 4
+#define LAZ_WHY_MAX    255 /* bytes of why an item was not fetched */
 
 enum laz_variable {
 #define X(id, name) LAZ_VARIABLE_##id,

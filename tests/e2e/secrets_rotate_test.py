@@ -194,6 +194,51 @@ def by_hand():
     it.services.check_rules()
 
 
+# Prints at each HUP what its descriptor has, which is the first value, and all that its file ever had.
+HOLDS = """
+import os, signal, sys, time
+path, out, seen = sys.argv[1] + '/db/password', sys.argv[2], []
+def hup(*_):
+    value = open(path).read()
+    seen.append(value)
+    print('held', len(seen), os.pread(20, 4096, 0).decode(), *seen, flush=True)
+signal.signal(signal.SIGHUP, hup)
+hup()
+open(out + '.ready', 'w').close()
+time.sleep(60)
+"""
+
+
+@case("a descriptor keeps the first value, and the logs hide it after four renewals as ever, also of another ship", beside=True)
+def held_by_a_descriptor():
+    with Rotating(refresh={"interval": "600s", "min-interval": "1s"}) as it:
+        it.world.items[0]["fd"] = {"number": 20}
+        values = [it.password]
+
+        def printed(count):
+            return [m for r in it.world.records("log") if (m := ship_world.text_of(r).decode()).startswith(f"held {count} ")]
+
+        with it.start(HOLDS) as run:
+            it.until_ready()
+            for number in range(2, 6):
+                values.append(canary())
+                it.change(password=values[-1])
+                it.rotate("password")
+                ship_world.until(lambda n=number: printed(n), run.describe, 20)
+            # Masked are the first and the last three; the one between is the control.
+            mask = "[REDACTED:secret]"
+            check_equal(printed(5), [f"held 5 {mask} {mask} {values[1]} {mask} {mask} {mask}"], "what is printed")
+            ship = it.world.pid("lazaret-ship")
+            os.kill(ship, signal.SIGKILL)
+            ship_world.until(lambda: it.world.pid("lazaret-ship") not in (None, ship), run.describe)
+            run.kill(signal.SIGHUP)  # which init hands on
+            ship_world.until(lambda: printed(6), run.describe, 20)
+            check_equal(printed(6), [f"held 6 {mask} {mask} {values[1]} {mask} {mask} {mask} {mask}"], "of another ship")
+            run.kill(fence.TERM)
+            run.wait()
+        check(values[0].encode() not in it.world.trail.read_bytes(), "the first value is in the trail")
+
+
 @case("a source that the workload leads elsewhere while it runs is not read, and what it has stays; of a CA likewise")
 def led_elsewhere():
     with Rotating(refresh={"interval": "600s", "min-interval": "1s"}) as it:

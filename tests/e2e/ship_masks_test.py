@@ -264,13 +264,13 @@ def refused():
         check(not marker.exists() and hiding.answers() == 0, f"{why}: it went on")
 
 
-@case("of each item the last three count: what was in force before is still masked, what was before those is not")
+@case("of each item the first and the last three count: they are masked, what was between them is not")
 def three():
-    values = {item: [b"%s-%s-%02d-CANARY" % (item, os.urandom(8).hex().encode(), n) for n in range(5)] for item in (b"one", b"two")}
-    later = [(0, [values[b"one"][n]]) for n in range(1, 5)] + [(31, [values[b"two"][n]]) for n in range(2)] + [(7, [])]
+    values = {item: [b"%s-%s-%02d-CANARY" % (item, os.urandom(8).hex().encode(), n) for n in range(6)] for item in (b"one", b"two")}
+    later = [(0, [values[b"one"][n]]) for n in range(1, 6)] + [(31, [values[b"two"][n]]) for n in range(2)] + [(7, [])]
     said_ = [*values[b"one"], *values[b"two"][:2]]
-    gone = values[b"one"][:2]
-    for how, answers in (("orders", 8), ("later", 8), ("both", 16)):
+    gone = values[b"one"][1:3]
+    for how, answers in (("orders", 9), ("later", 9), ("both", 18)):
         world, hiding = World(), Hiding(how, [values[b"one"][0]], later=later)
         path = printed(world, *said_)
         with world.start("say=up", "term", f"file={path}", "exit=3", init=hiding.init) as run:
@@ -283,20 +283,20 @@ def three():
         check_equal(found, {s[:12] for s in gone}, f"{how}: what is there")
 
 
-@case("thirty-two items with three values of 64 KiB each: what is in force is masked whatever was before, and memory has an end")
+@case("thirty-two items with four values of 64 KiB each: what is in force is masked whatever was before, and memory has an end")
 def many():
-    values = [base64.b64encode(bytes((i * 89 + k * 7 + k // 251) % 256 for k in range(49152))) for i in range(96)]
+    values = [base64.b64encode(bytes((i * 89 + k * 7 + k // 251) % 256 for k in range(49152))) for i in range(128)]
     world = World()
-    hiding = Hiding("later", [values[0]], later=[(i % 32, [values[i]]) for i in range(1, 96)])
+    hiding = Hiding("later", [values[0]], later=[(i % 32, [values[i]]) for i in range(1, 128)])
     path = world.folder / "words"
-    path.write_bytes(b"".join(v[:2048] + b"\n" for v in values[64:]) + b"end\n")
+    path.write_bytes(b"".join(v[:2048] + b"\n" for v in values[96:]) + b"end\n")
     path.chmod(0o644)
     with world.start("say=up", "term", f"file={path}", "term", "exit=3", init=hiding.init) as run:
         pid = real(run)
         until(lambda: world.stream() == b"up\n", "words")
         began = time.monotonic()
         hiding.go()
-        until(lambda: hiding.answers() == 96, lambda: f"answers: {hiding.answers()}, {run.describe()}", 30)
+        until(lambda: hiding.answers() == 128, lambda: f"answers: {hiding.answers()}, {run.describe()}", 30)
         print(f"     hidden in {time.monotonic() - began:.2f} s")
         check(laz.instrumented() or time.monotonic() - began < 5, "each makes everything anew")
         run.kill(fence.TERM)
@@ -305,12 +305,12 @@ def many():
         private = sum(int(n) for n in re.findall(r"^Private_\w+:\s+(\d+) kB", rollup, re.M))
         maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
         check("memfd:masks" not in maps, "what it was told is still mapped")
-        print(f"     ship with 96 values of 64 KiB: {private} KiB private")
+        print(f"     ship with 128 values of 64 KiB: {private} KiB private")
         check(laz.instrumented() or private <= 64 * 1024, f"{private} KiB of private memory")
         run.kill(fence.TERM)
         check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     text = world.stream()
-    check_equal([i for i, v in enumerate(values[64:]) if v[:2048] in text or v[40:90] in text], [], "what is there")
+    check_equal([i for i, v in enumerate(values[96:]) if v[:2048] in text or v[40:90] in text], [], "what is there")
 
 
 @case("nothing to hide is hidden as well: an empty list is answered")

@@ -34,6 +34,18 @@ static const char *rest_of(const char *word, const struct option *option)
     return rest[0] == '\0' || rest[0] == '=' ? rest : NULL;
 }
 
+/* For commands that read their options by themselves. */
+static int keep_word(struct laz_cli_arguments *arguments, enum laz_cli_option option,
+        const char *value, struct laz_err *err)
+{
+    if (arguments->n_words == LAZ_CLI_WORDS_MAX) {
+        return laz_err_set(err, LAZ_E_USAGE, 0, "more than %d options", LAZ_CLI_WORDS_MAX);
+    }
+    arguments->words[arguments->n_words++] =
+            (struct laz_cli_word){.option = option, .value = value};
+    return 0;
+}
+
 static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option option,
         const char *value, struct laz_err *err)
 {
@@ -99,6 +111,24 @@ static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option o
         }
         return laz_err_set(err, LAZ_E_USAGE, 0,
                 "--arch: unknown architecture \"%.64s\"; known are x86-64 and aarch64", value);
+    case LAZ_OPTION_CONFIG:
+    case LAZ_OPTION_TARGETS:
+    case LAZ_OPTION_DNS:
+    case LAZ_OPTION_CA:
+    case LAZ_OPTION_SERVER_NAME:
+    case LAZ_OPTION_HEALTH:
+    case LAZ_OPTION_TASKS:
+    case LAZ_OPTION_TARGET_HEALTH:
+    case LAZ_OPTION_RULES:
+    case LAZ_OPTION_EB_HEALTH:
+    case LAZ_OPTION_VOLUMES:
+    case LAZ_OPTION_PROTECTION:
+    case LAZ_OPTION_BASELINE:
+    case LAZ_OPTION_TIMEOUT:
+    case LAZ_OPTION_JSON_FILE:
+    case LAZ_OPTION_JUNIT:
+    case LAZ_OPTION_FORMAT:
+        return keep_word(arguments, option, value, err);
     case LAZ_OPTION_COUNT:
         break;
     }

@@ -17,6 +17,10 @@ enum laz_cli_exit {
     LAZ_EXIT_FINE = 0,
     LAZ_EXIT_FINDINGS = 1, /* also: the operating system refused */
     LAZ_EXIT_USAGE = 2,
+    /* The gate alone, in place of the second: it never says 1. */
+    LAZ_EXIT_GATE_FAIL = 10,
+    LAZ_EXIT_GATE_INCONCLUSIVE = 11,
+    LAZ_EXIT_GATE_INTERNAL = 70,
 };
 
 /* X(ENUM, "name", 'letter' or 0, "VALUE" or NULL, "help") */
@@ -37,6 +41,25 @@ enum laz_cli_exit {
             "hold this task definition of ECS against it")                                         \
     X(CONTAINER, "container", 0, "NAME", "the container that the policy is for")                   \
     X(TARGET_GROUP, "target-group", 0, "FILE", "a target group of the balancer; may be repeated")  \
+    X(CONFIG, "config", 0, "FILE", "what the gate requires, YAML")                                 \
+    X(TARGETS, "targets", 0, "HOST:PORT,...", "ask each of these for /healthz")                    \
+    X(DNS, "dns", 0, "NAME:PORT", "ask each address of this name")                                 \
+    X(CA, "ca", 0, "FILE", "ask over TLS, and trust these certificates, PEM")                      \
+    X(SERVER_NAME, "server-name", 0, "NAME", "whom the targets' certificates are for")             \
+    X(HEALTH, "health", 0, "FILE", "what targets said before; may be repeated")                    \
+    X(TASKS, "tasks", 0, "FILE", "of `aws ecs describe-tasks`")                                    \
+    X(TARGET_HEALTH, "target-health", 0, "[GROUP=]FILE",                                           \
+            "of `aws elbv2 describe-target-health`; may be repeated")                              \
+    X(RULES, "rules", 0, "FILE",                                                                   \
+            "of `aws elbv2 describe-rules` or describe-listeners; may be repeated")                \
+    X(EB_HEALTH, "eb-health", 0, "FILE", "of `aws elasticbeanstalk describe-environment-health`")  \
+    X(VOLUMES, "volumes", 0, "FILE", "of `aws ec2 describe-volumes`")                              \
+    X(PROTECTION, "protection", 0, "FILE", "of `aws ecs get-task-protection`")                     \
+    X(BASELINE, "baseline", 0, "FILE", "what the other colour said")                               \
+    X(TIMEOUT, "timeout", 0, "TIME", "how long to ask at most; 10m by default")                    \
+    X(JSON_FILE, "json", 0, "FILE", "write the evidence there, JSON")                              \
+    X(JUNIT, "junit", 0, "FILE", "write the results there, JUnit XML")                             \
+    X(FORMAT, "format", 0, "WORD", "text, json, ecs-hook or codedeploy; what to print")            \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -50,6 +73,13 @@ enum laz_cli_option {
 
 #define LAZ_CLI_ANCHORS_MAX 64
 #define LAZ_CLI_GROUPS_MAX  8
+#define LAZ_CLI_WORDS_MAX   64
+
+/* An option of the gate's, as it was given. */
+struct laz_cli_word {
+    enum laz_cli_option option;
+    const char *value;
+};
 
 /* A parsed command line. All pointers borrowed from argv. */
 struct laz_cli_arguments {
@@ -71,6 +101,8 @@ struct laz_cli_arguments {
     const char *container;       /* likewise */
     size_t n_groups;
     const char *groups[LAZ_CLI_GROUPS_MAX];
+    size_t n_words;
+    struct laz_cli_word words[LAZ_CLI_WORDS_MAX];
     size_t n_operands;
     char *const *operands;
 };
@@ -107,5 +139,8 @@ int laz_cli_secrets_status(const struct laz_cli_arguments *arguments);
 int laz_cli_secrets_rotate(const struct laz_cli_arguments *arguments);
 int laz_cli_top(const struct laz_cli_arguments *arguments);
 int laz_cli_doctor(const struct laz_cli_arguments *arguments);
+int laz_cli_gate_promote(const struct laz_cli_arguments *arguments);
+int laz_cli_gate_verify(const struct laz_cli_arguments *arguments);
+int laz_cli_gate_retire(const struct laz_cli_arguments *arguments);
 
 #endif

@@ -14,6 +14,16 @@
 #define ARCH LAZ_OPTION_BIT(ARCH)
 #define ROOT LAZ_OPTION_BIT(ROOT)
 
+#define BIT(id) LAZ_OPTION_BIT(id)
+#define GATE                                                                                       \
+    (HELP | BIT(CONFIG) | BIT(TARGETS) | BIT(DNS) | BIT(CA) | BIT(SERVER_NAME) | BIT(HEALTH) |     \
+            BIT(TASKS) | BIT(TARGET_HEALTH) | BIT(RULES) | BIT(EB_HEALTH) | BIT(VOLUMES) |         \
+            BIT(PROTECTION) | BIT(BASELINE) | BIT(TIMEOUT) | BIT(JSON_FILE) | BIT(JUNIT) |         \
+            BIT(FORMAT))
+#define GATE_CODES                                                                                 \
+    "Exit code: 0 pass, 10 fail, 11 inconclusive, 2 usage or configuration, 70 internal.\n"        \
+    "See docs/reference/gate.md.\n"
+
 static const struct laz_cli_command commands[] = {
         {"policy check", "FILE...", "say everything that is wrong with a policy",
                 "Prints all findings with their positions, the digest of the sources, what the "
@@ -127,6 +137,20 @@ static const struct laz_cli_command commands[] = {
                 "its helper,\n"
                 "keys, spool and sinks are as they should be. Sends nothing to anybody.\n",
                 JSON | ROOT | HELP | LAZ_OPTION_BIT(CONNECT), 0, 1, laz_cli_doctor},
+        {"gate promote", "--config FILE", "say whether a colour may get the traffic",
+                "Reads what the aws command line wrote and asks the targets themselves, until each "
+                "was good\n"
+                "often enough in a row, or one is not. What is missing is inconclusive, never a "
+                "pass.\n" GATE_CODES,
+                GATE, 0, 0, laz_cli_gate_promote},
+        {"gate verify", "--config FILE", "say whether a colour is good under its traffic",
+                "As promote, after the switch: every poll of `bake` has to be good.\n" GATE_CODES,
+                GATE, 0, 0, laz_cli_gate_verify},
+        {"gate retire", "--config FILE", "say whether nobody comes to a colour any more",
+                "By each target's count of connections that it accepted, and how long ago the last "
+                "one\n"
+                "came.\n" GATE_CODES,
+                GATE, 0, 0, laz_cli_gate_retire},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -166,7 +190,9 @@ static void put_command_help(struct laz_buf *buf, const struct laz_cli_command *
     laz_buf_printf(buf, "usage: lazaret %s [OPTION]... %s\n\n", command->name, command->operands);
     laz_buf_printf(buf, "%s\nOptions:\n", command->details);
     put_options(buf, command->options);
-    laz_buf_str(buf, "\nExit code: 0 fine, 1 findings, 2 usage. Manual: lazaret(1).\n");
+    bool has_codes = strstr(command->details, "Exit code: ") != NULL;
+    laz_buf_printf(buf, "\n%sManual: lazaret(1).\n",
+            has_codes ? "" : "Exit code: 0 fine, 1 findings, 2 usage. ");
 }
 
 /* The commands whose name begins with `group`. */
@@ -200,7 +226,7 @@ static int match(const struct laz_cli_command *command, int argc, char **argv)
 /* Commands of two words have their first in common. NULL: no such word. */
 static const char *group_at(size_t i)
 {
-    static const char *const groups[] = {"policy", "spool", "secrets"};
+    static const char *const groups[] = {"policy", "spool", "secrets", "gate"};
     return i < sizeof(groups) / sizeof(groups[0]) ? groups[i] : NULL;
 }
 

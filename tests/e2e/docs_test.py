@@ -78,7 +78,8 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy",
          "text broken", "text truncated", "text open", "sh aws",
          "json task-before", "json task-after", "json secrets-policy", "text folders", "text nginx", "text status",
-         "json find", "sh task-definition", "text task-definition", "text health", "text health-error"}  # the last: sense_test
+         "json find", "sh task-definition", "text task-definition", "text health", "text health-error",  # the first: sense_test
+         "yaml rollout", "sh gate"}  # gate_test, gate_live_test
 
 
 @case("every block of the documentation is of a kind that is checked here")

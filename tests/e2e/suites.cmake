@@ -34,6 +34,7 @@ laz_e2e(
 laz_e2e(hostile_tls INSTRUMENTED long)
 laz_e2e(inject_secrets)
 laz_e2e(inject_sinks)
+laz_e2e(gate INSTRUMENTED sample)
 laz_e2e(guest_suites TIMEOUT 900)
 laz_e2e(howtos)
 laz_e2e(kernels TIMEOUT 900)

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Does nobody come to this colour any more? By each target's own count of connections that it
+ * accepted, and by how long ago the last one came. Neither is known without being said.
+ */
+#include <inttypes.h>
+
+#include "gate/judge.h"
+
+#define MINUTE_MS 60000
+
+/* The first and the last document of a target, and whether what is between them holds together. */
+struct window {
+    const struct laz_gate_sample *first;
+    const struct laz_gate_sample *last;
+    uint64_t polls;   /* with a document */
+    bool is_known;    /* each of them counts */
+    bool is_unbroken; /* and goes on where the one before was, in time and in number */
+    bool is_fresh;    /* the last one is */
+};
+
+static struct window look(const struct laz_gate_case *judged, const char *target)
+{
+    struct window window = {.is_known = true, .is_unbroken = true};
+    bool has_answered = false; /* the last time */
+    const struct laz_gate_sample *at = laz_gate_sample_next(judged->samples, target, NULL);
+    for (; at != NULL; at = laz_gate_sample_next(judged->samples, target, at)) {
+        has_answered = at->has_document;
+        if (!at->has_document) {
+            continue;
+        }
+        const struct laz_gate_sample *before = window.last;
+        window.is_known = window.is_known && at->health.accepted >= 0 && at->at_ms >= 0;
+        if (before != NULL &&
+                (at->health.accepted < before->health.accepted || at->at_ms <= before->at_ms ||
+                        at->health.uptime_s < before->health.uptime_s)) {
+            window.is_unbroken = false;
+        }
+        window.first = window.first == NULL ? at : window.first;
+        window.last = at;
+        window.polls++;
+    }
+    char text[LAZ_GATE_SAID_MAX];
+    struct laz_buf why;
+    laz_buf_init_fixed(&why, text, sizeof(text));
+    window.is_fresh =
+            has_answered && window.last != NULL && laz_gate_is_fresh(judged, window.last, &why);
+    return window;
+}
+
+static void say_age(const struct laz_gate_case *judged, const char *target,
+        const struct window *window, struct laz_gate_rows *rows)
+{
+    int64_t wanted_s = (int64_t)(judged->config->quiet_ms / 1000);
+    int64_t age_s = window->last == NULL ? -1 : window->last->health.last_connection_s;
+    char wanted_text[LAZ_GATE_SAID_MAX];
+    struct laz_buf wanted;
+    laz_buf_init_fixed(&wanted, wanted_text, sizeof(wanted_text));
+    laz_buf_printf(&wanted, "the last connection came more than %" PRId64 " s ago", wanted_s);
+    struct laz_gate_say say = {.check = "last-connection",
+            .target = target,
+            .result = LAZ_GATE_INCONCLUSIVE,
+            .wanted = wanted_text};
+    if (window->last == NULL) {
+        laz_gate_rows_add(rows, &say, "no document");
+    } else if (!window->is_fresh) {
+        laz_gate_rows_add(rows, &say, "the last document is not of now");
+    } else if (age_s < 0) {
+        laz_gate_rows_add(rows, &say, "it does not say (a minimal document does not)");
+    } else {
+        say.result = age_s > wanted_s ? LAZ_GATE_PASS : LAZ_GATE_FAIL;
+        laz_gate_rows_add(rows, &say, "%" PRId64 " s ago", age_s);
+    }
+}
+
+/* What health checks alone would have made, rounded up to whole ones. */
+static int64_t allowance(const struct laz_gate_case *judged, int64_t span_ms)
+{
+    int64_t per_minute = (int64_t)judged->config->probes_per_minute;
+    return (span_ms * per_minute + MINUTE_MS - 1) / MINUTE_MS;
+}
+
+static void say_accepted(const struct laz_gate_case *judged, const char *target,
+        const struct window *window, struct laz_gate_rows *rows)
+{
+    struct laz_gate_say say = {.check = "accepted",
+            .target = target,
+            .result = LAZ_GATE_INCONCLUSIVE,
+            .wanted = "no more connections than the health checks' own"};
+    if (window->last == NULL) {
+        laz_gate_rows_add(rows, &say, "no document");
+        return;
+    }
+    if (!window->is_known) {
+        laz_gate_rows_add(rows, &say, "it does not say (a minimal document does not)");
+        return;
+    }
+    if (!window->is_unbroken || !window->is_fresh) {
+        laz_gate_rows_add(rows, &say, "%s",
+                window->is_fresh ? "it was started anew, or its samples are not in order"
+                                 : "the last document is not of now");
+        return;
+    }
+    int64_t span_ms = window->last->at_ms - window->first->at_ms;
+    int64_t came = window->last->health.accepted - window->first->health.accepted;
+    int64_t most = allowance(judged, span_ms);
+    if (came > most) {
+        say.result = LAZ_GATE_FAIL;
+    } else if (window->polls >= judged->config->consecutive && window->polls >= 2 &&
+            span_ms >= (int64_t)judged->config->bake_ms) {
+        say.result = LAZ_GATE_PASS;
+    }
+    laz_gate_rows_add(rows, &say,
+            "%" PRId64 " in %" PRId64 " s, of which health checks explain %" PRId64 "; %" PRIu64
+            " polls",
+            came, span_ms / 1000, most, window->polls);
+}
+
+void laz_gate_judge_retire(const struct laz_gate_case *judged, struct laz_gate_rows *rows)
+{
+    for (size_t i = 0; i < judged->n_targets; i++) {
+        const struct window window = look(judged, judged->targets[i]);
+        say_age(judged, judged->targets[i], &window, rows);
+        say_accepted(judged, judged->targets[i], &window, rows);
+    }
+}

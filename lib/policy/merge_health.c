@@ -129,7 +129,6 @@ static void fill_command(
     }
     char *text = laz_arena_take(merge->arena, command.length + 1, 1);
     if (text == NULL || watching->n_commands == LAZ_HEALTH_COMMANDS_MAX) {
-        watching->has_too_many_commands = text != NULL;
         return;
     }
     command.first = text;

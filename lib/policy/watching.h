@@ -26,7 +26,6 @@ struct laz_watching {
     const char *color;               /* names of variables; "": none */
     const char *version;
     uint32_t n_commands;
-    bool has_too_many_commands;
     struct laz_health_command commands[LAZ_HEALTH_COMMANDS_MAX];
     const struct laz_node *checks[LAZ_HEALTH_CHECKS_MAX]; /* of each, where it was said */
 };

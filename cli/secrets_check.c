@@ -15,11 +15,29 @@ static void put_line(struct laz_buf *buf, const char *key, const struct laz_buf 
     laz_cli_wrap(buf, text->overflow ? "" : text->data, KEY_COLUMN, KEY_COLUMN);
 }
 
+/* An earlier part of the same identity, which is asked for with it; NULL: there is none. */
+static const struct laz_fetch_item *find_first_part(
+        const struct laz_fetch_config *config, const struct laz_fetch_item *item)
+{
+    for (const struct laz_fetch_item *first = config->items; first < item; first++) {
+        if (item->source == LAZ_SECRET_IDENTITY && first->source == LAZ_SECRET_IDENTITY &&
+                first->identity == item->identity) {
+            return first;
+        }
+    }
+    return NULL;
+}
+
 static void put_permissions(struct laz_buf *buf, const struct laz_fetch_config *config,
         const struct laz_fetch_item *item)
 {
     struct laz_permission permissions[LAZ_PERMISSIONS_MAX];
+    const struct laz_fetch_item *first = find_first_part(config, item);
     size_t n = laz_secret_permissions(config, item, permissions);
+    if (first != NULL) {
+        laz_buf_printf(buf, "    %-*swhat %s needs\n", KEY_COLUMN - 4, "needs", first->name);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         laz_cleanup_buf struct laz_buf text;
         laz_buf_init_heap(&text, LAZ_CLI_OUTPUT_MAX);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for Secrets Manager, Parameter Store, KMS, Private CA and the container agent: written from AWS's documentation, not AWS.
 
-aws_standin.py FOLDER SERVICES AGENT: two ports of 127.0.0.1, 0 for any. It needs botocore, whose signer judges every
+aws_standin.py FOLDER SERVICES AGENT [ECS INSTANCE]: two ports of 127.0.0.1, 0 for any; and port 80 of two addresses. It needs botocore, whose signer judges every
 request. SERVICES is TLS, with server.pem and server.key of FOLDER. FOLDER/data (JSON) has what the services hold,
 FOLDER/control (JSON) what goes wrong; both are read for each request, so that a case changes them while all run. FOLDER/raw
 (JSON) has whole answers in base64, byte for byte, for requests with a word in them. Each request is appended to FOLDER/requests, what breaks a documented rule to FOLDER/violations.
@@ -277,7 +277,9 @@ class Agent(BaseHTTPRequestHandler):
 
 def main():
     standin.serve([standin.Server(("127.0.0.1", int(sys.argv[2])), Services, standin.tls_of(FOLDER)),
-                   standin.Server(("127.0.0.1", int(sys.argv[3])), Agent)])
+                   standin.Server(("127.0.0.1", int(sys.argv[3])), Agent),
+                   *(standin.Server((address, 80), handler) for address, handler in
+                     zip(sys.argv[4:], (Agent, standin.instance(FOLDER, make_credentials))))])
 
 
 main()

@@ -60,6 +60,9 @@ def identities():
     words = " ".join(lazaret("secrets", "check", "identities.yaml", expect=0).stdout.split())
     check("web.chain from tls.identities, web" in words and f"needs acm-pca:IssueCertificate on {CA}" in words, words)
     check("to Lazaret alone" in words, words)
+    for first, later, action in (("web.chain", "web.key", "acm-pca:IssueCertificate"), ("peer.chain", "peer.key", "vault:update")):
+        check_equal(words.count(action), 1, f"{action} is said once")
+        check(f"needs what {first} needs" in words.partition(f"{later} from")[2], f"{later}: {words}")
 
 
 @case("secrets check: a key says what its set has, and the one of before says which set that is")

@@ -275,41 +275,10 @@ class Agent(BaseHTTPRequestHandler):
             self.say(200, json.dumps({"RoleArn": "arn:aws:iam::1:role/x", **make_credentials()}).encode())
 
 
-class Instance(Agent):
-    """IMDSv2 of an EC2 instance; version 1 is off, as it should be."""
-
-    TOKEN = "CANARYimds=="
-
-    def do_PUT(self):
-        append("requests", {"call": "imds-token", "path": self.path})
-        if self.path != "/latest/api/token" or not self.headers.get("X-aws-ec2-metadata-token-ttl-seconds"):
-            self.say(400, violation("how a token is asked for").encode())
-        elif self.headers.get("X-Forwarded-For"):
-            self.say(403, violation("through a proxy").encode())
-        elif control().get("imds") == "hop":
-            time.sleep(5)  # the answer dies on its way
-            self.close_connection = True
-        else:
-            self.say(200, self.TOKEN.encode())
-
-    def do_GET(self):
-        append("requests", {"call": "imds", "path": self.path})
-        base = "/latest/meta-data/iam/security-credentials/"
-        if self.headers.get("X-aws-ec2-metadata-token") != self.TOKEN:
-            self.say(401, violation("IMDS without a token").encode())
-        elif self.path == base:
-            self.say(200, b"../CANARY" if control().get("imds") == "role" else b"web-role")
-        elif self.path == base + "web-role":
-            code = {"Code": "Success", "Type": "AWS-HMAC"}
-            self.say(200, json.dumps({**code, **make_credentials()}).encode())
-        else:
-            self.say(404, violation("what is asked of the instance").encode())
-
-
 def main():
     credentials, imds = (sys.argv[5:7] + ["127.0.0.1"] * 2)[:2]
     standin.serve([standin.Server(("127.0.0.1", LOGS), Logs, standin.tls_of(FOLDER)),
-                   standin.Server((credentials, CREDENTIALS), Agent), standin.Server((imds, IMDS), Instance)])
+                   standin.Server((credentials, CREDENTIALS), Agent), standin.Server((imds, IMDS), standin.instance(FOLDER, make_credentials))])
 
 
 main()

@@ -246,7 +246,7 @@ class Standin:
     _count = 0
     PROGRAM, PORTS = "aws_standin.py", 2
 
-    def __init__(self, certificate="server", **data):
+    def __init__(self, certificate="server", wrapper=(), addresses=(), **data):
         Standin._count += 1
         found = subprocess.run([PYTHON, "-c", "import botocore.auth"], capture_output=True, check=False)
         if found.returncode != 0:
@@ -258,7 +258,8 @@ class Standin:
         self.data(**data)
         self.rules()
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", PYTHON, laz.ROOT / "tests/e2e" / self.PROGRAM, self.folder, *["0"] * self.PORTS],
+            [*wrapper, "setpriv", "--pdeathsig", "KILL", PYTHON, laz.ROOT / "tests/e2e" / self.PROGRAM, self.folder,
+             *["0"] * self.PORTS, *addresses],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "said", "ab"))
         atexit.register(self.process.kill)
         words = self.process.stdout.readline().decode().split()

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import traceback
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -134,6 +134,49 @@ def break_off(handler, fault, rules):
         return False
     handler.close_connection = True
     return True
+
+
+def instance(folder, make_credentials):
+    """A handler: IMDSv2 of an EC2 instance; version 1 is off, as it should be."""
+
+    class Instance(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        TOKEN = "CANARYimds=="
+
+        def log_message(self, *_):
+            pass
+
+        def say(self, status, text):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def do_PUT(self):
+            folder.append("requests", {"call": "imds-token", "path": self.path})
+            if self.path != "/latest/api/token" or not self.headers.get("X-aws-ec2-metadata-token-ttl-seconds"):
+                self.say(400, folder.violation("how a token is asked for").encode())
+            elif self.headers.get("X-Forwarded-For"):
+                self.say(403, folder.violation("through a proxy").encode())
+            elif folder.load("control").get("imds") == "hop":
+                time.sleep(5)  # the answer dies on its way
+                self.close_connection = True
+            else:
+                self.say(200, self.TOKEN.encode())
+
+        def do_GET(self):
+            folder.append("requests", {"call": "imds", "path": self.path})
+            base = "/latest/meta-data/iam/security-credentials/"
+            if self.headers.get("X-aws-ec2-metadata-token") != self.TOKEN:
+                self.say(401, folder.violation("IMDS without a token").encode())
+            elif self.path == base:
+                self.say(200, b"../CANARY" if folder.load("control").get("imds") == "role" else b"web-role")
+            elif self.path == base + "web-role":
+                self.say(200, json.dumps({"Code": "Success", "Type": "AWS-HMAC", **make_credentials()}).encode())
+            else:
+                self.say(404, folder.violation("what is asked of the instance").encode())
+
+    return Instance
 
 
 class Server(ThreadingHTTPServer):

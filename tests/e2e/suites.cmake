@@ -26,7 +26,8 @@ laz_e2e(docs ALONE TIMEOUT 900)
 laz_e2e(ecs INSTRUMENTED sample)
 laz_e2e(events INSTRUMENTED sample)
 laz_e2e(fips INSTRUMENTED sample)
-laz_e2e(fetch INSTRUMENTED sample BUT "while it waits" "cannot be had, or not be kept to")
+laz_e2e(fetch INSTRUMENTED sample)
+laz_e2e(fetch_process INSTRUMENTED sample BUT "while it waits" "cannot be had, or not be kept to")
 laz_e2e(
   inject TIMEOUT 600 INSTRUMENTED sample
   ONLY "or refused by name [PID 1]" "or refused by name [PID 1, from YAML]"

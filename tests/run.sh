@@ -22,6 +22,7 @@ python3 python3
 python3-botocore -
 python3-cryptography -
 python3-dotenv -
+python3-yaml -
 iproute2 ip
 libseccomp-dev -
 libyaml-dev -

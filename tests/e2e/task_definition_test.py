@@ -5,13 +5,10 @@ import json
 import re
 import subprocess
 
-import botocore
-import botocore.session
-import botocore.validate
-
 import area
 import laz
 import readme
+from aws_models import complaints
 from laz import case, check, check_equal
 
 DATA = laz.ROOT / "tests" / "data" / "task-definition"
@@ -20,8 +17,6 @@ PAGE = laz.ROOT / "docs" / "reference" / "task-definition.md"
 FINDINGS = dict(re.findall(r'^LAZ_FINDING\(\w+, "([\w-]+)", (\w+),', TABLE.read_text(encoding="utf-8"), re.MULTILINE))
 LINE = re.compile(r"(\S+?):(\d+):(\d+): (error|warning|note): (\S+): (.*) \(([\w-]+)\)")
 CANARY = "CANARY"
-# What botocore of Debian 12 (1.29) does not know yet.
-NEWER = {"restartPolicy"}
 
 
 def run(*words, cwd=DATA):
@@ -101,18 +96,6 @@ def as_json():
 
 
 # ---- Shapes ----
-
-
-def model(service, operation):
-    loader = botocore.session.get_session()
-    return loader.get_service_model(service).operation_model(operation).input_shape
-
-
-def complaints(service, operation, value):
-    """What botocore has against it, but for what only newer ones know."""
-    report = botocore.validate.ParamValidator().validate(value, model(service, operation))
-    return [e for e in report.generate_report().splitlines()
-            if e and not any(f'Unknown parameter in' in e and f'"{word}"' in e for word in NEWER)]
 
 
 @case("the good files are what register-task-definition and create-target-group take, by botocore's own models")
@@ -326,14 +309,6 @@ def page():
     done = run(*words[3:], cwd=path)
     shown = " ".join(readme.block("text task-definition", PAGE).split())
     check(shown in done.stderr.splitlines(), f"{shown}\n{done.stderr}")
-
-
-@case("the example's task definition fits its policy: no error, no warning")
-def examples():
-    for definition in sorted((laz.ROOT / "examples" / "ecs").glob("**/*task-definition*.json")):
-        done = run("policy.yaml", "--task-definition", definition.name, cwd=definition.parent)
-        check_equal((done.returncode, names_in(done.stderr, "error", "warning")), (0, []), f"{definition}: {done.stderr}")
-        check_equal(complaints("ecs", "RegisterTaskDefinition", json.loads(definition.read_text(encoding="utf-8"))), [], str(definition))
 
 
 laz.main()

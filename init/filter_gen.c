@@ -57,6 +57,10 @@ static const struct entry tunnel_calls[] = {
 #include "init/tunnel/filter.def"
 };
 
+static const struct entry health_calls[] = {
+#include "init/health/filter.def"
+};
+
 /* What a sanitizer's runtime needs besides: only where the build asks for it. */
 #define LAZ_PID1(name, reason) LAZ_CALL(name, reason)
 #define LAZ_SETUP(name, reason)
@@ -102,6 +106,7 @@ static const struct {
         {"sense", LIST(sense_calls), LIST(helper_instrumented_calls)},
         {"fetch", LIST(fetch_calls), LIST(helper_instrumented_calls)},
         {"tunnel", LIST(tunnel_calls), LIST(helper_instrumented_calls)},
+        {"health", LIST(health_calls), LIST(helper_instrumented_calls)},
 };
 
 #define ENTRIES_MAX 128

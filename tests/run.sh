@@ -23,6 +23,7 @@ python3-botocore -
 python3-cryptography -
 python3-dotenv -
 python3-yaml -
+python3-jsonschema -
 iproute2 ip
 libseccomp-dev -
 libyaml-dev -

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 
 #include "init/fetch/fetch.h"
+#include "init/health/health.h"
 #include "init/sense/sense.h"
 #include "init/ship/ship.h"
 #include "init/tunnel/tunnel.h"
@@ -25,12 +26,13 @@ int main(int argc, char **argv)
     bool is_sense = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_SENSE)) == 0;
     bool is_fetch = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_FETCH)) == 0;
     bool is_tunnel = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_TUNNEL)) == 0;
-    if ((!is_ship && !is_sense && !is_fetch && !is_tunnel) ||
+    bool is_health = argc == 2 && strcmp(argv[1], laz_role_name(LAZ_ROLE_HEALTH)) == 0;
+    if ((!is_ship && !is_sense && !is_fetch && !is_tunnel && !is_health) ||
             fcntl(CHAN_FD, F_SETFD, FD_CLOEXEC) < 0) {
         (void)fprintf(stderr,
                 "lazaret-helper: error: started by lazaret-init alone, as \"lazaret-helper "
-                "ship\", \"lazaret-helper sense\", \"lazaret-helper fetch\" or \"lazaret-helper "
-                "tunnel\"\n");
+                "ship\", \"lazaret-helper sense\", \"lazaret-helper fetch\", \"lazaret-helper "
+                "tunnel\" or \"lazaret-helper health\"\n");
         return 2;
     }
     (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
@@ -47,6 +49,10 @@ int main(int argc, char **argv)
     if (is_tunnel) {
         (void)prctl(PR_SET_NAME, "lazaret-tunnel", 0UL, 0UL, 0UL);
         laz_role_tunnel(CHAN_FD);
+    }
+    if (is_health) {
+        (void)prctl(PR_SET_NAME, "lazaret-health", 0UL, 0UL, 0UL);
+        laz_role_health(CHAN_FD);
     }
     (void)prctl(PR_SET_NAME, "lazaret-ship", 0UL, 0UL, 0UL);
     laz_role_ship(CHAN_FD);

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "policy/fetch.h"
+#include "policy/health.h"
 #include "policy/sense.h"
 #include "policy/ship.h"
 #include "policy/tunnel.h"
 
 _Static_assert(LAZ_SENSE_MAX <= LAZ_SHIP_MAX && LAZ_FETCH_MAX <= LAZ_SHIP_MAX &&
-                LAZ_TUNNEL_MAX <= LAZ_SHIP_MAX,
+                LAZ_TUNNEL_MAX <= LAZ_SHIP_MAX && LAZ_HEALTH_MAX <= LAZ_SHIP_MAX,
         "the longest order is a section");
 
 void laz_role_say(int chan, struct laz_buf *message)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The evidence of a drain.
+ */
+#include "health/drain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S  UINT64_C(1000000000)
+
+static bool is_current(const struct laz_health_balancer *balancer, uint64_t now_ns)
+{
+    return now_ns - balancer->seen_ns <= LAZ_HEALTH_BALANCER_S * NS_PER_S;
+}
+
+/* Where this one is, or may be put; NULL: all are others who count. */
+static struct laz_health_balancer *place_of(
+        struct laz_health_drain *drain, const uint8_t address[16], uint64_t now_ns)
+{
+    struct laz_health_balancer *oldest = NULL;
+    for (uint32_t i = 0; i < drain->n_balancers; i++) {
+        struct laz_health_balancer *one = &drain->balancers[i];
+        if (memcmp(one->address, address, sizeof(one->address)) == 0) {
+            return one;
+        }
+        if (oldest == NULL || one->seen_ns < oldest->seen_ns) {
+            oldest = one;
+        }
+    }
+    if (drain->n_balancers < LAZ_HEALTH_BALANCERS_MAX) {
+        oldest = &drain->balancers[drain->n_balancers++];
+    } else if (drain->has_begun && is_current(oldest, now_ns)) {
+        return NULL;
+    }
+    *oldest = (struct laz_health_balancer){0};
+    (void)memcpy(oldest->address, address, sizeof(oldest->address));
+    return oldest;
+}
+
+void laz_health_drain_see(struct laz_health_drain *drain, const uint8_t address[16],
+        uint64_t now_ns, bool was_refused)
+{
+    struct laz_health_balancer *balancer = place_of(drain, address, now_ns);
+    if (balancer == NULL) {
+        return;
+    }
+    balancer->seen_ns = now_ns;
+    if (drain->has_begun && was_refused && balancer->refused < UINT32_MAX) {
+        balancer->refused++;
+    }
+}
+
+void laz_health_drain_begin(struct laz_health_drain *drain, uint64_t now_ns)
+{
+    drain->has_begun = true;
+    drain->began_ns = now_ns;
+    drain->changed_ns = now_ns;
+    drain->has_opens = false;
+    for (uint32_t i = 0; i < drain->n_balancers; i++) {
+        drain->balancers[i].refused = 0;
+    }
+}
+
+/* How many there are who count; 0 where one of them has not been refused often enough. */
+static uint32_t refused_balancers(
+        const struct laz_health_drain *drain, uint32_t threshold, uint64_t now_ns)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < drain->n_balancers; i++) {
+        const struct laz_health_balancer *one = &drain->balancers[i];
+        if (!is_current(one, now_ns)) {
+            continue;
+        }
+        if (one->refused < threshold) {
+            return 0;
+        }
+        n++;
+    }
+    return n;
+}
+
+/* Of the lower count nothing follows: ours are counted a moment later than the kernel's. */
+static void note_opens(struct laz_health_drain *drain, uint64_t opens, uint64_t now_ns)
+{
+    if (!drain->has_opens || opens > drain->opens) {
+        drain->changed_ns = now_ns;
+    }
+    drain->has_opens = true;
+    drain->opens = opens;
+}
+
+bool laz_health_drain_look(struct laz_health_drain *drain, const struct laz_health_config *config,
+        const struct laz_health_sample *sample, uint64_t now_ns, char ret[LAZ_HEALTH_EVIDENCE_MAX])
+{
+    if (!drain->has_begun || drain->is_over) {
+        return false;
+    }
+    drain->is_blind = !sample->is_known;
+    if (!sample->is_known) {
+        drain->has_opens = false;
+        return false;
+    }
+    note_opens(drain, sample->opens, now_ns);
+    uint64_t quiet_ms = (now_ns - drain->changed_ns) / NS_PER_MS;
+    if (sample->established != 0 || (now_ns - drain->began_ns) / NS_PER_MS < config->lb_least_ms) {
+        return false;
+    }
+    uint32_t n = refused_balancers(drain, config->lb_threshold, now_ns);
+    if (quiet_ms >= config->lb_quiet_ms) {
+        (void)snprintf(ret, LAZ_HEALTH_EVIDENCE_MAX,
+                "no connection is open, and none came for %llu ms", (unsigned long long)quiet_ms);
+    } else if (n > 0) {
+        (void)snprintf(ret, LAZ_HEALTH_EVIDENCE_MAX,
+                "no connection is open, and %u balancer%s had %u refusals each", n,
+                n == 1 ? " has" : "s have", config->lb_threshold);
+    } else {
+        return false;
+    }
+    drain->is_over = true;
+    return true;
+}

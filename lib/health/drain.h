@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Does anybody still come? What ends the balancer's grace before its time, and the words for it.
+ * Evidence alone does: what cannot be read shows nothing. Pure.
+ */
+#ifndef LAZ_HEALTH_DRAIN_H
+#define LAZ_HEALTH_DRAIN_H
+
+#include "policy/health.h"
+
+#define LAZ_HEALTH_BALANCERS_MAX 64
+#define LAZ_HEALTH_BALANCER_S    60 /* one that has not asked for so long is none of ours any more */
+#define LAZ_HEALTH_EVIDENCE_MAX  160
+
+/* What the network namespace shows at one time. */
+struct laz_health_sample {
+    bool is_known;
+    uint64_t established; /* clients of the workload */
+    uint64_t opens;       /* connections ever accepted, without our own */
+};
+
+/* Somebody who asks for readiness as a load balancer does. */
+struct laz_health_balancer {
+    uint8_t address[16];
+    uint64_t seen_ns;
+    uint32_t refused; /* since the drain began */
+};
+
+struct laz_health_drain {
+    bool has_begun;
+    bool is_over;
+    uint64_t began_ns;
+    uint64_t changed_ns; /* when a new connection was last seen */
+    bool has_opens;
+    uint64_t opens;
+    bool is_blind; /* /proc/net cannot be read */
+    uint32_t n_balancers;
+    struct laz_health_balancer balancers[LAZ_HEALTH_BALANCERS_MAX];
+};
+
+/* A balancer has asked, and was refused or not. Of too many, the one that asked longest ago is
+ * forgotten, but while the grace runs nobody who still counts is. */
+void laz_health_drain_see(struct laz_health_drain *drain, const uint8_t address[16],
+        uint64_t now_ns, bool was_refused);
+void laz_health_drain_begin(struct laz_health_drain *drain, uint64_t now_ns);
+/* One look. True, once: nobody comes any more, and *ret says how one knows. */
+LAZ_MUST_CHECK bool laz_health_drain_look(struct laz_health_drain *drain,
+        const struct laz_health_config *config, const struct laz_health_sample *sample,
+        uint64_t now_ns, char ret[LAZ_HEALTH_EVIDENCE_MAX]);
+
+#endif

@@ -117,8 +117,8 @@ struct laz_health_config {
     uint16_t own_ports[LAZ_HEALTH_OWN_PORTS_MAX];
 };
 
-const char *laz_health_list_name(enum laz_health_list list);
-const char *laz_health_kind_name(enum laz_health_kind kind);
+const char *laz_health_list_name(enum laz_health_list value);
+const char *laz_health_kind_name(enum laz_health_kind value);
 
 /* Append the section. LAZ_E_POLICY_TOO_LARGE. */
 LAZ_MUST_CHECK int laz_health_encode(

@@ -4,30 +4,14 @@
  * list of fields in the same order, little-endian. The decoder trusts nothing; it needs nothing
  * else of this area. Layout: docs/reference/policy-image.md.
  */
+#include "core/words.h"
 #include "policy/health.h"
 #include "policy/party.h"
 
 #define FORMAT 1
 
-const char *laz_health_list_name(enum laz_health_list list)
-{
-    static const char *const names[] = {
-#define X(id, word) [LAZ_HEALTH_##id] = word,
-            LAZ_HEALTH_LISTS(X)
-#undef X
-    };
-    return names[list];
-}
-
-const char *laz_health_kind_name(enum laz_health_kind kind)
-{
-    static const char *const names[] = {
-#define X(id, word) [LAZ_HEALTH_##id] = word,
-            LAZ_HEALTH_KINDS(X)
-#undef X
-    };
-    return names[kind];
-}
+LAZ_WORDS(laz_health_list_name, laz_health_list, LAZ_HEALTH_LISTS, LAZ_HEALTH_LIST_COUNT)
+LAZ_WORDS(laz_health_kind_name, laz_health_kind, LAZ_HEALTH_KINDS, LAZ_HEALTH_KIND_COUNT)
 
 /* ---- Encoding ---- */
 

@@ -71,6 +71,9 @@ static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option o
     case LAZ_OPTION_ALL:
         arguments->all = true;
         return 0;
+    case LAZ_OPTION_MINUTES:
+        arguments->minutes = value;
+        return 0;
     case LAZ_OPTION_KEY:
         arguments->key = value;
         return 0;
@@ -177,7 +180,10 @@ int laz_cli_parse(const struct laz_cli_command *command, int argc, char **argv,
                 return -1;
             }
         } else {
+            arguments.after_dashes =
+                    arguments.after_dashes || (only_operands && arguments.n_operands == 0);
             argv[arguments.n_operands++] = argv[i];
+            only_operands = only_operands || (command->options & LAZ_CLI_RUNS) != 0;
         }
     }
     if (!arguments.help && arguments.n_operands < command->min_operands) {

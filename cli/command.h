@@ -60,6 +60,7 @@ enum laz_cli_exit {
     X(JSON_FILE, "json", 0, "FILE", "write the evidence there, JSON")                              \
     X(JUNIT, "junit", 0, "FILE", "write the results there, JUnit XML")                             \
     X(FORMAT, "format", 0, "WORD", "text, json, ecs-hook or codedeploy; what to print")            \
+    X(MINUTES, "minutes", 0, "N", "for so long, 1 to 2880")                                        \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -70,6 +71,8 @@ enum laz_cli_option {
 };
 
 #define LAZ_OPTION_BIT(id) (UINT64_C(1) << LAZ_OPTION_##id)
+/* Beside them: it runs another command, and behind that one's name all words are its own. */
+#define LAZ_CLI_RUNS (UINT64_C(1) << 63)
 
 #define LAZ_CLI_ANCHORS_MAX 64
 #define LAZ_CLI_GROUPS_MAX  8
@@ -103,6 +106,8 @@ struct laz_cli_arguments {
     const char *groups[LAZ_CLI_GROUPS_MAX];
     size_t n_words;
     struct laz_cli_word words[LAZ_CLI_WORDS_MAX];
+    const char *minutes; /* NULL: not given */
+    bool after_dashes;   /* the first operand stands behind "--" */
     size_t n_operands;
     char *const *operands;
 };
@@ -112,7 +117,7 @@ struct laz_cli_command {
     const char *operands; /* "FILE..." */
     const char *summary;  /* one line */
     const char *details;  /* lines, each ended */
-    uint64_t options;     /* LAZ_OPTION_BIT */
+    uint64_t options;     /* LAZ_OPTION_BIT, LAZ_CLI_RUNS */
     size_t min_operands;
     size_t max_operands;
     int (*run)(const struct laz_cli_arguments *arguments);
@@ -138,6 +143,11 @@ int laz_cli_secrets_check(const struct laz_cli_arguments *arguments);
 int laz_cli_secrets_status(const struct laz_cli_arguments *arguments);
 int laz_cli_secrets_rotate(const struct laz_cli_arguments *arguments);
 int laz_cli_top(const struct laz_cli_arguments *arguments);
+int laz_cli_protect_on(const struct laz_cli_arguments *arguments);
+int laz_cli_protect_off(const struct laz_cli_arguments *arguments);
+int laz_cli_protect_status(const struct laz_cli_arguments *arguments);
+int laz_cli_protect(
+        const struct laz_cli_arguments *arguments); /* the code of what it runs, or 125 */
 int laz_cli_doctor(const struct laz_cli_arguments *arguments);
 int laz_cli_gate_promote(const struct laz_cli_arguments *arguments);
 int laz_cli_gate_verify(const struct laz_cli_arguments *arguments);

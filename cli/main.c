@@ -130,6 +130,29 @@ static const struct laz_cli_command commands[] = {
                 "seconds, until q;\n"
                 "elsewhere once, as plain text, with code 1 where it is not ready.\n",
                 JSON | HELP, 0, 0, laz_cli_top},
+        {"protect on", "", "keep ECS from stopping this task for a rollout or a scale-in",
+                "Inside a container of a service of ECS: task protection for so many minutes, 120 "
+                "if "
+                "nothing is\n"
+                "said; `protect off` gives it back. The task's role needs "
+                "ecs:UpdateTaskProtection.\n",
+                JSON | LAZ_OPTION_BIT(MINUTES) | HELP, 0, 0, laz_cli_protect_on},
+        {"protect off", "", "give the task's protection back",
+                "Inside a container of a service of ECS.\n", JSON | HELP, 0, 0,
+                laz_cli_protect_off},
+        {"protect status", "", "say whether this task is protected, and until when",
+                "Inside a container of a service of ECS. Code 0 either way; the task's role needs\n"
+                "ecs:GetTaskProtection.\n",
+                JSON | HELP, 0, 0, laz_cli_protect_status},
+        {"protect", "--minutes N [--] COMMAND...", "run a command in a task that ECS does not stop",
+                "Task protection as long as the command runs, N minutes at most; then it is given "
+                "back,\n"
+                "whatever ended the command, also where TERM, INT, HUP or QUIT did, which the "
+                "command gets. The\n"
+                "exit code is the command's, 128 and its number for a signal; 125 where there is "
+                "no protection,\n"
+                "and then the command has not run; 126 and 127 where it cannot be run.\n",
+                LAZ_OPTION_BIT(MINUTES) | HELP | LAZ_CLI_RUNS, 1, SIZE_MAX, laz_cli_protect},
         {"doctor", "[FILE]", "say what this host or container offers",
                 "Tries, in child processes, what lazaret-init needs and what it prefers. With a "
                 "policy, also\n"

@@ -16,7 +16,7 @@
 #include "init/pid1/tunnel.h"
 
 #define SAID_MAX    (LAZ_GAUGES_MAX + LAZ_MESSAGE_HEADER) /* bytes of a message of theirs */
-#define ABSENT_CODE 127  /* launch found none */
+#define ABSENT_CODE 127                                   /* launch found none */
 /* Messages of a helper that has ended: fetch may have said all that it had to say. */
 #define LAST_WORDS_MAX (3 * LAZ_IMAGE_FETCHED_MAX + 16)
 

@@ -79,7 +79,8 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "text broken", "text truncated", "text open", "sh aws",
          "json task-before", "json task-after", "json secrets-policy", "text folders", "text nginx", "text status",
          "json find", "sh task-definition", "text task-definition", "text health", "text health-error",  # the first: sense_test
-         "yaml rollout", "sh gate"}  # gate_test, gate_live_test
+         "yaml rollout", "sh gate",  # gate_test, gate_live_test
+         "json ecs", "sh protect"}  # ecs_test, protect_test
 
 
 @case("every block of the documentation is of a kind that is checked here")
@@ -569,7 +570,7 @@ def manual():
     known = set(re.findall(r'"--(\w[\w-]*)"', options))
     check_equal(flags, known, "options")
     variables = set(re.findall(r"^\.It Ev (\w+)", page, re.MULTILINE))
-    known = set(re.findall(r'"(LAZARET_\w+)"', options)) | set(re.findall(r'"(AWS_\w+)"', text_of("lib/ipc/msg.h")))
+    known = set(re.findall(r'"(LAZARET_\w+)"', options)) | set(re.findall(r'"((?:AWS|ECS)_\w+)"', text_of("lib/ipc/msg.h")))
     check_equal(variables, known, "variables")
     codes = {int(c) for c in re.findall(r'^LAZ_ERROR\(\w+, "[\w-]+", (\d+),', text_of("lib/core/err.def"), re.MULTILINE)}
     status = page[page.index(".Sh EXIT STATUS"):page.index(".Sh EXAMPLES")]

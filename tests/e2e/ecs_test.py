@@ -13,12 +13,14 @@ import time
 
 import fence
 import laz
+import readme
 from ecs_world import ARN, ID, IMAGE, TASK, TASK_ID, Agent
 from laz import case, check, check_equal
 from secret_world import MESSAGES
 from ship_world import NOWHERE, World, until
 from trail_judge import FINE
 
+PAGE = laz.ROOT / "docs" / "reference" / "ecs.md"
 KNOWN = {"launch_type": "FARGATE", "cluster": "default", "family": "portal", "revision": "24", "service": "portal",
          "az": "us-west-2d", "image_id": IMAGE, "clock": "SYNCHRONIZED"}
 ALL = {**KNOWN, "container": f"{ARN}:container/0206b271-b33f-47ab-86c6-a0ba208a70a9", "clock_error_us": 545,
@@ -64,6 +66,9 @@ def named():
     check_equal(said["d"], ALL, "what is known")
     first = [r["ev"] for r in records[:3]]
     check_equal(first[:2], ["chain.genesis", "ecs.metadata"], "the first records")
+    page = json.loads(readme.block("json ecs", PAGE))
+    check_equal((list(page), page["d"], page["task"]), ([k for k in said if k not in ("chain", "prev", "h")], ALL, TASK),
+                "the record of the page")
     check_equal(agent.asked(), ["container", "task"], "what was asked")
     check_equal(agent.violations(), "", "what the agent does not take")
     world.judge(FINE)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "fuzz.h"
+#include "net/ecs_protection.h"
 
 static void check_word(const char *text, size_t max)
 {
@@ -34,6 +35,16 @@ static void check_facts(const struct laz_ecs_facts *facts)
     require(strchr(facts->cluster, '/') == NULL);
 }
 
+static void check_protection(unsigned status, const char *text, size_t length)
+{
+    struct laz_ecs_protection said;
+    char why[LAZ_ERR_MESSAGE_MAX];
+    enum laz_call_verdict verdict = laz_ecs_judge_protection(status, text, length, &said, why);
+    require((verdict == LAZ_CALL_TAKEN) == (why[0] == '\0'));
+    require(verdict == LAZ_CALL_TAKEN || !said.is_on || status == 200);
+    check_word(said.until, LAZ_ECS_TIME_MAX - 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct laz_ecs_facts facts = {0};
@@ -42,6 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     const char *text = (const char *)data + 1;
+    if (data[0] % 4 == 3) {
+        static const unsigned statuses[] = {200, 400, 403, 404, 429, 500};
+        check_protection(statuses[data[0] / 4 % 6], text, size - 1);
+        return 0;
+    }
     int result = data[0] % 2 == 0 ? laz_ecs_parse_task(text, size - 1, &facts, &err)
                                   : laz_ecs_parse_container(text, size - 1, &facts, &err);
     require(result == 0 || strncmp(err.message, "not ", 4) == 0);

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 
 #include "net/ecs.h"
+#include "net/ecs_protection.h"
 
 #define TASK_ARN "arn:aws:ecs:us-west-2:111122223333:task/default/8f03"
 
@@ -112,5 +113,55 @@ Test(ecs_documents, leave_out_what_is_no_plain_word_or_number)
         cr_expect_str_eq(facts.task, "", "%s", texts[i]);
         cr_expect_str_eq(facts.cluster, "", "%s", texts[i]);
         cr_expect(!facts.has_clock_error && facts.storage_mib == 0, "%s", texts[i]);
+    }
+}
+
+Test(ecs_protection, is_done_refused_or_tried_again)
+{
+    static const struct {
+        unsigned status;
+        const char *text;
+        enum laz_call_verdict verdict;
+        const char *why;
+    } rows[] = {
+            {200,
+                    "{\"protection\":{\"ProtectionEnabled\":true,\"ExpirationDate\":\"2026-01-"
+                    "01T00:00:00Z\"}}",
+                    LAZ_CALL_TAKEN, ""},
+            {200, "{\"protection\":{\"ProtectionEnabled\":true,\"ExpirationDate\":null}}",
+                    LAZ_CALL_TAKEN, ""},
+            {200, "{\"protection\":{\"ProtectionEnabled\":1}}", LAZ_CALL_REFUSED,
+                    "its answer says nothing about protection"},
+            {200, "{\"failure\":{\"Reason\":\"TASK_NOT_VALID\"}}", LAZ_CALL_REFUSED,
+                    "ECS refuses: TASK_NOT_VALID"},
+            {200,
+                    "{\"failure\":{\"Reason\":\"a "
+                    "value\"},\"protection\":{\"ProtectionEnabled\":true}}",
+                    LAZ_CALL_REFUSED, "ECS refuses"},
+            {200, "", LAZ_CALL_REFUSED, "its answer is not JSON: byte 0: no value"},
+            {403, "{\"error\":{\"Code\":\"AccessDeniedException\",\"Message\":\"secret\"}}",
+                    LAZ_CALL_DENIED, "it answers 403 AccessDeniedException"},
+            {400, "{\"error\":{\"Code\":\"AccessDeniedException\"}}", LAZ_CALL_DENIED,
+                    "it answers 400 AccessDeniedException"},
+            {400, "{\"error\":{\"Code\":\"ThrottlingException\"}}", LAZ_CALL_SLOWER,
+                    "it answers 400 ThrottlingException"},
+            {400, "{\"error\":{\"Code\":\"InvalidParameterException\"}}", LAZ_CALL_REFUSED,
+                    "it answers 400 InvalidParameterException"},
+            {404, "no JSON", LAZ_CALL_ABSENT, "it answers 404"},
+            {429, "", LAZ_CALL_SLOWER, "it answers 429"},
+            {500, "{\"error\":{\"Code\":\"bad code\"}}", LAZ_CALL_AGAIN, "it answers 500"},
+            {504, "{\"error\":{\"Code\":\"RequestCanceled\"}}", LAZ_CALL_AGAIN,
+                    "it answers 504 RequestCanceled"},
+            {302, "", LAZ_CALL_REFUSED, "it answers 302"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_ecs_protection said;
+        char why[LAZ_ERR_MESSAGE_MAX];
+        cr_expect_eq(laz_ecs_judge_protection(
+                             rows[i].status, rows[i].text, strlen(rows[i].text), &said, why),
+                rows[i].verdict, "%u %s", rows[i].status, rows[i].text);
+        cr_expect_str_eq(why, rows[i].why, "%u %s", rows[i].status, rows[i].text);
+        cr_expect_eq(said.is_on, rows[i].verdict == LAZ_CALL_TAKEN, "%s", rows[i].text);
+        cr_expect_str_eq(said.until, i == 0 ? "2026-01-01T00:00:00Z" : "", "%s", rows[i].text);
     }
 }

@@ -253,7 +253,7 @@ def names():
         check(f"127.0.0.1:{a.port}" in targets, f"targets: {targets}")
         said = inputs.evidence("promote", words=["--config", "rollout.yaml", "--dns", f"127.0.0.1:{a.port}"])
         check_equal(said["verdict"], "pass", "an address")
-        said = inputs.evidence("promote", words=["--config", "rollout.yaml", "--dns", "nobody.invalid:1", "--timeout", "5s"])
+        said = inputs.evidence("promote", words=["--config", "rollout.yaml", "--dns", "nobody.invalid:1", "--timeout", "20s"])
         check_equal(said["verdict"], "inconclusive", "no such name")
         expect_row(said, "number", "", "inconclusive", "there is no target")
 

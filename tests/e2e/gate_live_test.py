@@ -18,7 +18,7 @@ import time
 import laz
 import readme
 import sinks_peers as peers
-from gate_world import CODES, GOLDEN, LAZARET, TOP, Inputs, expect_row, moment, rows_of
+from gate_world import CODES, GOLDEN, LAZARET, TOP, Inputs, expect_row, health_moment, rows_of
 from laz import case, check, check_equal
 
 GREEN = GOLDEN["health-green.json"][0]["health"]
@@ -36,7 +36,7 @@ GATE = "lazaret.health/1"
 
 def document(**changes):
     """What a good green target says now."""
-    return json.dumps({**copy.deepcopy(GREEN), "now": moment(0), **changes}).encode()
+    return json.dumps({**copy.deepcopy(GREEN), "now": health_moment(0), **changes}).encode()
 
 
 class Target:
@@ -211,7 +211,7 @@ def facts():
 
 @case("a clock that is wrong is named, by the document or by the header", beside=True)
 def clocks():
-    with Target(lambda n: document(now=moment(-95))) as a:
+    with Target(lambda n: document(now=health_moment(-95))) as a:
         said = ask("promote", f"127.0.0.1:{a.port}", timeout="2s")
         check_equal(said["verdict"], "inconclusive", "document")
         expect_row(said, "clock-skew", "", "inconclusive", "clock skew: 9")

@@ -10,10 +10,11 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 import botocore.session
+import jsonschema
 
 import laz
 import readme
-from gate_world import CODES, GOLDEN, LAZARET, WHOLE, Inputs, expect_row, moment
+from gate_world import CODES, GOLDEN, LAZARET, WHOLE, Inputs, expect_row, moment, written
 from laz import case, check, check_equal
 
 PAGE = laz.ROOT / "docs" / "man" / "lazaret.1"
@@ -41,11 +42,16 @@ def check_shape(value, shape, path):
         check(isinstance(value, kinds[shape.type_name]), f"{path}: {value!r} is no {shape.type_name}")
 
 
-@case("the golden inputs have the shape that the services' own models give to these answers")
+@case("the golden inputs have the shape that the services' own models, and the schema of health documents, give to them")
 def shapes():
     session = botocore.session.Session()
     for name, service, operation in ANSWERS:
         check_shape(GOLDEN[name], session.get_service_model(service).operation_model(operation).output_shape, name)
+    schema = jsonschema.Draft202012Validator(json.loads((laz.ROOT / "policies/health-1.schema.json").read_text()))
+    for name in ("health-green.json", "health-blue.json", "baseline.json"):
+        found = json.loads(written(GOLDEN[name]))
+        for document in [found] if isinstance(found, dict) else [s["health"] for s in found]:
+            check_equal([e.message for e in schema.iter_errors(document)], [], f"{name}, by the schema of health documents")
 
 
 # ---- Verdicts ----------------------------------------------------------------------------------------
@@ -504,7 +510,7 @@ def unwritable():
     check_equal(done.returncode, 70, f"/dev/full: {done.stderr}")
 
 
-@case("rollout files of the documentation are read")
+@case("rollout files of the documentation and of the examples are read")
 def documented():
     found = [b for page in readme.pages() for b in readme.blocks(page) if b.kind == "yaml rollout"]
     check(len(found) >= 1, "no rollout file in the documentation")
@@ -512,6 +518,11 @@ def documented():
         inputs = Inputs(lambda f: put(f, "rollout.yaml", block.text))
         said = inputs.evidence("promote", words=["--config", "rollout.yaml"])
         check_equal(said["verdict"], "inconclusive", f"{block.path.name}:{block.line}, without any input")
+    files = [p for p in (laz.ROOT / "examples").rglob("*.yaml") if p.name in ("rollout.yaml", "retire.yaml")]
+    check(len(files) >= 3, f"rollout files of the examples: {files}")
+    for path in files:
+        said = Inputs().evidence("promote", words=["--config", path])
+        check_equal(said["verdict"], "inconclusive", f"{path}, without any input")
 
 
 @case("lazaret(1) and the reference name the options, the checks and the keys that there are")

@@ -43,6 +43,12 @@ def moment(seconds):
     return at.isoformat(timespec="milliseconds")
 
 
+def health_moment(seconds):
+    """The same, as health documents have it."""
+    at = datetime.datetime.fromtimestamp(time.time() + seconds, datetime.timezone.utc)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def golden():
     """Every file by name: documents of JSON, text of YAML."""
     return {p.name: json.loads(p.read_text()) if p.suffix == ".json" else p.read_text()
@@ -56,7 +62,8 @@ def written(document):
     if isinstance(document, bytes):
         return document
     text = document if isinstance(document, str) else json.dumps(document)
-    return re.sub(r"\{(-?\d+)\}", lambda m: moment(int(m[1])), text).encode()
+    text = re.sub(r"\{(-?\d+)\}", lambda m: moment(int(m[1])), text)
+    return re.sub(r"\{(-?\d+)Z\}", lambda m: health_moment(int(m[1])), text).encode()
 
 
 class Inputs:

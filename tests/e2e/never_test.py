@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a delivered secret must never be: in a real container, searched from outside, in all ways of writing it.
 
-One container gets its secrets from each source and says them itself in its log. The same search is held against another
+One container gets its secrets, keys and identities from each source and says them itself in its log. The same search is held against another
 one that leaks, place by place: a place where it finds nothing there is not looked at.
 """
 import base64
@@ -9,14 +9,18 @@ import json
 import os
 import pathlib
 import secrets
+import shutil
 import time
 
 import area
 import canaries
+import certificate_world
 import engines
 import laz
 import rootfs
 import secret_world
+import vault_world
+from certificate_world import NAMES
 from laz import case, check, check_equal
 from ship_world import until
 
@@ -25,11 +29,12 @@ KEY = secrets.token_bytes(32)
 CANARIES = {  # what each source has
     "file": f'canary/{RANDOM}+"file"\\x'.encode(), "variable": f"canary.{RANDOM}-variable".encode(),
     "secrets-manager": f"canary {RANDOM} manager&<>".encode(), "parameter": f"canary~{RANDOM}~parameter=".encode(),
-    "kms": KEY}
+    "kms": KEY, "vault": f"canary:{RANDOM}:vault%25".encode()}
+DATA_KEY = secrets.token_bytes(32)  # of `keys`
 BLOB = b"blob of KMS " * 8
 LEAK = f"canary-{RANDOM}-leaks".encode()
 # Of the task's role: what the stand-in gives out begins so.
-CREDENTIALS = [b"CANARYsecret", b"CANARYtoken"]
+CREDENTIALS = [b"CANARYsecret", b"CANARYtoken", vault_world.TOKEN.encode()]
 PSEUDO = {"tmpfs", "proc", "sysfs", "devpts", "cgroup", "cgroup2", "mqueue", "devtmpfs"}
 TMPFS = "/run/secrets:mode=0755"
 
@@ -40,6 +45,9 @@ for f in /run/secrets/*; do
   cat "$f"; echo; base64 "$f"; xxd -p "$f"; xxd -p "$f" | tr -d '\n'; echo; echo "x$(cat "$f")" | base64
 done
 base64 <&20
+for f in /run/secrets/tls/*/key.pem /run/secrets/keys/*; do  # of long ones, what is broken into lines is another text
+  cat "$f"; echo; base64 -w 0 "$f"; echo; xxd -p "$f" | tr -d '\n'; echo
+done
 echo up-and-running
 trap 'exit 0' TERM
 while :; do sleep 1; done
@@ -96,8 +104,13 @@ def with_file(**more):
                   **{**SINKS, **more})
 
 
-def with_secrets(standin):
+IDENTITIES = ("own", "made")  # from a file, and with a key that is made in the container
+
+
+def with_secrets(standin, vault):
     service = f"https://127.0.0.1:{standin.port}"
+    own = {"file": {"certificate": "/source/chain.pem", "key": "/source/own.key"}}
+    made = {"vault-pki": "pki/sign/web", "validity": "24h"}
     kms = {"key": secret_world.KEY, "context": {"app": "emr"}}
     return policy(
         secrets={"ca": "/source/ca.pem", "region": "eu-west-1", "start-deadline": "20s",
@@ -107,7 +120,14 @@ def with_secrets(standin):
                      {"name": "secrets-manager", "from": {"secrets-manager": "prod/db"}, "file": {"path": "manager"}},
                      {"name": "parameter", "from": "/prod/db", "file": {"path": "parameter"}},
                      {"name": "kms", "from": {"file": "/source/blob"}, "decrypt": kms, "form": "hex", "file": {"path": "kms"},
-                      "fd": {"number": 20, "variable": "KMS_FD"}}]},
+                      "fd": {"number": 20, "variable": "KMS_FD"}},
+                     {"name": "vault", "from": {"vault": vault_world.PATH}, "json-key": "password", "file": {"path": "vault"}}],
+                 "vault": {"address": f"https://127.0.0.1:{vault.port}", "ca": "/source/ca.pem",
+                           "auth": {"token": {"file": "/source/token"}}}},
+        tls={"identities": [{"name": name, "from": said, "ca": "/source/root.pem", "san": NAMES, "files": {"dir": f"tls/{name}"}}
+                            for name, said in zip(IDENTITIES, (own, made))]},
+        keys=[{"name": "phi", "from": {"secrets-manager": "prod/phi"}, "bytes": 32, "form": "jwks", "alg": "A256GCM",
+               "file": {"path": "keys/phi"}}],
         **SINKS)
 
 
@@ -143,6 +163,10 @@ class Container:
 
     def init(self):
         return self.pids("lazaret-init\n")[0]
+
+    def delivered(self, path):
+        """What the workload has there."""
+        return pathlib.Path(f"/proc/{self.init()}/root/run/secrets/{path}").read_bytes()
 
     def of_processes(self, name):
         for pid in self.pids():
@@ -205,19 +229,28 @@ def leaks(places, wanted):
 DOCKERS_OWN = ("inspect", "config.v2.json", "meta.db")
 
 
-@case("five sources, and a workload that says all of it in its log: no value and no credential is in any place")
+@case("every source, identities and keys, and a workload that says all of it in its log: no value and no credential is in any place")
 def nowhere():
     standin = secret_world.Standin(
-        secrets=secret_world.secret("prod/db", CANARIES["secrets-manager"].decode()),
+        secrets={**secret_world.secret("prod/db", CANARIES["secrets-manager"].decode()), **secret_world.secret("prod/phi", DATA_KEY)},
         parameters={"/prod/db": {"Value": CANARIES["parameter"].decode(), "Version": 3}},
         ciphertexts=[{"blob": base64.b64encode(BLOB).decode(), "key": secret_world.KEY, "plain": base64.b64encode(KEY).decode(),
                       "context": {"app": "emr"}}])
-    files = {"file": CANARIES["file"], "blob": BLOB, "ca.pem": standin.ca.read_bytes()}
+    vault = vault_world.Vault(tokens=[vault_world.TOKEN], roles={"pki/sign/web": {}},
+                              secrets=vault_world.secret({"password": CANARIES["vault"].decode()}))
+    issued = certificate_world.good()
+    for name in ("root.pem", "inter.pem", "inter.key"):
+        shutil.copy(issued / name, vault.folder)
+    own = (issued / "ec.key").read_bytes()
+    files = {"file": CANARIES["file"], "blob": BLOB, "ca.pem": standin.ca.read_bytes(), "token": vault_world.TOKEN.encode(),
+             "root.pem": (issued / "root.pem").read_bytes(), "chain.pem": (issued / "chain.pem").read_bytes(), "own.key": own}
     environment = {**standin.environment(), "CANARY": CANARIES["variable"].decode()}
     options = ["--network", "host", *(word for k, v in environment.items() for word in ("--env", f"{k}={v}"))]
-    container = Container(image("secrets", with_secrets(standin)), files, ["/bin/sh", "-c", WORKLOAD], options)
+    container = Container(image("secrets", with_secrets(standin, vault)), files, ["/bin/sh", "-c", WORKLOAD], options)
     try:
-        wanted = [*CANARIES.values(), KEY.hex().encode(), *CREDENTIALS]
+        made = [container.delivered(f"tls/{name}/key.pem") for name in IDENTITIES]
+        check(all(b"PRIVATE KEY" in key for key in made) and made[0] != made[1], "no keys")
+        wanted = [*CANARIES.values(), KEY.hex().encode(), *CREDENTIALS, DATA_KEY, own, *made]
         hits = leaks(container.places(), wanted)
         mine = CANARIES["variable"][:12]
         theirs = {place: [h for h in of if h[1] == mine and str(h[0]).endswith(DOCKERS_OWN)] for place, of in hits.items()}
@@ -230,6 +263,7 @@ def nowhere():
         trail = docker().bytes_of("exec", container.name, "/bin/cat", "/var/log/trail.jsonl")
         check_said(trail)
         standin.check_rules()
+        vault.check_rules()
     finally:
         container.close()
 
@@ -240,7 +274,8 @@ def check_said(trail):
     masked = sum(r["d"].get("redacted", {}).get("secret", 0) for r in records if r["ev"] == "log")
     check(masked >= 4 * len(CANARIES), f"{masked} are masked in {len(records)} records")
     fetched = sorted(r["obj"] for r in records if r["ev"] == "secret.fetch")
-    check_equal(fetched, sorted(CANARIES), "what was fetched")
+    parts = [f"{name}.{part}" for name in IDENTITIES for part in ("cert", "chain", "key", "bundle")]
+    check_equal(fetched, sorted([*CANARIES, "phi", *parts, "own.in.cert", "own.in.key"]), "what was fetched")
 
 
 @case("positive control: of a container that leaks, the same search finds every place, and on the disk every way")

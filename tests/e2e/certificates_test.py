@@ -322,17 +322,27 @@ def hostile():
     standin.check_rules()
 
 
+PCA_FAULTS = (
+    ({"fault": "denied", "call": "IssueCertificate"}, r"denied: 127.0.0.1: .*AccessDeniedException.*\(request [0-9a-f-]{36}\)"),
+    ({"fault": "denied", "call": "GetCertificate"}, r"denied: 127.0.0.1: .*AccessDenied"),
+    ({"fault": "gone", "call": "IssueCertificate"}, "not-found: "),
+    ({"fault": "not-json", "call": "GetCertificate"}, "malformed: the answer"),
+    ({"fault": "not-json", "call": "IssueCertificate"}, "malformed: the answer"),
+    ({"fault": "other", "call": "IssueCertificate"}, "malformed: the answer has no CertificateArn of the CA"),
+    ({"fault": "missing", "call": "GetCertificate"}, "malformed: the answer has no Certificate"),
+    ({"fault": "null", "call": "GetCertificate"}, "malformed: the answer has no Certificate"))
+VAULT_FAULTS = (
+    ({"fault": "403", "call": "sign"}, "denied: 127.0.0.1: it answers 403"),
+    ({"fault": "503", "call": "sign"}, "unavailable: "),
+    ({"fault": "redirect", "call": "sign"}, "refused: "),
+    ({"fault": "no-mount", "call": "sign"}, "(not-found|refused): "),
+    ({"fault": "html", "call": "sign"}, "malformed: "))
+
+
 @case("what a service says while it signs is told with its class, its request and what was asked")
 def faults():
     standin = pca()
-    for rules, expected in (({"fault": "denied", "call": "IssueCertificate"}, r"denied: 127.0.0.1: .*AccessDeniedException.*\(request [0-9a-f-]{36}\)"),
-                            ({"fault": "denied", "call": "GetCertificate"}, r"denied: 127.0.0.1: .*AccessDenied"),
-                            ({"fault": "gone", "call": "IssueCertificate"}, "not-found: "),
-                            ({"fault": "not-json", "call": "GetCertificate"}, "malformed: the answer"),
-                            ({"fault": "not-json", "call": "IssueCertificate"}, "malformed: the answer"),
-                            ({"fault": "other", "call": "IssueCertificate"}, "malformed: the answer has no CertificateArn of the CA"),
-                            ({"fault": "missing", "call": "GetCertificate"}, "malformed: the answer has no Certificate"),
-                            ({"fault": "null", "call": "GetCertificate"}, "malformed: the answer has no Certificate")):
+    for rules, expected in PCA_FAULTS:
         standin.rules(**rules)
         with about(str(rules)):
             check_refused(issue(standin), expected)
@@ -488,6 +498,27 @@ def does_not_start():
         check('tls.identities[web]: certificate: it does not have the name dns "other.internal"' in said, said)
         check(not world.marker.exists(), "the workload has run")
         check_equal(world.left(), [], "what is left")
+
+
+@case("a CA that refuses, fails or says nonsense: the container does not start: exit code 103, one sentence, no file")
+def does_not_start_without_its_ca():
+    rows = [(pca, rules, expected) for rules, expected in PCA_FAULTS] + [(vault, rules, expected) for rules, expected in VAULT_FAULTS]
+    for make, rules, expected in rows if laz.LONG else rows[::2]:
+        standin = make()
+        url = f"https://127.0.0.1:{standin.port}"
+        source = {**FROM_PCA, "validity": "7d"} if make is pca else {**FROM_VAULT, "validity": "24h"}
+        where = {"endpoints": {"acm-pca": url}} if make is pca else \
+            {"vault": {"address": url, "ca": str(standin.ca), "auth": {"token": {"file": str(standin.token)}}}}
+        changes = {"secrets": {"ca": str(standin.ca), "start-deadline": "1s" if expected.startswith("unavailable") else "8s", **where},
+                   "tls": {"identities": [{**policy(good()), "from": source}]}}
+        standin.rules(**rules)
+        with about(f"{make.__name__}: {rules}"), World([], {}, real=True, changes=changes) as world:
+            code, said = world.outcome(env={**fence.ENVIRONMENT, **(standin.environment() if make is pca else {})})
+            check_equal(code, 103, said)
+            check(re.search(r"tls\.identities\[web\]: " + expected, said), f"{expected!r} is not in {said}")
+            check(not world.marker.exists(), "the workload has run")
+            check_equal(world.left(), [], "what is left")
+            check("PRIVATE" not in said and "CANARY" not in said, said)
 
 
 LIFE = 90 if laz.LONG else 15  # seconds

@@ -17,7 +17,7 @@ import urllib.request
 import fence
 import laz
 import secret_world as world
-from fetch_world import BLOB, CANARY, ITEMS, check_fetched, check_refused, fetch_one, held, sample
+from fetch_world import BLOB, CANARY, FATAL, ITEMS, PASSING, TEXT_ONLY, check_fetched, check_refused, fatal_of, fetch_one, held, sample
 from laz import case, check, check_equal
 from secret_world import ARN, KEY, Helper, Standin, secret
 
@@ -180,37 +180,11 @@ def as_botocore():
 
 # ---- What goes wrong ----
 
-FATAL = {
-    "403": "denied: 127.0.0.1: it answers 403 ", "html-403": "denied: 127.0.0.1: it answers 403 ",
-    "404": "refused: 127.0.0.1: it answers 404 ", "redirect": "refused: 127.0.0.1: it answers 302 ",
-    "denied": "denied: 127.0.0.1: it answers 400 AccessDeniedException ",
-    "header-code": "denied: 127.0.0.1: it answers 400 AccessDeniedException ",
-    "deleted": "refused: 127.0.0.1: it answers 400 InvalidRequestException ",
-    "disabled": "refused: 127.0.0.1: it answers 400 DisabledException ",
-    "gone": "not-found: 127.0.0.1: it answers 400 ResourceNotFoundException ",
-    "no-parameter": "not-found: 127.0.0.1: it answers 400 ParameterNotFound ",
-    "signature": "credentials: 127.0.0.1: it answers 403 InvalidSignatureException ",
-    "expired": "credentials: 127.0.0.1: it answers 400 ExpiredTokenException ",
-    "html": "malformed: not JSON: byte ", "not-json": "malformed: not JSON: byte ", "tail": "malformed: not JSON: byte ",
-    "list": "malformed: the answer is no JSON object ", "twice": "malformed: not JSON: byte ",
-    "missing": "malformed: ", "null": "malformed: the answer's value is no string ",
-    "wrong-type": "malformed: the answer's value is no string ", "object": "malformed: the answer's value is no string ",
-    "empty": 'length: 0 bytes, and "bytes" has 1 to 65536 ',
-    "other": "(malformed: the answer is about another (secret|parameter)|other-key: KMS decrypted it with another key) ?",
-}
-TEXT_ONLY = {"nul": "malformed: the value's text holds a NUL ", "long": 'length: 65537 bytes, and "bytes" has 1 to 65536 '}
-PASSING = ("500", "503", "429", "throttle", "reset", "truncated", "garbage", "huge")
-
-
 @case("faults of each service that do not pass: refused at once, one sentence with class and request id, nothing handed over")
 def fatal():
     standin = held()
     for call in ITEMS:
-        rows = {**FATAL, **({} if call == "Decrypt" else TEXT_ONLY)}
-        if call == "Decrypt":
-            rows = {k: v.replace("refused:", "not-decrypted:") for k, v in rows.items()}
-            rows["base64"] = "malformed: the answer's value: "
-            rows["invalid"] = "not-decrypted: 127.0.0.1: it answers 400 InvalidCiphertextException "
+        rows = fatal_of(call)
         for fault in sample(rows, call):
             expected = rows[fault]
             standin.rules(fault=fault, call=call)

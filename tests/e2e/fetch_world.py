@@ -55,3 +55,34 @@ def check_refused(result, expected, standin=None, about="it"):
 def check_fetched(result, name, value):
     check_equal((result.text(), result.is_done, result.code), ("", True, 0), "how it ended")
     check_equal(result.values[name], value, f"the value of {name}")
+
+
+# What a service answers: what is said of it, without the item in front and the request behind.
+FATAL = {
+    "403": "denied: 127.0.0.1: it answers 403 ", "html-403": "denied: 127.0.0.1: it answers 403 ",
+    "404": "refused: 127.0.0.1: it answers 404 ", "redirect": "refused: 127.0.0.1: it answers 302 ",
+    "denied": "denied: 127.0.0.1: it answers 400 AccessDeniedException ",
+    "header-code": "denied: 127.0.0.1: it answers 400 AccessDeniedException ",
+    "deleted": "refused: 127.0.0.1: it answers 400 InvalidRequestException ",
+    "disabled": "refused: 127.0.0.1: it answers 400 DisabledException ",
+    "gone": "not-found: 127.0.0.1: it answers 400 ResourceNotFoundException ",
+    "no-parameter": "not-found: 127.0.0.1: it answers 400 ParameterNotFound ",
+    "signature": "credentials: 127.0.0.1: it answers 403 InvalidSignatureException ",
+    "expired": "credentials: 127.0.0.1: it answers 400 ExpiredTokenException ",
+    "html": "malformed: not JSON: byte ", "not-json": "malformed: not JSON: byte ", "tail": "malformed: not JSON: byte ",
+    "list": "malformed: the answer is no JSON object ", "twice": "malformed: not JSON: byte ",
+    "missing": "malformed: ", "null": "malformed: the answer's value is no string ",
+    "wrong-type": "malformed: the answer's value is no string ", "object": "malformed: the answer's value is no string ",
+    "empty": 'length: 0 bytes, and "bytes" has 1 to 65536 ',
+    "other": "(malformed: the answer is about another (secret|parameter)|other-key: KMS decrypted it with another key) ?",
+}
+TEXT_ONLY = {"nul": "malformed: the value's text holds a NUL ", "long": 'length: 65537 bytes, and "bytes" has 1 to 65536 '}
+PASSING = ("500", "503", "429", "throttle", "reset", "truncated", "garbage", "huge")
+
+
+def fatal_of(call):
+    """What does not pass at this service, and what is said of it."""
+    if call != "Decrypt":
+        return {**FATAL, **TEXT_ONLY}
+    return {**{k: v.replace("refused:", "not-decrypted:") for k, v in FATAL.items()}, "base64": "malformed: the answer's value: ",
+            "invalid": "not-decrypted: 127.0.0.1: it answers 400 InvalidCiphertextException "}

@@ -24,6 +24,7 @@ python3-cryptography -
 python3-dotenv -
 python3-yaml -
 python3-jsonschema -
+python3-grpcio -
 iproute2 ip
 libseccomp-dev -
 libyaml-dev -

@@ -100,13 +100,13 @@ static void ask(struct laz_health_asked *asked, uint64_t now_ns)
         laz_dial_start(asked->dial);
         break;
     case LAZ_HEALTH_HTTP:
+    case LAZ_HEALTH_GRPC:
         laz_health_talk_start(asked->talk);
         break;
     case LAZ_HEALTH_EXEC:
         asked->is_out = true;
         laz_health_tell_number(asked->role, LAZ_MESSAGE_CHECK, check->command);
         break;
-    case LAZ_HEALTH_GRPC:
     case LAZ_HEALTH_KIND_COUNT:
         break;
     }
@@ -168,10 +168,6 @@ int laz_health_open_checks(struct laz_health_role *role, struct laz_err *err)
         *asked = (struct laz_health_asked){.role = role, .ca = -1};
         asked->watch = &role->health.watches[i];
         asked->is_local = is_this_host(check->host);
-        if (check->kind == LAZ_HEALTH_GRPC) {
-            return laz_err_set(err, LAZ_E_HEALTH, 0,
-                    "health: check %s: grpc is not supported by this version", check->name);
-        }
         if (check->is_tls &&
                 laz_trusted_open(check->ca, &role->config.workload, &asked->ca, &why) < 0) {
             return laz_err_set(err, LAZ_E_HEALTH, why.sys_errno, "health: check %s: ca: %s: %s",
@@ -215,7 +211,7 @@ static int make_check(struct laz_health_asked *asked, struct laz_err *err)
     if (check->kind == LAZ_HEALTH_TCP) {
         return laz_dial_new(role->base, &plan, &dials, &asked->dial, err);
     }
-    if (check->kind != LAZ_HEALTH_HTTP) {
+    if (check->kind == LAZ_HEALTH_EXEC) {
         return 0;
     }
     if (check->is_tls && make_tls(asked, err) < 0) {

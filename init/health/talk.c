@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A question over HTTP/1. After the head of the answer the rest is read until the server closes, or
- * the owner stops: to close with something unread is a reset, of which servers complain.
+ * A question over HTTP/1, or over gRPC. Of HTTP/1, after the head of the answer the rest is read
+ * until the server closes, or the owner stops: to close with something unread is a reset, of which
+ * servers complain.
  */
 #include "init/health/talk.h"
 
@@ -10,17 +11,20 @@
 
 #include "core/buf.h"
 #include "health/answer.h"
+#include "health/grpc.h"
 #include "net/stream.h"
 
 #define REQUEST_MAX 2048
 #define PIECE       4096
+#define REPLY_MAX   4096 /* confirmations of what a server sends at once */
 #define UNSENT_MS   30000U
 
 struct laz_health_talk {
     const struct laz_health_check *check;
     struct laz_health_talk_owner owner;
     struct laz_stream *stream;
-    struct laz_health_answer answer;
+    struct laz_health_answer answer; /* of HTTP/1 */
+    struct laz_health_grpc grpc;
     bool is_open;
     bool waits; /* for the answer */
 };
@@ -41,7 +45,11 @@ static void on_up(void *context)
     char memory[REQUEST_MAX];
     struct laz_buf request;
     laz_buf_init_fixed(&request, memory, sizeof(memory));
-    laz_health_answer_ask(&request, host, check->port, check->is_tls, check->path);
+    if (check->kind == LAZ_HEALTH_GRPC) {
+        laz_health_grpc_ask(&request, host, check->port, check->service);
+    } else {
+        laz_health_answer_ask(&request, host, check->port, check->is_tls, check->path);
+    }
     talk->is_open = true;
     talk->owner.connected(talk->owner.context);
     if (request.overflow || !laz_stream_write(talk->stream, request.data, request.len)) {
@@ -65,10 +73,50 @@ static void judge_status(struct laz_health_talk *talk)
     end(talk, why);
 }
 
+static void judge_service(struct laz_health_talk *talk)
+{
+    unsigned status = talk->grpc.status;
+    char why[64];
+    (void)snprintf(why, sizeof(why),
+            status == 0 ? "no health status: is the service there?" : "not serving: status %u",
+            status);
+    end(talk, status == LAZ_HEALTH_GRPC_SERVING ? NULL : why);
+}
+
+static void read_grpc(struct laz_health_talk *talk)
+{
+    uint8_t piece[PIECE];
+    char memory[REPLY_MAX];
+    struct laz_buf reply;
+    enum laz_health_answered result = LAZ_HEALTH_ANSWER_MORE;
+    laz_buf_init_fixed(&reply, memory, sizeof(memory));
+    size_t n = laz_stream_read(talk->stream, piece, sizeof(piece));
+    for (; n > 0 && result == LAZ_HEALTH_ANSWER_MORE;
+            n = laz_stream_read(talk->stream, piece, sizeof(piece))) {
+        result = laz_health_grpc_take(&talk->grpc, piece, n, &reply);
+    }
+    if (result == LAZ_HEALTH_ANSWER_MORE && !reply.overflow &&
+            (reply.len == 0 || laz_stream_write(talk->stream, reply.data, reply.len))) {
+        return;
+    }
+    /* Servers of gRPC wait for another call: there is none. */
+    laz_stream_stop(talk->stream);
+    talk->is_open = false;
+    if (result == LAZ_HEALTH_ANSWER_DONE) {
+        judge_service(talk);
+    } else {
+        end(talk, "the answer is not gRPC");
+    }
+}
+
 static void on_read(void *context)
 {
     struct laz_health_talk *talk = context;
     char piece[PIECE];
+    if (talk->check->kind == LAZ_HEALTH_GRPC) {
+        read_grpc(talk);
+        return;
+    }
     size_t n = laz_stream_read(talk->stream, piece, sizeof(piece));
     for (; n > 0; n = laz_stream_read(talk->stream, piece, sizeof(piece))) {
         if (!talk->waits) {
@@ -130,6 +178,7 @@ void laz_health_talk_start(struct laz_health_talk *talk)
 {
     laz_health_talk_stop(talk);
     laz_health_answer_init(&talk->answer);
+    laz_health_grpc_init(&talk->grpc);
     talk->waits = true;
     laz_stream_start(talk->stream);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One question of a check to a server, over HTTP. Knows the check's plan and nothing of the role.
+ * One question of a check to a server, over HTTP or gRPC. Knows the check's plan and nothing of the
+ * role.
  */
 #ifndef LAZ_INIT_HEALTH_TALK_H
 #define LAZ_INIT_HEALTH_TALK_H

@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
@@ -255,6 +256,36 @@ def checks():
         path, headers = next((p, h) for p, h in app.seen if p.startswith("/health"))
         check_equal((path, headers["Host"], headers["Connection"]), ("/health?a=b", f"127.0.0.1:{app.port}", "close"), "the request")
         check(headers["User-Agent"].startswith("lazaret-health/"), headers)
+
+
+@contextlib.contextmanager
+def grpc_server(*words):
+    """A real one, and its port."""
+    process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "/usr/bin/python3", laz.ROOT / "tests/e2e/grpc_server.py", *words],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@case("a real server of gRPC serves, does not, is slow, or has no such service")
+def grpc():
+    with grpc_server() as port, grpc_server("without") as other, Workload() as app:
+        rows = {"whole": (port, "", ""), "one": (port, "portal.v1", ""), "down": (port, "down", "not serving: status 2"),
+                "absent": (port, "absent", "no health status: is the service there?"), "slow": (port, "slow", "no answer in 900 ms"),
+                "without": (other, "", "no health status: is the service there?"), "web": (app.port, "", "the answer is not gRPC")}
+        checks = [{"name": n, "list": "live", "grpc": ("127.0.0.1", where), "service": service, "timeout": 900, "every": 2000}
+                  for n, (where, service, _) in rows.items()]
+        with Init(checks=checks, live_fall=1) as init:
+            init.status("RUNNING")
+
+            def found():
+                return {c["name"]: c for c in document(init.unix("/healthz")[2])["checks"]}
+            peers.wait_until(lambda: all("ms" in c for c in found().values()), "every check", found, 30)
+            for name, (_, _, why) in rows.items():
+                check_equal((found()[name]["ok"], found()[name].get("why", "")), (why == "", why), name)
 
 
 @case("a check that hangs has failed at its time-out, holds up no other, and is asked again")

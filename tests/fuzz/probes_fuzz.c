@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What health reads of others, by the first byte: gauges of ship's, a table of /proc/net, its
- * counters, an answer to a check. What is taken stays inside the bytes, and is written as JSON that
- * a strict reader takes; pieces of any size give the same.
+ * counters, an answer to a check over gRPC or HTTP. What is taken stays inside the bytes, and is
+ * written as JSON that a strict reader takes; pieces of any size give the same.
  */
 #include <stdlib.h>
 
@@ -10,9 +10,11 @@
 #include "fuzz.h"
 #include "health/answer.h"
 #include "health/document.h"
+#include "health/grpc.h"
 #include "health/net.h"
 
-#define NODES 4096
+#define NODES     4096
+#define REPLY_MAX (1U << 20)
 
 static void check_gauges(const char *bytes, size_t size)
 {
@@ -79,6 +81,29 @@ static void check_answer(const char *bytes, size_t size)
             (answers[0].status >= 200 && answers[0].status <= 599));
 }
 
+static void check_grpc(const char *bytes, size_t size)
+{
+    enum laz_health_answered results[2];
+    struct laz_health_grpc calls[2];
+    struct laz_buf replies[2];
+    for (unsigned i = 0; i < 2; i++) {
+        size_t piece = i == 0 ? size + 1 : 5;
+        results[i] = LAZ_HEALTH_ANSWER_MORE;
+        laz_health_grpc_init(&calls[i]);
+        laz_buf_init_heap(&replies[i], REPLY_MAX);
+        for (size_t at = 0; at < size && results[i] == LAZ_HEALTH_ANSWER_MORE; at += piece) {
+            size_t left = size - at;
+            results[i] = laz_health_grpc_take(&calls[i], (const uint8_t *)bytes + at,
+                    left < piece ? left : piece, &replies[i]);
+        }
+    }
+    require(results[0] == results[1] && calls[0].status == calls[1].status);
+    require(calls[0].n_message <= LAZ_HEALTH_GRPC_MESSAGE);
+    require(replies[0].len == replies[1].len);
+    laz_buf_done(&replies[0]);
+    laz_buf_done(&replies[1]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint64_t opens = 0;
@@ -86,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     char *bytes = exact_copy(data + 1, size - 1);
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
     case 0:
         check_gauges(bytes, size - 1);
         break;
@@ -95,6 +120,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         require(laz_health_passive_opens(bytes, size - 1, &opens) || opens == 0);
+        break;
+    case 3:
+        check_grpc(bytes, size - 1);
         break;
     default:
         check_answer(bytes, size - 1);

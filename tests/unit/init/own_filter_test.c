@@ -17,6 +17,7 @@
 
 #include "core/bpf.h"
 #include "init/fetch/filter.h"
+#include "init/health/filter.h"
 #include "init/pid1/filter.h"
 #include "init/sense/filter.h"
 #include "init/setup/filter.h"
@@ -67,6 +68,9 @@ static const struct line fetch_lines[] = {
 static const struct line tunnel_lines[] = {
 #include "init/tunnel/filter.def"
 };
+static const struct line health_lines[] = {
+#include "init/health/filter.def"
+};
 
 #define LAZ_SETUP(name, reason)
 #define LAZ_HELPER(name, reason)
@@ -110,6 +114,8 @@ static const struct subject {
         {"fetch", laz_fetch_filter, COUNT(laz_fetch_filter), fetch_lines, COUNT(fetch_lines),
                 helper_runtime, COUNT(helper_runtime), true},
         {"tunnel", laz_tunnel_filter, COUNT(laz_tunnel_filter), tunnel_lines, COUNT(tunnel_lines),
+                helper_runtime, COUNT(helper_runtime), true},
+        {"health", laz_health_filter, COUNT(laz_health_filter), health_lines, COUNT(health_lines),
                 helper_runtime, COUNT(helper_runtime), true},
 };
 

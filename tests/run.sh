@@ -46,6 +46,7 @@ strace strace
 gdb gdb
 runc runc
 docker.io dockerd
+docker-compose docker-compose
 conmon conmon
 s6 s6-log
 busybox-static -

@@ -31,6 +31,7 @@ PROGRAMS = {
     "probe": ["probe.c", "state.c", "strays.c", "wire.c"],
     "race": ["race.c", "wire.c"],
     "clock": ["clock.c", "wire.c"],
+    "web": ["web.c"],
 }
 FLAGS = ["-std=gnu17", "-O2", "-static", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}

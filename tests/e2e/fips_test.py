@@ -5,23 +5,33 @@ What stands where the module would be is made here (fips/standin.c, which is no 
 own folders in the mount namespace of the run alone. A helper that is linked statically refuses whatever lies there.
 With --long OpenSSL's own module (fips_module.py) does the work; no build without a loader of libraries can show that.
 """
+import base64
 import functools
+import json
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 
 import area
+import certificate_world
+import fence
+import fetch_world
 import fips_module
 import laz
 import secrets_world
 import ship_world
+import sinks_peers as peers
 import trail_judge
 import tunnel_world
 from laz import case, check, check_equal
+from secret_world import KEY
+from sinks_peers import Rsyslog
 
 REMEDY = ("lazaret-init: remedy: Build with -DLAZARET_STATIC=OFF, in an image whose OpenSSL has the module and, from openssl "
           "fipsinstall, fipsmodule.cnf; or say tls.fips: prefer. (exit 103)\n")
+CA = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/1234abcd-12ab-34cd-56ef-1234567890ab"
 STATIC = "lazaret-helper is linked statically, and can load none"
 
 
@@ -165,6 +175,46 @@ if laz.LONG and not is_static():
                 check_equal(set(server.versions), {"TLSv1.3"}, "versions")
                 with world.dial_tls("in") as outside:
                     check_equal(outside.version(), "TLSv1.3", "from outside")
+
+    @case("OpenSSL's own module computes for fetch, which signs, checks and makes a key, and for a collector over TLS; init.start says on")
+    def computes_for_others():
+        area.require_root()
+        place, issued = real("real-others"), certificate_world.good()
+        services = fetch_world.held()
+        services.data(**json.loads((services.folder / "data").read_text()), pca=CA)
+        for name in ("root.pem", "inter.pem", "inter.key"):
+            shutil.copy(issued / name, services.folder)
+        url = f"https://127.0.0.1:{services.port}"
+        wrapped = {"from": {"variable": "WRAPPED"}, "decode": "base64", "decrypt": {"key": KEY, "context": {"app": "emr"}}}
+        items = [{"name": name, **said, "file": {"path": name}} for name, said in
+                 (("manager", {"from": {"secrets-manager": "prod/db"}}), ("parameter", {"from": "/prod/db"}), ("kms", wrapped))]
+        made = {"name": "web", "from": {"acm-pca": CA, "signing": "SHA256WITHECDSA", "validity": "24h"}, "san": {"dns": ["app.internal"]},
+                "ca": str(issued / "root.pem"), "files": {"dir": "tls/web"}}
+        changes = {"tls": {"fips": "required", "identities": [made]},
+                   "secrets": {"ca": str(services.ca), "start-deadline": "15s",
+                               "endpoints": dict.fromkeys(("secrets-manager", "ssm", "kms", "acm-pca"), url)}}
+        pki, rsyslog = peers.pki(), Rsyslog("fips")
+        with secrets_world.World(items, {}, real=True, changes=changes) as world:
+            tls = {"ca": pki / "ca.pem", "cert": pki / "client.pem", "key": pki / "client.key", "peer": "server.test"}
+            world.sinks = [{"name": "trail", "type": "file", "path": str(world.trail), "classes": ["audit", "ids", "log"], "required": True},
+                           {"name": "collector", "type": "relp", "to": f"127.0.0.1:{rsyslog.ports['relps']}", "required": True,
+                            "classes": ["audit", "ids", "log"], "tls": {key: str(value) for key, value in tls.items()}}]
+            env = {**fence.ENVIRONMENT, **services.environment(), "WRAPPED": base64.b64encode(fetch_world.BLOB).decode()}
+            with world.start("time.sleep(60)", env=env, wrapper=place.wrapper) as run:
+                world.seen()
+                below = pathlib.Path(f"{world.disk.seen(world.dir)}/..data")
+                check_equal([(below / name).read_text() for name in ("manager", "parameter", "kms")], [fetch_world.CANARY] * 3, "values")
+                chain, key = (below / "tls/web" / f"{part}.pem" for part in ("chain", "key"))
+                shown = [subprocess.run(["openssl", *words], capture_output=True, check=True).stdout
+                         for words in (("x509", "-in", chain, "-noout", "-pubkey"), ("pkey", "-in", key, "-pubout"))]
+                check_equal(shown[0], shown[1], "the key of the certificate")
+                ship_world.until(lambda: sum(b'"ev":"init.start"' in line for line in rsyslog.lines()), run.describe, 30)
+                run.kill(fence.TERM)
+                run.wait()
+            check_equal([r["d"]["fips"] for r in world.records("init.start")], ["on"], "init.start")
+        rsyslog.stop()
+        check(any(b'"ev":"chain.final"' in line for line in rsyslog.lines()), "the end of the trail has not arrived")
+        services.check_rules()
 
     @case("OpenSSL's own module, changed by a bit or without its file, is refused in OpenSSL's own words")
     def changed():

@@ -10,7 +10,7 @@
 #include "gate/input.h"
 
 #define LAZ_GATE_DOCUMENT_MAX 65536U /* bytes of what a target may answer */
-#define LAZ_GATE_TEXT_SHOWN   72    /* bytes of a version, a name; the schema has 64 characters */
+#define LAZ_GATE_TEXT_SHOWN   72     /* bytes of a version, a name; the schema has 64 characters */
 #define LAZ_GATE_SAMPLES_MAX  32768
 #define LAZ_GATE_EXPIRED      (-2) /* fewer days than none */
 

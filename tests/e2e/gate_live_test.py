@@ -19,6 +19,7 @@ import laz
 import readme
 import sinks_peers as peers
 from gate_world import CODES, GOLDEN, LAZARET, TOP, Inputs, expect_row, health_moment, rows_of
+from health_world import Init
 from laz import case, check, check_equal
 
 GREEN = GOLDEN["health-green.json"][0]["health"]
@@ -266,6 +267,36 @@ def hopeless():
         check_equal(said["verdict"], "inconclusive", "without tasks")
         check(time.monotonic() - began < 60, "how long it took")
         check_equal(len(said["samples"]), 3, "samples")
+
+
+@case("what the role health really answers passes each gate, a minimal one is inconclusive, and a drain fails", beside=True)
+def role():
+    config = CONFIG.replace(GREEN["build"]["policy_sha256"], "ab" * 32)
+    with Init(full=True, items=["cert"], identity="server") as init, Init() as minimal:
+        for one in (init, minimal):
+            one.status("RUNNING", items=[("good", int(time.time()) + 40 * 86400)] if one is init else [])
+            one.gauges(ecs={"clock": "SYNCHRONIZED", "image_id": "sha256:" + "cd" * 32},
+                       logs=[{"sink": "trail", "required": True, "up": True, "behind_bytes": 0, "dropped": 0, "last_ack_age_s": 1}])
+            one.wait_state("ready")
+        where, over = f"127.0.0.1:{init.port}", ("--ca", peers.pki() / "ca.pem")
+        for mode in ("promote", "verify"):
+            said = ask(mode, where, more=over, config=config)
+            check_equal(said["verdict"], "pass", f"{mode}: {[r for r in said['checks'] if r['result'] not in ('pass', 'skipped')]}")
+        said = ask("retire", where, more=over, config=config, timeout="4s")
+        expect_row(said, "accepted", "", "pass", "0 in")  # the gate's own polls are no connections of clients
+        expect_row(said, "last-connection", "", "inconclusive", "it does not say")  # nobody ever came
+        said = ask("promote", f"127.0.0.1:{minimal.port}", config=config, timeout="3s")
+        check_equal(said["verdict"], "inconclusive", "minimal")
+        expect_row(said, "ready", "", "pass")
+        expect_row(said, "policy", "", "inconclusive", "it does not say")
+        init.status("RUNNING", denied=1)
+        said = ask("promote", where, more=over, config=config)
+        check_equal(said["verdict"], "fail", "a refused call")
+        expect_row(said, "violations", "", "fail", "1")
+        init.status("LB_GRACE", denied=0)
+        init.wait_state("draining")
+        said = ask("promote", where, more=over, config=config)
+        expect_row(said, "ready", "", "fail", "state draining")
 
 
 # ---- The how-tos -------------------------------------------------------------------------------------

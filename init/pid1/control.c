@@ -56,7 +56,7 @@ static void send_packet(struct answer *answer)
             sendmsg(answer->peer, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
-static enum laz_control_state state_of(const struct laz_secrets *secrets, uint32_t item)
+enum laz_control_state laz_control_state_of(const struct laz_secrets *secrets, uint32_t item)
 {
     const struct laz_rotation_item *plan = laz_rotation_at(&secrets->rotation, item);
     bool is_absent = secrets->items[item].now.outcome != LAZ_OUTCOME_FETCHED;
@@ -80,7 +80,7 @@ static void tell_item(
     bool is_asked_again = plan->is_renewed && !secrets->rotation.is_over;
     const struct laz_control_item said = {
             .name = laz_secrets_name(secrets, item),
-            .state = state_of(secrets, item),
+            .state = laz_control_state_of(secrets, item),
             .is_renewed = plan->is_renewed,
             .generation = secrets->current,
             .failures = plan->failures,

@@ -7,6 +7,7 @@
 #define LAZ_INIT_PID1_CONTROL_H
 
 #include "init/pid1/secrets.h"
+#include "ipc/control.h"
 
 #define LAZ_CONTROL_PATIENCE_MS 1000
 
@@ -19,6 +20,9 @@ struct laz_control {
 
 /* Of zeroed memory. False: nowhere is a folder that is ours alone. */
 bool laz_control_open(struct laz_control *control);
+/* How an item is. */
+enum laz_control_state laz_control_state_of(const struct laz_secrets *secrets, uint32_t item);
+
 /* What to poll; -1: nothing. */
 int laz_control_fd(const struct laz_control *control);
 /* When it is to be turned at the latest; 0: when something comes. */

@@ -373,8 +373,8 @@ bool laz_secrets_are_wiped(const struct laz_secrets *secrets)
 
 void laz_secrets_lose_launch(struct laz_secrets *secrets)
 {
-    static const struct laz_err gone = {
-            .kind = LAZ_E_DELIVERY, .message = "the process that delivers secrets has ended"};
+    struct laz_err gone = {0};
+    (void)laz_err_set(&gone, LAZ_E_DELIVERY, 0, "the process that delivers secrets has ended");
     if (secrets->image == NULL) {
         return;
     }

@@ -25,9 +25,7 @@ void laz_helpers_fetch(struct laz_helpers *helpers, uint64_t now_ns)
 
 void laz_helpers_abort(struct laz_helpers *helpers)
 {
-    if (laz_helpers_have_tunnel(helpers)) {
-        laz_tunnels_leave(&helpers->tunnels);
-    }
+    laz_tunnels_leave(&helpers->tunnels); /* where there are any */
     if (!laz_helpers_have_fetch(helpers)) {
         return;
     }

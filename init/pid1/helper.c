@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "core/deadline.h"
@@ -14,11 +15,71 @@
 #include "core/format.h"
 #include "init/pid1/secrets.h"
 #include "init/pid1/tunnel.h"
+#include "init/pid1/watch.h"
 
 #define SAID_MAX    (LAZ_GAUGES_MAX + LAZ_MESSAGE_HEADER) /* bytes of a message of theirs */
 #define ABSENT_CODE 127                                   /* launch found none */
 /* Messages of a helper that has ended: fetch may have said all that it had to say. */
 #define LAST_WORDS_MAX (3 * LAZ_IMAGE_FETCHED_MAX + 16)
+
+/* ---- what it is told ---- */
+
+bool laz_helper_say(int chan, struct laz_buf *message, const int *fds, size_t n_fds)
+{
+    struct laz_err ignored = {0}; /* the caller ends it */
+    return laz_message_end(message) && laz_chan_send(chan, message, fds, n_fds, &ignored) == 0;
+}
+
+bool laz_helper_say_only(int chan, enum laz_message_type type)
+{
+    char memory[64];
+    struct laz_buf message;
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, type);
+    return laz_helper_say(chan, &message, NULL, 0);
+}
+
+bool laz_helper_say_config(int chan, const uint8_t *section, uint32_t length)
+{
+    char memory[LAZ_IMAGE_TUNNEL_MAX + LAZ_MESSAGE_HEADER + 1];
+    struct laz_buf message;
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, LAZ_MESSAGE_CONFIG);
+    laz_buf_put(&message, section, length);
+    return laz_helper_say(chan, &message, NULL, 0);
+}
+
+static bool say_with(
+        int chan, enum laz_message_type type, uint32_t number, const int *fds, size_t n_fds)
+{
+    char memory[64];
+    struct laz_buf message;
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, type);
+    laz_message_u32(&message, number);
+    return laz_helper_say(chan, &message, fds, n_fds);
+}
+
+bool laz_helper_say_listen(int chan, uint32_t number, int fd)
+{
+    return say_with(chan, LAZ_MESSAGE_LISTEN, number, &fd, 1);
+}
+
+bool laz_helper_say_identity(
+        int chan, uint32_t number, const struct laz_secrets *secrets, const uint8_t items[2])
+{
+    const int fds[] = {secrets->items[items[0]].value, secrets->items[items[1]].value};
+    return say_with(chan, LAZ_MESSAGE_IDENTITY, number, fds, 2);
+}
+
+bool laz_helper_listens(int fd)
+{
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 1;
+}
+
+/* ---- its life ---- */
 
 void laz_helper_init(struct laz_helper *helper, enum laz_role role, enum laz_err_kind lost_as)
 {
@@ -169,7 +230,7 @@ static void on_failed(struct laz_helper *helper, struct laz_fields *fields)
         (void)laz_err_set(&helper->err, (enum laz_err_kind)kind, 0, "%s", text);
         laz_format_printable(helper->err.message);
         helper->has_failed = helper->secrets != NULL ||
-                (helper->tunnels != NULL && !helper->was_ever_ready) ||
+                (helper->has_begun && !helper->was_ever_ready) ||
                 ((kind == LAZ_E_VOLUME || kind == LAZ_E_FIPS) && helper->is_needed);
     }
 }
@@ -184,6 +245,17 @@ static void on_secret(struct laz_helper *helper, struct laz_message *message)
 {
     struct laz_err err = {0};
     if (laz_secrets_told(helper->secrets, message, &err) < 0) {
+        violated(helper, &err);
+        laz_helper_drop(helper);
+    }
+}
+
+static void on_watch(struct laz_helper *helper, struct laz_message *message, uint64_t now_ns)
+{
+    struct laz_err err = {0};
+    if (message->type == LAZ_MESSAGE_GAUGES) {
+        laz_watch_relay(helper->watch, message);
+    } else if (laz_watch_told(helper->watch, message, now_ns, &err) < 0) {
         violated(helper, &err);
         laz_helper_drop(helper);
     }
@@ -220,6 +292,8 @@ static void on_message(struct laz_helper *helper, struct laz_message *message, u
         on_secret(helper, message);
     } else if (helper->tunnels != NULL) {
         on_tunnel(helper, message, now_ns);
+    } else if (helper->watch != NULL) {
+        on_watch(helper, message, now_ns);
     }
 }
 

@@ -20,6 +20,7 @@
 
 struct laz_secrets;
 struct laz_tunnels;
+struct laz_watch;
 
 struct laz_helper {
     enum laz_role role;
@@ -33,6 +34,8 @@ struct laz_helper {
     bool was_ever_ready;
     bool is_lost;         /* nobody waits for it any more: err says why */
     bool is_finishing;    /* told to finish */
+    bool has_begun;       /* tunnel, health: it is asked for */
+    bool is_leaving;      /* tunnel: told to end */
     bool has_failed;      /* it has said why, and another one would say the same */
     uint8_t fips;         /* enum laz_fips_state: what it computes with */
     bool knows_masks;     /* ship: it was told what no log may show */
@@ -49,6 +52,7 @@ struct laz_helper {
     char trouble[LAZ_ERR_MESSAGE_MAX];
     struct laz_secrets *secrets; /* fetch: where what it brings goes; borrowed */
     struct laz_tunnels *tunnels; /* tunnel: likewise */
+    struct laz_watch *watch;     /* health: likewise; ship: where what its gauges say goes */
 };
 
 /* Children that ended, and were reaped, while somebody was being started. */
@@ -57,6 +61,17 @@ struct laz_reaped {
     pid_t pid;
     int status;
 };
+
+/* What more than one of them is told, or says. False: it has gone, or does not read. */
+LAZ_MUST_CHECK bool laz_helper_say(int chan, struct laz_buf *message, const int *fds, size_t n_fds);
+LAZ_MUST_CHECK bool laz_helper_say_only(int chan, enum laz_message_type type);
+LAZ_MUST_CHECK bool laz_helper_say_config(int chan, const uint8_t *section, uint32_t length);
+LAZ_MUST_CHECK bool laz_helper_say_listen(int chan, uint32_t number, int fd);
+/* `items`: the numbers of its chain and its key. */
+LAZ_MUST_CHECK bool laz_helper_say_identity(
+        int chan, uint32_t number, const struct laz_secrets *secrets, const uint8_t items[2]);
+/* Is this a socket that listens? */
+bool laz_helper_listens(int fd);
 
 /* Idle, until due_ns is set. */
 void laz_helper_init(struct laz_helper *helper, enum laz_role role, enum laz_err_kind lost_as);

@@ -13,6 +13,7 @@
 #include "init/pid1/launcher.h"
 
 #define HELPERS      LAZ_HELPERS_STARTED
+#define FIRST        LAZ_ROLE_SHIP                /* of those that launch starts */
 #define SAID_MAX     (LAZ_LAUNCHER_STEP_MAX + 64) /* bytes of a DELIVERED */
 #define LAUNCH_ENDED "the process that starts helpers has ended"
 
@@ -45,9 +46,28 @@ bool laz_helpers_have_fetch(const struct laz_helpers *helpers)
     return helpers->image != NULL && helpers->image->fetches;
 }
 
-bool laz_helpers_have_tunnel(const struct laz_helpers *helpers)
+static const struct laz_helper *find(const struct laz_helpers *helpers, enum laz_role role)
 {
-    return helpers->image != NULL && helpers->image->n_tunnels > 0;
+    const struct laz_image *image = helpers->image;
+    bool has_tunnel = image != NULL && image->n_tunnels > 0;
+    bool has_health = image != NULL && image->watches;
+    return role == LAZ_ROLE_SHIP      ? &helpers->ship
+            : role == LAZ_ROLE_SENSE  ? &helpers->sense
+            : role == LAZ_ROLE_FETCH  ? laz_helpers_have_fetch(helpers) ? &helpers->fetch : NULL
+            : role == LAZ_ROLE_TUNNEL ? has_tunnel ? &helpers->tunnels.helper : NULL
+            : role == LAZ_ROLE_HEALTH && has_health ? &helpers->watch.helper
+                                                    : NULL;
+}
+
+struct laz_helper *laz_helpers_of(struct laz_helpers *helpers, enum laz_role role)
+{
+    return laz_unconst(find(helpers, role));
+}
+
+/* There are none, or they wait for an answer of launch. */
+static bool checks_are_starting(const struct laz_helpers *helpers)
+{
+    return find(helpers, LAZ_ROLE_HEALTH) != NULL && laz_watch_is_starting(&helpers->watch);
 }
 
 int laz_helpers_begin(
@@ -56,8 +76,7 @@ int laz_helpers_begin(
     const struct laz_image *image = world->image;
     laz_shipping_keep_variables(&helpers->shipping, world->environment);
     /* `launch` first: it shall have nothing of what follows. */
-    if (laz_launcher_fork(world->argv, image->n_tunnels > 0, &helpers->launcher,
-                &helpers->launcher_chan, err) < 0) {
+    if (laz_launcher_fork(world, &helpers->launcher, &helpers->launcher_chan, err) < 0) {
         return -1;
     }
     helpers->image = image;
@@ -66,6 +85,10 @@ int laz_helpers_begin(
     }
     if (image->n_tunnels > 0) {
         laz_tunnels_begin(&helpers->tunnels, image);
+    }
+    if (image->watches) {
+        helpers->has_sockets = laz_watch_begin(&helpers->watch, image, world->environment);
+        helpers->ship.watch = &helpers->watch;
     }
     if (!image->ships) {
         return 0;
@@ -93,12 +116,10 @@ const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers)
 
 uint8_t laz_helpers_fips(const struct laz_helpers *helpers)
 {
-    uint8_t fips = helpers->ship.fips;
-    if (laz_helpers_have_fetch(helpers) && helpers->fetch.fips > fips) {
-        fips = helpers->fetch.fips;
-    }
-    if (laz_helpers_have_tunnel(helpers) && helpers->tunnels.helper.fips > fips) {
-        fips = helpers->tunnels.helper.fips;
+    uint8_t fips = 0;
+    for (unsigned role = FIRST; role < LAZ_ROLE_COUNT; role++) {
+        const struct laz_helper *helper = find(helpers, (enum laz_role)role);
+        fips = helper != NULL && helper->fips > fips ? helper->fips : fips;
     }
     return fips;
 }
@@ -131,21 +152,28 @@ static void ask_for_sense(struct laz_helpers *helpers, uint64_t now_ns)
     }
 }
 
-static void ask_for_tunnel(struct laz_helpers *helpers, uint64_t now_ns)
+/* Tunnel or health. */
+static void ask_for_server(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns)
 {
-    struct laz_helper *tunnel = &helpers->tunnels.helper;
-    if (laz_helper_ask(tunnel, helpers->launcher_chan, now_ns) &&
-            !laz_tunnels_tell(&helpers->tunnels, &helpers->secrets)) {
-        laz_helper_drop(tunnel);
+    const struct laz_secrets *secrets = &helpers->secrets;
+    if (laz_helper_ask(helper, helpers->launcher_chan, now_ns) &&
+            !(helper->role == LAZ_ROLE_TUNNEL ? laz_tunnels_tell(&helpers->tunnels, secrets)
+                                              : laz_watch_tell(&helpers->watch, secrets))) {
+        laz_helper_drop(helper);
     }
 }
 
 void laz_helpers_show(struct laz_helpers *helpers, uint32_t changed)
 {
-    struct laz_helper *tunnel = &helpers->tunnels.helper;
-    if (laz_helpers_have_tunnel(helpers) && tunnel->chan >= 0 &&
+    struct laz_helper *tunnel = laz_helpers_of(helpers, LAZ_ROLE_TUNNEL);
+    struct laz_helper *health = laz_helpers_of(helpers, LAZ_ROLE_HEALTH);
+    if (tunnel != NULL && tunnel->chan >= 0 &&
             !laz_tunnels_show(&helpers->tunnels, &helpers->secrets, changed)) {
         laz_helper_drop(tunnel); /* the next one is told with everything else */
+    }
+    if (health != NULL && health->chan >= 0 &&
+            !laz_watch_show(&helpers->watch, &helpers->secrets, changed)) {
+        laz_helper_drop(health);
     }
 }
 
@@ -161,20 +189,18 @@ static void on_launcher(
         }
         return;
     }
+    if (message->type == LAZ_MESSAGE_RUNS) {
+        if (find(helpers, LAZ_ROLE_HEALTH) != NULL) {
+            laz_watch_runs(&helpers->watch, message, helpers->reaped);
+        }
+        return;
+    }
     laz_fields_begin(&fields, message);
     uint8_t role = laz_fields_u8(&fields);
     int32_t pid = (int32_t)laz_fields_u32(&fields);
-    if (!laz_fields_done(&fields)) {
-        return;
-    }
-    if (role == LAZ_ROLE_SHIP) {
-        laz_helper_started(&helpers->ship, pid, now_ns);
-    } else if (role == LAZ_ROLE_SENSE) {
-        laz_helper_started(&helpers->sense, pid, now_ns);
-    } else if (role == LAZ_ROLE_FETCH && laz_helpers_have_fetch(helpers)) {
-        laz_helper_started(&helpers->fetch, pid, now_ns);
-    } else if (role == LAZ_ROLE_TUNNEL && laz_helpers_have_tunnel(helpers)) {
-        laz_helper_started(&helpers->tunnels.helper, pid, now_ns);
+    struct laz_helper *helper = laz_helpers_of(helpers, (enum laz_role)role);
+    if (laz_fields_done(&fields) && helper != NULL) {
+        laz_helper_started(helper, pid, now_ns);
     }
 }
 
@@ -199,11 +225,17 @@ static void lose_launcher(struct laz_helpers *helpers)
     if (helpers->sense.pid == 0 && has_sense(helpers)) {
         laz_helper_lose(&helpers->sense, LAUNCH_ENDED);
     }
-    if (laz_helpers_have_tunnel(helpers)) {
-        forget_order(&helpers->tunnels.helper);
-        if (helpers->tunnels.helper.pid == 0) {
-            laz_helper_lose(&helpers->tunnels.helper, LAUNCH_ENDED);
+    for (unsigned role = LAZ_ROLE_TUNNEL; role <= LAZ_ROLE_HEALTH; role++) {
+        struct laz_helper *server = laz_helpers_of(helpers, (enum laz_role)role);
+        if (server != NULL) {
+            forget_order(server);
+            if (server->pid == 0) {
+                laz_helper_lose(server, LAUNCH_ENDED);
+            }
         }
+    }
+    if (laz_helpers_of(helpers, LAZ_ROLE_HEALTH) != NULL) {
+        laz_watch_lose_launch(&helpers->watch);
     }
     if (laz_helpers_have_fetch(helpers)) {
         forget_order(&helpers->fetch);
@@ -237,8 +269,11 @@ uint64_t laz_helpers_due_ns(const struct laz_helpers *helpers)
     if (laz_helpers_have_fetch(helpers) && helpers->secrets.phase == LAZ_SECRETS_FETCHING) {
         laz_sooner(&due_ns, laz_helper_due_ns(&helpers->fetch));
     }
-    if (laz_helpers_have_tunnel(helpers) && !helpers->tunnels.is_leaving) {
-        laz_sooner(&due_ns, laz_helper_due_ns(&helpers->tunnels.helper));
+    for (unsigned role = LAZ_ROLE_TUNNEL; role <= LAZ_ROLE_HEALTH; role++) {
+        const struct laz_helper *server = find(helpers, (enum laz_role)role);
+        if (server != NULL && !server->is_leaving) {
+            laz_sooner(&due_ns, laz_helper_due_ns(server));
+        }
     }
     if (helpers->is_finishing) {
         laz_sooner(&due_ns, helpers->ship_told ? 0 : helpers->farewell_ns);
@@ -263,8 +298,9 @@ static void tell_ship_to_finish(struct laz_helpers *helpers, uint64_t now_ns)
 /* What sense has seen is in the trail before the trail is closed. */
 static void turn_finish(struct laz_helpers *helpers, uint64_t now_ns)
 {
+    const struct laz_helper *tunnel = find(helpers, LAZ_ROLE_TUNNEL);
     bool is_gone = helpers->sense.pid == 0 && !helpers->sense.is_starting &&
-            (!laz_helpers_have_tunnel(helpers) || helpers->tunnels.helper.pid == 0);
+            (tunnel == NULL || tunnel->pid == 0);
     if (!helpers->ship_told && (is_gone || now_ns >= helpers->farewell_ns)) {
         if (helpers->sense.pid > 0) {
             (void)kill(helpers->sense.pid, SIGKILL);
@@ -278,7 +314,7 @@ void laz_helpers_look_at(struct laz_helpers *helpers, struct laz_helper *helper,
     pid_t pid = helper->pid;
     bool has_ended = laz_helper_look(helper, helpers->reaped, now_ns);
     bool as_told = (helper->role == LAZ_ROLE_FETCH && laz_helpers_fetch_is_over(helpers)) ||
-            (helper->role == LAZ_ROLE_TUNNEL && helpers->tunnels.is_leaving);
+            helper->is_leaving;
     if (has_ended && !as_told && helpers->n_late < HELPERS) {
         struct laz_helper_end *late = &helpers->late[helpers->n_late++];
         *late = (struct laz_helper_end){
@@ -295,21 +331,25 @@ bool laz_helpers_late_end(struct laz_helpers *helpers, struct laz_helper_end *re
     return true;
 }
 
-static void turn_tunnel(struct laz_helpers *helpers, uint64_t now_ns)
+static void turn_server(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns)
 {
-    struct laz_tunnels *tunnels = &helpers->tunnels;
-    laz_helpers_look_at(helpers, &tunnels->helper, now_ns);
-    if (tunnels->n_said < LAZ_TUNNEL_SAID_AHEAD) {
-        laz_helper_read(&tunnels->helper, now_ns);
+    bool is_tunnel = helper->role == LAZ_ROLE_TUNNEL;
+    laz_helpers_look_at(helpers, helper, now_ns);
+    if (!is_tunnel || helpers->tunnels.n_said < LAZ_TUNNEL_SAID_AHEAD) {
+        laz_helper_read(helper, now_ns);
     }
-    laz_tunnels_check(tunnels);
-    if (tunnels->is_leaving || !tunnels->has_begun) {
+    if (is_tunnel) {
+        laz_tunnels_check(&helpers->tunnels);
+    } else if (helper->is_ready) {
+        helper->is_needed = false; /* the workload goes on without it until there is another */
+    }
+    if (helper->is_leaving || !helper->has_begun) {
         return;
     }
-    if (laz_helper_is_due(&tunnels->helper, now_ns)) {
-        ask_for_tunnel(helpers, now_ns);
+    if (laz_helper_is_due(helper, now_ns)) {
+        ask_for_server(helpers, helper, now_ns);
     }
-    laz_helper_check(&tunnels->helper, now_ns);
+    laz_helper_check(helper, now_ns);
 }
 
 static void turn_ship_and_sense(struct laz_helpers *helpers, uint64_t now_ns)
@@ -344,8 +384,11 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
     if (laz_helpers_have_fetch(helpers)) {
         laz_helpers_turn_fetch(helpers, now_ns); /* it waits for what the others have said */
     }
-    if (laz_helpers_have_tunnel(helpers)) {
-        turn_tunnel(helpers, now_ns);
+    for (unsigned role = LAZ_ROLE_TUNNEL; role <= LAZ_ROLE_HEALTH; role++) {
+        struct laz_helper *server = laz_helpers_of(helpers, (enum laz_role)role);
+        if (server != NULL) {
+            turn_server(helpers, server, now_ns);
+        }
     }
 }
 
@@ -353,17 +396,22 @@ void laz_helpers_turn(struct laz_helpers *helpers, uint64_t now_ns)
 
 bool laz_helpers_are_starting(const struct laz_helpers *helpers)
 {
-    return helpers->ship.is_starting || helpers->sense.is_starting ||
-            (laz_helpers_have_fetch(helpers) && helpers->fetch.is_starting) ||
-            (laz_helpers_have_tunnel(helpers) && helpers->tunnels.helper.is_starting);
+    bool is_starting = checks_are_starting(helpers);
+    for (unsigned role = FIRST; role < LAZ_ROLE_COUNT; role++) {
+        const struct laz_helper *helper = find(helpers, (enum laz_role)role);
+        is_starting = is_starting || (helper != NULL && helper->is_starting);
+    }
+    return is_starting;
 }
 
 bool laz_helpers_own(const struct laz_helpers *helpers, pid_t pid)
 {
-    return pid == helpers->launcher || pid == helpers->ship.pid || pid == helpers->sense.pid ||
-            (laz_helpers_have_fetch(helpers) && pid == helpers->fetch.pid) ||
-            (laz_helpers_have_tunnel(helpers) && pid == helpers->tunnels.helper.pid) ||
-            laz_helpers_are_starting(helpers);
+    bool is_own = pid == helpers->launcher || laz_helpers_are_starting(helpers);
+    for (unsigned role = FIRST; role < LAZ_ROLE_COUNT; role++) {
+        const struct laz_helper *helper = find(helpers, (enum laz_role)role);
+        is_own = is_own || (helper != NULL && helper->pid == pid);
+    }
+    return is_own;
 }
 
 static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid_t pid, int status,
@@ -385,36 +433,34 @@ static bool ended_is(struct laz_helpers *helpers, struct laz_helper *helper, pid
     return true;
 }
 
-static bool tunnel_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
-        struct laz_helper_end *ret)
+static bool server_ended(struct laz_helpers *helpers, struct laz_helper *helper, pid_t pid,
+        int status, uint64_t now_ns, struct laz_helper_end *ret)
 {
-    struct laz_helper *tunnel = &helpers->tunnels.helper;
-    if (!laz_helpers_have_tunnel(helpers) || pid != tunnel->pid) {
+    if (helper == NULL || pid != helper->pid) {
         return false;
     }
-    bool as_told = helpers->tunnels.is_leaving;
-    laz_helper_ended(tunnel, status, helpers->launcher_chan >= 0, now_ns);
-    if (as_told) {
-        tunnel->due_ns = 0;
-    }
-    *ret = (struct laz_helper_end){.role = tunnel->role,
+    laz_helper_ended(helper, status, helpers->launcher_chan >= 0, now_ns);
+    helper->due_ns = helper->is_leaving ? 0 : helper->due_ns;
+    *ret = (struct laz_helper_end){.role = helper->role,
             .pid = pid,
-            .is_lost = tunnel->is_lost,
-            .why = as_told ? NULL : &tunnel->err};
+            .is_lost = helper->is_lost,
+            .why = helper->is_leaving ? NULL : &helper->err};
     return true;
 }
 
 bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint64_t now_ns,
         struct laz_helper_end *ret)
 {
-    static const struct laz_err launcher_ended = {.kind = LAZ_E_INTERNAL, .message = LAUNCH_ENDED};
     if (!laz_helpers_exist(helpers) || pid == 0 || helpers->ship.is_flushed) {
         return false;
     }
     if (pid == helpers->launcher) {
         helpers->launcher = 0; /* its channel says so too */
-        *ret = (struct laz_helper_end){
-                .role = LAZ_ROLE_LAUNCH, .pid = pid, .is_lost = true, .why = &launcher_ended};
+        (void)laz_err_set(&helpers->launcher_err, LAZ_E_INTERNAL, 0, LAUNCH_ENDED);
+        *ret = (struct laz_helper_end){.role = LAZ_ROLE_LAUNCH,
+                .pid = pid,
+                .is_lost = true,
+                .why = &helpers->launcher_err};
         return true;
     }
     for (unsigned i = 0; i < HELPERS && laz_helpers_are_starting(helpers); i++) {
@@ -423,7 +469,10 @@ bool laz_helpers_ended(struct laz_helpers *helpers, pid_t pid, int status, uint6
     bool is_ours = ended_is(helpers, &helpers->ship, pid, status, now_ns, ret) ||
             ended_is(helpers, &helpers->sense, pid, status, now_ns, ret) ||
             laz_helpers_fetch_ended(helpers, pid, status, now_ns, ret) ||
-            tunnel_ended(helpers, pid, status, now_ns, ret);
+            server_ended(
+                    helpers, laz_helpers_of(helpers, LAZ_ROLE_TUNNEL), pid, status, now_ns, ret) ||
+            server_ended(
+                    helpers, laz_helpers_of(helpers, LAZ_ROLE_HEALTH), pid, status, now_ns, ret);
     if (!is_ours && laz_helpers_are_starting(helpers)) {
         helpers->reaped[helpers->n_reaped++ % LAZ_REAPED_MAX] =
                 (struct laz_reaped){.pid = pid, .status = status};
@@ -437,9 +486,7 @@ void laz_helpers_finish(struct laz_helpers *helpers, int exit_code, uint64_t now
     if (laz_helpers_have_fetch(helpers)) {
         laz_secrets_wipe(&helpers->secrets, helpers->launcher_chan);
     }
-    if (laz_helpers_have_tunnel(helpers)) {
-        laz_tunnels_leave(&helpers->tunnels);
-    }
+    laz_tunnels_leave(&helpers->tunnels); /* where there are any */
     if (!laz_helpers_ship(helpers)) {
         return;
     }

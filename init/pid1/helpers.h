@@ -10,6 +10,7 @@
 #include "init/pid1/secrets.h"
 #include "init/pid1/shipping.h"
 #include "init/pid1/tunnel.h"
+#include "init/pid1/watch.h"
 
 /* At most, for the last that sense and tunnel have to say, before the trail is closed. */
 #define LAZ_HELPER_FAREWELL_MS 1000
@@ -22,13 +23,14 @@ struct laz_helper_end {
     const struct laz_err *why; /* borrowed, until the next turn; NULL */
 };
 
-#define LAZ_HELPERS_STARTED 4 /* by launch */
+#define LAZ_HELPERS_STARTED 5 /* by launch */
 
 struct laz_helpers {
     const struct laz_image *image; /* NULL: the policy needs none, and all of this is idle */
     struct laz_shipping shipping;
     pid_t launcher;
-    int launcher_chan; /* owned; -1 = closed */
+    int launcher_chan;           /* owned; -1 = closed */
+    struct laz_err launcher_err; /* how it ended */
     struct laz_helper ship;
     struct laz_helper sense;
     unsigned n_late; /* ends that were not known as such when they came */
@@ -45,6 +47,9 @@ struct laz_helpers {
     struct laz_helper fetch;
     /* Untouched where it has no tunnels. */
     struct laz_tunnels tunnels;
+    /* Untouched where it has no health. */
+    struct laz_watch watch;
+    bool has_sockets; /* at which that is asked */
 };
 
 /* Of zeroed memory. */
@@ -58,6 +63,7 @@ bool laz_helpers_ship(const struct laz_helpers *helpers);
 struct laz_helpers_world {
     const struct laz_image *image;
     const struct laz_probe *probe;
+    const struct laz_decided *decided;
     char **argv;
     char **environment; /* secrets are taken out of it */
 };
@@ -81,7 +87,7 @@ bool laz_helpers_fetch_is_gone(const struct laz_helpers *helpers);
 /* Have the logs hide the newest value of an item; is all hidden that they are to hide? */
 void laz_helpers_hide(struct laz_helpers *helpers, uint32_t item);
 bool laz_helpers_have_hidden(const struct laz_helpers *helpers);
-/* These are other ones now, a bit for each: `tunnel` shows them from now on. */
+/* These are other ones now, a bit for each: who shows some of them, shows these from now on. */
 void laz_helpers_show(struct laz_helpers *helpers, uint32_t changed);
 /* The one without which the run may not go on, and which is lost; NULL: none. */
 const struct laz_helper *laz_helpers_lost(const struct laz_helpers *helpers);
@@ -112,7 +118,8 @@ bool laz_helpers_have_finished(const struct laz_helpers *helpers);
 /* ---- between helpers.c and fetching.c ---- */
 
 bool laz_helpers_have_fetch(const struct laz_helpers *helpers);
-bool laz_helpers_have_tunnel(const struct laz_helpers *helpers);
+/* Of this role; NULL: the policy has none. */
+struct laz_helper *laz_helpers_of(struct laz_helpers *helpers, enum laz_role role);
 LAZ_MUST_CHECK int laz_helpers_begin_secrets(
         struct laz_helpers *helpers, const struct laz_helpers_world *world, struct laz_err *err);
 void laz_helpers_look_at(struct laz_helpers *helpers, struct laz_helper *helper, uint64_t now_ns);

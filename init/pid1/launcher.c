@@ -11,6 +11,8 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -21,6 +23,7 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "init/pid1/deliver.h"
+#include "init/pid1/helpers.h"
 #include "init/pid1/workload.h"
 
 #define HELPER    "lazaret-helper"
@@ -49,11 +52,13 @@ void laz_launcher_find(const char *name, char *ret, size_t size)
 }
 
 /* The bounding set needs CAP_SETPCAP; without it, there are no capabilities worth dropping. */
-static void keep_few_in_child(bool has_tunnel)
+static void keep_few_in_child(const struct laz_image *image)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {0};
-    uint64_t wanted = has_tunnel ? UINT64_C(1) << CAP_NET_BIND_SERVICE : 0; /* for its ports */
+    bool has_ports = image->n_tunnels > 0 || image->watches;
+    uint64_t wanted = has_ports ? UINT64_C(1) << CAP_NET_BIND_SERVICE : 0;
+    wanted |= image->n_commands > 0 ? image->keep_capabilities : 0;
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
         wanted |= UINT64_C(1) << kept[i];
     }
@@ -138,6 +143,79 @@ static void start_one(
     laz_message_u32(answer, (uint32_t)pid);
 }
 
+/* ---- checks that are commands ---- */
+
+static void words_of(const struct laz_strings *strings, char **ret)
+{
+    const char *cursor = strings->first;
+    for (uint32_t i = 0; i < strings->n; i++) {
+        ret[i] = laz_unconst(laz_strings_next(&cursor));
+    }
+    ret[strings->n] = NULL;
+}
+
+/* Of the container's environment there is nothing here any more. */
+static char **environment_in_child(const struct laz_image *image)
+{
+    size_t size = (image->env_set.n + 2) * sizeof(char *);
+    char **environment =
+            mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (environment == MAP_FAILED) {
+        _exit(109);
+    }
+    bool has_path = false;
+    environment[0] = laz_unconst("PATH=" LAZ_WORKLOAD_PATH);
+    words_of(&image->env_set, environment + 1);
+    for (char **entry = environment + 1; *entry != NULL; entry++) {
+        has_path = has_path || laz_environment_value(*entry, "PATH") != NULL;
+    }
+    return has_path ? environment + 1 : environment;
+}
+
+/* What the workload is confined by, but for the listener: PID 1 answers nobody else. */
+static _Noreturn void check_in_child(
+        const struct laz_helpers_world *world, const struct laz_strings *command)
+{
+    char *argv[LAZ_IMAGE_ARGS_MAX + 1];
+    struct laz_confine_page page = {.listener = -1};
+    struct laz_decided decided = *world->decided;
+    decided.events = decided.events_required = false;
+    words_of(command, argv);
+    leave_streams_in_child();
+    (void)dup2(STDOUT_FILENO, STDERR_FILENO);
+    const struct laz_confine confine = {
+            .image = world->image,
+            .decided = &decided,
+            .page = &page,
+            .parent = world->probe->pid,
+            .set_death_signal = world->probe->pid != 1,
+            .gate = eventfd(1, EFD_CLOEXEC), /* nobody holds it there */
+            .path = argv[0],
+            .argv = argv,
+            .envp = environment_in_child(world->image),
+    };
+    laz_confine_in_child(&confine);
+}
+
+static void run_one(
+        const struct laz_helpers_world *world, struct laz_fields *fields, struct laz_buf *answer)
+{
+    uint32_t number = laz_fields_u32(fields);
+    if (!laz_fields_done(fields) || number >= world->image->n_commands) {
+        _exit(109);
+    }
+    const struct laz_strings command = laz_image_command(world->image, number);
+    long pid = syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
+    if (pid == 0) {
+        check_in_child(world, &command);
+    }
+    laz_message_begin(answer, LAZ_MESSAGE_RUNS);
+    laz_message_u32(answer, number);
+    laz_message_u32(answer, (uint32_t)(pid < 0 ? -errno : pid));
+}
+
+/* ---- deliveries ---- */
+
 static int put(struct laz_deliver *deliver, struct laz_message *message, struct laz_fields *fields,
         struct laz_err *err)
 {
@@ -179,8 +257,15 @@ static void deliver_one(struct laz_deliver *deliver, struct laz_message *message
     laz_message_string(answer, err.message);
 }
 
-static void serve_one(
-        int chan, int program, struct laz_deliver *deliver, struct laz_message *message)
+/* What it serves with. */
+struct server {
+    int chan;
+    int program; /* lazaret-helper */
+    const struct laz_helpers_world *world;
+    struct laz_deliver deliver;
+};
+
+static void serve_one(struct server *server, struct laz_message *message)
 {
     struct laz_err err = {0};
     struct laz_fields fields;
@@ -189,23 +274,25 @@ static void serve_one(
     laz_fields_begin(&fields, message);
     laz_buf_init_fixed(&answer, memory, sizeof(memory));
     if (message->type == LAZ_MESSAGE_START) {
-        start_one(message, &fields, program, &answer);
+        start_one(message, &fields, server->program, &answer);
+    } else if (message->type == LAZ_MESSAGE_RUN) {
+        run_one(server->world, &fields, &answer);
     } else {
-        deliver_one(deliver, message, &fields, &answer);
+        deliver_one(&server->deliver, message, &fields, &answer);
     }
-    if (!laz_message_end(&answer) || laz_chan_send(chan, &answer, NULL, 0, &err) < 0) {
+    if (!laz_message_end(&answer) || laz_chan_send(server->chan, &answer, NULL, 0, &err) < 0) {
         _exit(109); /* init has gone */
     }
 }
 
-static _Noreturn void serve_in_child(int chan, char **argv, bool has_tunnel)
+static _Noreturn void serve_in_child(int chan, const struct laz_helpers_world *world)
 {
     uint8_t memory[ORDER_MAX];
     char path[LAZ_FILE_PATH_MAX];
-    struct laz_deliver deliver;
-    laz_deliver_init(&deliver);
+    struct server server = {.chan = chan, .world = world};
+    laz_deliver_init(&server.deliver);
     laz_environment_wipe(environ); /* it is the workload's, and this lives as long as that */
-    name_in_child(argv);
+    name_in_child(world->argv);
     (void)laz_descriptors_close(chan);
     leave_streams_in_child();
     laz_launcher_find(HELPER, path, sizeof(path));
@@ -213,17 +300,18 @@ static _Noreturn void serve_in_child(int chan, char **argv, bool has_tunnel)
     if (program == HELPER_FD) { /* which is the channel's, in the child */
         program = fcntl(program, F_DUPFD_CLOEXEC, HELPER_FD + 1);
     }
+    server.program = program;
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);
-    keep_few_in_child(has_tunnel);
+    keep_few_in_child(world->image);
     for (;;) {
         struct laz_message message;
         struct laz_err err = {0};
-        struct pollfd world = {.fd = chan, .events = POLLIN};
-        (void)poll(&world, 1, -1);
+        struct pollfd order = {.fd = chan, .events = POLLIN};
+        (void)poll(&order, 1, -1);
         switch (laz_chan_receive(chan, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_LAUNCH}, memory,
                 sizeof(memory), &message, &err)) {
         case LAZ_CHAN_MESSAGE:
-            serve_one(chan, program, &deliver, &message);
+            serve_one(&server, &message);
             break;
         case LAZ_CHAN_NOTHING:
             break;
@@ -236,7 +324,7 @@ static _Noreturn void serve_in_child(int chan, char **argv, bool has_tunnel)
 }
 
 int laz_launcher_fork(
-        char **argv, bool has_tunnel, pid_t *ret_pid, int *ret_chan, struct laz_err *err)
+        const struct laz_helpers_world *world, pid_t *ret_pid, int *ret_chan, struct laz_err *err)
 {
     int pair[2];
     if (laz_chan_pair(pair, err) < 0) {
@@ -245,7 +333,7 @@ int laz_launcher_fork(
     /* Not libc's fork: see start_setup in policy_file.c. */
     pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, 0UL, 0UL, 0UL, 0UL);
     if (pid == 0) {
-        serve_in_child(pair[1], argv, has_tunnel);
+        serve_in_child(pair[1], world);
     }
     int cause = errno;
     laz_fd_close(&pair[1]);

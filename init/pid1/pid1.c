@@ -103,6 +103,7 @@ static void do_deliver(struct laz_pid1 *pid1, const struct laz_do *action)
         return;
     }
     pid_t target = action->group ? -pid1->workload.pid : pid1->workload.pid;
+    pid1->n_signals++;
     if (send_signal(target, signal) < 0) {
         tell_signal(pid1, signal, "signal.undelivered", 6, laz_err_errno_name(errno));
     }
@@ -166,6 +167,14 @@ static void tell_end(struct laz_pid1 *pid1, int code)
     if (lost != NULL) {
         say(pid1->said_fd, &lost->err, code);
     }
+    bool is_overdue = pid1->state.forced_code == laz_err_exit_code(LAZ_E_HEALTH);
+    if (is_overdue) {
+        struct laz_err err = {0};
+        (void)laz_err_set(&err, LAZ_E_HEALTH, 0,
+                "the workload has not started up within health.startup.deadline: %s",
+                pid1->helpers.watch.overdue);
+        say(pid1->said_fd, &err, code);
+    }
     pid1->totals.denied = pid1->listener.denied;
     pid1->totals.held = pid1->listener.held_ever;
     laz_listener_finish(&pid1->listener, &pid1->trail);
@@ -173,6 +182,7 @@ static void tell_end(struct laz_pid1 *pid1, int code)
             lost == &pid1->helpers.ship                                          ? "audit-lost"
                     : lost != NULL                                               ? "sense-lost"
                     : pid1->state.forced_code == laz_err_exit_code(LAZ_E_SECRET) ? "secret-stale"
+                    : is_overdue                                                 ? "start-overdue"
                     : pid1->state.forced_code != 0 ? "flood.kill-after"
                     : pid1->state.forced           ? "forced"
                     : pid1->state.stop_requested   ? "stop-request"
@@ -186,6 +196,9 @@ static void do_exit(struct laz_pid1 *pid1, int code)
     pid1->exit_code = code;
     tell_end(pid1, code);
     const struct laz_helper *ship = &pid1->helpers.ship;
+    if (pid1->has_image && pid1->image.watches && pid1->helpers.watch.helper.chan >= 0) {
+        laz_ignore(laz_helper_say_only(pid1->helpers.watch.helper.chan, LAZ_MESSAGE_LEAVE));
+    }
     if (pid1->helpers.is_finishing && (!ship->is_flushed || ship->undelivered > 0)) {
         struct laz_err err = {0};
         (void)laz_err_set(&err, LAZ_E_SINK, 0,
@@ -250,10 +263,27 @@ static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
     }
 }
 
+/* First of all: who sends requests here is to hear of it before the workload does. */
+static void on_phase(
+        struct laz_pid1 *pid1, enum laz_phase before, enum laz_event_type why, uint64_t now_ns)
+{
+    if (pid1->stop_ns == 0 && pid1->state.stop_requested) {
+        pid1->stop_ns = now_ns;
+    }
+    laz_pid1_tell_health(pid1);
+    if (before == LAZ_PHASE_LB_GRACE) {
+        laz_pid1_drain_ended(pid1, why, now_ns);
+    }
+}
+
 void laz_pid1_event(struct laz_pid1 *pid1, const struct laz_event *event, uint64_t now_ns)
 {
     struct laz_actions actions;
+    enum laz_phase before = pid1->state.phase;
     laz_step(&pid1->state, pid1->has_image ? &pid1->image : NULL, event, now_ns, &actions);
+    if (pid1->has_image && pid1->image.watches && pid1->state.phase != before) {
+        on_phase(pid1, before, event->type, now_ns);
+    }
     for (unsigned i = 0; i < actions.n; i++) {
         do_action(pid1, &actions.items[i]);
     }
@@ -344,6 +374,7 @@ enum {
     POLL_FETCH,
     POLL_CONTROL,
     POLL_TUNNEL,
+    POLL_HEALTH,
     POLL_COUNT
 };
 
@@ -365,6 +396,7 @@ static uint64_t next_due(const struct laz_pid1 *pid1, uint64_t now_ns)
     laz_sooner(&due_ns, laz_helpers_due_ns(&pid1->helpers));
     laz_sooner(&due_ns, laz_pid1_renewal_due_ns(pid1, now_ns));
     laz_sooner(&due_ns, laz_control_due_ns(&pid1->control));
+    laz_sooner(&due_ns, laz_pid1_health_due_ns(pid1));
     if (pid1->state.phase < LAZ_PHASE_RUNNING) {
         laz_sooner(&due_ns, pid1->start_deadline_ns);
         if (waits_for_gate(pid1)) {
@@ -393,6 +425,8 @@ static void wait_for_world(
     fds[POLL_CONTROL] = (struct pollfd){.fd = laz_control_fd(&pid1->control), .events = POLLIN};
     int tunnel_chan = pid1->image.n_tunnels > 0 ? pid1->helpers.tunnels.helper.chan : -1;
     fds[POLL_TUNNEL] = (struct pollfd){.fd = tunnel_chan, .events = POLLIN};
+    int health_chan = pid1->image.watches ? pid1->helpers.watch.helper.chan : -1;
+    fds[POLL_HEALTH] = (struct pollfd){.fd = health_chan, .events = POLLIN};
     uint64_t due_ns = next_due(pid1, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
     struct timespec timeout = {
@@ -459,9 +493,11 @@ static void turn_helpers(struct laz_pid1 *pid1, uint64_t now_ns)
     turn_tunnel(pid1); /* its last words come with its end, and the trail may be closed for that */
     laz_helpers_turn(helpers, now_ns);
     for (struct laz_helper_end end; laz_helpers_late_end(helpers, &end);) {
+        pid1->n_restarts++;
         laz_trail_helper(&pid1->trail, &end);
     }
     turn_tunnel(pid1);
+    laz_pid1_turn_health(pid1, now_ns);
     if (pid1->done) {
         return;
     }

@@ -72,6 +72,9 @@ struct laz_pid1 {
     bool main_exited; /* seen, maybe not reaped */
     int main_status;
     uint64_t started_ns;
+    uint64_t stop_ns;    /* of the first request; 0: none */
+    uint64_t n_signals;  /* passed on */
+    uint64_t n_restarts; /* of helpers */
     uint64_t start_deadline_ns;
     struct laz_totals totals;
     struct laz_err refusal; /* why nothing started */
@@ -125,6 +128,13 @@ void laz_pid1_hand_terminal(struct laz_pid1 *pid1, pid_t group);
 void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns); /* all is there */
 void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns);
 uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns); /* 0: never */
+
+/* watching.c: what health is told, and what comes of what it says. */
+void laz_pid1_tell_health(struct laz_pid1 *pid1);
+void laz_pid1_turn_health(struct laz_pid1 *pid1, uint64_t now_ns);
+uint64_t laz_pid1_health_due_ns(const struct laz_pid1 *pid1); /* 0: when something comes */
+/* The time for the load balancer has ended with this event. */
+void laz_pid1_drain_ended(struct laz_pid1 *pid1, enum laz_event_type why, uint64_t now_ns);
 
 /* narrow.c: PID 1's own capabilities and filter, once nothing is left to start. */
 void laz_pid1_narrow(struct laz_pid1 *pid1);

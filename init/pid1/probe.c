@@ -23,6 +23,7 @@
 #include "core/num.h"
 #include "ipc/control.h"
 
+#define STAT_MAX   1024 /* as much of /proc/PID/stat as has the parent */
 #define DEFAULT_MS 2000
 #define MOST_MS    60000
 #define OTHERS     (S_IWGRP | S_IWOTH)
@@ -61,7 +62,7 @@ static bool parse_time(const char *text, uint64_t *ret_ms)
 /* Whose child is it? 0: not known. */
 static bool is_child_of_pid1(pid_t pid)
 {
-    char text[1024];
+    char text[STAT_MAX];
     (void)laz_format(text, sizeof(text), "/proc/%d/stat", (int)pid);
     laz_cleanup_fd int fd = open(text, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);

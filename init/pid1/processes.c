@@ -197,8 +197,11 @@ static void child_ended(struct laz_pid1 *pid1, pid_t pid, int status, uint64_t n
         setup_ended(pid1, status, now_ns);
     } else if (laz_helpers_ended(&pid1->helpers, pid, status, now_ns, &end)) {
         if (end.why != NULL) {
+            pid1->n_restarts++;
             laz_trail_helper(&pid1->trail, &end);
         }
+    } else if (pid1->image.watches && laz_watch_ended(&pid1->helpers.watch, pid, status)) {
+        return; /* a check: nothing of the workload's */
     } else {
         pid1->totals.reaped++;
     }
@@ -236,6 +239,9 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
     if (info.si_pid == pid1->workload.pid && !pid1->main_exited) {
         main_ended(pid1, status_of(&info), now_ns);
         return 1;
+    }
+    if (pid1->image.watches) {
+        laz_watch_ends(&pid1->helpers.watch, info.si_pid);
     }
     pid_t pid = wait4(info.si_pid, &status, WNOHANG, NULL);
     if (pid > 0) {

@@ -56,6 +56,7 @@ void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
 static void set_unready(struct laz_pid1 *pid1, enum laz_unready reason, uint32_t item, bool holds)
 {
     struct laz_readiness *readiness = &pid1->renewal.readiness;
+    pid1->helpers.watch.wants_status = true;
     if (laz_readiness_set(readiness, reason, item, holds)) {
         laz_trail_ready(&pid1->trail, laz_readiness_is_ready(readiness), laz_unready_name(reason),
                 laz_secrets_name(&pid1->helpers.secrets, item));

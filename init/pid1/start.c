@@ -71,6 +71,7 @@ static int begin_helpers(struct laz_pid1 *pid1)
     const struct laz_helpers_world world = {
             .image = &pid1->image,
             .probe = &pid1->workload.probe,
+            .decided = &pid1->workload.decided,
             .argv = pid1->argv,
             .environment = pid1->environment,
     };
@@ -83,6 +84,9 @@ static int begin_helpers(struct laz_pid1 *pid1)
     pid1->degraded |= pid1->workload.probe.uid != 0 ? LAZ_DEGRADED_BIT(HELPER_USER) : 0;
     if (pid1->image.ships) {
         use_ship(pid1);
+    }
+    if (pid1->image.watches && !pid1->helpers.has_sockets) {
+        pid1->degraded |= LAZ_DEGRADED_BIT(HEALTH_SOCKET);
     }
     if (pid1->image.fetches) {
         bool is_shared = pid1->image.uid == pid1->workload.probe.uid;
@@ -131,33 +135,43 @@ static void begin_fetch(struct laz_pid1 *pid1, uint64_t now_ns)
     pid1->start_deadline_ns = now_ns + wait_ms * LAZ_NS_PER_MS;
 }
 
-/* Last: it has its certificates from the secrets, and the workload's connections need it. */
-static void turn_tunnel(struct laz_pid1 *pid1, uint64_t now_ns)
+/* Last: they have their certificates from the secrets. The workload's connections need the one, and
+ * whoever waits for the workload the other. */
+static void turn_servers(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    struct laz_tunnels *tunnels = &pid1->helpers.tunnels;
-    const struct laz_helper *helper = &tunnels->helper;
-    bool is_there = tunnels->has_begun && helper->is_ready && !helper->is_lost;
-    if (is_there || pid1->image.n_tunnels == 0) {
-        laz_pid1_start_workload(pid1, now_ns);
-    } else if (!tunnels->has_begun) {
-        laz_tunnels_start(tunnels, now_ns);
-        pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS;
-    } else if (helper->is_lost) {
-        pid1->refusal = helper->err;
-        laz_pid1_refuse(pid1, now_ns);
+    for (unsigned role = LAZ_ROLE_TUNNEL; role <= LAZ_ROLE_HEALTH; role++) {
+        struct laz_helper *helper = laz_helpers_of(&pid1->helpers, (enum laz_role)role);
+        if (helper == NULL || (helper->has_begun && helper->is_ready && !helper->is_lost)) {
+            continue;
+        }
+        if (!helper->has_begun) {
+            helper->has_begun = true;
+            helper->due_ns = now_ns;
+            pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS;
+        } else if (helper->is_lost) {
+            pid1->refusal = helper->err;
+            laz_pid1_refuse(pid1, now_ns);
+        }
+        return;
     }
+    laz_pid1_start_workload(pid1, now_ns);
 }
 
-static bool waits_for_tunnel(const struct laz_pid1 *pid1)
+/* The one that is waited for; NULL: none is. */
+static const struct laz_helper *awaited_server(const struct laz_pid1 *pid1)
 {
-    return pid1->image.n_tunnels > 0 && pid1->helpers.tunnels.has_begun;
+    const struct laz_helper *tunnel = &pid1->helpers.tunnels.helper;
+    const struct laz_helper *health = &pid1->helpers.watch.helper;
+    bool is_tunnel = pid1->image.n_tunnels > 0 && tunnel->has_begun;
+    bool is_health = pid1->image.watches && health->has_begun;
+    return is_health ? health : is_tunnel ? tunnel : NULL;
 }
 
 void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_secrets *secrets = &pid1->helpers.secrets;
     if (!pid1->image.fetches) {
-        turn_tunnel(pid1, now_ns);
+        turn_servers(pid1, now_ns);
         return;
     }
     if (secrets->err.kind != LAZ_E_NONE) {
@@ -173,11 +187,11 @@ void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
         pid1->start_deadline_ns =
                 now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS; /* for all the rest */
     } else if (secrets->phase == LAZ_SECRETS_THERE) {
-        if (!waits_for_tunnel(pid1)) {
+        if (awaited_server(pid1) == NULL) {
             laz_trail_delivered(&pid1->trail, secrets);
             laz_pid1_begin_renewal(pid1, now_ns);
         }
-        turn_tunnel(pid1, now_ns);
+        turn_servers(pid1, now_ns);
     }
 }
 
@@ -188,7 +202,8 @@ void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
     if (laz_probe_run(&workload->probe, &pid1->refusal) < 0 ||
             laz_probe_decide(&workload->probe, &pid1->image, &workload->decided, &pid1->refusal) <
                     0 ||
-            ((pid1->image.ships || pid1->image.fetches || pid1->image.n_tunnels > 0) &&
+            ((pid1->image.ships || pid1->image.fetches || pid1->image.n_tunnels > 0 ||
+                     pid1->image.watches) &&
                     begin_helpers(pid1) < 0)) {
         laz_pid1_refuse(pid1, now_ns);
         return;
@@ -340,8 +355,9 @@ static const char *last_step(const struct laz_pid1 *pid1, enum laz_secrets_phase
     if (phase == LAZ_SECRETS_HIDING) {
         return "hide the secrets from the logs";
     }
-    if (waits_for_tunnel(pid1) && pid1->workload.pid == 0) {
-        return "lazaret-helper tunnel";
+    if (awaited_server(pid1) != NULL && pid1->workload.pid == 0) {
+        bool is_health = awaited_server(pid1)->role == LAZ_ROLE_HEALTH;
+        return is_health ? "lazaret-helper health" : "lazaret-helper tunnel";
     }
     return pid1->workload.page != NULL
             ? laz_confine_step_name((enum laz_confine_step)pid1->workload.page->step)

@@ -304,14 +304,14 @@ static int own_stop(const struct laz_image *image)
 
 /* Nobody has done anything wrong: as a stop that was asked for, but without the time that is for
  * the load balancer, and with a code of its own. */
-static void on_secret_stale(struct laz_state *state, const struct laz_image *image, uint64_t now_ns,
-        struct laz_actions *actions)
+static void stop_by_policy(struct laz_state *state, const struct laz_image *image,
+        enum laz_err_kind why, uint64_t now_ns, struct laz_actions *actions)
 {
     if (state->phase != LAZ_PHASE_RUNNING && state->phase != LAZ_PHASE_LB_GRACE) {
         return;
     }
     const struct laz_signal stop = {.number = own_stop(image)};
-    state->forced_code = laz_err_exit_code(LAZ_E_SECRET);
+    state->forced_code = laz_err_exit_code(why);
     forward_stop(state, image, state->stop_requested ? &state->stop : &stop, now_ns, actions);
 }
 
@@ -374,7 +374,17 @@ void laz_step(struct laz_state *state, const struct laz_image *image, const stru
         end_by_policy(state, LAZ_E_SENSE, now_ns, ret);
         break;
     case LAZ_EVENT_SECRET_STALE:
-        on_secret_stale(state, image, now_ns, ret);
+        stop_by_policy(state, image, LAZ_E_SECRET, now_ns, ret);
+        break;
+    case LAZ_EVENT_DRAINED:
+        if (state->phase == LAZ_PHASE_LB_GRACE) {
+            forward_stop(state, image, &state->stop, now_ns, ret);
+        }
+        break;
+    case LAZ_EVENT_START_OVERDUE:
+        if (!state->stop_requested) {
+            stop_by_policy(state, image, LAZ_E_HEALTH, now_ns, ret);
+        }
         break;
     case LAZ_EVENT_FLUSHED:
         if (state->phase == LAZ_PHASE_FLUSHING) {

@@ -33,17 +33,19 @@ struct laz_signal {
 
 enum laz_event_type {
     LAZ_EVENT_SIGNAL,
-    LAZ_EVENT_FORKED,       /* SETUP → STARTING */
-    LAZ_EVENT_STARTED,      /* the child was let through the gate, into its execve */
-    LAZ_EVENT_START_FAILED, /* code: the exit code of the refusal */
-    LAZ_EVENT_MAIN_EXITED,  /* status: as wait(2) */
-    LAZ_EVENT_EMPTY,        /* no child is left */
-    LAZ_EVENT_TIMEOUT,      /* state.deadline_ns has passed */
-    LAZ_EVENT_KILL_AFTER,   /* too many refused calls */
-    LAZ_EVENT_FLUSHED,      /* the trail is closed and delivered, the secrets are removed */
-    LAZ_EVENT_AUDIT_LOST,   /* the trail cannot be kept any more */
-    LAZ_EVENT_SENSE_LOST,   /* nobody watches any more, and the policy wants somebody to */
-    LAZ_EVENT_SECRET_STALE, /* a secret is too old, and the policy wants no such run */
+    LAZ_EVENT_FORKED,        /* SETUP → STARTING */
+    LAZ_EVENT_STARTED,       /* the child was let through the gate, into its execve */
+    LAZ_EVENT_START_FAILED,  /* code: the exit code of the refusal */
+    LAZ_EVENT_MAIN_EXITED,   /* status: as wait(2) */
+    LAZ_EVENT_EMPTY,         /* no child is left */
+    LAZ_EVENT_TIMEOUT,       /* state.deadline_ns has passed */
+    LAZ_EVENT_KILL_AFTER,    /* too many refused calls */
+    LAZ_EVENT_FLUSHED,       /* the trail is closed and delivered, the secrets are removed */
+    LAZ_EVENT_AUDIT_LOST,    /* the trail cannot be kept any more */
+    LAZ_EVENT_SENSE_LOST,    /* nobody watches any more, and the policy wants somebody to */
+    LAZ_EVENT_SECRET_STALE,  /* a secret is too old, and the policy wants no such run */
+    LAZ_EVENT_DRAINED,       /* nobody comes any more */
+    LAZ_EVENT_START_OVERDUE, /* the workload did not start up in time */
     LAZ_EVENT_COUNT
 };
 

@@ -279,13 +279,8 @@ static void tunnel_counted(struct laz_trail *trail, struct laz_fields *fields)
     laz_trail_write(trail, &json);
 }
 
-static void tunnel_renewed(struct laz_trail *trail, struct laz_fields *fields)
+void laz_trail_identity(struct laz_trail *trail, const char *identity, const char *why)
 {
-    const char *identity = laz_fields_string(fields);
-    const char *why = laz_fields_string(fields);
-    if (!laz_fields_done(fields)) {
-        return;
-    }
     bool is_kept = why[0] != '\0';
     LAZ_TRAIL_BEGIN(trail, json, .ev = "tunnel.identity", .severity = is_kept ? 6 : 1, .exe = "",
             .obj = identity, .act = is_kept ? "kept" : "renewed");
@@ -302,7 +297,11 @@ void laz_trail_tunnel(struct laz_trail *trail, const struct laz_message *said)
     } else if (said->type == LAZ_MESSAGE_COUNTED) {
         tunnel_counted(trail, &fields);
     } else if (said->type == LAZ_MESSAGE_RENEWED) {
-        tunnel_renewed(trail, &fields);
+        const char *identity = laz_fields_string(&fields);
+        const char *why = laz_fields_string(&fields);
+        if (laz_fields_done(&fields)) {
+            laz_trail_identity(trail, identity, why);
+        }
     }
 }
 

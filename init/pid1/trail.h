@@ -15,6 +15,7 @@
 struct laz_helper_end;
 struct laz_message;
 struct laz_secrets;
+struct laz_watch;
 
 struct laz_trail {
     int fd; /* owned; -1 = no stream */
@@ -109,6 +110,13 @@ void laz_trail_told_of_change(
         struct laz_trail *trail, int signal_number, uint32_t generation, const char *act);
 /* What the role `tunnel` has to say; nothing of it is believed to be more than words. */
 void laz_trail_tunnel(struct laz_trail *trail, const struct laz_message *said);
+
+/* An identity is another one, or, with a reason, is not. */
+void laz_trail_identity(struct laz_trail *trail, const char *identity, const char *why);
+/* What the role `health` says of the whole. */
+void laz_trail_health(struct laz_trail *trail, const struct laz_watch *watch);
+/* What ended the time that is the load balancer's, and how long that was. */
+void laz_trail_drain_end(struct laz_trail *trail, const char *evidence, uint64_t ms);
 
 void laz_trail_stop(
         struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals);

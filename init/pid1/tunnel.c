@@ -6,7 +6,6 @@
 #include "init/pid1/tunnel.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "core/fd.h"
 
@@ -21,51 +20,14 @@ void laz_tunnels_begin(struct laz_tunnels *tunnels, const struct laz_image *imag
     tunnels->helper.tunnels = tunnels;
 }
 
-void laz_tunnels_start(struct laz_tunnels *tunnels, uint64_t now_ns)
-{
-    tunnels->has_begun = true;
-    tunnels->helper.due_ns = now_ns;
-}
-
 /* ---- what it is told ---- */
-
-static bool say(int chan, struct laz_buf *message, const int *fds, size_t n_fds)
-{
-    struct laz_err ignored = {0}; /* the caller ends it */
-    return laz_message_end(message) && laz_chan_send(chan, message, fds, n_fds, &ignored) == 0;
-}
-
-static bool say_only(int chan, enum laz_message_type type)
-{
-    char memory[64];
-    struct laz_buf message;
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    laz_message_begin(&message, type);
-    return say(chan, &message, NULL, 0);
-}
-
-static bool say_config(const struct laz_tunnels *tunnels)
-{
-    char memory[LAZ_IMAGE_TUNNEL_MAX + LAZ_MESSAGE_HEADER + 1];
-    struct laz_buf message;
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    laz_message_begin(&message, LAZ_MESSAGE_CONFIG);
-    laz_buf_put(&message, tunnels->image->tunnel, tunnels->image->tunnel_length);
-    return say(tunnels->helper.chan, &message, NULL, 0);
-}
 
 static bool say_listeners(const struct laz_tunnels *tunnels)
 {
     bool ok = true;
     for (uint32_t i = 0; i < tunnels->image->n_tunnels && ok; i++) {
-        char memory[64];
-        struct laz_buf message;
-        if (tunnels->listeners[i] >= 0) {
-            laz_buf_init_fixed(&message, memory, sizeof(memory));
-            laz_message_begin(&message, LAZ_MESSAGE_LISTEN);
-            laz_message_u32(&message, i);
-            ok = say(tunnels->helper.chan, &message, &tunnels->listeners[i], 1);
-        }
+        ok = tunnels->listeners[i] < 0 ||
+                laz_helper_say_listen(tunnels->helper.chan, i, tunnels->listeners[i]);
     }
     return ok;
 }
@@ -75,17 +37,10 @@ bool laz_tunnels_show(
 {
     bool ok = true;
     for (uint32_t i = 0; i < tunnels->image->n_identities && ok; i++) {
-        char memory[64];
-        struct laz_buf message;
         const uint8_t *items = tunnels->image->identities + 2 * (size_t)i;
-        if (((changed >> items[0] | changed >> items[1]) & 1) == 0) {
-            continue;
+        if (((changed >> items[0] | changed >> items[1]) & 1) != 0) {
+            ok = laz_helper_say_identity(tunnels->helper.chan, i, secrets, items);
         }
-        const int fds[] = {secrets->items[items[0]].value, secrets->items[items[1]].value};
-        laz_buf_init_fixed(&message, memory, sizeof(memory));
-        laz_message_begin(&message, LAZ_MESSAGE_IDENTITY);
-        laz_message_u32(&message, i);
-        ok = say(tunnels->helper.chan, &message, fds, 2);
     }
     return ok;
 }
@@ -93,10 +48,10 @@ bool laz_tunnels_show(
 bool laz_tunnels_tell(const struct laz_tunnels *tunnels, const struct laz_secrets *secrets)
 {
     int chan = tunnels->helper.chan;
-    return say_config(tunnels) && say_listeners(tunnels) &&
-            laz_tunnels_show(tunnels, secrets, UINT32_MAX) &&
-            (!tunnels->drains || say_only(chan, LAZ_MESSAGE_DRAIN)) &&
-            say_only(chan, LAZ_MESSAGE_BEGIN);
+    return laz_helper_say_config(chan, tunnels->image->tunnel, tunnels->image->tunnel_length) &&
+            say_listeners(tunnels) && laz_tunnels_show(tunnels, secrets, UINT32_MAX) &&
+            (!tunnels->drains || laz_helper_say_only(chan, LAZ_MESSAGE_DRAIN)) &&
+            laz_helper_say_only(chan, LAZ_MESSAGE_BEGIN);
 }
 
 /* ---- what it says ---- */
@@ -109,13 +64,6 @@ static int broken(struct laz_err *err, const char *what)
 static bool comes_from_outside(const struct laz_tunnels *tunnels, uint32_t entry)
 {
     return (tunnels->image->tunnels_in >> entry & 1) != 0;
-}
-
-static bool is_listening(int fd)
-{
-    int listens = 0;
-    socklen_t size = sizeof(listens);
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 1;
 }
 
 /* Before it is ready, and once: one that somebody else has taken over cannot put another socket
@@ -132,7 +80,7 @@ static int on_listener(
     if (tunnels->helper.is_ready || tunnels->listeners[entry] >= 0) {
         return broken(err, "a socket that is here already");
     }
-    if (!is_listening(*fd)) {
+    if (!laz_helper_listens(*fd)) {
         return broken(err, "what is no socket that listens");
     }
     if (!tunnels->drains || !comes_from_outside(tunnels, entry)) {
@@ -213,19 +161,21 @@ void laz_tunnels_drain(struct laz_tunnels *tunnels)
             laz_fd_close(&tunnels->listeners[i]);
         }
     }
-    if (tunnels->helper.chan >= 0 && !say_only(tunnels->helper.chan, LAZ_MESSAGE_DRAIN)) {
+    if (tunnels->helper.chan >= 0 &&
+            !laz_helper_say_only(tunnels->helper.chan, LAZ_MESSAGE_DRAIN)) {
         laz_helper_drop(&tunnels->helper);
     }
 }
 
 void laz_tunnels_leave(struct laz_tunnels *tunnels)
 {
-    if (tunnels->image == NULL || tunnels->is_leaving) {
+    if (tunnels->image == NULL || tunnels->helper.is_leaving) {
         return;
     }
-    tunnels->is_leaving = true;
+    tunnels->helper.is_leaving = true;
     tunnels->helper.due_ns = 0;
-    if (tunnels->helper.chan >= 0 && !say_only(tunnels->helper.chan, LAZ_MESSAGE_LEAVE)) {
+    if (tunnels->helper.chan >= 0 &&
+            !laz_helper_say_only(tunnels->helper.chan, LAZ_MESSAGE_LEAVE)) {
         laz_helper_drop(&tunnels->helper);
     }
 }

@@ -25,9 +25,7 @@ struct laz_tunnel_said {
 /* Zero, and untouched, where the policy has no tunnels: then it takes no page. */
 struct laz_tunnels {
     const struct laz_image *image;        /* borrowed; NULL: there are none */
-    bool has_begun;                       /* it is asked for */
     bool drains;                          /* nothing new comes in */
-    bool is_leaving;                      /* it is told to end */
     int listeners[LAZ_IMAGE_TUNNELS_MAX]; /* owned; -1: not made yet, or closed for good */
     unsigned n_words;
     uint64_t words_ns; /* since when they are counted */
@@ -38,8 +36,6 @@ struct laz_tunnels {
 };
 
 void laz_tunnels_begin(struct laz_tunnels *tunnels, const struct laz_image *image);
-/* The secrets are there: it may start. */
-void laz_tunnels_start(struct laz_tunnels *tunnels, uint64_t now_ns);
 
 /* Everything that a new one needs, in one go. False: it has gone, or does not read. */
 LAZ_MUST_CHECK bool laz_tunnels_tell(

@@ -23,8 +23,6 @@
 #include "core/num.h"
 #include "init/pid1/secrets.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 void laz_workload_init(struct laz_workload *workload)
 {
     *workload = (struct laz_workload){.gate = -1, .listener = -1};
@@ -108,7 +106,7 @@ static void name_exposed(struct exposed *exposed, char *at, struct environment *
 /* `set` comes after `pass`: the last entry of a name is the one that counts for us. */
 static const char *path_of(const struct environment *environment)
 {
-    const char *path = DEFAULT_PATH;
+    const char *path = LAZ_WORKLOAD_PATH;
     for (size_t i = 0; i < environment->n; i++) {
         const char *value = laz_environment_value(environment->items[i], "PATH");
         path = value != NULL ? value : path;

@@ -12,6 +12,8 @@
 
 #define LAZ_FILE_PATH_MAX 4096 /* the kernel's PATH_MAX, NUL included */
 #define LAZ_SAID_PATH_MAX 256  /* as much of a path as a message shows */
+/* PATH where the policy has none. */
+#define LAZ_WORKLOAD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct laz_secrets;
 

@@ -54,7 +54,9 @@
     X(SENSE, "sense-absent", "lazaret-helper sense did not come up, and is tried again")           \
     X(CONTROL, "control-absent",                                                                   \
             "no control socket: neither /run nor /dev/shm takes a folder of init's own, or the "   \
-            "workload has its user; `lazaret secrets` cannot ask this container")
+            "workload has its user; `lazaret secrets` cannot ask this container")                  \
+    X(HEALTH_SOCKET, "health-socket-absent",                                                       \
+            "neither /run nor /dev/shm takes a folder of init's own: `lazaret-init probe` fails")
 
 #define LAZ_DEGRADATION_NAME_MAX 28 /* bytes, NUL included */
 

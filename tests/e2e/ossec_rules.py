@@ -89,6 +89,10 @@ SAMPLES = [
     ("tunnel.stat", 3, 100882, {"sev": 1, "obj": "pg", "act": "counted"}),
     ("tunnel.identity", 3, 100882, {"sev": 1, "obj": "web", "act": "renewed"}),
     ("tunnel.identity", 9, 100883, {"sev": 6, "obj": "web", "act": "kept"}),
+    ("health.state", 3, 100884, {"sev": 1, "obj": "ready", "act": "ready"}),
+    ("health.state", 5, 100885, {"sev": 3, "obj": "draining", "act": "not-ready"}),
+    ("health.state", 10, 100886, {"sev": 5, "obj": "failed", "act": "not-live"}),
+    ("drain.end", 3, 100884, {"sev": 1, "obj": "lb-grace", "act": "ended"}),
     ("volume.change", 12, 100869, {"sev": 7, "obj": "/var/lib/app", "act": "violated"}),
 ]
 # In no table, because no Lazaret writes them.

@@ -102,26 +102,31 @@ static bool find_in_new(
     return !is_here && note_check(comparison, mine, mine->host, false);
 }
 
+static const char *identity_of(const struct laz_policy *policy)
+{
+    return policy->watching.config.has_identity
+            ? policy->secrets.config.identities[policy->watching.identity].name
+            : "";
+}
+
 static bool find_in_listen(const struct laz_comparison *comparison)
 {
     const struct laz_health_config *child = &comparison->child->watching.config;
     const struct laz_health_config *parent = &comparison->parent->watching.config;
+    struct laz_buf buf;
+    char value[LAZ_HEALTH_HOST_MAX + sizeof(":65535")];
+    laz_buf_init_fixed(&buf, value, sizeof(value));
     if (child->port != 0 &&
             (child->port != parent->port || strcmp(child->host, parent->host) != 0)) {
-        return laz_comparison_note(comparison, "health.listen", child->host);
+        laz_buf_printf(&buf, "%s:%u", child->host, child->port);
+        return laz_comparison_note(comparison, "health.listen", value);
     }
     if (child->expose_full && !parent->expose_full) {
         return laz_comparison_note(comparison, "health.expose", "full");
     }
-    bool is_other = parent->has_identity &&
-            (!child->has_identity ||
-                    strcmp(comparison->child->secrets.config
-                                    .identities[comparison->child->watching.identity]
-                                    .name,
-                            comparison->parent->secrets.config
-                                    .identities[comparison->parent->watching.identity]
-                                    .name) != 0);
-    return is_other && laz_comparison_note(comparison, "health.tls", "another one");
+    return parent->has_identity &&
+            strcmp(identity_of(comparison->child), identity_of(comparison->parent)) != 0 &&
+            laz_comparison_note(comparison, "health.tls", identity_of(comparison->child));
 }
 
 static bool has_sink(const struct laz_health_config *config, const char *name)

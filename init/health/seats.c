@@ -80,16 +80,21 @@ static void learn(struct laz_health_seat *seat)
     evhttp_connection_set_closecb(seat->connection, on_left, seat);
 }
 
-static void on_census(evutil_socket_t fd, short what, void *context)
+static void learn_all(struct laz_health_role *role)
 {
-    struct laz_health_role *role = context;
-    (void)fd;
-    (void)what;
     for (unsigned i = 0; i < LAZ_HEALTH_SEATS; i++) {
         if (role->seats[i].newcomer != NULL) {
             learn(&role->seats[i]);
         }
     }
+}
+
+static void on_census(evutil_socket_t fd, short what, void *context)
+{
+    struct laz_health_role *role = context;
+    (void)fd;
+    (void)what;
+    learn_all(role);
     for (unsigned i = 0; i < 2; i++) {
         struct laz_health_door *door = &role->doors[i];
         if (door->http != NULL && door->n_at_once >= AT_ONCE) {
@@ -110,18 +115,33 @@ int laz_health_make_seats(struct laz_health_role *role, struct laz_err *err)
     return 0;
 }
 
-/* Those who have just come have no connection yet; there are fewer of them than seats. */
-static struct laz_health_seat *make_room(struct laz_health_role *role)
+/* NULL: nobody has. */
+static struct laz_health_seat *longest_waiting(struct laz_health_role *role)
 {
     struct laz_health_seat *oldest = NULL;
     for (unsigned i = 0; i < LAZ_HEALTH_SEATS; i++) {
         struct laz_health_seat *seat = &role->seats[i];
-        if (seat->door == NULL) {
-            return seat;
-        }
         if (seat->connection != NULL && (oldest == NULL || seat->since_ns < oldest->since_ns)) {
             oldest = seat;
         }
+    }
+    return oldest;
+}
+
+static struct laz_health_seat *make_room(struct laz_health_role *role)
+{
+    for (unsigned i = 0; i < LAZ_HEALTH_SEATS; i++) {
+        if (role->seats[i].door == NULL) {
+            return &role->seats[i];
+        }
+    }
+    struct laz_health_seat *oldest = longest_waiting(role);
+    if (oldest == NULL) { /* all have come in this turn, and are libevent's by now */
+        learn_all(role);
+        oldest = longest_waiting(role);
+    }
+    if (oldest == NULL) { /* there was no memory for any of them */
+        return &role->seats[0];
     }
     send_away(oldest);
     return oldest;

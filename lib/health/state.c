@@ -36,9 +36,20 @@ void laz_health_init(struct laz_health *health, const struct laz_health_config *
     health->verdict.is_live = true;
 }
 
+/* Start-up is counted from the workload's start. A successor that comes after its deadline finds it
+ * over: otherwise the run would be. */
+static void begin_warming(struct laz_health *health, bool is_first, uint64_t now_ns)
+{
+    uint64_t started_ns = health->status.started_ns;
+    uint64_t deadline_ns = health->config->startup_deadline_ms * NS_PER_MS;
+    health->warm_since_ns = started_ns != 0 && started_ns < now_ns ? started_ns : now_ns;
+    health->is_warm = is_first && deadline_ns != 0 && now_ns - health->warm_since_ns >= deadline_ns;
+}
+
 void laz_health_hear(struct laz_health *health, const struct laz_status *status, uint64_t now_ns)
 {
-    enum laz_phase before = health->has_status ? health->status.phase : LAZ_PHASE_SETUP;
+    bool is_first = !health->has_status;
+    enum laz_phase before = is_first ? LAZ_PHASE_SETUP : health->status.phase;
     health->status = *status;
     health->has_status = true;
     health->heard_ns = now_ns;
@@ -52,7 +63,7 @@ void laz_health_hear(struct laz_health *health, const struct laz_status *status,
         health->drain.is_over = true;
     }
     if (status->phase >= LAZ_PHASE_RUNNING && health->warm_since_ns == 0) {
-        health->warm_since_ns = now_ns;
+        begin_warming(health, is_first, now_ns);
     }
 }
 

@@ -450,6 +450,15 @@ def slow():
         check_equal(open_now, 0, "still open")
         for one in (*crowd, *probes):
             one.close()
+        init.process.send_signal(signal.SIGSTOP)  # as many as the backlog takes, all at once
+        sudden = [socket.socket() for _ in range(3 * SEATS)]
+        for one in sudden:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", init.port))
+        init.process.send_signal(signal.SIGCONT)
+        check_equal((init.unix("/readyz")[0], init.probe()[0]), (200, "0"), "after a sudden crowd")
+        for one in sudden:
+            one.close()
 
 
 def is_closed(connection):

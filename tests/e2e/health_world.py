@@ -28,7 +28,6 @@ VARIABLES = len(re.findall(r"^ {4}X\(\w+, \"", (laz.ROOT / "lib/ipc/msg.h").read
 LISTS, KINDS = ("startup", "ready", "live"), ("tcp", "http", "exec", "grpc")
 STATES = ("good", "absent", "failing", "stale", "expired")
 UID = 65315
-NS = 1_000_000_000
 
 
 def text(value):
@@ -143,7 +142,7 @@ class Init:
 
     def _status(self):
         m = self.more
-        started = m.get("started_ns", 0 if self.phase in ("SETUP", "STARTING") else time.clock_gettime_ns(time.CLOCK_BOOTTIME) - 5 * NS)
+        started = m.get("started_ns", 0 if self.phase in ("SETUP", "STARTING") else time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         m.setdefault("started_ns", started) if started else None
         items = m.get("items", ())
         self.say("STATUS", struct.pack("<BIIIQQIQQQQQQBI", PHASES.index(self.phase), m.get("exit_code", 0) & 0xffffffff,

@@ -194,6 +194,25 @@ Test(health_state, start_up_has_a_deadline)
     cr_expect_null(laz_health_overdue(&world.health, world.now.ns + 10 * S));
 }
 
+Test(health_state, a_successor_ends_no_run_for_a_start_that_is_over)
+{
+    static const struct laz_health_check checks[] = {{.name = "port", .list = LAZ_HEALTH_STARTUP}};
+    static struct world world;
+    world = world_of(checks, 1);
+    begin(&world);
+    world.status.started_ns = world.now.ns - 10 * S;
+    hear(&world, LAZ_PHASE_RUNNING);
+    expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
+    cr_expect_null(laz_health_overdue(&world.health, world.now.ns + 60 * S));
+    world = world_of(checks, 1);
+    begin(&world);
+    world.status.started_ns = world.now.ns - 9 * S; /* within its time: the rest of it counts */
+    hear(&world, LAZ_PHASE_RUNNING);
+    expect(&world, LAZ_HEALTH_IS_WARMING, "l--", "check:port");
+    cr_expect_null(laz_health_overdue(&world.health, world.now.ns + S - 1));
+    cr_expect_str_eq(laz_health_overdue(&world.health, world.now.ns + S), "port");
+}
+
 Test(health_state, ready_rises_and_falls)
 {
     static const struct laz_health_check checks[] = {{.name = "http", .list = LAZ_HEALTH_READY}};

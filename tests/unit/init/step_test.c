@@ -71,6 +71,8 @@ static const struct laz_event events[] = {
         {.type = LAZ_EVENT_AUDIT_LOST},
         {.type = LAZ_EVENT_SENSE_LOST},
         {.type = LAZ_EVENT_SECRET_STALE},
+        {.type = LAZ_EVENT_DRAINED},
+        {.type = LAZ_EVENT_START_OVERDUE},
 };
 
 #define N_EVENTS (sizeof(events) / sizeof(events[0]))

@@ -6,20 +6,25 @@
 #include "init/pid1/helpers.h"
 #include "init/pid1/trail_record.h"
 
-static void fetched(struct laz_trail *trail, const char *name, const struct laz_secret_seen *seen)
+static void fetched(struct laz_trail *trail, const char *name, const struct laz_secret_seen *seen,
+        const char *why)
 {
     bool is_absent = seen->outcome == LAZ_OUTCOME_ABSENT;
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.fetch", .severity = is_absent ? 3 : 1, .exe = "",
-            .obj = name, .act = is_absent ? "absent" : "fetched");
+    bool is_odd = why[0] != '\0';
+    LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.fetch", .severity = is_absent || is_odd ? 3 : 1,
+            .exe = "", .obj = name, .act = is_absent ? "absent" : "fetched");
     laz_json_string(&json, "version", seen->version);
     laz_json_string(&json, "fingerprint", seen->fingerprint);
+    if (is_odd) {
+        laz_json_string(&json, "message", why);
+    }
     laz_trail_write(trail, &json);
 }
 
 void laz_trail_fetched(struct laz_trail *trail, const struct laz_secrets *secrets)
 {
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        fetched(trail, laz_secrets_name(secrets, i), &secrets->items[i].now);
+        fetched(trail, laz_secrets_name(secrets, i), &secrets->items[i].now, secrets->why[i]);
     }
 }
 

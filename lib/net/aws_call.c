@@ -44,6 +44,11 @@ void laz_aws_date(const struct laz_aws *aws, char ret[LAZ_SIGV4_DATE_SIZE])
     laz_sigv4_date(now_s() + aws->skew_s, ret);
 }
 
+int64_t laz_aws_skew_s(const struct laz_aws *aws)
+{
+    return aws->skew_s;
+}
+
 const struct laz_call_said *laz_aws_call_said(const struct laz_aws_call *call)
 {
     return laz_call_said(call->call);

@@ -41,6 +41,8 @@ void laz_aws_wait_end(struct laz_aws *aws, struct laz_aws_wait *wait);
 const struct laz_aws_key *laz_aws_wait_key(struct laz_aws *aws, struct laz_aws_wait *wait);
 /* Of the service: what a signature has to have. */
 void laz_aws_date(const struct laz_aws *aws, char ret[LAZ_SIGV4_DATE_SIZE]);
+/* By how many seconds its clock is ahead of ours, where that had to be corrected; else 0. */
+int64_t laz_aws_skew_s(const struct laz_aws *aws);
 
 /* ---- one call ---- */
 

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/aws_call.h"
 #include "secret/part.h"
+#include "secret/place.h"
 
 /* Invariant: left is how many of the parts that are asked for have not ended. */
 struct laz_gather {
@@ -40,6 +42,26 @@ static void tell(struct laz_gather *gather, const struct laz_part *part)
     uint32_t item = (uint32_t)(part - gather->parts);
     if ((gather->reach.means.wanted >> item & 1U) != 0) {
         gather->owner.item(gather->owner.context, item, &part->result);
+    }
+}
+
+static bool is_of_aws(const struct laz_gather *gather, const struct laz_part *part)
+{
+    const struct laz_fetch_identity *identities = gather->reach.means.config->identities;
+    enum laz_fetch_service service;
+    return laz_secret_service(part->item, &service) || part->item->kms_key[0] != '\0' ||
+            (part->item->source == LAZ_SECRET_IDENTITY &&
+                    identities[part->item->identity].source == LAZ_IDENTITY_FROM_ACM_PCA);
+}
+
+/* Nobody would learn otherwise that a clock is wrong, but whoever looks at a later failure. */
+static void note_clock(const struct laz_gather *gather, struct laz_part *part)
+{
+    int64_t skew_s = gather->reach.aws == NULL ? 0 : laz_aws_skew_s(gather->reach.aws);
+    if (skew_s != 0 && part->result.end == LAZ_SECRET_END_FETCHED && is_of_aws(gather, part)) {
+        (void)snprintf(part->result.why, sizeof(part->result.why),
+                "the clock here is %llu s %s the service's, by which its requests were signed",
+                (unsigned long long)llabs(skew_s), skew_s > 0 ? "behind" : "ahead of");
     }
 }
 
@@ -115,6 +137,7 @@ static void on_ended(void *context, const struct laz_part *part)
         return;
     }
     for (uint32_t i = 0; i < means->config->n_items && means->is_whole; i++) {
+        note_clock(gather, &gather->parts[i]);
         tell(gather, &gather->parts[i]);
     }
     gather->is_over = true;

@@ -27,7 +27,8 @@ struct laz_secret_result {
     char fingerprint[2 * LAZ_SECRET_FINGERPRINT + 1];
     uint64_t renew;   /* seconds since 1970: fetch another one then; 0: its source does not say */
     uint64_t expires; /* from then on it is worth nothing; 0: likewise */
-    char why[LAZ_ERR_MESSAGE_MAX]; /* unless fetched: "class: text (request id)" */
+    /* "class: text (request id)"; where it is fetched "", or what was odd about that */
+    char why[LAZ_ERR_MESSAGE_MAX];
 };
 
 /* Perhaps from within laz_gather_start; nothing may be freed there. */

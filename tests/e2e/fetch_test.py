@@ -257,13 +257,18 @@ def corrections():
     standin = held()
     for clock in (86400, -86400, 7200):
         standin.rules(clock=clock)
-        check_fetched(fetch_one(standin), "it", CANARY.encode())
+        result = fetch_one(standin)
+        check_fetched(result, "it", CANARY.encode())
+        said = re.fullmatch(r"the clock here is (\d+) s (behind|ahead of) the service's, by which its requests were signed", result.why["it"])
+        check(said and abs(int(said[1]) - abs(clock)) <= 2 and (said[2] == "behind") == (clock > 0), f"{clock}: {result.why}")
         check_equal([r["problem"] and r["problem"][1] for r in standin.requests("GetSecretValue")],
                     ["InvalidSignatureException", None], "answers")
     many = [{"name": f"i{n}", **ITEMS["GetSecretValue"]} for n in range(8)]
     check_equal(len(standin.fetch(many).values), 8, "items together, under a wrong clock")
     standin.rules(fault="expired", count=1)
-    check_fetched(fetch_one(standin), "it", CANARY.encode())
+    result = fetch_one(standin)
+    check_fetched(result, "it", CANARY.encode())
+    check_equal(result.why["it"], "", "what is said where the clock is right")
     check_equal(len(standin.requests("credentials")), 2, "requests for credentials")
     for fault in ("unready", "garbage"):
         standin.rules(agent=fault)

@@ -129,6 +129,9 @@ def passing():
             code, errors = world.outcome(numbers=(20,), env=environment(services))
             check_equal(code, 0, f"{rules}: {errors}")
             check_equal(len(world.seen()["files"]), 2, f"{rules}")
+            said = {(r["sev"], re.sub(r"\d+", "N", r["d"].get("message", ""))) for r in world.records("secret.fetch")}
+            odd = "the clock here is N s behind the service's, by which its requests were signed"
+            check_equal(said, {(3, odd) if "clock" in rules else (1, "")}, f"{rules}: records")
 
 
 @case("whoever watches the container finds nothing in it: neither fetch, however long it takes, nor the files that come")

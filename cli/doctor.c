@@ -269,6 +269,7 @@ static int examine(struct laz_doctor *doctor, const struct laz_cli_arguments *ar
     laz_doctor_look(doctor);
     laz_doctor_look_around(doctor, arguments->root);
     laz_doctor_try(doctor);
+    laz_doctor_look_at_task(doctor, arguments->connect);
     if (loaded.policy != NULL) {
         ask_policy(doctor, loaded.policy);
     }

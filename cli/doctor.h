@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What `lazaret doctor` found out: one line for each thing that lazaret-init needs or prefers.
- * Filled by doctor_look.c and doctor_place.c (ask), doctor_try.c (does, in a child process), and,
+ * Filled by doctor_look.c and doctor_place.c (ask), doctor_try.c (does, in a child process), in a
+ * task of ECS by doctor_task.c, and,
  * of a policy, doctor_spool.c, doctor_sinks.c and doctor_secrets.c; doctor.c prints.
  */
 #ifndef LAZ_CLI_DOCTOR_H
@@ -14,7 +15,7 @@
 #include "policy/policy.h"
 
 #define LAZ_DOCTOR_TEXT_MAX 1024 /* a path, an errno, a sentence */
-#define LAZ_DOCTOR_LINES    (32 + LAZ_SHIP_SINKS_MAX)
+#define LAZ_DOCTOR_LINES    (48 + LAZ_SHIP_SINKS_MAX)
 
 enum laz_doctor_state {
     LAZ_DOCTOR_YES,
@@ -53,6 +54,9 @@ void laz_doctor_try(struct laz_doctor *doctor);
 
 /* File systems in memory, namespaces, and the users of helpers, by the databases below root. */
 void laz_doctor_look_around(struct laz_doctor *doctor, const char *root);
+/* In a container of ECS. Asks its agent which task this is; `connect`: asks more of it. */
+void laz_doctor_look_at_task(struct laz_doctor *doctor, bool connect);
+
 /* Of a policy with sinks. `connect`: try whether anybody is there. */
 void laz_doctor_look_at_shipping(
         struct laz_doctor *doctor, const struct laz_policy *policy, bool connect);

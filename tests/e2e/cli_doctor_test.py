@@ -14,6 +14,7 @@ import time
 
 import laz
 from cli import FOLDER, LAZARET, as_json, check_page, lazaret, web, write
+from ecs_world import ID, TASK_ID, Agent
 from laz import case, check, check_equal
 
 
@@ -301,6 +302,56 @@ def doctor_vital():
     check_equal(lines["change-user"]["state"], "unknown", "capabilities cannot be read")
     lines = doctor(expect=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12)))
     check_equal((lines["open-files"]["state"], lines["open-files"]["vital"]), ("no", True), "open-files")
+
+
+TASK_CHECKS = ("ecs-task", "ecs-launch-type", "ecs-clock", "ecs-capabilities", "ecs-user-namespaces", "ecs-cgroup",
+               "ecs-read-only-root", "ecs-task-role", "ecs-protection", "ecs-stop-time")
+
+
+@case("doctor: in a task of ECS, what the platform leaves to it; elsewhere no word of that")
+def doctor_task():
+    need_root()
+    check_equal([n for n in doctor() if n.startswith("ecs-")], [], "outside of a task")
+    agent = Agent()
+    role = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{agent.port}/v2/credentials/x"}
+    lines = doctor(env=agent.environment(**role))
+    check_equal(tuple(n for n in lines if n.startswith("ecs-")), TASK_CHECKS, "checks of a task")
+    said = {name: (lines[name]["state"], lines[name]["seen"]) for name in TASK_CHECKS}
+    check_equal(said["ecs-task"], ("yes", f"{TASK_ID} of portal:24 in default, us-west-2d"), "ecs-task")
+    check_equal(said["ecs-launch-type"], ("yes", "FARGATE"), "ecs-launch-type")
+    check_equal(said["ecs-clock"], ("yes", "SYNCHRONIZED, wrong by 545 microseconds at most"), "ecs-clock")
+    check_equal(said["ecs-task-role"], ("yes", "there is one; --connect tries its agent"), "ecs-task-role")
+    check_equal(said["ecs-protection"][0], "unknown", "ecs-protection")
+    check_equal(agent.asked(), ["container", "task"], "what was asked")
+    lines = doctor("--connect", env=agent.again().environment(**role))
+    check_equal(lines["ecs-task-role"]["seen"], "there is one, and its agent is there", "ecs-task-role")
+    check_equal((lines["ecs-protection"]["state"], lines["ecs-protection"]["seen"]), ("yes", "not protected"), "ecs-protection")
+    agent.again(faults=[{"path": "protection", "fault": "no-role"}, {"fault": "404"}], task={"ClockDrift": None})
+    lines = doctor("--connect", env=agent.environment())
+    check_equal((lines["ecs-task"]["state"], lines["ecs-task"]["seen"]),
+                ("no", "the container agent: container: it answers 404"), "ecs-task")
+    check_equal(lines["ecs-protection"]["seen"], "127.0.0.1: it answers 403 AccessDeniedException", "ecs-protection")
+    check_equal((lines["ecs-task-role"]["state"], lines["ecs-clock"]["state"]), ("no", "unknown"), "role, clock")
+    check(ID not in json.dumps(lines), "the id was printed")
+
+
+@case("doctor: in a task, capabilities, a read-only root and the folders of ECS Exec are what they are, and not what was expected")
+def doctor_task_tried():
+    need_root()
+    environment = {**os.environ, "AWS_EXECUTION_ENV": "AWS_ECS_EC2"}
+    lines = doctor(env=environment)
+    check_equal((lines["ecs-launch-type"]["seen"], lines["ecs-task"]["state"]), ("EC2", "no"), "without an address")
+    check_equal(lines["ecs-read-only-root"]["state"], "no", "the root of this machine")
+    capped = ["setpriv", "--bounding-set", "-sys_admin,-sys_ptrace"]
+    few = doctor(env=environment, around=capped)["ecs-capabilities"]["seen"]
+    more = lines["ecs-capabilities"]["seen"]
+    check("SYS_ADMIN" in more.upper() and "SYS_ADMIN" not in few.upper(), f"capabilities: {more}, {few}")
+    script = ('mount --bind / /mnt && mount -o remount,bind,ro /mnt && mount -t tmpfs none /mnt/var/lib && '
+              'mkdir -p /mnt/var/lib/amazon/ssm && mount -t proc proc /mnt/proc && exec chroot /mnt "$@"')
+    lines = doctor(env=environment, around=["unshare", "--mount", "sh", "-c", script, "-"])
+    check_equal((lines["ecs-read-only-root"]["state"], lines["ecs-read-only-root"]["seen"]), (
+        "yes", "the root is read-only; /managed-agents is not writable: no ECS Exec; /var/lib/amazon/ssm is a writable volume; "
+        "/var/log/amazon/ssm is not writable: no ECS Exec"), "a read-only root")
 
 
 @case("every option of doctor in lazaret(1) was run by a case above, and no other exists")

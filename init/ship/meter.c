@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/json.h"
+#include "init/ship/ecs.h"
 #include "init/ship/ship.h"
 #include "sink/emf.h"
 
@@ -21,22 +22,6 @@ void laz_ship_count_line(struct laz_ship *ship, const struct laz_line *line)
 {
     for (size_t i = 0; i < LAZ_REDACT_COUNT; i++) {
         ship->counts.redactions += line->redacted[i];
-    }
-}
-
-void laz_ship_count_event(struct laz_ship *ship, const char *line, size_t length)
-{
-    static const char start[] = "{\"lz\":1,\"ev\":\"";
-    static const char *const prefixes[] = {
-#define X(id, prefix, metric) prefix,
-            LAZ_SHIP_EVENT_KINDS(X)
-#undef X
-    };
-    const size_t skip = sizeof(start) - 1;
-    for (size_t i = 0; i < LAZ_SHIP_EVENT_KIND_COUNT; i++) {
-        size_t n = strlen(prefixes[i]);
-        ship->counts.events[i] +=
-                length > skip + n && memcmp(line + skip, prefixes[i], n) == 0 ? 1 : 0;
     }
 }
 
@@ -178,11 +163,57 @@ static void tell_sink(
     tell_line(meter, &line);
 }
 
+/* Of the service, where it is known: what a rollout of it watches. */
+static void tell_vitals(struct laz_ship_meter *meter)
+{
+    const struct laz_ship *ship = meter->ship;
+    const struct laz_ecs_facts *facts = laz_ship_ecs_facts(ship);
+    bool has_service = facts != NULL && facts->service[0] != '\0';
+    const struct laz_emf_text dimensions[] = {
+            {"Policy", ship->orders.name}, {"Service", has_service ? facts->service : ""}};
+    const struct laz_emf_text properties[] = {{"Host", ship->host},
+            {"TaskId", facts == NULL ? "" : laz_ecs_task_id(facts)},
+            {"Revision", facts == NULL ? "" : facts->revision}};
+    struct laz_emf_metric metrics[LAZ_SHIP_VITALS_METRICS];
+    const struct laz_emf_line line = {.space = meter->config->space,
+            .time_ms = now_ms(),
+            .dimensions = dimensions,
+            .n_dimensions = has_service ? 2 : 1,
+            .properties = properties,
+            .n_properties = facts == NULL ? 1 : 3,
+            .metrics = metrics,
+            .n_metrics = LAZ_SHIP_VITALS_METRICS};
+    if (laz_ship_vitals_put(ship, &meter->vitals, metrics)) {
+        tell_line(meter, &line);
+    }
+}
+
+void laz_ship_count_event(struct laz_ship *ship, const char *line, size_t length)
+{
+    static const char start[] = "{\"lz\":1,\"ev\":\"";
+    static const char *const prefixes[] = {
+#define X(id, prefix, metric) prefix,
+            LAZ_SHIP_EVENT_KINDS(X)
+#undef X
+    };
+    const size_t skip = sizeof(start) - 1;
+    for (size_t i = 0; i < LAZ_SHIP_EVENT_KIND_COUNT; i++) {
+        size_t n = strlen(prefixes[i]);
+        ship->counts.events[i] +=
+                length > skip + n && memcmp(line + skip, prefixes[i], n) == 0 ? 1 : 0;
+    }
+    bool is_due = laz_ship_vitals_note(ship, line, length);
+    for (size_t i = 0; i < ship->n_meters && is_due; i++) {
+        tell_vitals(&ship->meters[i]);
+    }
+}
+
 static void tell(struct laz_ship_meter *meter)
 {
     const struct laz_ship_counts now = collect(meter->ship);
     uint64_t now_ns = laz_ship_now_ns();
     tell_all(meter, &now);
+    tell_vitals(meter);
     for (size_t i = 0; i < meter->ship->n_feeds; i++) {
         tell_sink(meter, &now, i, now_ns);
     }

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "audit/spool.h"
+#include "init/ship/vitals.h"
 #include "log/lines.h"
 #include "sink/sink.h"
 
@@ -35,6 +36,7 @@ struct laz_ship_counts {
     uint64_t dropped_lines;
     uint64_t dropped_bytes;
     uint64_t redactions;
+    uint64_t violations; /* refused calls, and programs beyond the budget */
     uint64_t events[LAZ_SHIP_EVENT_KIND_COUNT];
     uint64_t arrived[LAZ_SHIP_SINKS_MAX]; /* by feed */
     uint64_t rejected[LAZ_SHIP_SINKS_MAX];
@@ -57,6 +59,7 @@ struct laz_ship_meter {
     struct laz_tls_files tls;
     struct event *timer;
     struct laz_ship_counts told;
+    struct laz_ship_vitals vitals;
     struct laz_ship_mark marks[LAZ_SHIP_SINKS_MAX]; /* by feed */
     uint64_t ticket;
     uint64_t arrived;

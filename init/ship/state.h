@@ -26,6 +26,13 @@ enum laz_ship_ecs {
     LAZ_SHIP_ECS_KNOWN,
 };
 
+/* What init's records say of the container. */
+enum laz_ship_readiness {
+    LAZ_SHIP_IS_UNKNOWN,
+    LAZ_SHIP_IS_NOT_READY,
+    LAZ_SHIP_IS_READY,
+};
+
 /* How the chain stood when `block` was appended to the spool. Two of them, by turns: the one that
  * agrees with the spool's last block counts. */
 struct laz_ship_slot {
@@ -60,6 +67,8 @@ struct laz_ship_state {
     uint64_t passed[LAZ_STREAM_COUNT];   /* bytes that were passed through */
     uint64_t rejected[LAZ_SHIP_CURSORS]; /* records of each sink, that no record has told yet */
     uint64_t ecs;                        /* enum laz_ship_ecs */
+    uint64_t readiness;                  /* enum laz_ship_readiness */
+    uint64_t drain_ms;                   /* 0: there was none, or none has ended */
     uint64_t ecs_told;                   /* 1: a record has it, or was about to */
     uint64_t ecs_facts[LAZ_SHIP_ECS_SIZE / sizeof(uint64_t)]; /* struct laz_ecs_facts */
 };

@@ -2,16 +2,19 @@
 """What ship says of itself in CloudWatch's Embedded Metric Format: lines as the specification has them, and numbers
 that are those of the trail, of the workload and of the sinks.
 """
+import contextlib
 import fcntl
 import json
 import re
+import socket
 import time
 
 import fence
 import laz
 from cloudwatch_world import GROUP, REGION, Standin
+from ecs_world import TASK_ID, Agent
 from laz import case, check, check_equal
-from ship_world import NOWHERE, Output, World, numbered
+from ship_world import NOWHERE, Output, World, numbered, until
 
 UNITS = {"Count", "Bytes", "Seconds"}
 PAGE = laz.ROOT / "docs" / "reference" / "sinks.md"
@@ -117,12 +120,60 @@ def stream():
     world.account(numbered(100, 60))
 
 
+VITALS = ("Ready", "PolicyViolations", "DrainSeconds", "LogDropped")
+
+
+@contextlib.contextmanager
+def watched(*words, env=None, **shutdown):
+    """(run, output, socket): a container that is ready as long as the socket listens; metrics by themselves once in ten minutes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    check_one = {"name": "port", "tcp": f"127.0.0.1:{listener.getsockname()[1]}", "every": "1s", "timeout": "500ms"}
+    world = World(sinks=[World().file_sink(), meter(interval="10m")], changes={
+        "health": {"ready": {"rise": 1, "fall": 1, "checks": [check_one]}}, "shutdown": {"stop-timeout": "20s", **shutdown}})
+    world.sinks[0]["path"] = str(world.trail)
+    output = Output()
+    output.read()
+    with world.start(*words, ready=False, stdout=output.write_end, env=env) as started:
+        yield started, output, listener
+        output.all()
+    listener.close()
+
+
+def vitals_of(output):
+    return [line for line in lines_of(output.so_far()) if "Ready" in line]
+
+
+@case("readiness, violations and the drain: told when one of them changes, of the policy and the service, and only where there is health")
+def vitals():
+    agent = Agent()
+    with watched("deny=3", "sleep=60000", env=agent.environment(), **{"lb-grace": "3s", "lb-grace-least": "1s", "lb-quiet": "1s"}) \
+            as (started, output, listener):
+        until(lambda: any(x["Ready"] == 1 for x in vitals_of(output)), lambda: f"ready: {started.describe()}")
+        listener.close()
+        until(lambda: vitals_of(output)[-1]["Ready"] == 0, "not ready")
+        started.kill(fence.TERM)
+        started.wait(30)
+    lines = vitals_of(output)
+    for line in lines:
+        directive = check_line(line)
+        check_equal((directive["Dimensions"], tuple(m["Name"] for m in directive["Metrics"])), ([["Policy", "Service"]], VITALS), "a line")
+        check_equal((line["Policy"], line["Service"], line["TaskId"], line["Revision"]), ("ship", "portal", TASK_ID, "24"), "of whom")
+    said = [x["Ready"] for x in lines]
+    check(1 in said and said[-1] == 0 and len(said) <= 8, f"readiness: {said}")
+    check_equal(sum(x["PolicyViolations"] for x in lines), 3, "violations")
+    check(1 <= lines[-1]["DrainSeconds"] <= 10 and lines[0]["DrainSeconds"] == 0, f"the drain: {lines}")
+    check_equal({x["LogDropped"] for x in lines}, {0}, "lines that were dropped")
+    _, lines = run(World(sinks=[World().file_sink(path=str(fence.scratch() / "no-health.jsonl")), meter()]), "exit=0")
+    check(lines and not any(name in line for line in lines for name in VITALS), f"without health: {lines}")
+
+
 @case("the page names every metric with its unit, and none that is not there")
 def page():
     world = World(sinks=[World().file_sink(), meter()])
     world.sinks[0]["path"] = str(world.trail)
     _, lines = run(world, "exit=3")
     seen = {(m["Name"], m["Unit"]) for x in lines for p in x["_aws"]["CloudWatchMetrics"] for m in p["Metrics"]}
+    seen |= {(name, "Seconds" if name == "DrainSeconds" else "Count") for name in VITALS}  # as the case above has them
     text = PAGE.read_text(encoding="utf-8").split("\n## emf\n")[1].split("\n## ")[0]
     named = set(re.findall(r"^\| `([A-Za-z]+)` \| ([A-Za-z]+) \|", text, re.MULTILINE))
     check_equal(sorted(seen), sorted(named), "metrics, and what the page has")

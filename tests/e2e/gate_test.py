@@ -197,6 +197,7 @@ WRONG = [
     ("another policy than is required", "promote", lambda f: [put(d["build"], "policy_sha256", OTHER) for t in (0, 1) for d in docs(f, target=t)], "fail", "policy", "2.100", OTHER),
     ("two policies", "promote", lambda f: ([put(d["build"], "policy_sha256", OTHER) for d in docs(f)], unrequire(f, "policy-sha256")), "fail", "one-policy", "2.101", "and elsewhere"),
     ("two configurations", "promote", lambda f: [put(d["build"], "config_sha256", OTHER) for d in docs(f)], "fail", "one-config", "2.101", "and elsewhere"),
+    ("a configuration that one does not say", "promote", lambda f: [d["build"].pop("config_sha256") for d in docs(f)], "inconclusive", "one-config", "", "not every target says it"),
     ("a policy that is not said", "promote", lambda f: [d["build"].pop("policy_sha256") for d in docs(f)], "inconclusive", "policy", "2.100", "does not say"),
     ("a policy that only observes", "promote", lambda f: put(last(f)["policy"], "mode", "observe"), "fail", "mode", "2.100", "observe"),
     ("a refused call", "promote", lambda f: put(last(f)["policy"], "violations", 1), "fail", "violations", "2.100", "1"),
@@ -208,6 +209,7 @@ WRONG = [
     ("a sink that is down", "promote", lambda f: put(last(f)["logs"][0], "up", False), "fail", "sinks", "2.100", "trail is down"),
     ("sinks that are not said", "promote", lambda f: last(f).pop("logs"), "inconclusive", "sinks", "2.100", "does not say"),
     ("a certificate with too few days", "promote", lambda f: put(last(f)["tls"][0], "days_left", 13), "fail", "certificates", "2.100", "server has 13 days left"),
+    ("a certificate without a day", "promote", lambda f: put(last(f)["tls"][0], "days_left", 0), "fail", "certificates", "2.100", "server has 0 days left"),
     ("a certificate that has expired", "promote", lambda f: (put(last(f)["tls"][0], "days_left", -2), config(f, "tls-min-days: 14", "tls-min-days: 0")), "fail", "certificates", "2.100", "server has expired"),
     ("a key that is another certificate's", "promote", lambda f: put(last(f)["tls"][0], "key_match", False), "fail", "certificates", "2.100", "do not fit"),
     ("a certificate that does not say when it ends", "promote", lambda f: last(f)["tls"][0].pop("days_left"), "inconclusive", "certificates", "2.100", "does not say"),
@@ -268,6 +270,8 @@ RIGHT = [
     ("a target that started, and then was good", "promote", lambda f: flap(f, "ww++++")),
     ("as much as is allowed", "promote", lambda f: (put(last(f)["policy"], "violations", 2), put(last(f)["app"], "restarts", 3), put(last(f)["logs"][0], "dropped", 4), put(last(f)["tls"][0], "days_left", 14), config(f, "violations: 0", "violations: 2"), config(f, "restarts: 0", "restarts: 3"), config(f, "log-dropped: 0", "log-dropped: 4"))),
     ("whatever is not required", "promote", lambda f: ([d.pop(k, None) for t in (0, 1) for d in docs(f, target=t) for k in ("policy", "app", "logs", "build", "tls")], f.update({"rollout.yaml": re.sub(r"require:\n(  .*\n)*", "require: {policy-sha256: any, image-digest: any, violations: any, restarts: any, log-dropped: any}\n", f["rollout.yaml"])}))),
+    ("a configuration that nobody says", "promote", lambda f: [d["build"].pop("config_sha256") for t in (0, 1) for d in docs(f, target=t)]),
+    ("a counter that is still 0", "retire", lambda f: put_all([d["net"] for t in (0, 1) for d in docs(f, "health-blue.json", t)], "passive_opens", 0)),
     ("members that AWS may add", "promote", lambda f: [put(x, "Novelty", {"a": [1, None]}) for x in (f["tasks.json"], task(f), f["eb-health.json"], last(f), f["rules-before.json"]["Rules"][0])]),
     ("a state other than ready, if that is wanted", "promote", lambda f: (put_all(docs(f) + docs(f, target=1), "state", "warming"), config(f, "state: ready", "state: warming"))),
     ("a clock as far away as is allowed", "promote", lambda f: (put(last(f), "now", "{-90}"), config(f, "clock-skew: 30s", "clock-skew: 2m"))),
@@ -282,6 +286,24 @@ def right():
         said = Inputs(change).evidence(mode)
         bad = [r for r in said["checks"] if r["result"] not in ("pass", "skipped")]
         check_equal((said["verdict"], bad), ("pass", []), name)
+
+
+@case("what is neither required nor given is skipped, and so is what is not judged")
+def unasked():
+    for mode, name in (("promote", "rollout.yaml"), ("retire", "retire.yaml")):
+        inputs = Inputs(lambda f: put(f, name, re.sub(r"inputs: .*", "inputs: [health]", f[name])))
+        health = [w for w in inputs.whole(mode) if w == "--health" or w.startswith("health-")]
+        said = inputs.evidence(mode, words=["--config", name, *health])
+        check_equal(said["verdict"], "pass", f"{mode}: {[r for r in said['checks'] if r['result'] not in ('pass', 'skipped')]}")
+        check_equal([r["check"] for r in said["checks"] if r["check"] == "version"], [], "a version without a baseline")
+        for option in ("tasks", "target-health", "rules", "eb-health", "volumes", "protection", "baseline"):
+            expect_row(said, "input", option, "skipped", "not given")
+    said = Inputs().evidence("retire", more=["--tasks", "tasks.json", "--eb-health", "eb-health.json"])
+    check_equal(said["verdict"], "pass", "retire, with more")
+    for name in ("tasks", "eb-health"):
+        expect_row(said, name, "", "skipped", "is not judged by this gate")
+    said = Inputs().evidence("promote", more=["--protection", "protection.json"])
+    expect_row(said, "protection", "", "skipped", "is not judged by this gate")
 
 
 @case("files older than max-age, or from the future, decide nothing, and what they would fail is not said to fail")

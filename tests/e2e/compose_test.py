@@ -5,6 +5,7 @@ this Docker has not, and gives its image's name."""
 import json
 import pathlib
 import shutil
+import threading
 import time
 
 import area
@@ -114,12 +115,29 @@ def runs():
     check_equal(events[-1]["ev"] == "init.stop", False, f"{events[-1]}")
 
 
-@case("`docker-compose stop` ends it by itself, in the time that it is given, with the workload's own code")
+def probe(name, what):
+    """The container's health command, as the engine runs it."""
+    return docker().call("exec", name, INIT, "probe", what)
+
+
+@case("the health command is fine, and the engine calls the container healthy; without a writable root")
+def healthy():
+    _, name = up()
+    for what in ("live", "ready", "startup"):
+        until(lambda what=what: probe(name, what).code == 0, lambda what=what: str(probe(name, what)) + logs(name))
+    until(lambda: inspect(name)["State"]["Health"]["Status"] == "healthy", lambda: str(inspect(name)["State"]["Health"]))
+
+
+@case("`docker-compose stop` ends it by itself, in the time that it is given, with the workload's own code; it drains first: live, not ready")
 def stops():
     folder, name = up()
     until(lambda: "listening" in logs(name), lambda: logs(name))
     begin = time.monotonic()
-    compose(folder, "stop")
+    stopping = threading.Thread(target=compose, args=(folder, "stop"))
+    stopping.start()
+    until(lambda: probe(name, "ready").code == 1, lambda: logs(name))
+    check_equal(probe(name, "live").code, 0, "live while it drains")
+    stopping.join()
     took = time.monotonic() - begin
     state = inspect(name)["State"]
     check_equal((state["ExitCode"], "stopped" in logs(name)), (0, True), logs(name))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`health` in words: what `policy check` and `explain` say of it, and that docs/how-to/health.md shows no other words."""
+import json
+import re
+
 import laz
 import readme
 from cli import FOLDER, WEB, as_json, lazaret, write
@@ -65,6 +68,18 @@ def page():
     shown = [block.text for block in blocks if block.kind == "text health-error"]
     check_equal(len(shown), 1, "blocks of an error")
     check(shown[0].strip() in lazaret("policy", "check", "wrong.yaml", expect=1).stderr, "the error of the page")
+
+
+@case("docs/reference/health.md: the states of its diagram are those of its schema and of its table")
+def states():
+    reference = laz.ROOT / "docs" / "reference" / "health.md"
+    diagrams = [block.text for block in readme.blocks(reference) if block.kind == "text states"]
+    check_equal(len(diagrams), 1, "diagrams of states")
+    schema = json.loads((laz.ROOT / "policies" / "health-1.schema.json").read_text(encoding="utf-8"))
+    known = set(schema["properties"]["state"]["enum"])
+    check_equal(set(re.findall(r"[a-z-]+", diagrams[0])) - {"from", "any"}, known, "the diagram")
+    table = reference.read_text(encoding="utf-8").split("| State |")[1].split("\n\n")[0]
+    check_equal(set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)), known, "the table")
 
 
 @case("the compiled policy has the commands and the section, and is another one for each word of them")

@@ -6,7 +6,7 @@ Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh comm
 integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
 text quickstart, text error, rsyslog (sinks_test.py sends to it), xml (ossec_test.py reads it), json iam-policy (ship_cloudwatch_test.py),
 json task-before, task-after, secrets-policy and text folders (secrets_ecs_test.py), text nginx and text status (howtos_test.py),
-sh and text task-definition (task_definition_test.py), text health and text health-error (cli_health_test.py).
+sh and text task-definition (task_definition_test.py), text health, text health-error and text states (cli_health_test.py).
 """
 import fcntl
 import hashlib
@@ -78,7 +78,7 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy",
          "text broken", "text truncated", "text open", "sh aws",
          "json task-before", "json task-after", "json secrets-policy", "text folders", "text nginx", "text status",
-         "json find", "sh task-definition", "text task-definition", "text health", "text health-error",  # the first: sense_test
+         "json find", "sh task-definition", "text task-definition", "text health", "text health-error", "text states",  # the first: sense_test
          "yaml rollout", "sh gate",  # gate_test, gate_live_test
          "json ecs", "sh protect"}  # ecs_test, protect_test
 
@@ -499,7 +499,7 @@ def records():
 
 @case("every event has a section, and every section an event")
 def event_names():
-    names = set(re.findall(r'"((?:init|seccomp|exec|proc|stop|signal|events|helper|secret|ready|tunnel)\.[a-z]+)"', sources("init")))
+    names = set(re.findall(r'"((?:init|seccomp|exec|proc|stop|signal|events|helper|secret|ready|tunnel|drain)\.[a-z]+|health\.state)"', sources("init")))
     sections = set(re.findall(r"^## ([a-z]+\.[a-z]+)$", EVENTS_PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     check_equal(sections, names, "sections of events.md, and names in init/")
     told = set(re.findall(r'"((?:sink|spool|log)\.[a-z]+)"', sources("init")))

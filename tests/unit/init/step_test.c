@@ -505,6 +505,10 @@ Test(step, the_exit_map_holds_only_under_its_condition)
     tell(&asked, signal_event(SIGTERM, true));
     tell(&asked, (struct laz_event){.type = LAZ_EVENT_MAIN_EXITED, .status = SIGTERM});
     cr_assert_eq(asked.state.exit_code, 0, "143 after a stop request is mapped");
+}
+
+Test(step, the_exit_map_does_not_hold_without_its_condition)
+{
     struct story unasked = running();
     tell(&unasked, (struct laz_event){.type = LAZ_EVENT_MAIN_EXITED, .status = SIGTERM});
     cr_assert_eq(unasked.state.exit_code, 143, "143 without one is not");

@@ -4,6 +4,7 @@
 Init, balancers, probes and workloads are this suite; the helper is the real one, confined as it is in a container.
 """
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -14,10 +15,12 @@ import subprocess
 import threading
 import time
 
+import fence
 import health_world as world
 import jsonschema
 import laz
 import sinks_peers as peers
+import tunnel_world as tunnels
 from health_world import Init, Workload
 from laz import case, check, check_equal
 
@@ -573,6 +576,37 @@ def confined():
             check(re.search(line, status), f"{line}: {status}")
         init.process.send_signal(signal.SIGCONT)
         check_equal(init.tcp("/livez")[0], 200, "it works")
+
+
+@case("under a real init: a delivered certificate, what ship says of its sinks, a command, and a drain by evidence")
+def under_init():
+    port, = peers.free_ports(1)
+    one = tunnels.World(changes={
+        "health": {"listen": f"127.0.0.1:{port}", "tls": "web", "expose": "full",
+                   "live": {"fall": 3, "checks": [{"name": "run", "exec": ["/bin/true"], "every": "1s", "timeout": "900ms"}]},
+                   "ready-requires": {"certificates": "1h", "sinks": ["trail"], "spool": "95%", "mode": "enforce"}},
+        "shutdown": {"stop-timeout": "30s", "lb-grace": "15s", "lb-grace-least": "500ms", "lb-quiet": "500ms", "grace": "3s", "drain": "200ms"}})
+    one.identity("web", "server")
+    del one.tls["connect"]
+
+    def ask(path):
+        context = ssl.create_default_context(cafile=tunnels.identities() / "ca.pem")
+        context.check_hostname = False
+        return world.exchange(http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context), "GET", path, None)
+
+    with one.start():
+        peers.wait_until(lambda: ask("/readyz")[0] == 200, "readiness", lambda: ask("/readyz"), 30)
+        peers.wait_until(lambda: document(ask("/healthz")[2])["checks"][0].get("ok"), "the command", lambda: ask("/healthz"), 30)
+        found = document(ask("/healthz")[2])
+        check_equal([(entry["name"], entry["days_left"]) for entry in found["tls"]], [("web.chain", 1), ("web.key", 1)], "tls")
+        check_equal([(sink["sink"], sink["up"]) for sink in found["logs"]], [("trail", True)], "logs")
+        check(found["pid1"] and found["policy"]["mode"] == "enforce" and found["spool"]["limit"] == 16 << 20, found)
+        one.run.kill(fence.TERM)
+        peers.wait_until(lambda: ask("/readyz")[0] == 503, "readiness off", seconds=30)
+        check_equal(ask("/livez")[0], 200, "live, while it drains")
+        check_equal(one.run.wait(30).code, 143, "exit code")
+    ended, = one.records("drain.end")
+    check("no connection is open" in ended["d"]["evidence"] and ended["d"]["ms"] < 14000, ended)
 
 
 if __name__ == "__main__":

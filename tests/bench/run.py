@@ -343,6 +343,7 @@ def relp():
 
 
 import fetching  # noqa: E402, F401  behind those above, and so in the page
+import health  # noqa: E402, F401
 import logs  # noqa: E402, F401
 import quiet  # noqa: E402, F401
 import rest  # noqa: E402, F401

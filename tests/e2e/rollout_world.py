@@ -2,7 +2,7 @@
 """What a rollout happens in: a balancer in front of two colours, and load on it.
 
 The balancer is HAProxy as an ALB is one: it tries nothing again and sends nothing elsewhere, asks each colour's own
-check port, and takes a colour out of service by its runtime socket. A task is a container of the Docker Engine with
+check port, takes a colour out of service by its runtime socket, and closes connections that it needs no more. A task is a container of the Docker Engine with
 an address and a network of its own, as ECS gives one (awsvpc). Failures are counted twice: by the client, and by the
 balancer's log and counters.
 """
@@ -32,7 +32,7 @@ PATIENCE = 30.0
 COLOURS = ("blue", "green")
 ADDRESS = {"blue": "10.88.1.2", "green": "10.88.2.2"}
 SERVICE = 8080  # of both: each has an address of its own
-CHECK = 8080
+CHECK = 9100    # the role health's
 PORT = 8000  # of the balancer; the network is the suite's own
 
 HAPROXY = """
@@ -56,9 +56,10 @@ frontend in
     default_backend tg
 backend tg
     balance roundrobin
-    option httpchk GET /readyz
+    option httpchk
+    http-check send meth GET uri /readyz hdr User-Agent ELB-HealthChecker/2.0
     http-check expect status 200
-    default-server inter 2s downinter 200ms fall 2 rise 1 disabled
+    default-server inter 2s downinter 200ms fall 2 rise 1 pool-purge-delay 500ms disabled
     server blue {blue}:{service} check port {check}
     server green {green}:{service} check port {check}
 """
@@ -74,7 +75,7 @@ access_log off;
 client_body_temp_path /tmp/1; proxy_temp_path /tmp/2; fastcgi_temp_path /tmp/3; uwsgi_temp_path /tmp/4; scgi_temp_path /tmp/5;
 server {{
 listen {port} backlog=2048;
-location = /readyz {{ if (!-f /task/ready) {{ return 503; }} return 200 "ready\\n"; }}
+location = /health {{ if (!-f /task/ready) {{ return 503; }} return 200 "fine\\n"; }}
 location / {{ return 200 "{colour}\\n"; }}
 }}
 }}
@@ -89,7 +90,10 @@ workload: {{user: "10001:10001"}}
 limits: {{processes: 30000}}
 filesystem: {{read-exec: [/usr, /lib, /lib64], read: [/etc, /proc, /task], write: [/tmp], optional: [/lib64]}}
 network: {{tcp-bind: [8080]}}
-shutdown: {{stop-timeout: 30s, lb-grace: {lb_grace}s, grace: 10s, drain: 1s}}
+health:
+  listen: "0.0.0.0:9100"
+  ready: {{checks: [{{name: web, http: "http://127.0.0.1:8080/health", every: 1s, timeout: 500ms}}]}}
+shutdown: {{stop-timeout: 30s, lb-grace: {lb_grace}s, grace: 5s, drain: 1s}}
 """
 
 
@@ -146,7 +150,7 @@ class Task:
 
     _count = 0
 
-    def __init__(self, colour, lb_grace, workload="nginx", ready=True):
+    def __init__(self, colour, lb_grace, workload="nginx", ready=True, seconds=3):
         Task._count += 1
         self.colour, self.address, self.workload = colour, ADDRESS[colour], workload
         self.folder = area.folder(f"task-{Task._count}")
@@ -157,13 +161,14 @@ class Task:
         (self.folder / "nginx.conf").write_text(NGINX.format(colour=colour, port=SERVICE))
         (self.folder / "server.py").write_bytes((pathlib.Path(__file__).parent / "rollout" / "server.py").read_bytes())
         words = {"nginx": ["/usr/sbin/nginx", "-e", "stderr", "-c", "/task/nginx.conf"],
-                 "slow": ["/usr/bin/python3", "-B", "/task/server.py", colour]}[workload]
+                 "slow": ["/usr/bin/python3", "-B", "/task/server.py", colour, str(seconds)]}[workload]
         self.name = docker().start(image(), ["--policy", "/task/policy.yaml", "--", *words], options=[
             "--entrypoint", "/lazaret-init", "--volume", "/usr:/usr:ro", "--volume", f"{self.folder}:/task:ro",
             "--ulimit", "nofile=4096"])
         self._plug()
         self.path = "/at-once" if workload == "slow" else "/"
         wait_until(lambda: ask(self.address, SERVICE, self.path) == (200, f"{colour}\n"), f"{colour} serves", also=self.logs)
+        wait_until(lambda: (ask(self.address, CHECK, "/readyz") or [0])[0] == (200 if ready else 503), f"{colour}'s check port", also=self.logs)
 
     def _plug(self):
         """The container's own interface, as ECS plugs one into a task."""
@@ -185,13 +190,15 @@ class Task:
         else:
             self.ready_file.unlink(missing_ok=True)
 
-    def logs(self):
+    def all_logs(self):
         said = docker().call("logs", self.name)
-        return (said.out + said.err)[-1500:]
+        return said.out + said.err
+
+    def logs(self):
+        return self.all_logs()[-1500:]
 
     def stop(self):
         """What ECS does to stop a task; the container's exit code, and the seconds that it took."""
-        self.set_ready(False)
         began = time.monotonic()
         docker().must("stop", "--time", "30", self.name)
         took = time.monotonic() - began

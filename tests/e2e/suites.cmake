@@ -80,6 +80,7 @@ laz_e2e(secrets_vault INSTRUMENTED sample BUT "nowhere in its reach" "leaves its
 laz_e2e(secrets_start INSTRUMENTED sample BUT "nobody holds a value" "no memory of ours")
 laz_e2e(report INSTRUMENTED sample BUT "in a real browser")
 laz_e2e(rollout ALONE)
+laz_e2e(runbook)
 laz_e2e(runtimes ALONE INSTRUMENTED long)
 laz_e2e(sense INSTRUMENTED sample)
 laz_e2e(sense_engines ALONE)

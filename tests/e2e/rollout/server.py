@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The workload of rollout_test.py whose requests take long: server.py COLOUR [SECONDS], on port 8080.
 
-It knows nothing of draining: TERM ends it at once, with whatever is under way. /at-once answers at once, /readyz says
+It knows nothing of draining: TERM ends it at once, with whatever is under way. /at-once answers at once, /health says
 whether /task/ready is there.
 """
 import http.server
@@ -20,7 +20,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         code = 200
-        if self.path == "/readyz":
+        if self.path == "/health":
             code = 200 if os.path.exists("/task/ready") else 503
         elif self.path != "/at-once":
             time.sleep(SECONDS)

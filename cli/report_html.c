@@ -24,7 +24,8 @@ static const char style[] =
         "th,td{text-align:left;vertical-align:top;padding:.35rem .7rem .35rem 0;border-bottom:1px "
         "solid var(--line);overflow-wrap:break-word}th{font-weight:600;color:var(--soft);"
         "white-space:nowrap}td.n{text-align:right;font-variant-numeric:tabular-nums}"
-        "code{font:.85em/1.4 ui-monospace,monospace;overflow-wrap:anywhere}"
+        "code{font:.85em/1.4 "
+        "ui-monospace,monospace;overflow-wrap:anywhere}code.w{white-space:nowrap}"
         ".pill{display:inline-block;border:1.5px solid;border-radius:1rem;padding:0 .6rem;"
         "font-size:.8rem;font-weight:600;white-space:nowrap}.good{color:var(--good)}.bad{color:"
         "var(--bad)}.calm{color:var(--calm)}"
@@ -298,8 +299,8 @@ static void put_groups(
         if (n > ROWS_MAX) {
             continue;
         }
-        laz_buf_printf(
-                buf, "<tr><td class=\"n\">%llu</td><td><code>", (unsigned long long)group->count);
+        laz_buf_printf(buf, "<tr><td class=\"n\">%llu</td><td><code class=\"w\">",
+                (unsigned long long)group->count);
         put_span(buf, group->ev);
         laz_buf_str(buf, "</code></td><td>");
         put_word(buf, group->obj);

@@ -142,6 +142,9 @@ def check_fails():
         web.status = 500
         box.shows("ready", ready)
         check_equal(box.probe("live")[0], 0, "live, while it is not ready")
+        code, page, err = box.inside(laz.BIN / "lazaret", "top")
+        check_equal((code, err), (1, ""), "lazaret top")
+        check(page.startswith("NOT READY  state not-ready: check:http") and re.search(r"^http +ready +http +FAILED \d", page, re.MULTILINE), page)
         web.status = 200
         box.is_over()
         app.status = 500
@@ -191,6 +194,8 @@ def certificate():
     with box.start():
         box.is_over()
         box.shows("ready", expired)
+        page = box.inside(laz.BIN / "lazaret", "top")[1]
+        check(re.search(r"^web\.cert +EXPIRED ", page, re.MULTILINE), page)
         other, _ = identity(86401)
         for name in ("root.pem", "web.pem", "web.key"):
             os.replace(other / name, folder / name)
@@ -233,6 +238,8 @@ def sink_down():
         box.is_over()
         far.stop()
         box.shows("ready", line, seconds=60)
+        page = box.inside(laz.BIN / "lazaret", "top")[1]
+        check(re.search(r"^far +DOWN ", page, re.MULTILINE) and re.search(r"^trail +up .*required$", page, re.MULTILINE), page)
         far.start()
         box.is_over()
 

@@ -327,7 +327,7 @@ class Load:
         self.client = client
         words = {"hey": ["hey", "-z", "300s", "-c", WORKERS, "-q", max(1, RATE // WORKERS), "-t", "25", url],
                  "slow": ["hey", "-z", "300s", "-c", 16, "-t", "25", url],
-                 "wrk": ["wrk", "-t1", "-c16", "-d300s", "--timeout", "25s", url]}[client]
+                 "wrk": ["wrk", "-t1", "-c4", "-d300s", "--timeout", "25s", url]}[client]
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *map(str, words)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.began = time.monotonic()

@@ -266,14 +266,12 @@ static bool takes_any(const struct row *row)
     return row->kind == COUNT_OR_ANY || row->kind == POLICY || row->kind == IMAGE;
 }
 
-static void put_mapping(struct reader *reader, const struct row *rows, struct laz_node *mapping);
-
 static void put(struct reader *reader, const struct row *row, struct laz_node *node)
 {
     if (row->kind == INPUTS && node->kind == LAZ_NODE_SEQUENCE) {
         put_inputs(reader, node);
     } else if (row->kind == REQUIRE && node->kind == LAZ_NODE_MAPPING) {
-        put_mapping(reader, require, node);
+        return; /* by put_all, with rows of its own */
     } else if (row->kind == INPUTS || row->kind == REQUIRE || node->kind != LAZ_NODE_SCALAR) {
         laz_report_node(&reader->report, LAZ_E_POLICY_INVALID, node, "must be a %s",
                 row->kind == INPUTS            ? "list"
@@ -319,6 +317,16 @@ static void put_mapping(struct reader *reader, const struct row *rows, struct la
     }
 }
 
+static void put_all(struct reader *reader, struct laz_node *root)
+{
+    put_mapping(reader, top, root);
+    for (struct laz_node *node = root->first; node != NULL; node = node->next) {
+        if (!node->is_bad && node->kind == LAZ_NODE_MAPPING && strcmp(node->key, "require") == 0) {
+            put_mapping(reader, require, node);
+        }
+    }
+}
+
 static const struct laz_gate_config presets = {
         .bake_ms = 60000,
         .every_ms = 5000,
@@ -344,7 +352,7 @@ int laz_gate_config_parse(const char *path, const char *text, size_t length,
                 "larger than %d bytes", LAZ_GATE_CONFIG_MAX);
     } else if (laz_yaml_parse(text, length, 0, &arena, &reader.report, &root) == 0) {
         if (root->kind == LAZ_NODE_MAPPING) {
-            put_mapping(&reader, top, root);
+            put_all(&reader, root);
         } else {
             laz_report_node(&reader.report, LAZ_E_POLICY_INVALID, root, "must be a mapping");
         }

@@ -109,7 +109,9 @@ static void read_members(struct laz_gate_json object, struct laz_gate_health *re
     struct laz_gate_json ecs = laz_gate_json_member(object, "ecs");
     TEXT(object, "state", ret->state);
     for (char *c = ret->state; *c != '\0'; c++) {
-        *c = *c == '_' ? '-' : *c;
+        if (*c == '_') {
+            *c = '-';
+        }
     }
     ret->ready = laz_gate_json_flag(laz_gate_json_member(object, "ready"));
     TEXT(object, "version", ret->version);

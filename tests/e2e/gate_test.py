@@ -230,6 +230,8 @@ WRONG = [
     ("one sample, twice", "promote", lambda f: put(f["health-green.json"][-2], "at", f["health-green.json"][-4]["at"]), "inconclusive", "ready", "2.100", "do not rise"),
     # retiring
     ("a connection of a minute ago", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 60), "fail", "last-connection", "1.100", "60 s ago"),
+    ("a connection of now", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 0), "fail", "last-connection", "1.100", "0 s ago"),
+    ("a connection of exactly that time", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 1800), "fail", "last-connection", "1.100", "1800 s ago"),
     ("a last connection that is not known", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", None), "inconclusive", "last-connection", "1.100", "does not say"),
     ("connections that still come", "retire", lambda f: put(last(f, "health-blue.json")["net"], "passive_opens", 1043), "fail", "accepted", "1.100", "1 in 15 s"),
     ("more connections than health checks make", "retire", lambda f: (put(last(f, "health-blue.json")["net"], "passive_opens", 1046), config(f, "quiet: 30m", "quiet: 30m\nprobes-per-minute: 12", "retire.yaml")), "fail", "accepted", "1.100", "4 in 15 s, of which health checks explain 3"),

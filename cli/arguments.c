@@ -35,107 +35,113 @@ static const char *rest_of(const char *word, const struct option *option)
 }
 
 /* For commands that read their options by themselves. */
-static int keep_word(struct laz_cli_arguments *arguments, enum laz_cli_option option,
-        const char *value, struct laz_err *err)
+static int keep_word(
+        struct laz_cli_arguments *arguments, const struct laz_cli_word *word, struct laz_err *err)
 {
     if (arguments->n_words == LAZ_CLI_WORDS_MAX) {
         return laz_err_set(err, LAZ_E_USAGE, 0, "more than %d options", LAZ_CLI_WORDS_MAX);
     }
-    arguments->words[arguments->n_words++] =
-            (struct laz_cli_word){.option = option, .value = value};
+    arguments->words[arguments->n_words++] = *word;
+    return 0;
+}
+
+/* Those without a value; NULL: another. */
+static bool *switch_of(struct laz_cli_arguments *arguments, enum laz_cli_option option)
+{
+    const struct {
+        enum laz_cli_option option;
+        bool *value;
+    } rows[] = {
+            {LAZ_OPTION_JSON, &arguments->json},
+            {LAZ_OPTION_HELP, &arguments->help},
+            {LAZ_OPTION_RUNNING, &arguments->running},
+            {LAZ_OPTION_NO_LOGS, &arguments->no_logs},
+            {LAZ_OPTION_LIST, &arguments->list},
+            {LAZ_OPTION_CONNECT, &arguments->connect},
+            {LAZ_OPTION_ALL, &arguments->all},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].option == option) {
+            return rows[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* Those with one, of which the last counts; NULL: another. */
+static const char **text_of(struct laz_cli_arguments *arguments, enum laz_cli_option option)
+{
+    const struct {
+        enum laz_cli_option option;
+        const char **value;
+    } rows[] = {
+            {LAZ_OPTION_MINUTES, &arguments->minutes},
+            {LAZ_OPTION_KEY, &arguments->key},
+            {LAZ_OPTION_DIGEST_KEY, &arguments->digest_key},
+            {LAZ_OPTION_TASK_DEFINITION, &arguments->task_definition},
+            {LAZ_OPTION_CONTAINER, &arguments->container},
+            {LAZ_OPTION_OUTPUT, &arguments->output},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].option == option) {
+            return rows[i].value;
+        }
+    }
+    return NULL;
+}
+
+static int set_arch(struct laz_cli_arguments *arguments, const char *value, struct laz_err *err)
+{
+    for (int arch = 0; arch < LAZ_ARCH_COUNT; arch++) {
+        if (strcmp(value, laz_arch_name((enum laz_arch)arch)) == 0) {
+            arguments->arch = (enum laz_arch)arch;
+            return 0;
+        }
+    }
+    return laz_err_set(err, LAZ_E_USAGE, 0,
+            "--arch: unknown architecture \"%.64s\"; known are x86-64 and aarch64", value);
+}
+
+/* Up to so many of them. */
+static int add_text(const char **list, size_t *n, size_t max, const struct laz_cli_word *word,
+        struct laz_err *err)
+{
+    if (*n == max) {
+        return laz_err_set(
+                err, LAZ_E_USAGE, 0, "--%s: at most %zu", options[word->option].name, max);
+    }
+    list[(*n)++] = word->value;
     return 0;
 }
 
 static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option option,
         const char *value, struct laz_err *err)
 {
-    switch (option) {
-    case LAZ_OPTION_JSON:
-        arguments->json = true;
+    const struct laz_cli_word word = {.option = option, .value = value};
+    bool *found = switch_of(arguments, option);
+    const char **text = text_of(arguments, option);
+    if (found != NULL) {
+        *found = true;
         return 0;
-    case LAZ_OPTION_HELP:
-        arguments->help = true;
+    }
+    if (text != NULL) {
+        *text = value;
         return 0;
-    case LAZ_OPTION_RUNNING:
-        arguments->running = true;
-        return 0;
-    case LAZ_OPTION_NO_LOGS:
-        arguments->no_logs = true;
-        return 0;
-    case LAZ_OPTION_LIST:
-        arguments->list = true;
-        return 0;
-    case LAZ_OPTION_CONNECT:
-        arguments->connect = true;
-        return 0;
-    case LAZ_OPTION_ALL:
-        arguments->all = true;
-        return 0;
-    case LAZ_OPTION_MINUTES:
-        arguments->minutes = value;
-        return 0;
-    case LAZ_OPTION_KEY:
-        arguments->key = value;
-        return 0;
-    case LAZ_OPTION_DIGEST_KEY:
-        arguments->digest_key = value;
-        return 0;
-    case LAZ_OPTION_ANCHOR:
-        if (arguments->n_anchors == LAZ_CLI_ANCHORS_MAX) {
-            return laz_err_set(err, LAZ_E_USAGE, 0, "--anchor: at most %d", LAZ_CLI_ANCHORS_MAX);
-        }
-        arguments->anchors[arguments->n_anchors++] = value;
-        return 0;
-    case LAZ_OPTION_TASK_DEFINITION:
-        arguments->task_definition = value;
-        return 0;
-    case LAZ_OPTION_CONTAINER:
-        arguments->container = value;
-        return 0;
-    case LAZ_OPTION_TARGET_GROUP:
-        if (arguments->n_groups == LAZ_CLI_GROUPS_MAX) {
-            return laz_err_set(
-                    err, LAZ_E_USAGE, 0, "--target-group: at most %d", LAZ_CLI_GROUPS_MAX);
-        }
-        arguments->groups[arguments->n_groups++] = value;
-        return 0;
-    case LAZ_OPTION_OUTPUT:
-        arguments->output = value;
-        return 0;
-    case LAZ_OPTION_ROOT:
+    }
+    if (option == LAZ_OPTION_ROOT) {
         arguments->root = strcmp(value, "/") == 0 ? "" : value;
         return 0;
-    case LAZ_OPTION_ARCH:
-        for (int arch = 0; arch < LAZ_ARCH_COUNT; arch++) {
-            if (strcmp(value, laz_arch_name((enum laz_arch)arch)) == 0) {
-                arguments->arch = (enum laz_arch)arch;
-                return 0;
-            }
-        }
-        return laz_err_set(err, LAZ_E_USAGE, 0,
-                "--arch: unknown architecture \"%.64s\"; known are x86-64 and aarch64", value);
-    case LAZ_OPTION_CONFIG:
-    case LAZ_OPTION_TARGETS:
-    case LAZ_OPTION_DNS:
-    case LAZ_OPTION_CA:
-    case LAZ_OPTION_SERVER_NAME:
-    case LAZ_OPTION_HEALTH:
-    case LAZ_OPTION_TASKS:
-    case LAZ_OPTION_TARGET_HEALTH:
-    case LAZ_OPTION_RULES:
-    case LAZ_OPTION_EB_HEALTH:
-    case LAZ_OPTION_VOLUMES:
-    case LAZ_OPTION_PROTECTION:
-    case LAZ_OPTION_BASELINE:
-    case LAZ_OPTION_TIMEOUT:
-    case LAZ_OPTION_JSON_FILE:
-    case LAZ_OPTION_JUNIT:
-    case LAZ_OPTION_FORMAT:
-        return keep_word(arguments, option, value, err);
-    case LAZ_OPTION_COUNT:
-        break;
     }
-    return laz_err_set(err, LAZ_E_INTERNAL, 0, "an option that nobody knows");
+    if (option == LAZ_OPTION_ARCH) {
+        return set_arch(arguments, value, err);
+    }
+    if (option == LAZ_OPTION_ANCHOR) {
+        return add_text(arguments->anchors, &arguments->n_anchors, LAZ_CLI_ANCHORS_MAX, &word, err);
+    }
+    if (option == LAZ_OPTION_TARGET_GROUP) {
+        return add_text(arguments->groups, &arguments->n_groups, LAZ_CLI_GROUPS_MAX, &word, err);
+    }
+    return keep_word(arguments, &word, err);
 }
 
 /* argv[*i] is an option; move *i to its last word. */

@@ -42,6 +42,12 @@ const struct laz_ecs_facts *laz_ship_ecs_facts(const struct laz_ship *ship)
     return ship->state->ecs == LAZ_SHIP_ECS_KNOWN ? facts : NULL;
 }
 
+const char *laz_ship_ecs_task_id(const struct laz_ship *ship)
+{
+    const struct laz_ecs_facts *facts = laz_ship_ecs_facts(ship);
+    return facts == NULL ? "" : laz_ecs_task_id(facts);
+}
+
 /* ---- asking ---- */
 
 static void on_done(void *context, const struct laz_ecs_facts *facts, const char *why)

@@ -21,6 +21,8 @@ LAZ_MUST_CHECK int laz_ship_ecs_learn(struct laz_ship *ship, struct laz_err *err
 void laz_ship_ecs_tell(struct laz_ship *ship);
 /* NULL: this is no task, or nobody answered. */
 const struct laz_ecs_facts *laz_ship_ecs_facts(const struct laz_ship *ship);
+/* "" where it is not known. */
+const char *laz_ship_ecs_task_id(const struct laz_ship *ship);
 /* The members of them that the health of a task shows. */
 void laz_ship_ecs_put(struct laz_json *json, const struct laz_ecs_facts *facts);
 

@@ -14,6 +14,7 @@
 #include "audit/trail.h"
 #include "core/fd.h"
 #include "core/num.h"
+#include "init/ship/ecs.h"
 #include "init/ship/ship.h"
 
 #define NOTHING_YET "it has not acknowledged anything yet"
@@ -490,6 +491,7 @@ int laz_ship_feed_open(struct laz_feed *feed, struct laz_err *err)
             .tls_profile = ship->orders.config.tls_profile,
             .tls_files = &feed->tls,
             .policy = ship->orders.name,
+            .task = laz_ship_ecs_task_id(ship),
             .aws = &ship->aws};
     const struct laz_sink_owner owner = {.arrived = on_arrived,
             .rejected = on_rejected,

@@ -313,6 +313,7 @@ static int open_meter(struct laz_ship *ship, struct laz_ship_meter *meter, struc
             .tls_profile = ship->orders.config.tls_profile,
             .tls_files = &meter->tls,
             .policy = ship->orders.name,
+            .task = laz_ship_ecs_task_id(ship),
             .aws = &ship->aws};
     const struct laz_sink_owner owner = {.arrived = on_arrived,
             .rejected = on_rejected,

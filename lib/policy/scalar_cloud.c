@@ -25,7 +25,7 @@ static int check_group(const struct laz_scalar *scalar, struct laz_err *err)
 /* What stands for something else is in braces. NULL, or the brace that is not known. */
 static const char *unknown_brace(const char *text)
 {
-    static const char *const known[] = {"{policy}", "{host}"};
+    static const char *const known[] = {"{policy}", "{host}", "{task}"};
     for (const char *at = strpbrk(text, "{}"); at != NULL; at = strpbrk(at, "{}")) {
         size_t length = 0;
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -55,7 +55,7 @@ static int check_stream(const struct laz_scalar *scalar, struct laz_err *err)
     if (brace != NULL) {
         struct laz_quoted quoted;
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
-                "%s stands for nothing: only {policy} and {host} are known",
+                "%s stands for nothing: only {policy}, {host} and {task} are known",
                 laz_quote(&quoted, brace, strcspn(brace, "}") + (strchr(brace, '}') != NULL)));
     }
     return 0;

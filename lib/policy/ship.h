@@ -147,7 +147,7 @@ struct laz_ship_sink {
     const char *tls_key;
     const char *tls_peer; /* the name that the peer's certificate must have */
     const char *group;    /* cloudwatch */
-    const char *stream;   /* its name; {policy} and {host} stand for those */
+    const char *stream;   /* its name; {policy}, {host} and {task} stand for those */
     const char *region;   /* "": as the environment says */
     bool fips;
     bool create;            /* group and stream, if they are missing */

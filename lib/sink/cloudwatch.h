@@ -15,6 +15,7 @@ struct laz_cloudwatch_names {
     const struct laz_aws_environment *aws; /* NULL: it says nothing */
     const char *policy;
     const char *host; /* of the container */
+    const char *task; /* its id; NULL or "": not known */
 };
 
 /* Of the policy, else of AWS_REGION, else of AWS_DEFAULT_REGION; NULL where there is none, or one

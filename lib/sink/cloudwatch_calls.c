@@ -123,8 +123,11 @@ static int name_all(
         struct laz_cloudwatch_calls *calls, const struct laz_sink_means *means, struct laz_err *err)
 {
     const struct laz_ship_sink *config = calls->config;
-    const struct laz_cloudwatch_names names = {
-            .config = config, .aws = means->aws, .policy = means->policy, .host = means->host};
+    const struct laz_cloudwatch_names names = {.config = config,
+            .aws = means->aws,
+            .policy = means->policy,
+            .host = means->host,
+            .task = means->task};
     struct laz_buf stream;
     struct laz_buf host;
     laz_buf_init_fixed(&stream, calls->stream, sizeof(calls->stream));

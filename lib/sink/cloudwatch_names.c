@@ -42,6 +42,9 @@ void laz_cloudwatch_put_stream(struct laz_buf *ret, const struct laz_cloudwatch_
         } else if (strncmp(at, "{host}", 6) == 0) {
             put_clean(ret, names->host);
             at += 6;
+        } else if (strncmp(at, "{task}", 6) == 0) {
+            put_clean(ret, names->task);
+            at += 6;
         } else {
             laz_buf_char(ret, *at++);
         }

@@ -59,6 +59,7 @@ struct laz_sink_means {
     enum laz_tls_profile tls_profile;
     const struct laz_tls_files *tls_files; /* from laz_sink_files_open; NULL: opened by path */
     const char *policy;                    /* its name */
+    const char *task;                      /* its id; NULL or "": not known */
     const struct laz_aws_environment *aws; /* NULL: the environment says nothing */
     uint64_t last_ticket;                  /* what had arrived before this sink was opened */
     const struct laz_sink_pace *pace;      /* NULL: the usual one */

@@ -102,11 +102,11 @@ def down():
 
 @case("metrics in a log stream: the same lines, with the header that makes metrics of them, and no record beside them")
 def stream():
-    standin = Standin(tls=False)
-    environment = {**fence.ENVIRONMENT, "AWS_REGION": REGION,
+    standin, agent = Standin(tls=False), Agent()
+    environment = {**agent.environment(), "AWS_REGION": REGION,
                    "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{standin.agent}/v2/credentials/CANARYpath"}
     world = World()
-    world.sinks.append(meter(group=GROUP, stream="metrics", endpoint=f"http://127.0.0.1:{standin.logs}"))
+    world.sinks.append(meter(group=GROUP, stream="metrics-{task}", endpoint=f"http://127.0.0.1:{standin.logs}"))
     code, lines = run(world, "lines=100,60", "sleep=2500", "exit=3", env=environment)
     check_equal((code, lines), (3, []), "exit code, and lines on the output")
     stored = lines_of(b"\n".join(standin.messages()))
@@ -115,7 +115,7 @@ def stream():
     for line in stored:
         check_line(line)
     check_equal({r["format"] for r in standin.requests("PutLogEvents")}, {"json/emf"}, "x-amzn-logs-format")
-    check_equal({e["stream"] for e in standin.events()}, {"metrics"}, "the stream")
+    check_equal({e["stream"] for e in standin.events()}, {f"metrics-{TASK_ID}"}, "the stream")
     standin.check_rules()
     world.account(numbered(100, 60))
 

@@ -206,11 +206,13 @@ Test(cloudwatch_names, come_from_policy_and_environment)
             {{.host = "vpce.internal", .region = "", .stream = "{policy}"}, &aws, "vpce.internal",
                     "my-policy"},
             {{.host = "", .region = "", .stream = "s"}, NULL, NULL, "s"},
+            {{.host = "", .region = "", .stream = "a{task}b"}, NULL, NULL, "a8f03b"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct laz_cloudwatch_names names = {.config = &rows[i].config,
                 .aws = rows[i].aws,
                 .policy = "my-policy",
+                .task = "8f03",
                 .host = "my-host:"};
         char host_memory[300];
         char stream_memory[300];

@@ -156,6 +156,7 @@ WRONG = [
     ("rules that forward nowhere", "promote", lambda f: drop(f, "rules-before.json", "Rules", 0), "inconclusive", "weights", "", "there is none"),
     ("no share after the switch", "verify", lambda f: (put(shares(f, "rules-after.json")[0], "Weight", 100), put(shares(f, "rules-after.json")[1], "Weight", 0)), "fail", "share", "portal-green", "it has none"),
     ("a share that is left before retiring", "retire", lambda f: put(shares(f, "rules-after.json")[0], "Weight", 1), "fail", "share", "portal-blue", "it has weight"),
+    ("a group of the same name, and of another ARN", "verify", lambda f: config(f, "target-group: portal-green", "target-group: " + shares(f)[1]["TargetGroupArn"][:-4] + "0000"), "fail", "share", "portal-green", "it has none"),
     ("a group that is not said", "verify", lambda f: config(f, "target-group: portal-green\n", ""), "inconclusive", "share", "", "not said"),
     # Elastic Beanstalk
     ("Yellow", "promote", lambda f: put(f["eb-health.json"], "Color", "Yellow"), "fail", "eb-color", "portal-green", "Yellow"),
@@ -288,6 +289,18 @@ def right():
         said = Inputs(change).evidence(mode)
         bad = [r for r in said["checks"] if r["result"] not in ("pass", "skipped")]
         check_equal((said["verdict"], bad), ("pass", []), name)
+
+
+@case("the colour's own group is judged, whether it is named or not, and by name or ARN")
+def own_group():
+    arn = shares(GOLDEN)[1]["TargetGroupArn"]
+    for group in ("portal-green", arn):
+        for state, verdict in (("healthy", "pass"), ("unhealthy", "fail")):
+            inputs = Inputs(lambda f: put(f["targets-green.json"]["TargetHealthDescriptions"][0], "TargetHealth", {"State": state}))
+            said = inputs.evidence("promote", without=[("--target-health", "targets-green.json")],
+                                   more=["--target-health", f"{group}=targets-green.json"])
+            check_equal(said["verdict"], verdict, f"{group}, {state}")
+            expect_row(said, "target-state", "10.0.2.100:8080", verdict, state)
 
 
 @case("what is neither required nor given is skipped, and so is what is not judged")

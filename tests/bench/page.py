@@ -64,7 +64,8 @@ def load():
 def conditions(before):
     """One line: how busy the machine was, and whether we went first."""
     nice = os.nice(0)
-    return f"  load {before} before, {load()} after{f', at nice {nice}' if nice else ''}"
+    first = ", at real-time priority" if os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO) else ""
+    return f"  load {before} before, {load()} after{f', at nice {nice}' if nice else ''}{first}"
 
 
 def machine():

@@ -191,7 +191,7 @@ static void on_launcher(
     }
     if (message->type == LAZ_MESSAGE_RUNS) {
         if (find(helpers, LAZ_ROLE_HEALTH) != NULL) {
-            laz_watch_runs(&helpers->watch, message, helpers->reaped);
+            laz_watch_runs(&helpers->watch, message);
         }
         return;
     }

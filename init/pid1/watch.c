@@ -299,11 +299,9 @@ void laz_watch_run(struct laz_watch *watch, int launcher_chan, bool runs)
     watch->to_run = watch->to_kill = 0;
 }
 
-void laz_watch_runs(struct laz_watch *watch, const struct laz_message *message,
-        const struct laz_reaped reaped[LAZ_REAPED_MAX])
+void laz_watch_runs(struct laz_watch *watch, const struct laz_message *message)
 {
     struct laz_fields fields;
-    siginfo_t info = {0};
     laz_fields_begin(&fields, message);
     uint32_t number = laz_fields_u32(&fields);
     int32_t pid = (int32_t)laz_fields_u32(&fields);
@@ -311,24 +309,38 @@ void laz_watch_runs(struct laz_watch *watch, const struct laz_message *message,
             !watch->checks[number].is_starting) {
         return;
     }
-    struct laz_watch_check *check = &watch->checks[number];
-    check->is_starting = false;
-    if (pid <= 0) {
+    watch->checks[number].is_starting = false;
+    if (pid > 0) {
+        watch->checks[number].pid = pid;
+        watch->checks[number].is_new = true;
+    } else {
         settle(watch, number, pid);
-        return;
     }
-    check->pid = pid;
-    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD) {
-        if (check->is_over) {
-            end_check(check);
+}
+
+static bool is_reaped(pid_t pid)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
+}
+
+void laz_watch_look(struct laz_watch *watch, const struct laz_reaped reaped[LAZ_REAPED_MAX])
+{
+    for (uint32_t number = 0; number < LAZ_IMAGE_COMMANDS_MAX; number++) {
+        struct laz_watch_check *check = &watch->checks[number];
+        if (!check->is_new) {
+            continue;
         }
-        return;
+        check->is_new = false;
+        if (!is_reaped(check->pid)) {
+            continue;
+        }
+        int status = 109 << 8; /* how, nobody knows any more */
+        for (size_t i = 0; i < LAZ_REAPED_MAX; i++) {
+            status = reaped[i].pid == check->pid ? reaped[i].status : status;
+        }
+        settle(watch, number, status);
     }
-    int status = 109 << 8; /* how, nobody knows any more */
-    for (size_t i = 0; i < LAZ_REAPED_MAX; i++) {
-        status = reaped[i].pid == pid ? reaped[i].status : status;
-    }
-    settle(watch, number, status);
 }
 
 void laz_watch_lose_launch(struct laz_watch *watch)

@@ -22,6 +22,7 @@
 struct laz_watch_check {
     pid_t pid;        /* 0: does not run */
     bool is_starting; /* launch is to start it, and has not answered */
+    bool is_new;      /* its number is known, and whether it lives is not */
     bool is_over;     /* to be killed as soon as its number is known */
     bool is_unasked;  /* who asked for it has gone */
 };
@@ -78,11 +79,13 @@ LAZ_MUST_CHECK int laz_watch_told(
 
 /* ---- checks that are commands ---- */
 
+/* What launch answers: the number, or -errno. It may have been reaped by then, or just now. */
+void laz_watch_runs(struct laz_watch *watch, const struct laz_message *message);
+/* Those that had ended before their number was known: see laz_helper_look. Never while one of them
+ * is being reaped. */
+void laz_watch_look(struct laz_watch *watch, const struct laz_reaped reaped[LAZ_REAPED_MAX]);
 /* Have launch start and kill what it has asked for. `runs`: the workload is there. */
 void laz_watch_run(struct laz_watch *watch, int launcher_chan, bool runs);
-/* What launch answers: the number, or -errno. `reaped`: see laz_helper_look. */
-void laz_watch_runs(struct laz_watch *watch, const struct laz_message *message,
-        const struct laz_reaped reaped[LAZ_REAPED_MAX]);
 /* Launch has gone: none is started any more. */
 void laz_watch_lose_launch(struct laz_watch *watch);
 bool laz_watch_is_starting(const struct laz_watch *watch);

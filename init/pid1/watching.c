@@ -99,5 +99,6 @@ void laz_pid1_turn_health(struct laz_pid1 *pid1, uint64_t now_ns)
         watch->has_renewed = false;
         laz_trail_identity(&pid1->trail, watch->renewed, watch->renewed_not);
     }
+    laz_watch_look(watch, pid1->helpers.reaped);
     laz_watch_run(watch, pid1->helpers.launcher_chan, pid1->gate_open && !pid1->main_exited);
 }

@@ -151,7 +151,8 @@ Test(watch, runs_a_command_once_at_a_time_and_says_how_it_ended)
     const struct laz_message runs = {.type = LAZ_MESSAGE_RUNS,
             .fields = (const uint8_t *)message.data,
             .length = message.len};
-    laz_watch_runs(&watch, &runs, none);
+    laz_watch_runs(&watch, &runs);
+    laz_watch_look(&watch, none);
     cr_expect_eq(watch.checks[1].pid, pid);
     cr_assert_eq(tell_number(LAZ_MESSAGE_CANCEL, 1), 0);
     laz_watch_run(&watch, launch, true); /* it is killed: or this waits for ever */
@@ -179,9 +180,29 @@ Test(watch, says_how_a_command_ended_that_was_reaped_before_it_was_known)
     const struct laz_message runs = {.type = LAZ_MESSAGE_RUNS,
             .fields = (const uint8_t *)message.data,
             .length = message.len};
-    laz_watch_runs(&watch, &runs, reaped);
+    laz_watch_runs(&watch, &runs);
+    laz_watch_look(&watch, reaped);
     expect(LAZ_MESSAGE_CHECKED, 0, 3 << 8);
     cr_expect_not(laz_watch_is_starting(&watch));
+}
+
+/* Its number comes while it is being reaped: who reaps it knows how it ended. */
+Test(watch, says_how_a_command_ended_that_is_known_only_while_it_is_reaped)
+{
+    const struct laz_reaped none[LAZ_REAPED_MAX] = {{0}};
+    const pid_t gone = 1 << 22; /* no process has so high a number */
+    cr_assert_eq(tell_number(LAZ_MESSAGE_CHECK, 0), 0);
+    laz_watch_run(&watch, launch, true);
+    message.len = 0;
+    laz_message_u32(&message, 0);
+    laz_message_u32(&message, (uint32_t)gone);
+    const struct laz_message runs = {.type = LAZ_MESSAGE_RUNS,
+            .fields = (const uint8_t *)message.data,
+            .length = message.len};
+    laz_watch_runs(&watch, &runs);
+    cr_expect(laz_watch_ended(&watch, gone, 7 << 8));
+    laz_watch_look(&watch, none);
+    expect(LAZ_MESSAGE_CHECKED, 0, 7 << 8);
 }
 
 Test(watch, starts_no_command_where_the_workload_is_not_or_launch_has_gone)

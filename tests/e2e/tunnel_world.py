@@ -75,7 +75,7 @@ class World:
 
     def policy(self):
         base = {"name": "tunnels", "workload": {"exec-budget": -1, "cwd": "/"},
-                "shutdown": {"stop-timeout": "10s", "grace": "3s", "drain": "200ms"}, "tls": self.tls}
+                "shutdown": {"stop-timeout": "10s", "grace": "6s", "drain": "200ms"}, "tls": self.tls}
         if self.sinks:
             base |= {"sinks": [{"name": "trail", "type": "file", "path": str(self.trail), "classes": ["audit", "ids"],
                                 "required": True}],

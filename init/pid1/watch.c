@@ -165,7 +165,7 @@ static void on_verdict(struct laz_watch *watch, struct laz_fields *fields)
     watch->missed += watch->has_verdict;
     verdict->is_live = laz_fields_u8(fields) == 1;
     verdict->is_ready = laz_fields_u8(fields) == 1;
-    (void)laz_fields_u8(fields); /* it has started: the state says so too */
+    watch->has_started |= laz_fields_u8(fields) == 1; /* for its successors */
     copy(verdict->state, sizeof(verdict->state), laz_fields_string(fields));
     copy(verdict->why, sizeof(verdict->why), laz_fields_string(fields));
     watch->has_verdict = true;

@@ -45,6 +45,7 @@ struct laz_watch {
     bool wants_status;
     bool has_verdict;
     struct laz_watch_verdict verdict;
+    bool has_started; /* it, or one before it, has said that start-up is over */
     uint64_t told_ns; /* when the last one was written down */
     uint32_t missed;  /* how many came since, and were overtaken */
     bool is_drained;

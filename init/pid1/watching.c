@@ -41,6 +41,7 @@ void laz_pid1_tell_health(struct laz_pid1 *pid1)
     status.restarts = pid1->n_restarts;
     status.degraded = pid1->degraded;
     status.mode = (uint8_t)pid1->image.mode;
+    status.has_started = pid1->helpers.watch.has_started;
     status.n_items = pid1->image.fetches ? put_items(&pid1->helpers.secrets, status.items) : 0;
     laz_watch_status(&pid1->helpers.watch, &status);
 }

@@ -20,6 +20,7 @@ void laz_status_put(struct laz_buf *buf, const struct laz_status *status)
     laz_message_u64(buf, status->restarts);
     laz_message_u64(buf, status->degraded);
     laz_message_u8(buf, status->mode);
+    laz_message_u8(buf, status->has_started);
     laz_message_u32(buf, status->n_items);
     for (uint32_t i = 0; i < status->n_items; i++) {
         laz_message_u8(buf, (uint8_t)status->items[i].state);
@@ -45,8 +46,10 @@ bool laz_status_take(const struct laz_message *message, struct laz_status *ret)
     status.restarts = laz_fields_u64(&fields);
     status.degraded = laz_fields_u64(&fields);
     status.mode = laz_fields_u8(&fields);
+    uint8_t has_started = laz_fields_u8(&fields);
+    status.has_started = has_started == 1;
     status.n_items = laz_fields_u32(&fields);
-    bool ok = phase < LAZ_PHASE_COUNT && status.n_items <= LAZ_STATUS_ITEMS_MAX;
+    bool ok = phase < LAZ_PHASE_COUNT && has_started <= 1 && status.n_items <= LAZ_STATUS_ITEMS_MAX;
     for (uint32_t i = 0; ok && i < status.n_items; i++) {
         uint8_t state = laz_fields_u8(&fields);
         status.items[i].state = (enum laz_control_state)state;

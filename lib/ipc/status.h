@@ -48,6 +48,7 @@ struct laz_status {
     uint64_t restarts;   /* of helpers */
     uint64_t degraded;   /* laz_degraded */
     uint8_t mode;        /* enum laz_mode */
+    bool has_started;    /* some `health` of this run has said that start-up is over */
     uint32_t n_items;
     struct laz_status_item items[LAZ_STATUS_ITEMS_MAX];
 };

@@ -145,9 +145,10 @@ class Init:
         started = m.get("started_ns", 0 if self.phase in ("SETUP", "STARTING") else time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         m.setdefault("started_ns", started) if started else None
         items = m.get("items", ())
-        self.say("STATUS", struct.pack("<BIIIQQIQQQQQQBI", PHASES.index(self.phase), m.get("exit_code", 0) & 0xffffffff,
+        self.say("STATUS", struct.pack("<BIIIQQIQQQQQQBBI", PHASES.index(self.phase), m.get("exit_code", 0) & 0xffffffff,
                                        m.get("forced_code", 0), m.get("stop_signal", 0), m.get("stop_ns", 0), started, m.get("pid", 7),
-                                       m.get("denied", 0), m.get("held", 0), 1, 2, 3, m.get("degraded", 0), m.get("mode", 0), len(items))
+                                       m.get("denied", 0), m.get("held", 0), 1, 2, 3, m.get("degraded", 0), m.get("mode", 0),
+                                       m.get("has_started", 0), len(items))
                  + b"".join(struct.pack("<BQ", STATES.index(state), expires) for state, expires in items))
 
     def gauges(self, **gauges):

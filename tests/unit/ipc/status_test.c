@@ -27,6 +27,7 @@ static void set_up(void)
             .restarts = 8,
             .degraded = UINT64_C(1) << 63,
             .mode = 1,
+            .has_started = true,
             .n_items = LAZ_STATUS_ITEMS_MAX};
     for (uint32_t i = 0; i < LAZ_STATUS_ITEMS_MAX; i++) {
         given.items[i].state = (enum laz_control_state)(i % LAZ_CONTROL_STATE_COUNT);
@@ -60,7 +61,7 @@ Test(status, comes_out_as_it_went_in)
             taken.stop_signal == 15 && taken.stop_ns == UINT64_MAX && taken.started_ns == 2 &&
             taken.pid == 3 && taken.denied == 4 && taken.held == 5 && taken.reaped == 6);
     cr_expect(taken.signals == 7 && taken.restarts == 8 && taken.degraded == given.degraded &&
-            taken.mode == 1 && taken.n_items == LAZ_STATUS_ITEMS_MAX);
+            taken.mode == 1 && taken.has_started && taken.n_items == LAZ_STATUS_ITEMS_MAX);
     for (uint32_t i = 0; i < LAZ_STATUS_ITEMS_MAX; i++) {
         cr_expect(taken.items[i].state == given.items[i].state &&
                         taken.items[i].expires == given.items[i].expires,
@@ -80,6 +81,7 @@ Test(status, of_another_length_is_none)
 
 Test(status, with_what_there_is_not_is_none)
 {
+    const size_t has_started_at = LAZ_MESSAGE_HEADER + 1 + 3 * 4 + 2 * 8 + 4 + 6 * 8 + 1;
     given.phase = LAZ_PHASE_COUNT;
     cr_expect_not(take(put()), "a phase");
     given.phase = LAZ_PHASE_DONE;
@@ -88,7 +90,10 @@ Test(status, with_what_there_is_not_is_none)
     given.items[31].state = LAZ_CONTROL_EXPIRED;
     cr_expect(take(put()), "and the same that is one");
     put();
-    const size_t n_items_at = LAZ_MESSAGE_HEADER + 1 + 3 * 4 + 2 * 8 + 4 + 6 * 8 + 1;
+    buf.data[has_started_at] = 2;
+    cr_expect_not(take(buf.len - LAZ_MESSAGE_HEADER), "neither yes nor no");
+    put();
+    const size_t n_items_at = has_started_at + 1;
     cr_assert_eq((uint8_t)buf.data[n_items_at], LAZ_STATUS_ITEMS_MAX);
     buf.data[n_items_at] = (char)(LAZ_STATUS_ITEMS_MAX + 1);
     laz_message_u8(&buf, 0);

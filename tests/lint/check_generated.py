@@ -28,10 +28,13 @@ REPAIR = "tests/lint/check_generated.py --write --build DIR makes it current"
 
 STRING = r'"(?:\\.|[^"\\])*"'
 ARGUMENT = rf"(?:\w+|{STRING}(?:\s*{STRING})*)"
+COMMENT = rf"({STRING})|/\*.*?\*/"
 
 
 def rows(text, macro):
-    """The arguments of each use of an X-macro: words as they are, adjacent string literals as one."""
+    """The arguments of each use of an X-macro: words as they are, adjacent string literals as one. What a
+    comment says of its columns is no row."""
+    text = re.sub(COMMENT, lambda match: match.group(1) or " ", text, flags=re.DOTALL)
     use = re.compile(rf"\b{macro}\(({ARGUMENT}(?:\s*,\s*{ARGUMENT})*)\s*\)")
     found = []
     for match in use.finditer(text):

@@ -64,6 +64,12 @@ GOOD = {
     "docs/reference/ocsf.md": generated(
         "lib/sink/ocsf.def", "| `ev` | class | activity | title |\n|---|---|---|---|\n"
                              "| `a.b` | 1007 Process Activity | 1 Launch | A title |"),
+    # The columns that a comment names, as each of the real lists does, are no row.
+    "cli/task_findings.def": SPDX + '/* LAZ_FINDING(ENUM, "name", LEVEL, "what it means") */\n'
+                                    'LAZ_FINDING(BAD, "bad", ERROR, "It is /* as it is */ bad.")\n',
+    "docs/reference/task-definition.md": generated(
+        "cli/task_findings.def", "| finding | level | what it means |\n|---|---|---|\n"
+                                 "| `bad` | error | It is /* as it is */ bad. |"),
     "docs/explanation/start-up.md": generated(
         "lib/confine/confine.h", "| step | what | why here |\n|---|---|---|\n| 7.1 | set it | first |"),
 }

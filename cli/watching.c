@@ -41,6 +41,15 @@ static void put_host(struct laz_buf *buf, const struct laz_health_check *check)
             buf, "%s%s%s:%u", is_six ? "[" : "", check->host, is_six ? "]" : "", check->port);
 }
 
+/* A word with a blank looks like two, and a wrong command like the right one: it is quoted. */
+static void put_word(struct laz_buf *buf, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "%+,-./:=@_";
+    bool is_plain = word[0] != '\0' && word[strspn(word, plain)] == '\0';
+    laz_buf_printf(buf, is_plain ? "%s" : "\"%s\"", word);
+}
+
 static void put_target(
         struct laz_buf *buf, const struct laz_policy *policy, const struct laz_health_check *check)
 {
@@ -54,7 +63,8 @@ static void put_target(
         const struct laz_health_command *command = &policy->watching.commands[check->command];
         const char *word = command->first;
         for (uint32_t i = 0; i < command->n; i++) {
-            laz_buf_printf(buf, "%s%s", i > 0 ? " " : "", word);
+            laz_buf_str(buf, i > 0 ? " " : "");
+            put_word(buf, word);
             word += strlen(word) + 1;
         }
         break;

@@ -205,6 +205,18 @@ static bool check_mapping(struct laz_report *report, struct laz_node *node)
     return true;
 }
 
+/* "/bin/app, --ping": no shell takes a command apart, so the hint does. */
+static void put_command(struct laz_buf *buf, const struct laz_node *node, const char *quote)
+{
+    const char *word = node->text + strspn(node->text, " ");
+    for (const char *before = ""; *word != '\0'; before = ", ") {
+        int length = (int)strcspn(word, " ");
+        laz_buf_printf(buf, "%s%s%.*s%s", before, quote, length, word, quote);
+        word += length;
+        word += strspn(word, " ");
+    }
+}
+
 /* " (write [/usr])" */
 static const char *hint_list(struct laz_quoted *ret, const struct laz_node *node)
 {
@@ -216,6 +228,7 @@ static const char *hint_list(struct laz_quoted *ret, const struct laz_node *node
     struct laz_scalar scalar = {
             .text = node->text, .length = node->length, .is_plain = node->is_plain};
     const char *quote = node->is_plain ? "" : "\"";
+    bool is_command = laz_field_at(node->field)->type == LAZ_TYPE_COMMAND;
     uint64_t number = 0;
     struct laz_err ignored = {0};
     if (node->length == 0) {
@@ -223,6 +236,12 @@ static const char *hint_list(struct laz_quoted *ret, const struct laz_node *node
     } else if (node->length > VALUE_MAX ||
             laz_scalar_parse(laz_field_at(node->field), &scalar, &number, &ignored) < 0) {
         laz_buf_str(&buf, " (write [value])"); /* not this one */
+    } else if (is_command && strpbrk(node->text, "\"'\\") != NULL) {
+        laz_buf_str(&buf, " (write each word by itself, such as [/bin/app, --ping])");
+    } else if (is_command) {
+        laz_buf_str(&buf, " (write [");
+        put_command(&buf, node, quote);
+        laz_buf_str(&buf, "])");
     } else {
         laz_buf_printf(&buf, " (write [%s%s%s])", quote, node->text, quote);
     }

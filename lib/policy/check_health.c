@@ -54,6 +54,10 @@ static void check_command(struct laz_report *report, struct laz_node *command)
     } else if (first == NULL && !command->has_bad) {
         laz_report_node(report, LAZ_E_POLICY_INVALID, command,
                 "names no command: such as [/bin/app, --ping]");
+    } else if (first != NULL && strchr(first->text, ' ') != NULL) {
+        laz_report_node(report, LAZ_E_POLICY_INVALID, first,
+                "a blank in the name of a program: no shell takes it apart, so each word is an "
+                "element of its own, such as [/bin/app, --ping]");
     } else if (first != NULL && first->text[0] != '/') {
         laz_report_node(report, LAZ_E_POLICY_INVALID, first,
                 "must be an absolute path: there is no shell, and PATH is not searched");

@@ -15,7 +15,7 @@ health:
   listen: "[::]:9100"
   startup: {deadline: 90s, checks: [{name: port, tcp: "127.0.0.1:8080", every: 1s}]}
   ready: {rise: 2, fall: 4, checks: [{name: rpc, grpc: "[::1]:50051", service: claims.Api, every: 3s}]}
-  live: {checks: [{name: ping, exec: [/usr/bin/app, --ping, "1", "1"], every: 15s, timeout: 4500ms}]}
+  live: {checks: [{name: ping, exec: [/usr/bin/app, --ping, "1", "a b"], every: 15s, timeout: 4500ms}]}
   ready-requires: {mode: enforce}
 shutdown: {stop-timeout: 60s, lb-grace: 20s, lb-grace-least: 500ms, unhealthy-threshold: 3}
 """
@@ -24,7 +24,7 @@ LINES = [
     "startup port: tcp 127.0.0.1:8080, every 1s, 500ms at most; must have passed by 90s",
     "ready rpc: grpc [::1]:50051 claims.Api, every 3s, 1500ms at most; "
     "a hung workload is noticed after at most 4 x 3s + 1500ms = 13500ms",
-    "live ping: exec /usr/bin/app --ping 1 1, every 15s, 4500ms at most; "
+    "live ping: exec /usr/bin/app --ping 1 \"a b\", every 15s, 4500ms at most; "
     "a hung workload is noticed after at most 3 x 15s + 4500ms = 49500ms",
     "ready requires mode enforce",
     "drain of 500ms to 20s, over when nobody has connected for 2s, or every balancer was refused 3 times",
@@ -46,7 +46,7 @@ def words():
                   one.get("noticed_ms")) for one in found["checks"]],
                 [("port", "startup", "tcp", "127.0.0.1:8080", 1000, 500, None),
                  ("rpc", "ready", "grpc", "[::1]:50051 claims.Api", 3000, 1500, 13500),
-                 ("ping", "live", "exec", "/usr/bin/app --ping 1 1", 15000, 4500, 49500)], "checks")
+                 ("ping", "live", "exec", '/usr/bin/app --ping 1 "a b"', 15000, 4500, 49500)], "checks")
     check_equal((found["startup_deadline_ms"], found["lb_grace_least_ms"], found["lb_grace_ms"]), (90000, 500, 20000),
                 "times")
     write("without.yaml", WEB)
@@ -89,7 +89,7 @@ def compiled():
     write("health.yaml", WEB + HEALTH.replace("--ping", "--pong"))
     lazaret("policy", "compile", "health.yaml", "-o", "two.img", expect=0)
     one, two = ((FOLDER / name).read_bytes() for name in ("one.img", "two.img"))
-    check(b"\x04\0\0\0/usr/bin/app\0--ping\x001\x001\0" in one, "the words of the command")
+    check(b"\x04\0\0\0/usr/bin/app\0--ping\x001\0a b\0" in one, "the words of the command")
     check(b"--ping" not in two and b"--pong" in two, "the other policy's")
     check(b"claims.Api\0" in one, "the section")
 

@@ -124,6 +124,15 @@ static void give_up(struct laz_health_asked *asked, uint64_t now_ns)
     laz_health_watch_end(asked->watch, now_ns, why);
 }
 
+/* A command that cannot be killed: in the kernel for long, frozen, or held by a tracer. It does not
+ * run twice, and each time it were to run again it has failed again. */
+static void count_as_failed(struct laz_health_asked *asked, uint64_t now_ns)
+{
+    laz_health_watch_begin(asked->watch, now_ns);
+    laz_health_watch_end(asked->watch, now_ns, "the last run has not ended");
+    laz_health_tell_number(asked->role, LAZ_MESSAGE_CANCEL, asked->watch->check->command);
+}
+
 /* It has its result, and the server still has not closed. */
 static bool lingers(const struct laz_health_asked *asked, uint64_t now_ns)
 {
@@ -144,8 +153,13 @@ void laz_health_ask_due(struct laz_health_role *role, uint64_t now_ns)
         if (lingers(asked, now_ns)) {
             let_go(asked);
         }
-        if (!asked->is_out && laz_health_asks(&role->health, asked->watch->check->list) &&
-                laz_health_watch_is_due(asked->watch, now_ns)) {
+        if (!laz_health_asks(&role->health, asked->watch->check->list) ||
+                !laz_health_watch_is_due(asked->watch, now_ns)) {
+            continue;
+        }
+        if (asked->is_out) {
+            count_as_failed(asked, now_ns);
+        } else {
             ask(asked, now_ns);
         }
     }

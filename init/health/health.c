@@ -74,9 +74,7 @@ static void set_timer(struct laz_health_role *role, uint64_t now_ns)
     next = earlier(next, laz_health_next(&role->health));
     for (uint32_t i = 0; i < role->config.n_checks; i++) {
         const struct laz_health_watch *watch = &role->health.watches[i];
-        bool may_begin =
-                !role->asked[i].is_out && laz_health_asks(&role->health, watch->check->list);
-        if (may_begin || watch->began_ns != 0) {
+        if (laz_health_asks(&role->health, watch->check->list) || watch->began_ns != 0) {
             next = earlier(next, laz_health_watch_next(watch));
         }
     }
@@ -292,20 +290,22 @@ static int take_checked(
     return 0;
 }
 
-/* Words of ship's: what is none of them changes nothing, and ends nobody. */
+/* Words of ship's, which init has not read: what is none of them is counted, and ends nobody. */
 static int take_gauges(
         struct laz_health_role *role, const struct laz_message *message, struct laz_err *err)
 {
-    struct laz_err why = {0};
+    struct laz_err ignored = {0};
     struct laz_fields fields;
+    (void)err;
     laz_fields_begin(&fields, message);
     const char *text = laz_fields_string(&fields);
-    if (!laz_fields_done(&fields)) {
-        return refuse("GAUGED", err);
+    if (!laz_fields_done(&fields) ||
+            laz_health_gauges_read(text, strlen(text), &role->health.gauges, &ignored) < 0) {
+        role->health.bad_gauges++;
+        return 0;
     }
-    if (laz_health_gauges_read(text, strlen(text), &role->health.gauges, &why) == 0) {
-        laz_health_turn(role);
-    }
+    role->health.gauges_ns = laz_health_clock_ns();
+    laz_health_turn(role);
     return 0;
 }
 

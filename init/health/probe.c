@@ -113,7 +113,7 @@ int laz_health_open_probe(struct laz_health_role *role, struct laz_err *err)
         return 0;
     }
     role->probe_event = event_new(role->base, listener, EV_READ | EV_PERSIST, on_probe, role);
-    if (role->probe_event == NULL || event_priority_set(role->probe_event, 0) != 0 ||
+    if (role->probe_event == NULL || event_priority_set(role->probe_event, 1) != 0 ||
             event_add(role->probe_event, NULL) != 0) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for events");
     }

@@ -3,6 +3,7 @@
  * /proc/net of this network namespace: opened while files may still be opened, read again from
  * their beginning each time.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ void laz_health_open_tables(struct laz_health_role *role)
 {
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         role->tables[i] = open(names[i], O_RDONLY | O_CLOEXEC);
+        role->is_blind = role->is_blind || (role->tables[i] < 0 && errno != ENOENT);
     }
 }
 
@@ -29,7 +31,8 @@ static bool count_sockets(struct laz_health_role *role, uint64_t *ret)
 {
     struct laz_health_count *count = calloc(1, sizeof(*count));
     char *piece = malloc(PIECE);
-    bool is_good = count != NULL && piece != NULL && role->tables[TABLE_TCP] >= 0;
+    bool is_good =
+            count != NULL && piece != NULL && !role->is_blind && role->tables[TABLE_TCP] >= 0;
     for (unsigned i = 0; is_good && i < SOCKETS; i++) {
         ssize_t n = 1;
         off_t at = 0;

@@ -31,8 +31,11 @@ static struct laz_health_balancer *place_of(
     }
     if (drain->n_balancers < LAZ_HEALTH_BALANCERS_MAX) {
         oldest = &drain->balancers[drain->n_balancers++];
-    } else if (drain->has_begun && is_current(oldest, now_ns)) {
-        return NULL;
+    } else if (is_current(oldest, now_ns)) {
+        drain->crowded_ns = now_ns;
+        if (drain->has_begun) {
+            return NULL;
+        }
     }
     *oldest = (struct laz_health_balancer){0};
     (void)memcpy(oldest->address, address, sizeof(oldest->address));
@@ -63,22 +66,27 @@ void laz_health_drain_begin(struct laz_health_drain *drain, uint64_t now_ns)
     }
 }
 
-/* How many there are who count; 0 where one of them has not been refused often enough. */
-static uint32_t refused_balancers(
-        const struct laz_health_drain *drain, uint32_t threshold, uint64_t now_ns)
+/* How many there are who count. False: one of them has not been refused often enough, and may send
+ * requests yet, though none comes just now. */
+static bool are_refused(
+        const struct laz_health_drain *drain, uint32_t threshold, uint64_t now_ns, uint32_t *ret)
 {
     uint32_t n = 0;
+    if (drain->crowded_ns != 0 && now_ns - drain->crowded_ns <= LAZ_HEALTH_BALANCER_S * NS_PER_S) {
+        return false;
+    }
     for (uint32_t i = 0; i < drain->n_balancers; i++) {
         const struct laz_health_balancer *one = &drain->balancers[i];
         if (!is_current(one, now_ns)) {
             continue;
         }
         if (one->refused < threshold) {
-            return 0;
+            return false;
         }
         n++;
     }
-    return n;
+    *ret = n;
+    return true;
 }
 
 /* Of the lower count nothing follows: ours are counted a moment later than the kernel's. */
@@ -107,7 +115,10 @@ bool laz_health_drain_look(struct laz_health_drain *drain, const struct laz_heal
     if (sample->established != 0 || (now_ns - drain->began_ns) / NS_PER_MS < config->lb_least_ms) {
         return false;
     }
-    uint32_t n = refused_balancers(drain, config->lb_threshold, now_ns);
+    uint32_t n = 0;
+    if (!are_refused(drain, config->lb_threshold, now_ns, &n)) {
+        return false;
+    }
     if (quiet_ms >= config->lb_quiet_ms) {
         (void)snprintf(ret, LAZ_HEALTH_EVIDENCE_MAX,
                 "no connection is open, and none came for %llu ms", (unsigned long long)quiet_ms);

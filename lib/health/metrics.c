@@ -156,8 +156,11 @@ static void put_net(const struct out *out, const struct laz_health_view *view)
     }
 }
 
-static void put_sinks(const struct out *out, const struct laz_health_gauges *gauges)
+static void put_sinks(const struct out *out, const struct laz_health *health)
 {
+    const struct laz_health_gauges *gauges = &health->gauges;
+    plain(out, "gauges_refused_total", "counter",
+            "Reports on sinks and the spool that could not be read.", health->bad_gauges);
     if (gauges->n_sinks == 0) {
         return;
     }
@@ -245,7 +248,7 @@ void laz_health_write_metrics(const struct laz_health_view *view, bool is_full, 
         put_policy(&out, view);
         put_task(&out, &view->health->gauges);
         put_checks(&out, view->health);
-        put_sinks(&out, &view->health->gauges);
+        put_sinks(&out, view->health);
         put_certificates(&out, view->health);
     }
 }

@@ -165,6 +165,10 @@ uint64_t laz_health_next(const struct laz_health *health)
         uint64_t deadline = health->warm_since_ns + health->config->startup_deadline_ms * NS_PER_MS;
         next = deadline < next ? deadline : next;
     }
+    if (health->gauges.is_known) {
+        uint64_t end = health->gauges_ns + LAZ_HEALTH_GAUGES_MS * NS_PER_MS;
+        next = end < next ? end : next;
+    }
     return next;
 }
 
@@ -248,6 +252,17 @@ static bool are_sinks_up(const struct laz_health *health)
     return true;
 }
 
+/* A ship that hangs says nothing more: what it said last is not so for ever. What the task is, is.
+ */
+static void forget_old_gauges(struct laz_health *health, uint64_t now_ns)
+{
+    struct laz_health_gauges *gauges = &health->gauges;
+    if (gauges->is_known && now_ns - health->gauges_ns >= LAZ_HEALTH_GAUGES_MS * NS_PER_MS) {
+        gauges->is_known = gauges->has_spool = false;
+        gauges->n_sinks = 0;
+    }
+}
+
 static bool has_room(const struct laz_health *health)
 {
     const struct laz_health_gauges *gauges = &health->gauges;
@@ -321,6 +336,7 @@ bool laz_health_judge(struct laz_health *health, const struct laz_health_now *no
     struct laz_health_verdict fit = {0};
     struct laz_health_verdict *verdict = &health->verdict;
     warm_up(health, now->ns);
+    forget_old_gauges(health, now->ns);
     why_not_fit(health, now->unix_s, &fit);
     verdict->state = state_of(health, fit.why[0] == '\0');
     verdict->is_started = health->is_warm;

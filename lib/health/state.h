@@ -13,6 +13,7 @@
 #include "ipc/status.h"
 
 #define LAZ_HEALTH_SILENCE_MS 15000 /* so long may init leave a question without an answer */
+#define LAZ_HEALTH_GAUGES_MS  30000 /* ship says them every 10 s: what is older is not known */
 
 /* X(ENUM, "its name") */
 #define LAZ_HEALTH_STATES(X)                                                                       \
@@ -59,6 +60,8 @@ struct laz_health {
     uint64_t heard_ns; /* when init spoke last */
     uint64_t asked_ns; /* the first question since then; 0: there is none */
     struct laz_health_gauges gauges;
+    uint64_t gauges_ns;  /* when they came */
+    uint64_t bad_gauges; /* how often what came was none */
     struct laz_health_drain drain;
     struct laz_health_sample sample; /* the last one */
     uint64_t last_new_ns;            /* when a new connection was last seen; 0: never */

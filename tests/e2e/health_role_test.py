@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -15,6 +16,7 @@ import subprocess
 import threading
 import time
 
+import area
 import fence
 import health_world as world
 import jsonschema
@@ -191,7 +193,7 @@ def successor():
 def forged():
     good = b"\2" + b"\0" * 101
     for word, fields, fds in (("STATUS", b"", 0), ("STATUS", b"\x63" + good[1:], 0), ("STATUS", good + b"\0", 0),
-                              ("CHECKED", b"\0", 0), ("VARIABLE", b"\0A\0", 0), ("GAUGED", b"no end", 0), ("CONFIG", b"\1", 0),
+                              ("CHECKED", b"\0", 0), ("VARIABLE", b"\0A\0", 0), ("CONFIG", b"\1", 0),
                               ("LISTEN", b"\0\0\0\0", 1), ("IDENTITY", b"\0\0\0\0", 2), ("DONE", b"", 0), ("READY", b"\0", 0)):
         init = Init()
         init.wait_word("READY")
@@ -203,8 +205,10 @@ def forged():
     with Init() as init:  # what ship wrote may be anything: it changes nothing, and ends nobody
         init.status("RUNNING")
         init.wait_state("ready")
-        init.say("GAUGED", b"{nonsense\0")
+        for bad in (b"{nonsense\0", b"no end", b"{}\0behind", b"", b"\0", b'{"logs":[{}]}\0'):
+            init.say("GAUGED", bad)
         check_equal(init.tcp("/readyz")[0], 200, "after nonsense of ship's")
+        check(b"lazaret_gauges_refused_total 6\n" in init.unix("/metrics")[2], "counted")
     init = Init()
     init.wait_word("READY")
     init.ours.shutdown(socket.SHUT_RDWR)
@@ -339,6 +343,26 @@ def commands():
         init.wait_state("stopping")
 
 
+@case("a command that cannot be killed fails anew each time that it were to run again", beside=True)
+def stuck():
+    for name, fall in (("ready", {"fall": 3}), ("live", {"live_fall": 3})):
+        with Init(checks=[{"name": "run", "list": name, "exec": 5}], **fall) as init:
+            init.status("RUNNING")
+            init.wait(lambda init=init: init.runs.get("CHECK") == [5], "CHECK 5")
+            init.checked(5, 0)
+            init.wait_state("ready", "")
+            init.wait(lambda init=init: len(init.runs["CHECK"]) == 2, "again")
+            init.wait_state("ready" if name == "live" else "not-ready", "check:run")  # and its end never comes
+            check_equal(init.runs["CHECK"], [5, 5], f"{name}: one at a time")
+            check(len(init.runs["CANCEL"]) >= 3, f"{name}: {init.runs}")
+            one, = document(init.unix("/healthz")[2])["checks"]
+            check_equal((one["ok"], one["why"]), (False, "the last run has not ended"), name)
+            init.checked(5, 9)
+            init.wait(lambda init=init: len(init.runs["CHECK"]) == 3, "it has ended, and is asked again")
+            init.checked(5, 0)
+            init.wait_state("ready", "")
+
+
 @case("start-up checks end warming once, and their deadline is said once")
 def startup():
     port, = peers.free_ports(1)
@@ -412,17 +436,37 @@ def balancers():
         check_equal(init.more["DRAINED"], "no connection is open, and 1 balancer has had 2 refusals each", "evidence")
 
 
-@case("where /proc/net cannot be read nothing ends a drain early, and that is said")
-def blind():
-    hides = ["unshare", "-m", "bash", "-c", 'mount -t proc -o subset=pid proc /proc && exec "$@"', "-"]
-    with Init(lb=(30000, 200, 200, 2), wrapper=hides) as init:
+@case("while a balancer has not been refused, quiet ends no drain", beside=True)
+def unrefused():
+    agent = {"User-Agent": "ELB-HealthChecker/2.0"}
+    with Init(lb=(30000, 500, 500, 2)) as init:
         init.status("RUNNING")
         init.wait_state("ready")
+        check_equal(init.tcp("/readyz", headers=agent)[0], 200, "ready")
         init.status("LB_GRACE")
-        init.wait_state("draining", "SIGTERM; /proc/net cannot be read: lb-grace does not end early")
-        time.sleep(1.5)
-        check("DRAINED" not in init.words, "without evidence")
-        check_equal(document(init.unix("/healthz")[2])["net"], {"reason": "/proc/net cannot be read"}, "net")
+        for _ in range(2):
+            time.sleep(1.5)
+            check("DRAINED" not in init.words, "it may send requests yet")
+            check_equal(init.tcp("/readyz", headers=agent)[0], 503, "refused")
+        init.wait_word("DRAINED")
+
+
+@case("where /proc/net cannot be read nothing ends a drain early, and that is said")
+def blind():
+    net = area.folder("health-net")
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(net / "tcp6"))  # what is there, and cannot be opened
+    for name in ("tcp", "udp", "udp6", "snmp"):
+        (net / name).write_text(pathlib.Path("/proc/net", name).read_text(encoding="ascii"), encoding="ascii")
+    for hide in ("mount -t proc -o subset=pid proc /proc", f"mount --bind {net} /proc/$$/net"):
+        with Init(lb=(30000, 200, 200, 2), wrapper=["unshare", "-m", "bash", "-c", f'{hide} && exec "$@"', "-"]) as init:
+            init.status("RUNNING")
+            init.wait_state("ready")
+            init.status("LB_GRACE")
+            init.wait_state("draining", "SIGTERM; /proc/net cannot be read: lb-grace does not end early")
+            time.sleep(1)
+            check("DRAINED" not in init.words, "without evidence")
+            check_equal(document(init.unix("/healthz")[2])["net"], {"reason": "/proc/net cannot be read"}, hide)
 
 
 @case("silent and slow peers keep nobody out, and are closed", beside=True)

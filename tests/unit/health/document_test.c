@@ -50,6 +50,7 @@ Test(health_document, every_answer_is_json_and_the_short_ones_name_nothing)
     struct laz_status status = {.phase = LAZ_PHASE_RUNNING, .started_ns = 90 * S, .n_items = 1};
     status.items[0].expires = 1800000000 + 40 * 86400;
     status.degraded = 3;
+    health.gauges_ns = view.now.ns;
     laz_health_hear(&health, &status, view.now.ns);
     laz_health_watch_begin(&health.watches[0], view.now.ns);
     laz_health_watch_end(&health.watches[0], view.now.ns, "connection \"refused\"");

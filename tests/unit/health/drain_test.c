@@ -107,6 +107,41 @@ Test(health_drain, ends_where_every_balancer_was_refused_often_enough)
     cr_expect_str_eq(evidence, "no connection is open, and 2 balancers have had 2 refusals each");
 }
 
+Test(health_drain, quiet_is_no_evidence_while_a_balancer_was_not_refused)
+{
+    static struct laz_health_drain drain;
+    char evidence[LAZ_HEALTH_EVIDENCE_MAX] = "";
+    see(&drain, 1, 99 * S, false);
+    see(&drain, 2, 39 * S, false); /* none of ours any more */
+    laz_health_drain_begin(&drain, 100 * S);
+    cr_expect(!look(&drain, 101 * S, 0, 5, evidence));
+    cr_expect(!look(&drain, 110 * S, 0, 5, evidence), "it may send requests yet");
+    see(&drain, 1, 111 * S, true);
+    cr_expect(!look(&drain, 120 * S, 0, 5, evidence), "one is not enough");
+    see(&drain, 1, 121 * S, true);
+    cr_expect(look(&drain, 121 * S, 0, 5, evidence));
+    drain = (struct laz_health_drain){0};
+    see(&drain, 1, 99 * S, false);
+    laz_health_drain_begin(&drain, 100 * S);
+    cr_expect(!look(&drain, 150 * S, 0, 5, evidence));
+    cr_expect(!look(&drain, 159 * S, 0, 5, evidence));
+    cr_expect(look(&drain, 160 * S, 0, 5, evidence), "it has not asked for so long");
+}
+
+Test(health_drain, one_who_finds_no_place_in_a_crowd_counts)
+{
+    static struct laz_health_drain drain;
+    char evidence[LAZ_HEALTH_EVIDENCE_MAX] = "";
+    laz_health_drain_begin(&drain, 100 * S);
+    for (unsigned i = 0; i <= LAZ_HEALTH_BALANCERS_MAX; i++) {
+        see(&drain, i, 101 * S, true);
+        see(&drain, i, 101 * S, true);
+    }
+    cr_expect(!look(&drain, 104 * S, 0, 5, evidence));
+    cr_expect(!look(&drain, 161 * S, 0, 5, evidence));
+    cr_expect(look(&drain, 162 * S, 0, 5, evidence));
+}
+
 Test(health_drain, a_crowd_of_balancers_ends_nothing_early)
 {
     static struct laz_health_drain drain;

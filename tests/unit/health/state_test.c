@@ -277,6 +277,7 @@ Test(health_state, readiness_hangs_on_what_the_policy_names)
             .spool_limit = 1000,
             .n_sinks = 1,
             .sinks = {{.name = "trail", .is_up = true}}};
+    world.health.gauges_ns = world.now.ns;
     hear(&world, LAZ_PHASE_RUNNING);
     expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
     world.health.gauges.spool_used = 950;
@@ -305,6 +306,42 @@ Test(health_state, readiness_hangs_on_what_the_policy_names)
     world.status.items[0].state = LAZ_CONTROL_EXPIRED;
     hear(&world, LAZ_PHASE_RUNNING);
     expect(&world, LAZ_HEALTH_IS_NOT_READY, "l-s", "expired");
+}
+
+Test(health_state, what_ship_said_long_ago_is_not_known)
+{
+    static const struct laz_health_gauges good = {.is_known = true,
+            .has_spool = true,
+            .spool_used = 1,
+            .spool_limit = 1000,
+            .n_sinks = 1,
+            .sinks = {{.name = "trail", .is_up = true}},
+            .ecs_length = 2,
+            .ecs = "{}"};
+    static struct world world;
+    for (unsigned i = 0; i < 2; i++) {
+        world = world_of(NULL, 0);
+        world.config.n_sinks = i == 0 ? 1 : 0;
+        world.config.sinks[0] = "trail";
+        world.config.spool_percent = i == 0 ? 0 : 95;
+        begin(&world);
+        world.health.gauges = good;
+        world.health.gauges_ns = world.now.ns;
+        hear(&world, LAZ_PHASE_RUNNING);
+        cr_expect_eq(laz_health_next(&world.health), world.now.ns + 30 * S);
+        world.now.ns += 30 * S - 1;
+        (void)laz_health_judge(&world.health, &world.now);
+        expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
+        world.now.ns += 1;
+        cr_expect(laz_health_judge(&world.health, &world.now));
+        expect(&world, LAZ_HEALTH_IS_NOT_READY, "l-s", i == 0 ? "sink" : "spool");
+        cr_expect_eq(world.health.gauges.ecs_length, 2, "what the task is does not age");
+        cr_expect_eq(laz_health_next(&world.health), UINT64_MAX);
+        world.health.gauges = good;
+        world.health.gauges_ns = world.now.ns;
+        hear(&world, LAZ_PHASE_RUNNING);
+        expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
+    }
 }
 
 Test(health_watch, has_its_times)

@@ -18,7 +18,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "confine/confine.h"
 #include "confine/descriptors.h"
+#include "confine/landlock.h"
 #include "core/environment.h"
 #include "core/fd.h"
 #include "core/format.h"
@@ -32,8 +34,24 @@
 #define SAID_MAX  (LAZ_LAUNCHER_STEP_MAX + 64) /* bytes of a DELIVERED */
 
 /* What a helper needs until it has become its own user: its directory and files are root's. */
-static const int kept[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
+static const int needed[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
         CAP_SYS_PTRACE /* where the container has it, sense sees what others execute */};
+
+/* What checks are confined with. */
+struct prepared {
+    bool is_done;
+    int failed; /* errno; 0: it is there */
+    struct laz_confine_kept kept;
+};
+
+/* What it serves with. */
+struct server {
+    int chan;
+    int program; /* lazaret-helper */
+    const struct laz_helpers_world *world;
+    struct laz_deliver deliver;
+    struct prepared prepared;
+};
 
 void laz_launcher_find(const char *name, char *ret, size_t size)
 {
@@ -59,8 +77,8 @@ static void keep_few_in_child(const struct laz_image *image)
     bool has_ports = image->n_tunnels > 0 || image->watches;
     uint64_t wanted = has_ports ? UINT64_C(1) << CAP_NET_BIND_SERVICE : 0;
     wanted |= image->n_commands > 0 ? image->keep_capabilities : 0;
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-        wanted |= UINT64_C(1) << kept[i];
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        wanted |= UINT64_C(1) << needed[i];
     }
     for (int cap = 0; cap < 64; cap++) {
         if ((wanted >> cap & 1) == 0) {
@@ -129,14 +147,36 @@ static int start(enum laz_role role, int chan, int program)
     return pid < 0 ? -errno : (int)pid;
 }
 
-static void start_one(
-        struct laz_message *message, struct laz_fields *fields, int program, struct laz_buf *answer)
+/* Once, with the first START of `health`: the secrets are there, and the workload is not yet. What
+ * the policy's paths lead to later is the workload's to say. */
+static void prepare(struct prepared *prepared, const struct laz_helpers_world *world)
+{
+    struct laz_confine_kept *kept = &prepared->kept;
+    const struct laz_decided *decided = world->decided;
+    const char *path = NULL;
+    if (prepared->is_done || world->image->n_commands == 0) {
+        return;
+    }
+    *prepared = (struct prepared){.is_done = true, .kept = {.ruleset = -1}};
+    kept->cwd = open(world->image->cwd, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (kept->cwd >= 0 && decided->landlock_abi > 0) {
+        kept->ruleset = laz_landlock_build(world->image, decided->landlock_abi, &path);
+    }
+    bool ok = kept->cwd >= 0 && (decided->landlock_abi <= 0 || kept->ruleset >= 0);
+    prepared->failed = ok ? 0 : errno;
+}
+
+static void start_one(struct laz_message *message, struct laz_fields *fields, struct server *server,
+        struct laz_buf *answer)
 {
     uint8_t role = laz_fields_u8(fields);
     if (!laz_fields_done(fields) || role >= LAZ_ROLE_COUNT) {
         _exit(109);
     }
-    int pid = start((enum laz_role)role, message->fds[0], program);
+    if (role == LAZ_ROLE_HEALTH) { /* first: init waits for no more than for that to be ready */
+        prepare(&server->prepared, server->world);
+    }
+    int pid = start((enum laz_role)role, message->fds[0], server->program);
     laz_fd_close(&message->fds[0]);
     laz_message_begin(answer, LAZ_MESSAGE_STARTED);
     laz_message_u8(answer, role);
@@ -172,16 +212,16 @@ static char **environment_in_child(const struct laz_image *image)
     return has_path ? environment + 1 : environment;
 }
 
-/* What the workload is confined by, but for the listener: PID 1 answers nobody else. */
-static _Noreturn void check_in_child(
-        const struct laz_helpers_world *world, const struct laz_strings *command)
+/* What the workload is confined by, but for the listener: PID 1 answers nobody else. Opens nothing
+ * by name before it is confined. */
+static _Noreturn void check_in_child(const struct laz_helpers_world *world,
+        const struct laz_strings *command, const struct laz_confine_kept *kept)
 {
     char *argv[LAZ_IMAGE_ARGS_MAX + 1];
     struct laz_confine_page page = {.listener = -1};
     struct laz_decided decided = *world->decided;
     decided.events = decided.events_required = false;
     words_of(command, argv);
-    leave_streams_in_child();
     (void)dup2(STDOUT_FILENO, STDERR_FILENO);
     const struct laz_confine confine = {
             .image = world->image,
@@ -193,25 +233,31 @@ static _Noreturn void check_in_child(
             .path = argv[0],
             .argv = argv,
             .envp = environment_in_child(world->image),
+            .kept = kept,
     };
     laz_confine_in_child(&confine);
 }
 
-static void run_one(
-        const struct laz_helpers_world *world, struct laz_fields *fields, struct laz_buf *answer)
+static void run_one(const struct server *server, struct laz_fields *fields, struct laz_buf *answer)
 {
+    const struct laz_helpers_world *world = server->world;
+    const struct prepared *prepared = &server->prepared;
+    long pid = prepared->is_done ? -prepared->failed : -EPROTO;
     uint32_t number = laz_fields_u32(fields);
     if (!laz_fields_done(fields) || number >= world->image->n_commands) {
         _exit(109);
     }
     const struct laz_strings command = laz_image_command(world->image, number);
-    long pid = syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
     if (pid == 0) {
-        check_in_child(world, &command);
+        pid = syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0UL, 0UL, 0UL, 0UL);
+        if (pid == 0) {
+            check_in_child(world, &command, &prepared->kept);
+        }
+        pid = pid < 0 ? -errno : pid;
     }
     laz_message_begin(answer, LAZ_MESSAGE_RUNS);
     laz_message_u32(answer, number);
-    laz_message_u32(answer, (uint32_t)(pid < 0 ? -errno : pid));
+    laz_message_u32(answer, (uint32_t)pid);
 }
 
 /* ---- deliveries ---- */
@@ -257,14 +303,6 @@ static void deliver_one(struct laz_deliver *deliver, struct laz_message *message
     laz_message_string(answer, err.message);
 }
 
-/* What it serves with. */
-struct server {
-    int chan;
-    int program; /* lazaret-helper */
-    const struct laz_helpers_world *world;
-    struct laz_deliver deliver;
-};
-
 static void serve_one(struct server *server, struct laz_message *message)
 {
     struct laz_err err = {0};
@@ -274,9 +312,9 @@ static void serve_one(struct server *server, struct laz_message *message)
     laz_fields_begin(&fields, message);
     laz_buf_init_fixed(&answer, memory, sizeof(memory));
     if (message->type == LAZ_MESSAGE_START) {
-        start_one(message, &fields, server->program, &answer);
+        start_one(message, &fields, server, &answer);
     } else if (message->type == LAZ_MESSAGE_RUN) {
-        run_one(server->world, &fields, &answer);
+        run_one(server, &fields, &answer);
     } else {
         deliver_one(&server->deliver, message, &fields, &answer);
     }

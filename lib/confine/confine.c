@@ -304,17 +304,15 @@ static void read_values_in_child(const struct laz_confine *confine)
     }
 }
 
-_Noreturn void laz_confine_in_child(const struct laz_confine *confine)
+/* Follows the policy's paths, as root: where nothing hostile has run yet, and nowhere else. */
+static int resolve_in_child(const struct laz_confine *confine)
 {
     const struct laz_image *image = confine->image;
-    step_in_child(confine, LAZ_STEP_SIGNALS, reset_signals_in_child());
-    step_in_child(confine, LAZ_STEP_DESCRIPTORS, sort_descriptors_in_child(confine));
-    step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image, confine->decided));
+    int ruleset = -1;
     if (chdir(image->cwd) < 0) {
         confine->page->step = LAZ_STEP_CWD;
         fail_in_child(confine->page, image->cwd);
     }
-    int ruleset = -1;
     if (confine->decided->landlock_abi > 0) {
         const char *path = NULL;
         ruleset = laz_landlock_build(image, confine->decided->landlock_abi, &path);
@@ -323,7 +321,21 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
             fail_in_child(confine->page, path);
         }
     }
+    return ruleset;
+}
+
+_Noreturn void laz_confine_in_child(const struct laz_confine *confine)
+{
+    const struct laz_image *image = confine->image;
+    const struct laz_confine_kept *kept = confine->kept;
+    step_in_child(confine, LAZ_STEP_SIGNALS, reset_signals_in_child());
+    step_in_child(confine, LAZ_STEP_DESCRIPTORS, sort_descriptors_in_child(confine));
+    step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image, confine->decided));
+    int ruleset = kept != NULL ? kept->ruleset : resolve_in_child(confine);
     become_user_in_child(confine);
+    if (kept != NULL) {
+        step_in_child(confine, LAZ_STEP_CWD, fchdir(kept->cwd));
+    }
     if (confine->set_death_signal) {
         step_in_child(confine, LAZ_STEP_DEATH_SIGNAL, set_death_signal_in_child(confine->parent));
     }

@@ -68,6 +68,13 @@ struct laz_confine_value {
     size_t length;
 };
 
+/* For one that starts while the workload runs, which may by then have renamed what the policy
+ * names: the policy's paths as they were before. */
+struct laz_confine_kept {
+    int ruleset; /* -1: no Landlock */
+    int cwd;     /* O_PATH */
+};
+
 /* Everything that the child needs, prepared before the fork. All pointers borrowed.
  *
  * The child shares init's descriptor table until its execve (CLONE_FILES): so the listener, which
@@ -89,6 +96,7 @@ struct laz_confine {
     char *const *envp;
     const struct laz_confine_value *values; /* of `envp`, for the child alone to read */
     size_t n_values;
+    const struct laz_confine_kept *kept; /* NULL: it is the workload, which opens them itself */
 };
 
 /* In the forked child, and nowhere else. Ends in execve or _exit. */

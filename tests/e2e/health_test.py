@@ -331,6 +331,54 @@ def commands():
         check_equal(it.run.wait().code, 0, it.run.stderr())
 
 
+# What a workload can do to names before a check of it starts, and what the check says that it finds.
+TURN = """
+    cat {aside}/secret > {own}/direct 2>&1; cd {own}; mv conf conf.old; ln -s {aside} conf; mv cwd cwd.old; ln -s {aside} cwd
+    touch turned; exec sleep 600
+"""
+LOOK = """
+    [ -e {own}/turned ] || exit 0
+    cat {aside}/secret > {own}/by-rule 2>&1; (pwd; cat ./secret) > {own}/by-cwd 2>&1; touch {own}/looked
+"""
+
+
+@case("folders that the workload puts elsewhere lead a check nowhere: its rules and its directory are the workload's own")
+def turned():
+    for landlock, mode in (("preferred", 0o755), ("disabled", 0o700)):
+        own, outer = fence.scratch() / f"own-{landlock}", fence.scratch() / f"outer-{landlock}"
+        aside = outer / "aside"
+        for folder in (own, own / "conf", own / "cwd"):
+            folder.mkdir()
+            os.chown(folder, UID, UID)
+        aside.mkdir(parents=True)
+        (aside / "secret").write_text("OUTSIDE\n")
+        outer.chmod(mode)  # 0700: root alone passes
+        (own / "look.sh").write_text(LOOK.format(own=own, aside=aside))
+        look = {"name": "look", "exec": ["/bin/sh", str(own / "look.sh")], "every": "1s"}
+        policy = {"name": "turned", "requires": {"landlock": landlock}, "workload": {"exec-budget": -1, "cwd": str(own / "cwd")},
+                  "filesystem": {"read": ["/etc", "/proc", str(own / "conf"), str(own / "cwd")], "optional": ["/lib64"],
+                                 "read-exec": ["/usr", "/lib", "/lib64", "/bin"], "write": [str(own)]}}
+
+        def start(script, name, health):
+            image = adapters.Lazaret.image(adapters.Lazaret.policy({**policy, **health}))
+            command = [str(laz.BIN / "lazaret-init"), "--policy", image, "--events", str(outer / f"{name}.events"), "--",
+                       "/bin/sh", "-c", script.format(own=own, aside=aside)]
+            return fence.Run(command, "pid1", wrapper=disk.wrapper, stdout=open(outer / name, "wb"))
+
+        with ship_world.Disk(pathlib.Path("/run"), "4m") as disk:
+            with start(TURN, "said", {"health": {"ready": {"checks": [look]}}}) as run:
+                end = time.monotonic() + fence.PATIENCE
+                while not (own / "looked").exists():
+                    check(time.monotonic() < end and run.ended is None, f"{landlock}: no check: {run.stderr()}")
+                    time.sleep(0.05)
+            found = {name: (own / name).read_text() for name in ("direct", "by-rule", "by-cwd")}
+            check(not any("OUTSIDE" in said for said in found.values()), f"{landlock}: {found}")
+            check("Permission denied" in found["by-rule"] and f"{own}/cwd.old" in found["by-cwd"], f"{landlock}: {found}")
+            with start("cat ./secret {aside}/secret", "anew", {}) as run:  # who follows the names now gets there
+                run.wait()
+        check("OUTSIDE" in (outer / "anew").read_text(), f"{landlock}: nothing was turned: {run.stderr()}")
+
+
 @case("under Docker: any user, no variable, an empty image, a read-only root, and docker's own init in front")
 def docker():
     engine = engines.Docker()

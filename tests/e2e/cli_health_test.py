@@ -70,6 +70,20 @@ def page():
     check(shown[0].strip() in lazaret("policy", "check", "wrong.yaml", expect=1).stderr, "the error of the page")
 
 
+@case("docs/how-to/health.md: its health commands are those of the examples, and the policy with sense expects them")
+def commands():
+    page = PAGE.read_text(encoding="utf-8")
+    lines = re.findall(r"`(HEALTHCHECK [^`]+)`", page)
+    check_equal(len(lines), 1, "lines of a Dockerfile")
+    check(lines[0] in (laz.ROOT / "examples/ecs/Dockerfile").read_text(encoding="utf-8").splitlines(), "the image's")
+    lines = re.findall(r'`"healthCheck": ({[^`]+})`', page)
+    check_equal(len(lines), 1, "members of a task definition")
+    task = json.loads((laz.ROOT / "examples/ecs/task-definition.json").read_text(encoding="utf-8"))
+    check_equal([json.loads(lines[0])], [one["healthCheck"] for one in task["containerDefinitions"]], "the task's")
+    watched = [block.text for block in readme.blocks(PAGE) if block.kind == "yaml" and "\nsense:" in block.text]
+    check_equal([text.count("allow: [lazaret-init]") for text in watched], [1], "foreign.allow")
+
+
 @case("docs/reference/health.md: the states of its diagram are those of its schema and of its table")
 def states():
     reference = laz.ROOT / "docs" / "reference" / "health.md"

@@ -88,7 +88,7 @@ static void tell_overdue(struct laz_health_role *role, uint64_t now_ns)
 {
     const char *late = role->is_overdue ? NULL : laz_health_overdue(&role->health, now_ns);
     if (late != NULL) {
-        role->is_overdue = true;
+        role->is_overdue = role->health.is_past_deadline = true;
         laz_health_tell_words(role, LAZ_MESSAGE_OVERDUE, late);
     }
 }

@@ -32,6 +32,20 @@ static bool note_state(struct laz_ship_state *state, const struct laz_json_doc *
     return state->readiness != before;
 }
 
+/* With the helper gone nobody says that it is ready: its successor does, when it is. */
+static bool note_exit(struct laz_ship_state *state, const struct laz_json_doc *doc)
+{
+    char role[ACT_MAX];
+    uint64_t before = state->readiness;
+    if (before != LAZ_SHIP_IS_UNKNOWN &&
+            laz_json_copy(
+                    doc, laz_json_member(doc, laz_json_root(doc), "obj"), role, sizeof(role)) &&
+            strcmp(role, "health") == 0) {
+        state->readiness = LAZ_SHIP_IS_NOT_READY;
+    }
+    return state->readiness != before;
+}
+
 static bool note_drain(struct laz_ship_state *state, const struct laz_json_doc *doc)
 {
     uint64_t ms = 0;
@@ -55,10 +69,14 @@ bool laz_ship_vitals_note(struct laz_ship *ship, const char *line, size_t length
             : 0;
     bool is_state = is_of(line, length, START "health.state\"");
     bool is_drain = is_of(line, length, START "drain.end\"");
-    if ((!is_state && !is_drain) || laz_json_read(line, length, &room, &doc, &ignored) < 0) {
+    bool is_exit = is_of(line, length, START "helper.exit\"");
+    if ((!is_state && !is_drain && !is_exit) ||
+            laz_json_read(line, length, &room, &doc, &ignored) < 0) {
         return false;
     }
-    return is_state ? note_state(ship->state, &doc) : note_drain(ship->state, &doc);
+    return is_state   ? note_state(ship->state, &doc)
+            : is_exit ? note_exit(ship->state, &doc)
+                      : note_drain(ship->state, &doc);
 }
 
 bool laz_ship_vitals_put(const struct laz_ship *ship, struct laz_ship_vitals *told,

@@ -36,20 +36,19 @@ void laz_health_init(struct laz_health *health, const struct laz_health_config *
     health->verdict.is_live = true;
 }
 
-/* Start-up is counted from the workload's start. A successor that comes after its deadline finds it
- * over: otherwise the run would be. */
-static void begin_warming(struct laz_health *health, bool is_first, uint64_t now_ns)
+/* Start-up is counted from the workload's start. A successor that comes after its deadline has to
+ * ask for itself, before it can say that nothing has passed. */
+static void begin_warming(struct laz_health *health, uint64_t now_ns)
 {
     uint64_t started_ns = health->status.started_ns;
     uint64_t deadline_ns = health->config->startup_deadline_ms * NS_PER_MS;
     health->warm_since_ns = started_ns != 0 && started_ns < now_ns ? started_ns : now_ns;
-    health->is_warm = is_first && deadline_ns != 0 && now_ns - health->warm_since_ns >= deadline_ns;
+    health->is_past_deadline = now_ns - health->warm_since_ns >= deadline_ns;
 }
 
 void laz_health_hear(struct laz_health *health, const struct laz_status *status, uint64_t now_ns)
 {
-    bool is_first = !health->has_status;
-    enum laz_phase before = is_first ? LAZ_PHASE_SETUP : health->status.phase;
+    enum laz_phase before = health->has_status ? health->status.phase : LAZ_PHASE_SETUP;
     health->status = *status;
     health->has_status = true;
     health->heard_ns = now_ns;
@@ -63,8 +62,9 @@ void laz_health_hear(struct laz_health *health, const struct laz_status *status,
         health->drain.is_over = true;
     }
     if (status->phase >= LAZ_PHASE_RUNNING && health->warm_since_ns == 0) {
-        begin_warming(health, is_first, now_ns);
+        begin_warming(health, now_ns);
     }
+    health->is_warm = health->is_warm || status->has_started;
 }
 
 void laz_health_ask(struct laz_health *health, uint64_t now_ns)
@@ -152,7 +152,8 @@ const char *laz_health_overdue(const struct laz_health *health, uint64_t now_ns)
         return NULL;
     }
     const struct laz_health_watch *late = first_down(health, LAZ_HEALTH_STARTUP);
-    return late == NULL ? NULL : late->check->name;
+    bool is_known = !health->is_past_deadline || have_all_ended(health, LAZ_HEALTH_STARTUP);
+    return late == NULL || !is_known ? NULL : late->check->name;
 }
 
 uint64_t laz_health_next(const struct laz_health *health)
@@ -161,7 +162,8 @@ uint64_t laz_health_next(const struct laz_health *health)
     if (health->asked_ns != 0) {
         next = health->asked_ns + LAZ_HEALTH_SILENCE_MS * NS_PER_MS;
     }
-    if (laz_health_asks(health, LAZ_HEALTH_STARTUP) && has_list(health, LAZ_HEALTH_STARTUP)) {
+    if (laz_health_asks(health, LAZ_HEALTH_STARTUP) && has_list(health, LAZ_HEALTH_STARTUP) &&
+            !health->is_past_deadline) {
         uint64_t deadline = health->warm_since_ns + health->config->startup_deadline_ms * NS_PER_MS;
         next = deadline < next ? deadline : next;
     }

@@ -67,6 +67,7 @@ struct laz_health {
     uint64_t last_new_ns;            /* when a new connection was last seen; 0: never */
     bool is_warm;
     uint64_t warm_since_ns; /* when start-up checks began; 0: they have not */
+    bool is_past_deadline;  /* of start-up: nobody has to be woken for it */
     uint64_t started_ms;    /* how long start-up took; 0: not over yet */
     uint64_t drained_ms;    /* how long the balancer's grace was */
     uint64_t drain_timeouts;

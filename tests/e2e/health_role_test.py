@@ -191,7 +191,7 @@ def successor():
 
 @case("what init does not say in words that fit ends the helper by name")
 def forged():
-    good = b"\2" + b"\0" * 101
+    good = b"\2" + b"\0" * 86
     for word, fields, fds in (("STATUS", b"", 0), ("STATUS", b"\x63" + good[1:], 0), ("STATUS", good + b"\0", 0),
                               ("CHECKED", b"\0", 0), ("VARIABLE", b"\0A\0", 0), ("CONFIG", b"\1", 0),
                               ("LISTEN", b"\0\0\0\0", 1), ("IDENTITY", b"\0\0\0\0", 2), ("DONE", b"", 0), ("READY", b"\0", 0)):
@@ -377,6 +377,29 @@ def startup():
         check_equal(init.words.count("OVERDUE"), 1, "once")
         time.sleep(1.2)
         check_equal([init.tcp(p)[0] for p in PATHS], [200, 200, 200], "what has started has started")
+
+
+@case("a successor believes init that start-up is over, or asks for itself", beside=True)
+def later():
+    port, = peers.free_ports(1)
+    check_one = {"name": "port", "list": "startup", "tcp": ("127.0.0.1", port)}
+    long_ago = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - 10 * 10**9
+    with Init(checks=[check_one], deadline=1500) as init:
+        init.status("RUNNING", has_started=1)
+        init.wait_state("ready", "")
+        time.sleep(2)
+        check("OVERDUE" not in init.words, "what has started has started")
+    with socket.create_server(("127.0.0.1", port)), Init(checks=[check_one], deadline=1500) as init:
+        init.status("RUNNING", started_ns=long_ago)
+        init.wait_state("ready", "")
+        check("OVERDUE" not in init.words, "it passes")
+    with Init(checks=[check_one], deadline=1500) as init:
+        init.status("RUNNING", started_ns=long_ago)
+        init.wait_state("warming", "check:port")
+        init.wait_word("OVERDUE")
+        time.sleep(1.5)
+        check_equal([init.tcp(p)[0] for p in PATHS], [200, 503, 503], "not ready before it passes")
+        check_equal(init.words.count("OVERDUE"), 1, "once")
 
 
 @case("a drain ends where nobody comes, and only then", beside=True)

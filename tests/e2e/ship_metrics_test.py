@@ -5,7 +5,9 @@ that are those of the trail, of the workload and of the sinks.
 import contextlib
 import fcntl
 import json
+import os
 import re
+import signal
 import socket
 import time
 
@@ -125,7 +127,7 @@ VITALS = ("Ready", "PolicyViolations", "DrainSeconds", "LogDropped")
 
 @contextlib.contextmanager
 def watched(*words, env=None, **shutdown):
-    """(run, output, socket): a container that is ready as long as the socket listens; metrics by themselves once in ten minutes."""
+    """(world, run, output, socket): a container that is ready as long as the socket listens; metrics by themselves once in ten minutes."""
     listener = socket.create_server(("127.0.0.1", 0))
     check_one = {"name": "port", "tcp": f"127.0.0.1:{listener.getsockname()[1]}", "every": "1s", "timeout": "500ms"}
     world = World(sinks=[World().file_sink(), meter(interval="10m")], changes={
@@ -134,7 +136,7 @@ def watched(*words, env=None, **shutdown):
     output = Output()
     output.read()
     with world.start(*words, ready=False, stdout=output.write_end, env=env) as started:
-        yield started, output, listener
+        yield world, started, output, listener
         output.all()
     listener.close()
 
@@ -147,7 +149,7 @@ def vitals_of(output):
 def vitals():
     agent = Agent()
     with watched("deny=3", "sleep=60000", env=agent.environment(), **{"lb-grace": "3s", "lb-grace-least": "1s", "lb-quiet": "1s"}) \
-            as (started, output, listener):
+            as (_, started, output, listener):
         until(lambda: any(x["Ready"] == 1 for x in vitals_of(output)), lambda: f"ready: {started.describe()}")
         listener.close()
         until(lambda: vitals_of(output)[-1]["Ready"] == 0, "not ready")
@@ -165,6 +167,19 @@ def vitals():
     check_equal({x["LogDropped"] for x in lines}, {0}, "lines that were dropped")
     _, lines = run(World(sinks=[World().file_sink(path=str(fence.scratch() / "no-health.jsonl")), meter()]), "exit=0")
     check(lines and not any(name in line for line in lines for name in VITALS), f"without health: {lines}")
+
+
+@case("not ready while health is gone: its successor says so anew")
+def gone():
+    with watched("sleep=60000") as (world, started, output, _):
+        until(lambda: vitals_of(output) and vitals_of(output)[-1]["Ready"] == 1, lambda: f"ready: {started.describe()}")
+        count = len(vitals_of(output))
+        os.kill(world.pid("health"), signal.SIGKILL)
+        until(lambda: len(vitals_of(output)) > count, "its end")
+        check_equal(vitals_of(output)[count]["Ready"], 0, "nobody says that it is ready")
+        until(lambda: vitals_of(output)[-1]["Ready"] == 1, "the successor")
+        started.kill(fence.TERM)
+        started.wait(30)
 
 
 @case("the page names every metric with its unit, and none that is not there")

@@ -28,7 +28,7 @@ from laz import check, check_equal
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHIP_UID = 65311
-NAMES = {"launch": "lazaret-launch", "ship": "lazaret-ship"}
+NAMES = {"launch": "lazaret-launch", "ship": "lazaret-ship", "health": "lazaret-health"}
 
 
 # A collector that is not there.

@@ -194,23 +194,56 @@ Test(health_state, start_up_has_a_deadline)
     cr_expect_null(laz_health_overdue(&world.health, world.now.ns + 10 * S));
 }
 
-Test(health_state, a_successor_ends_no_run_for_a_start_that_is_over)
+Test(health_state, a_successor_is_told_whether_start_up_is_over)
 {
-    static const struct laz_health_check checks[] = {{.name = "port", .list = LAZ_HEALTH_STARTUP}};
+    static const struct laz_health_check checks[] = {{.name = "port", .list = LAZ_HEALTH_STARTUP},
+            {.name = "db", .list = LAZ_HEALTH_STARTUP}};
     static struct world world;
-    world = world_of(checks, 1);
-    begin(&world);
-    world.status.started_ns = world.now.ns - 10 * S;
-    hear(&world, LAZ_PHASE_RUNNING);
-    expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
-    cr_expect_null(laz_health_overdue(&world.health, world.now.ns + 60 * S));
-    world = world_of(checks, 1);
+    for (uint64_t age = 1; age <= 20; age += 19) { /* before the deadline, and after it */
+        world = world_of(checks, 2);
+        begin(&world);
+        world.status.started_ns = world.now.ns - age * S;
+        world.status.has_started = true;
+        hear(&world, LAZ_PHASE_RUNNING);
+        expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
+        cr_expect(!laz_health_asks(&world.health, LAZ_HEALTH_STARTUP));
+        cr_expect_null(laz_health_overdue(&world.health, world.now.ns + 60 * S));
+        cr_expect_eq(laz_health_next(&world.health), UINT64_MAX);
+    }
+    world = world_of(checks, 2);
     begin(&world);
     world.status.started_ns = world.now.ns - 9 * S; /* within its time: the rest of it counts */
     hear(&world, LAZ_PHASE_RUNNING);
     expect(&world, LAZ_HEALTH_IS_WARMING, "l--", "check:port");
     cr_expect_null(laz_health_overdue(&world.health, world.now.ns + S - 1));
     cr_expect_str_eq(laz_health_overdue(&world.health, world.now.ns + S), "port");
+}
+
+Test(health_state, a_late_successor_asks_before_it_says_that_nothing_has_passed)
+{
+    static const struct laz_health_check checks[] = {{.name = "port", .list = LAZ_HEALTH_STARTUP},
+            {.name = "db", .list = LAZ_HEALTH_STARTUP}};
+    static struct world world;
+    for (unsigned passes = 0; passes < 2; passes++) {
+        world = world_of(checks, 2);
+        begin(&world);
+        world.status.started_ns = world.now.ns - 20 * S;
+        hear(&world, LAZ_PHASE_RUNNING);
+        expect(&world, LAZ_HEALTH_IS_WARMING, "l--", "check:port");
+        cr_expect(laz_health_asks(&world.health, LAZ_HEALTH_STARTUP));
+        cr_expect_null(laz_health_overdue(&world.health, world.now.ns));
+        cr_expect_eq(laz_health_next(&world.health), UINT64_MAX, "nothing to wake up for");
+        answer(&world, 0, NULL);
+        cr_expect_null(laz_health_overdue(&world.health, world.now.ns));
+        answer(&world, 1, passes == 1 ? NULL : "refused");
+        if (passes == 1) {
+            expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
+            cr_expect_null(laz_health_overdue(&world.health, world.now.ns));
+        } else {
+            expect(&world, LAZ_HEALTH_IS_WARMING, "l--", "check:db");
+            cr_expect_str_eq(laz_health_overdue(&world.health, world.now.ns), "db");
+        }
+    }
 }
 
 Test(health_state, ready_rises_and_falls)

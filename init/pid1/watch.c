@@ -335,6 +335,8 @@ void laz_watch_look(struct laz_watch *watch, const struct laz_reaped reaped[LAZ_
         if (!is_reaped(check->pid)) {
             continue;
         }
+        /* What it has left. While there is some, the number is nobody else's. */
+        (void)kill(-check->pid, SIGKILL);
         int status = 109 << 8; /* how, nobody knows any more */
         for (size_t i = 0; i < LAZ_REAPED_MAX; i++) {
             status = reaped[i].pid == check->pid ? reaped[i].status : status;

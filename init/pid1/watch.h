@@ -90,7 +90,8 @@ void laz_watch_run(struct laz_watch *watch, int launcher_chan, bool runs);
 /* Launch has gone: none is started any more. */
 void laz_watch_lose_launch(struct laz_watch *watch);
 bool laz_watch_is_starting(const struct laz_watch *watch);
-/* Is this child a check? Before it is reaped: what it has started ends with it. */
+/* Is this child a check? Before it is reaped: what is left of its group ends with it. What has gone
+ * into a group of its own lives on, confined like the workload, and is reaped like its orphans. */
 void laz_watch_ends(const struct laz_watch *watch, pid_t pid);
 /* It is reaped. False: it is none. */
 bool laz_watch_ended(struct laz_watch *watch, pid_t pid, int status);

@@ -59,7 +59,7 @@ struct kernel_sigaction {
     uint64_t mask;
 };
 
-static int reset_signals_in_child(void)
+static int reset_signals_in_child(bool is_workload)
 {
     const struct kernel_sigaction defaults = {0};
     for (int s = 1; s <= LAZ_SIGNAL_MAX; s++) {
@@ -69,6 +69,9 @@ static int reset_signals_in_child(void)
         if (syscall(SYS_rt_sigaction, s, &defaults, NULL, sizeof(uint64_t)) < 0) {
             return -1;
         }
+    }
+    if (!is_workload) {
+        return setsid() < 0 ? -1 : 0; /* nothing of the workload's, and no terminal */
     }
     return setpgid(0, 0); /* init does the same: whoever comes first */
 }
@@ -328,7 +331,7 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
 {
     const struct laz_image *image = confine->image;
     const struct laz_confine_kept *kept = confine->kept;
-    step_in_child(confine, LAZ_STEP_SIGNALS, reset_signals_in_child());
+    step_in_child(confine, LAZ_STEP_SIGNALS, reset_signals_in_child(kept == NULL));
     step_in_child(confine, LAZ_STEP_DESCRIPTORS, sort_descriptors_in_child(confine));
     step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image, confine->decided));
     int ruleset = kept != NULL ? kept->ruleset : resolve_in_child(confine);

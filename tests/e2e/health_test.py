@@ -297,12 +297,22 @@ def mute():
         check(any(r["obj"] == "health" for r in it.records("helper.exit")), "the dead one is in the trail")
 
 
+def sleeps_for(pid, seconds):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\0" + seconds.encode() + bytes(1)
+    return False
+
+
 @case("a check that is a command: confined like the workload, a group of its own, killed with what it started; it stops nobody")
 def commands():
     script = "import os, signal, sys, time; [os.kill(1, s) for s in (15, 9)]; os.fork(); time.sleep(float(sys.argv[1]))"
     checks = [{"name": "short", "exec": ["/usr/bin/python3", "-c", script, "0.5"], "every": "2s", "timeout": "1500ms"},
               {"name": "long", "exec": ["/usr/bin/python3", "-c", script, "1000"], "every": "2s", "timeout": "500ms"}]
-    with Health(ready=True, health={"ready": {"checks": checks[:1]}, "live": {"fall": 3, "checks": checks[1:]}}) as it:
+    mark = fence.scratch() / "marks"
+    mark.mkdir()
+    mark.chmod(0o777)
+    leaves = {"name": "leaves", "exec": ["/bin/sh", "-c", f"sleep 777 & touch {mark}/left; exit 0"], "every": "1s"}
+    with Health(ready=True, health={"ready": {"checks": [checks[0], leaves]}, "live": {"fall": 3, "checks": checks[1:]}}) as it:
         seen, end = {}, time.monotonic() + fence.PATIENCE
         while "1000" not in seen and time.monotonic() < end:
             for pid in it.run.children():
@@ -313,6 +323,7 @@ def commands():
                         seen[words[3].decode()] = (pid, dict(x.split(":\t", 1) for x in status.splitlines() if ":\t" in x))
         check("1000" in seen, f"no check was seen: {seen}")
         for pid, status in seen.values():
+            check_equal(int(status["NSsid"].split()[-1]), int(status["NSpid"].split()[-1]), "session")
             check_equal(status["Uid"].split(), [str(UID)] * 4, "users")
             check_equal([int(status[x], 16) for x in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")], [0] * 5, "capabilities")
             check_equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "filter")
@@ -325,6 +336,10 @@ def commands():
         left = [p for p in it.run.children() if fence.state(p) not in "ZX" and fence.comm(p) == "python3" and
                 b"-c" in pathlib.Path(f"/proc/{p}/cmdline").read_bytes().split(bytes(1)) and os.getpgid(p) == pid]
         check_equal(left, [], "what it had started is left")
+        end = time.monotonic() + fence.PATIENCE
+        while not (mark / "left").exists() or any(sleeps_for(p, "777") for p in it.run.children()):
+            check(time.monotonic() < end, "what a check leaves when it ends of itself is left")
+            time.sleep(0.01)
         check_equal((it.records("proc.exit"), it.run.ended), ([], None), "the workload goes on")
         check(all(r["act"] == "refused" for r in it.records("stop.request")), "a check stopped init")
         it.run.kill(fence.TERM)

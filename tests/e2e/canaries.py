@@ -28,7 +28,7 @@ def ways(secret):
 
 def lines(secret):
     """Of one with several lines, those that are no boundary of PEM: logs have nothing but lines."""
-    return [line for line in secret.splitlines() if b"\n" in secret and not line.startswith(b"-----")]
+    return [line for line in secret.splitlines() if b"\n" in secret and len(line) >= 8 and not line.startswith(b"-----")]
 
 
 def found(data, secrets):

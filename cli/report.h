@@ -10,7 +10,8 @@
 #include "cli/trails.h"
 #include "core/json_read.h"
 
-#define LAZ_REPORT_SCHEMA "lazaret.report/1"
+#define LAZ_REPORT_SCHEMA  "lazaret.report/1"
+#define LAZ_REPORT_EXPLAIN '!'
 
 /* A chained record. Spans point into the trails; obj and act are lexemes, quotes included. */
 struct laz_report_entry {
@@ -41,6 +42,19 @@ struct laz_report_run {
     uint8_t chain[LAZ_CHAIN_ID_SIZE];
     const struct laz_report_entry *start; /* init.start */
     const struct laz_report_entry *stop;  /* init.stop */
+    uint32_t watched;                     /* bits of enum laz_report_watch, by sense.start */
+};
+
+/* What a run was watched for, by each record of sense.start in it. */
+enum laz_report_watch {
+    LAZ_WATCH_FOREIGN,
+    LAZ_WATCH_FILES,
+    LAZ_WATCH_FILES_PARTLY, /* there are files that could not be read, or too many */
+    LAZ_WATCH_CREDENTIALS,
+    LAZ_WATCH_PROGRAMS,
+    LAZ_WATCH_PLAIN,
+    LAZ_WATCH_VOLUMES,
+    LAZ_WATCH_COUNT
 };
 
 /* A degradation or a relaxation, and in how many starts. */
@@ -61,9 +75,9 @@ struct laz_report_starts {
     uint64_t landlocked;
     uint64_t degraded;
     uint64_t relaxed;
+    uint64_t silent;         /* refused calls leave no record */
     uint64_t plain_enforced; /* tls.plain: clear text was made impossible, where the kernel can */
     uint64_t fips;
-    uint64_t watched; /* sense.start */
 };
 
 struct laz_report {
@@ -77,10 +91,11 @@ struct laz_report {
     struct laz_report_name *names;
     size_t n_names;
     struct laz_report_starts starts;
-    uint64_t logs;               /* lines of workloads */
-    uint64_t unread;             /* records of which more than the form could not be read */
-    uint64_t tunnelled;          /* connections that tunnels have opened, at least */
-    struct laz_json_node *nodes; /* room for one record */
+    uint64_t watched[LAZ_WATCH_COUNT]; /* runs */
+    uint64_t logs;                     /* lines of workloads */
+    uint64_t unread;                   /* records of which more than the form could not be read */
+    uint64_t tunnelled;                /* connections that tunnels have opened, at least */
+    struct laz_json_node *nodes;       /* room for one record */
 };
 
 /* Everything out of trails that have been judged. Call laz_report_done in any case. */
@@ -108,6 +123,7 @@ struct laz_control {
     const char *title;
     const char *limit; /* what no record can show */
     /* Sentences, each ended by a line feed. */
+    /* A line of evidence each; one that is to be explained begins with LAZ_REPORT_EXPLAIN. */
     enum laz_control_verdict (*judge)(const struct laz_report *report, struct laz_buf *evidence);
     bool is_standard;    /* else an implementation specification */
     bool is_addressable; /* else required */
@@ -115,6 +131,8 @@ struct laz_control {
 
 /* NULL behind the last one. */
 const struct laz_control *laz_control_at(size_t i);
+/* A word of the JSON's `watched`. */
+const char *laz_report_watch_name(enum laz_report_watch watch);
 const char *laz_control_verdict_name(enum laz_control_verdict verdict);
 
 void laz_report_html(const struct laz_report *report, struct laz_buf *buf);

@@ -23,11 +23,25 @@ static void if_any(struct laz_buf *evidence, uint64_t n, const char *what)
     }
 }
 
-static enum laz_control_verdict said(const struct laz_buf *evidence, bool has_findings)
+/* The same of what somebody has to explain. */
+static void explain(struct laz_buf *evidence, uint64_t n, const char *what)
 {
-    return has_findings         ? LAZ_CONTROL_FINDINGS
-            : evidence->len > 0 ? LAZ_CONTROL_SHOWN
-                                : LAZ_CONTROL_SILENT;
+    if (n > 0) {
+        laz_buf_printf(evidence, "%c%s: %llu\n", LAZ_REPORT_EXPLAIN, what, N(n));
+    }
+}
+
+static enum laz_control_verdict said(const struct laz_buf *evidence)
+{
+    enum laz_control_verdict verdict = LAZ_CONTROL_SILENT;
+    for (const char *at = evidence->data; evidence->len > 0 && *at != '\0';) {
+        if (*at == LAZ_REPORT_EXPLAIN) {
+            return LAZ_CONTROL_FINDINGS;
+        }
+        verdict = LAZ_CONTROL_SHOWN;
+        at += strcspn(at, "\n") + 1;
+    }
+    return verdict;
 }
 
 static enum laz_control_verdict access_control(
@@ -35,28 +49,40 @@ static enum laz_control_verdict access_control(
 {
     const struct laz_report_starts *starts = &report->starts;
     static const char *const denied[] = {"seccomp.deny", "exec.budget", NULL};
-    uint64_t drifted = laz_report_count(report, "cred.change", NULL);
+    uint64_t observed = laz_report_count(report, "seccomp.deny", "observed") +
+            laz_report_count(report, "exec.budget", "observed");
+    uint64_t hidden = laz_report_count(report, "cred.change", "unreadable");
     if (starts->all > 0) {
         laz_buf_printf(evidence,
                 "starts of a program that were read back from the kernel before it ran: %llu; in "
                 "mode enforce: %llu; not as root: %llu; without any capability: %llu; with "
-                "no_new_privs: %llu; behind a filter of system calls: %llu; with rules for files "
-                "(Landlock): %llu\n",
+                "no_new_privs: %llu; behind a filter that refuses system calls: %llu; with rules "
+                "for files (Landlock): %llu\n",
                 N(starts->all), N(starts->enforced), N(starts->not_root),
                 N(starts->without_capabilities), N(starts->no_new_privs), N(starts->filtered),
                 N(starts->landlocked));
     }
-    if_any(evidence, sum(report, denied), "refused system calls that the policy does not allow");
+    if_any(evidence, sum(report, denied) - observed,
+            "refused system calls that the policy does not allow");
+    if_any(evidence, starts->silent,
+            "starts in which refused calls leave no record, so that there may have been any");
     if_any(evidence, laz_report_count(report, "init.stop", "refused"),
             "starts that were refused, with an error by name");
-    if_any(evidence, starts->degraded,
+    if_any(evidence, report->watched[LAZ_WATCH_CREDENTIALS],
+            "runs in which processes were compared with the policy while they ran");
+    explain(evidence, starts->all - starts->enforced,
+            "starts in a mode that only observes, and refuses nothing");
+    explain(evidence, observed,
+            "system calls that the policy does not allow, and that were let through, because its "
+            "mode only observes");
+    explain(evidence, starts->degraded,
             "starts with less than the policy prefers, as the list of runs says");
-    if_any(evidence, starts->relaxed,
+    explain(evidence, starts->relaxed,
             "starts under a policy with relaxations, as the list of runs says");
-    if_any(evidence, drifted, "processes that were found to be more than the policy says");
-    return said(evidence,
-            drifted > 0 || starts->degraded > 0 || starts->relaxed > 0 ||
-                    starts->enforced < starts->all);
+    explain(evidence, laz_report_count(report, "cred.change", NULL) - hidden,
+            "processes that were found to be more than the policy says");
+    explain(evidence, hidden, "processes that did not show what they are");
+    return said(evidence);
 }
 
 static enum laz_control_verdict user_identification(
@@ -68,37 +94,49 @@ static enum laz_control_verdict user_identification(
     }
     if_any(evidence, report->starts.not_root,
             "starts of a service under a user id other than root, which the list of runs names");
-    if_any(evidence, shared, "starts in which the service shares its user id with its init");
-    return said(evidence, shared > 0);
+    if_any(evidence, report->starts.all - report->starts.not_root, "starts of a service as root");
+    explain(evidence, shared, "starts in which the service shares its user id with its init");
+    return said(evidence);
 }
 
 static enum laz_control_verdict emergency_access(
         const struct laz_report *report, struct laz_buf *evidence)
 {
-    if_any(evidence, laz_report_count(report, "exec.foreign", NULL),
+    uint64_t seen = laz_report_count(report, "exec.foreign", NULL);
+    if_any(evidence, report->watched[LAZ_WATCH_FOREIGN],
+            seen > 0 ? "runs in which it was watched who comes in from outside"
+                     : "runs in which it was watched who comes in from outside, and nobody was "
+                       "seen");
+    if_any(evidence, seen,
             "processes that were put into a container from outside (docker exec, ECS Exec, health "
             "commands), and recorded");
-    return said(evidence, false);
+    /* That somebody looked is no procedure. */
+    return seen > 0 ? LAZ_CONTROL_SHOWN : LAZ_CONTROL_SILENT;
 }
 
 static enum laz_control_verdict logoff(const struct laz_report *report, struct laz_buf *evidence)
 {
     (void)report;
-    return said(evidence, false);
+    return said(evidence);
 }
 
 static enum laz_control_verdict encryption(
         const struct laz_report *report, struct laz_buf *evidence)
 {
-    uint64_t broken = laz_report_count(report, "volume.change", "violated");
     static const char *const late[] = {"secret.stale", "secret.expired", NULL};
     if_any(evidence, laz_report_count(report, "secret.deliver", "delivered"),
-            "keys and secrets that were handed to a service in memory, and not on a disk");
+            "places at which keys and secrets were handed to a service in memory, and not on a "
+            "disk");
     if_any(evidence, laz_report_count(report, "secret.rotate", "rotated"),
             "keys and secrets that were changed");
-    if_any(evidence, sum(report, late), "keys and secrets that were stale or expired");
-    if_any(evidence, broken, "volumes that were not as the policy requires them");
-    return said(evidence, broken > 0 || sum(report, late) > 0);
+    if_any(evidence, report->watched[LAZ_WATCH_VOLUMES],
+            "runs in which volumes were compared with what the policy requires of them");
+    explain(evidence, laz_report_count(report, "secret.rotate", "failed"),
+            "keys and secrets that had changed, and could not be handed over");
+    explain(evidence, sum(report, late), "keys and secrets that were stale or expired");
+    explain(evidence, laz_report_count(report, "volume.change", "violated"),
+            "volumes that were not as the policy requires them");
+    return said(evidence);
 }
 
 static enum laz_control_verdict audit_controls(
@@ -116,30 +154,41 @@ static enum laz_control_verdict audit_controls(
             "sink.reject", "spool.corrupt", "spool.error", "spool.left", "events.gap", NULL};
     if (n > 0) {
         laz_buf_printf(evidence,
-                "trails: %llu; records: %llu; lines of the services: %llu; closed, from the first "
-                "record to the signed last one: %llu\n",
-                N(n), N(report->n_entries), N(report->logs), N(closed));
+                "trails: %llu; records: %llu, and of these lines of the services: %llu; closed, "
+                "from the first record to the signed last one: %llu\n",
+                N(n), N(report->n_entries + report->logs), N(report->logs), N(closed));
     }
-    if_any(evidence, lost, "records that are missing, or were lost and are named");
     if_any(evidence, laz_report_count(report, "sink.down", NULL),
             "times that a collector could not be had, and its records waited");
-    if_any(evidence, sum(report, held),
+    if (!laz_trails_are_fine(report->trails)) {
+        laz_buf_printf(
+                evidence, "%cthe verdicts on the trails are not all good\n", LAZ_REPORT_EXPLAIN);
+    }
+    explain(evidence, lost, "records that are missing, or were lost and are named");
+    explain(evidence, sum(report, held),
             "records of trouble with the trail itself, which the events name");
-    return said(
-            evidence, !laz_trails_are_fine(report->trails) || lost > 0 || sum(report, held) > 0);
+    return said(evidence);
 }
 
 static enum laz_control_verdict integrity(const struct laz_report *report, struct laz_buf *evidence)
 {
-    static const char *const changed[] = {"fim.change", "exec.drift", "exec.memfd", NULL};
-    if_any(evidence, report->starts.watched,
-            "runs in which files and programs were watched for changes");
-    if_any(evidence, laz_report_count(report, "fim.change", NULL), "changes of watched files");
-    if_any(evidence, laz_report_count(report, "exec.drift", NULL),
+    uint64_t hidden = laz_report_count(report, "exec.drift", "unreadable");
+    if_any(evidence, report->watched[LAZ_WATCH_FILES],
+            "runs in which files that the policy names were watched for changes");
+    if_any(evidence, report->watched[LAZ_WATCH_PROGRAMS],
+            "runs in which programs that ran were compared with the image");
+    if (report->watched[LAZ_WATCH_FILES] > 0) {
+        if_any(evidence, report->watched[LAZ_WATCH_FILES_PARTLY],
+                "runs in which that was not possible for all of these files, or not for all that "
+                "is in them");
+    }
+    explain(evidence, laz_report_count(report, "fim.change", NULL), "changes of watched files");
+    explain(evidence, laz_report_count(report, "exec.drift", NULL) - hidden,
             "programs that ran and were not in the image");
-    if_any(evidence, laz_report_count(report, "exec.memfd", NULL),
+    explain(evidence, hidden, "processes that hid which program they run");
+    explain(evidence, laz_report_count(report, "exec.memfd", NULL),
             "programs that ran and were only in memory");
-    return said(evidence, sum(report, changed) > 0);
+    return said(evidence);
 }
 
 static enum laz_control_verdict authenticate_ephi(
@@ -157,7 +206,8 @@ static enum laz_control_verdict authenticate_ephi(
                 "computed anew for this report, and each signature (Ed25519) checked\n",
                 N(whole), N(n));
     }
-    return said(evidence, whole < n);
+    explain(evidence, n - whole, "trails that are not as they were written, or are two stories");
+    return said(evidence);
 }
 
 static enum laz_control_verdict authentication(
@@ -165,14 +215,17 @@ static enum laz_control_verdict authentication(
 {
     uint64_t unverified = laz_report_count(report, "tunnel.refused", "unverified");
     if_any(evidence, report->tunnelled,
-            "connections that went through TLS of Lazaret's own, at least");
+            "connections that went through TLS of Lazaret's own, at least; whether clients too "
+            "had to show a certificate is in the policy");
     if_any(evidence, unverified,
             "connections that were refused, because the peer could not prove who it is");
     if_any(evidence, laz_report_count(report, "tunnel.identity", "renewed"),
             "certificates that were renewed");
     if_any(evidence, laz_report_count(report, "stop.request", "refused"),
             "requests to stop a service that were refused, because of who asked");
-    return said(evidence, false);
+    explain(evidence, laz_report_count(report, "tunnel.identity", "kept"),
+            "certificates that could not be renewed, so that the old ones stayed");
+    return said(evidence);
 }
 
 static enum laz_control_verdict transmission(
@@ -180,14 +233,17 @@ static enum laz_control_verdict transmission(
 {
     static const char *const plain[] = {"plain.connect", "plain.listen", NULL};
     if_any(evidence, report->starts.plain_enforced,
-            "starts in which clear text to the named ports was made impossible");
+            "starts in which Landlock closed clear text's way to the ports that are for TLS alone, "
+            "but for those of tls.plain.allow");
+    if_any(evidence, report->watched[LAZ_WATCH_PLAIN],
+            "runs in which connections in clear text were watched for");
     if_any(evidence, report->starts.fips, "starts with the FIPS provider on");
     if_any(evidence, report->tunnelled,
             "connections that went through TLS of Lazaret's own, at least");
     if_any(evidence, laz_report_count(report, "tunnel.refused", "no-tls"),
             "connections that were refused, because the other side had no TLS");
-    if_any(evidence, sum(report, plain), "times that clear text was seen where it must not be");
-    return said(evidence, sum(report, plain) > 0);
+    explain(evidence, sum(report, plain), "times that clear text was seen where it must not be");
+    return said(evidence);
 }
 
 static const struct laz_control controls[] = {

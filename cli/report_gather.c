@@ -264,6 +264,15 @@ static bool is_word(
     return laz_json_copy(doc, node, text, sizeof(text)) && strcmp(text, word) == 0;
 }
 
+/* Landlock that grants "/" holds nobody back; what "/" was refused with is an errno's name. */
+static bool has_file_rules(const struct laz_json_doc *doc, const struct laz_json_node *probed)
+{
+    char word[32];
+    return is_number(doc, laz_json_member(doc, probed, "landlock_abi"), 1, UINT32_MAX) &&
+            laz_json_copy(doc, laz_json_member(doc, probed, "landlock"), word, sizeof(word)) &&
+            word[0] == 'E';
+}
+
 static void add_start(struct laz_report *report, const struct laz_report_entry *entry)
 {
     struct laz_json_doc doc;
@@ -273,6 +282,7 @@ static void add_start(struct laz_report *report, const struct laz_report_entry *
     struct laz_report_starts *starts = &report->starts;
     const struct laz_json_node *read = in_data(&doc, "read");
     const struct laz_json_node *probed = in_data(&doc, "probed");
+    bool is_enforced = laz_span_is(entry->act, "\"enforce\"");
     bool is_bare = true;
     static const char *const sets[] = {"cap_inh", "cap_prm", "cap_eff", "cap_amb"};
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
@@ -280,17 +290,71 @@ static void add_start(struct laz_report *report, const struct laz_report_entry *
                 is_bare && is_word(&doc, laz_json_member(&doc, read, sets[i]), "0000000000000000");
     }
     starts->all++;
-    starts->enforced += laz_span_is(entry->act, "\"enforce\"");
+    starts->enforced += is_enforced;
     starts->not_root += is_number(&doc, laz_json_member(&doc, read, "uid"), 1, UINT32_MAX);
     starts->without_capabilities += is_bare;
     starts->no_new_privs += is_number(&doc, laz_json_member(&doc, read, "no_new_privs"), 1, 1);
-    starts->filtered += is_number(&doc, laz_json_member(&doc, read, "seccomp"), 2, 2);
-    starts->landlocked +=
-            is_number(&doc, laz_json_member(&doc, probed, "landlock_abi"), 1, UINT32_MAX);
+    starts->filtered +=
+            is_enforced && is_number(&doc, laz_json_member(&doc, read, "seccomp"), 2, 2);
+    starts->landlocked += has_file_rules(&doc, probed);
+    starts->silent += is_word(&doc, in_data(&doc, "events"), "errno");
     starts->plain_enforced += is_word(&doc, laz_json_member(&doc, probed, "tls_plain"), "enforced");
     starts->fips += is_word(&doc, in_data(&doc, "fips"), "on");
     starts->degraded += add_names(report, &doc, "degraded", false);
     starts->relaxed += add_names(report, &doc, "relaxations", true);
+}
+
+static const char *const watches[LAZ_WATCH_COUNT] = {
+        [LAZ_WATCH_FOREIGN] = "foreign",
+        [LAZ_WATCH_FILES] = "files",
+        [LAZ_WATCH_FILES_PARTLY] = "files_partly",
+        [LAZ_WATCH_CREDENTIALS] = "credentials",
+        [LAZ_WATCH_PROGRAMS] = "executables",
+        [LAZ_WATCH_PLAIN] = "plain",
+        [LAZ_WATCH_VOLUMES] = "volumes",
+};
+
+const char *laz_report_watch_name(enum laz_report_watch watch)
+{
+    return watches[watch];
+}
+
+/* That a helper began says nothing: what it names as working is watched. */
+static uint32_t watched_by(const struct laz_report *report, const struct laz_report_entry *entry)
+{
+    struct laz_json_doc doc;
+    uint32_t ret = 0;
+    if (!laz_report_read(report, entry, &doc)) {
+        return 0;
+    }
+    const struct laz_json_node *list = in_data(&doc, "watching");
+    const struct laz_json_node *node = NULL;
+    while ((node = laz_json_next(&doc, list, node)) != NULL) {
+        for (unsigned i = 0; i < LAZ_WATCH_COUNT; i++) {
+            bool is_detector = i != LAZ_WATCH_FILES_PARTLY && i != LAZ_WATCH_VOLUMES;
+            ret |= is_detector && is_word(&doc, node, watches[i]) ? 1U << i : 0;
+        }
+    }
+    if (is_number(&doc, in_data(&doc, "files"), 0, 0)) {
+        ret &= ~(1U << LAZ_WATCH_FILES);
+    }
+    bool is_limited = laz_span_is(entry->act, "\"limited\"") &&
+            (laz_span_is(entry->obj, "\"files\"") || laz_span_is(entry->obj, "\"folders\""));
+    bool is_partly =
+            is_limited || in_data(&doc, "unreadable") != NULL || in_data(&doc, "unwatched") != NULL;
+    ret |= is_partly ? 1U << LAZ_WATCH_FILES_PARTLY : 0;
+    ret |= laz_json_next(&doc, in_data(&doc, "volumes"), NULL) != NULL ? 1U << LAZ_WATCH_VOLUMES
+                                                                       : 0;
+    return ret;
+}
+
+static void count_watched(struct laz_report *report)
+{
+    for (size_t i = 0; i < report->n_runs; i++) {
+        for (unsigned k = 0; k < LAZ_WATCH_COUNT; k++) {
+            report->watched[k] += (report->runs[i].watched >> k) & 1U;
+        }
+    }
 }
 
 static void add_runs(struct laz_report *report)
@@ -308,9 +372,10 @@ static void add_runs(struct laz_report *report)
         } else if (laz_span_is(entry->ev, "init.stop")) {
             run->stop = entry;
         } else if (laz_span_is(entry->ev, "sense.start")) {
-            report->starts.watched++;
+            run->watched |= watched_by(report, entry);
         }
     }
+    count_watched(report);
 }
 
 /* Counters of one helper's life: what is less than before began anew. */

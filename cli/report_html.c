@@ -23,7 +23,9 @@ static const char style[] =
         ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}"
         "th,td{text-align:left;vertical-align:top;padding:.35rem .7rem .35rem 0;border-bottom:1px "
         "solid var(--line);overflow-wrap:break-word}th{font-weight:600;color:var(--soft);"
-        "white-space:nowrap}td.n{text-align:right;font-variant-numeric:tabular-nums}"
+        "white-space:nowrap}td.x{overflow-wrap:anywhere;min-width:7rem}td.n{text-align:right;font-"
+        "variant-numeric:"
+        "tabular-nums}"
         "code{font:.85em/1.4 "
         "ui-monospace,monospace;overflow-wrap:anywhere}code.w{white-space:nowrap}"
         ".pill{display:inline-block;border:1.5px solid;border-radius:1rem;padding:0 .6rem;"
@@ -33,6 +35,9 @@ static const char style[] =
         ".8rem 1rem;margin:.7rem 0;break-inside:avoid}.head{display:flex;gap:.8rem;"
         "justify-content:space-between;align-items:baseline;flex-wrap:wrap}"
         ".card ul{margin:.5rem 0;padding-left:1.2rem}"
+        "@media screen and (max-width:46rem){.wide table{width:44rem}.wide::before{content:'wider "
+        "than this screen: scroll sideways \\2192';display:block;position:sticky;left:0;font-size:"
+        ".8rem;color:var(--calm)}}"
         "@media print{body{max-width:none;padding:0}}";
 
 /* ---- Text ---- */
@@ -103,15 +108,27 @@ static void put_word(struct laz_buf *buf, struct laz_span lexeme)
     }
 }
 
+/* To the second: a table has no room for more, and the JSON has it. */
+static void put_when(struct laz_buf *buf, struct laz_span when)
+{
+    const char *point = memchr(when.at, '.', when.length);
+    put_text(buf, when.at, point == NULL ? when.length : (size_t)(point - when.at));
+    laz_buf_str(buf, point == NULL ? "" : "Z");
+}
+
 static void pill(struct laz_buf *buf, const char *kind, const char *text)
 {
     laz_buf_printf(buf, "<span class=\"pill %s\">%s</span>", kind, text);
 }
 
-/* The head of a table, columns parted by '|'. */
+/* The head of a table, columns parted by '|'. One of many columns does not fit a telephone. */
 static void table(struct laz_buf *buf, const char *columns)
 {
-    laz_buf_str(buf, "<div class=\"scroll\"><table><thead><tr>");
+    size_t n = 1;
+    for (const char *at = columns; (at = strchr(at, '|')) != NULL; at++) {
+        n++;
+    }
+    laz_buf_printf(buf, "<div class=\"scroll%s\"><table><thead><tr>", n > 3 ? " wide" : "");
     while (*columns != '\0') {
         size_t length = strcspn(columns, "|");
         laz_buf_printf(buf, "<th>%.*s</th>", (int)length, columns);
@@ -155,11 +172,17 @@ static void put_head(const struct laz_report *report, struct laz_buf *buf)
     pill(buf, fine ? "good" : "bad",
             fine ? "the trails are whole" : "something is to be explained");
     laz_buf_printf(buf,
-            " trails: %zu; records: %zu; lines of the services: %llu.</p>\n"
+            " trails: %zu; records in them: %llu, and of these lines of the services: %llu.</p>\n"
             "<p class=\"soft\">It says what records say. It certifies nothing, and no safeguard is "
             "met by it alone.</p>\n",
-            laz_verify_count(report->trails->verify), report->n_entries,
+            laz_verify_count(report->trails->verify),
+            (unsigned long long)(report->n_entries + report->logs),
             (unsigned long long)report->logs);
+    if (!fine) {
+        laz_buf_str(buf,
+                "<p>What, is red in the next table, or stands at the end of the page "
+                "(lines that are no records, digests that do not match).</p>\n");
+    }
 }
 
 static void put_chains(const struct laz_report *report, struct laz_buf *buf)
@@ -206,14 +229,14 @@ static void put_run(
         const struct laz_json_node *root = laz_json_root(&doc);
         const struct laz_json_node *data = laz_json_member(&doc, root, "d");
         const struct laz_json_node *read = laz_json_member(&doc, data, "read");
-        put_span(buf, run->start->when);
+        put_when(buf, run->start->when);
         laz_buf_str(buf, "</td><td>");
         put_word(buf, run->start->obj);
         laz_buf_str(buf, "<br><code>");
         put_node(buf, &doc, laz_json_member(&doc, data, "policy_sha256"));
         laz_buf_str(buf, "</code></td><td>");
         put_word(buf, run->start->act);
-        laz_buf_str(buf, "</td><td>");
+        laz_buf_str(buf, "</td><td class=\"x\">");
         put_node(buf, &doc, laz_json_member(&doc, root, "exe"));
         laz_buf_str(buf, "<br>as ");
         put_node(buf, &doc, laz_json_member(&doc, read, "uid"));
@@ -276,6 +299,9 @@ static bool is_refusal(const struct laz_report_group *group)
 {
     static const char *const events[] = {
             "seccomp.deny", "exec.budget", "tunnel.refused", "helper.refused"};
+    if (laz_span_is(group->act, "\"observed\"")) {
+        return false; /* it was let through */
+    }
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
         if (laz_span_is(group->ev, events[i])) {
             return true;
@@ -302,15 +328,15 @@ static void put_groups(
         laz_buf_printf(buf, "<tr><td class=\"n\">%llu</td><td><code class=\"w\">",
                 (unsigned long long)group->count);
         put_span(buf, group->ev);
-        laz_buf_str(buf, "</code></td><td>");
+        laz_buf_str(buf, "</code></td><td class=\"x\">");
         put_word(buf, group->obj);
         laz_buf_str(buf, "</td><td>");
         put_word(buf, group->act);
         laz_buf_printf(buf, "</td><td class=\"n%s\">%llu</td><td>", group->sev >= 6 ? " bad" : "",
                 (unsigned long long)group->sev);
-        put_span(buf, group->first);
+        put_when(buf, group->first);
         laz_buf_str(buf, "</td><td>");
-        put_span(buf, group->last);
+        put_when(buf, group->last);
         laz_buf_str(buf, "</td></tr>\n");
     }
     if (n > 0) {
@@ -340,8 +366,10 @@ static void put_control(
         laz_buf_str(buf, "<ul>");
         for (const char *at = evidence.data; *at != '\0';) {
             size_t length = strcspn(at, "\n");
-            laz_buf_str(buf, "<li>");
-            put_text(buf, at, length);
+            size_t mark = *at == LAZ_REPORT_EXPLAIN;
+            laz_buf_str(buf,
+                    mark > 0 ? "<li><strong class=\"bad\">To be explained:</strong> " : "<li>");
+            put_text(buf, at + mark, length - mark);
             laz_buf_str(buf, "</li>");
             at += length + 1;
         }
@@ -361,12 +389,20 @@ static void put_inputs(const struct laz_report *report, struct laz_buf *buf)
     for (size_t i = 0; i < trails->n && i < ROWS_MAX; i++) {
         char digest[2 * LAZ_SHA256_SIZE + 1];
         laz_report_digest(&trails->items[i], digest);
-        laz_buf_str(buf, "<tr><td>");
+        laz_buf_str(buf, "<tr><td class=\"x\">");
         put_text(buf, trails->items[i].name, strlen(trails->items[i].name));
         laz_buf_printf(buf, "</td><td class=\"n\">%zu</td><td><code>%s</code></td></tr>\n",
                 trails->items[i].length, digest);
     }
     table_end(buf, trails->n);
+    const struct laz_buf *findings = &trails->digests.findings;
+    for (size_t at = 0; at < findings->len;) {
+        size_t length = strcspn(findings->data + at, "\n");
+        laz_buf_str(buf, "<p><strong class=\"bad\">To be explained:</strong> ");
+        put_text(buf, findings->data + at, length);
+        laz_buf_str(buf, "</p>\n");
+        at += length + 1;
+    }
     laz_buf_printf(buf,
             "<p class=\"soft\">Not of any trail: %llu records, %llu other lines; %llu lines begin "
             "like a record and are none. Of %llu records only the form could be read.</p>\n",

@@ -117,8 +117,33 @@ static void put_starts(struct laz_json *json, const struct laz_report_starts *st
     laz_json_u64(json, "relaxed", starts->relaxed);
     laz_json_u64(json, "plain_enforced", starts->plain_enforced);
     laz_json_u64(json, "fips", starts->fips);
-    laz_json_u64(json, "watched", starts->watched);
+    laz_json_u64(json, "silent", starts->silent);
     laz_json_object_end(json);
+}
+
+static void put_watched(struct laz_json *json, const struct laz_report *report)
+{
+    laz_json_object(json, "watched");
+    for (unsigned i = 0; i < LAZ_WATCH_COUNT; i++) {
+        laz_json_u64(json, laz_report_watch_name(i), report->watched[i]);
+    }
+    laz_json_object_end(json);
+}
+
+/* Those lines of evidence that are to be explained, or all. */
+static void put_evidence(
+        struct laz_json *json, const char *key, const struct laz_buf *evidence, bool all)
+{
+    laz_json_array(json, key);
+    for (const char *at = evidence->data; at != NULL && *at != '\0';) {
+        size_t length = strcspn(at, "\n");
+        size_t mark = *at == LAZ_REPORT_EXPLAIN;
+        if (all || mark > 0) {
+            laz_json_bytes(json, NULL, at + mark, length - mark);
+        }
+        at += length + 1;
+    }
+    laz_json_array_end(json);
 }
 
 static void put_controls(struct laz_json *json, const struct laz_report *report)
@@ -137,13 +162,8 @@ static void put_controls(struct laz_json *json, const struct laz_report *report)
                         : control->is_addressable ? "addressable"
                                                   : "required");
         laz_json_string(json, "verdict", laz_control_verdict_name(verdict));
-        laz_json_array(json, "evidence");
-        for (const char *at = evidence.data; at != NULL && *at != '\0';) {
-            size_t length = strcspn(at, "\n");
-            laz_json_bytes(json, NULL, at, length);
-            at += length + 1;
-        }
-        laz_json_array_end(json);
+        put_evidence(json, "evidence", &evidence, true);
+        put_evidence(json, "explain", &evidence, false);
         laz_json_string(json, "limit", control->limit);
         laz_json_object_end(json);
     }
@@ -180,12 +200,14 @@ void laz_report_json(const struct laz_report *report, struct laz_buf *buf)
         laz_verdict_json(&json, laz_verify_at(trails->verify, i));
     }
     laz_json_array_end(&json);
+    put_evidence(&json, "digest_findings", &trails->digests.findings, true);
     laz_json_u64(&json, "malformed", lines.malformed);
     laz_json_u64(&json, "unchained", lines.unchained);
     laz_json_u64(&json, "unread", report->unread);
     laz_json_u64(&json, "records", report->n_entries);
     laz_json_u64(&json, "log_lines", report->logs);
     put_starts(&json, &report->starts);
+    put_watched(&json, report);
     put_runs(&json, report);
     put_names(&json, report, "degraded", false);
     put_names(&json, report, "relaxations", true);

@@ -113,28 +113,43 @@ def real():
 def safeguards():
     start = documented(EVENTS, "init.start")
     plain = made("init.start", "enforce", "ship", 1, **{**start["d"], "degraded": [], "relaxations": []})
+    seen = lambda *watching, **more: made("sense.start", "started", "ship", 1, watching=watching, **more)  # noqa: E731
+    limited = made("sense.start", "limited", "files", 3, max=8192)
     rows = [  # records, safeguard, verdict, what it has to say
         ([plain], "(a)(1)", "shown", "in mode enforce: 1; not as root: 1; without any capability: 1"),
-        ([documented(EVENTS, "seccomp.deny")], "(a)(1)", "shown", "refused system calls"),
+        ([documented(EVENTS, "seccomp.deny")], "(a)(1)", "shown", "refused system calls that the policy does not allow: 2"),
         ([start], "(a)(1)", "findings", "less than the policy prefers"),
-        ([made("init.start", "observe", "ship", 1, **plain["d"])], "(a)(1)", "findings", "in mode enforce: 0"),
+        ([made("init.start", "observe", "ship", 1, **plain["d"])], "(a)(1)", "findings", "only observes, and refuses nothing: 1"),
+        ([seen("credentials")], "(a)(1)", "shown", "compared with the policy while they ran: 1"),
+        ([made("cred.change", "unreadable", "status", 7)], "(a)(1)", "findings", "did not show what they are: 1"),
+        ([made("seccomp.deny", "observed", "ptrace", count=4), made("exec.budget", "observed", "execve")], "(a)(1)", "findings", "let through, because its mode only observes: 5"),
+        ([made("init.start", "enforce", "ship", 1, **{**plain["d"], "events": "errno"})], "(a)(1)", "shown", "leave no record, so that there may have been any: 1"),
         ([documented(SENSE, "cred.change")], "(a)(1)", "findings", "more than the policy says: 1"),
         ([plain], "(a)(2)(i)", "shown", "other than root"),
         ([made("init.start", "enforce", "ship", 1, **{**plain["d"], "degraded": ["shared-user"]})], "(a)(2)(i)", "findings", "shares its user id"),
+        ([made("init.start", "enforce", "ship", 1, **{**plain["d"], "read": {**start["d"]["read"], "uid": 0}})], "(a)(2)(i)", "shown", "as root: 1"),
+        ([seen("foreign")], "(a)(2)(ii)", "silent", "who comes in from outside, and nobody was seen: 1"),
         ([documented(SENSE, "exec.foreign")], "(a)(2)(ii)", "shown", "from outside"),
         ([plain], "(a)(2)(iii)", "silent", ""),
         ([made("secret.deliver", "delivered", "db", 1)] * 3, "(a)(2)(iv)", "shown", "handed to a service in memory, and not on a disk: 3"),
+        ([seen(volumes={"/data": {"state": "encrypted"}})], "(a)(2)(iv)", "shown", "volumes were compared with what the policy requires of them: 1"),
+        ([made("secret.rotate", "failed", "db", 7)], "(a)(2)(iv)", "findings", "could not be handed over: 1"),
         ([documented(SENSE, "volume.change")], "(a)(2)(iv)", "findings", "not as the policy requires"),
         ([made("secret.expired", "expired", "db", 7)], "(a)(2)(iv)", "findings", "stale or expired: 1"),
         ([plain], "(b)", "shown", "trails: 1; "),
         ([made("sink.reject", "rejected", "trail", 7, count=5)], "(b)", "findings", "trouble with the trail itself, which the events name: 5"),
-        ([made("sense.start", "started", "ship", 1)], "(c)(1)", "shown", "watched"),
+        ([seen("files", files=3)], "(c)(1)", "shown", "files that the policy names were watched for changes: 1"),
+        ([seen("executables", starts=n) for n in (1, 2)], "(c)(1)", "shown", "with the image: 1"),
+        ([documented(SENSE, "sense.start"), limited], "(c)(1)", "shown", "not possible for all of these files"),
+        ([made("exec.drift", "unreadable", "hidden", 7)], "(c)(1)", "findings", "hid which program they run: 1"),
         ([documented(SENSE, "fim.change")], "(c)(1)", "findings", "changes of watched files: 1"),
         ([plain], "(c)(2)", "shown", "as they were written: 1 of 1"),
-        ([made("tunnel.stat", "counted", "db", 1, opened=n) for n in (9, 2, 5)], "(d)", "shown", "at least: 14"),
+        ([made("tunnel.stat", "counted", "db", 1, opened=n) for n in (9, 2, 5)], "(d)", "shown", "in the policy: 14"),
+        ([made("tunnel.identity", "kept", "web")], "(d)", "findings", "the old ones stayed: 1"),
         ([made("tunnel.refused", "unverified", "db")], "(d)", "shown", "could not prove who it is: 1"),
         ([made("init.start", "enforce", "ship", 1, **{**plain["d"], "probed": {**start["d"]["probed"], "tls_plain": "enforced"}})], "(e)(1)", "shown",
-         "clear text to the named ports was made impossible: 1"),
+         "but for those of tls.plain.allow: 1"),
+        ([seen("plain")], "(e)(1)", "shown", "clear text were watched for: 1"),
         ([made("plain.connect", "connected", "10.0.0.7:5432/tcp", 7)], "(e)(1)", "findings", "must not be: 1"),
         ([made("tunnel.refused", "no-tls", "db")], "(e)(2)(ii)", "shown", "had no TLS: 1"),
         ([plain], "(e)(2)(ii)", "silent", ""),
@@ -144,7 +159,45 @@ def safeguards():
         given = control(answer, name)
         check_equal(given["verdict"], verdict, f"row {number}, {name}: {given}")
         check(words in " ".join(given["evidence"]), f"row {number}, {name}: no {words!r} in {given['evidence']}")
+        check_equal(bool(given["explain"]), verdict == "findings", f"row {number}, {name}: {given}")
+        check(verdict != "findings" or words in " ".join(given["explain"]), f"row {number}, {name}: it is not said which: {given}")
     check_equal({name for _, name, *_ in rows} | {"(e)(2)(i)"}, {c.removeprefix("164.312") for c in CONTROLS}, "safeguards with a row")
+
+
+@case("a claim that no record makes is not made: what is not watched, not refused, or granted anyway")
+def not_claimed():
+    start = documented(EVENTS, "init.start")
+    beginning = lambda mode, **more: made("init.start", mode, "ship", 1, **{**start["d"], "degraded": [], "relaxations": [], **more})  # noqa: E731
+    helper = lambda **more: made("sense.start", "degraded", "ship", 3, **more)  # noqa: E731
+    rows = [  # records, safeguard, what it must not say, its verdict
+        ([helper(watching=["foreign", "listen", "credentials"], unavailable={"executables": "no"})], "(c)(1)", "watched", "silent"),
+        ([helper()], "(c)(1)", "watched", "silent"),
+        ([helper(watching=["files"], files=0)], "(c)(1)", "watched", "silent"),
+        ([helper(watching=["listen", "files"], files=2)], "(a)(2)(ii)", "watched", "silent"),
+        ([helper(watching=["listen"])], "(e)(1)", "watched", "silent"),
+        ([helper(watching=["files"], volumes={})], "(a)(2)(iv)", "volumes", "silent"),
+        ([helper(watching=["files"])], "(a)(1)", "compared", "shown"),
+        ([made("seccomp.deny", "observed", "ptrace")], "(a)(1)", "does not allow: 2", "findings"),
+        ([made("cred.change", "unreadable", "status")], "(a)(1)", "more than the policy says", "findings"),
+        ([made("exec.drift", "unreadable", "hidden")], "(c)(1)", "not in the image", "findings"),
+        ([beginning("observe")], "(a)(1)", "refuses system calls: 1", "findings"),
+        ([beginning("enforce", probed={**start["d"]["probed"], "landlock": 'not probed: "/" is granted'})], "(a)(1)", "(Landlock): 1", "shown"),
+        ([made("secret.rotate", "failed", "db", 7)], "(a)(2)(iv)", "secrets that were changed", "findings"),
+        ([made("volume.change", "restored", "/data", 7)], "(a)(2)(iv)", "not as the policy", "silent"),
+        ([made("stop.request", "accepted", "signal 15", 1)], "(d)", "refused", "silent"),
+    ]
+    for number, (told, name, words, verdict) in enumerate(rows):
+        given = control(report(write("trail", trail_of(*told)))[0], name)
+        check_equal(given["verdict"], verdict, f"row {number}, {name}: {given}")
+        check(words not in " ".join(given["evidence"]), f"row {number}, {name}: {given['evidence']}")
+    answer, page = report(write("trail", trail_of(made("seccomp.deny", "observed", "ptrace"))))
+    refused, _, rest = page.text.partition("What was refused")[2].partition("The technical safeguards")
+    check("EPERM" in refused and "observed" not in refused and "observed" in rest, f"what was let through stands among the refused: {refused}")
+    check("To be explained: system calls that" in " ".join(page.text.split()), "the page does not say what is to be explained")
+    total = sum(chain["records"] for chain in answer["chains"])
+    check_equal(answer["records"] + answer["log_lines"], total, "records and lines are those of the chains")
+    check_equal(len(re.findall(rf"records(?: in them)?: {total}, and of these lines of the services: {answer['log_lines']}\b", page.text)), 2,
+                f"one number at the head and in (b): {page.text[:500]}")
 
 
 @case("a trail that is broken, cut or lossy: code 1, on the page and in (b) or (c)(2)")
@@ -169,6 +222,16 @@ def inputs():
     check_equal((answer["records"], answer["log_lines"]), (len([r for r in trail if r["ev"] != "log"]), 3), "records, lines")
     check_equal(sorted(i["name"] for i in answer["inputs"]), ["one", "two"], "names")
     check("one" in page.text and "two" in page.text, "names on the page")
+    check_equal(answer["digest_findings"], [], "findings of digests")
+    # A digest of a day, and a file of it that is another one: said by name.
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", "day.key"], cwd=FOLDER, check=True, capture_output=True)
+    (FOLDER / "day").mkdir()
+    write("day/one", trail)
+    lazaret("digest", "--key", "day.key", "day", expect=0)
+    write("day/one", trail[:8])
+    answer, page = report("day", expect=1)
+    check(len(answer["digest_findings"]) > 0 and all(f"To be explained: {said}" in " ".join(page.text.split()) for said in answer["digest_findings"]),
+          f"the page does not name {answer['digest_findings']}")
     write("words", b"just\nwords\n")
     done = lazaret("report", "words", expect=1)
     check("this is no audit trail" in done.stderr and not done.stdout, f"{done.stdout}{done.stderr}")
@@ -226,6 +289,14 @@ def in_a_browser():
     (FOLDER / "wide.html").write_text(wide)
     width = int(re.search(r"<p id=\"w\">(\d+)", browse(FOLDER / "wide.html", "--dump-dom", "--window-size=500,900"))[1])
     check(width <= 500, f"the page is {width} pixels wide in a window of 500")
+    # Tables that are wider than a telephone scroll by themselves, and each of them says so; on a desk none does.
+    for window, expected in ((500, "true"), (1200, "false")):
+        script = ("[...document.querySelectorAll('.scroll')].map(e=>(e.scrollWidth>e.clientWidth)+'='+"
+                  "(getComputedStyle(e,'::before').content.includes('sideways'))).join(' ')")
+        (FOLDER / "wide.html").write_text(page.read_text().replace("default-src 'none'; ", "").replace(
+            "</body>", f"<script>document.body.innerHTML='<p id=w>'+{script}+'</p>'</script></body>"))
+        told = re.search(r"<p id=\"w\">([^<]+)", browse(FOLDER / "wide.html", "--dump-dom", f"--window-size={window},900"))[1].split()
+        check(set(told) <= {"true=true", "false=false"} and f"{expected}={expected}" in told, f"at {window} pixels (cut off=said): {told}")
 
 
 @case("the manual's options of report are those that there are")

@@ -17,6 +17,7 @@
 #define TIMEOUT_MS     600000
 #define TIMEOUT_MAX_MS 86400000
 #define FILE_MODE      0644
+#define PROGRESS_MS    30000 /* a line at least so often */
 
 /* One run, from the command line to the verdict. */
 struct run {
@@ -31,6 +32,8 @@ struct run {
     struct laz_gate_rows rows;
     size_t n_file_rows; /* of them, which stay as they are */
     int64_t started_ms;
+    uint64_t told; /* a digest of what the last line of progress was about */
+    int64_t told_ms;
 };
 
 static void free_run(struct run *run)
@@ -303,17 +306,64 @@ static enum laz_gate_result judge(struct run *run)
     return laz_gate_rows_verdict(&run->rows);
 }
 
-/* Nothing that is still to come changes it. */
+/* FNV-1a, of all but the digits: they count up in each round. */
+static uint64_t digest_text(uint64_t digest, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9') {
+            digest = (digest ^ (uint8_t)*text) * 1099511628211U;
+        }
+    }
+    return digest * 31;
+}
+
+/* A line where something has changed, or nothing was said for long. It goes to standard error: what
+ * is printed is the result. */
+static void say_progress(struct run *run, const struct laz_gate_row *open, size_t n_open)
+{
+    uint64_t digest = 14695981039346656037U;
+    int64_t now_ms = laz_gate_now_ms();
+    for (size_t i = run->n_file_rows; i < run->rows.n; i++) {
+        const struct laz_gate_row *row = &run->rows.items[i];
+        digest = digest_text(digest ^ (uint64_t)row->result, row->check);
+        digest = digest_text(digest, row->target);
+        /* What passes may say another small thing in each round. */
+        digest = digest_text(digest, row->result == LAZ_GATE_INCONCLUSIVE ? row->observed : "");
+    }
+    if (digest == run->told && now_ms - run->told_ms < PROGRESS_MS) {
+        return;
+    }
+    run->told = digest;
+    run->told_ms = now_ms;
+    (void)fprintf(stderr, "gate %s: after %zu s %zu open: %s %s: %s\n",
+            laz_gate_mode_name(run->plan.mode),
+            (size_t)(now_ms > run->started_ms ? now_ms - run->started_ms : 0) / 1000, n_open,
+            open->check, open->target, open->observed);
+}
+
+/* Nothing that is still to come changes it. Rows of files stay as they are; of the targets' own,
+ * some stay open whatever a further poll says. */
 static bool is_over(void *context)
 {
     struct run *run = context;
     enum laz_gate_result verdict = judge(run);
-    if (verdict != LAZ_GATE_INCONCLUSIVE) {
+    const struct laz_gate_row *open = NULL;
+    size_t n_open = 0;
+    if (verdict != LAZ_GATE_INCONCLUSIVE || run->samples.overflow || run->rows.overflow) {
         return true;
     }
-    struct laz_gate_rows later = {
-            .items = run->rows.items + run->n_file_rows, .n = run->rows.n - run->n_file_rows};
-    return laz_gate_rows_verdict(&later) == LAZ_GATE_PASS || run->samples.overflow;
+    for (size_t i = run->n_file_rows; i < run->rows.n; i++) {
+        const struct laz_gate_row *row = &run->rows.items[i];
+        if (row->result == LAZ_GATE_INCONCLUSIVE && !row->is_final) {
+            open = open == NULL ? row : open;
+            n_open++;
+        }
+    }
+    if (open == NULL) {
+        return true;
+    }
+    say_progress(run, open, n_open);
+    return false;
 }
 
 static int decide(struct run *run, struct laz_err *err)

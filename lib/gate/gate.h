@@ -65,6 +65,7 @@ struct laz_gate_row {
     const char *check; /* static */
     char target[LAZ_GATE_NAME_MAX];
     enum laz_gate_result result;
+    bool is_final; /* no further poll changes it */
     char observed[LAZ_GATE_SAID_MAX];
     char wanted[LAZ_GATE_SAID_MAX];
 };
@@ -84,6 +85,7 @@ struct laz_gate_say {
     const char *target; /* "": the colour as a whole */
     enum laz_gate_result result;
     const char *wanted;
+    bool is_final;
 };
 
 void laz_gate_rows_add(struct laz_gate_rows *rows, const struct laz_gate_say *say,

@@ -101,12 +101,37 @@ static void read_sinks(struct laz_gate_json list, struct laz_gate_health *ret)
     }
 }
 
+/* Of the checks that fail, the one that the reason names, or else the first. */
+static void read_checks(struct laz_gate_json list, struct laz_gate_health *ret)
+{
+    static const char prefix[] = "check:";
+    bool names_one = strncmp(ret->reason, prefix, strlen(prefix)) == 0;
+    struct laz_gate_json item = laz_gate_json_element(list, (struct laz_gate_json){0});
+    for (; item.node != NULL; item = laz_gate_json_element(list, item)) {
+        char name[LAZ_GATE_TEXT_SHOWN];
+        TEXT(item, "name", name);
+        bool is_named = names_one && strcmp(ret->reason + strlen(prefix), name) == 0;
+        if (laz_gate_json_flag(laz_gate_json_member(item, "ok")) == 0 &&
+                (is_named || ret->failing_name[0] == '\0')) {
+            (void)laz_format(ret->failing_name, sizeof(ret->failing_name), "%s", name);
+            TEXT(item, "why", ret->failing_why);
+        }
+    }
+}
+
+bool laz_gate_health_is_minimal(const struct laz_gate_health *health)
+{
+    return health->policy_sha256[0] == '\0' && health->mode[0] == '\0' && health->restarts < 0 &&
+            health->n_sinks < 0 && health->accepted < 0;
+}
+
 static void read_members(struct laz_gate_json object, struct laz_gate_health *ret)
 {
     struct laz_gate_json build = laz_gate_json_member(object, "build");
     struct laz_gate_json policy = laz_gate_json_member(object, "policy");
     struct laz_gate_json net = laz_gate_json_member(object, "net");
     struct laz_gate_json ecs = laz_gate_json_member(object, "ecs");
+    struct laz_gate_json app = laz_gate_json_member(object, "app");
     TEXT(object, "state", ret->state);
     for (char *c = ret->state; *c != '\0'; c++) {
         if (*c == '_') {
@@ -114,14 +139,17 @@ static void read_members(struct laz_gate_json object, struct laz_gate_health *re
         }
     }
     ret->ready = laz_gate_json_flag(laz_gate_json_member(object, "ready"));
+    ret->live = laz_gate_json_flag(laz_gate_json_member(object, "live"));
+    TEXT(object, "reason", ret->reason);
+    read_checks(laz_gate_json_member(object, "checks"), ret);
     TEXT(object, "version", ret->version);
     TEXT(object, "color", ret->color);
     ret->now_ms = laz_gate_json_time(laz_gate_json_member(object, "now"));
     ret->uptime_s = laz_gate_json_number(laz_gate_json_member(object, "uptime_s"));
     TEXT(build, "policy_sha256", ret->policy_sha256);
     TEXT(build, "config_sha256", ret->config_sha256);
-    ret->restarts = laz_gate_json_number(
-            laz_gate_json_member(laz_gate_json_member(object, "app"), "restarts"));
+    ret->restarts = laz_gate_json_number(laz_gate_json_member(app, "restarts"));
+    ret->helper_restarts = laz_gate_json_number(laz_gate_json_member(app, "helper_restarts"));
     TEXT(policy, "mode", ret->mode);
     ret->violations = laz_gate_json_number(laz_gate_json_member(policy, "violations"));
     read_certificates(laz_gate_json_member(object, "tls"), ret);
@@ -129,6 +157,7 @@ static void read_members(struct laz_gate_json object, struct laz_gate_health *re
     ret->established = laz_gate_json_number(laz_gate_json_member(net, "established"));
     ret->accepted = laz_gate_json_number(laz_gate_json_member(net, "passive_opens"));
     ret->last_connection_s = laz_gate_json_number(laz_gate_json_member(net, "last_new_conn_age_s"));
+    ret->has_ecs = laz_gate_json_is(ecs, LAZ_JSON_OBJECT);
     TEXT(ecs, "clock", ret->clock);
     TEXT(ecs, "image_id", ret->image_id);
 }
@@ -265,7 +294,7 @@ static void put_time(struct laz_json *json, const char *key, int64_t ms)
     put_text(json, key, text);
 }
 
-/* One entry stands for all certificates, and one for all sinks: the worst. */
+/* One entry stands for all certificates, one for all sinks, and one for all checks: the worst. */
 static void put_lists(struct laz_json *json, const struct laz_gate_health *health)
 {
     if (health->n_certificates >= 0) {
@@ -293,6 +322,15 @@ static void put_lists(struct laz_json *json, const struct laz_gate_health *healt
         }
         laz_json_array_end(json);
     }
+    if (health->failing_name[0] != '\0') {
+        laz_json_array(json, "checks");
+        laz_json_object(json, NULL);
+        laz_json_string(json, "name", health->failing_name);
+        laz_json_bool(json, "ok", false);
+        put_text(json, "why", health->failing_why);
+        laz_json_object_end(json);
+        laz_json_array_end(json);
+    }
 }
 
 static void put_document(struct laz_json *json, const struct laz_gate_health *health)
@@ -301,6 +339,8 @@ static void put_document(struct laz_json *json, const struct laz_gate_health *he
     laz_json_string(json, "schema", SCHEMA);
     put_text(json, "state", health->state);
     put_flag(json, "ready", health->ready);
+    put_flag(json, "live", health->live);
+    put_text(json, "reason", health->reason);
     put_text(json, "version", health->version);
     put_text(json, "color", health->color);
     put_time(json, "now", health->now_ms);
@@ -311,6 +351,7 @@ static void put_document(struct laz_json *json, const struct laz_gate_health *he
     laz_json_object_end(json);
     laz_json_object(json, "app");
     put_number(json, "restarts", health->restarts);
+    put_number(json, "helper_restarts", health->helper_restarts);
     laz_json_object_end(json);
     laz_json_object(json, "policy");
     put_text(json, "mode", health->mode);
@@ -322,10 +363,12 @@ static void put_document(struct laz_json *json, const struct laz_gate_health *he
     put_number(json, "passive_opens", health->accepted);
     put_number(json, "last_new_conn_age_s", health->last_connection_s);
     laz_json_object_end(json);
-    laz_json_object(json, "ecs");
-    put_text(json, "clock", health->clock);
-    put_text(json, "image_id", health->image_id);
-    laz_json_object_end(json);
+    if (health->has_ecs) {
+        laz_json_object(json, "ecs");
+        put_text(json, "clock", health->clock);
+        put_text(json, "image_id", health->image_id);
+        laz_json_object_end(json);
+    }
     laz_json_object_end(json);
 }
 

@@ -11,6 +11,7 @@
 
 #define LAZ_GATE_DOCUMENT_MAX 65536U /* bytes of what a target may answer */
 #define LAZ_GATE_TEXT_SHOWN   72     /* bytes of a version, a name; the schema has 64 characters */
+#define LAZ_GATE_REASON_MAX   208    /* of a reason; the schema has 200 characters */
 #define LAZ_GATE_SAMPLES_MAX  32768
 #define LAZ_GATE_EXPIRED      (-2) /* fewer days than none */
 
@@ -18,6 +19,10 @@
 struct laz_gate_health {
     char state[LAZ_GATE_WORD_MAX]; /* with "-" for "_" */
     int ready;
+    int live;
+    char reason[LAZ_GATE_REASON_MAX];       /* of a state that is not good */
+    char failing_name[LAZ_GATE_TEXT_SHOWN]; /* a check that fails: the reason's own, or the first */
+    char failing_why[LAZ_GATE_REASON_MAX];
     char version[LAZ_GATE_TEXT_SHOWN];
     char color[LAZ_GATE_TEXT_SHOWN];
     char policy_sha256[LAZ_GATE_HASH_MAX];
@@ -28,6 +33,7 @@ struct laz_gate_health {
     int64_t now_ms;
     int64_t uptime_s;
     int64_t restarts;
+    int64_t helper_restarts;
     int64_t violations;
     int64_t n_certificates;
     int64_t least_days;                   /* of all certificates */
@@ -41,7 +47,11 @@ struct laz_gate_health {
     int64_t established;
     int64_t accepted;
     int64_t last_connection_s;
+    bool has_ecs; /* ECS says something of it */
 };
+
+/* Has it nothing of what only the whole document has? What is missing stays missing, then. */
+bool laz_gate_health_is_minimal(const struct laz_gate_health *health);
 
 /* One look at one target. */
 struct laz_gate_sample {

@@ -39,6 +39,10 @@ void laz_gate_judge_targets(const struct laz_gate_case *judged,
 
 /* ---- Parts of the above ---- */
 
+/* What a document does not say because of what it is. */
+#define LAZ_GATE_SAYS_MINIMAL                                                                      \
+    "it does not say: the document is minimal (health.expose: full in the policy)"
+
 void laz_gate_judge_tasks(const struct laz_gate_case *judged, struct laz_gate_json root,
         struct laz_gate_rows *rows, struct laz_gate_counts *counts);
 void laz_gate_judge_protection(struct laz_gate_json root, struct laz_gate_rows *rows);

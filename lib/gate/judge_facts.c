@@ -15,27 +15,33 @@ struct fact {
     /* The result, and what was seen. */
     enum laz_gate_result (*judge)(const struct laz_gate_config *config,
             const struct laz_gate_sample *sample, struct laz_buf *ret);
+    /* What this document does not say, no later one does: the policy, or the place where the
+     * container runs, is why. */
+    bool (*is_settled)(const struct laz_gate_health *health);
 };
 
-static enum laz_gate_result unknown(struct laz_buf *ret)
+static enum laz_gate_result unknown(const struct laz_gate_health *health, struct laz_buf *ret)
 {
-    laz_buf_str(ret, "it does not say (a minimal document does not)");
+    laz_buf_str(
+            ret, laz_gate_health_is_minimal(health) ? LAZ_GATE_SAYS_MINIMAL : "it does not say");
     return LAZ_GATE_INCONCLUSIVE;
 }
 
-static enum laz_gate_result judge_text(const char *wanted, const char *text, struct laz_buf *ret)
+static enum laz_gate_result judge_text(const struct laz_gate_health *health, const char *wanted,
+        const char *text, struct laz_buf *ret)
 {
     if (text[0] == '\0') {
-        return unknown(ret);
+        return unknown(health, ret);
     }
     laz_buf_str(ret, text);
     return wanted[0] == '\0' || strcmp(wanted, text) == 0 ? LAZ_GATE_PASS : LAZ_GATE_FAIL;
 }
 
-static enum laz_gate_result judge_most(uint64_t most, int64_t number, struct laz_buf *ret)
+static enum laz_gate_result judge_most(
+        const struct laz_gate_health *health, uint64_t most, int64_t number, struct laz_buf *ret)
 {
     if (number < 0) {
-        return unknown(ret);
+        return unknown(health, ret);
     }
     laz_buf_printf(ret, "%" PRId64, number);
     return (uint64_t)number <= most ? LAZ_GATE_PASS : LAZ_GATE_FAIL;
@@ -62,7 +68,8 @@ static void put_policy(const struct laz_gate_config *config, struct laz_buf *ret
 static enum laz_gate_result judge_policy(const struct laz_gate_config *config,
         const struct laz_gate_sample *sample, struct laz_buf *ret)
 {
-    return judge_text(config->require.policy_sha256, sample->health.policy_sha256, ret);
+    return judge_text(
+            &sample->health, config->require.policy_sha256, sample->health.policy_sha256, ret);
 }
 
 static bool wants_mode(const struct laz_gate_config *config)
@@ -78,7 +85,7 @@ static void put_mode(const struct laz_gate_config *config, struct laz_buf *ret)
 static enum laz_gate_result judge_mode(const struct laz_gate_config *config,
         const struct laz_gate_sample *sample, struct laz_buf *ret)
 {
-    return judge_text(config->require.mode, sample->health.mode, ret);
+    return judge_text(&sample->health, config->require.mode, sample->health.mode, ret);
 }
 
 static bool wants_violations(const struct laz_gate_config *config)
@@ -94,7 +101,7 @@ static void put_violations(const struct laz_gate_config *config, struct laz_buf 
 static enum laz_gate_result judge_violations(const struct laz_gate_config *config,
         const struct laz_gate_sample *sample, struct laz_buf *ret)
 {
-    return judge_most(config->require.violations, sample->health.violations, ret);
+    return judge_most(&sample->health, config->require.violations, sample->health.violations, ret);
 }
 
 static bool wants_restarts(const struct laz_gate_config *config)
@@ -110,7 +117,7 @@ static void put_restarts(const struct laz_gate_config *config, struct laz_buf *r
 static enum laz_gate_result judge_restarts(const struct laz_gate_config *config,
         const struct laz_gate_sample *sample, struct laz_buf *ret)
 {
-    return judge_most(config->require.restarts, sample->health.restarts, ret);
+    return judge_most(&sample->health, config->require.restarts, sample->health.restarts, ret);
 }
 
 static bool wants_logs(const struct laz_gate_config *config)
@@ -126,7 +133,7 @@ static void put_dropped(const struct laz_gate_config *config, struct laz_buf *re
 static enum laz_gate_result judge_dropped(const struct laz_gate_config *config,
         const struct laz_gate_sample *sample, struct laz_buf *ret)
 {
-    return judge_most(config->require.log_dropped, sample->health.dropped, ret);
+    return judge_most(&sample->health, config->require.log_dropped, sample->health.dropped, ret);
 }
 
 static void put_sinks(const struct laz_gate_config *config, struct laz_buf *ret)
@@ -141,7 +148,7 @@ static enum laz_gate_result judge_sinks(const struct laz_gate_config *config,
     const struct laz_gate_health *health = &sample->health;
     (void)config;
     if (health->sinks_up < 0) {
-        return unknown(ret);
+        return unknown(health, ret);
     }
     laz_buf_printf(ret, "%" PRId64 " up", health->n_sinks);
     if (health->sinks_up == 1) {
@@ -168,7 +175,8 @@ static enum laz_gate_result judge_days(const struct laz_gate_config *config,
 {
     const struct laz_gate_health *health = &sample->health;
     if (health->n_certificates == 0) {
-        laz_buf_str(ret, "it has no certificate");
+        laz_buf_str(
+                ret, "it has no certificate: leave tls-min-days out, or have the policy use one");
         return LAZ_GATE_INCONCLUSIVE;
     }
     if (health->least_days == LAZ_GATE_EXPIRED) {
@@ -180,13 +188,18 @@ static enum laz_gate_result judge_days(const struct laz_gate_config *config,
         return LAZ_GATE_FAIL;
     }
     if (health->least_days < 0) {
-        return unknown(ret);
+        return unknown(health, ret);
     }
     laz_buf_printf(ret, "%s has %" PRId64 " days left", health->least_name, health->least_days);
     if ((uint64_t)health->least_days < config->require.tls_min_days) {
         return LAZ_GATE_FAIL;
     }
-    return health->key_match == 1 ? LAZ_GATE_PASS : unknown(ret);
+    return health->key_match == 1 ? LAZ_GATE_PASS : unknown(health, ret);
+}
+
+static bool has_no_certificate(const struct laz_gate_health *health)
+{
+    return health->n_certificates == 0 || laz_gate_health_is_minimal(health);
 }
 
 static bool wants_clock(const struct laz_gate_config *config)
@@ -199,10 +212,20 @@ static void put_clock(const struct laz_gate_config *config, struct laz_buf *ret)
     laz_buf_str(ret, config->require.clock);
 }
 
+static bool is_off_ecs(const struct laz_gate_health *health)
+{
+    return !health->has_ecs;
+}
+
 static enum laz_gate_result judge_clock(const struct laz_gate_config *config,
         const struct laz_gate_sample *sample, struct laz_buf *ret)
 {
-    return judge_text(config->require.clock, sample->health.clock, ret);
+    const struct laz_gate_health *health = &sample->health;
+    if (is_off_ecs(health) && !laz_gate_health_is_minimal(health)) {
+        laz_buf_str(ret, "it is not on ECS, which alone says it: leave clock out");
+        return LAZ_GATE_INCONCLUSIVE;
+    }
+    return judge_text(health, config->require.clock, health->clock, ret);
 }
 
 static bool is_always_wanted(const struct laz_gate_config *config)
@@ -234,16 +257,23 @@ static enum laz_gate_result judge_skew(const struct laz_gate_config *config,
     return is_close ? LAZ_GATE_PASS : LAZ_GATE_INCONCLUSIVE;
 }
 
+static bool is_never(const struct laz_gate_health *health)
+{
+    (void)health;
+    return false; /* clocks are set */
+}
+
 static const struct fact facts[] = {
-        {"policy", wants_policy, put_policy, judge_policy},
-        {"mode", wants_mode, put_mode, judge_mode},
-        {"violations", wants_violations, put_violations, judge_violations},
-        {"restarts", wants_restarts, put_restarts, judge_restarts},
-        {"log-dropped", wants_logs, put_dropped, judge_dropped},
-        {"sinks", wants_logs, put_sinks, judge_sinks},
-        {"certificates", wants_certificates, put_days, judge_days},
-        {"clock", wants_clock, put_clock, judge_clock},
-        {"clock-skew", is_always_wanted, put_skew, judge_skew},
+        {"policy", wants_policy, put_policy, judge_policy, laz_gate_health_is_minimal},
+        {"mode", wants_mode, put_mode, judge_mode, laz_gate_health_is_minimal},
+        {"violations", wants_violations, put_violations, judge_violations,
+                laz_gate_health_is_minimal},
+        {"restarts", wants_restarts, put_restarts, judge_restarts, laz_gate_health_is_minimal},
+        {"log-dropped", wants_logs, put_dropped, judge_dropped, laz_gate_health_is_minimal},
+        {"sinks", wants_logs, put_sinks, judge_sinks, laz_gate_health_is_minimal},
+        {"certificates", wants_certificates, put_days, judge_days, has_no_certificate},
+        {"clock", wants_clock, put_clock, judge_clock, is_off_ecs},
+        {"clock-skew", is_always_wanted, put_skew, judge_skew, is_never},
 };
 
 /* ---- Each fact of each target ---- */
@@ -280,6 +310,7 @@ static void judge_fact(const struct laz_gate_case *judged, const struct fact *fa
             say.result = LAZ_GATE_INCONCLUSIVE;
             laz_buf_printf(&seen, "a document %.200s", stale_text);
         }
+        say.is_final = say.result == LAZ_GATE_INCONCLUSIVE && fact->is_settled(&at->health);
     }
     laz_gate_rows_add(rows, &say, "%s", text);
 }
@@ -292,6 +323,7 @@ static void judge_one(const struct laz_gate_case *judged, const char *check, siz
 {
     const char *first = NULL;
     bool is_unknown = false;
+    bool may_come = false;
     struct laz_gate_say say = {
             .check = check, .target = "", .result = LAZ_GATE_PASS, .wanted = "the same everywhere"};
     for (size_t i = 0; i < judged->n_targets; i++) {
@@ -300,6 +332,7 @@ static void judge_one(const struct laz_gate_case *judged, const char *check, siz
         const char *text = last == NULL ? "" : (const char *)&last->health + offset;
         if (text[0] == '\0') {
             is_unknown = true;
+            may_come = may_come || last == NULL || !laz_gate_health_is_minimal(&last->health);
         } else if (first == NULL) {
             first = text;
         } else if (strcmp(first, text) != 0) {
@@ -311,6 +344,7 @@ static void judge_one(const struct laz_gate_case *judged, const char *check, siz
     }
     if (is_unknown && (!may_be_unknown || first != NULL)) {
         say.result = LAZ_GATE_INCONCLUSIVE;
+        say.is_final = !may_come;
         laz_gate_rows_add(rows, &say, "not every target says it");
     } else if (first == NULL) {
         say.result = LAZ_GATE_SKIPPED;
@@ -354,9 +388,12 @@ static void judge_version(
         }
     }
     say.result = is_known && compared > 0 ? LAZ_GATE_PASS : LAZ_GATE_INCONCLUSIVE;
+    /* The baseline is a file; a version comes with the first document, an image from ECS. */
+    say.is_final = say.result == LAZ_GATE_INCONCLUSIVE && last != NULL &&
+            (ours[0] != '\0' || !last->health.has_ecs);
     laz_gate_rows_add(rows, &say, "%s",
             say.result == LAZ_GATE_PASS ? ours
-                    : ours[0] == '\0'   ? "it does not say"
+                    : ours[0] == '\0'   ? "it does not say: have version-from name a variable"
                                         : "the baseline does not say");
 }
 

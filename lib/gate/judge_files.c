@@ -134,7 +134,16 @@ static void say_missing(const struct laz_gate_case *judged, struct laz_gate_rows
                 .target = laz_gate_input_name(kind),
                 .result = is_required ? LAZ_GATE_INCONCLUSIVE : LAZ_GATE_SKIPPED,
                 .wanted = is_required ? "what `inputs` names" : ""};
-        laz_gate_rows_add(rows, &say, "%s", is_required ? "required, and not given" : "not given");
+        if (!is_required) {
+            laz_gate_rows_add(rows, &say, "not given");
+        } else if (kind == LAZ_GATE_INPUT_HEALTH) {
+            laz_gate_rows_add(rows, &say,
+                    "required, and not given: --targets HOST:PORT,..., --dns NAME:PORT or --health "
+                    "FILE");
+        } else {
+            laz_gate_rows_add(
+                    rows, &say, "required, and not given: --%s FILE", laz_gate_input_name(kind));
+        }
     }
 }
 

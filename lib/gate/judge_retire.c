@@ -13,15 +13,48 @@
 struct window {
     const struct laz_gate_sample *first;
     const struct laz_gate_sample *last;
-    uint64_t polls;   /* with a document */
-    bool is_known;    /* each of them counts */
-    bool is_unbroken; /* and goes on where the one before was, in time and in number */
-    bool is_fresh;    /* the last one is */
+    uint64_t polls;                 /* with a document */
+    bool is_known;                  /* each of them counts */
+    bool is_minimal;                /* the last one cannot */
+    bool is_fresh;                  /* the last one is of now */
+    char broken[LAZ_GATE_SAID_MAX]; /* why what was counted before is no beginning; "" */
 };
+
+/* Does the later one go on where the earlier one was, in time and in number? A helper that is
+ * started anew counts anew, and so does a target. */
+static void find_break(const struct laz_gate_config *config, const struct laz_gate_sample *before,
+        const struct laz_gate_sample *at, char ret[LAZ_GATE_SAID_MAX])
+{
+    const struct laz_gate_health *old = &before->health;
+    const struct laz_gate_health *new = &at->health;
+    int64_t elapsed_s = (at->at_ms - before->at_ms) / 1000;
+    int64_t least_s = old->uptime_s + elapsed_s - (int64_t)(config->clock_skew_ms / 1000);
+    bool has_uptime = old->uptime_s >= 0 && new->uptime_s >= 0;
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, ret, LAZ_GATE_SAID_MAX);
+    if (at->at_ms <= before->at_ms) {
+        laz_buf_str(&buf, "its samples are not in order");
+    } else if (has_uptime && (new->uptime_s < old->uptime_s || new->uptime_s < least_s)) {
+        laz_buf_printf(&buf,
+                "it was started anew between two polls (up for %" PRId64 " s, then %" PRId64
+                " s): its count has a new beginning",
+                old->uptime_s, new->uptime_s);
+    } else if (old->helper_restarts >= 0 && new->helper_restarts >= 0 &&
+            old->helper_restarts != new->helper_restarts) {
+        laz_buf_printf(&buf,
+                "a helper was started anew between two polls (helper_restarts %" PRId64
+                ", then %" PRId64 "): the count may have a new beginning",
+                old->helper_restarts, new->helper_restarts);
+    } else if (new->accepted < old->accepted) {
+        laz_buf_printf(&buf,
+                "its count went back (%" PRId64 ", then %" PRId64 "): it was started anew",
+                old->accepted, new->accepted);
+    }
+}
 
 static struct window look(const struct laz_gate_case *judged, const char *target)
 {
-    struct window window = {.is_known = true, .is_unbroken = true};
+    struct window window = {.is_known = true};
     bool has_answered = false; /* the last time */
     const struct laz_gate_sample *at = laz_gate_sample_next(judged->samples, target, NULL);
     for (; at != NULL; at = laz_gate_sample_next(judged->samples, target, at)) {
@@ -29,15 +62,13 @@ static struct window look(const struct laz_gate_case *judged, const char *target
         if (!at->has_document) {
             continue;
         }
-        const struct laz_gate_sample *before = window.last;
         window.is_known = window.is_known && at->health.accepted >= 0 && at->at_ms >= 0;
-        if (before != NULL &&
-                (at->health.accepted < before->health.accepted || at->at_ms <= before->at_ms ||
-                        at->health.uptime_s < before->health.uptime_s)) {
-            window.is_unbroken = false;
+        if (window.last != NULL && window.broken[0] == '\0') {
+            find_break(judged->config, window.last, at, window.broken);
         }
         window.first = window.first == NULL ? at : window.first;
         window.last = at;
+        window.is_minimal = laz_gate_health_is_minimal(&at->health);
         window.polls++;
     }
     char text[LAZ_GATE_SAID_MAX];
@@ -66,7 +97,14 @@ static void say_age(const struct laz_gate_case *judged, const char *target,
     } else if (!window->is_fresh) {
         laz_gate_rows_add(rows, &say, "the last document is not of now");
     } else if (age_s < 0) {
-        laz_gate_rows_add(rows, &say, "it does not say (a minimal document does not)");
+        say.is_final = true; /* whoever came now would be too young */
+        laz_gate_rows_add(rows, &say, "%s",
+                window->is_minimal         ? LAZ_GATE_SAYS_MINIMAL
+                        : window->is_known ? "none has come since the helper began"
+                                           : "it does not say: it cannot count");
+    } else if (age_s <= wanted_s && window->broken[0] != '\0') {
+        say.is_final = true;
+        laz_gate_rows_add(rows, &say, "%s", window->broken);
     } else {
         say.result = age_s > wanted_s ? LAZ_GATE_PASS : LAZ_GATE_FAIL;
         laz_gate_rows_add(rows, &say, "%" PRId64 " s ago", age_s);
@@ -92,13 +130,18 @@ static void say_accepted(const struct laz_gate_case *judged, const char *target,
         return;
     }
     if (!window->is_known) {
-        laz_gate_rows_add(rows, &say, "it does not say (a minimal document does not)");
+        say.is_final = true;
+        laz_gate_rows_add(rows, &say, "%s",
+                window->is_minimal ? LAZ_GATE_SAYS_MINIMAL : "it does not say: it cannot count");
         return;
     }
-    if (!window->is_unbroken || !window->is_fresh) {
-        laz_gate_rows_add(rows, &say, "%s",
-                window->is_fresh ? "it was started anew, or its samples are not in order"
-                                 : "the last document is not of now");
+    if (!window->is_fresh) {
+        laz_gate_rows_add(rows, &say, "the last document is not of now");
+        return;
+    }
+    if (window->broken[0] != '\0') {
+        say.is_final = true;
+        laz_gate_rows_add(rows, &say, "%s", window->broken);
         return;
     }
     int64_t span_ms = window->last->at_ms - window->first->at_ms;

@@ -82,19 +82,38 @@ static bool is_lost(const char *state)
     return false;
 }
 
+/* "state ready, not ready, not live: check:ping (exit code 1)" */
+static void put_state(const struct laz_gate_health *health, struct laz_buf *ret)
+{
+    static const char prefix[] = "check:";
+    laz_buf_printf(ret, "state %s%s%s", health->state[0] == '\0' ? "unknown" : health->state,
+            health->ready == 1           ? ""
+                    : health->ready == 0 ? ", not ready"
+                                         : ", ready unknown",
+            health->live == 0 ? ", not live" : "");
+    if (health->ready == 1 && health->live != 0) {
+        return; /* a check may fail without taking readiness away */
+    }
+    bool is_named = strncmp(health->reason, prefix, strlen(prefix)) == 0 &&
+            strcmp(health->reason + strlen(prefix), health->failing_name) == 0;
+    if (health->reason[0] != '\0') {
+        laz_buf_printf(ret, ": %.80s", health->reason);
+    }
+    if (health->failing_why[0] != '\0') {
+        laz_buf_printf(ret, " (%s%s%s)", is_named ? "" : health->failing_name, is_named ? "" : ": ",
+                health->failing_why);
+    }
+}
+
 static void describe(
         const struct laz_gate_sample *sample, const char *stale, char ret[LAZ_GATE_SAID_MAX])
 {
     struct laz_buf buf;
     laz_buf_init_fixed(&buf, ret, LAZ_GATE_SAID_MAX);
-    const struct laz_gate_health *health = &sample->health;
     if (stale[0] != '\0') {
         laz_buf_printf(&buf, "a document %s", stale);
     } else if (sample->has_document) {
-        laz_buf_printf(&buf, "state %s%s", health->state[0] == '\0' ? "unknown" : health->state,
-                health->ready == 1           ? ""
-                        : health->ready == 0 ? ", not ready"
-                                             : ", ready unknown");
+        put_state(&sample->health, &buf);
     } else {
         laz_buf_printf(&buf, "%.200s", sample->why);
     }
@@ -167,13 +186,14 @@ static void say_ready(
     const struct laz_gate_say say = {.check = "ready",
             .target = target,
             .result = judge_run(judged, &run),
-            .wanted = wanted_text};
+            .wanted = wanted_text,
+            .is_final = run.is_disordered};
     if (run.is_disordered) {
         laz_gate_rows_add(rows, &say, "the times of its samples do not rise, or are not said");
         return;
     }
     laz_gate_rows_add(rows, &say,
-            "%" PRIu64 " good in a row of %" PRIu64 " polls, %" PRIu64 " failures; last: %.128s",
+            "%" PRIu64 " good in a row of %" PRIu64 " polls, %" PRIu64 " failures; last: %.176s",
             run.good, run.polls, run.failures, run.last);
 }
 
@@ -191,6 +211,7 @@ static void say_number(const struct laz_gate_case *judged, const struct laz_gate
     laz_gate_rows_add(rows, &say, "%zu of at least %" PRIu64, judged->n_targets, min);
     if (known > (int64_t)judged->n_targets) {
         say.check = "missing";
+        say.is_final = true; /* who is asked is settled when the gate begins */
         say.result = LAZ_GATE_INCONCLUSIVE;
         say.wanted = "each task and each registered target is asked";
         laz_gate_rows_add(
@@ -198,6 +219,7 @@ static void say_number(const struct laz_gate_case *judged, const struct laz_gate
     }
     if (counts->registered >= 0 && counts->running > counts->registered) {
         say.check = "registered";
+        say.is_final = true;
         say.result = LAZ_GATE_INCONCLUSIVE;
         say.wanted = "each running task is registered in the target group";
         laz_gate_rows_add(

@@ -28,12 +28,14 @@ static size_t count(const struct laz_gate_rows *rows, enum laz_gate_result resul
 
 /* ---- Text ---- */
 
-void laz_gate_report_text(const struct laz_gate_report *report, struct laz_buf *ret)
+static void put_rows(const struct laz_gate_rows *rows, bool are_skipped, struct laz_buf *ret)
 {
-    const struct laz_gate_rows *rows = report->rows;
     for (size_t i = 0; i < rows->n; i++) {
         const struct laz_gate_row *row = &rows->items[i];
         bool is_bad = row->result == LAZ_GATE_FAIL || row->result == LAZ_GATE_INCONCLUSIVE;
+        if ((row->result == LAZ_GATE_SKIPPED) != are_skipped) {
+            continue;
+        }
         laz_buf_printf(ret, "%-13s %-*s %-*s %s", laz_gate_result_name(row->result), CHECK_WIDTH,
                 row->check, TARGET_WIDTH, row->target, row->observed);
         if (is_bad && row->wanted[0] != '\0') {
@@ -41,6 +43,13 @@ void laz_gate_report_text(const struct laz_gate_report *report, struct laz_buf *
         }
         laz_buf_char(ret, '\n');
     }
+}
+
+void laz_gate_report_text(const struct laz_gate_report *report, struct laz_buf *ret)
+{
+    const struct laz_gate_rows *rows = report->rows;
+    put_rows(rows, false, ret);
+    put_rows(rows, true, ret);
     laz_buf_printf(ret, "gate %s: %s (%zu passed, %zu failed, %zu inconclusive, %zu skipped)\n",
             laz_gate_mode_name(report->judged->mode), laz_gate_result_name(report->verdict),
             count(rows, LAZ_GATE_PASS), count(rows, LAZ_GATE_FAIL),

@@ -53,6 +53,7 @@ void laz_gate_rows_add(
     va_end(args);
     row->check = say->check;
     row->result = say->result;
+    row->is_final = say->is_final;
     copy(row->target, sizeof(row->target), say->target);
     copy(row->wanted, sizeof(row->wanted), say->wanted);
     copy(row->observed, sizeof(row->observed), length < 0 ? "?" : text);

@@ -217,7 +217,11 @@ WRONG = [
     ("a certificate that does not say when it ends", "promote", lambda f: last(f)["tls"][0].pop("days_left"), "inconclusive", "certificates", "2.100", "does not say"),
     ("no certificate", "promote", lambda f: put(last(f), "tls", []), "inconclusive", "certificates", "2.100", "no certificate"),
     ("a clock that is not synchronised", "promote", lambda f: put(last(f)["ecs"], "clock", "NOT_SYNCHRONIZED"), "fail", "clock", "2.100", "NOT_SYNCHRONIZED"),
-    ("a clock of which nothing is known", "promote", lambda f: last(f).pop("ecs"), "inconclusive", "clock", "2.100", "does not say"),
+    ("a clock of which nothing is known", "promote", lambda f: last(f)["ecs"].pop("clock"), "inconclusive", "clock", "2.100", "it does not say"),
+    ("a clock where there is no ECS", "promote", lambda f: last(f).pop("ecs"), "inconclusive", "clock", "2.100", "it is not on ECS, which alone says it: leave clock out"),
+    ("a minimal document", "promote", lambda f: [last(f).pop(k) for k in ("build", "policy", "app", "tls", "logs", "net")], "inconclusive", "policy", "2.100", "it does not say: the document is minimal (health.expose: full in the policy)"),
+    ("a state of ready that is neither ready nor live", "promote", lambda f: last(f).update(ready=False, live=False, reason="check:ping", checks=[{"name": "web", "ok": False, "why": "status 500"}, {"name": "ping", "ok": False, "why": "exit code 1"}]), "fail", "ready", "2.100", "last: state ready, not ready, not live: check:ping (exit code 1)"),
+    ("a target that is not ready, for another reason than a check that fails, too", "promote", lambda f: last(f).update(state="not-ready", ready=False, reason="sink", checks=[{"name": "web", "ok": True, "why": "x"}, {"name": "ping", "ok": False, "why": "exit code 1"}]), "fail", "ready", "2.100", "last: state not-ready, not ready: sink (ping: exit code 1)"),
     ("a clock that is behind", "promote", lambda f: put(last(f), "now", "{-95}"), "inconclusive", "clock-skew", "2.100", "clock skew: 90 s behind"),
     ("a clock that is ahead", "promote", lambda f: put(last(f), "now", "{40}"), "inconclusive", "clock-skew", "2.100", "ahead"),
     ("a clock that is not said", "promote", lambda f: last(f).pop("now"), "inconclusive", "clock-skew", "2.100", "does not say its time"),
@@ -234,10 +238,14 @@ WRONG = [
     ("a connection of a minute ago", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 60), "fail", "last-connection", "1.100", "60 s ago"),
     ("a connection of now", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 0), "fail", "last-connection", "1.100", "0 s ago"),
     ("a connection of exactly that time", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 1800), "fail", "last-connection", "1.100", "1800 s ago"),
-    ("a last connection that is not known", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", None), "inconclusive", "last-connection", "1.100", "does not say"),
+    ("a last connection that is not known", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", None), "inconclusive", "last-connection", "1.100", "none has come since the helper began"),
+    ("a helper that was started anew, and counts more", "retire", lambda f: (put(last(f, "health-blue.json")["app"], "helper_restarts", 1), put(last(f, "health-blue.json")["net"], "passive_opens", 1061)), "inconclusive", "accepted", "1.100", "a helper was started anew between two polls (helper_restarts 0, then 1)"),
+    ("a helper that was started anew, and saw somebody", "retire", lambda f: (put(last(f, "health-blue.json")["app"], "helper_restarts", 1), put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 3)), "inconclusive", "last-connection", "1.100", "(helper_restarts 0, then 1)"),
+    ("a helper that was started anew in between", "retire", lambda f: [put(d["app"], "helper_restarts", 2) for d in docs(f, "health-blue.json")[2:]], "inconclusive", "accepted", "1.100", "(helper_restarts 0, then 2)"),
+    ("a target that was started anew, and is up for longer than before", "retire", lambda f: [put(d, "uptime_s", u) for d, u in zip(docs(f, "health-blue.json"), (5, 10, 15, 16))] + [put(s, "at", "{%d}" % (a - 100)) for s, a in zip(f["health-blue.json"], (-20, -20, -15, -15, -10, -10))], "inconclusive", "accepted", "1.100", "up for 15 s, then 16 s"),
     ("connections that still come", "retire", lambda f: put(last(f, "health-blue.json")["net"], "passive_opens", 1043), "fail", "accepted", "1.100", "1 in 15 s"),
-    ("more connections than health checks make", "retire", lambda f: (put(last(f, "health-blue.json")["net"], "passive_opens", 1046), config(f, "quiet: 30m", "quiet: 30m\nprobes-per-minute: 12", "retire.yaml")), "fail", "accepted", "1.100", "4 in 15 s, of which health checks explain 3"),
-    ("a count that is not known", "retire", lambda f: last(f, "health-blue.json")["net"].pop("passive_opens"), "inconclusive", "accepted", "1.100", "does not say"),
+    ("more connections than health checks make", "retire", lambda f: (put(last(f, "health-blue.json")["net"], "passive_opens", 1047), config(f, "quiet: 30m", "quiet: 30m\nprobes-per-minute: 12", "retire.yaml")), "fail", "accepted", "1.100", "5 in 15 s, of which health checks explain "),
+    ("a count that is not known", "retire", lambda f: last(f, "health-blue.json")["net"].pop("passive_opens"), "inconclusive", "accepted", "1.100", "it does not say: it cannot count"),
     ("a count that went back", "retire", lambda f: put(last(f, "health-blue.json")["net"], "passive_opens", 3), "inconclusive", "accepted", "1.100", "started anew"),
     ("a target that was started anew", "retire", lambda f: put(last(f, "health-blue.json"), "uptime_s", 3), "inconclusive", "accepted", "1.100", "started anew"),
     ("a look that was too short", "retire", lambda f: config(f, "bake: 15s", "bake: 16s", "retire.yaml"), "inconclusive", "accepted", "1.100", "0 in 15 s"),
@@ -388,6 +396,14 @@ def cut():
     inputs.run("promote", inputs.whole("promote"), expect=0)
 
 
+@case("a required input that is not given is named by the options that give it")
+def required():
+    said = Inputs().evidence("promote", words=["--config", "rollout.yaml"])
+    for name in ("tasks", "target-health", "rules", "eb-health", "volumes", "baseline"):
+        expect_row(said, "input", name, "inconclusive", f"required, and not given: --{name} FILE")
+    expect_row(said, "input", "health", "inconclusive", "required, and not given: --targets HOST:PORT,..., --dns NAME:PORT or --health FILE")
+
+
 # ---- What is handed over -----------------------------------------------------------------------------
 
 
@@ -454,6 +470,8 @@ def text():
     inputs = Inputs(lambda f: put(task(f), "healthStatus", "UNHEALTHY"))
     done = inputs.run("promote", inputs.whole("promote"), expect=10)
     lines = done.stdout.splitlines()
+    skipped = [line.startswith("skipped") for line in lines[:-1]]
+    check(any(skipped) and skipped == sorted(skipped), f"what nobody asked for comes last: {done.stdout}")
     check(re.search(r"^fail +task-health +8f03\w+ +UNHEALTHY \(wanted: HEALTHY\)$", done.stdout, re.M), done.stdout)
     counts = {w: sum(line.startswith(w) for line in lines[:-1]) for w in ("pass", "fail", "inconclusive", "skipped")}
     check_equal(lines[-1], f"gate promote: fail ({counts['pass']} passed, {counts['fail']} failed, "

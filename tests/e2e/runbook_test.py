@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -266,7 +267,17 @@ def not_enforced():
 
 @case("helper-dead")
 def helper_dead():
-    line, = of("helper-dead")
+    line, sink = of("helper-dead")
+    far = peers.Rsyslog("successor")
+    with Box({"ready-requires": {"sinks": ["far"]}}, **shipping(far.ports["relps"])).start() as box:
+        box.is_over()
+        ship = box.pid("lazaret-ship")
+        os.kill(ship, signal.SIGSTOP)  # else it may speak before anybody can ask
+        os.kill(box.pid("lazaret-health"), signal.SIGKILL)
+        box.shows("ready", sink)
+        check_equal(box.probe("live")[0], 0, "live, while nobody has spoken of sinks")
+        os.kill(ship, signal.SIGCONT)
+        box.is_over()
     with Box({}).start() as box:
         box.is_over()
         health = box.pid("lazaret-health")
@@ -308,6 +319,31 @@ def pages():
     check_equal(sorted(cases), PAGES, "cases, pages")
     index = (RUNBOOK / "README.md").read_text(encoding="utf-8")
     check_equal(sorted(re.findall(r"\]\(([a-z-]+)\.md\)", index)), PAGES, "pages of the index")
+
+
+@case("what the index tells to type works with what README's image has, or after the copy that it names")
+def look_closer():
+    index = (RUNBOOK / "README.md").read_text(encoding="utf-8")
+    readme_text = (laz.ROOT / "README.md").read_text(encoding="utf-8")
+    copied, folder = re.search(r"^COPY (lazaret-init .*) (/\S+/)$", readme_text, re.MULTILINE).groups()
+    check(f"COPY {copied} lazaret {folder}" in index, "the Dockerfile's line is another one in README.md")
+    commands = [words.split() for words in re.findall(rf"`docker exec (?:-u 0 )?CONTAINER {folder}([^`]+)`", index)]
+    check_equal(commands, [["lazaret-init", "probe", "ready"], ["lazaret", "top"]], "commands")
+    target, = re.findall(r"`docker cp lazaret CONTAINER:([^`]+)`", index)
+    check_equal(target, folder + "lazaret", "where it is copied to")
+    check(commands[0][0] in copied.split(), "not in README's image")
+    with Box({}).start() as box:
+        box.is_over()
+        check_equal(box.inside(laz.BIN / commands[0][0], *commands[0][1:])[0], 0, "probe")
+        # In a root that holds this one file: nothing of the image is needed, and what is asked is in /run and /proc.
+        bare = area.folder("bare")
+        for name in ("run", "proc", folder):
+            (bare / name.lstrip("/")).mkdir(parents=True)
+        shutil.copy(laz.BIN / "lazaret", bare / target.lstrip("/"))
+        script = f'mount --rbind /run "{bare}/run"; mount --rbind /proc "{bare}/proc"; exec chroot "{bare}" {target} top'
+        code, out, err = box.inside("unshare", "-m", "sh", "-euc", script)
+        check_equal((code, err), (0, ""), "lazaret top in an image without it")
+        check(out.startswith("ready  state ready"), out)
 
 
 laz.main()

@@ -326,6 +326,7 @@ void laz_complete_health(struct laz_merge *merge)
     check_checks(merge);
     check_lists(merge);
     check_requirements(merge);
+    laz_warn_health(merge);
     if (policy->shipping.config.n_sinks == 0 && policy->secrets.config.n_items == 0 &&
             policy->tunneling.config.n_entries == 0) {
         laz_complete_user(merge, "health checks"); /* or it is said already */

@@ -171,6 +171,7 @@ void laz_complete_identities(struct laz_merge *merge);
 void laz_complete_tunnel(struct laz_merge *merge);
 void laz_complete_tls(struct laz_merge *merge);
 void laz_complete_health(struct laz_merge *merge);
+void laz_warn_health(struct laz_merge *merge); /* from within it */
 void laz_complete_volumes(struct laz_merge *merge);
 /* The workload's user must be none of Lazaret's helpers, where there are any. */
 void laz_complete_user(struct laz_merge *merge, const char *where);

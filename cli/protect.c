@@ -249,11 +249,11 @@ static int begin_signals(struct run *run, struct laz_err *err)
 static _Noreturn void exec_in_child(const struct run *run, char *const *command)
 {
     (void)sigprocmask(SIG_SETMASK, &run->before, NULL);
-    (void)execvp(command[0], command);
+    const char *program = command[0] == NULL ? "" : command[0]; /* the words have been counted */
+    (void)execvp(program, command);
     bool is_absent = errno == ENOENT || errno == ENOTDIR;
     (void)fprintf(stderr, "lazaret: error: %s: %.256s: %s\n",
-            is_absent ? "command-not-found" : "command-not-executable", command[0],
-            strerror(errno));
+            is_absent ? "command-not-found" : "command-not-executable", program, strerror(errno));
     _exit(is_absent ? EXIT_ABSENT : EXIT_NOT_RUN);
 }
 

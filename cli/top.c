@@ -88,7 +88,7 @@ static void draw(void)
     laz_cleanup_buf struct laz_buf screen;
     laz_buf_init_heap(&document, LAZ_TOP_DOCUMENT_MAX);
     laz_buf_init_heap(&page, PAGE_MAX);
-    laz_buf_init_heap(&screen, 2 * PAGE_MAX);
+    laz_buf_init_heap(&screen, 2 * (size_t)PAGE_MAX);
     if (laz_top_ask(&document, &err) < 0 ||
             laz_top_show(document.data, document.len, &page, &is_ready, &err) < 0) {
         page.len = 0;

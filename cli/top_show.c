@@ -29,7 +29,9 @@ static const char *word(const struct view *view, const char *key, char ret[VALUE
         ret[0] = '\0';
     }
     for (char *at = ret; *at != '\0'; at++) {
-        *at = *at >= ' ' && *at <= '~' ? *at : '?';
+        if (*at < ' ' || *at > '~') {
+            *at = '?';
+        }
     }
     return ret;
 }

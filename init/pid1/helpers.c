@@ -49,14 +49,21 @@ bool laz_helpers_have_fetch(const struct laz_helpers *helpers)
 static const struct laz_helper *find(const struct laz_helpers *helpers, enum laz_role role)
 {
     const struct laz_image *image = helpers->image;
-    bool has_tunnel = image != NULL && image->n_tunnels > 0;
-    bool has_health = image != NULL && image->watches;
-    return role == LAZ_ROLE_SHIP      ? &helpers->ship
-            : role == LAZ_ROLE_SENSE  ? &helpers->sense
-            : role == LAZ_ROLE_FETCH  ? laz_helpers_have_fetch(helpers) ? &helpers->fetch : NULL
-            : role == LAZ_ROLE_TUNNEL ? has_tunnel ? &helpers->tunnels.helper : NULL
-            : role == LAZ_ROLE_HEALTH && has_health ? &helpers->watch.helper
-                                                    : NULL;
+    bool is_there = image != NULL;
+    switch ((int)role) {
+    case LAZ_ROLE_SHIP:
+        return &helpers->ship;
+    case LAZ_ROLE_SENSE:
+        return &helpers->sense;
+    case LAZ_ROLE_FETCH:
+        return is_there && image->fetches ? &helpers->fetch : NULL;
+    case LAZ_ROLE_TUNNEL:
+        return is_there && image->n_tunnels > 0 ? &helpers->tunnels.helper : NULL;
+    case LAZ_ROLE_HEALTH:
+        return is_there && image->watches ? &helpers->watch.helper : NULL;
+    default:
+        return NULL;
+    }
 }
 
 struct laz_helper *laz_helpers_of(struct laz_helpers *helpers, enum laz_role role)

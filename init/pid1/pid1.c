@@ -151,6 +151,20 @@ static void do_abort_start(struct laz_pid1 *pid1)
     laz_helpers_abort(&pid1->helpers);
 }
 
+/* `lost`: the helper without which the run does not go on, or NULL. */
+static const char *why_it_ends(const struct laz_pid1 *pid1, const struct laz_helper *lost)
+{
+    const struct laz_state *state = &pid1->state;
+    return lost == &pid1->helpers.ship                              ? "audit-lost"
+            : lost != NULL                                          ? "sense-lost"
+            : state->forced_code == laz_err_exit_code(LAZ_E_SECRET) ? "secret-stale"
+            : state->forced_code == laz_err_exit_code(LAZ_E_HEALTH) ? "start-overdue"
+            : state->forced_code != 0                               ? "flood.kill-after"
+            : state->forced                                         ? "forced"
+            : state->stop_requested                                 ? "stop-request"
+                                                                    : "workload-exit";
+}
+
 /* Once: what ended it, and how much there was. */
 static void tell_end(struct laz_pid1 *pid1, int code)
 {
@@ -178,16 +192,7 @@ static void tell_end(struct laz_pid1 *pid1, int code)
     pid1->totals.denied = pid1->listener.denied;
     pid1->totals.held = pid1->listener.held_ever;
     laz_listener_finish(&pid1->listener, &pid1->trail);
-    laz_trail_stop(&pid1->trail, code,
-            lost == &pid1->helpers.ship                                          ? "audit-lost"
-                    : lost != NULL                                               ? "sense-lost"
-                    : pid1->state.forced_code == laz_err_exit_code(LAZ_E_SECRET) ? "secret-stale"
-                    : is_overdue                                                 ? "start-overdue"
-                    : pid1->state.forced_code != 0 ? "flood.kill-after"
-                    : pid1->state.forced           ? "forced"
-                    : pid1->state.stop_requested   ? "stop-request"
-                                                   : "workload-exit",
-            &pid1->totals);
+    laz_trail_stop(&pid1->trail, code, why_it_ends(pid1, lost), &pid1->totals);
 }
 
 static void do_exit(struct laz_pid1 *pid1, int code)

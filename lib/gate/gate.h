@@ -39,7 +39,7 @@ enum laz_gate_input_kind {
     LAZ_GATE_INPUT_COUNT
 };
 
-const char *laz_gate_input_name(enum laz_gate_input_kind kind);
+const char *laz_gate_input_name(enum laz_gate_input_kind value);
 
 /* ---- What comes of it ---- */
 
@@ -53,7 +53,7 @@ enum laz_gate_result {
 
 #define LAZ_GATE_RESULT_COUNT 4
 
-const char *laz_gate_result_name(enum laz_gate_result result);
+const char *laz_gate_result_name(enum laz_gate_result value);
 
 #define LAZ_GATE_NAME_MAX    272 /* bytes of a target: a host, a port */
 #define LAZ_GATE_SAID_MAX    256 /* of a sentence in a row */

@@ -30,6 +30,6 @@ void laz_gate_report_ecs_hook(const struct laz_gate_report *report, struct laz_b
 /* What a hook of CodeDeploy is told: Succeeded or Failed. */
 void laz_gate_report_codedeploy(const struct laz_gate_report *report, struct laz_buf *ret);
 
-const char *laz_gate_mode_name(enum laz_gate_mode mode);
+const char *laz_gate_mode_name(enum laz_gate_mode value);
 
 #endif

@@ -118,9 +118,10 @@ static bool take_number(const struct laz_json_doc *doc, const struct laz_json_no
         value = 10 * value + (uint64_t)(*at - '0');
         places -= is_behind ? 1 : 0;
     }
-    if (memchr(at, 'e', (size_t)(end - at)) != NULL ||
-            memchr(at, 'E', (size_t)(end - at)) != NULL) {
-        return false;
+    for (; at < end; at++) {
+        if (*at == 'e' || *at == 'E') {
+            return false;
+        }
     }
     for (; places > 0; places--) {
         value *= 10;

@@ -169,8 +169,8 @@ static int check_peer(const struct laz_scalar *scalar, struct laz_err *err)
     return 0;
 }
 
-int laz_scalar_check_text(
-        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
+/* What holds of all of them: text that is meant as such, and some of it. */
+static int check_any(enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
 {
     if (type == LAZ_TYPE_USER && scalar->is_plain && scalar->length > 0 &&
             strspn(scalar->text, "0123456789") == scalar->length) {
@@ -187,6 +187,15 @@ int laz_scalar_check_text(
     }
     if (scalar->length == 0 && (scalar->is_plain || type != LAZ_TYPE_ENV_VALUE)) {
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must not be empty");
+    }
+    return 0;
+}
+
+int laz_scalar_check_text(
+        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
+{
+    if (check_any(type, scalar, err) < 0) {
+        return -1;
     }
     switch ((int)type) {
     case LAZ_TYPE_NAME:

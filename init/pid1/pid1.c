@@ -155,14 +155,19 @@ static void do_abort_start(struct laz_pid1 *pid1)
 static const char *why_it_ends(const struct laz_pid1 *pid1, const struct laz_helper *lost)
 {
     const struct laz_state *state = &pid1->state;
-    return lost == &pid1->helpers.ship                              ? "audit-lost"
-            : lost != NULL                                          ? "sense-lost"
-            : state->forced_code == laz_err_exit_code(LAZ_E_SECRET) ? "secret-stale"
-            : state->forced_code == laz_err_exit_code(LAZ_E_HEALTH) ? "start-overdue"
-            : state->forced_code != 0                               ? "flood.kill-after"
-            : state->forced                                         ? "forced"
-            : state->stop_requested                                 ? "stop-request"
-                                                                    : "workload-exit";
+    if (lost != NULL) {
+        return lost == &pid1->helpers.ship ? "audit-lost" : "sense-lost";
+    }
+    if (state->forced_code == laz_err_exit_code(LAZ_E_SECRET)) {
+        return "secret-stale";
+    }
+    if (state->forced_code == laz_err_exit_code(LAZ_E_HEALTH)) {
+        return "start-overdue";
+    }
+    if (state->forced_code != 0) {
+        return "flood.kill-after";
+    }
+    return state->forced ? "forced" : state->stop_requested ? "stop-request" : "workload-exit";
 }
 
 /* Once: what ended it, and how much there was. */

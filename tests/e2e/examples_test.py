@@ -308,7 +308,7 @@ with open(folder + "/calls", "a") as file:
     file.write(json.dumps(["aws", *words]) + "\\n")
 if words[1] in os.environ.get("BROKEN", "").split():
     sys.exit(254)
-answers = {"describe-instances": {"Reservations": [{"Instances": [{"PrivateIpAddress": "10.0.2.100"}]}, {"Instances": [{"PrivateIpAddress": "10.0.3.7"}]}]},
+answers = {"describe-instances": {"Reservations": [{"Instances": [{"PrivateIpAddress": "10.0.2.100", "InstanceId": "i-1"}]}, {"Instances": [{"PrivateIpAddress": "10.0.3.7", "InstanceId": "i-2"}]}]},
            "describe-environment-health": {"EnvironmentName": "claims-green", "Color": "Green", "Status": "Ready", "HealthStatus": "Ok"}}
 answer = answers.get(words[1], {})
 if "--query" in words:
@@ -342,7 +342,7 @@ def pipeline(retire=False, gate=(), broken=""):
     (tools / "aws.py").write_text(AWS)
     tool(tools, "aws", f'exec {sys.executable} "{tools}/aws.py" "$@"')
     record = f"exec_python={sys.executable}\n" + '''"$exec_python" -S -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$0name" "$@" >>"$RECORD/calls"'''
-    for name in ("docker", "zip"):
+    for name in ("docker", "zip", "curl"):
         tool(tools, name, record.replace("$0name", name) + ('\n[ "$1" != login ] || cat >/dev/null'))
     (folder / "gate").write_text("".join(f"{code}\n" for code in gate))
     tool(tools, "lazaret", record.replace("$0name", "lazaret") + f'''
@@ -381,24 +381,29 @@ def jenkins():
     check_equal(brief, [
         "lazaret policy check", "docker build", "aws ecr get-login-password", "docker push", "zip -q", "aws s3 cp",
         *(f"aws elasticbeanstalk {c}" for c in ("create-application-version", "update-environment", "wait", "describe-environment-health")),
-        "aws ec2 describe-instances", "lazaret gate promote", "aws ec2 describe-instances", "aws elasticbeanstalk swap-environment-cnames",
-        "aws elasticbeanstalk describe-environment-health", "lazaret gate verify"], "calls")
+        "aws ec2 describe-instances", "aws ec2 describe-volumes", "aws ec2 describe-instances", "curl -sf", "aws ec2 describe-instances",
+        "lazaret gate promote", "aws elasticbeanstalk swap-environment-cnames",
+        "aws elasticbeanstalk describe-environment-health", "aws ec2 describe-volumes", "lazaret gate verify"], "calls")
     check_equal(len(called(calls, "docker", "login")), 1, "log-ins")
     check_equal(swaps(calls), [[LIVE, IDLE]], "one swap")
     gate, = called(calls, "lazaret", "gate", "promote")
     check_equal(gate[gate.index("--targets") + 1], "10.0.2.100:9100,10.0.3.7:9100", "the idle environment's instances")
+    volumes = called(calls, "aws", "ec2", "describe-volumes")
+    check(len(volumes) == 2 and all("Name=attachment.instance-id,Values=i-1,i-2" in v for v in volumes), f"volumes: {volumes}")
+    for words in called(calls, "lazaret", "gate"):
+        check({"--volumes", "--baseline", "--eb-health", "--targets"} <= set(words), f"what rollout.yaml names: {words}")
     update, = called(calls, "aws", "elasticbeanstalk", "update-environment")
     check_equal(update[update.index("--environment-name") + 1], IDLE, "what is deployed to")
     check("CANARY" not in said, "the registry's password is in the log")
 
 
-@case("Jenkinsfile: a gate that fails, or cannot tell, never leads to a swap; one that fails afterwards leads back; so does a call that fails")
+@case("Jenkinsfile: a gate that fails, or cannot tell, never leads to a swap; one that fails afterwards leads back, and nothing else does")
 def jenkins_fails():
     for verdict in (10, 11, 2, 70):
         code, calls, said = pipeline(gate=(verdict,))
         check_equal((code, swaps(calls)), (verdict, []), f"promote {verdict}: {said}")
         code, calls, said = pipeline(gate=(0, verdict))
-        check_equal((code, swaps(calls)), (verdict, [[LIVE, IDLE]] * 2), f"verify {verdict}: {said}")
+        check_equal((code, swaps(calls)), (verdict, [[LIVE, IDLE]] * (2 if verdict == 10 else 1)), f"verify {verdict}: {said}")
     for broken in ("create-application-version", "update-environment", "describe-instances"):
         code, calls, said = pipeline(gate=(0, 0), broken=broken)
         check_equal((code != 0, swaps(calls)), (True, []), f"{broken}: {said}")

@@ -346,9 +346,20 @@ of = " ".join(words)
 file = {"list-tasks": None, "describe-tasks": "tasks.json", "describe-rules": os.environ["RULES"],
         "describe-target-health": "targets-green.json" if "portal-green" in of else "targets-blue.json",
         "get-task-protection": "protection.json", "describe-environment-health": "eb-health.json",
-        "describe-volumes": "volumes.json", "describe-instances": "instances.json"}[name]
+        "describe-volumes": "volumes.json", "describe-instances": "instances.json", "describe-listeners": "listeners.json",
+        "describe-target-groups": None, "describe-load-balancers": None}[name]
 data = pathlib.Path(os.environ["GOLDEN"])
-text = '{"taskArns": ["arn:a/1", "arn:a/2"]}' if file is None else (data / file).read_text()
+colour = "blue" if "portal-blue" in of else "green"
+group = {"green": "portal-green/0123456789abcdef", "blue": "portal-blue/fedcba9876543210"}[colour]
+text = json.dumps({"taskArns": [f"arn:portal-{colour}/1", f"arn:portal-{colour}/2"],
+                   "TargetGroups": [{"TargetGroupArn": "arn:aws:elasticloadbalancing:us-west-2:111122223333:targetgroup/" + group}],
+                   "LoadBalancers": [{"LoadBalancerArn": "arn:balancer"}]}) if file is None else (data / file).read_text()
+if colour == "blue" and file in ("tasks.json", "instances.json"):
+    text = text.replace("10.0.2.", "10.0.1.")
+if name == "describe-rules" and not words[words.index("--listener-arn") + 1].startswith("arn:"):
+    sys.exit("no such listener: " + of)
+if name == "describe-target-health" and ":targetgroup/portal-" not in of or name == "describe-volumes" and "Values=i-" not in of:
+    sys.exit("no such thing: " + of)
 if "--query" in words:
     import jmespath
     found = jmespath.search(words[words.index("--query") + 1], json.loads(text))
@@ -370,19 +381,21 @@ def run_page(name):
     work.mkdir()
     for file, text in zip(("rollout.yaml", "retire.yaml"), configs, strict=True):
         (work / file).write_text(text.replace("every: 5s", "every: 100ms").replace("bake: 60s", "bake: 1s"))
-    group = "arn:aws:elasticloadbalancing:us-west-2:111122223333:targetgroup/portal-"
-    environment = dict(os.environ, PATH=f"{binaries}:{LAZARET.parent}:{os.environ['PATH']}", GOLDEN=str(folder),
-                       GREEN=group + "green/0123456789abcdef", BLUE=group + "blue/fedcba9876543210", LISTENER="arn:l",
-                       BLUE_TARGETS="10.0.1.100:9100,10.0.1.101:9100", BLUE_HOST="10.0.1.100")
+    # Each block in a shell of its own, which knows nothing but the files that the page says to write.
+    environment = dict(os.environ, PATH=f"{binaries}:{LAZARET.parent}:{os.environ['PATH']}", GOLDEN=str(folder))
+    names, *blocks = [b.text for b in readme.blocks(page) if b.kind == "sh gate"]
+    (work / "names.sh").write_text(names)
     verdicts = []
-    for number, block in enumerate(b for b in readme.blocks(page) if b.kind == "sh gate"):
+    for number, text in enumerate(blocks):
         environment["RULES"] = "rules-before.json" if number == 0 else "rules-after.json"
-        text = block.text + ("code=$?; echo \"$TARGETS\" > targets; exit $code\n" if number == 0 else "")
         done = subprocess.run(["sh", "-u", "-c", text], cwd=work, env=environment, capture_output=True, text=True,
                               check=False, timeout=120)
-        environment["TARGETS"] = (work / "targets").read_text().strip()
         verdicts.append((done.returncode, done.stdout[-300:] + done.stderr))
-    check_equal(environment["TARGETS"], "10.0.2.100:9100,10.0.2.101:9100", f"{name}: targets")
+    for mode, colour in (("promote", "2"), ("verify", "2"), ("retire", "1")):
+        asked = {s["target"] for s in json.loads((work / f"{mode}.json").read_text())["samples"]}
+        check_equal(asked, {f"10.0.{colour}.100:9100", f"10.0.{colour}.101:9100"}, f"{name}: targets of {mode}")
+    said = json.loads((work / "promote.json").read_text())
+    check(rows_of(said, "version"), f"{name}: the version is not judged")
     return verdicts, work
 
 

@@ -94,8 +94,10 @@ struct laz_health_role {
     struct laz_health_seat seats[LAZ_HEALTH_SEATS];
     struct laz_health_caller callers[LAZ_HEALTH_CALLERS];
     struct laz_health_asked asked[LAZ_HEALTH_CHECKS_MAX];
-    int tables[3];    /* /proc/net's tcp, tcp6 and snmp; owned; -1: it cannot be read */
-    bool is_blind;    /* one of them is there, and could not be opened */
+    struct laz_health_count count;
+    int tables[LAZ_HEALTH_TABLE_COUNT]; /* /proc/net's; owned; -1: it cannot be read */
+    int snmp;                           /* as those */
+    bool is_blind;                      /* one of them is there, and could not be opened */
     uint64_t our_own; /* connections that the kernel counts and that are no client's */
     uint64_t read_ns; /* when it was, last, for an answer */
     uint64_t look_ns; /* when /proc/net is looked at next */

@@ -111,8 +111,10 @@ bool laz_health_drain_look(struct laz_health_drain *drain, const struct laz_heal
         return false;
     }
     note_opens(drain, sample->opens, now_ns);
+    drain->has_udp = sample->has_udp;
     uint64_t quiet_ms = (now_ns - drain->changed_ns) / NS_PER_MS;
-    if (sample->established != 0 || (now_ns - drain->began_ns) / NS_PER_MS < config->lb_least_ms) {
+    if (sample->established != 0 || sample->has_udp ||
+            (now_ns - drain->began_ns) / NS_PER_MS < config->lb_least_ms) {
         return false;
     }
     uint32_t n = 0;

@@ -16,6 +16,7 @@
 struct laz_health_sample {
     bool is_known;
     uint64_t established; /* clients of the workload */
+    bool has_udp;         /* a UDP port is open to others: who comes there nobody counts */
     uint64_t opens;       /* connections ever accepted, without our own */
 };
 
@@ -33,7 +34,8 @@ struct laz_health_drain {
     uint64_t changed_ns; /* when a new connection was last seen */
     bool has_opens;
     uint64_t opens;
-    bool is_blind;       /* /proc/net cannot be read */
+    bool is_blind; /* /proc/net cannot be read */
+    bool has_udp;
     uint64_t crowded_ns; /* when one who counts had no place any more; 0: never */
     uint32_t n_balancers;
     struct laz_health_balancer balancers[LAZ_HEALTH_BALANCERS_MAX];

@@ -324,9 +324,12 @@ static void why_of_state(const struct laz_health *health, struct laz_health_verd
         say(verdict, "check:", down->check->name);
     } else if (health->status.stop_signal != 0) {
         const char *name = sigabbrev_np(health->status.stop_signal);
-        bool is_blind = verdict->state == LAZ_HEALTH_IS_DRAINING && health->drain.is_blind;
-        (void)snprintf(verdict->why, sizeof(verdict->why), "SIG%s%s", name == NULL ? "?" : name,
-                is_blind ? "; /proc/net cannot be read: lb-grace does not end early" : "");
+        bool drains = verdict->state == LAZ_HEALTH_IS_DRAINING;
+        const char *more = drains && health->drain.is_blind ? "; /proc/net cannot be read"
+                : drains && health->drain.has_udp           ? "; a UDP port is open"
+                                                            : "";
+        (void)snprintf(verdict->why, sizeof(verdict->why), "SIG%s%s%s", name == NULL ? "?" : name,
+                more, more[0] == '\0' ? "" : ": lb-grace does not end early");
     } else {
         say(verdict, laz_health_state_name(verdict->state), "");
     }

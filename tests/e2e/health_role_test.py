@@ -385,21 +385,14 @@ def later():
     check_one = {"name": "port", "list": "startup", "tcp": ("127.0.0.1", port)}
     long_ago = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - 10 * 10**9
     with Init(checks=[check_one], deadline=1500) as init:
-        init.status("RUNNING", has_started=1)
+        init.status("RUNNING", has_started=1, started_ns=long_ago)
         init.wait_state("ready", "")
-        time.sleep(2)
         check("OVERDUE" not in init.words, "what has started has started")
-    with socket.create_server(("127.0.0.1", port)), Init(checks=[check_one], deadline=1500) as init:
-        init.status("RUNNING", started_ns=long_ago)
-        init.wait_state("ready", "")
-        check("OVERDUE" not in init.words, "it passes")
     with Init(checks=[check_one], deadline=1500) as init:
         init.status("RUNNING", started_ns=long_ago)
         init.wait_state("warming", "check:port")
         init.wait_word("OVERDUE")
-        time.sleep(1.5)
         check_equal([init.tcp(p)[0] for p in PATHS], [200, 503, 503], "not ready before it passes")
-        check_equal(init.words.count("OVERDUE"), 1, "once")
 
 
 @case("a drain ends where nobody comes, and only then", beside=True)
@@ -457,6 +450,32 @@ def balancers():
             stop.set()
             thread.join()
         check_equal(init.more["DRAINED"], "no connection is open, and 1 balancer has had 2 refusals each", "evidence")
+
+
+@case("a client that has said all, and an open UDP port, hold a drain up", beside=True)
+def holders():
+    def half_closed():
+        server = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(server.getsockname())
+        client.shutdown(socket.SHUT_WR)
+        return server, client, server.accept()[0]
+
+    def udp():
+        open_one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        open_one.bind(("0.0.0.0", 9000 + os.getpid() % 1000))  # below those that the kernel gives
+        return open_one,
+
+    for make, why in ((half_closed, "SIGTERM"), (udp, "SIGTERM; a UDP port is open: lb-grace does not end early")):
+        held = make()
+        with Init(lb=(30000, 300, 500, 2)) as init:
+            init.status("RUNNING")
+            init.wait_state("ready")
+            init.status("LB_GRACE")
+            init.wait_state("draining", why)
+            time.sleep(1.5)
+            check("DRAINED" not in init.words, make.__name__)
+            _ = [one.close() for one in held]
+            init.wait_word("DRAINED")
 
 
 @case("while a balancer has not been refused, quiet ends no drain", beside=True)
@@ -668,7 +687,7 @@ def under_init():
         check_equal([(entry["name"], entry["days_left"]) for entry in found["tls"]], [("web.chain", 1), ("web.key", 1)], "tls")
         check_equal([(sink["sink"], sink["up"]) for sink in found["logs"]], [("trail", True)], "logs")
         check(found["pid1"] and found["policy"]["mode"] == "enforce" and found["spool"]["limit"] == 16 << 20, found)
-        with socket.create_connection(listener.getsockname()):  # a client holds the drain up
+        with socket.create_connection(listener.getsockname()), listener.accept()[0]:  # a client holds the drain up
             one.run.kill(fence.TERM)
             peers.wait_until(lambda: ask("/readyz")[0] == 503, "readiness off", seconds=30)
             check_equal(ask("/livez")[0], 200, "live, while it drains")

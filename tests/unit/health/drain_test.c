@@ -18,8 +18,10 @@ static const struct laz_health_config config = {.lb_max_ms = 30000,
         .lb_least_ms = 3000,
         .lb_quiet_ms = 2000,
         .lb_threshold = 2,
-        .n_own_ports = 1,
-        .own_ports = {9100}};
+        .host = "0.0.0.0",
+        .port = 9100,
+        .n_own_ports = 2,
+        .own_ports = {9100, 5432}};
 
 static bool look(struct laz_health_drain *drain, uint64_t at_ns, uint64_t established,
         uint64_t opens, char evidence[LAZ_HEALTH_EVIDENCE_MAX])
@@ -77,6 +79,19 @@ Test(health_drain, what_cannot_be_read_is_no_evidence)
     cr_expect(drain.is_blind);
     cr_expect(!look(&drain, 61 * S, 0, 5, evidence), "what was meanwhile nobody knows");
     cr_expect(look(&drain, 63 * S, 0, 5, evidence));
+}
+
+Test(health_drain, a_udp_port_is_no_evidence)
+{
+    static struct laz_health_drain drain;
+    struct laz_health_sample sample = {.is_known = true, .has_udp = true};
+    char evidence[LAZ_HEALTH_EVIDENCE_MAX] = "";
+    laz_health_drain_begin(&drain, 10 * S);
+    cr_expect(!laz_health_drain_look(&drain, &config, &sample, 10 * S, evidence));
+    cr_expect(!laz_health_drain_look(&drain, &config, &sample, 30 * S, evidence));
+    cr_expect(drain.has_udp && !drain.is_blind);
+    sample.has_udp = false;
+    cr_expect(laz_health_drain_look(&drain, &config, &sample, 31 * S, evidence));
 }
 
 static void see(struct laz_health_drain *drain, unsigned who, uint64_t at_ns, bool was_refused)
@@ -164,19 +179,30 @@ Test(health_drain, a_crowd_of_balancers_ends_nothing_early)
     "40882052 1 0000000000000000 100 0 0 10 0\n"
 #define V6 "00000000000000000000000001000000"
 
-static bool count(const char *four, const char *six, size_t piece, uint64_t *ret)
+static struct laz_health_count state = {.first_given = 32768, .last_given = 60999};
+
+/* The tables of TCP, and of UDP where there are any. */
+static bool count_all(const char *const files[LAZ_HEALTH_TABLE_COUNT], size_t piece, bool keeps,
+        struct laz_health_sample *ret)
 {
-    static struct laz_health_count state;
-    const char *files[] = {four, six};
-    laz_health_count_begin(&state);
-    for (unsigned i = 0; i < 2; i++) {
-        laz_health_count_file(&state, i == 1);
+    laz_health_count_begin(&state, keeps);
+    for (unsigned i = 0; i < LAZ_HEALTH_TABLE_COUNT && files[i] != NULL; i++) {
+        laz_health_count_file(&state, (enum laz_health_table)i);
         for (size_t at = 0; at < strlen(files[i]); at += piece) {
             size_t left = strlen(files[i]) - at;
             laz_health_count_take(&state, &config, files[i] + at, left < piece ? left : piece);
         }
     }
     return laz_health_count_end(&state, ret);
+}
+
+static bool count(const char *four, const char *six, size_t piece, uint64_t *ret)
+{
+    const char *files[LAZ_HEALTH_TABLE_COUNT] = {four, six};
+    struct laz_health_sample sample = {0};
+    bool is_good = count_all(files, piece, false, &sample);
+    *ret = sample.established;
+    return is_good;
 }
 
 Test(health_net, counts_clients_of_what_listens)
@@ -195,6 +221,67 @@ Test(health_net, counts_clients_of_what_listens)
         cr_expect(count(four, six, piece, &n), "pieces of %zu", piece);
         cr_expect_eq(n, 3, "pieces of %zu: %llu", piece, (unsigned long long)n);
     }
+}
+
+Test(health_net, half_closed_clients_count)
+{
+    uint64_t n = 0;
+    cr_expect(count(HEAD LINE("00000000:1F90", "00000000:0000", "0A")
+                            LINE("0100007F:1F90", "0100007F:C350", "08"),
+            HEAD, 64, &n));
+    cr_expect_eq(n, 1, "it waits for its answer");
+}
+
+Test(health_net, a_port_that_listened_counts_for_the_rest_of_a_drain)
+{
+    static const char *const before[LAZ_HEALTH_TABLE_COUNT] = {
+            HEAD LINE("00000000:1F90", "00000000:0000", "0A")};
+    static const char *const after[LAZ_HEALTH_TABLE_COUNT] = {
+            HEAD LINE("0100007F:1F90", "0100007F:C350", "01")};
+    struct laz_health_sample sample = {0};
+    cr_assert(count_all(before, 64, false, &sample) && sample.established == 0);
+    cr_assert(count_all(after, 64, true, &sample));
+    cr_expect_eq(sample.established, 1);
+    cr_assert(count_all(after, 64, false, &sample));
+    cr_expect_eq(sample.established, 0, "outside of one it is a client's");
+}
+
+Test(health_net, a_port_is_its_own_at_its_address_alone)
+{
+    static const char four[] = HEAD LINE("0500000A:1538", "00000000:0000", "0A") /* 10.0.0.5:5432 */
+            LINE("0100007F:1538", "00000000:0000", "0A")                         /* a tunnel's */
+            LINE("0500000A:1538", "0600000A:C350", "01")
+                    LINE("0100007F:1538", "0100007F:C350", "01");
+    uint64_t n = 0;
+    cr_expect(count(four, HEAD, 64, &n));
+    cr_expect_eq(n, 1, "%llu", (unsigned long long)n);
+}
+
+Test(health_net, a_udp_port_that_is_open_to_others_is_seen)
+{
+    static const struct {
+        const char *line;
+        bool is_seen;
+    } rows[] = {{HEAD LINE("00000000:01BB", "00000000:0000", "07"), true},
+            {HEAD LINE("0500000A:01BB", "00000000:0000", "07"), true},
+            {HEAD LINE("0100007F:01BB", "00000000:0000", "07"), false}, /* of this host */
+            {HEAD LINE("00000000:01BB", "0600000A:0035", "01"), false}, /* it is connected */
+            {HEAD LINE("00000000:C350", "00000000:0000", "07"), false}, /* a client's port */
+            {HEAD "   0: 00000000:01BB 00000000:0000 07 00000000:00000000 00:00000000 00000000 "
+                  "65315        0 40882052 2 0000000000000000 0\n",
+                    false}, /* a helper's */
+            {HEAD, false}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *files[LAZ_HEALTH_TABLE_COUNT] = {HEAD, HEAD, rows[i].line};
+        struct laz_health_sample sample = {0};
+        cr_expect(count_all(files, 64, false, &sample));
+        cr_expect_eq(sample.has_udp, rows[i].is_seen, "%s", rows[i].line);
+        cr_expect_eq(sample.established, 0);
+    }
+    const char *six[LAZ_HEALTH_TABLE_COUNT] = {
+            HEAD, HEAD, HEAD, HEAD LINE(V6 ":01BB", V6 ":0000", "07")};
+    struct laz_health_sample sample = {0};
+    cr_expect(count_all(six, 64, false, &sample) && !sample.has_udp, "::1");
 }
 
 Test(health_net, what_is_no_line_is_not_counted_past)

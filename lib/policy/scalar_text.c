@@ -176,7 +176,11 @@ static int check_any(enum laz_field_type type, const struct laz_scalar *scalar, 
             strspn(scalar->text, "0123456789") == scalar->length) {
         return laz_scalar_refuse_lone_user(scalar->text, err);
     }
-    bool may_be_number = type == LAZ_TYPE_VERSION || type == LAZ_TYPE_STATUS;
+    /* A port alone: quotes would not make an address of it, and its own reader says what one is. */
+    bool is_port = (type == LAZ_TYPE_ADDRESS || type == LAZ_TYPE_SOCKET) &&
+            strspn(scalar->text, "0123456789") == scalar->length;
+    bool may_be_number =
+            type == LAZ_TYPE_VERSION || type == LAZ_TYPE_STATUS || (is_port && scalar->length > 0);
     if (scalar->is_plain && !may_be_number && looks_like_number(scalar)) {
         struct laz_quoted quoted;
         if (type == LAZ_TYPE_VALUE_FROM) { /* it may be the secret itself */

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "core/deadline.h"
 #include "core/environment.h"
 #include "core/fd.h"
 #include "core/format.h"
@@ -233,6 +234,32 @@ int laz_watch_told(
         return on_listener(watch, &fields, &fd, err);
     }
     return on_word(watch, message, err);
+}
+
+static bool take_word(
+        struct laz_watch *watch, bool *said, uint64_t since_ns, uint32_t least_ms, uint64_t now_ns)
+{
+    bool is_said = *said;
+    bool can_be = since_ns != 0 && now_ns >= since_ns + least_ms * LAZ_NS_PER_MS;
+    *said = false;
+    if (is_said && !can_be) {
+        watch->helper.err = (struct laz_err){0};
+        (void)broken(&watch->helper.err, "what cannot be true yet");
+        laz_helper_drop(&watch->helper);
+    }
+    return is_said && can_be;
+}
+
+bool laz_watch_is_drained(struct laz_watch *watch, uint64_t stop_ns, uint64_t now_ns)
+{
+    return take_word(watch, &watch->is_drained, stop_ns, watch->image->lb_least_ms, now_ns);
+}
+
+bool laz_watch_is_overdue(struct laz_watch *watch, uint64_t started_ns, uint64_t now_ns)
+{
+    uint32_t deadline_ms = watch->image->startup_deadline_ms;
+    bool can_be = deadline_ms != 0 && !watch->has_started;
+    return take_word(watch, &watch->is_overdue, can_be ? started_ns : 0, deadline_ms, now_ns);
 }
 
 /* ---- checks that are commands ---- */

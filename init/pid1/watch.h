@@ -78,6 +78,12 @@ void laz_watch_relay(struct laz_watch *watch, const struct laz_message *gauges);
 LAZ_MUST_CHECK int laz_watch_told(
         struct laz_watch *watch, struct laz_message *message, uint64_t now_ns, struct laz_err *err);
 
+/* Has it said that nobody comes any more, or that start-up takes too long? Takes it away. It reads
+ * what strangers send: whoever says so before it can be true is dropped, and not believed. 0: there
+ * was no stop request, or no start. */
+bool laz_watch_is_drained(struct laz_watch *watch, uint64_t stop_ns, uint64_t now_ns);
+bool laz_watch_is_overdue(struct laz_watch *watch, uint64_t started_ns, uint64_t now_ns);
+
 /* ---- checks that are commands ---- */
 
 /* What launch answers: the number, or -errno. It may have been reaped by then, or just now. */

@@ -85,14 +85,12 @@ void laz_pid1_turn_health(struct laz_pid1 *pid1, uint64_t now_ns)
     if (watch->wants_status) {
         laz_pid1_tell_health(pid1);
     }
-    if (watch->is_drained) {
+    if (laz_watch_is_drained(watch, pid1->stop_ns, now_ns)) {
         const struct laz_event event = {.type = LAZ_EVENT_DRAINED};
-        watch->is_drained = false;
         laz_pid1_event(pid1, &event, now_ns);
     }
-    if (watch->is_overdue) {
+    if (laz_watch_is_overdue(watch, pid1->gate_open ? pid1->started_ns : 0, now_ns)) {
         const struct laz_event event = {.type = LAZ_EVENT_START_OVERDUE};
-        watch->is_overdue = false;
         laz_pid1_event(pid1, &event, now_ns);
     }
     write_verdict(pid1, now_ns);

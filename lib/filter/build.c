@@ -281,6 +281,8 @@ static int fill_health(struct laz_image *image, const struct laz_policy *policy,
     if (!image->watches) {
         return 0;
     }
+    image->startup_deadline_ms = watching->config.startup_deadline_ms;
+    image->lb_least_ms = watching->config.lb_least_ms;
     image->health_shows = watching->config.has_identity;
     if (image->health_shows) {
         image->health_identity[0] =

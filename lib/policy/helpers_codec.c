@@ -87,6 +87,8 @@ static void put_health(struct laz_buf *buf, const struct laz_image *image)
     }
     laz_section_put_uint(buf, image->health_shows, 1);
     laz_buf_put(buf, image->health_identity, sizeof(image->health_identity));
+    laz_section_put_uint(buf, image->startup_deadline_ms, 4);
+    laz_section_put_uint(buf, image->lb_least_ms, 4);
     laz_image_put_strings(buf, image->reported);
     laz_section_put_uint(buf, image->n_commands, 4);
     for (uint32_t i = 0; i < image->n_commands; i++) {
@@ -266,6 +268,8 @@ static void take_health(struct laz_section *in, struct laz_image *image)
                                     : image->health_identity[i] == 0,
                 "an identity is of items that there are not");
     }
+    image->startup_deadline_ms = laz_section_u32(in, 0, UINT32_MAX);
+    image->lb_least_ms = laz_section_u32(in, 0, image->lb_grace_ms);
     image->reported = laz_image_take_strings(in);
     laz_section_require(in, image->reported.n == 2, "what is reported does not fit together");
     take_commands(in, image);

@@ -188,7 +188,9 @@ struct laz_image {
     bool watches;               /* there is the helper `health`; if not, all that follows is zero */
     bool health_shows;          /* an identity: its */
     uint8_t health_identity[2]; /* chain and key, numbers of items */
-    struct laz_strings reported; /* variables of the environment: colour and version; "": none */
+    uint32_t startup_deadline_ms; /* 0: no start-up checks */
+    uint32_t lb_least_ms;         /* at most lb_grace_ms */
+    struct laz_strings reported;  /* variables of the environment: colour and version; "": none */
     uint32_t n_commands;
     const uint8_t *commands; /* borrowed: laz_image_command */
     const uint8_t *health;   /* borrowed: for laz_health_decode, in lazaret-helper */

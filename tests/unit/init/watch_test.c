@@ -21,7 +21,7 @@
 
 #define START UINT64_C(1000000000000)
 
-static const struct laz_image image = {.watches = true, .n_commands = 2};
+static struct laz_image image = {.watches = true, .n_commands = 2};
 static struct laz_watch watch;
 static char memory[1024];
 static struct laz_buf message;
@@ -239,6 +239,56 @@ static void run(void)
     policy.lb_grace_ms = 5000;
     step(LAZ_EVENT_FORKED, 0);
     step(LAZ_EVENT_STARTED, 0);
+}
+
+#define MS UINT64_C(1000000)
+
+static bool says(bool *said, bool overdue, uint64_t since_ns, uint64_t now_ns)
+{
+    *said = true;
+    bool is_believed = overdue ? laz_watch_is_overdue(&watch, since_ns, now_ns)
+                               : laz_watch_is_drained(&watch, since_ns, now_ns);
+    cr_expect_not(*said, "it is taken away");
+    return is_believed;
+}
+
+static void check_dropped(const char *when)
+{
+    cr_expect_eq(watch.helper.chan, -1, "%s", when);
+    cr_expect_str_eq(
+            watch.helper.err.message, "lazaret-helper health sent what cannot be true yet");
+    begin();
+}
+
+Test(watch, drained_is_believed_when_the_least_time_is_over_and_dropped_before)
+{
+    image.lb_least_ms = 3000;
+    cr_expect_not(laz_watch_is_drained(&watch, START, START + 3000 * MS), "it has not said so");
+    cr_expect(watch.helper.chan >= 0);
+    cr_expect(says(&watch.is_drained, false, START, START + 3000 * MS));
+    cr_expect(watch.helper.chan >= 0);
+    cr_expect_not(says(&watch.is_drained, false, START, START + 3000 * MS - 1));
+    check_dropped("a moment too early");
+    cr_expect_not(says(&watch.is_drained, false, 0, START));
+    check_dropped("nobody has asked for the end");
+}
+
+Test(watch, overdue_is_believed_after_the_deadline_if_start_up_is_not_over)
+{
+    image.startup_deadline_ms = 1000;
+    cr_expect_not(laz_watch_is_overdue(&watch, START, START + 1000 * MS), "it has not said so");
+    cr_expect(says(&watch.is_overdue, true, START, START + 1000 * MS));
+    cr_expect(watch.helper.chan >= 0);
+    cr_expect_not(says(&watch.is_overdue, true, START, START + 1000 * MS - 1));
+    check_dropped("a moment too early");
+    cr_expect_not(says(&watch.is_overdue, true, 0, START));
+    check_dropped("the workload does not run");
+    watch.has_started = true;
+    cr_expect_not(says(&watch.is_overdue, true, START, START + 1000 * MS));
+    check_dropped("start-up is over");
+    image.startup_deadline_ms = 0;
+    cr_expect_not(says(&watch.is_overdue, true, START, START + 1000 * MS));
+    check_dropped("there are no start-up checks");
 }
 
 Test(watch, drained_ends_the_time_for_the_load_balancer_and_nothing_else)

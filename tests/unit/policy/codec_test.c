@@ -101,6 +101,7 @@ Test(image_codec, reads_back_every_field)
     cr_expect_eq(memcmp(out.fetch, in.fetch, in.fetch_length), 0);
     cr_expect(out.watches && out.health_shows);
     cr_expect_eq(memcmp(out.health_identity, in.health_identity, 2), 0);
+    cr_expect(out.startup_deadline_ms == 120000 && out.lb_least_ms == 1);
     cr_expect_str_eq(out.reported.first, "COLOR");
     cr_assert_eq(out.health_length, in.health_length);
     cr_expect_eq(memcmp(out.health, in.health, in.health_length), 0);

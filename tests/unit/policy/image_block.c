@@ -104,6 +104,8 @@ struct laz_image image_block_make(void)
             .watches = true,
             .health_shows = true,
             .health_identity = {1, 0},
+            .startup_deadline_ms = 120000,
+            .lb_least_ms = 1,
             .reported = {2, "COLOR\0"},
             .n_commands = 2,
             .commands = (const uint8_t *)"\2\0\0\0/bin/app\0--ping\0\1\0\0\0/bin/true",

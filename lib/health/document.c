@@ -71,6 +71,17 @@ unsigned laz_health_retry_after(const struct laz_health_view *view)
     return left_s < 1 ? 1 : left_s > ASK_AGAIN_MAX ? ASK_AGAIN_MAX : (unsigned)left_s;
 }
 
+/* To the second: no more of it is known. */
+static void put_second(struct laz_json *json, const char *key, uint64_t unix_s)
+{
+    const struct timespec when = {.tv_sec = (time_t)unix_s};
+    char text[LAZ_RECORD_TIME_SIZE];
+    laz_record_time(&when, text);
+    size_t length = strcspn(text, ".");
+    text[length++] = 'Z';
+    laz_json_bytes(json, key, text, length);
+}
+
 static void put_time(struct laz_json *json, const char *key, uint64_t unix_s, uint32_t us)
 {
     const struct timespec when = {.tv_sec = (time_t)unix_s, .tv_nsec = (long)us * 1000};
@@ -98,7 +109,7 @@ static void put_answer(const struct laz_health_view *view, enum laz_health_quest
     laz_json_string(json, "state", laz_health_state_name(verdict->state));
     if (!is_fine) {
         laz_json_string(json, "reason", verdict->why);
-        put_time(json, "since", health->since, 0);
+        put_second(json, "since", health->since);
         if (question != LAZ_HEALTH_ASK_LIVE) {
             laz_json_u64(json, "retry_after_s", laz_health_retry_after(view));
         }
@@ -174,7 +185,7 @@ static void put_certificates(const struct laz_health_view *view, struct laz_json
         int64_t left_s = (int64_t)item->expires - (int64_t)view->now.unix_s;
         laz_json_object(json, NULL);
         laz_json_string(json, "name", health->config->items[i]);
-        put_time(json, "not_after", item->expires, 0);
+        put_second(json, "not_after", item->expires);
         laz_json_i64(json, "days_left", left_s < 0 ? -1 : left_s / S_PER_DAY);
         laz_json_bool(json, "key_match", true);
         laz_json_object_end(json);
@@ -280,7 +291,7 @@ static void put_whole(const struct laz_health_view *view, bool is_full, struct l
     laz_json_bool(json, "ready", verdict->is_ready);
     laz_json_bool(json, "started", verdict->is_started);
     put_word(json, "reason", verdict->why);
-    put_time(json, "since", health->since, 0);
+    put_second(json, "since", health->since);
     put_time(json, "now", view->now.unix_s, view->now_us);
     if (health->status.started_ns != 0 && view->now.ns >= health->status.started_ns) {
         laz_json_u64(json, "uptime_s", (view->now.ns - health->status.started_ns) / NS_PER_S);

@@ -115,6 +115,7 @@ def full_document():
                           ("metrics for nobody", init.unix("/metrics", uid=65534)[2])):
             check(b"CANARY" not in body and b"ab" * 32 not in body and b"us-west" not in body, f"{who}: {body}")
             if "metrics" not in who:
+                check(re.fullmatch(r"[0-9T:-]+Z", document(body)["since"]), f"since is known to the second: {document(body)['since']}")
                 check_equal(set(document(body)) - {"uptime_s"}, {"schema", "state", "live", "ready", "started", "since", "now", "color",
                                                                  "version"}, who)
         check("net" in document(open_one.tcp("/healthz")[2]), "expose: full")

@@ -311,7 +311,9 @@ def commands():
     mark = fence.scratch() / "marks"
     mark.mkdir()
     mark.chmod(0o777)
-    leaves = {"name": "leaves", "exec": ["/bin/sh", "-c", f"sleep 777 & touch {mark}/left; exit 0"], "every": "1s"}
+    streams = "/proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2"
+    leaves = {"name": "leaves", "exec": ["/bin/sh", "-c", f"x=$(readlink {streams}); echo $x > {mark}/streams; sleep 777 & touch {mark}/left; exit 0"],
+              "every": "1s"}
     with Health(ready=True, health={"ready": {"checks": [checks[0], leaves]}, "live": {"fall": 3, "checks": checks[1:]}}) as it:
         seen, end = {}, time.monotonic() + fence.PATIENCE
         while "1000" not in seen and time.monotonic() < end:
@@ -340,6 +342,7 @@ def commands():
         while not (mark / "left").exists() or any(sleeps_for(p, "777") for p in it.run.children()):
             check(time.monotonic() < end, "what a check leaves when it ends of itself is left")
             time.sleep(0.01)
+        check_equal((mark / "streams").read_text().split(), ["/dev/null"] * 3, "input, output and errors of a command")
         check_equal((it.records("proc.exit"), it.run.ended), ([], None), "the workload goes on")
         check(all(r["act"] == "refused" for r in it.records("stop.request")), "a check stopped init")
         it.run.kill(fence.TERM)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The role health on its own: three answers, by three ways, in every state of a run; and whoever tries to change one.
-
-Init, balancers, probes and workloads are this suite; the helper is the real one, confined as it is in a container.
-"""
+Init, balancers, probes and workloads are this suite; the helper is the real one, confined as it is in a container."""
 import contextlib
 import http.client
 import json

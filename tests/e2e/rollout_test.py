@@ -158,8 +158,8 @@ def lossless(remove, workload="nginx", client="hey"):
         check_equal(count.failed, 0, f"failed requests of switch {number + 1} ({count.said[-700:]})")
         check(count.fine > 100 or workload == "slow", f"{count.fine} requests are no load")
         check(code in (0, 143), f"exit code {code} of the removed task")
-        # As fast as it goes, the balancer has no time to close connections that it needs no more.
-        check(took < LB_GRACE or client == "wrk", f"nobody came any more, and it was stopped after {took:.1f} s")
+        # A balancer that was told otherwise asks no more, and was never refused: then there is no evidence.
+        check(took < LB_GRACE or remove is not check_only, f"refused often enough, and it was stopped after {took:.1f} s")
         check(took < 29, f"the removed task was killed after {took:.1f} s")
 
 

@@ -176,7 +176,7 @@ static void put_head(const struct laz_report *report, struct laz_buf *buf)
             "<p class=\"soft\">It says what records say. It certifies nothing, and no safeguard is "
             "met by it alone.</p>\n",
             laz_verify_count(report->trails->verify),
-            (unsigned long long)(report->n_entries + report->logs),
+            (unsigned long long)report->n_entries + (unsigned long long)report->logs,
             (unsigned long long)report->logs);
     if (!fine) {
         laz_buf_str(buf,

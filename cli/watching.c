@@ -153,9 +153,11 @@ static bool put_drain(struct laz_buf *buf, const struct laz_health_config *confi
     put_time(buf, config->lb_least_ms);
     laz_buf_str(buf, " to ");
     put_time(buf, config->lb_max_ms);
-    laz_buf_str(buf, ", over when nobody has connected for ");
+    laz_buf_printf(buf,
+            ", over when every balancer that asks was refused %" PRIu32
+            " times, or none asks and nobody has connected for ",
+            config->lb_threshold);
     put_time(buf, config->lb_quiet_ms);
-    laz_buf_printf(buf, ", or every balancer was refused %" PRIu32 " times", config->lb_threshold);
     return true;
 }
 

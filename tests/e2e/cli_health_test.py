@@ -27,7 +27,7 @@ LINES = [
     "live ping: exec /usr/bin/app --ping 1 \"a b\", every 15s, 4500ms at most; "
     "a hung workload is noticed after at most 3 x 15s + 4500ms = 49500ms",
     "ready requires mode enforce",
-    "drain of 500ms to 20s, over when nobody has connected for 2s, or every balancer was refused 3 times",
+    "drain of 500ms to 20s, over when every balancer that asks was refused 3 times, or none asks and nobody has connected for 2s",
 ]
 
 

@@ -13,6 +13,7 @@
 #include "core/buf.h"
 #include "core/sha256.h"
 #include "policy/arena.h"
+#include "policy/host.h"
 #include "policy/plain.h"
 #include "policy/secrets.h"
 #include "policy/sensing.h"
@@ -197,6 +198,7 @@ struct laz_policy {
     struct laz_tunneling tunneling;
     struct laz_policy_volumes volumes;
     struct laz_watching watching;
+    struct laz_policy_host host;
 
     size_t n_tests;
     struct laz_policy_test *tests; /* owned */

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a resolved policy says to the host: what lazaret-shim does with a container under it, and
+ * with whoever comes into it from outside. Not part of a compiled policy: nobody inside a container
+ * has a use for it. The words of each list stand from the strictest to the laxest.
+ */
+#ifndef LAZ_POLICY_HOST_H
+#define LAZ_POLICY_HOST_H
+
+#include "policy/strings.h"
+
+/* Of `exec` and `ecs-exec`; `health-command` knows no deny. */
+#define LAZ_HOST_EXECS(X)                                                                          \
+    X(DENY, "deny")                                                                                \
+    X(CONFINED, "confined")                                                                        \
+    X(ALLOW, "allow")
+/* Who may exec: the policy's own user, anybody but root, anybody. */
+#define LAZ_HOST_USERS(X)                                                                          \
+    X(WORKLOAD, "workload")                                                                        \
+    X(NON_ROOT, "non-root")                                                                        \
+    X(ANY, "any")
+/* What becomes of a request for a privileged container. */
+#define LAZ_HOST_PRIVILEGED(X)                                                                     \
+    X(REFUSE, "refuse")                                                                            \
+    X(CLAMP, "clamp")
+/* And of annotations that a runtime obeys. */
+#define LAZ_HOST_ANNOTATIONS(X)                                                                    \
+    X(REFUSE, "refuse")                                                                            \
+    X(STRIP, "strip")
+/* Of `update` and `restore`. */
+#define LAZ_HOST_VERBS(X)                                                                          \
+    X(REFUSE, "refuse")                                                                            \
+    X(ALLOW, "allow")
+#define LAZ_HOST_USER_NAMESPACES(X)                                                                \
+    X(REQUIRED, "required")                                                                        \
+    X(OPTIONAL, "optional")
+/* Those that may be the host's own, by the names of config.json. */
+#define LAZ_HOST_NAMESPACES(X)                                                                     \
+    X(PID, "pid")                                                                                  \
+    X(IPC, "ipc")                                                                                  \
+    X(NETWORK, "network")                                                                          \
+    X(UTS, "uts")
+
+enum laz_host_exec {
+#define X(id, name) LAZ_HOST_EXEC_##id,
+    LAZ_HOST_EXECS(X)
+#undef X
+};
+enum laz_host_user {
+#define X(id, name) LAZ_HOST_USER_##id,
+    LAZ_HOST_USERS(X)
+#undef X
+};
+enum laz_host_privileged {
+#define X(id, name) LAZ_HOST_PRIVILEGED_##id,
+    LAZ_HOST_PRIVILEGED(X)
+#undef X
+};
+enum laz_host_annotations {
+#define X(id, name) LAZ_HOST_ANNOTATIONS_##id,
+    LAZ_HOST_ANNOTATIONS(X)
+#undef X
+};
+enum laz_host_verb {
+#define X(id, name) LAZ_HOST_VERB_##id,
+    LAZ_HOST_VERBS(X)
+#undef X
+};
+enum laz_host_user_namespace {
+#define X(id, name) LAZ_HOST_USER_NAMESPACE_##id,
+    LAZ_HOST_USER_NAMESPACES(X)
+#undef X
+};
+enum laz_host_namespace {
+#define X(id, name) LAZ_HOST_NAMESPACE_##id,
+    LAZ_HOST_NAMESPACES(X)
+#undef X
+    LAZ_HOST_NAMESPACE_COUNT
+};
+
+struct laz_policy_host {
+    uint32_t exec;                         /* enum laz_host_exec */
+    uint32_t exec_user;                    /* enum laz_host_user */
+    uint32_t health_command;               /* enum laz_host_exec, never DENY */
+    uint32_t ecs_exec;                     /* enum laz_host_exec */
+    uint32_t privileged;                   /* enum laz_host_privileged */
+    uint32_t annotations;                  /* enum laz_host_annotations */
+    uint32_t update;                       /* enum laz_host_verb */
+    uint32_t restore;                      /* enum laz_host_verb */
+    uint32_t user_namespace;               /* enum laz_host_user_namespace */
+    uint32_t namespaces;                   /* bit n: enum laz_host_namespace n may be the host's */
+    struct laz_string_list mounts_deny;    /* what the policy adds to what is denied anyway */
+    struct laz_string_list mounts_allow;   /* sources that are bound nevertheless */
+    struct laz_string_list devices;        /* nodes that config.json may ask for */
+    struct laz_string_list hooks;          /* programs that may be hooks beside ours */
+    struct laz_string_list masked_paths;   /* beside those that are masked anyway */
+    struct laz_string_list readonly_paths; /* likewise */
+    struct laz_string_list exec_env_deny;  /* variables that no exec may bring, beside LD_* */
+};
+
+/* Why a bind mount of this source (absolute, links resolved) is refused: the path of which it is a
+ * part, or which is a part of it. NULL: it may be. */
+const char *laz_host_mount_refusal(const struct laz_policy_host *host, const char *source);
+
+/* May an exec bring a variable of this name? */
+bool laz_host_takes_variable(const struct laz_policy_host *host, const char *name, size_t length);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the host remembers of a container from its creation to its end, in a file of its own:
+ * /run/lazaret/<hash of the runtime's root>/<id>.json, mode 0600. Written by the shim, read by the
+ * shim at each exec and by the hooks. The folders are root's alone; a file that is not ours, or
+ * that we did not write, is refused.
+ */
+#ifndef LAZ_OCI_RECORD_H
+#define LAZ_OCI_RECORD_H
+
+#include "core/buf.h"
+#include "oci/state.h"
+
+#define LAZ_OCI_RECORD_FOLDER  "/run/lazaret"
+#define LAZ_OCI_RECORD_MAX     ((size_t)64 << 10) /* bytes */
+#define LAZ_OCI_DIGEST_SIZE    65                 /* hexadecimal, with a NUL */
+#define LAZ_OCI_ROOT_HASH_SIZE 33                 /* half of a SHA-256 */
+#define LAZ_OCI_WORD_SIZE      129                /* letters, digits, '.', '_', ':', '/' and '-' */
+#define LAZ_OCI_HEALTH_MAX     64                 /* arguments */
+
+/* Strings of digits are lower-case hexadecimal. */
+struct laz_oci_record {
+    char policy[LAZ_OCI_WORD_SIZE];          /* its name */
+    char policy_digest[LAZ_OCI_DIGEST_SIZE]; /* of its source */
+    char config_digest[LAZ_OCI_DIGEST_SIZE]; /* of the config.json as it was applied */
+    char mode[LAZ_OCI_WORD_SIZE];            /* enforce, observe, ... */
+    uint32_t n_health;
+    const char *health[LAZ_OCI_HEALTH_MAX]; /* the health command; into `texts`, or the caller's */
+    struct laz_buf texts;                   /* owned, where it was read */
+};
+void laz_oci_record_done(struct laz_oci_record *record);
+#define laz_cleanup_oci_record __attribute__((cleanup(laz_oci_record_done)))
+
+/* As text, appended; and from text, strictly: LAZ_E_OCI_STATE. */
+LAZ_MUST_CHECK int laz_oci_record_write(
+        const struct laz_oci_record *record, struct laz_buf *ret, struct laz_err *err);
+LAZ_MUST_CHECK int laz_oci_record_read(
+        const char *text, size_t length, struct laz_oci_record *ret, struct laz_err *err);
+
+/* Which folder belongs to a runtime's --root (as it was given; "" where it was not). */
+void laz_oci_root_hash(const char *root, char ret[LAZ_OCI_ROOT_HASH_SIZE]);
+
+/* The folder of records below `base` (LAZ_OCI_RECORD_FOLDER), made with mode 0700 where it is
+ * absent and `create` says so. LAZ_E_OCI_STATE where it, or the base, is a link, somebody else's,
+ * or others may write there. -1 in *ret without an error: absent, and not to be made. */
+LAZ_MUST_CHECK int laz_oci_record_folder(
+        const char *base, const char *root_hash, bool create, int *ret, struct laz_err *err);
+/* Atomic: the old one or the new one, never half. */
+LAZ_MUST_CHECK int laz_oci_record_save(
+        int folder, const char *id, const struct laz_oci_record *record, struct laz_err *err);
+/* false in *ret_found: there is none. Then *ret is not written. */
+LAZ_MUST_CHECK int laz_oci_record_load(int folder, const char *id, struct laz_oci_record *ret,
+        bool *ret_found, struct laz_err *err);
+/* None is none, and no error. */
+LAZ_MUST_CHECK int laz_oci_record_remove(int folder, const char *id, struct laz_err *err);
+
+#endif

@@ -46,6 +46,23 @@ static const char *name_keys(struct laz_quoted *ret, enum laz_field_id mapping)
     return ret->text;
 }
 
+/* How a value of it is written. */
+static const char *shown(const struct laz_field *field)
+{
+    return field->example != NULL ? field->example : field->preset != NULL ? field->preset : "...";
+}
+
+/* The key alone where it is of the same mapping. */
+static void name_place(enum laz_field_id id, enum laz_field_id mapping, char *ret, size_t size)
+{
+    struct laz_buf buf;
+    laz_field_path(id, ret, size);
+    if (laz_field_is_key_of(id, mapping)) {
+        laz_buf_init_fixed(&buf, ret, size);
+        laz_buf_str(&buf, laz_field_at(id)->key);
+    }
+}
+
 static void unknown_key(struct laz_report *report, struct laz_node *node, enum laz_field_id parent)
 {
     struct laz_quoted key;
@@ -56,13 +73,20 @@ static void unknown_key(struct laz_report *report, struct laz_node *node, enum l
             ? NULL
             : laz_field_suggest(parent, node->key, node->key_length);
     enum laz_field_id elsewhere = laz_field_find_elsewhere(node->key, node->key_length);
+    enum laz_field_id called = laz_field_called(parent, node->key, node->key_length);
     /* The message is about the mapping: its path, the key's position. */
     struct laz_buf above;
     char text[LAZ_DIAGNOSTIC_MESSAGE_MAX];
     laz_buf_init_fixed(&above, text, sizeof(text));
     laz_node_path(node->parent, &above);
     laz_buf_str(&above, above.len > 0 ? ": " : "");
-    if (suggestion == NULL && elsewhere != LAZ_FIELD_ROOT) {
+    if (called != LAZ_FIELD_ROOT) {
+        const struct laz_field *field = laz_field_at(called);
+        name_place(called, parent, path, sizeof(path));
+        laz_report_at(report, LAZ_E_POLICY_INVALID, node->key_pos,
+                "%sunknown key %s (here that is \"%s\", such as %s: %s)", text, quoted, path,
+                field->key, shown(field));
+    } else if (suggestion == NULL && elsewhere != LAZ_FIELD_ROOT) {
         laz_field_path(elsewhere, path, sizeof(path));
         laz_report_at(report, LAZ_E_POLICY_INVALID, node->key_pos,
                 "%sunknown key %s (it exists as \"%s\"%s)", text, quoted, path,
@@ -140,8 +164,11 @@ static bool is_duplicate(struct laz_report *report, struct laz_node *node)
 static void check_scalar(struct laz_report *report, struct laz_node *node)
 {
     if (node->kind != LAZ_NODE_SCALAR) {
-        laz_report_node(report, LAZ_E_POLICY_INVALID, node, "must be a single value, not %s",
-                kind_name(node));
+        const struct laz_field *wanted = laz_field_at(node->field);
+        bool is_shown = wanted->shape == LAZ_SHAPE_ONE &&
+                (wanted->example != NULL || wanted->preset != NULL);
+        laz_report_node(report, LAZ_E_POLICY_INVALID, node, "must be a single value%s%s, not %s",
+                is_shown ? ", such as " : "", is_shown ? shown(wanted) : "", kind_name(node));
         return;
     }
     const struct laz_scalar scalar = {.text = node->text,

@@ -165,6 +165,56 @@ const char *laz_field_suggest(enum laz_field_id parent, const char *key, size_t 
     return laz_suggest(key, length, key_at, &parent);
 }
 
+static bool is_filler(char c)
+{
+    return c == '-' || c == '_';
+}
+
+/* "periodSeconds" is "period-seconds". */
+static bool is_same_word(const char *word, size_t length, const char *name, size_t name_length)
+{
+    size_t i = 0;
+    size_t k = 0;
+    for (;;) {
+        i += i < length && is_filler(word[i]) ? 1 : 0;
+        k += k < name_length && is_filler(name[k]) ? 1 : 0;
+        if (i == length || k == name_length) {
+            return i == length && k == name_length;
+        }
+        bool is_capital = word[i] >= 'A' && word[i] <= 'Z';
+        if ((is_capital ? word[i] - 'A' + 'a' : word[i]) != name[k]) {
+            return false;
+        }
+        i++;
+        k++;
+    }
+}
+
+static bool is_called(const struct laz_field *field, const char *word, size_t length)
+{
+    const char *at = field->others == NULL ? "" : field->others;
+    while (*at != '\0') {
+        size_t n = strcspn(at, " ");
+        if (is_same_word(word, length, at, n)) {
+            return true;
+        }
+        at += n + (at[n] == ' ' ? 1 : 0);
+    }
+    return false;
+}
+
+enum laz_field_id laz_field_called(enum laz_field_id parent, const char *word, size_t length)
+{
+    for (; parent != LAZ_FIELD_ROOT; parent = fields[parent].parent) {
+        for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+            if (laz_field_is_key_of(id, parent) && is_called(&fields[id], word, length)) {
+                return id;
+            }
+        }
+    }
+    return LAZ_FIELD_ROOT;
+}
+
 unsigned laz_field_depth(enum laz_field_id id)
 {
     unsigned depth = 0;

@@ -114,6 +114,7 @@ struct laz_field {
     enum laz_field_id alike;
     enum laz_field_id alike_required;
 
+    const char *others; /* what people call it elsewhere: words for hints alone; NULL: as here */
     const char *preset; /* the default, as it would be written; NULL if there is none */
     uint16_t offset;    /* in struct laz_policy, of the member that takes the number */
     uint8_t size;       /* bytes of that member; 0: the loader has code for this key */
@@ -139,6 +140,10 @@ enum laz_field_id laz_field_by_path(const char *path);
 
 /* The nearest key below a parent, or NULL. */
 const char *laz_field_suggest(enum laz_field_id parent, const char *key, size_t length);
+
+/* The row that others call by this word, below a parent or, if none is, below what that is in;
+ * ROOT: nobody does. Case, '-' and '_' do not count. */
+enum laz_field_id laz_field_called(enum laz_field_id parent, const char *word, size_t length);
 
 /* "syscalls.rules[].when[].arg" into a caller's buffer. */
 void laz_field_path(enum laz_field_id id, char *ret, size_t size);

@@ -41,7 +41,7 @@ int laz_scalar_parse(const struct laz_field *field, const struct laz_scalar *sca
         uint64_t *ret_number, struct laz_err *err)
 {
     if (is_text(field->type)) {
-        return laz_scalar_check_text(field->type, scalar, err);
+        return laz_scalar_check_text(field, scalar, err);
     }
     if (scalar->length == 0) {
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "must not be empty");

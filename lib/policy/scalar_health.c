@@ -82,6 +82,8 @@ int laz_scalar_check_health(
         return laz_status_split(scalar->text, &min, &max)
                 ? 0
                 : laz_scalar_refuse(err, scalar,
-                          "must be a status of HTTP from 100 to 599, or two, such as 200-299");
+                          "must be a status of HTTP from 100 to 599, such as 200, or the first and "
+                          "the last "
+                          "of a range, such as 200-299");
     }
 }

@@ -22,7 +22,7 @@ LAZ_MUST_CHECK int laz_scalar_parse_name(enum laz_field_type type, const struct 
 
 /* scalar_text.c */
 LAZ_MUST_CHECK int laz_scalar_check_text(
-        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err);
+        const struct laz_field *field, const struct laz_scalar *scalar, struct laz_err *err);
 LAZ_MUST_CHECK int laz_scalar_check_env_name(const struct laz_scalar *scalar, struct laz_err *err);
 
 /* scalar_secrets.c: what names secrets, and paths below their folder. */

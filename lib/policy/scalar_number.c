@@ -54,6 +54,31 @@ static int parse_int(const struct laz_field *field, const struct laz_scalar *sca
     return 0;
 }
 
+static bool is_within(const struct laz_field *field, uint64_t number)
+{
+    return number >= (uint64_t)field->min && number <= field->max;
+}
+
+/* Of a number alone most people mean seconds; where those would be too many, the others do. */
+static int refuse_duration(const struct laz_field *field, const struct laz_scalar *scalar,
+        size_t digits, struct laz_err *err)
+{
+    static const char why[] = "must be a duration with its unit, such as 10s or 50ms";
+    struct laz_quoted quoted;
+    const char *unit = scalar->text + digits + strspn(scalar->text + digits, " ");
+    bool is_second = strcmp(unit, "s") == 0 || strcmp(unit, "sec") == 0;
+    uint64_t number = 0;
+    bool is_number = laz_parse_u64(scalar->text, digits, UINT32_MAX, &number) &&
+            (*unit == '\0' || is_second);
+    bool may_be_ms = !is_second && is_within(field, number);
+    if (!is_number || (!may_be_ms && !is_within(field, number * 1000))) {
+        return laz_scalar_refuse(err, scalar, why);
+    }
+    return laz_err_set(err, LAZ_E_POLICY_INVALID, 0, "%s, not %s (did you mean \"%.*s%s\"?)", why,
+            laz_quote(&quoted, scalar->text, scalar->length), (int)digits, scalar->text,
+            is_within(field, number * 1000) ? "s" : "ms");
+}
+
 /* "10s", "50ms", "5m" and "24h" to milliseconds. */
 static int parse_duration(const struct laz_field *field, const struct laz_scalar *scalar,
         uint64_t *ret, struct laz_err *err)
@@ -67,8 +92,7 @@ static int parse_duration(const struct laz_field *field, const struct laz_scalar
                                               : 0;
     uint64_t number = 0;
     if (factor == 0 || !laz_parse_u64(scalar->text, digits, UINT32_MAX, &number)) {
-        return laz_scalar_refuse(
-                err, scalar, "must be a duration with its unit, such as 10s or 50ms");
+        return refuse_duration(field, scalar, digits, err);
     }
     number *= factor;
     if (number < (uint64_t)field->min || number > field->max) {

@@ -116,9 +116,21 @@ static int check_sink_name(const struct laz_scalar *scalar, struct laz_err *err)
 
 /* What is not a name of a host or, where there must be one, has no port. */
 static int check_host(
-        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
+        const struct laz_field *field, const struct laz_scalar *scalar, struct laz_err *err)
 {
     struct laz_address ignored;
+    struct laz_quoted quoted;
+    enum laz_field_type type = field->type;
+    size_t before = strspn(scalar->text, "*");
+    before += scalar->text[before] == ':' ? 1 : 0;
+    bool is_port = type != LAZ_TYPE_HOST && field->shape == LAZ_SHAPE_ONE &&
+            field->example != NULL && scalar->length > before &&
+            strspn(scalar->text + before, "0123456789") == scalar->length - before;
+    if (is_port) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
+                "must have an address before the port, such as %s, not %s", field->example,
+                laz_quote(&quoted, scalar->text, scalar->length));
+    }
     if (type == LAZ_TYPE_HOST && !laz_host_is_valid(scalar->text, scalar->length)) {
         return laz_scalar_refuse(err, scalar, "must be the name or the address of a host");
     }
@@ -196,8 +208,9 @@ static int check_any(enum laz_field_type type, const struct laz_scalar *scalar, 
 }
 
 int laz_scalar_check_text(
-        enum laz_field_type type, const struct laz_scalar *scalar, struct laz_err *err)
+        const struct laz_field *field, const struct laz_scalar *scalar, struct laz_err *err)
 {
+    enum laz_field_type type = field->type;
     if (check_any(type, scalar, err) < 0) {
         return -1;
     }
@@ -217,7 +230,7 @@ int laz_scalar_check_text(
     case LAZ_TYPE_HOST:
     case LAZ_TYPE_ADDRESS:
     case LAZ_TYPE_SOCKET:
-        return check_host(type, scalar, err);
+        return check_host(field, scalar, err);
     case LAZ_TYPE_LOG_GROUP:
     case LAZ_TYPE_LOG_STREAM:
     case LAZ_TYPE_URL:

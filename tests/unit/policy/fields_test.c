@@ -41,6 +41,42 @@ Test(policy_fields, are_in_pre_order_and_documented)
     }
 }
 
+static void check_call(enum laz_field_id id, const char *word, size_t length)
+{
+    enum laz_field_id parent = laz_field_at(id)->parent;
+    char path[TEXT_MAX];
+    laz_field_path(id, path, sizeof(path));
+    cr_expect_eq(laz_field_find(parent, word, length), LAZ_FIELD_ROOT,
+            "%s: \"%.*s\" is a key there", path, (int)length, word);
+    cr_expect_eq(
+            laz_field_called(parent, word, length), id, "%s: \"%.*s\"", path, (int)length, word);
+}
+
+/* A hint that is a key itself would never be given, and one that two rows have names one of them.
+ */
+Test(policy_fields, are_each_called_by_words_that_are_nobodys_key)
+{
+    size_t n = 0;
+    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+        const char *at = laz_field_at(id)->others;
+        while (at != NULL && *at != '\0') {
+            size_t length = strcspn(at, " ");
+            check_call(id, at, length);
+            at += length + strspn(at + length, " ");
+            n++;
+        }
+    }
+    cr_expect_gt(n, 30, "%zu words", n);
+    static const char *const spelt[] = {"periodSeconds", "period_seconds", "PERIOD-SECONDS"};
+    for (size_t i = 0; i < sizeof(spelt) / sizeof(spelt[0]); i++) {
+        cr_expect_eq(laz_field_called(LAZ_FIELD_READY_CHECKS, spelt[i], strlen(spelt[i])),
+                LAZ_FIELD_CHECK_EVERY, "%s", spelt[i]);
+    }
+    cr_expect_eq(laz_field_called(LAZ_FIELD_LIVE_CHECKS, "retries", 7), LAZ_FIELD_LIVE_FALL);
+    cr_expect_eq(laz_field_called(LAZ_FIELD_SHUTDOWN, "retries", 7), LAZ_FIELD_ROOT);
+    cr_expect_eq(laz_field_called(LAZ_FIELD_READY_CHECKS, "perio", 5), LAZ_FIELD_ROOT);
+}
+
 Test(policy_fields, have_the_words_of_the_vocabulary)
 {
     for (unsigned i = 0; i < LAZ_REQUIRE_COUNT; i++) {

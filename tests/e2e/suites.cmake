@@ -3,7 +3,7 @@
 # The suites of tests/e2e, for laz_e2e of the file above.
 
 # What an instrumented build cannot show, and why; all the rest it has to:
-# - docker, docs, rollout, "an empty root", "an empty image": it is dynamic, and their images have nothing that it could load.
+# - docker, docs, probe_table, rollout, "an empty root", "an empty image": it is dynamic, and their images have nothing that it could load.
 # - bench, peers, pid1_loss: they measure time, and the loss of signals before init is armed; the loader takes that time.
 # - "fewer than 16 descriptors": the loader and the runtime need some before we come to count them.
 # - "is nowhere in init", "neither the recovery key", "while it waits", "and nobody else", "are in no core of
@@ -63,6 +63,7 @@ laz_e2e(pid1_status INSTRUMENTED sample)
 laz_e2e(pid1_strays INSTRUMENTED sample)
 laz_e2e(pid1_terminal INSTRUMENTED sample)
 laz_e2e(plain INSTRUMENTED sample)
+laz_e2e(probe_table ALONE)
 laz_e2e(protect)
 laz_e2e(policy_file INSTRUMENTED sample BUT "round and round")
 laz_e2e(secrets INSTRUMENTED sample BUT "is nowhere in init")

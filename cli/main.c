@@ -63,6 +63,21 @@ static const struct laz_cli_command commands[] = {
                 0, 0, laz_cli_policy_schema},
         {"policy reference", "", "print the reference page of the policy language",
                 "Markdown, from the same table.\n", HELP, 0, 0, laz_cli_policy_reference},
+        {"runtime check", "[FILE]", "say whether the shim can work with this host's runtime.yaml",
+                "Reads /etc/lazaret/runtime.yaml as lazaret-shim does: whose each part of its path "
+                "is, the\n"
+                "program that runs containers, and every policy that it names. With a FILE, which "
+                "may be of\n"
+                "another host: that file, and its policies in the folder policies.d beside it; "
+                "whose "
+                "they are,\n"
+                "and whether there is such a program, is then not asked.\n",
+                HELP, 0, 1, laz_cli_runtime_check},
+        {"runtime schema", "", "print the JSON Schema of runtime.yaml",
+                "For editors; generated from the table that also drives the parser.\n", JSON | HELP,
+                0, 0, laz_cli_runtime_schema},
+        {"runtime reference", "", "print the reference page of runtime.yaml",
+                "Markdown, from the same table.\n", HELP, 0, 0, laz_cli_runtime_reference},
         {"verify", "PATH...", "say whether an audit trail is whole",
                 "PATH is a file or a folder of files, from one sink or from several; - is "
                 "standard input.\n"
@@ -249,7 +264,7 @@ static int match(const struct laz_cli_command *command, int argc, char **argv)
 /* Commands of two words have their first in common. NULL: no such word. */
 static const char *group_at(size_t i)
 {
-    static const char *const groups[] = {"policy", "spool", "secrets", "gate"};
+    static const char *const groups[] = {"policy", "runtime", "spool", "secrets", "gate"};
     return i < sizeof(groups) / sizeof(groups[0]) ? groups[i] : NULL;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lazaret policy schema, lazaret policy reference: the field table, printed.
+ * lazaret policy schema, lazaret policy reference, and those of the host's file: the field table,
+ * printed.
  */
 #include "cli/command.h"
 #include "cli/output.h"
-#include "policy/policy.h"
+#include "policy/runtime.h"
 
 static int print(void write(struct laz_buf *ret))
 {
@@ -24,4 +25,16 @@ int laz_cli_policy_reference(const struct laz_cli_arguments *arguments)
 {
     (void)arguments;
     return print(laz_policy_reference);
+}
+
+int laz_cli_runtime_schema(const struct laz_cli_arguments *arguments)
+{
+    (void)arguments;
+    return print(laz_runtime_schema);
+}
+
+int laz_cli_runtime_reference(const struct laz_cli_arguments *arguments)
+{
+    (void)arguments;
+    return print(laz_runtime_reference);
 }

@@ -21,7 +21,8 @@
 static size_t count_keys(enum laz_field_id mapping)
 {
     size_t n = 0;
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    for (enum laz_field_id id = laz_field_root_of(mapping) + 1; id < laz_field_end_of(mapping);
+            id++) {
         bool is_key = laz_field_is_key_of(id, mapping);
         n += is_key && laz_field_at(id)->type != LAZ_TYPE_LATER ? 1 : 0;
     }
@@ -36,7 +37,8 @@ static const char *name_keys(struct laz_quoted *ret, enum laz_field_id mapping)
     if (count_keys(mapping) > KEYS_NAMED) {
         return ret->text;
     }
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    for (enum laz_field_id id = laz_field_root_of(mapping) + 1; id < laz_field_end_of(mapping);
+            id++) {
         const struct laz_field *field = laz_field_at(id);
         if (laz_field_is_key_of(id, mapping) && field->type != LAZ_TYPE_LATER) {
             laz_buf_printf(&buf, "%s%s", buf.len == 0 ? " (its keys: " : ", ", field->key);
@@ -72,7 +74,7 @@ static void unknown_key(struct laz_report *report, struct laz_node *node, enum l
     const char *suggestion = count_keys(parent) <= KEYS_FEW
             ? NULL
             : laz_field_suggest(parent, node->key, node->key_length);
-    enum laz_field_id elsewhere = laz_field_find_elsewhere(node->key, node->key_length);
+    enum laz_field_id elsewhere = laz_field_find_elsewhere(parent, node->key, node->key_length);
     enum laz_field_id called = laz_field_called(parent, node->key, node->key_length);
     /* The message is about the mapping: its path, the key's position. */
     struct laz_buf above;
@@ -90,7 +92,9 @@ static void unknown_key(struct laz_report *report, struct laz_node *node, enum l
         laz_field_path(elsewhere, path, sizeof(path));
         laz_report_at(report, LAZ_E_POLICY_INVALID, node->key_pos,
                 "%sunknown key %s (it exists as \"%s\"%s)", text, quoted, path,
-                strchr(path, '.') == NULL ? " of the whole policy" : "");
+                strchr(path, '.') != NULL                             ? ""
+                        : laz_field_root_of(parent) == LAZ_FIELD_ROOT ? " of the whole policy"
+                                                                      : " of the whole file");
     } else {
         laz_report_at(report, LAZ_E_POLICY_INVALID, node->key_pos, "%sunknown key %s%s", text,
                 quoted,
@@ -216,9 +220,11 @@ static bool check_mapping(struct laz_report *report, struct laz_node *node)
     if (is_dictionary(node)) {
         return true;
     }
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    enum laz_field_id mapping = node->field;
+    for (enum laz_field_id id = laz_field_root_of(mapping) + 1; id < laz_field_end_of(mapping);
+            id++) {
         const struct laz_field *field = laz_field_at(id);
-        if (!laz_field_is_required_of(id, (enum laz_field_id)node->field)) {
+        if (!laz_field_is_required_of(id, mapping)) {
             continue;
         }
         bool is_there = false;
@@ -343,9 +349,10 @@ static bool check_node(
     return descend;
 }
 
-void laz_check(struct laz_document *document, struct laz_report *report)
+void laz_check(struct laz_document *document, enum laz_field_id language, struct laz_report *report)
 {
     struct laz_node *root = document->root;
+    root->field = (uint16_t)language;
     if (!check_mapping(report, root)) {
         return;
     }

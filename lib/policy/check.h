@@ -16,14 +16,16 @@ struct laz_document {
     struct laz_node *root; /* in the load's arena; NULL if the text is no tree */
     /* The value of each key that is not inside a list; NULL where the file does not say it. A word
      * that stands for a mapping is found under the mapping's first key. */
-    struct laz_node *at[LAZ_FIELD_COUNT];
+    struct laz_node *at[LAZ_FIELD_END];
     size_t n_parents;
     uint16_t parents[LAZ_POLICY_FILES_MAX]; /* files, in the order of `extends` */
     uint16_t depth;                         /* of `extends`, 0 for the named file */
 };
 
-/* Fill document->at from document->root; the nodes' field, number and key_number are set. */
-void laz_check(struct laz_document *document, struct laz_report *report);
+/* Fill document->at from document->root; the nodes' field, number and key_number are set.
+ * `language` is the root of its rows. */
+void laz_check(
+        struct laz_document *document, enum laz_field_id language, struct laz_report *report);
 
 /* What is wrong with the sinks and patterns of a file, each by itself. After laz_check. */
 void laz_check_shipping(struct laz_document *document, struct laz_report *report);

@@ -190,7 +190,7 @@ static int take_file(struct laz_load *load, char *name, bool is_builtin, struct 
     document->file = index;
     if (laz_yaml_parse(file->text, file->length, index, &load->arena, &load->report,
                 &document->root) == 0) {
-        laz_check(document, &load->report);
+        laz_check(document, LAZ_FIELD_ROOT, &load->report);
         laz_check_shipping(document, &load->report);
         laz_check_secrets(document, &load->report);
         laz_check_identities(document, &load->report);

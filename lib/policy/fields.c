@@ -8,7 +8,7 @@
 
 #include "core/buf.h"
 #include "policy/image.h"
-#include "policy/policy.h"
+#include "policy/runtime.h"
 
 /* The words of each closed list. Those of vocabulary.h come from there. */
 #define X_ACTION(id, name) {name, LAZ_ACTION_##id, false},
@@ -75,20 +75,23 @@ static const struct laz_word words_tunnel_protocol[] = {LAZ_TUNNEL_PROTOCOLS(X_T
 
 static const struct laz_word words_expose[] = {{"minimal", 0, false}, {"full", 1, false}, {0}};
 static const struct laz_word words_enforce[] = {{"enforce", 1, false}, {0}};
+static const struct laz_word words_unknown[] = {{"refuse", LAZ_UNKNOWN_REFUSE, false},
+        {"clamp-default", LAZ_UNKNOWN_CLAMP_DEFAULT, false}, {0}};
 
 #define STORE(member)                                                                              \
     .offset = offsetof(struct laz_policy, member), .size = sizeof(((struct laz_policy *)0)->member)
 
-static const struct laz_field fields[LAZ_FIELD_COUNT] = {
+static const struct laz_field fields[LAZ_FIELD_END] = {
 #define LAZ_FIELD(id, parent_id, name, ...)                                                        \
     [LAZ_FIELD_##id] = {.key = name, .parent = LAZ_FIELD_##parent_id, __VA_ARGS__},
 #include "policy/fields.def"
+#include "policy/runtime.def"
 #undef LAZ_FIELD
 };
 
 const struct laz_field *laz_field_at(enum laz_field_id id)
 {
-    return &fields[id < LAZ_FIELD_COUNT ? id : LAZ_FIELD_ROOT];
+    return &fields[id < LAZ_FIELD_END ? id : LAZ_FIELD_ROOT];
 }
 
 static bool is_key(const struct laz_field *field, const char *key, size_t length)
@@ -99,7 +102,7 @@ static bool is_key(const struct laz_field *field, const char *key, size_t length
 bool laz_field_is_key_of(enum laz_field_id id, enum laz_field_id mapping)
 {
     enum laz_field_id alike = fields[mapping].alike;
-    return id != LAZ_FIELD_ROOT &&
+    return id != laz_field_root_of(id) &&
             (fields[id].parent == mapping ||
                     (alike != LAZ_FIELD_ROOT && fields[id].parent == alike));
 }
@@ -112,7 +115,8 @@ bool laz_field_is_required_of(enum laz_field_id id, enum laz_field_id mapping)
 
 enum laz_field_id laz_field_find(enum laz_field_id parent, const char *key, size_t length)
 {
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    for (enum laz_field_id id = laz_field_root_of(parent) + 1; id < laz_field_end_of(parent);
+            id++) {
         if (laz_field_is_key_of(id, parent) && is_key(&fields[id], key, length)) {
             return id;
         }
@@ -120,12 +124,13 @@ enum laz_field_id laz_field_find(enum laz_field_id parent, const char *key, size
     return LAZ_FIELD_ROOT;
 }
 
-enum laz_field_id laz_field_find_elsewhere(const char *key, size_t length)
+enum laz_field_id laz_field_find_elsewhere(
+        enum laz_field_id mapping, const char *key, size_t length)
 {
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    enum laz_field_id root = laz_field_root_of(mapping);
+    for (enum laz_field_id id = root + 1; id < laz_field_end_of(mapping); id++) {
         bool is_in_list = false;
-        for (enum laz_field_id up = fields[id].parent; up != LAZ_FIELD_ROOT;
-                up = fields[up].parent) {
+        for (enum laz_field_id up = fields[id].parent; up != root; up = fields[up].parent) {
             is_in_list = is_in_list || fields[up].shape != LAZ_SHAPE_ONE;
         }
         if (is_key(&fields[id], key, length) && !is_in_list) {
@@ -152,7 +157,8 @@ enum laz_field_id laz_field_by_path(const char *path)
 static const char *key_at(const void *context, size_t i)
 {
     const enum laz_field_id *parent = context;
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    for (enum laz_field_id id = laz_field_root_of(*parent) + 1; id < laz_field_end_of(*parent);
+            id++) {
         if (laz_field_is_key_of(id, *parent) && i-- == 0) {
             return fields[id].key;
         }
@@ -205,8 +211,9 @@ static bool is_called(const struct laz_field *field, const char *word, size_t le
 
 enum laz_field_id laz_field_called(enum laz_field_id parent, const char *word, size_t length)
 {
-    for (; parent != LAZ_FIELD_ROOT; parent = fields[parent].parent) {
-        for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    enum laz_field_id root = laz_field_root_of(parent);
+    for (; parent != root; parent = fields[parent].parent) {
+        for (enum laz_field_id id = root + 1; id < laz_field_end_of(root); id++) {
             if (laz_field_is_key_of(id, parent) && is_called(&fields[id], word, length)) {
                 return id;
             }
@@ -218,7 +225,7 @@ enum laz_field_id laz_field_called(enum laz_field_id parent, const char *word, s
 unsigned laz_field_depth(enum laz_field_id id)
 {
     unsigned depth = 0;
-    for (; id != LAZ_FIELD_ROOT; id = fields[id].parent) {
+    for (enum laz_field_id root = laz_field_root_of(id); id != root; id = fields[id].parent) {
         depth++;
     }
     return depth;

@@ -2,7 +2,8 @@
  *
  * The field table: every key of the policy language, once. The loader, the JSON Schema, the
  * reference page and the man page are driven by it; there is no second list of keys. The rows are
- * in fields.def.
+ * in fields.def, and behind them, with a root of their own, those of the host's file, in
+ * runtime.def.
  */
 #ifndef LAZ_POLICY_FIELDS_H
 #define LAZ_POLICY_FIELDS_H
@@ -89,8 +90,11 @@ struct laz_word {
 enum laz_field_id {
 #define LAZ_FIELD(id, parent, key, ...) LAZ_FIELD_##id,
 #include "policy/fields.def"
+    LAZ_FIELD_COUNT, /* of the policy language */
+    LAZ_FIELD_BEFORE_RUNTIME = LAZ_FIELD_COUNT - 1,
+#include "policy/runtime.def"
 #undef LAZ_FIELD
-    LAZ_FIELD_COUNT
+    LAZ_FIELD_END
 };
 
 /* Invariant: parents come before their children, and children follow in one block (pre-order). */
@@ -126,6 +130,16 @@ struct laz_field {
 /* static; borrowed forever. */
 const struct laz_field *laz_field_at(enum laz_field_id id);
 
+/* The root of the language that a row belongs to, and what is behind that language's last row. */
+static inline enum laz_field_id laz_field_root_of(enum laz_field_id id)
+{
+    return id < LAZ_FIELD_COUNT ? LAZ_FIELD_ROOT : LAZ_FIELD_RUNTIME;
+}
+static inline enum laz_field_id laz_field_end_of(enum laz_field_id id)
+{
+    return id < LAZ_FIELD_COUNT ? LAZ_FIELD_COUNT : LAZ_FIELD_END;
+}
+
 /* Is this row a key of that mapping: below it, or of the list that it is alike? */
 bool laz_field_is_key_of(enum laz_field_id id, enum laz_field_id mapping);
 /* And one that must be there? */
@@ -133,8 +147,9 @@ bool laz_field_is_required_of(enum laz_field_id id, enum laz_field_id mapping);
 
 /* The row of a key below a parent, or of the list that it is alike, or ROOT if there is none. */
 enum laz_field_id laz_field_find(enum laz_field_id parent, const char *key, size_t length);
-/* The first row of that key that is not inside a list, or ROOT. */
-enum laz_field_id laz_field_find_elsewhere(const char *key, size_t length);
+/* The first row of that key in the same language that is not inside a list, or ROOT. */
+enum laz_field_id laz_field_find_elsewhere(
+        enum laz_field_id mapping, const char *key, size_t length);
 /* The row of a whole path such as "workload.user", or ROOT. */
 enum laz_field_id laz_field_by_path(const char *path);
 

@@ -114,22 +114,6 @@ static void hold_against_sealed_parents(struct laz_load *load)
 
 /* ---- One load ---- */
 
-static int fail(const struct laz_diagnostics *diagnostics, struct laz_err *err)
-{
-    for (size_t i = 0; i < diagnostics->n; i++) {
-        const struct laz_diagnostic *first = &diagnostics->items[i];
-        if (first->is_warning) {
-            continue;
-        }
-        if (first->line == 0) {
-            return laz_err_set(err, first->kind, 0, "%s", first->message);
-        }
-        return laz_err_set(err, first->kind, 0, "%s:%u:%u: %s", first->file, first->line,
-                first->col, first->message);
-    }
-    return laz_err_set(err, LAZ_E_INTERNAL, 0, "a policy failed to load without saying why");
-}
-
 static int load_policy(struct laz_load *load, struct laz_err *err)
 {
     if (laz_documents_load(load, err) < 0) {
@@ -143,7 +127,7 @@ static int load_policy(struct laz_load *load, struct laz_err *err)
         return laz_err_set(err, LAZ_E_MEMORY, ENOMEM, "no memory for the policy");
     }
     if (load->report.diagnostics->n_errors > 0) {
-        return fail(load->report.diagnostics, err);
+        return laz_report_first(&load->report, err);
     }
     digest_files(load->policy);
     return 0;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "policy/fields.h"
-#include "policy/policy.h"
+#include "policy/runtime.h"
 #include "policy/scalar.h"
 
 #define PATH_LENGTH 96 /* of the longest dotted path; 33 today */
@@ -276,4 +276,40 @@ void laz_policy_reference(struct laz_buf *ret)
     }
     put_names(ret);
     put_later(ret);
+}
+
+/* ---- The host's file ---- */
+
+static const char runtime_introduction[] =
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
+        "<!-- Generated from lib/policy/runtime.def: change it there. -->\n"
+        "# The host's file\n\n"
+        "`" LAZ_RUNTIME_FILE "` says to `lazaret-shim` which program runs containers, and which\n"
+        "[policy](policy.md) each of them gets. It is YAML, read as strictly as a policy, with the "
+        "same\n"
+        "messages. No option and no variable names another file. It, the policies in\n"
+        "`" LAZ_RUNTIME_POLICIES "` and every folder above them must be root's and writable by "
+        "nobody\n"
+        "else; `lazaret runtime check` reads all of them as the shim does. In these policies users "
+        "and groups\n"
+        "are numbers: whose `/etc/passwd` is meant is not known before there is a container.\n\n"
+        "A policy is selected by what only the host's administrator decides: the first rule of "
+        "`select`,\n"
+        "else `infra-policy`, else `default-policy`; with none of them the container is refused. "
+        "Whoever is\n"
+        "trusted less may then choose another policy of this host by its name, if it allows "
+        "nothing that\n"
+        "the selected one does not.\n\n"
+        "What a policy says to the host is in [its section `host`](policy.md#host).\n\n"
+        "| ceiling | |\n|---|---|\n";
+
+void laz_runtime_reference(struct laz_buf *ret)
+{
+    laz_buf_str(ret, runtime_introduction);
+    laz_buf_printf(ret, "| the file, names, rules | %d KiB, %d, %d |\n", LAZ_POLICY_FILE_MAX / 1024,
+            LAZ_RUNTIME_NAMES_MAX, LAZ_RUNTIME_RULES_MAX);
+    laz_buf_str(ret, "\n## Keys\n\n| key | value | default | meaning |\n|---|---|---|---|\n");
+    for (enum laz_field_id id = LAZ_FIELD_RUNTIME + 1; id < LAZ_FIELD_END; id++) {
+        put_row(ret, id);
+    }
 }

@@ -293,3 +293,19 @@ void laz_diagnostic_print(const struct laz_diagnostic *diagnostic, FILE *stream)
     laz_diagnostic_format(diagnostic, &buf);
     (void)fwrite(text, 1, buf.len, stream); /* nowhere is left to report it */
 }
+
+int laz_report_first(const struct laz_report *report, struct laz_err *err)
+{
+    for (size_t i = 0; i < report->diagnostics->n; i++) {
+        const struct laz_diagnostic *first = &report->diagnostics->items[i];
+        if (first->is_warning) {
+            continue;
+        }
+        if (first->line == 0) {
+            return laz_err_set(err, first->kind, 0, "%s", first->message);
+        }
+        return laz_err_set(err, first->kind, 0, "%s:%u:%u: %s", first->file, first->line,
+                first->col, first->message);
+    }
+    return laz_err_set(err, LAZ_E_INTERNAL, 0, "a file failed to load without saying why");
+}

@@ -32,6 +32,9 @@ void laz_report_warning(struct laz_report *report, const struct laz_node *node, 
 void laz_report_warning_at(struct laz_report *report, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);
 
+/* The first error, as an error: always -1. */
+int laz_report_first(const struct laz_report *report, struct laz_err *err);
+
 /* Mark a node bad for a reason that is already reported. */
 void laz_node_mark_bad(struct laz_node *node);
 

@@ -101,4 +101,8 @@ LAZ_MUST_CHECK int laz_runtime_policy_load(const char *name,
         struct laz_diagnostics *ret_diagnostics, struct laz_policy **ret_policy,
         struct laz_err *err);
 
+/* The JSON Schema, and the reference page, from the field table. */
+void laz_runtime_schema(struct laz_buf *ret);
+void laz_runtime_reference(struct laz_buf *ret);
+
 #endif

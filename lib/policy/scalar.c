@@ -76,6 +76,8 @@ int laz_scalar_parse_key(const struct laz_field *field, const struct laz_scalar 
     case LAZ_TYPE_LIMIT:
     case LAZ_TYPE_SIGNAL:
         return laz_scalar_parse_name(field->keys, scalar, ret_number, err);
+    case LAZ_TYPE_NAME:
+        return laz_scalar_check_text(&(const struct laz_field){.type = LAZ_TYPE_NAME}, scalar, err);
     case LAZ_TYPE_TEXT:
         return laz_scalar_check_secret(LAZ_TYPE_TEXT, scalar, err);
     default:

@@ -8,7 +8,7 @@
 
 #include "core/json.h"
 #include "policy/fields.h"
-#include "policy/policy.h"
+#include "policy/runtime.h"
 
 #define SCHEMA_MAX   262144 /* bytes; four times what it has today */
 #define ERRNO_LAST   133
@@ -277,7 +277,7 @@ static void put_leaf(struct laz_json *json, const struct laz_field *field)
 static void put_required(struct laz_json *json, enum laz_field_id map)
 {
     bool is_first = true;
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    for (enum laz_field_id id = laz_field_root_of(map) + 1; id < laz_field_end_of(map); id++) {
         if (laz_field_is_required_of(id, map)) {
             if (is_first) {
                 laz_json_array(json, "required");
@@ -315,7 +315,7 @@ static void put_reference(struct laz_json *json, const char *name, enum laz_fiel
 /* Of the list that it is alike. */
 static void put_alike(struct laz_json *json, enum laz_field_id map)
 {
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    for (enum laz_field_id id = laz_field_root_of(map) + 1; id < laz_field_end_of(map); id++) {
         if (laz_field_at(id)->parent != map && laz_field_is_key_of(id, map)) {
             put_reference(json, laz_field_at(id)->key, id);
         }
@@ -332,7 +332,7 @@ static bool has_alternative(const struct laz_field *field)
 static void open_map(struct laz_json *json, enum laz_field_id id)
 {
     const struct laz_field *field = laz_field_at(id);
-    if (id != LAZ_FIELD_ROOT) {
+    if (id != laz_field_root_of(id)) {
         laz_json_object(json, field->key);
         laz_json_string(json, "description", field->doc);
     }
@@ -378,17 +378,17 @@ static void close_map(struct laz_json *json, enum laz_field_id id)
         laz_json_object_end(json);
         laz_json_array_end(json);
     }
-    if (id != LAZ_FIELD_ROOT) {
+    if (id != laz_field_root_of(id)) {
         laz_json_object_end(json);
     }
 }
 
-static void put_fields(struct laz_json *json)
+static void put_fields(struct laz_json *json, enum laz_field_id root)
 {
-    enum laz_field_id open[MAPS_OPEN] = {LAZ_FIELD_ROOT};
+    enum laz_field_id open[MAPS_OPEN] = {root};
     size_t n = 1;
-    open_map(json, LAZ_FIELD_ROOT);
-    for (enum laz_field_id id = LAZ_FIELD_ROOT + 1; id < LAZ_FIELD_COUNT; id++) {
+    open_map(json, root);
+    for (enum laz_field_id id = root + 1; id < laz_field_end_of(root); id++) {
         const struct laz_field *field = laz_field_at(id);
         if (field->type == LAZ_TYPE_LATER) {
             continue;
@@ -511,7 +511,9 @@ static void put_indented(const char *text, struct laz_buf *ret)
     laz_buf_char(ret, '\n');
 }
 
-void laz_policy_schema(struct laz_buf *ret)
+/* Only the policy language has names of tables. */
+static void put_schema(
+        struct laz_buf *ret, enum laz_field_id root, const char *id, const char *title)
 {
     laz_cleanup_buf struct laz_buf buf;
     laz_buf_init_heap(&buf, SCHEMA_MAX);
@@ -519,16 +521,28 @@ void laz_policy_schema(struct laz_buf *ret)
     laz_json_init(&json, &buf);
     laz_json_object(&json, NULL);
     laz_json_string(&json, "$schema", "https://json-schema.org/draft/2020-12/schema");
-    laz_json_string(&json, "$id", "policy-1.schema.json");
-    laz_json_string(&json, "title", "Lazaret policy, version 1");
-    put_fields(&json);
-    laz_json_object(&json, "$defs");
-    put_definitions(&json);
-    laz_json_object_end(&json);
+    laz_json_string(&json, "$id", id);
+    laz_json_string(&json, "title", title);
+    put_fields(&json, root);
+    if (root == LAZ_FIELD_ROOT) {
+        laz_json_object(&json, "$defs");
+        put_definitions(&json);
+        laz_json_object_end(&json);
+    }
     laz_json_object_end(&json);
     if (buf.overflow) {
         ret->overflow = true;
         return;
     }
     put_indented(buf.data, ret);
+}
+
+void laz_policy_schema(struct laz_buf *ret)
+{
+    put_schema(ret, LAZ_FIELD_ROOT, "policy-1.schema.json", "Lazaret policy, version 1");
+}
+
+void laz_runtime_schema(struct laz_buf *ret)
+{
+    put_schema(ret, LAZ_FIELD_RUNTIME, "runtime-1.schema.json", "Lazaret host, version 1");
 }

@@ -23,6 +23,9 @@ PRINTED = {  # what it prints, and the script that makes the file of it
     "docs/reference/policy.md": (["policy", "reference"], None),
     "docs/man/lazaret-policy.5": (["policy", "reference"], "docs/man/policy_page.py"),
     "policies/policy-1.schema.json": (["policy", "schema"], None),
+    "docs/reference/runtime.md": (["runtime", "reference"], None),
+    "docs/man/lazaret-runtime.5": (["runtime", "reference"], "docs/man/policy_page.py"),
+    "policies/runtime-1.schema.json": (["runtime", "schema"], None),
 }
 REPAIR = "tests/lint/check_generated.py --write --build DIR makes it current"
 

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The atomic write: temporary file, fsync, rename, fsync of the directory.
+ * The atomic write by a path: the folder is opened once, and the file replaced in it.
  */
 #include "cli/replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/buf.h"
 #include "core/fd.h"
+#include "core/replace.h"
 
 #define PATH_LENGTH_MAX 4096 /* the kernel's own */
-#define TRIES           16   /* left-overs of killed runs with our pid */
 
 static int fail(struct laz_err *err, const char *path, const char *what)
 {
@@ -35,33 +32,6 @@ static int open_folder(const char *path, const char *name, struct laz_err *err)
     return fd < 0 ? fail(err, path, "cannot open the directory") : fd;
 }
 
-/* Never an existing file, so never somebody's link either. */
-static int create_temporary(int folder, const char *name, struct laz_buf *ret_name)
-{
-    for (unsigned i = 0; i < TRIES; i++) {
-        ret_name->len = 0;
-        laz_buf_printf(ret_name, ".%.200s.%d-%u", name, (int)getpid(), i);
-        int fd = openat(folder, ret_name->data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd >= 0 || errno != EEXIST) {
-            return fd;
-        }
-    }
-    errno = EEXIST;
-    return -1;
-}
-
-static int fill(int fd, const char *path, const void *bytes, size_t length, mode_t mode,
-        struct laz_err *err)
-{
-    if (laz_fd_write_all(fd, bytes, length, err) < 0) {
-        return laz_err_context(err, "%.256s", path);
-    }
-    if (fchmod(fd, mode) < 0) { /* whatever the umask is */
-        return fail(err, path, "fchmod");
-    }
-    return fsync(fd) < 0 ? fail(err, path, "fsync") : 0;
-}
-
 int laz_cli_replace_file(
         const char *path, const void *bytes, size_t length, mode_t mode, struct laz_err *err)
 {
@@ -74,19 +44,8 @@ int laz_cli_replace_file(
     if (folder < 0) {
         return -1;
     }
-    laz_cleanup_buf struct laz_buf temporary;
-    laz_buf_init_heap(&temporary, PATH_LENGTH_MAX);
-    laz_cleanup_fd int fd = create_temporary(folder, name, &temporary);
-    if (fd < 0) {
-        return fail(err, path, "cannot create a file beside it");
-    }
-    int result = fill(fd, path, bytes, length, mode, err);
-    if (result == 0 && renameat(folder, temporary.data, folder, name) < 0) {
-        result = fail(err, path, "rename");
-    }
-    if (result < 0) {
-        (void)unlinkat(folder, temporary.data, 0); /* the first error is the one to tell */
-        return -1;
-    }
-    return fsync(folder) < 0 ? fail(err, path, "fsync of the directory") : 0;
+    const struct laz_replace how = {.mode = mode, .sync = true};
+    return laz_replace_at(folder, name, &how, bytes, length, err) < 0
+            ? laz_err_context(err, "%.256s", path)
+            : 0;
 }

@@ -34,7 +34,7 @@ bool laz_report_read(const struct laz_report *report, const struct laz_report_en
         struct laz_json_doc *ret)
 {
     struct laz_err err = {0};
-    struct laz_json_room room = {report->nodes, NODES_MAX, LAZ_E_SYSTEM};
+    struct laz_json_room room = {.nodes = report->nodes, .max = NODES_MAX, .kind = LAZ_E_SYSTEM};
     return laz_json_read(entry->text.at, entry->text.length, &room, ret, &err) == 0;
 }
 

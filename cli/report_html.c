@@ -98,7 +98,7 @@ static void put_node(
 static void put_word(struct laz_buf *buf, struct laz_span lexeme)
 {
     struct laz_json_node node[1];
-    struct laz_json_room room = {node, 1, LAZ_E_SYSTEM};
+    struct laz_json_room room = {.nodes = node, .max = 1, .kind = LAZ_E_SYSTEM};
     struct laz_json_doc doc;
     struct laz_err err = {0};
     if (laz_json_read(lexeme.at, lexeme.length, &room, &doc, &err) == 0) {

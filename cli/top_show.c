@@ -268,7 +268,7 @@ int laz_top_show(const char *document, size_t length, struct laz_buf *ret, bool 
         struct laz_err *err)
 {
     struct laz_json_node *nodes = calloc(NODES_MAX, sizeof(*nodes));
-    struct laz_json_room room = {nodes, NODES_MAX, LAZ_E_SYSTEM};
+    struct laz_json_room room = {.nodes = nodes, .max = NODES_MAX, .kind = LAZ_E_SYSTEM};
     struct laz_json_doc doc;
     int result = -1;
     if (nodes == NULL) {

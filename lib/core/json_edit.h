@@ -15,17 +15,18 @@
 /* One edit; json_edit.c alone looks inside. */
 struct laz_json_edit {
     uint32_t kind;
-    uint32_t container; /* node; of a change to an element, too */
-    uint32_t ordinal;   /* of the element in its container */
-    uint32_t parent;    /* the edit that makes the container, where no node is one */
+    uint32_t container; /* the node whose element comes or goes */
+    uint32_t parent;    /* in the place of a node: the edit that makes the container */
+    uint32_t made;      /* LAZ_JSON_ARRAY or _OBJECT: it makes one, which other edits fill */
     uint32_t start;     /* what it takes out of the old text */
     uint32_t end;
-    uint32_t before; /* where the element before it ends */
-    uint32_t after;  /* where the element behind it begins; 0: there is none */
-    uint32_t text;   /* in `texts` */
+    uint32_t before;  /* where the element before the one that goes ends */
+    uint32_t after;   /* where the one behind it begins; 0: there is none */
+    uint32_t ordinal; /* of the element in its container, or how many there are */
+    uint32_t text;    /* in `texts`: key and colon, where it has one, and the value */
     uint32_t length;
-    uint32_t key;  /* length of the key at the beginning of the text, colon included */
-    uint32_t made; /* LAZ_JSON_ARRAY or _OBJECT: it makes a container, which other edits fill */
+    uint32_t key;   /* how much of the text is key and colon */
+    uint32_t order; /* of another edit: which is the n-th in the text, once all are known */
 };
 
 /* Invariant: n <= max. The document and the list are the caller's, for as long. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * JSON reader, RFC 8259. Does not recurse and does not allocate; every byte is looked at once, and
- * keys once more against the others of their object.
+ * keys once more as they are sorted, for what is there twice.
  */
 #include "core/json_read.h"
 
@@ -30,8 +30,9 @@ struct reader {
     struct laz_json_node *nodes;
     uint32_t n;
     uint32_t max;
-    uint32_t open[LAZ_JSON_DEPTH_MAX]; /* nodes that have not ended */
+    uint32_t open[LAZ_JSON_DEPTH_DEEP]; /* nodes that have not ended */
     unsigned depth;
+    unsigned depth_max;
     const char *wrong; /* static */
 };
 
@@ -183,7 +184,8 @@ static size_t next_character(const char *text, size_t *at, size_t end, char ret[
     return length;
 }
 
-static bool is_same_text(
+/* Negative, 0 or positive, as one is before the other by its bytes. */
+static int compare_text(
         const char *text, const struct laz_json_node *a, const struct laz_json_node *b)
 {
     size_t at_a = a->start + 1U;
@@ -192,12 +194,81 @@ static bool is_same_text(
         char one[4];
         char other[4];
         size_t length = next_character(text, &at_a, a->end - 1U, one);
-        if (next_character(text, &at_b, b->end - 1U, other) != length ||
-                memcmp(one, other, length) != 0) {
-            return false;
+        size_t other_length = next_character(text, &at_b, b->end - 1U, other);
+        int order = memcmp(one, other, length < other_length ? length : other_length);
+        if (order != 0 || length != other_length) {
+            return order != 0 ? order : length < other_length ? -1 : 1;
         }
     }
-    return at_a == a->end - 1U && at_b == b->end - 1U;
+    return (at_a < a->end - 1U) - (at_b < b->end - 1U);
+}
+
+/* ---- keys that are there twice ----
+ *
+ * Keys are sorted as a list that is linked through their own `next`, which says nothing that is not
+ * known: a key's value is the node behind it. So it takes no memory, and for n keys n log n
+ * comparisons: text of somebody else's may have a hundred thousand. 0 ends a list: the first node
+ * is no key. */
+
+#define RUNS_MAX 32 /* run number i is 2^i keys long */
+
+static uint32_t merge_runs(struct reader *in, uint32_t a, uint32_t b)
+{
+    uint32_t first = 0;
+    uint32_t *link = &first;
+    while (a != 0 && b != 0) {
+        uint32_t *taken = compare_text(in->text, &in->nodes[a], &in->nodes[b]) <= 0 ? &a : &b;
+        *link = *taken;
+        link = &in->nodes[*taken].next;
+        *taken = *link;
+    }
+    *link = a != 0 ? a : b;
+    return first;
+}
+
+/* The first of the sorted list; keys that are the same stay in the order of the text. */
+static uint32_t sort_keys(struct reader *in, uint32_t first)
+{
+    uint32_t runs[RUNS_MAX] = {0};
+    for (uint32_t key = first; key < in->n;) {
+        uint32_t run = key;
+        key = in->nodes[key + 1].next;
+        in->nodes[run].next = 0;
+        unsigned i = 0;
+        for (; runs[i] != 0; i++) {
+            run = merge_runs(in, runs[i], run);
+            runs[i] = 0;
+        }
+        runs[i] = run;
+    }
+    uint32_t sorted = 0;
+    for (unsigned i = 0; i < RUNS_MAX; i++) {
+        sorted = runs[i] == 0 ? sorted : merge_runs(in, runs[i], sorted);
+    }
+    return sorted;
+}
+
+/* The first key of the text that is there before already is where the reader is afterwards. */
+static bool has_twice(struct reader *in, const struct laz_json_node *object)
+{
+    uint32_t first = (uint32_t)(object - in->nodes) + 1;
+    uint32_t twice = UINT32_MAX;
+    if (first == in->n || in->nodes[first + 1].next == in->n) {
+        return false;
+    }
+    for (uint32_t key = sort_keys(in, first); key != 0;) {
+        uint32_t next = in->nodes[key].next;
+        if (next != 0 && next < twice &&
+                compare_text(in->text, &in->nodes[key], &in->nodes[next]) == 0) {
+            twice = next;
+        }
+        in->nodes[key].next = key + 1;
+        key = next;
+    }
+    if (twice != UINT32_MAX) {
+        in->at = in->nodes[twice].start;
+    }
+    return twice != UINT32_MAX;
 }
 
 /* ---- everything else ---- */
@@ -249,26 +320,12 @@ static bool read_word(struct reader *in)
 
 static bool open_container(struct reader *in, enum laz_json_type type)
 {
-    if (in->depth == LAZ_JSON_DEPTH_MAX) {
+    if (in->depth == in->depth_max) {
         return fail(in, "too deep");
     }
     in->at++;
     in->open[in->depth++] = in->n;
     return add_node(in, type, in->at - 1);
-}
-
-static bool has_twice(struct reader *in, const struct laz_json_node *object)
-{
-    uint32_t first = (uint32_t)(object - in->nodes) + 1;
-    for (uint32_t a = first; a < in->n; a = in->nodes[a + 1].next) {
-        for (uint32_t b = first; b < a; b = in->nodes[b + 1].next) {
-            if (is_same_text(in->text, &in->nodes[a], &in->nodes[b])) {
-                in->at = in->nodes[a].start;
-                return true;
-            }
-        }
-    }
-    return false;
 }
 
 static bool close_container(struct reader *in)
@@ -347,6 +404,9 @@ int laz_json_read(const char *text, size_t length, const struct laz_json_room *r
         struct laz_json_doc *ret, struct laz_err *err)
 {
     struct reader in = {.text = text, .length = length, .nodes = room->nodes, .max = room->max};
+    in.depth_max = room->depth == 0             ? LAZ_JSON_DEPTH_MAX
+            : room->depth < LAZ_JSON_DEPTH_DEEP ? room->depth
+                                                : LAZ_JSON_DEPTH_DEEP;
     enum expected expected = VALUE;
     if (length >= LAZ_JSON_TEXT_MAX) {
         return laz_err_set(err, room->kind, 0, "not JSON: %zu bytes", length);
@@ -363,8 +423,19 @@ int laz_json_read(const char *text, size_t length, const struct laz_json_room *r
     if (in.wrong != NULL) {
         return laz_err_set(err, room->kind, 0, "not JSON: byte %zu: %s", wrong_at, in.wrong);
     }
-    *ret = (struct laz_json_doc){.text = text, .nodes = room->nodes, .n = in.n};
+    *ret = (struct laz_json_doc){
+            .text = text, .length = (uint32_t)length, .nodes = room->nodes, .n = in.n};
     return 0;
+}
+
+/* Every node but the outermost stands behind one of these; some of them are inside of strings. */
+uint32_t laz_json_nodes_max(const char *text, size_t length)
+{
+    uint32_t n = 1;
+    for (size_t i = 0; i < length && n < UINT32_MAX; i++) {
+        n += text[i] == ',' || text[i] == ':' || text[i] == '[' || text[i] == '{';
+    }
+    return n;
 }
 
 /* ---- looking at it ---- */
@@ -386,21 +457,48 @@ const struct laz_json_node *laz_json_next(const struct laz_json_doc *doc,
     return next < &doc->nodes[container->next] ? next : NULL;
 }
 
-static bool is_text(
-        const struct laz_json_doc *doc, const struct laz_json_node *node, const char *wanted)
+bool laz_json_is(const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text)
 {
+    if (node == NULL || node->type != LAZ_JSON_STRING) {
+        return false;
+    }
     size_t at = node->start + 1U;
-    size_t left = strlen(wanted);
+    size_t left = strlen(text);
     while (at < node->end - 1U) {
         char character[4];
         size_t length = next_character(doc->text, &at, node->end - 1U, character);
-        if (length > left || memcmp(character, wanted, length) != 0) {
+        if (length > left || memcmp(character, text, length) != 0) {
             return false;
         }
-        wanted += length;
+        text += length;
         left -= length;
     }
     return left == 0;
+}
+
+/* Whether a character between the two, both included, is in a string. */
+static bool has_between(const struct laz_json_doc *doc, const struct laz_json_node *node,
+        unsigned char least, unsigned char most)
+{
+    for (size_t at = node->start + 1U; at < node->end - 1U;) {
+        char character[4];
+        (void)next_character(doc->text, &at, node->end - 1U, character);
+        if ((unsigned char)character[0] >= least && (unsigned char)character[0] <= most) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool laz_json_is_ascii(const struct laz_json_doc *doc, const struct laz_json_node *node)
+{
+    return node != NULL && node->type == LAZ_JSON_STRING && !has_between(doc, node, 0, 0) &&
+            !has_between(doc, node, 0x80, 0xFF);
+}
+
+bool laz_json_has_nul(const struct laz_json_doc *doc, const struct laz_json_node *node)
+{
+    return node != NULL && node->type == LAZ_JSON_STRING && has_between(doc, node, 0, 0);
 }
 
 const struct laz_json_node *laz_json_member(
@@ -411,7 +509,7 @@ const struct laz_json_node *laz_json_member(
     }
     for (const struct laz_json_node *node = laz_json_next(doc, object, NULL); node != NULL;
             node = laz_json_next(doc, object, node + 1)) {
-        if (is_text(doc, node, key)) {
+        if (laz_json_is(doc, node, key)) {
             return node + 1;
         }
     }

@@ -12,8 +12,9 @@
 
 #include "core/buf.h"
 
-#define LAZ_JSON_DEPTH_MAX 32         /* arrays and objects inside each other */
-#define LAZ_JSON_TEXT_MAX  UINT32_MAX /* bytes */
+#define LAZ_JSON_DEPTH_MAX  32 /* arrays and objects inside each other, unless the room says */
+#define LAZ_JSON_DEPTH_DEEP 64 /* the most that a room may say */
+#define LAZ_JSON_TEXT_MAX   UINT32_MAX /* bytes */
 
 enum laz_json_type {
     LAZ_JSON_NULL,
@@ -36,6 +37,7 @@ struct laz_json_node {
 
 struct laz_json_doc {
     const char *text; /* borrowed */
+    uint32_t length;  /* of the text, blanks around the value included */
     const struct laz_json_node *nodes;
     uint32_t n;
 };
@@ -45,7 +47,11 @@ struct laz_json_room {
     struct laz_json_node *nodes;
     uint32_t max;
     enum laz_err_kind kind;
+    unsigned depth; /* 0: LAZ_JSON_DEPTH_MAX */
 };
+
+/* More nodes than this the text does not have. */
+uint32_t laz_json_nodes_max(const char *text, size_t length);
 
 /* Where and why, if it is none or needs more room than there is. */
 LAZ_MUST_CHECK int laz_json_read(const char *text, size_t length, const struct laz_json_room *room,
@@ -59,8 +65,15 @@ const struct laz_json_node *laz_json_member(
 const struct laz_json_node *laz_json_next(const struct laz_json_doc *doc,
         const struct laz_json_node *container, const struct laz_json_node *previous);
 
-/* The following are false for NULL and for nodes of another type. Text of a string appended, and
- * not if it holds a NUL or does not fit. */
+/* The following are false for NULL and for nodes of another type. */
+
+/* The string is this text. */
+bool laz_json_is(
+        const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text);
+/* No byte of the string is 0, or above 127, as it is or escaped. */
+bool laz_json_is_ascii(const struct laz_json_doc *doc, const struct laz_json_node *node);
+bool laz_json_has_nul(const struct laz_json_doc *doc, const struct laz_json_node *node);
+/* Text of a string appended, and not if it holds a NUL or does not fit. */
 LAZ_MUST_CHECK bool laz_json_text(
         const struct laz_json_doc *doc, const struct laz_json_node *node, struct laz_buf *ret);
 /* The same into an array, with a NUL behind it. */

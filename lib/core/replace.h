@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Put a whole file in the place of another, or leave the other as it is: never half of one.
+ * Put a whole file in the place of another, or leave the other as it is: never half of one. Errors
+ * do not name the file: who calls knows its path.
  */
 #ifndef LAZ_CORE_REPLACE_H
 #define LAZ_CORE_REPLACE_H

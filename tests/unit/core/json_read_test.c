@@ -5,6 +5,7 @@
 #include "core/json_read.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -85,6 +86,10 @@ Test(json_read, names_the_byte_and_the_reason)
             {"\"\xc0\xaf\"", "byte 1: not UTF-8"},
             {"\"\xed\xa0\x80\"", "byte 1: not UTF-8"},
             {"{\"a\":1,\"b\":2,\"a\":3}", "byte 13: a key twice"},
+            {"{\"\":1,\"\":2}", "byte 6: a key twice"},
+            {"{\"b\":1,\"c\":1,\"a\":1,\"c\":1,\"b\":1,\"a\":1}", "byte 19: a key twice"},
+            {"{\"a\":{\"b\":0,\"b\":0},\"a\":0}", "byte 12: a key twice"},
+            {"{\"ab\":0,\"a\":0,\"abc\":0,\"\\u0061\\u0062c\":0}", "byte 22: a key twice"},
             {"[{\"ab\":1,\"a\\u0062\":2}]", "byte 9: a key twice"},
             {"/**/1", "byte 0: no value"},
             {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
@@ -103,6 +108,92 @@ Test(json_read, names_the_byte_and_the_reason)
         cr_assert_eq(err.kind, LAZ_E_SINK);
         cr_assert_str_eq(err.message, expected, "%s: %s", rows[i].text, err.message);
     }
+}
+
+Test(json_read, is_as_deep_as_the_room_says_and_no_deeper)
+{
+    static const struct {
+        unsigned depth;
+        unsigned n;
+        bool is_good;
+    } rows[] = {{0, 32, true}, {0, 33, false}, {3, 3, true}, {3, 4, false}, {64, 64, true},
+            {64, 65, false}, {99, 64, true}, {99, 65, false}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_json_node deep[80];
+        const struct laz_json_room deep_room = {
+                .nodes = deep, .max = 80, .kind = LAZ_E_SINK, .depth = rows[i].depth};
+        char text[2 * 65 + 1];
+        struct laz_json_doc doc = {0};
+        struct laz_err err = {0};
+        (void)memset(text, '[', rows[i].n);
+        (void)memset(text + rows[i].n, ']', rows[i].n);
+        int result = laz_json_read(text, 2UL * rows[i].n, &deep_room, &doc, &err);
+        cr_assert_eq(result == 0, rows[i].is_good, "%u of %u", rows[i].n, rows[i].depth);
+        cr_assert(rows[i].is_good || strstr(err.message, "too deep") != NULL, "%s", err.message);
+    }
+}
+
+/* Compared each with each, these would take minutes. */
+Test(json_read, finds_the_key_that_is_twice_among_a_hundred_thousand, .timeout = 60)
+{
+    enum {
+        KEYS = 100000
+    };
+    char *text = malloc(16UL * KEYS);
+    struct laz_json_node *many = calloc(2 * KEYS + 3, sizeof(*many));
+    const struct laz_json_room many_room = {.nodes = many, .max = 2 * KEYS + 3};
+    struct laz_json_doc doc = {0};
+    struct laz_err err = {0};
+    cr_assert(text != NULL && many != NULL);
+    size_t length = 1;
+    text[0] = '{';
+    for (unsigned i = 0; i < KEYS; i++) {
+        unsigned key = i * 7919 % KEYS; /* each once, in no order */
+        length += (size_t)snprintf(text + length, 16, "\"k%u\":0,", key);
+    }
+    cr_assert_geq(laz_json_nodes_max(text, length), 2 * KEYS + 1);
+    text[length - 1] = '}';
+    cr_assert_eq(laz_json_read(text, length, &many_room, &doc, &err), 0, "%s", err.message);
+    cr_assert_eq(doc.n, 2 * KEYS + 1);
+    for (uint32_t i = 1; i < doc.n; i++) {
+        cr_assert_eq(doc.nodes[i].next, i + 1, "the links are as they were");
+    }
+    (void)snprintf(text + length - 1, 16, ",\"k7\":0}");
+    cr_assert_eq(laz_json_read(text, length + 7, &many_room, &doc, &err), -1);
+    char expected[64];
+    (void)snprintf(expected, sizeof(expected), "not JSON: byte %zu: a key twice", length);
+    cr_assert_str_eq(err.message, expected, "%s", err.message);
+    free(text);
+    free(many);
+}
+
+Test(json_read, knows_what_is_in_a_string)
+{
+    static const struct {
+        const char *text;
+        bool is_ascii;
+        bool has_nul;
+    } rows[] = {
+            {"\"\"", true, false},
+            {"\"a\\u007f\\n\"", true, false},
+            {"\"\\u0000\"", false, true},
+            {"\"\\\\u0000\"", true, false},
+            {"\"\\u0080\"", false, false},
+            {"\"\xc5\xbf\"", false, false},
+            {"\"\\u017f\"", false, false},
+            {"0", false, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_json_doc doc = read(rows[i].text);
+        const struct laz_json_node *node = laz_json_root(&doc);
+        cr_assert_eq(laz_json_is_ascii(&doc, node), rows[i].is_ascii, "%s", rows[i].text);
+        cr_assert_eq(laz_json_has_nul(&doc, node), rows[i].has_nul, "%s", rows[i].text);
+    }
+    struct laz_json_doc doc = read("\"a\\u0062\"");
+    cr_assert(laz_json_is(&doc, laz_json_root(&doc), "ab"));
+    cr_assert(!laz_json_is(&doc, laz_json_root(&doc), "a"));
+    cr_assert(!laz_json_is(&doc, laz_json_root(&doc), "abc"));
+    cr_assert(!laz_json_is(&doc, NULL, ""));
 }
 
 Test(json_read, a_nul_is_no_blank_and_no_end)

@@ -297,14 +297,16 @@ static int take_gauges(
     struct laz_err ignored = {0};
     struct laz_fields fields;
     (void)err;
+    uint64_t now_ns = laz_health_clock_ns();
     laz_fields_begin(&fields, message);
+    uint64_t age_ns = laz_fields_u32(&fields) * NS_PER_MS;
     const char *text = laz_fields_string(&fields);
-    if (!laz_fields_done(&fields) ||
+    if (!laz_fields_done(&fields) || age_ns > now_ns ||
             laz_health_gauges_read(text, strlen(text), &role->health.gauges, &ignored) < 0) {
         role->health.bad_gauges++;
         return 0;
     }
-    role->health.gauges_ns = laz_health_clock_ns();
+    role->health.gauges_ns = now_ns - age_ns;
     laz_health_turn(role);
     return 0;
 }

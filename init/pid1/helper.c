@@ -254,7 +254,7 @@ static void on_watch(struct laz_helper *helper, struct laz_message *message, uin
 {
     struct laz_err err = {0};
     if (message->type == LAZ_MESSAGE_GAUGES) {
-        laz_watch_relay(helper->watch, message);
+        laz_watch_relay(helper->watch, message, now_ns);
     } else if (laz_watch_told(helper->watch, message, now_ns, &err) < 0) {
         violated(helper, &err);
         laz_helper_drop(helper);

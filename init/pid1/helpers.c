@@ -165,7 +165,7 @@ static void ask_for_server(struct laz_helpers *helpers, struct laz_helper *helpe
     const struct laz_secrets *secrets = &helpers->secrets;
     if (laz_helper_ask(helper, helpers->launcher_chan, now_ns) &&
             !(helper->role == LAZ_ROLE_TUNNEL ? laz_tunnels_tell(&helpers->tunnels, secrets)
-                                              : laz_watch_tell(&helpers->watch, secrets))) {
+                                              : laz_watch_tell(&helpers->watch, secrets, now_ns))) {
         laz_helper_drop(helper);
     }
 }

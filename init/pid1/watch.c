@@ -81,7 +81,20 @@ bool laz_watch_show(
             laz_helper_say_identity(watch->helper.chan, 0, secrets, items);
 }
 
-bool laz_watch_tell(struct laz_watch *watch, const struct laz_secrets *secrets)
+/* What ship said last, and how old that is. */
+static bool say_gauges(const struct laz_watch *watch, uint64_t now_ns)
+{
+    char memory[LAZ_GAUGES_MAX + LAZ_MESSAGE_HEADER + 8];
+    uint64_t age_ms = (now_ns - watch->gauges_ns) / LAZ_NS_PER_MS;
+    struct laz_buf message;
+    laz_buf_init_fixed(&message, memory, sizeof(memory));
+    laz_message_begin(&message, LAZ_MESSAGE_GAUGED);
+    laz_message_u32(&message, age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX);
+    laz_buf_put(&message, watch->gauges, watch->gauges_length);
+    return laz_helper_say(watch->helper.chan, &message, NULL, 0);
+}
+
+bool laz_watch_tell(struct laz_watch *watch, const struct laz_secrets *secrets, uint64_t now_ns)
 {
     int chan = watch->helper.chan;
     bool ok = laz_helper_say_config(chan, watch->image->health, watch->image->health_length) &&
@@ -92,6 +105,7 @@ bool laz_watch_tell(struct laz_watch *watch, const struct laz_secrets *secrets)
     for (uint32_t i = 0; i < LAZ_HEALTH_SOCKET_COUNT && ok; i++) {
         ok = watch->sockets[i] < 0 || laz_helper_say_listen(chan, i, watch->sockets[i]);
     }
+    ok = ok && (watch->gauges_length == 0 || say_gauges(watch, now_ns));
     for (unsigned i = 0; i < LAZ_IMAGE_COMMANDS_MAX; i++) { /* of a predecessor's */
         watch->checks[i].is_unasked = watch->checks[i].is_over = true;
     }
@@ -119,15 +133,16 @@ void laz_watch_status(struct laz_watch *watch, const struct laz_status *status)
     say_or_drop(watch, &message);
 }
 
-void laz_watch_relay(struct laz_watch *watch, const struct laz_message *gauges)
+void laz_watch_relay(struct laz_watch *watch, const struct laz_message *gauges, uint64_t now_ns)
 {
-    char memory[LAZ_GAUGES_MAX + LAZ_MESSAGE_HEADER + 1];
-    struct laz_buf message;
-    laz_buf_init_fixed(&message, memory, sizeof(memory));
-    laz_message_begin(&message, LAZ_MESSAGE_GAUGED);
-    laz_buf_put(&message, gauges->fields, gauges->length);
-    if (gauges->length <= LAZ_GAUGES_MAX) {
-        say_or_drop(watch, &message);
+    if (watch->image == NULL || gauges->length > sizeof(watch->gauges)) {
+        return;
+    }
+    (void)memcpy(watch->gauges, gauges->fields, gauges->length);
+    watch->gauges_length = gauges->length;
+    watch->gauges_ns = now_ns;
+    if (watch->helper.chan >= 0 && !say_gauges(watch, now_ns)) {
+        laz_helper_drop(&watch->helper);
     }
 }
 

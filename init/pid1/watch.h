@@ -58,6 +58,9 @@ struct laz_watch {
     uint32_t to_run;                        /* commands, a bit for each */
     uint32_t to_kill;
     struct laz_watch_check checks[LAZ_IMAGE_COMMANDS_MAX];
+    uint8_t gauges[LAZ_GAUGES_MAX]; /* what ship said last, for a successor; not read here */
+    size_t gauges_length;           /* 0: nothing yet */
+    uint64_t gauges_ns;
     struct laz_helper helper;
 };
 
@@ -66,13 +69,15 @@ bool laz_watch_begin(
         struct laz_watch *watch, const struct laz_image *image, char *const *environment);
 
 /* Everything that a new one needs, in one go. False: it has gone, or does not read. */
-LAZ_MUST_CHECK bool laz_watch_tell(struct laz_watch *watch, const struct laz_secrets *secrets);
+LAZ_MUST_CHECK bool laz_watch_tell(
+        struct laz_watch *watch, const struct laz_secrets *secrets, uint64_t now_ns);
 /* Its identity, if an item of it has changed. Likewise. */
 LAZ_MUST_CHECK bool laz_watch_show(
         const struct laz_watch *watch, const struct laz_secrets *secrets, uint32_t changed);
 void laz_watch_status(struct laz_watch *watch, const struct laz_status *status);
-/* What ship says of its sinks goes on to it unread. */
-void laz_watch_relay(struct laz_watch *watch, const struct laz_message *gauges);
+/* What ship says of its sinks goes on to it unread, and is kept for a successor, which would not be
+ * ready until ship speaks again. */
+void laz_watch_relay(struct laz_watch *watch, const struct laz_message *gauges, uint64_t now_ns);
 
 /* What it says. Takes the descriptors. -1: it breaks the rules. LAZ_E_HEALTH. */
 LAZ_MUST_CHECK int laz_watch_told(

@@ -72,7 +72,7 @@ class Init:
     _count = 0
 
     def __init__(self, checks=(), tcp=True, identity=None, color="green", version="1.4.2", policy="portal", wrapper=(), begin=True,
-                 listener=None, tls_files=True, listen=None, **keys):
+                 listener=None, tls_files=True, listen=None, gauges=None, **keys):
         Init._count += 1
         self.folder = area.folder(f"health-{Init._count}")
         self.folder.chmod(0o755)
@@ -103,6 +103,8 @@ class Init:
             self.say("LISTEN", struct.pack("<I", 2), listener.fileno())
         if identity is not None and tls_files:
             self.show(identity)
+        if gauges is not None:  # a successor's
+            self.gauges(**gauges)
         if begin:
             self.say("BEGIN")
         threading.Thread(target=self._hear, daemon=True).start()
@@ -151,8 +153,8 @@ class Init:
                                        m.get("has_started", 0), len(items))
                  + b"".join(struct.pack("<BQ", STATES.index(state), expires) for state, expires in items))
 
-    def gauges(self, **gauges):
-        self.say("GAUGED", text(json.dumps({"logs": [], **gauges}, separators=(",", ":"))))
+    def gauges(self, age_ms=0, **gauges):
+        self.say("GAUGED", struct.pack("<I", age_ms) + text(json.dumps({"logs": [], **gauges}, separators=(",", ":"))))
 
     def _hear(self):
         while True:

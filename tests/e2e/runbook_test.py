@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import adapters
 import area
@@ -267,17 +268,23 @@ def not_enforced():
 
 @case("helper-dead")
 def helper_dead():
-    line, sink = of("helper-dead")
+    line, = of("helper-dead")
     far = peers.Rsyslog("successor")
     with Box({"ready-requires": {"sinks": ["far"]}}, **shipping(far.ports["relps"])).start() as box:
         box.is_over()
-        ship = box.pid("lazaret-ship")
-        os.kill(ship, signal.SIGSTOP)  # else it may speak before anybody can ask
-        os.kill(box.pid("lazaret-health"), signal.SIGKILL)
-        box.shows("ready", sink)
-        check_equal(box.probe("live")[0], 0, "live, while nobody has spoken of sinks")
+        ship, dead = box.pid("lazaret-ship"), box.pid("lazaret-health")
+        os.kill(ship, signal.SIGSTOP)  # it cannot tell the successor anything
+        before = len(box.records("health.state"))
+        os.kill(dead, signal.SIGKILL)
+        peers.wait_until(lambda: "lazaret-health" in {fence.comm(p) for p in box.run.children() if p != dead}, "a successor", seconds=30)
+        said, end = "not ready", time.monotonic() + 20
+        while not said.startswith("ready"):
+            said = box.probe("ready")[1]
+            check("sink" not in said and time.monotonic() < end, said)
         os.kill(ship, signal.SIGCONT)
         box.is_over()
+        whys = [r["d"]["why"] for r in box.records("health.state")[before:]]
+        check("sink" not in whys, f"what init was told: {whys}")
     with Box({}).start() as box:
         box.is_over()
         health = box.pid("lazaret-health")

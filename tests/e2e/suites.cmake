@@ -35,6 +35,7 @@ laz_e2e(
   ONLY "or refused by name [PID 1]" "or refused by name [PID 1, from YAML]"
        "the code stays right [PID 1, the workload works and is stopped]")
 laz_e2e(health ALONE)
+laz_e2e(health_drain INSTRUMENTED sample)
 laz_e2e(health_role INSTRUMENTED sample)
 laz_e2e(hostile_tls INSTRUMENTED long)
 laz_e2e(inject_secrets)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -16,12 +17,13 @@
 
 #include <criterion/criterion.h>
 
+#include "core/deadline.h"
 #include "core/fd.h"
 #include "init/pid1/step.h"
 
 #define START UINT64_C(1000000000000)
 
-static struct laz_image image = {.watches = true, .n_commands = 2};
+static struct laz_image image = {.watches = true, .n_commands = 2, .name = "portal"};
 static struct laz_watch watch;
 static char memory[1024];
 static struct laz_buf message;
@@ -87,6 +89,52 @@ static void expect(enum laz_message_type type, uint32_t number, int32_t more)
     cr_expect_eq(got.type, type);
     cr_expect_eq(laz_fields_u32(&fields), number);
     cr_expect_eq((int32_t)laz_fields_u32(&fields), more);
+}
+
+/* What a successor is told before BEGIN: how often, and the last of them. */
+static unsigned gauged(uint64_t now_ns, uint32_t *ret_age_ms, char *ret, size_t size)
+{
+    static uint8_t got_memory[LAZ_MESSAGE_MAX];
+    struct laz_message got = {.type = LAZ_MESSAGE_CONFIG};
+    unsigned n = 0;
+    cr_assert(laz_watch_tell(&watch, NULL, now_ns));
+    while (got.type != LAZ_MESSAGE_BEGIN) {
+        struct laz_fields fields;
+        cr_assert_eq(laz_chan_receive(theirs, (struct laz_route){LAZ_ROLE_INIT, LAZ_ROLE_HEALTH},
+                             got_memory, sizeof(got_memory), &got, &err),
+                LAZ_CHAN_MESSAGE);
+        if (got.type == LAZ_MESSAGE_GAUGED) {
+            laz_fields_begin(&fields, &got);
+            *ret_age_ms = laz_fields_u32(&fields);
+            (void)snprintf(ret, size, "%s", laz_fields_string(&fields));
+            cr_expect(laz_fields_done(&fields));
+            n++;
+        }
+    }
+    return n;
+}
+
+static void relay(const char *text, uint64_t now_ns)
+{
+    const struct laz_message gauges = {.type = LAZ_MESSAGE_GAUGES,
+            .fields = (const uint8_t *)text,
+            .length = strlen(text) + 1};
+    laz_watch_relay(&watch, &gauges, now_ns);
+}
+
+Test(watch, a_successor_is_told_what_ship_said_last_and_how_old_that_is)
+{
+    char text[64] = "";
+    uint32_t age_ms = 0;
+    cr_expect_eq(gauged(START, &age_ms, text, sizeof(text)), 0, "nobody has spoken yet");
+    int chan = watch.helper.chan;
+    watch.helper.chan = -1; /* it is being started again */
+    relay("first", START);
+    relay("{\"logs\":[]}", START + 1000 * LAZ_NS_PER_MS);
+    watch.helper.chan = chan;
+    cr_expect_eq(gauged(START + 3500 * LAZ_NS_PER_MS, &age_ms, text, sizeof(text)), 1);
+    cr_expect_str_eq(text, "{\"logs\":[]}");
+    cr_expect_eq(age_ms, 2500);
 }
 
 Test(watch, keeps_the_last_verdict_and_counts_the_others)

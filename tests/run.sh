@@ -45,7 +45,9 @@ mandoc mandoc
 strace strace
 gdb gdb
 runc runc
+crun crun
 docker.io dockerd
+podman podman
 docker-compose docker-compose
 conmon conmon
 s6 s6-log

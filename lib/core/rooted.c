@@ -72,6 +72,13 @@ static int take_part(struct walk *walk, char ret[PART_SIZE], bool *ret_is_last, 
     return 0;
 }
 
+static void enter(struct walk *walk, int *fd)
+{
+    laz_fd_close(&walk->at);
+    walk->at = *fd;
+    *fd = -1;
+}
+
 static int walk_on(struct walk *walk, int *ret, struct laz_err *err)
 {
     bool is_last = false;
@@ -93,9 +100,7 @@ static int walk_on(struct walk *walk, int *ret, struct laz_err *err)
             *ret = file;
             return file < 0 ? fail(walk, err) : 0;
         }
-        laz_fd_close(&walk->at);
-        walk->at = fd;
-        fd = -1;
+        enter(walk, &fd);
     }
     return 0;
 }

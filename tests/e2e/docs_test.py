@@ -6,7 +6,7 @@ Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh comm
 integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
 text quickstart, text error, rsyslog (sinks_test.py sends to it), xml (ossec_test.py reads it), json iam-policy (ship_cloudwatch_test.py),
 json task-before, task-after, secrets-policy and text folders (secrets_ecs_test.py), text nginx and text status (howtos_test.py),
-sh and text task-definition (task_definition_test.py), text health, text health-error and text states (cli_health_test.py).
+sh and text task-definition (task_definition_test.py), text health, text health-error and text states (cli_health_test.py), yaml runtime and text refusal (shim_test.py).
 """
 import fcntl
 import hashlib
@@ -76,7 +76,7 @@ def lazaret(*words, cwd=None):
 
 KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "dockerfile", "text diagram",
          "text quickstart", "text error", "text verdict", "rsyslog", "xml", "json iam-policy",
-         "text broken", "text truncated", "text open", "sh aws",
+         "text broken", "text truncated", "yaml runtime", "text refusal", "text open", "sh aws",
          "json task-before", "json task-after", "json secrets-policy", "text folders", "text nginx", "text status",
          "json find", "sh task-definition", "text task-definition", "text health", "text health-error", "text states",  # the first: sense_test
          "yaml rollout", "sh gate",  # gate_test, gate_live_test

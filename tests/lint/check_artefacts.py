@@ -8,13 +8,18 @@ import re
 
 from tree import Tree
 
-EXPECTED = ("lazaret", "lazaret-helper", "lazaret-init", "lazaret-setup")
+EXPECTED = ("lazaret", "lazaret-helper", "lazaret-init", "lazaret-setup", "lazaret-shim")
 NOT_SHIPPED = ("attack",)  # plays the workload in tests
 INIT_MAX_BYTES = 152 * 1024
 LOADED = re.compile(r"^ +LOAD +(?:0x[0-9a-f]+ +){3}0x([0-9a-f]+) ", re.M)  # FileSiz: without what only aligns it
 INIT_NEVER = re.compile(r"\b(SSL_|EVP_|yaml_|seccomp_|cap_(get|set)_proc|getaddrinfo|dlopen)\w*")
 HELPER_NEVER = re.compile(r"\b(?:yaml_|seccomp_|laz_(?:yaml|policy|filter|image)_)\w*|\b(?:f?execv\w*|posix_spawn\w*|popen|"
                           r"system)\b")
+
+# It stands in front of each runtime call, and hands on what it was given.
+SHIM_MAX_BYTES = 1 << 20
+SHIM_NEVER = re.compile(r"\b(?:v?fork|clone|posix_spawn\w*|popen|system|execvp\w*|execlp|socket|getenv|setenv|putenv|dlopen|"
+                        r"SSL_\w*|EVP_\w*)$", re.M)
 
 UNDEFENDED = b"lazaret does not wipe here"  # tests/fixture/undefended.c
 
@@ -61,6 +66,11 @@ def judge(path):
             yield f"loads {size} bytes, at most {INIT_MAX_BYTES}"
         for match in INIT_NEVER.finditer(symbols):
             yield f"PID 1 must not hold {match.group()}"
+    if path.name == "lazaret-shim":
+        if path.stat().st_size > SHIM_MAX_BYTES:
+            yield f"has {path.stat().st_size} bytes, at most {SHIM_MAX_BYTES}"
+        for match in SHIM_NEVER.finditer(symbols):
+            yield f"the shim must not hold {match.group()}"
     if path.name == "lazaret-helper":
         for match in HELPER_NEVER.finditer(symbols):
             yield f"the helper must not hold {match.group()}"

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the host says about this call: which program is the real runtime, and whether anything is to
+ * be enforced. A container must be stoppable also by somebody who has just broken the file.
+ */
+#ifndef LAZ_SHIM_CONFIGURATION_H
+#define LAZ_SHIM_CONFIGURATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/err.h"
+
+#define LAZ_PROGRAM_MAX 256 /* a path of a program on a host, with the NUL */
+
+struct laz_runtime;
+
+struct laz_configuration {
+    struct laz_runtime *runtime;   /* NULL: the file cannot be used; free with laz_runtime_free */
+    struct laz_err why;            /* where it is NULL */
+    char program[LAZ_PROGRAM_MAX]; /* it has passed laz_program_check */
+};
+
+/* -1: no program can be had. Otherwise the file may still be unusable; then the program is what its
+ * one line `runtime: /path` names or, where that is not to be had from a file of root's, runc in
+ * its usual places. */
+LAZ_MUST_CHECK int laz_configuration_read(
+        const char *argv0, struct laz_configuration *ret, struct laz_err *err);
+
+/* The path that the only line `runtime: /path` of a text names, plainly; false: there is none, or
+ * more than one. */
+LAZ_MUST_CHECK bool laz_configuration_salvage(
+        const char *text, size_t length, char ret[LAZ_PROGRAM_MAX]);
+
+#endif

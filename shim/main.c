@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lazaret-shim: stands where a container engine expects a runtime, and becomes the real one by one
+ * execve. It never forks, looks nothing up in PATH, takes no word of its environment, and touches
+ * no descriptor that it did not open. Manual: docs/reference/shim.md.
+ */
+#include <string.h>
+
+#include "core/err.h"
+#include "policy/runtime.h"
+#include "shim/arguments.h"
+#include "shim/configuration.h"
+#include "shim/program.h"
+#include "shim/refuse.h"
+
+extern char **environ;
+
+/* Everybody gets what was asked for: nobody has a policy. */
+static bool passes_all(const struct laz_runtime *runtime)
+{
+    bool passes = runtime->default_policy != NULL &&
+            strcmp(runtime->default_policy, LAZ_RUNTIME_PASS_THROUGH) == 0 &&
+            (runtime->infra_policy == NULL ||
+                    strcmp(runtime->infra_policy, LAZ_RUNTIME_PASS_THROUGH) == 0);
+    for (size_t i = 0; i < runtime->n_rules; i++) {
+        passes = passes && strcmp(runtime->rules[i].policy, LAZ_RUNTIME_PASS_THROUGH) == 0;
+    }
+    return passes;
+}
+
+/* 0: the runtime may have the call as it is. */
+static int act(const struct laz_arguments *arguments, const struct laz_configuration *configuration,
+        struct laz_err *err)
+{
+    if (!arguments->may_act || arguments->asks_only) {
+        return 0;
+    }
+    if (configuration->runtime == NULL) {
+        return laz_err_set(err, configuration->why.kind, configuration->why.sys_errno, "%s",
+                configuration->why.message);
+    }
+    if (passes_all(configuration->runtime)) {
+        return 0;
+    }
+    return laz_err_set(err, LAZ_E_POLICY_UNSUPPORTED, 0,
+            "%s selects policies, and this version enforces none on the host: say %s in their "
+            "place",
+            LAZ_RUNTIME_FILE, LAZ_RUNTIME_PASS_THROUGH);
+}
+
+static const char *log_of(const struct laz_configuration *configuration)
+{
+    return configuration->runtime == NULL ? NULL : configuration->runtime->log;
+}
+
+int main(int argc, char **argv)
+{
+    struct laz_err err = {0};
+    struct laz_arguments arguments;
+    struct laz_configuration configuration = {0};
+    laz_arguments_parse(argc, argv, &arguments);
+    if (laz_configuration_read(argc > 0 ? argv[0] : "", &configuration, &err) == 0 &&
+            act(&arguments, &configuration, &err) == 0) {
+        laz_ignore(laz_program_become(configuration.program, argv, environ, &err));
+    }
+    int result = laz_refuse(&arguments, log_of(&configuration), &err);
+    laz_runtime_free(configuration.runtime);
+    return result;
+}

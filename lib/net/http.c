@@ -135,7 +135,8 @@ static void read_reply(struct laz_http *http, char *bytes)
         case LAZ_HTTP_NEEDS_MORE:
             break;
         case LAZ_HTTP_HAS_REPLY:
-            finish(http, used < n);
+            /* What is there already answers no request that comes later. */
+            finish(http, used < n || laz_stream_has_more(http->stream));
             return;
         case LAZ_HTTP_IS_BROKEN:
             fail(http, err.message);

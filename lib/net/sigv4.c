@@ -134,7 +134,7 @@ static bool digest_request(const struct laz_sigv4_request *request,
 {
     char hash[HEX_SIZE];
     laz_cleanup_buf struct laz_buf text;
-    laz_buf_init_heap(&text, CANONICAL_MAX);
+    laz_buf_init_wiped(&text, CANONICAL_MAX); /* the session token */
     laz_buf_str(&text, request->method);
     laz_buf_char(&text, '\n');
     laz_buf_str(&text, request->path);
@@ -150,11 +150,7 @@ static bool digest_request(const struct laz_sigv4_request *request,
     laz_buf_char(&text, '\n');
     bool is_good = digest(request->body, request->body_length, hash);
     laz_buf_str(&text, hash);
-    is_good = is_good && !text.overflow && digest(text.data, text.len, ret);
-    if (text.data != NULL) {
-        OPENSSL_cleanse(text.data, text.cap); /* the session token */
-    }
-    return is_good;
+    return is_good && !text.overflow && digest(text.data, text.len, ret);
 }
 
 static bool sign(const struct laz_sigv4_key *key, const struct laz_buf *scope,

@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,12 +43,21 @@ struct laz_stream {
     bool is_untrusted;
 };
 
+/* Tokens and keys go this way, too. */
+static void forget_corked(struct laz_stream *stream)
+{
+    if (stream->corked.len > 0) {
+        explicit_bzero(stream->corked.data, stream->corked.len);
+        stream->corked.len = 0;
+    }
+}
+
 void laz_stream_stop(struct laz_stream *stream)
 {
     laz_dial_cancel(stream->dial);
     (void)event_del(stream->deadline);
     (void)event_del(stream->uncork);
-    stream->corked.len = 0;
+    forget_corked(stream);
     if (stream->is_up && stream->tls != NULL) {
         /* Or the peer takes the end of the connection for an attack. */
         (void)SSL_shutdown(bufferevent_openssl_get_ssl(stream->connection));
@@ -101,7 +112,7 @@ static bool uncork(struct laz_stream *stream)
             bufferevent_write(stream->connection, stream->corked.data, stream->corked.len) != 0) {
         return false;
     }
-    stream->corked.len = 0;
+    forget_corked(stream);
     return true;
 }
 
@@ -226,7 +237,7 @@ int laz_stream_new(struct event_base *base, const struct laz_dial_plan *plan,
         free(stream);
         return -1;
     }
-    laz_buf_init_heap(&stream->corked, CORK_MAX + 1);
+    laz_buf_init_wiped(&stream->corked, CORK_MAX + 1);
     stream->deadline = evtimer_new(base, on_deadline, stream);
     stream->uncork = evtimer_new(base, on_uncork, stream);
     if (stream->deadline == NULL || stream->uncork == NULL) {
@@ -298,6 +309,18 @@ size_t laz_stream_unwritten(const struct laz_stream *stream)
 size_t laz_stream_read(struct laz_stream *stream, void *memory, size_t size)
 {
     return stream->connection == NULL ? 0 : bufferevent_read(stream->connection, memory, size);
+}
+
+bool laz_stream_has_more(const struct laz_stream *stream)
+{
+    int waiting = 0;
+    if (stream->connection == NULL) {
+        return false;
+    }
+    return evbuffer_get_length(bufferevent_get_input(stream->connection)) > 0 ||
+            (stream->tls != NULL &&
+                    SSL_pending(bufferevent_openssl_get_ssl(stream->connection)) > 0) ||
+            (ioctl(bufferevent_getfd(stream->connection), FIONREAD, &waiting) == 0 && waiting > 0);
 }
 
 static int64_t now_ms(void)

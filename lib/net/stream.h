@@ -38,6 +38,8 @@ bool laz_stream_is_untrusted(const struct laz_stream *stream);
 LAZ_MUST_CHECK bool laz_stream_write(struct laz_stream *stream, const void *bytes, size_t length);
 size_t laz_stream_unwritten(const struct laz_stream *stream); /* bytes */
 size_t laz_stream_read(struct laz_stream *stream, void *memory, size_t size);
+/* Has more come than was read, here, within TLS or into the kernel? */
+bool laz_stream_has_more(const struct laz_stream *stream);
 /* To be stopped next. Says these last bytes, or without any that nothing follows, and waits so long
  * for the peer to close. The only thing here that waits: for a process that is about to end, whose
  * peer would otherwise lose what it has not read yet. */

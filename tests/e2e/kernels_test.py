@@ -204,7 +204,7 @@ def attack_jobs(letters):
 
 def unit_jobs():
     """The unit tests, which load real filters among other things."""
-    start = "mkdir -p /dev/shm; mount -t tmpfs shm /dev/shm; cd /source && /units/unit_"
+    start = "mkdir -p /dev/shm; mount -t tmpfs shm /dev/shm; cd /source && LD_BIND_NOW=1 /units/unit_"
     but = {unit: f" --filter '!({name})'" for unit, name in UNITS_BUT.items()}
     return {f"unit-{unit}": f"{start}{unit}{but.get(unit, '')}\n" for unit in UNITS}
 

@@ -50,11 +50,18 @@ static const char names[] = "none\0"
 #undef LAZ_ERROR
         ;
 
-static const char remedies[] = "\0"
-#define LAZ_ERROR(id, name, exit_code, cause, remedy) remedy "\0"
+/* One behind the other, as `names`, and longer than a literal may be. */
+static const struct {
+    char none[1];
+#define LAZ_ERROR(id, name, exit_code, cause, remedy) char of_##id[sizeof(remedy)];
 #include "core/err.def"
 #undef LAZ_ERROR
-        ;
+} remedies = {
+        "",
+#define LAZ_ERROR(id, name, exit_code, cause, remedy) remedy,
+#include "core/err.def"
+#undef LAZ_ERROR
+};
 
 static const uint8_t exit_codes[LAZ_E_COUNT] = {
         [LAZ_E_NONE] = 0,
@@ -75,7 +82,7 @@ const char *laz_err_name(enum laz_err_kind kind)
 
 const char *laz_err_remedy(enum laz_err_kind kind)
 {
-    return laz_word(remedies, known(kind));
+    return laz_word((const char *)&remedies, known(kind));
 }
 
 int laz_err_exit_code(enum laz_err_kind kind)

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A file of records on the host (core/record.h), which several programs append to at once: one line
+ * each, numbered without a gap, each with the hash of the line before. Whoever may write the file
+ * may write all of it anew: it shows what was lost or changed by mistake, and what somebody changed
+ * who did not think of the hashes. Format: docs/reference/hook.md.
+ */
+#ifndef LAZ_CORE_LEDGER_H
+#define LAZ_CORE_LEDGER_H
+
+#include <stdint.h>
+
+#include "core/err.h"
+#include "core/sha256.h"
+
+#define LAZ_LEDGER_HASH_SIZE (2 * LAZ_SHA256_SIZE + 1)
+
+/* From open to close nobody else appends. */
+struct laz_ledger {
+    int fd;
+    uint64_t seq;                    /* of the record that comes next */
+    char prev[LAZ_LEDGER_HASH_SIZE]; /* of the line before it; zeros: there is none */
+    bool is_torn;                    /* what is there does not end with a line */
+};
+
+/* By an absolute path, in a folder of root's; the last folder of it and the file are made where
+ * they are absent, for root alone. Waits for others. LAZ_E_HOST_UNSAFE; LAZ_E_LEDGER where it
+ * cannot be had, or its last line is no record. */
+LAZ_MUST_CHECK int laz_ledger_open(const char *path, struct laz_ledger *ret, struct laz_err *err);
+/* One line, its newline with it, which has `seq` and `prev` of the ledger. On the disk when this
+ * returns; where it does not fit, nothing of it is there. Once for each open. */
+LAZ_MUST_CHECK int laz_ledger_append(
+        struct laz_ledger *ledger, const void *line, size_t length, struct laz_err *err);
+void laz_ledger_close(struct laz_ledger *ledger);
+
+#endif

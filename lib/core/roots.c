@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Places of root's.
+ */
+#include "core/roots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "core/fd.h"
+
+#define LEVELS_MAX                                                                                 \
+    256 /* folders above each other: more than a path of the kernel's has in earnest */
+
+static int fail(struct laz_err *err, const char *name)
+{
+    return laz_err_set(err, LAZ_E_SYSTEM, errno, "%.300s: %s", name, laz_err_errno_name(errno));
+}
+
+/* Names how far above: what is up there was never spelled. */
+static int judge(const struct stat *status, const char *name, unsigned level, struct laz_err *err)
+{
+    const char *above = level == 0 ? "" : " is in a folder that";
+    if (status->st_uid != 0) {
+        return laz_err_set(err, LAZ_E_HOST_UNSAFE, 0, "%.300s%s belongs to user %u, not to root",
+                name, above, status->st_uid);
+    }
+    if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+            (level == 0 || (status->st_mode & S_ISVTX) == 0)) {
+        return laz_err_set(err, LAZ_E_HOST_UNSAFE, 0,
+                "%.300s%s others than root may write, mode %04o", name, above,
+                status->st_mode & 07777U);
+    }
+    return 0;
+}
+
+int laz_roots_folder(int folder, const char *name, struct laz_err *err)
+{
+    struct stat below = {0};
+    laz_cleanup_fd int fd = -1;
+    for (unsigned level = 0; level < LEVELS_MAX; level++) {
+        struct stat status;
+        if (fstat(fd < 0 ? folder : fd, &status) < 0) {
+            return fail(err, name);
+        }
+        if (level > 0 && status.st_dev == below.st_dev && status.st_ino == below.st_ino) {
+            return 0; /* the root is its own parent */
+        }
+        if (judge(&status, name, level, err) < 0) {
+            return -1;
+        }
+        below = status;
+        int up = openat(fd < 0 ? folder : fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (up < 0) {
+            return fail(err, name);
+        }
+        laz_fd_close(&fd);
+        fd = up;
+    }
+    return laz_err_set(
+            err, LAZ_E_HOST_UNSAFE, 0, "%.300s is in more than %d folders", name, LEVELS_MAX);
+}
+
+int laz_roots_file(int file, const char *name, struct laz_err *err)
+{
+    struct stat status;
+    if (fstat(file, &status) < 0) {
+        return fail(err, name);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return laz_err_set(err, LAZ_E_HOST_UNSAFE, 0, "%.300s is no regular file", name);
+    }
+    if (status.st_nlink != 1) {
+        return laz_err_set(err, LAZ_E_HOST_UNSAFE, 0, "%.300s has %u names, and may have one", name,
+                (unsigned)status.st_nlink);
+    }
+    return judge(&status, name, 0, err);
+}

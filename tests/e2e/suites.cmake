@@ -37,6 +37,7 @@ laz_e2e(
 laz_e2e(health ALONE)
 laz_e2e(health_drain INSTRUMENTED sample)
 laz_e2e(health_role INSTRUMENTED sample)
+laz_e2e(health_lies INSTRUMENTED sample)
 laz_e2e(hostile_tls INSTRUMENTED long)
 laz_e2e(inject_secrets)
 laz_e2e(inject_sinks)

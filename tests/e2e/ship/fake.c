@@ -2,11 +2,13 @@
 /*
  * A lazaret-helper that does not keep to the catalogue of messages. Lies beside a copy of
  * lazaret-init; the file "do" beside it says how it misbehaves, and how often before it makes way
- * for the real one, which lies there as "real": "BEHAVIOUR TIMES". Never touches what it was given.
+ * for the real one, which lies there as "real": "BEHAVIOUR TIMES", or "ROLE:BEHAVIOUR TIMES" where
+ * it stands in for that role alone. Never touches what it was given.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 
 #define CHAN    3
 #define FDS_MAX 200
+#define HEAD    8 /* bytes of a message before its fields */
 
 /* lib/ipc/msg.def, in its order */
 enum {
@@ -91,6 +94,41 @@ static _Noreturn void flood(uint16_t type)
     _exit(7);
 }
 
+/* Waits for a STATUS of this phase, which is its first byte. */
+static void wait_for(unsigned status, unsigned phase)
+{
+    uint8_t bytes[20000];
+    struct pollfd fds = {.fd = CHAN, .events = POLLIN};
+    ssize_t n = 1;
+    while (n != 0) {
+        (void)poll(&fds, 1, -1);
+        n = recv(CHAN, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (n > HEAD && (bytes[0] | bytes[1] << 8) == (int)status && bytes[HEAD] == phase) {
+            return;
+        }
+    }
+    _exit(8);
+}
+
+/* "say-WORD": says it at once. "at-STATUS-PHASE-MS-WORD": so long after it has heard of the phase.
+ */
+static void lie(const char *how)
+{
+    static const char forged[] = "forged";
+    unsigned word = 0;
+    unsigned status = 0;
+    unsigned phase = 0;
+    unsigned ms = 0;
+    if (sscanf(how, "at-%u-%u-%u-%u", &status, &phase, &ms, &word) == 4) {
+        wait_for(status, phase);
+        (void)nanosleep(
+                &(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+        (void)tell((uint16_t)word, forged, sizeof forged, 0);
+    } else if (sscanf(how, "say-%u", &word) == 1) {
+        (void)tell((uint16_t)word, forged, sizeof forged, 0);
+    }
+}
+
 static void misbehave(const char *how)
 {
     static const uint8_t garbage[40] = {0xde, 0xad, 0xbe, 0xef};
@@ -131,8 +169,21 @@ static void misbehave(const char *how)
         flood(ACKED);
     } else if (strcmp(how, "flushed") == 0) {
         flood(FLUSHED);
+    } else {
+        lie(how);
     }
     stay();
+}
+
+/* The behaviour, or NULL: that is another role's. */
+static const char *meant_for(const char *how, const char *role)
+{
+    const char *colon = strchr(how, ':');
+    size_t length = colon == NULL ? 0 : (size_t)(colon - how);
+    if (colon == NULL) {
+        return how;
+    }
+    return strlen(role) == length && strncmp(how, role, length) == 0 ? colon + 1 : NULL;
 }
 
 int main(int argc, char **argv)
@@ -142,7 +193,6 @@ int main(int argc, char **argv)
     unsigned times = 0;
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 8);
     char *slash = n > 0 ? strrchr(path, '/') : NULL;
-    (void)argc;
     if (slash == NULL) {
         return 90;
     }
@@ -152,10 +202,11 @@ int main(int argc, char **argv)
         return 91;
     }
     rewind(file);
-    if (times > 0) {
+    const char *behaviour = meant_for(how, argc > 1 ? argv[1] : "");
+    if (times > 0 && behaviour != NULL) {
         (void)fprintf(file, "%s %u\n\n", how, times - 1);
         (void)fclose(file);
-        misbehave(how);
+        misbehave(behaviour);
     }
     (void)fclose(file);
     memcpy(slash, "/real", sizeof "/real");

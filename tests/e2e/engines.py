@@ -165,10 +165,12 @@ class Runc:
 class Docker:
     """A dockerd of our own, with its own containerd, folder and socket, and no network."""
 
-    def __init__(self):
+    def __init__(self, words=()):
+        """words: what else its command line says."""
+        self.words = words
         self.daemon_path = area.require_program("dockerd")
         self.fence = area.fence()
-        self.home = area.folder("docker")
+        self.home = area.folder(f"docker-{len(words)}" if words else "docker")
         self.socket = self.home / "socket"
         self.log = self.home / "log"
         self.count = 0
@@ -186,7 +188,7 @@ class Docker:
             "--pidfile", self.home / "pid", "--host", f"unix://{self.socket}", "--bridge=none",
             "--iptables=false", "--ip6tables=false", "--ip-forward=false",
             "--exec-opt", "native.cgroupdriver=cgroupfs",
-            "--cgroup-parent", "/" + self.fence.cgroup)
+            "--cgroup-parent", "/" + self.fence.cgroup, *self.words)
         with open(self.log, "wb") as log:
             self.daemon = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -125,7 +125,7 @@ static void put_process(void)
 }
 
 /* What the words name. */
-static void put_named(char *const *argv)
+static void put_named(char *const *argv, int may_read)
 {
     for (size_t i = 0; argv[i] != NULL && argv[i + 1] != NULL; i++) {
         char path[PATH_MAX];
@@ -134,7 +134,8 @@ static void put_named(char *const *argv)
             put_file("config", n < PATH_MAX ? path : "");
         } else if (strcmp(argv[i], "--process") == 0 || strcmp(argv[i], "-p") == 0) {
             put_file("process", argv[i + 1]);
-        } else if (strcmp(argv[i], "--resources") == 0 && strcmp(argv[i + 1], "-") == 0) {
+        } else if (may_read && strcmp(argv[i], "--resources") == 0 &&
+                strcmp(argv[i + 1], "-") == 0) {
             put_bytes("stdin", 0);
         }
     }
@@ -164,13 +165,13 @@ int main(int argc, char **argv)
     put_process();
     put_list("words", argv);
     put_list("environment", environ);
-    put_named(argv);
+    (void)snprintf(beside, sizeof(beside), "%sthen", path);
+    length = readlink(beside, path, sizeof(path) - 1);
+    put_named(argv, length <= 0);
     (void)fputs("}\n", out);
     if (fclose(out) != 0) {
         return 99;
     }
-    (void)snprintf(beside, sizeof(beside), "%sthen", path);
-    length = readlink(beside, path, sizeof(path) - 1);
     if (length > 0) {
         path[length] = '\0';
         (void)execv(path, argv);

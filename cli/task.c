@@ -54,6 +54,18 @@ static int read_text(const char *path, char *ret, size_t *ret_length, struct laz
     return 0;
 }
 
+static void find_position(const char *text, size_t at, uint32_t *ret_line, uint32_t *ret_col)
+{
+    *ret_line = 1;
+    *ret_col = 1;
+    for (size_t i = 0; i < at; i++) {
+        bool is_end = text[i] == '\n';
+        bool is_inside = ((unsigned char)text[i] & 0xC0U) == 0x80U;
+        *ret_line += is_end ? 1 : 0;
+        *ret_col = is_end ? 1 : *ret_col + (is_inside ? 0 : 1);
+    }
+}
+
 static int read_file(struct laz_task_file *ret, const char *path, struct laz_err *err)
 {
     size_t length = 0;
@@ -66,10 +78,16 @@ static int read_file(struct laz_task_file *ret, const char *path, struct laz_err
     if (read_text(path, ret->text, &length, err) < 0) {
         return -1;
     }
-    const struct laz_json_room room = {
-            .nodes = ret->nodes, .max = LAZ_TASK_NODES_MAX, .kind = LAZ_E_POLICY_SYNTAX};
+    size_t wrong_at = 0;
+    uint32_t line = 0;
+    uint32_t col = 0;
+    const struct laz_json_room room = {.nodes = ret->nodes,
+            .max = LAZ_TASK_NODES_MAX,
+            .kind = LAZ_E_POLICY_SYNTAX,
+            .ret_wrong_at = &wrong_at};
     if (laz_json_read(ret->text, length, &room, &ret->doc, err) < 0) {
-        return laz_err_context(err, "%.256s", path);
+        find_position(ret->text, wrong_at < length ? wrong_at : length, &line, &col);
+        return laz_err_context(err, "%.256s:%" PRIu32 ":%" PRIu32, path, line, col);
     }
     return 0;
 }
@@ -236,19 +254,6 @@ void laz_task_done(struct laz_task *task)
 
 /* ---- Saying ---- */
 
-static void find_position(
-        const struct laz_task_file *file, uint32_t at, uint32_t *ret_line, uint32_t *ret_col)
-{
-    *ret_line = 1;
-    *ret_col = 1;
-    for (uint32_t i = 0; i < at; i++) {
-        bool is_end = file->text[i] == '\n';
-        bool is_inside = ((unsigned char)file->text[i] & 0xC0U) == 0x80U;
-        *ret_line += is_end ? 1 : 0;
-        *ret_col = is_end ? 1 : *ret_col + (is_inside ? 0 : 1);
-    }
-}
-
 static bool holds(const struct laz_task_file *file, const struct laz_json_node *container,
         const struct laz_json_node *wanted)
 {
@@ -297,7 +302,7 @@ void laz_task_say(struct laz_task *task, enum laz_task_id id, struct laz_task_pl
     }
     struct laz_task_finding *item = &task->findings[task->n_findings++];
     *item = (struct laz_task_finding){.id = id, .file = place.file};
-    find_position(place.file, place.node->start, &item->line, &item->col);
+    find_position(place.file->text, place.node->start, &item->line, &item->col);
     struct laz_buf buf;
     laz_buf_init_fixed(&buf, item->path, sizeof(item->path));
     put_path(place.file, place.node, &buf);

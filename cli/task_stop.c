@@ -100,10 +100,35 @@ static void look_order(struct laz_task *task)
     }
 }
 
+/* Containers of one network see each other's ports, and so does a drain. */
+static void look_udp(struct laz_task *task)
+{
+    const struct laz_task_file *file = &task->definition;
+    uint64_t grace_ms = task->policy->shutdown.lb_grace_ms;
+    bool is_shared = laz_task_is(file, task->root, "networkMode", "awsvpc") ||
+            laz_task_is(file, task->root, "networkMode", "host");
+    bool ends_early =
+            task->policy->watching.is_said && task->policy->watching.config.lb_least_ms < grace_ms;
+    struct laz_task_seconds of;
+    for (const struct laz_json_node *item = NULL; ends_early &&
+            (item = laz_task_item(task, task->root, "containerDefinitions", item)) != NULL;) {
+        for (const struct laz_json_node *port = NULL; (item == task->container || is_shared) &&
+                (port = laz_task_item(task, item, "portMappings", port)) != NULL;) {
+            if (laz_task_is(file, port, "protocol", "udp")) {
+                laz_task_say(task, LAZ_TASK_DRAIN_UDP, laz_task_at(task, port, "protocol"),
+                        "nobody counts who comes by UDP: while this port is open a drain has no "
+                        "evidence, and takes all of shutdown.lb-grace, %s",
+                        laz_task_seconds(&of, grace_ms));
+            }
+        }
+    }
+}
+
 void laz_task_look_stop(struct laz_task *task)
 {
     look_timeout(task);
     look_order(task);
+    look_udp(task);
     if (task->n_groups == 0 && laz_task_item(task, task->container, "portMappings", NULL) != NULL) {
         laz_task_say(task, LAZ_TASK_BALANCER_UNSEEN,
                 laz_task_at(task, task->container, "portMappings"),

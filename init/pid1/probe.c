@@ -27,6 +27,7 @@
 #define DEFAULT_MS 2000
 #define MOST_MS    60000
 #define OTHERS     (S_IWGRP | S_IWOTH)
+#define SHOWN_MAX  33 /* of a word that is not understood */
 
 static uint64_t now_ns(void)
 {
@@ -169,21 +170,54 @@ static int find_and_ask(char what, uint64_t until_ns)
     return say(text);
 }
 
+#define USAGE "usage: lazaret-init probe live|ready|startup [--timeout 2s]"
+
+/* What others call the three questions begins like ours, or is about life. */
+static int refuse_question(const char *word)
+{
+    char text[LAZ_ERR_MESSAGE_MAX];
+    char shown[SHOWN_MAX];
+    const char *mean = strchr("lLaAhH", word[0]) != NULL ? "live"
+            : word[0] == 'r' || word[0] == 'R'           ? "ready"
+            : word[0] == 's' || word[0] == 'S'           ? "startup"
+                                                         : "";
+    (void)laz_format(shown, sizeof(shown), "%s", word);
+    laz_format_printable(shown);
+    (void)laz_format(text, sizeof(text), "health: nobody is asked \"%s\"%s%s%s; %s", shown,
+            mean[0] == '\0' ? "" : " (did you mean ", mean, mean[0] == '\0' ? "" : "?)", USAGE);
+    return say(word[0] == '\0' ? USAGE : text);
+}
+
+static int refuse_time(const char *word)
+{
+    char text[LAZ_ERR_MESSAGE_MAX];
+    char shown[SHOWN_MAX];
+    (void)laz_format(shown, sizeof(shown), "%s", word);
+    laz_format_printable(shown);
+    (void)laz_format(text, sizeof(text),
+            "health: --timeout takes a number and its unit, such as 2s or 500ms, at most 60s, not "
+            "\"%s\"",
+            shown);
+    return say(text);
+}
+
 int laz_probe_health(char *const *words)
 {
-    static const char usage[] = "usage: lazaret-init probe live|ready|startup [--timeout 2s]";
     uint64_t wait_ms = DEFAULT_MS;
     /* Who has its user cannot stop it and write a 0 for it. */
     (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
     const char *what = words[0] == NULL ? "" : words[0];
-    bool is_known =
-            strcmp(what, "live") == 0 || strcmp(what, "ready") == 0 || strcmp(what, "startup") == 0;
-    if (is_known && words[1] != NULL) {
-        is_known = strcmp(words[1], "--timeout") == 0 && words[2] != NULL && words[3] == NULL &&
-                parse_time(words[2], &wait_ms);
+    if (strcmp(what, "live") != 0 && strcmp(what, "ready") != 0 && strcmp(what, "startup") != 0) {
+        return refuse_question(what);
     }
-    if (!is_known) {
-        return say(usage);
+    if (words[1] != NULL) {
+        bool is_time = strcmp(words[1], "--timeout") == 0 && words[2] != NULL && words[3] == NULL;
+        if (!is_time) {
+            return say(USAGE);
+        }
+        if (!parse_time(words[2], &wait_ms)) {
+            return refuse_time(words[2]);
+        }
     }
     return find_and_ask(what[0], now_ns() + wait_ms * LAZ_NS_PER_MS);
 }

@@ -421,6 +421,9 @@ int laz_json_read(const char *text, size_t length, const struct laz_json_room *r
         (void)fail(&in, "more behind the value");
     }
     if (in.wrong != NULL) {
+        if (room->ret_wrong_at != NULL) {
+            *room->ret_wrong_at = wrong_at;
+        }
         return laz_err_set(err, room->kind, 0, "not JSON: byte %zu: %s", wrong_at, in.wrong);
     }
     *ret = (struct laz_json_doc){

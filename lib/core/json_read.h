@@ -47,7 +47,8 @@ struct laz_json_room {
     struct laz_json_node *nodes;
     uint32_t max;
     enum laz_err_kind kind;
-    unsigned depth; /* 0: LAZ_JSON_DEPTH_MAX */
+    unsigned depth;       /* 0: LAZ_JSON_DEPTH_MAX */
+    size_t *ret_wrong_at; /* the byte where a fault is; written on failure alone; NULL: not asked */
 };
 
 /* More nodes than this the text does not have. */

@@ -76,6 +76,25 @@ static void warn_of_sense(struct laz_merge *merge, bool has_live)
     }
 }
 
+/* Nobody counts who comes there, and Landlock has no rule for it: that a workload serves UDP is
+ * known where its author says so. */
+static void warn_of_udp(struct laz_merge *merge)
+{
+    const struct laz_sensing *sensing = &merge->policy->sensing;
+    uint32_t grace_ms = merge->policy->shutdown.lb_grace_ms;
+    bool is_whole = merge->policy->watching.config.lb_least_ms >= grace_ms;
+    for (uint32_t i = 0; i < sensing->n_ports_said && !is_whole; i++) {
+        if (sensing->config.ports[i].protocol == LAZ_SENSE_UDP) {
+            laz_report_warning_at(merge->report, sensing->port_pos[i],
+                    "sense.listen.allow: nobody counts who comes by UDP: while port %u is open to "
+                    "others a drain takes all of \"shutdown.lb-grace\", %" PRIu32
+                    "ms; if that is meant, say \"lb-grace-least: %" PRIu32 "ms\"",
+                    sensing->config.ports[i].port, grace_ms, grace_ms);
+            return;
+        }
+    }
+}
+
 void laz_warn_health(struct laz_merge *merge)
 {
     const struct laz_policy *policy = merge->policy;
@@ -100,4 +119,5 @@ void laz_warn_health(struct laz_merge *merge)
                 "nothing more; say how long, such as 25s, or 0s where none asks");
     }
     warn_of_sense(merge, has_live);
+    warn_of_udp(merge);
 }

@@ -2,6 +2,7 @@
 """`health` in words: what `policy check` and `explain` say of it, and that docs/how-to/health.md shows no other words."""
 import json
 import re
+import subprocess
 
 import laz
 import readme
@@ -106,6 +107,23 @@ def compiled():
     check(b"\x04\0\0\0/usr/bin/app\0--ping\x001\0a b\0" in one, "the words of the command")
     check(b"--ping" not in two and b"--pong" in two, "the other policy's")
     check(b"claims.Api\0" in one, "the section")
+
+
+@case("a probe that is asked in other words says which were meant, on one line, and fails")
+def probe_words():
+    usage = "usage: lazaret-init probe live|ready|startup [--timeout 2s]"
+    time = "health: --timeout takes a number and its unit, such as 2s or 500ms, at most 60s, not "
+    for words, said in ((["alive"], f'health: nobody is asked "alive" (did you mean live?); {usage}'),
+                        (["healthy"], f'health: nobody is asked "healthy" (did you mean live?); {usage}'),
+                        (["Readiness"], f'health: nobody is asked "Readiness" (did you mean ready?); {usage}'),
+                        (["started"], f'health: nobody is asked "started" (did you mean startup?); {usage}'),
+                        (["x\n\033" + 90 * "y"], f'health: nobody is asked "x??{29 * "y"}"; {usage}'),
+                        ([], usage), ([""], usage), (["live", "--timeout=2s"], usage), (["live", "--timeout"], usage),
+                        (["live", "2s"], usage), (["live", "--timeout", "2s", "more"], usage),
+                        (["live", "--timeout", "2"], time + '"2"'), (["live", "--timeout", "61s"], time + '"61s"'),
+                        (["live", "--timeout", "0s"], time + '"0s"'), (["live", "--timeout", ""], time + '""')):
+        done = subprocess.run([laz.BIN / "lazaret-init", "probe", *words], capture_output=True, text=True, timeout=60, check=False)
+        check_equal((done.returncode, done.stdout, done.stderr), (1, said + "\n", ""), f"probe {words}")
 
 
 laz.main()

@@ -96,6 +96,29 @@ def as_json():
         check(CANARY not in done.stdout, f"{name}: a value is repeated")
 
 
+@case("what is wrong with one health command is said at once: shell, question, path, time, and that nobody answers")
+def whole_command():
+    path, base = folder("command")
+    silent = "version: 1\nextends: [builtin/web-api]\nworkload: {user: '10001:10001'}\nfilesystem: {read-exec: [/usr]}\n"
+    (path / "silent.yaml").write_text(silent)
+    init, word = "/usr/libexec/lazaret/lazaret-init", "health-command"
+    for command, policy, wanted in (
+            (["CMD-SHELL", "/sbin/lazaret-init  probe ready || exit 1"], "silent.yaml",
+             ["health-policy", "health-program", "health-ready", "health-shell"]),
+            (["CMD-SHELL", f"{init} probe live --timeout 5s || exit 1"], "policy.yaml", ["health-shell", "health-timeout"]),
+            (["CMD-SHELL", "curl -f http://localhost/"], "policy.yaml", [word, "health-shell"]),
+            (["CMD", "/sbin/lazaret-init", "probe", "startup"], "policy.yaml", ["health-program", "health-ready"]),
+            (["CMD", init, "probe", "alive"], "policy.yaml", [word]), (["CMD", init, "probe", "live", "--timeout", "2"], "policy.yaml", [word]),
+            (["CMD", init, "probe", "live", "--timeout=2s"], "policy.yaml", [word]), (["CMD", init, "probe"], "policy.yaml", [word]),
+            (["CMD", init, "probe", "live", "--timeout", "61s"], "policy.yaml", [word]), ([], "policy.yaml", [word]),
+            (["CMD", init, "probe", "live", "now"], "policy.yaml", [word]), (["CMD", init, "probe", "live"], "policy.yaml", []),
+            (["CMD", init, "probe", "live", "--timeout", "1500ms"], "policy.yaml", [])):
+        base["containerDefinitions"][0]["healthCheck"]["command"] = command
+        (path / "td.json").write_text(json.dumps(base))
+        done = run(policy, "--task-definition", "td.json", cwd=path)
+        check_equal(sorted(n for n in names_in(done.stderr, "error", "warning") if n.startswith("health-")), sorted(wanted), f"{command}: {done.stderr}")
+
+
 # ---- Shapes ----
 
 
@@ -154,15 +177,16 @@ def container():
     refused(path, 'bad-option: --container: both.json has no container "web"', "--task-definition", "both.json", "--container", "web", code=2)
 
 
-@case("files that are none are named: not there, not JSON with the byte, a key twice, no task definition, no target group")
+@case("files that are none are named: not there, not JSON with its place, a key twice, no task definition, no target group")
 def broken():
-    path, base = folder("broken", cut='{"family": "x", ', twice='{"a": 1, "a": 2}', array="[]", empty={"containerDefinitions": []},
+    path, base = folder("broken", cut='{"family": "x", ', comma='{\n  "containerDefinitions": [\n    {"name": "é",}\n  ]\n}\n', twice='{"a": 1, "a": 2}', array="[]", empty={"containerDefinitions": []},
                         unnamed={"containerDefinitions": [{}]}, group={"LoadBalancers": []})
     wanted = ("no task definition: it has no list containerDefinitions; wanted is what `aws ecs describe-task-definition` prints, or "
               "what `register-task-definition --cli-input-json` takes")
     for file, said in {"nowhere": "system-error: nowhere.json: No such file or directory",
-                       "cut": "policy-syntax: cut.json: not JSON: byte 16: no key",
-                       "twice": "policy-syntax: twice.json: not JSON: byte 9: a key twice",
+                       "cut": "policy-syntax: cut.json:1:17: not JSON: byte 16: no key",
+                       "comma": "policy-syntax: comma.json:3:18: not JSON: byte 48: no key",
+                       "twice": "policy-syntax: twice.json:1:10: not JSON: byte 9: a key twice",
                        "array": f"policy-invalid: array.json: {wanted}", "empty": f"policy-invalid: empty.json: {wanted}",
                        "unnamed": "policy-invalid: unnamed.json: no task definition: a container has no name"}.items():
         done = refused(path, said, "--task-definition", f"{file}.json")

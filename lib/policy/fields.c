@@ -75,6 +75,22 @@ static const struct laz_word words_tunnel_protocol[] = {LAZ_TUNNEL_PROTOCOLS(X_T
 
 static const struct laz_word words_expose[] = {{"minimal", 0, false}, {"full", 1, false}, {0}};
 static const struct laz_word words_enforce[] = {{"enforce", 1, false}, {0}};
+#define X_HOST_EXEC(id, name) {name, LAZ_HOST_EXEC_##id, false},
+static const struct laz_word words_host_exec[] = {LAZ_HOST_EXECS(X_HOST_EXEC){0}};
+#define X_HOST_USER(id, name) {name, LAZ_HOST_USER_##id, false},
+static const struct laz_word words_host_user[] = {LAZ_HOST_USERS(X_HOST_USER){0}};
+#define X_HOST_PRIVILEGED(id, name) {name, LAZ_HOST_PRIVILEGED_##id, false},
+static const struct laz_word words_host_privileged[] = {LAZ_HOST_PRIVILEGED(X_HOST_PRIVILEGED){0}};
+#define X_HOST_ANNOTATIONS(id, name) {name, LAZ_HOST_ANNOTATIONS_##id, false},
+static const struct laz_word words_host_annotations[] = {
+        LAZ_HOST_ANNOTATIONS(X_HOST_ANNOTATIONS){0}};
+#define X_HOST_VERB(id, name) {name, LAZ_HOST_VERB_##id, false},
+static const struct laz_word words_host_verb[] = {LAZ_HOST_VERBS(X_HOST_VERB){0}};
+#define X_HOST_USER_NAMESPACE(id, name) {name, LAZ_HOST_USER_NAMESPACE_##id, false},
+static const struct laz_word words_host_user_namespace[] = {
+        LAZ_HOST_USER_NAMESPACES(X_HOST_USER_NAMESPACE){0}};
+#define X_HOST_NAMESPACE(id, name) {name, LAZ_HOST_NAMESPACE_##id, false},
+static const struct laz_word words_host_namespace[] = {LAZ_HOST_NAMESPACES(X_HOST_NAMESPACE){0}};
 static const struct laz_word words_unknown[] = {{"refuse", LAZ_UNKNOWN_REFUSE, false},
         {"clamp-default", LAZ_UNKNOWN_CLAMP_DEFAULT, false}, {0}};
 

@@ -78,31 +78,35 @@ enum laz_host_namespace {
     LAZ_HOST_NAMESPACE_COUNT
 };
 
+#define LAZ_HOST_LIST_MAX 64 /* entries of each list: all are looked through for each container */
+
 struct laz_policy_host {
-    uint32_t exec;                         /* enum laz_host_exec */
-    uint32_t exec_user;                    /* enum laz_host_user */
-    uint32_t health_command;               /* enum laz_host_exec, never DENY */
-    uint32_t ecs_exec;                     /* enum laz_host_exec */
-    uint32_t privileged;                   /* enum laz_host_privileged */
-    uint32_t annotations;                  /* enum laz_host_annotations */
-    uint32_t update;                       /* enum laz_host_verb */
-    uint32_t restore;                      /* enum laz_host_verb */
-    uint32_t user_namespace;               /* enum laz_host_user_namespace */
-    uint32_t namespaces;                   /* bit n: enum laz_host_namespace n may be the host's */
+    uint32_t exec;           /* enum laz_host_exec */
+    uint32_t exec_user;      /* enum laz_host_user */
+    uint32_t health_command; /* enum laz_host_exec, never DENY */
+    uint32_t ecs_exec;       /* enum laz_host_exec */
+    uint32_t privileged;     /* enum laz_host_privileged */
+    uint32_t annotations;    /* enum laz_host_annotations */
+    uint32_t update;         /* enum laz_host_verb */
+    uint32_t restore;        /* enum laz_host_verb */
+    uint32_t user_namespace; /* enum laz_host_user_namespace */
+    uint32_t namespaces;     /* bit n: enum laz_host_namespace n may be the host's */
+    struct laz_pos namespace_pos[LAZ_HOST_NAMESPACE_COUNT]; /* of each bit that is set */
     struct laz_string_list mounts_deny;    /* what the policy adds to what is denied anyway */
     struct laz_string_list mounts_allow;   /* sources that are bound nevertheless */
     struct laz_string_list devices;        /* nodes that config.json may ask for */
     struct laz_string_list hooks;          /* programs that may be hooks beside ours */
     struct laz_string_list masked_paths;   /* beside those that are masked anyway */
     struct laz_string_list readonly_paths; /* likewise */
-    struct laz_string_list exec_env_deny;  /* variables that no exec may bring, beside LD_* */
+    struct laz_string_list exec_env_deny;  /* variables that no exec may bring, beside ours */
 };
 
 /* Why a bind mount of this source (absolute, links resolved) is refused: the path of which it is a
- * part, or which is a part of it. NULL: it may be. */
+ * part, or which is a part of it. NULL: it may be. What the policy denies is denied; what it allows
+ * is lifted from what is denied anyway. Borrowed. */
 const char *laz_host_mount_refusal(const struct laz_policy_host *host, const char *source);
 
-/* May an exec bring a variable of this name? */
+/* May an exec bring a variable of this name? Not one that makes the loader run other code. */
 bool laz_host_takes_variable(const struct laz_policy_host *host, const char *name, size_t length);
 
 #endif

@@ -122,6 +122,7 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     laz_merge_tunnel(merge, document);
     laz_merge_volumes(merge, document);
     laz_merge_health(merge, document);
+    laz_merge_host(merge, document);
     if (is_last) {
         laz_merge_tests(merge, document);
     }

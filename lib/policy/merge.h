@@ -65,6 +65,7 @@ void laz_merge_identities(struct laz_merge *merge, struct laz_document *document
 void laz_merge_tunnel(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_health(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_volumes(struct laz_merge *merge, struct laz_document *document);
+void laz_merge_host(struct laz_merge *merge, struct laz_document *document);
 void laz_merge_tests(struct laz_merge *merge, struct laz_document *document);
 
 /* When all documents are in. Network changes decisions, so calls come first. */
@@ -185,6 +186,7 @@ void laz_relaxations_tls(struct laz_merge *merge);
 void laz_relaxations_trust(struct laz_merge *merge);
 void laz_relaxations_health(struct laz_merge *merge);
 void laz_relaxations_volumes(struct laz_merge *merge);
+void laz_relaxations_host(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);
 

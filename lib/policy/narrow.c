@@ -303,5 +303,5 @@ bool laz_policy_find_widening(
             laz_shipping_find_widening(&comparison) || laz_sense_find_widening(&comparison) ||
             laz_plain_find_widening(&comparison) || laz_tls_find_widening(&comparison) ||
             laz_tunnel_find_widening(&comparison) || laz_volumes_find_widening(&comparison) ||
-            laz_health_find_widening(&comparison);
+            laz_health_find_widening(&comparison) || laz_host_find_widening(&comparison);
 }

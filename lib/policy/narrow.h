@@ -49,6 +49,8 @@ bool laz_tls_find_widening(const struct laz_comparison *comparison);
 bool laz_tunnel_find_widening(const struct laz_comparison *comparison);
 /* narrow_health.c: what the child would ask less, or show more. */
 bool laz_health_find_widening(const struct laz_comparison *comparison);
+/* narrow_host.c: what the child would let the host do, or let through, that the parent does not. */
+bool laz_host_find_widening(const struct laz_comparison *comparison);
 /* Does the child allow what the parent refuses? If so, the first of it. Environment, cwd, name,
  * signals, exit map, shutdown and tests are no permissions and are not compared. Clauses are
  * compared by form: a widening may be found in two policies that are equal for a reason that only

@@ -213,4 +213,5 @@ void laz_relaxations(struct laz_merge *merge)
     laz_relaxations_trust(merge);
     laz_relaxations_volumes(merge);
     laz_relaxations_health(merge);
+    laz_relaxations_host(merge);
 }

@@ -16,6 +16,7 @@ void laz_health_tell_verdict(const struct laz_health_role *role)
     laz_message_u8(&message, verdict->is_live ? 1 : 0);
     laz_message_u8(&message, verdict->is_ready ? 1 : 0);
     laz_message_u8(&message, verdict->is_started ? 1 : 0);
+    laz_message_u8(&message, (uint8_t)verdict->checks);
     laz_message_string(&message, laz_health_state_name(verdict->state));
     laz_message_string(&message, verdict->why);
     laz_role_say(role->ear.chan, &message);

@@ -111,6 +111,7 @@ bool laz_watch_tell(struct laz_watch *watch, const struct laz_secrets *secrets, 
     }
     watch->to_kill = UINT8_MAX;
     watch->to_run = 0;
+    watch->verdict.checks = LAZ_CHECKS_UNKNOWN; /* a new one knows for itself, or not yet */
     watch->wants_status = true;
     return ok && laz_helper_say_only(chan, LAZ_MESSAGE_BEGIN);
 }
@@ -174,17 +175,32 @@ static void copy(char *ret, size_t size, const char *text)
     laz_format_printable(ret);
 }
 
-/* Of some that come faster than they can be written down, the last one counts. */
-static void on_verdict(struct laz_watch *watch, struct laz_fields *fields)
+/* What is written down of it. */
+static bool is_same(const struct laz_watch_verdict *one, const struct laz_watch_verdict *other)
 {
-    struct laz_watch_verdict *verdict = &watch->verdict;
-    watch->missed += watch->has_verdict;
-    verdict->is_live = laz_fields_u8(fields) == 1;
-    verdict->is_ready = laz_fields_u8(fields) == 1;
+    return one->is_live == other->is_live && one->is_ready == other->is_ready &&
+            strcmp(one->state, other->state) == 0 && strcmp(one->why, other->why) == 0;
+}
+
+/* Of some that come faster than they can be written down, the last one counts. */
+static int on_verdict(struct laz_watch *watch, struct laz_fields *fields, struct laz_err *err)
+{
+    struct laz_watch_verdict said;
+    said.is_live = laz_fields_u8(fields) == 1;
+    said.is_ready = laz_fields_u8(fields) == 1;
     watch->has_started |= laz_fields_u8(fields) == 1; /* for its successors */
-    copy(verdict->state, sizeof(verdict->state), laz_fields_string(fields));
-    copy(verdict->why, sizeof(verdict->why), laz_fields_string(fields));
-    watch->has_verdict = true;
+    said.checks = (enum laz_checks)laz_fields_u8(fields);
+    copy(said.state, sizeof(said.state), laz_fields_string(fields));
+    copy(said.why, sizeof(said.why), laz_fields_string(fields));
+    if (said.checks >= LAZ_CHECKS_COUNT) {
+        return broken(err, "what checks cannot say");
+    }
+    if (!is_same(&watch->verdict, &said)) {
+        watch->missed += watch->has_verdict;
+        watch->has_verdict = true;
+    }
+    watch->verdict = said;
+    return 0;
 }
 
 static void on_renewed(struct laz_watch *watch, struct laz_fields *fields)
@@ -211,7 +227,7 @@ static int on_word(struct laz_watch *watch, const struct laz_message *message, s
     int result = 0;
     laz_fields_begin(&fields, message);
     if (message->type == LAZ_MESSAGE_VERDICT) {
-        on_verdict(watch, &fields);
+        result = on_verdict(watch, &fields, err);
     } else if (message->type == LAZ_MESSAGE_RENEWED) {
         on_renewed(watch, &fields);
     } else if (message->type == LAZ_MESSAGE_CHECK) {

@@ -30,6 +30,7 @@ struct laz_watch_check {
 struct laz_watch_verdict {
     bool is_live;
     bool is_ready;
+    enum laz_checks checks;
     char state[LAZ_WATCH_STATE_MAX];
     char why[LAZ_HEALTH_WORDS_MAX + 1];
 };

@@ -316,6 +316,34 @@ static void why_not_fit(
     }
 }
 
+static bool has_failed(const struct laz_health_watch *watch)
+{
+    return !watch->is_up && watch->has_ended && !watch->last_ok && watch->in_a_row >= watch->fall;
+}
+
+/* Of the workload while it runs. One that has yet to rise is neither up nor has it failed: a
+ * successor of this process knows nothing until it has asked for itself. */
+static enum laz_checks what_of_checks(const struct laz_health *health)
+{
+    enum laz_checks checks = LAZ_CHECKS_UNKNOWN;
+    if (!health->has_status || health->status.phase != LAZ_PHASE_RUNNING || !health->is_warm) {
+        return checks;
+    }
+    bool are_known = true;
+    for (uint32_t i = 0; i < health->config->n_checks; i++) {
+        const struct laz_health_watch *watch = &health->watches[i];
+        if (watch->check->list == LAZ_HEALTH_STARTUP) {
+            continue;
+        }
+        if (has_failed(watch)) {
+            return LAZ_CHECKS_FAIL;
+        }
+        are_known = are_known && watch->is_up && watch->has_ended;
+        checks = LAZ_CHECKS_PASS;
+    }
+    return are_known ? checks : LAZ_CHECKS_UNKNOWN;
+}
+
 /* What a state says by itself. */
 static void why_of_state(const struct laz_health *health, struct laz_health_verdict *verdict)
 {
@@ -345,6 +373,7 @@ bool laz_health_judge(struct laz_health *health, const struct laz_health_now *no
     why_not_fit(health, now->unix_s, &fit);
     verdict->state = state_of(health, fit.why[0] == '\0');
     verdict->is_started = health->is_warm;
+    verdict->checks = what_of_checks(health);
     why_not_live(health, now->ns, verdict->state, verdict);
     verdict->is_live = verdict->why[0] == '\0';
     verdict->is_ready = verdict->is_live && verdict->state == LAZ_HEALTH_IS_READY;
@@ -359,5 +388,5 @@ bool laz_health_judge(struct laz_health *health, const struct laz_health_now *no
     }
     return verdict->state != before.state || verdict->is_live != before.is_live ||
             verdict->is_ready != before.is_ready || verdict->is_started != before.is_started ||
-            strcmp(verdict->why, before.why) != 0;
+            verdict->checks != before.checks || strcmp(verdict->why, before.why) != 0;
 }

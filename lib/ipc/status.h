@@ -27,6 +27,14 @@ enum laz_phase {
     LAZ_PHASE_COUNT
 };
 
+/* What the policy's checks of the workload say together: `health` says it in VERDICT. */
+enum laz_checks {
+    LAZ_CHECKS_UNKNOWN, /* there is none, or some have not said enough */
+    LAZ_CHECKS_PASS,    /* each of them */
+    LAZ_CHECKS_FAIL,    /* one at least, as often in a row as it takes */
+    LAZ_CHECKS_COUNT
+};
+
 /* A fetched item, by its number in the policy. */
 struct laz_status_item {
     enum laz_control_state state;

@@ -26,6 +26,7 @@ ERRORS = ["NONE", *re.findall(r"^LAZ_ERROR\((\w+)", (laz.ROOT / "lib/core/err.de
 PHASES = re.findall(r"LAZ_PHASE_(\w+),", (laz.ROOT / "lib/ipc/status.h").read_text())
 VARIABLES = len(re.findall(r"^ {4}X\(\w+, \"", (laz.ROOT / "lib/ipc/msg.h").read_text().split("LAZ_VARIABLES(X)")[1].split("\n\n")[0], re.M))
 LISTS, KINDS = ("startup", "ready", "live"), ("tcp", "http", "exec", "grpc")
+CHECKS = ("unknown", "pass", "fail")
 STATES = ("good", "absent", "failing", "stale", "expired")
 UID = 65315
 
@@ -182,7 +183,8 @@ class Init:
                 with contextlib.suppress(OSError):
                     self._status()
         elif word == "VERDICT":
-            state, why = (s.decode() for s in fields[3:-1].split(b"\0"))
+            state, why = (s.decode() for s in fields[4:-1].split(b"\0"))
+            self.checks = CHECKS[fields[3]]
             self.verdicts.append((*map(bool, fields[:3]), state, why))
         elif word in ("DRAINED", "OVERDUE"):
             self.more[word] = fields[:-1].decode()

@@ -341,6 +341,93 @@ Test(health_state, readiness_hangs_on_what_the_policy_names)
     expect(&world, LAZ_HEALTH_IS_NOT_READY, "l-s", "expired");
 }
 
+static void expect_checks(const struct world *world, enum laz_checks checks, const char *when)
+{
+    cr_expect_eq(world->health.verdict.checks, checks, "%s: %d", when,
+            (int)world->health.verdict.checks);
+}
+
+Test(health_state, of_checks_it_says_that_all_pass_that_one_fails_or_that_it_does_not_know)
+{
+    static const struct laz_health_check checks[] = {
+            {.name = "up", .list = LAZ_HEALTH_STARTUP},
+            {.name = "web", .list = LAZ_HEALTH_READY},
+            {.name = "app", .list = LAZ_HEALTH_LIVE},
+    };
+    static struct world world;
+    world = world_of(checks, 3);
+    begin(&world);
+    hear(&world, LAZ_PHASE_RUNNING);
+    answer(&world, 1, NULL);
+    answer(&world, 2, NULL);
+    expect_checks(&world, LAZ_CHECKS_UNKNOWN, "before start-up is over");
+    answer(&world, 0, NULL);
+    expect_checks(&world, LAZ_CHECKS_PASS, "all have passed");
+    answer(&world, 1, "500");
+    expect_checks(&world, LAZ_CHECKS_PASS, "one miss of two");
+    answer(&world, 1, "500");
+    expect_checks(&world, LAZ_CHECKS_FAIL, "two");
+    world.status.n_items = 1;
+    world.status.items[0].state = LAZ_CONTROL_STALE;
+    hear(&world, LAZ_PHASE_RUNNING);
+    expect(&world, LAZ_HEALTH_IS_NOT_READY, "l-s", "stale");
+    expect_checks(&world, LAZ_CHECKS_FAIL, "also where something else is named");
+    answer(&world, 1, NULL);
+    expect(&world, LAZ_HEALTH_IS_NOT_READY, "l-s", "stale");
+    expect_checks(&world, LAZ_CHECKS_PASS, "what is stale is no check");
+    for (unsigned i = 0; i < 3; i++) {
+        expect_checks(&world, LAZ_CHECKS_PASS, "live has three");
+        answer(&world, 2, "no answer");
+    }
+    expect_checks(&world, LAZ_CHECKS_FAIL, "live");
+    hear(&world, LAZ_PHASE_LB_GRACE);
+    expect_checks(&world, LAZ_CHECKS_UNKNOWN, "what is stopped is not judged");
+}
+
+Test(health_state, a_change_of_what_checks_say_is_one)
+{
+    static const struct laz_health_check checks[] = {{.name = "web", .list = LAZ_HEALTH_READY}};
+    static struct world world;
+    world = world_of(checks, 1);
+    begin(&world);
+    world.status.n_items = 1;
+    world.status.items[0].state = LAZ_CONTROL_STALE;
+    hear(&world, LAZ_PHASE_RUNNING);
+    answer(&world, 0, NULL);
+    struct laz_health_watch *web = &world.health.watches[0];
+    for (unsigned i = 0; i < 2; i++) {
+        laz_health_watch_begin(web, world.now.ns);
+        laz_health_watch_end(web, world.now.ns, "500");
+        cr_expect_eq(laz_health_judge(&world.health, &world.now), i == 1);
+    }
+    expect(&world, LAZ_HEALTH_IS_NOT_READY, "l-s", "stale");
+}
+
+Test(health_state, a_successor_that_has_asked_too_little_knows_nothing_of_checks)
+{
+    static const struct laz_health_check checks[] = {
+            {.name = "web", .list = LAZ_HEALTH_READY},
+            {.name = "app", .list = LAZ_HEALTH_LIVE},
+    };
+    static struct world world;
+    world = world_of(checks, 2);
+    world.config.ready_rise = 2;
+    begin(&world);
+    world.status.has_started = true;
+    hear(&world, LAZ_PHASE_RUNNING);
+    expect_checks(&world, LAZ_CHECKS_UNKNOWN, "nothing was asked");
+    answer(&world, 0, NULL);
+    expect_checks(&world, LAZ_CHECKS_UNKNOWN, "not up yet, and it has not failed");
+    answer(&world, 0, NULL);
+    expect_checks(&world, LAZ_CHECKS_UNKNOWN, "live is up until it fails, and nobody has asked");
+    answer(&world, 1, NULL);
+    expect_checks(&world, LAZ_CHECKS_PASS, "all are known");
+    world = world_of(NULL, 0);
+    begin(&world);
+    hear(&world, LAZ_PHASE_RUNNING);
+    expect_checks(&world, LAZ_CHECKS_UNKNOWN, "there is none");
+}
+
 Test(health_state, what_ship_said_long_ago_is_not_known)
 {
     static const struct laz_health_gauges good = {.is_known = true,

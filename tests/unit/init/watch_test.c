@@ -23,7 +23,8 @@
 
 #define START UINT64_C(1000000000000)
 
-static struct laz_image image = {.watches = true, .n_commands = 2, .name = "portal"};
+static struct laz_image image = {
+        .name = "portal", .watches = true, .n_commands = 2, .health = (const uint8_t *)""};
 static struct laz_watch watch;
 static char memory[1024];
 static struct laz_buf message;
@@ -65,12 +66,15 @@ static int tell_number(enum laz_message_type type, uint32_t number)
     return tell(type, -1);
 }
 
+static uint8_t checks; /* what they say in the next verdict */
+
 static int tell_verdict(bool is_live, const char *state, const char *why)
 {
     message.len = 0;
     laz_message_u8(&message, is_live);
     laz_message_u8(&message, 0);
     laz_message_u8(&message, 1);
+    laz_message_u8(&message, checks);
     laz_message_string(&message, state);
     laz_message_string(&message, why);
     return tell(LAZ_MESSAGE_VERDICT, -1);
@@ -149,6 +153,25 @@ Test(watch, keeps_the_last_verdict_and_counts_the_others)
     cr_expect_eq(tell(LAZ_MESSAGE_VERDICT, -1), -1, "half of one");
     cr_expect_eq(err.kind, LAZ_E_HEALTH);
     cr_expect_str_eq(err.message, "lazaret-helper health sent half a message");
+}
+
+Test(watch, keeps_what_checks_say_and_writes_no_record_of_that_alone)
+{
+    cr_assert_eq(tell_verdict(true, "ready", ""), 0);
+    watch.has_verdict = false; /* it is written down */
+    checks = LAZ_CHECKS_FAIL;
+    cr_assert_eq(tell_verdict(true, "ready", ""), 0);
+    cr_expect_eq(watch.verdict.checks, LAZ_CHECKS_FAIL);
+    cr_expect(!watch.has_verdict && watch.missed == 0);
+    cr_assert_eq(tell_verdict(true, "not-ready", "check:port"), 0);
+    cr_expect(watch.has_verdict, "but of another word");
+    checks = LAZ_CHECKS_COUNT;
+    cr_expect_eq(tell_verdict(true, "ready", ""), -1);
+    cr_expect_eq(err.kind, LAZ_E_HEALTH);
+    cr_expect_str_eq(err.message, "lazaret-helper health sent what checks cannot say");
+    cr_expect_eq(watch.verdict.checks, LAZ_CHECKS_FAIL, "and that is not believed");
+    cr_assert(laz_watch_tell(&watch, NULL, START));
+    cr_expect_eq(watch.verdict.checks, LAZ_CHECKS_UNKNOWN, "of a new one nothing is known");
 }
 
 Test(watch, hears_no_more_than_it_can_have_to_say)

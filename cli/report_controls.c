@@ -133,6 +133,8 @@ static enum laz_control_verdict encryption(
             "runs in which volumes were compared with what the policy requires of them");
     explain(evidence, laz_report_count(report, "secret.rotate", "failed"),
             "keys and secrets that had changed, and could not be handed over");
+    explain(evidence, laz_report_count(report, "secret.rollback", NULL),
+            "keys and certificates that a service failed its checks with when they were new");
     explain(evidence, sum(report, late), "keys and secrets that were stale or expired");
     explain(evidence, laz_report_count(report, "volume.change", "violated"),
             "volumes that were not as the policy requires them");

@@ -161,9 +161,63 @@ static bool put_drain(struct laz_buf *buf, const struct laz_health_config *confi
     return true;
 }
 
+/* ---- what goes back ---- */
+
+static bool renews_identities(const struct laz_policy *policy)
+{
+    const struct laz_policy_renewal *renewal = &policy->secrets.renewal;
+    bool renews = false;
+    for (uint32_t i = 0; renewal->is_said && i < policy->secrets.config.n_items; i++) {
+        renews = renews || (renewal->is_renewed[i] && renewal->group[i] != 0);
+    }
+    return renews;
+}
+
+/* How soon the first check notices that the workload fails with what is new; 0: there is none. */
+static uint64_t first_notice_ms(const struct laz_policy *policy)
+{
+    const struct laz_health_config *config = &policy->watching.config;
+    uint64_t first_ms = 0;
+    for (uint32_t i = 0; policy->watching.is_said && i < config->n_checks; i++) {
+        uint64_t ms = noticed_ms(config, &config->checks[i]);
+        if (fall_of(config, &config->checks[i]) > 0 && (first_ms == 0 || ms < first_ms)) {
+            first_ms = ms;
+        }
+    }
+    return first_ms;
+}
+
+static bool goes_back(const struct laz_policy *policy)
+{
+    uint64_t first_ms = first_notice_ms(policy);
+    return first_ms > 0 && first_ms < policy->secrets.renewal.grace_ms;
+}
+
+static void put_rollback(struct laz_buf *buf, const struct laz_policy *policy)
+{
+    if (!renews_identities(policy)) {
+        return;
+    }
+    laz_buf_printf(buf, "  %-12s", "rollback");
+    if (goes_back(policy)) {
+        laz_buf_str(buf, "a new certificate goes back, once, if a check fails within ");
+    } else if (first_notice_ms(policy) > 0) {
+        laz_buf_str(buf, "no new certificate goes back: a check takes ");
+        put_time(buf, first_notice_ms(policy));
+        laz_buf_str(buf, " to notice, and \"secrets.grace\" is ");
+    } else {
+        laz_buf_str(buf,
+                "no new certificate goes back: no \"ready\" or \"live\" check of "
+                "\"health\" says how the workload is with it\n");
+        return;
+    }
+    put_time(buf, policy->secrets.renewal.grace_ms);
+    laz_buf_char(buf, '\n');
+}
+
 /* ---- check ---- */
 
-void laz_watching_put(struct laz_buf *buf, const struct laz_policy *policy)
+static void put_watching(struct laz_buf *buf, const struct laz_policy *policy)
 {
     const struct laz_health_config *config = &policy->watching.config;
     char text[TARGET_MAX];
@@ -189,6 +243,12 @@ void laz_watching_put(struct laz_buf *buf, const struct laz_policy *policy)
     }
 }
 
+void laz_watching_put(struct laz_buf *buf, const struct laz_policy *policy)
+{
+    put_watching(buf, policy);
+    put_rollback(buf, policy);
+}
+
 static void json_check(struct laz_json *json, const struct laz_policy *policy,
         const struct laz_health_check *check)
 {
@@ -212,6 +272,9 @@ static void json_check(struct laz_json *json, const struct laz_policy *policy,
 void laz_watching_json(struct laz_json *json, const struct laz_policy *policy)
 {
     const struct laz_health_config *config = &policy->watching.config;
+    if (renews_identities(policy)) {
+        laz_json_bool(json, "rollback", goes_back(policy));
+    }
     if (!policy->watching.is_said) {
         return;
     }

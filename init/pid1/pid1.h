@@ -129,6 +129,9 @@ void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns); /* all is t
 void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns);
 uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns); /* 0: never */
 
+/* renewal_signals.c: the workload is told, as soon as it takes the signals for it. */
+void laz_pid1_turn_signals(struct laz_pid1 *pid1, uint64_t now_ns);
+
 /* watching.c: what health is told, and what comes of what it says. */
 void laz_pid1_tell_health(struct laz_pid1 *pid1);
 void laz_pid1_turn_health(struct laz_pid1 *pid1, uint64_t now_ns);

@@ -4,24 +4,18 @@
  * logs, have a whole new generation made of it, and only then tell the workload. What fails on the
  * way leaves everything as it was. libc only.
  */
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
-#include "confine/attest.h"
 #include "core/deadline.h"
 #include "init/pid1/pid1.h"
 
-#define SIGNAL_LOOK_NS  (1000 * LAZ_NS_PER_MS)
 #define STEP_LOOK_NS    (100 * LAZ_NS_PER_MS) /* somebody else is at work, and wakes us when done */
 #define STEP_MAX_NS     (30000 * LAZ_NS_PER_MS) /* and nobody waits for longer */
 #define RETIRE_AGAIN_NS (600000 * LAZ_NS_PER_MS)
-/* So often in a row, and it holds a signal back to wait for it. libcs hold all of them back for
- * moments, while they make a thread or a process. */
-#define HELD_LOOKS 8
-#define STEPS_MAX  16
-#define GONE       "not-found: its source has it no more"
+#define STEPS_MAX       16
+#define GONE            "not-found: its source has it no more"
+#define TAKEN_BACK      "rolled-back: the workload failed its checks with what its source has"
 
 /* What came of an item, the worst last: that counts for its whole group. */
 enum verdict {
@@ -186,12 +180,36 @@ static enum verdict judge(const struct laz_pid1 *pid1, uint32_t number, const ch
             : VERDICT_UNCHANGED;
 }
 
+static void on_changed(struct laz_pid1 *pid1, uint32_t first, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    const char *why = "";
+    uint32_t members = secrets->rotation.items[first].members;
+    for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
+        if ((members >> i & 1) != 0) {
+            secrets->items[i].is_changed = judge(pid1, i, &why) == VERDICT_CHANGED;
+        }
+    }
+    if (!laz_secrets_was_taken_back(secrets, first)) {
+        return;
+    }
+    for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
+        secrets->items[i].is_changed = secrets->items[i].is_changed && (members >> i & 1) == 0;
+    }
+    on_failed(pid1, first, TAKEN_BACK, now_ns);
+}
+
 /* What differs of it becomes what the workload has, if all of it is good. */
 static void judge_group(struct laz_pid1 *pid1, uint32_t first, uint64_t now_ns)
 {
     struct laz_secrets *secrets = &pid1->helpers.secrets;
     enum verdict worst = VERDICT_UNCHANGED;
     const char *why = "";
+    if (secrets->rollback.phase == LAZ_ROLLBACK_WANTED &&
+            (secrets->rollback.items >> first & 1) != 0) {
+        laz_rotation_put_off(&secrets->rotation, first, now_ns); /* that comes first */
+        return;
+    }
     for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
         const char *its_why = "";
         enum verdict its = is_of(secrets, i, first) ? judge(pid1, i, &its_why) : VERDICT_UNCHANGED;
@@ -203,11 +221,7 @@ static void judge_group(struct laz_pid1 *pid1, uint32_t first, uint64_t now_ns)
         on_unchanged(pid1, first, now_ns);
         break;
     case VERDICT_CHANGED:
-        for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
-            if (is_of(secrets, i, first)) {
-                secrets->items[i].is_changed = judge(pid1, i, &why) == VERDICT_CHANGED;
-            }
-        }
+        on_changed(pid1, first, now_ns);
         break;
     case VERDICT_PUT_OFF:
         laz_rotation_put_off(&secrets->rotation, first, now_ns);
@@ -262,20 +276,59 @@ static void settle(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
-static void adopt(struct laz_pid1 *pid1, uint64_t now_ns)
+/* The workload has again what it had before the last renewal. */
+static void on_back(struct laz_pid1 *pid1, uint32_t first, uint64_t now_ns)
 {
     struct laz_secrets *secrets = &pid1->helpers.secrets;
+    laz_secrets_be_as_before(secrets, first);
+    const struct laz_rotation_said said = said_of(&secrets->items[first].now);
+    laz_rotation_back(&secrets->rotation, first, &said, now_ns);
+    keep_why(secrets, first, TAKEN_BACK);
+    set_unready(pid1, LAZ_UNREADY_EXPIRED, first, secrets->rotation.items[first].is_expired);
+}
+
+static bool is_going_back(const struct laz_secrets *secrets)
+{
+    return secrets->rollback.phase == LAZ_ROLLBACK_UNDER_WAY;
+}
+
+/* Where nobody asks, it is not known. */
+static enum laz_checks checks_of(const struct laz_pid1 *pid1)
+{
+    return pid1->image.watches ? pid1->helpers.watch.verdict.checks : LAZ_CHECKS_UNKNOWN;
+}
+
+static uint32_t tell_changed(struct laz_pid1 *pid1)
+{
+    const struct laz_secrets *secrets = &pid1->helpers.secrets;
     uint32_t changed = 0;
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         if (secrets->items[i].is_changed) {
             changed |= UINT32_C(1) << i;
-            laz_trail_rotated(&pid1->trail, secrets, i, "");
+            laz_trail_rotated(&pid1->trail, secrets, i, is_going_back(secrets), "");
         }
     }
-    laz_secrets_adopt(secrets, now_ns + pid1->image.retire_ms * LAZ_NS_PER_MS);
+    return changed;
+}
+
+static void adopt(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    uint64_t until_ns = now_ns + pid1->image.retire_ms * LAZ_NS_PER_MS;
+    uint32_t changed = tell_changed(pid1);
+    bool is_back = is_going_back(secrets);
+    if (is_back) {
+        laz_rollback_end(&secrets->rollback);
+    } else {
+        laz_secrets_keep_before(secrets, checks_of(pid1), until_ns);
+    }
+    laz_secrets_adopt(secrets, until_ns);
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
         uint8_t number = laz_image_renewal_at(secrets->image, i).signal;
-        if ((changed & secrets->rotation.items[i].members) != 0) {
+        bool is_first = (changed & secrets->rotation.items[i].members) != 0;
+        if (is_first && is_back) {
+            on_back(pid1, i, now_ns);
+        } else if (is_first) {
             take_words(secrets, i);
             confirm(pid1, i, now_ns);
         }
@@ -312,21 +365,67 @@ static void keep_old(struct laz_secrets *secrets, uint32_t generation, uint64_t 
 static void give_up(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_secrets *secrets = &pid1->helpers.secrets;
+    bool is_back = is_going_back(secrets);
     for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        if (has_changed(secrets, i)) {
+        if (has_changed(secrets, i) && !is_back) {
             keep_why(secrets, i, secrets->err.message);
             laz_rotation_failed(&secrets->rotation, i, now_ns);
         }
         if (secrets->items[i].is_changed) {
-            const char *why = secrets->why[laz_rotation_at(&secrets->rotation, i)->first];
-            laz_trail_rotated(&pid1->trail, secrets, i, why);
+            laz_trail_rotated(&pid1->trail, secrets, i, is_back, secrets->err.message);
             hide_again(pid1, i);
         }
+    }
+    if (is_back) {
+        laz_rollback_end(&secrets->rollback);
     }
     if (secrets->phase == LAZ_SECRETS_NOT_REDELIVERED && secrets->is_begun) {
         keep_old(secrets, secrets->generation, now_ns);
     }
     come_to_rest(pid1);
+}
+
+/* ---- back ---- */
+
+/* "": an identity can be what it was. */
+static const char *why_not_back(const struct laz_pid1 *pid1, uint32_t item)
+{
+    const struct laz_secrets *secrets = &pid1->helpers.secrets;
+    const struct laz_rotation_said said = said_of(&secrets->before[item].seen);
+    return pid1->helpers.launcher_chan < 0 ? "the process that delivers secrets has ended"
+            : said.expires != 0 && said.expires <= said.now ? "what it was is not valid any more"
+                                                            : "";
+}
+
+/* What identities were becomes one more generation. All parts of one have the same end. */
+static void go_back(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    uint32_t kept = secrets->kept;
+    bool is_any = false;
+    laz_secrets_forget(secrets, 0);
+    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
+        if ((kept >> i & 1) == 0) {
+            continue;
+        }
+        const char *why = why_not_back(pid1, i);
+        laz_secrets_restore(secrets, i);
+        if (why[0] == '\0') {
+            is_any = true;
+            hide_again(pid1, i);
+        } else {
+            secrets->items[i].is_changed = false;
+            laz_trail_rotated(&pid1->trail, secrets, i, true, why);
+        }
+    }
+    if (!is_any) {
+        laz_rollback_end(&secrets->rollback);
+        come_to_rest(pid1);
+        return;
+    }
+    secrets->rollback.phase = LAZ_ROLLBACK_UNDER_WAY;
+    laz_secrets_begin_generation(secrets);
+    pid1->renewal.until_ns = now_ns + STEP_MAX_NS;
 }
 
 static void give_up_hiding(struct laz_pid1 *pid1, uint64_t now_ns)
@@ -378,7 +477,11 @@ static void begin_next(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_helpers *helpers = &pid1->helpers;
     struct laz_secrets *secrets = &helpers->secrets;
-    if (retire_one(pid1, now_ns) || !laz_helpers_fetch_is_gone(helpers)) {
+    bool goes_back = secrets->rollback.phase == LAZ_ROLLBACK_WANTED;
+    if (goes_back && secrets->n_ordered == 0) {
+        go_back(pid1, now_ns);
+    }
+    if (goes_back || retire_one(pid1, now_ns) || !laz_helpers_fetch_is_gone(helpers)) {
         return;
     }
     uint32_t items = laz_rotation_take(&secrets->rotation, now_ns);
@@ -431,58 +534,6 @@ static void step_on(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
-/* ---- who hears of it ---- */
-
-/* By a handler, or because it waits for it. Anybody else would be ended by it. */
-static bool would_take(struct laz_pid1 *pid1, int number)
-{
-    struct laz_process_state state = {0};
-    struct laz_err ignored = {0};
-    uint8_t *held = &pid1->renewal.held[number];
-    bool is_read = laz_attest_read(pid1->workload.pid, &state, &ignored) == 0;
-    if (is_read && (state.sig_catch >> (number - 1) & 1) != 0) {
-        return true;
-    }
-    bool is_held = is_read && (state.sig_block >> (number - 1) & 1) != 0 &&
-            laz_attest_holds_back(pid1->workload.pid, number);
-    *held = is_held ? (uint8_t)(*held + 1) : 0;
-    return *held >= HELD_LOOKS;
-}
-
-static void send_one(struct laz_pid1 *pid1, int number)
-{
-    struct laz_renewal *renewal = &pid1->renewal;
-    uint32_t generation = pid1->helpers.secrets.current;
-    uint64_t bit = LAZ_SIGNAL_BIT(number);
-    if (!would_take(pid1, number)) {
-        if ((renewal->deferred & bit) == 0) {
-            renewal->deferred |= bit;
-            laz_trail_told_of_change(&pid1->trail, number, generation, "deferred");
-        }
-        return;
-    }
-    bool is_sent = kill(pid1->workload.pid, number) == 0;
-    laz_trail_told_of_change(
-            &pid1->trail, number, generation, is_sent ? "sent" : laz_err_errno_name(errno));
-    renewal->signals &= ~bit;
-    renewal->deferred &= ~bit;
-    renewal->held[number] = 0;
-}
-
-static void turn_signals(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    struct laz_renewal *renewal = &pid1->renewal;
-    if (renewal->signals == 0 || renewal->signals_due_ns > now_ns || pid1->main_exited) {
-        return;
-    }
-    for (int number = 1; number <= LAZ_SIGNAL_MAX; number++) {
-        if ((renewal->signals & LAZ_SIGNAL_BIT(number)) != 0) {
-            send_one(pid1, number);
-        }
-    }
-    renewal->signals_due_ns = now_ns + SIGNAL_LOOK_NS;
-}
-
 /* ---- the turn ---- */
 
 /* The run ends: what is under way is left where it is, until all is removed. */
@@ -511,6 +562,9 @@ void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
         return;
     }
     turn_ages(pid1, now_ns);
+    if (laz_rollback_turn(&secrets->rollback, checks_of(pid1), now_ns)) {
+        laz_secrets_drop_before(secrets);
+    }
     for (unsigned i = 0; i < STEPS_MAX && pid1->state.phase == LAZ_PHASE_RUNNING; i++) {
         enum laz_secrets_phase before = secrets->phase;
         step_on(pid1, now_ns);
@@ -519,7 +573,7 @@ void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
             break;
         }
     }
-    turn_signals(pid1, now_ns);
+    laz_pid1_turn_signals(pid1, now_ns);
 }
 
 uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns)
@@ -537,6 +591,7 @@ uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns)
     } else {
         laz_sooner(&due_ns, laz_rotation_due_ns(&secrets->rotation));
     }
+    laz_sooner(&due_ns, laz_rollback_due_ns(&secrets->rollback));
     for (unsigned i = 0; is_resting && can_retire(pid1) && i < secrets->n_old; i++) {
         laz_sooner(&due_ns, secrets->old[i].until_ns);
     }

@@ -242,6 +242,18 @@ void laz_rotation_put_off(struct laz_rotation *rotation, uint32_t item, uint64_t
     try_again(rotation, plan_of(rotation, item), now_ns);
 }
 
+void laz_rotation_back(struct laz_rotation *rotation, uint32_t number,
+        const struct laz_rotation_said *said, uint64_t now_ns)
+{
+    struct laz_rotation_item *item = plan_of(rotation, number);
+    laz_rotation_told(rotation, number, said, now_ns);
+    uint64_t half_ns = item->expires_ns > now_ns ? (item->expires_ns - now_ns) / 2 : 0;
+    uint64_t wait_ns = half_ns > least_ns(rotation) ? half_ns : least_ns(rotation);
+    item->failures++;
+    item->due_ns =
+            now_ns + (item->is_timed ? wait_ns : vary(rotation, rotation->image->refresh_ms));
+}
+
 void laz_rotation_settled(struct laz_rotation *rotation)
 {
     rotation->asked = 0;

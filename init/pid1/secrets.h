@@ -8,6 +8,7 @@
 #define LAZ_INIT_PID1_SECRETS_H
 
 #include "confine/probe.h"
+#include "init/pid1/rollback.h"
 #include "init/pid1/rotation.h"
 #include "ipc/chan.h"
 #include "policy/image.h"
@@ -68,6 +69,13 @@ struct laz_secret_item {
     struct laz_secret_seen said;
 };
 
+/* What an item was before its last renewal. */
+struct laz_secret_before {
+    int value; /* owned, where `kept` has its bit */
+    struct laz_secret_seen seen;
+    char refused[LAZ_SECRET_FINGERPRINT_MAX + 1]; /* what was taken back last; "": nothing was */
+};
+
 struct laz_generation {
     uint32_t number;
     uint64_t until_ns; /* it stays so long */
@@ -103,8 +111,11 @@ struct laz_secrets {
     /* Owned; of each item, and Vault's token; -1: it is not a variable, or that is not set. */
     int inherited[LAZ_IMAGE_FETCHED_MAX + 1];
     struct laz_rotation rotation;
-    /* Why each was not renewed the last time; "": it was. Last, as most of it is never touched. */
+    struct laz_rollback rollback;
+    uint32_t kept; /* items of `before` that have a value, a bit for each */
+    /* Last, as most of it is never touched: why each was not renewed the last time, "": it was; */
     char why[LAZ_IMAGE_FETCHED_MAX][LAZ_WHY_MAX + 1];
+    struct laz_secret_before before[LAZ_IMAGE_FETCHED_MAX]; /* and this, of identities alone */
 };
 
 /* Before anything else is opened: look at the folder, keep the workload's numbers free, and take
@@ -146,6 +157,23 @@ void laz_secrets_begin_generation(struct laz_secrets *secrets);
 void laz_secrets_adopt(struct laz_secrets *secrets, uint64_t until_ns);
 /* Remove a generation. Not while an answer is to come. */
 void laz_secrets_retire(struct laz_secrets *secrets, uint32_t generation);
+
+/* ---- before.c ---- */
+
+/* What has changed is about to be adopted: keep what identities of it were, if their renewal is to
+ * be watched, so long. */
+void laz_secrets_keep_before(
+        struct laz_secrets *secrets, enum laz_checks checks, uint64_t until_ns);
+void laz_secrets_drop_before(struct laz_secrets *secrets);
+/* What was kept of an item is what the next generation has of it, and what it is now is refused
+ * from now on. */
+void laz_secrets_restore(struct laz_secrets *secrets, uint32_t item);
+/* It has: the words about this identity, `first` of which it is, are those of then, too. */
+void laz_secrets_be_as_before(struct laz_secrets *secrets, uint32_t first);
+/* Is what has changed of this identity, which is `first` of it, what was taken back last? */
+bool laz_secrets_was_taken_back(const struct laz_secrets *secrets, uint32_t first);
+
+/* ---- its end ---- */
 
 /* The workload has what becomes of them: where nothing is renewed, nobody else needs them. */
 void laz_secrets_close(struct laz_secrets *secrets);

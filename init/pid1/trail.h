@@ -96,9 +96,10 @@ void laz_trail_delivered(struct laz_trail *trail, const struct laz_secrets *secr
  * failed. */
 void laz_trail_refetched(
         struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item, const char *why);
-/* It is another one, and what `before` was is there no more; or, with a reason, still is. */
-void laz_trail_rotated(
-        struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item, const char *why);
+/* It is another one, or, if `is_back`, the one before that again; or, with a reason, it still is
+ * what it was. */
+void laz_trail_rotated(struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item,
+        bool is_back, const char *why);
 /* A generation of before is still there. */
 void laz_trail_not_retired(struct laz_trail *trail, const struct laz_secrets *secrets);
 /* It has become too old, or is not valid any more. */

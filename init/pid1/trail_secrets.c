@@ -70,13 +70,17 @@ void laz_trail_refetched(
     laz_trail_write(trail, &json);
 }
 
-void laz_trail_rotated(
-        struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item, const char *why)
+void laz_trail_rotated(struct laz_trail *trail, const struct laz_secrets *secrets, uint32_t item,
+        bool is_back, const char *why)
 {
     bool has_failed = why[0] != '\0';
     const struct laz_secret_item *it = &secrets->items[item];
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "secret.rotate", .severity = has_failed ? 7 : 2, .exe = "",
-            .obj = laz_secrets_name(secrets, item), .act = has_failed ? "failed" : "rotated");
+    LAZ_TRAIL_BEGIN(trail, json, .ev = is_back ? "secret.rollback" : "secret.rotate",
+            .severity = has_failed || is_back ? 7 : 2, .exe = "",
+            .obj = laz_secrets_name(secrets, item),
+            .act = has_failed ? "failed"
+                    : is_back ? "rolled-back"
+                              : "rotated");
     laz_json_string(&json, "version", it->said.version);
     laz_json_string(&json, "fingerprint", it->said.fingerprint);
     laz_json_string(&json, "old_version", it->now.version);

@@ -42,7 +42,7 @@ struct laz_health_verdict {
     bool is_live;
     bool is_ready;
     bool is_started;
-    enum laz_checks checks; /* for init alone */
+    enum laz_checks checks;             /* for init alone */
     char why[LAZ_HEALTH_WORDS_MAX + 1]; /* why it is not live, or not ready; "": it is both */
 };
 

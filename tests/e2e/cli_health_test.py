@@ -97,6 +97,40 @@ def states():
     check_equal(set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)), known, "the table")
 
 
+RENEWED = """
+secrets: {refresh: {interval: 5m}, grace: GRACE}
+tls:
+  identities:
+    - {name: web, from: {file: {certificate: /etc/web.pem, key: /etc/web.key}}, files: {dir: tls/web}}
+"""
+CHECKS = """
+health:
+  startup: {deadline: 60s, checks: [{name: up, tcp: "127.0.0.1:8080"}]}
+  ready: {fall: 2, checks: [{name: web, http: "http://127.0.0.1:8080/", every: 5s, timeout: 2s}]}
+"""
+
+
+@case("check: where certificates are renewed, it says whether one that the workload fails with goes back, and why not")
+def rollback():
+    plain = WEB
+    for what, text, said, goes in (
+            ("in time", plain + RENEWED.replace("GRACE", "30s") + CHECKS, "a new certificate goes back, once, if a check fails within 30s", True),
+            ("too late", plain + RENEWED.replace("GRACE", "12s") + CHECKS,
+             'no new certificate goes back: a check takes 12s to notice, and "secrets.grace" is 12s', False),
+            ("start-up alone", plain + RENEWED.replace("GRACE", "30s") + CHECKS.partition("  ready:")[0],
+             'no new certificate goes back: no "ready" or "live" check of "health" says how the workload is with it', False),
+            ("no health", plain + RENEWED.replace("GRACE", "30s"),
+             'no new certificate goes back: no "ready" or "live" check of "health" says how the workload is with it', False),
+            ("nothing is renewed", plain + RENEWED.replace("refresh: {interval: 5m}, grace: GRACE", "start-deadline: 5s") + CHECKS, None, None),
+            ("no identity", plain + "\nsecrets: {refresh: {interval: 5m}, items: [{name: a, from: /a, file: {path: a}}]}\n" + CHECKS, None, None)):
+        write("renewed.yaml", text)
+        lines = [line.split(maxsplit=1)[1] for line in lazaret("policy", "check", "renewed.yaml", expect=0).stdout.splitlines()
+                 if line.startswith("  rollback ")]
+        check_equal(lines, [said] if said else [], what)
+        found = json.loads(lazaret("policy", "check", "--json", "renewed.yaml", expect=0).stdout)["policies"][0]
+        check_equal(found.get("rollback"), goes, what)
+
+
 @case("the compiled policy has the commands and the section, and is another one for each word of them")
 def compiled():
     write("health.yaml", WEB + HEALTH)

@@ -51,6 +51,7 @@ SAMPLES = [
     ("secret.fetch", 8, 100870, {"sev": 5, "obj": "db-password", "act": "failed"}),
     ("secret.rotate", 3, 100871, {"sev": 2, "obj": "db-password", "act": "rotated"}),
     ("secret.rotate", 10, 100872, {"sev": 7, "obj": "db-password", "act": "failed"}),
+    ("secret.rollback", 10, 100879, {"sev": 7, "obj": "web.cert", "act": "rolled-back"}),
     ("secret.stale", 10, 100873, {"sev": 7, "obj": "db-password", "act": "stale"}),
     ("secret.expired", 10, 100874, {"sev": 7, "obj": "db-password", "act": "expired"}),
     ("secret.signal", 3, 100875, {"obj": "signal 1", "act": "sent"}),

@@ -134,6 +134,7 @@ def safeguards():
         ([made("secret.deliver", "delivered", "db", 1)] * 3, "(a)(2)(iv)", "shown", "handed to a service in memory, and not on a disk: 3"),
         ([seen(volumes={"/data": {"state": "encrypted"}})], "(a)(2)(iv)", "shown", "volumes were compared with what the policy requires of them: 1"),
         ([made("secret.rotate", "failed", "db", 7)], "(a)(2)(iv)", "findings", "could not be handed over: 1"),
+        ([made("secret.rollback", "rolled-back", "web.cert", 7)], "(a)(2)(iv)", "findings", "failed its checks with when they were new: 1"),
         ([documented(SENSE, "volume.change")], "(a)(2)(iv)", "findings", "not as the policy requires"),
         ([made("secret.expired", "expired", "db", 7)], "(a)(2)(iv)", "findings", "stale or expired: 1"),
         ([plain], "(b)", "shown", "trails: 1; "),

@@ -303,6 +303,199 @@ Test(renewal, what_is_stale_ends_the_run_where_the_policy_says_so)
     cr_expect_eq(n_events, 1);
 }
 
+/* ---- what is taken back ---- */
+
+static void say_checks(enum laz_checks checks)
+{
+    pid1.helpers.watch.verdict.checks = checks;
+    turn_at(now + S);
+}
+
+/* An identity, with a workload that passes its checks. */
+static void begin_watched(void)
+{
+    pid1.image.renewals = (const uint8_t *)"\1\0\1";
+    pid1.image.watches = true;
+    pid1.helpers.watch.image = &pid1.image;
+    laz_helper_init(&pid1.helpers.watch.helper, LAZ_ROLE_HEALTH, LAZ_E_HEALTH);
+    laz_pid1_begin_renewal(&pid1, now);
+    say_checks(LAZ_CHECKS_PASS);
+}
+
+/* Generations whose time is over go. */
+static void rest(void)
+{
+    while (secrets->phase == LAZ_SECRETS_RETIRING) {
+        answer(LAZ_MESSAGE_RETIRE, 0);
+    }
+    cr_assert_eq(secrets->phase, LAZ_SECRETS_THERE, "%d", (int)secrets->phase);
+}
+
+static void renew(const char *fingerprint)
+{
+    bring(fingerprint, 0);
+    deliver_all();
+    rest();
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, fingerprint);
+}
+
+static void expect_back(unsigned times, unsigned failed)
+{
+    cr_expect_eq(count("\"secret.rollback\"", "\"rolled-back\""), times);
+    cr_expect_eq(count("\"secret.rollback\"", "\"failed\""), failed);
+    cr_expect_eq(secrets->rollback.phase, LAZ_ROLLBACK_IDLE);
+    cr_expect_eq(secrets->kept, 0, "nothing is kept");
+}
+
+Test(renewal, what_the_workload_fails_with_is_taken_back_whole_and_told)
+{
+    begin_watched();
+    renew("10");
+    renew("11");
+    struct laz_secret_item *item = &secrets->items[0];
+    int old_masks = item->masks[1];
+    int old_value = secrets->before[0].value;
+    pid1.image.renewals = (const uint8_t *)"\1\1\1"; /* with a signal from here on */
+    say_checks(LAZ_CHECKS_FAIL);
+    answer(LAZ_MESSAGE_FOLDER, 0);
+    answer(LAZ_MESSAGE_PUT, 0);
+    cr_expect_str_eq(item->now.fingerprint, "11", "until all of it is there");
+    answer(LAZ_MESSAGE_SWAP, 0);
+    cr_expect_str_eq(item->now.fingerprint, "10");
+    cr_expect(item->value == old_value && item->masks[0] == old_masks);
+    expect_back(1, 0);
+    cr_expect_eq(count("\"secret.rollback\"", "\"old_fingerprint\":\"11\""), 1);
+    cr_expect_eq(pid1.renewal.signals, LAZ_SIGNAL_BIT(SIGHUP));
+    cr_expect_eq(laz_rotation_at(&secrets->rotation, 0)->failures, 1);
+    cr_expect_str_eq(secrets->why[0],
+            "rolled-back: the workload failed its checks with what its source has");
+}
+
+Test(renewal, what_was_taken_back_is_not_taken_again_and_another_one_is)
+{
+    begin_watched();
+    renew("11");
+    say_checks(LAZ_CHECKS_FAIL);
+    answer(LAZ_MESSAGE_FOLDER, 0);
+    answer(LAZ_MESSAGE_PUT, 0);
+    answer(LAZ_MESSAGE_SWAP, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        say_checks(i == 1 ? LAZ_CHECKS_FAIL : LAZ_CHECKS_PASS);
+        rest();
+        bring("11", 0);
+        rest();
+        cr_expect_str_eq(secrets->items[0].now.fingerprint, "00");
+        cr_expect_eq(count("\"secret.fetch\"", "\"rolled-back: "), i);
+    }
+    renew("22");
+    cr_expect_eq(laz_rotation_at(&secrets->rotation, 0)->failures, 0);
+    cr_expect_eq(secrets->rollback.phase, LAZ_ROLLBACK_WATCHING);
+    say_checks(LAZ_CHECKS_FAIL);
+    answer(LAZ_MESSAGE_FOLDER, 0);
+    answer(LAZ_MESSAGE_PUT, 0);
+    answer(LAZ_MESSAGE_SWAP, 0);
+    expect_back(2, 0);
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, "00", "each of them once");
+}
+
+Test(renewal, nothing_is_taken_back_that_the_renewal_is_not_to_blame_for)
+{
+    begin_watched();
+    say_checks(LAZ_CHECKS_FAIL);
+    renew("11"); /* it failed before */
+    say_checks(LAZ_CHECKS_FAIL);
+    expect_back(0, 0);
+    say_checks(LAZ_CHECKS_PASS);
+    renew("22");
+    cr_expect_eq(secrets->rollback.phase, LAZ_ROLLBACK_WATCHING);
+    cr_expect_eq(laz_pid1_renewal_due_ns(&pid1, now), now + 30 * S);
+    turn_at(now + 30 * S); /* and fails much later */
+    rest();
+    say_checks(LAZ_CHECKS_FAIL);
+    expect_back(0, 0);
+    say_checks(LAZ_CHECKS_PASS);
+    pid1.image.renewals = (const uint8_t *)"\1\0\0"; /* no identity */
+    renew("33");
+    say_checks(LAZ_CHECKS_FAIL);
+    expect_back(0, 0);
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, "33");
+}
+
+Test(renewal, without_health_nothing_is_taken_back)
+{
+    begin_watched();
+    pid1.image.watches = false;
+    renew("11");
+    say_checks(LAZ_CHECKS_FAIL);
+    expect_back(0, 0);
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, "11");
+}
+
+Test(renewal, what_is_not_valid_any_more_is_not_gone_back_to)
+{
+    begin_watched();
+    renew("11");
+    secrets->before[0].seen.expires = (uint64_t)time(NULL) - 1;
+    say_checks(LAZ_CHECKS_FAIL);
+    expect_back(0, 1);
+    cr_expect_eq(count("\"secret.rollback\"", "what it was is not valid any more"), 1);
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, "11");
+    cr_expect(secrets->items[0].fresh < 0 && secrets->phase == LAZ_SECRETS_THERE);
+}
+
+Test(renewal, without_a_process_that_delivers_nothing_is_taken_back)
+{
+    begin_watched();
+    renew("11");
+    (void)close(pid1.helpers.launcher_chan);
+    pid1.helpers.launcher_chan = -1;
+    laz_secrets_lose_launch(secrets);
+    say_checks(LAZ_CHECKS_FAIL);
+    expect_back(0, 1);
+    cr_expect_eq(count("\"secret.rollback\"", "the process that delivers secrets has ended"), 1);
+}
+
+Test(renewal, what_cannot_be_delivered_again_is_told_and_not_tried_again)
+{
+    begin_watched();
+    renew("11");
+    say_checks(LAZ_CHECKS_FAIL);
+    answer(LAZ_MESSAGE_FOLDER, -ENOSPC);
+    expect_back(0, 1);
+    cr_expect_eq(count("\"secret.rollback\"", "No space"), 1);
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, "11");
+    cr_expect_eq(laz_rotation_at(&secrets->rotation, 0)->failures, 0, "its source is well");
+    say_checks(LAZ_CHECKS_FAIL);
+    expect_back(0, 1);
+}
+
+Test(renewal, what_comes_while_it_is_to_go_back_has_to_wait)
+{
+    begin_watched();
+    pid1.image.retire_ms = 300000;
+    renew("11");
+    struct laz_secret_item *item = &secrets->items[0];
+    now = secrets->rotation.items[0].due_ns;
+    cr_assert_eq(laz_rotation_take(&secrets->rotation, now), 1);
+    laz_secrets_forget(secrets, 1);
+    secrets->phase = LAZ_SECRETS_REFETCHING;
+    pid1.helpers.fetch.is_starting = true; /* it is at work */
+    say_checks(LAZ_CHECKS_FAIL);
+    cr_expect_eq(secrets->rollback.phase, LAZ_ROLLBACK_WANTED);
+    item->said = item->now;
+    (void)stpncpy(item->said.fingerprint, "22", sizeof(item->said.fingerprint) - 1);
+    item->fresh = memory("fresh");
+    item->fresh_masks = memory("masks");
+    secrets->is_done = true;
+    secrets->phase = LAZ_SECRETS_REFETCHED;
+    turn_at(now);
+    answer(LAZ_MESSAGE_FOLDER, 0);
+    answer(LAZ_MESSAGE_PUT, 0);
+    answer(LAZ_MESSAGE_SWAP, 0);
+    expect_back(1, 0);
+    cr_expect_str_eq(item->now.fingerprint, "00");
+}
+
 /* ---- who gets the signal ---- */
 
 static void on_hup(int number)

@@ -332,6 +332,8 @@ static void begin_handshake(struct laz_tunnel_link *link)
     (void)SSL_set_mode(link->session,
             SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                     SSL_MODE_RELEASE_BUFFERS);
+    /* Or a client that changes its keys without end keeps us in one call, and everybody waiting. */
+    (void)SSL_clear_mode(link->session, SSL_MODE_AUTO_RETRY);
     if (link->port->entry->listens) {
         SSL_set_accept_state(link->session);
     } else {

@@ -5,6 +5,7 @@ import os
 import random
 import resource
 import select
+import signal
 import socket
 import ssl
 import struct
@@ -15,6 +16,7 @@ import fence
 import laz
 import sinks_peers as peers
 import tunnel_world as tunnels
+from key_updates import KeyUpdates
 from laz import case, check, check_equal
 from tunnel_world import Server, World, echo, end
 
@@ -201,6 +203,27 @@ def parts():
             plain = world.dial("db")
             check(is_served(plain), "the way out")
             held.append(plain)
+
+
+@case("a client that changes its keys without end takes nobody's turn")
+def updates():
+    def is_served_meanwhile(world, wire):
+        """While the other's waits, all of it there before we ask for anything."""
+        hostile = KeyUpdates(world.ports["https"])
+        check_equal(hostile.exchange(b"hello"), b"hello", "it is a client as others")
+        os.kill(world.pid(), signal.SIGSTOP)
+        n = hostile.fill()
+        check(n > 5000, f"{n} changes of the keys are no flood")
+        wire.sendall(b"hello")
+        os.kill(world.pid(), signal.SIGCONT)
+        check_equal(wire.recv(5), b"hello", "an answer")
+        return hostile.left() > 0
+
+    with Server(echo, wrap=False) as server, World(listen=[{"name": "https", "to": server.to}]).start() as world:
+        wire = world.dial_tls("https")
+        check(is_served(wire), "before")
+        # We may be late, never early: one time in which it was so is enough.
+        check(any(is_served_meanwhile(world, wire) for _ in range(10)), "it was served only when all of the flood was over")
 
 
 if __name__ == "__main__":

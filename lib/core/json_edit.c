@@ -119,6 +119,17 @@ int laz_json_replace(struct laz_json_edits *edits, const struct laz_json_node *n
     return replace(edits, node, json, length, err) == NULL ? -1 : 0;
 }
 
+static bool is_removed(const struct laz_json_edits *edits, uint32_t container, uint32_t ordinal)
+{
+    for (uint32_t i = 0; i < edits->n; i++) {
+        const struct laz_json_edit *edit = &edits->list[i];
+        if (edit->kind == REMOVE && edit->container == container && edit->ordinal == ordinal) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int laz_json_remove(struct laz_json_edits *edits, const struct laz_json_node *container,
         const struct laz_json_node *node, struct laz_err *err)
 {
@@ -133,6 +144,9 @@ int laz_json_remove(struct laz_json_edits *edits, const struct laz_json_node *co
     }
     if (element == NULL) {
         return fail(edits, container->start, "the element to be removed is not in there", err);
+    }
+    if (is_removed(edits, index_of(edits, container), ordinal)) {
+        return 0;
     }
     struct laz_json_edit *edit = add(edits, REMOVE, err);
     if (edit == NULL) {

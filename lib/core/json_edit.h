@@ -58,7 +58,7 @@ struct laz_json_place laz_json_at(const struct laz_json_node *node);
 /* This value, whole, becomes another. */
 LAZ_MUST_CHECK int laz_json_replace(struct laz_json_edits *edits, const struct laz_json_node *node,
         const char *json, size_t length, struct laz_err *err);
-/* An element of an array, or a member of an object (its value's node), goes. */
+/* An element of an array, or a member of an object (its value's node), goes; twice is once. */
 LAZ_MUST_CHECK int laz_json_remove(struct laz_json_edits *edits,
         const struct laz_json_node *container, const struct laz_json_node *node,
         struct laz_err *err);

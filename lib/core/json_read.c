@@ -460,23 +460,39 @@ const struct laz_json_node *laz_json_next(const struct laz_json_doc *doc,
     return next < &doc->nodes[container->next] ? next : NULL;
 }
 
+/* How much of the text the string begins with, and whether there is more of the string. */
+static size_t common(const struct laz_json_doc *doc, const struct laz_json_node *node,
+        const char *text, bool *ret_more)
+{
+    size_t at = node->start + 1U;
+    size_t done = 0;
+    size_t length = strlen(text);
+    while (at < node->end - 1U && done < length) {
+        char character[4];
+        size_t n = next_character(doc->text, &at, node->end - 1U, character);
+        if (n > length - done || memcmp(character, text + done, n) != 0) {
+            *ret_more = true;
+            return done;
+        }
+        done += n;
+    }
+    *ret_more = at < node->end - 1U;
+    return done;
+}
+
 bool laz_json_is(const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text)
 {
-    if (node == NULL || node->type != LAZ_JSON_STRING) {
-        return false;
-    }
-    size_t at = node->start + 1U;
-    size_t left = strlen(text);
-    while (at < node->end - 1U) {
-        char character[4];
-        size_t length = next_character(doc->text, &at, node->end - 1U, character);
-        if (length > left || memcmp(character, text, length) != 0) {
-            return false;
-        }
-        text += length;
-        left -= length;
-    }
-    return left == 0;
+    bool is_more = true;
+    return node != NULL && node->type == LAZ_JSON_STRING &&
+            common(doc, node, text, &is_more) == strlen(text) && !is_more;
+}
+
+bool laz_json_begins(
+        const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text)
+{
+    bool is_more = true;
+    return node != NULL && node->type == LAZ_JSON_STRING &&
+            common(doc, node, text, &is_more) == strlen(text);
 }
 
 /* Whether a character between the two, both included, is in a string. */

@@ -68,8 +68,10 @@ const struct laz_json_node *laz_json_next(const struct laz_json_doc *doc,
 
 /* The following are false for NULL and for nodes of another type. */
 
-/* The string is this text. */
+/* The string is this text, or begins with it. */
 bool laz_json_is(
+        const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text);
+bool laz_json_begins(
         const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text);
 /* No byte of the string is 0, or above 127, as it is or escaped. */
 bool laz_json_is_ascii(const struct laz_json_doc *doc, const struct laz_json_node *node);

@@ -13,7 +13,9 @@
 
 #include "core/fd.h"
 
-#define TRIES 16 /* left-overs of killed runs with our pid */
+#define NAME_SIZE 256  /* the kernel's own, with a NUL */
+#define PART_SIZE 8192 /* read at once */
+#define TRIES     16   /* left-overs of killed runs with our pid */
 
 static int fail(struct laz_err *err, const char *what)
 {
@@ -54,7 +56,7 @@ static int fill(int fd, const struct laz_replace *how, const void *bytes, size_t
 int laz_replace_at(int folder, const char *name, const struct laz_replace *how, const void *bytes,
         size_t length, struct laz_err *err)
 {
-    char memory[256];
+    char memory[NAME_SIZE];
     struct laz_buf temporary;
     laz_buf_init_fixed(&temporary, memory, sizeof(memory));
     laz_cleanup_fd int fd = create_temporary(folder, name, &temporary);
@@ -79,7 +81,7 @@ static int refuse(struct laz_err *err, int sys_errno, const char *why)
 
 static int read_whole(int fd, struct laz_buf *ret, struct laz_err *err)
 {
-    char part[8192];
+    char part[PART_SIZE];
     for (;;) {
         ssize_t n = read(fd, part, sizeof(part));
         if (n == 0) {

@@ -58,6 +58,7 @@ LAZ_MUST_CHECK int laz_oci_drop_environment(
 /* NAME=VALUE is the one entry of this name afterwards. */
 LAZ_MUST_CHECK int laz_oci_set_environment(
         struct laz_oci_change *change, const char *name, const char *value, struct laz_err *err);
+/* The groups beside it stay. */
 LAZ_MUST_CHECK int laz_oci_set_user(
         struct laz_oci_change *change, uint32_t uid, uint32_t gid, struct laz_err *err);
 
@@ -69,7 +70,9 @@ struct laz_oci_new_mount {
     const char *source;
     struct laz_oci_strings options;
 };
-/* Fails where something else is mounted at the same place. */
+/* At the end, so that nothing is mounted over it. Fails where something else is mounted at the same
+ * place, or, where it is there already, something behind it covers it or a part of it. Places are
+ * compared as they are written: links of the image are the runtime's business. */
 LAZ_MUST_CHECK int laz_oci_add_mount(
         struct laz_oci_change *change, const struct laz_oci_new_mount *mount, struct laz_err *err);
 /* An element of mounts. */

@@ -140,6 +140,10 @@ const struct laz_json_node *laz_oci_member(
 /* process.env: the element that is NAME=..., the last one, as every runtime has it; or NULL. */
 const struct laz_json_node *laz_oci_environment(const struct laz_oci_spec *spec, const char *name);
 
+/* The element of an environment that is NAME=... */
+bool laz_oci_is_variable(
+        const struct laz_oci_spec *spec, const struct laz_json_node *entry, const char *name);
+
 /* A string that is, or begins with, this text; false for NULL. */
 bool laz_oci_is(
         const struct laz_oci_spec *spec, const struct laz_json_node *node, const char *text);

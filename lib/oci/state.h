@@ -9,7 +9,7 @@
 #include "core/json_read.h"
 
 #define LAZ_OCI_STATE_MAX  ((size_t)1 << 20) /* bytes; 640 with podman's annotations */
-#define LAZ_OCI_ID_MAX     255               /* it is part of a file's name */
+#define LAZ_OCI_ID_MAX     240               /* it is part of a name of a file */
 #define LAZ_OCI_BUNDLE_MAX 4096
 
 enum laz_oci_status {

@@ -194,6 +194,12 @@ Test(json_read, knows_what_is_in_a_string)
     cr_assert(!laz_json_is(&doc, laz_json_root(&doc), "a"));
     cr_assert(!laz_json_is(&doc, laz_json_root(&doc), "abc"));
     cr_assert(!laz_json_is(&doc, NULL, ""));
+    cr_assert(laz_json_begins(&doc, laz_json_root(&doc), ""));
+    cr_assert(laz_json_begins(&doc, laz_json_root(&doc), "a"));
+    cr_assert(laz_json_begins(&doc, laz_json_root(&doc), "ab"));
+    cr_assert(!laz_json_begins(&doc, laz_json_root(&doc), "abc"));
+    cr_assert(!laz_json_begins(&doc, laz_json_root(&doc), "b"));
+    cr_assert(!laz_json_begins(&doc, NULL, ""));
 }
 
 Test(json_read, a_nul_is_no_blank_and_no_end)

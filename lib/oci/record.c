@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The record of a container as text, strictly: what we write is what we read, and nothing else.
+ */
+#include "oci/record.h"
+
+#include <string.h>
+
+#include "core/json.h"
+#include "core/num.h"
+#include "core/sha256.h"
+
+#define NODES 128 /* five members, a list and its elements */
+
+static int fail(struct laz_err *err, const char *key, const char *why)
+{
+    return laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: %s: %s", key, why);
+}
+
+void laz_oci_record_done(struct laz_oci_record *record)
+{
+    laz_buf_done(&record->texts);
+    record->n_health = 0;
+}
+
+/* ---- what may be in it ---- */
+
+static bool is_word(const char *word)
+{
+    static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789._:/-";
+    return word[0] != '\0' && strspn(word, characters) == strlen(word);
+}
+
+static bool is_digest(const char *digest)
+{
+    return strlen(digest) == LAZ_OCI_DIGEST_SIZE - 1U &&
+            strspn(digest, "0123456789abcdef") == LAZ_OCI_DIGEST_SIZE - 1U;
+}
+
+static int check(const struct laz_oci_record *record, struct laz_err *err)
+{
+    if (!is_word(record->policy)) {
+        return fail(err, "policy", "not the name of a policy");
+    }
+    if (!is_digest(record->policy_digest)) {
+        return fail(err, "policy-digest", "not a SHA-256");
+    }
+    if (!is_digest(record->config_digest)) {
+        return fail(err, "config-digest", "not a SHA-256");
+    }
+    if (!is_word(record->mode)) {
+        return fail(err, "mode", "not a word");
+    }
+    if (record->n_health > LAZ_OCI_HEALTH_MAX) {
+        return fail(err, "health", "more arguments than are kept");
+    }
+    return 0;
+}
+
+/* ---- as text ---- */
+
+int laz_oci_record_write(
+        const struct laz_oci_record *record, struct laz_buf *ret, struct laz_err *err)
+{
+    struct laz_json json;
+    if (check(record, err) < 0) {
+        return -1;
+    }
+    laz_json_init(&json, ret);
+    laz_json_object(&json, NULL);
+    laz_json_u64(&json, "version", 1);
+    laz_json_string(&json, "policy", record->policy);
+    laz_json_string(&json, "policy-digest", record->policy_digest);
+    laz_json_string(&json, "config-digest", record->config_digest);
+    laz_json_string(&json, "mode", record->mode);
+    laz_json_array(&json, "health");
+    for (uint32_t i = 0; i < record->n_health; i++) {
+        laz_json_string(&json, NULL, record->health[i]);
+    }
+    laz_json_array_end(&json);
+    laz_json_object_end(&json);
+    laz_buf_char(ret, '\n');
+    return ret->overflow ? laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: too large") : 0;
+}
+
+/* Every argument with its NUL, one behind the other; pointers once nothing moves any more. */
+static int read_health(const struct laz_json_doc *doc, const struct laz_json_node *list,
+        struct laz_oci_record *ret, struct laz_err *err)
+{
+    uint32_t n = 0;
+    if (list == NULL || list->type != LAZ_JSON_ARRAY) {
+        return fail(err, "health", "not a list");
+    }
+    for (const struct laz_json_node *item = laz_json_next(doc, list, NULL); item != NULL;
+            item = laz_json_next(doc, list, item)) {
+        if (n == LAZ_OCI_HEALTH_MAX) {
+            return fail(err, "health", "more arguments than are kept");
+        }
+        if (!laz_json_text(doc, item, &ret->texts)) {
+            return ret->texts.overflow ? laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a record")
+                                       : fail(err, "health", "an argument that is not text");
+        }
+        laz_buf_put(&ret->texts, "", 1);
+        n++;
+    }
+    if (ret->texts.overflow) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a record");
+    }
+    const char *at = ret->texts.data;
+    for (uint32_t i = 0; i < n; i++, at += strlen(at) + 1) {
+        ret->health[i] = at;
+    }
+    ret->n_health = n;
+    return 0;
+}
+
+static int read_word(const struct laz_json_doc *doc, const char *key, char *ret, size_t size,
+        struct laz_err *err)
+{
+    return laz_json_copy(doc, laz_json_member(doc, laz_json_root(doc), key), ret, size)
+            ? 0
+            : fail(err, key, "absent, or not a text of its size");
+}
+
+/* Our own files have no other key: whoever wrote one, it was not this version. */
+static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
+{
+    static const char *const keys[] = {
+            "version", "policy", "policy-digest", "config-digest", "mode", "health"};
+    const struct laz_json_node *root = laz_json_root(doc);
+    uint64_t version = 0;
+    if (root->type != LAZ_JSON_OBJECT) {
+        return laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: not an object");
+    }
+    if (!laz_json_number(doc, laz_json_member(doc, root, "version"), 1, &version) || version != 1) {
+        return fail(err, "version", "not 1");
+    }
+    for (const struct laz_json_node *key = laz_json_next(doc, root, NULL); key != NULL;
+            key = laz_json_next(doc, root, key + 1)) {
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+            is_known = is_known || laz_json_is(doc, key, keys[i]);
+        }
+        if (!is_known) {
+            return laz_err_set(
+                    err, LAZ_E_OCI_STATE, 0, "record: byte %u: an unknown key", key->start);
+        }
+    }
+    return 0;
+}
+
+static int read_fields(
+        const struct laz_json_doc *doc, struct laz_oci_record *ret, struct laz_err *err)
+{
+    const struct laz_json_node *root = laz_json_root(doc);
+    if (check_keys(doc, err) < 0 ||
+            read_word(doc, "policy", ret->policy, sizeof(ret->policy), err) < 0 ||
+            read_word(doc, "policy-digest", ret->policy_digest, sizeof(ret->policy_digest), err) <
+                    0 ||
+            read_word(doc, "config-digest", ret->config_digest, sizeof(ret->config_digest), err) <
+                    0 ||
+            read_word(doc, "mode", ret->mode, sizeof(ret->mode), err) < 0 ||
+            read_health(doc, laz_json_member(doc, root, "health"), ret, err) < 0) {
+        return -1;
+    }
+    return check(ret, err);
+}
+
+int laz_oci_record_read(
+        const char *text, size_t length, struct laz_oci_record *ret, struct laz_err *err)
+{
+    struct laz_json_node nodes[NODES];
+    struct laz_json_doc doc;
+    const struct laz_json_room room = {.nodes = nodes, .max = NODES, .kind = LAZ_E_OCI_STATE};
+    *ret = (struct laz_oci_record){.n_health = 0};
+    laz_buf_init_heap(&ret->texts, LAZ_OCI_RECORD_MAX);
+    if (length > LAZ_OCI_RECORD_MAX) {
+        return laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: too large");
+    }
+    if (laz_json_read(text, length, &room, &doc, err) < 0) {
+        return laz_err_context(err, "record");
+    }
+    if (read_fields(&doc, ret, err) < 0) {
+        laz_oci_record_done(ret);
+        return -1;
+    }
+    return 0;
+}
+
+void laz_oci_root_hash(const char *root, char ret[LAZ_OCI_ROOT_HASH_SIZE])
+{
+    uint8_t digest[LAZ_SHA256_SIZE];
+    laz_sha256_of(root, strlen(root), digest);
+    laz_format_hex(digest, (LAZ_OCI_ROOT_HASH_SIZE - 1) / 2, ret);
+}

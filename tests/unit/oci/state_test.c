@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lib/oci/state and lib/oci/record: what a runtime tells a hook, and what the host remembers.
+ */
+#include "oci/state.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "oci/record.h"
+
+static struct laz_err err;
+
+/* ---- the state document ---- */
+
+Test(oci_state, reads_what_runc_and_crun_write)
+{
+    static const char runc[] =
+            "{\"ociVersion\":\"1.0.2-dev\",\"id\":\"c1\",\"status\":\"creating\",\"pid\":4711,"
+            "\"bundle\":\"/b\",\"annotations\":{\"io.lazaret.policy\":\"claims\"}}";
+    static const char crun[] =
+            "{\"pid\":0,\"ociVersion\":\"1.0\",\"id\":\"c-2.x_y+z\",\"status\":\"stopped\","
+            "\"root\":\"/b/rootfs\",\"owner\":\"\",\"bundle\":\"/b\"}";
+    struct laz_oci_state state;
+    cr_assert_eq(laz_oci_state_read(runc, strlen(runc), &state, &err), 0, "%s", err.message);
+    cr_assert_str_eq(state.id, "c1");
+    cr_assert_str_eq(state.bundle, "/b");
+    cr_assert_str_eq(state.root, "");
+    cr_assert(state.pid == 4711 && state.status == LAZ_OCI_CREATING);
+    cr_assert(laz_json_is(
+            &state.doc, laz_oci_state_annotation(&state, "io.lazaret.policy"), "claims"));
+    cr_assert_null(laz_oci_state_annotation(&state, "policy"));
+    laz_oci_state_done(&state);
+    cr_assert_eq(laz_oci_state_read(crun, strlen(crun), &state, &err), 0, "%s", err.message);
+    cr_assert_str_eq(state.root, "/b/rootfs");
+    cr_assert(state.pid == 0 && state.status == LAZ_OCI_STOPPED);
+    cr_assert_null(laz_oci_state_annotation(&state, "a"));
+    laz_oci_state_done(&state);
+}
+
+Test(oci_state, refuses_what_no_runtime_writes)
+{
+    static const struct {
+        const char *text;
+        const char *expected;
+    } rows[] = {
+            {"", "state: not JSON: byte 0: no value"},
+            {"[]", "state: not an object"},
+            {"{\"id\":\"a\",\"id\":\"b\"}", "state: not JSON: byte 10: a key twice"},
+            {"{\"bundle\":\"/b\"}", "state: id: absent, or not the name of a container"},
+            {"{\"id\":\"../a\"}", "state: id: absent, or not the name of a container"},
+            {"{\"id\":\"\"}", "state: id: absent, or not the name of a container"},
+            {"{\"id\":\".a\"}", "state: id: absent, or not the name of a container"},
+            {"{\"id\":\"a/b\"}", "state: id: absent, or not the name of a container"},
+            {"{\"id\":\"a\\u0000\"}", "state: id: absent, or not the name of a container"},
+            {"{\"id\":\"a\",\"pid\":-1}", "state: pid: not the number of a process"},
+            {"{\"id\":\"a\",\"pid\":4194305}", "state: pid: not the number of a process"},
+            {"{\"id\":\"a\",\"pid\":\"1\"}", "state: pid: not the number of a process"},
+            {"{\"id\":\"a\"}", "state: bundle: absent"},
+            {"{\"id\":\"a\",\"bundle\":\"b\"}", "state: bundle: not an absolute path"},
+            {"{\"id\":\"a\",\"bundle\":\"/b\",\"root\":1}", "state: root: not an absolute path"},
+            {"{\"id\":\"a\",\"bundle\":\"/b\"}",
+                    "state: status: absent, or not one that a runtime has"},
+            {"{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"Created\"}",
+                    "state: status: absent, or not one that a runtime has"},
+            {"{\"id\":\"a\",\"annotations\":[]}", "state: annotations: not an object"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_oci_state state;
+        err = (struct laz_err){0};
+        cr_assert_eq(laz_oci_state_read(rows[i].text, strlen(rows[i].text), &state, &err), -1, "%s",
+                rows[i].text);
+        cr_assert_eq(err.kind, LAZ_E_OCI_STATE);
+        cr_assert_str_eq(err.message, rows[i].expected, "%s: %s", rows[i].text, err.message);
+    }
+}
+
+Test(oci_state, names_have_a_ceiling)
+{
+    char id[LAZ_OCI_ID_MAX + 2];
+    (void)memset(id, 'a', sizeof(id));
+    id[LAZ_OCI_ID_MAX + 1] = '\0';
+    cr_assert(!laz_oci_is_id(id));
+    id[LAZ_OCI_ID_MAX] = '\0';
+    cr_assert(laz_oci_is_id(id));
+    cr_assert_str_eq(laz_oci_status_name(LAZ_OCI_RUNNING), "running");
+}
+
+/* ---- the record ---- */
+
+#define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define RECORD(policy, digest, mode, health)                                                       \
+    "{\"version\":1,\"policy\":\"" policy "\",\"policy-digest\":\"" digest                         \
+    "\",\"config-digest\":\"" DIGEST "\",\"mode\":\"" mode "\",\"health\":" health "}\n"
+
+static const struct laz_oci_record example = {.policy = "claims",
+        .policy_digest = DIGEST,
+        .config_digest = DIGEST,
+        .mode = "enforce",
+        .n_health = 3,
+        .health = {"/bin/sh", "-c", "curl \"x\" || exit 1"}};
+
+static void expect_example(const struct laz_oci_record *record)
+{
+    cr_assert_str_eq(record->policy, example.policy);
+    cr_assert_str_eq(record->policy_digest, DIGEST);
+    cr_assert_str_eq(record->config_digest, DIGEST);
+    cr_assert_str_eq(record->mode, "enforce");
+    cr_assert_eq(record->n_health, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_assert_str_eq(record->health[i], example.health[i]);
+    }
+}
+
+Test(oci_record, what_is_written_is_read)
+{
+    struct laz_oci_record record;
+    struct laz_buf text;
+    laz_buf_init_heap(&text, LAZ_OCI_RECORD_MAX);
+    cr_assert_eq(laz_oci_record_write(&example, &text, &err), 0, "%s", err.message);
+    cr_assert_str_eq(text.data,
+            RECORD("claims", DIGEST, "enforce",
+                    "[\"/bin/sh\",\"-c\",\"curl \\\"x\\\" || exit 1\"]"));
+    cr_assert_eq(laz_oci_record_read(text.data, text.len, &record, &err), 0, "%s", err.message);
+    expect_example(&record);
+    laz_oci_record_done(&record);
+    laz_buf_done(&text);
+}
+
+Test(oci_record, refuses_what_it_did_not_write)
+{
+    static const struct {
+        const char *text;
+        const char *expected;
+    } rows[] = {
+            {"", "record: not JSON: byte 0: no value"},
+            {"[]", "record: not an object"},
+            {"{}", "record: version: not 1"},
+            {"{\"version\":2}", "record: version: not 1"},
+            {"{\"version\":1,\"x\":1}", "record: byte 13: an unknown key"},
+            {"{\"version\":1}", "record: policy: absent, or not a text of its size"},
+            {RECORD("a b", DIGEST, "enforce", "[]"), "record: policy: not the name of a policy"},
+            {RECORD("", DIGEST, "enforce", "[]"), "record: policy: not the name of a policy"},
+            {RECORD("a", "01", "enforce", "[]"), "record: policy-digest: not a SHA-256"},
+            {RECORD("a", DIGEST "0", "enforce", "[]"),
+                    "record: policy-digest: absent, or not a text of its size"},
+            {RECORD("a", DIGEST, "", "[]"), "record: mode: not a word"},
+            {RECORD("a", DIGEST, "x", "{}"), "record: health: not a list"},
+            {RECORD("a", DIGEST, "x", "[1]"), "record: health: an argument that is not text"},
+            {RECORD("a", DIGEST, "x", "[\"\\u0000\"]"),
+                    "record: health: an argument that is not text"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_oci_record record;
+        err = (struct laz_err){0};
+        cr_assert_eq(laz_oci_record_read(rows[i].text, strlen(rows[i].text), &record, &err), -1,
+                "%s", rows[i].text);
+        cr_assert_eq(err.kind, LAZ_E_OCI_STATE);
+        cr_assert_str_eq(err.message, rows[i].expected, "%s: %s", rows[i].text, err.message);
+    }
+}
+
+Test(oci_record, is_kept_in_a_folder_that_is_ours_alone)
+{
+    char base[] = "/tmp/lazaret-record-XXXXXX";
+    char hash[LAZ_OCI_ROOT_HASH_SIZE];
+    char path[128];
+    struct laz_oci_record record;
+    struct stat is;
+    bool is_found = true;
+    int folder = -1;
+    cr_assert_not_null(mkdtemp(base));
+    laz_oci_root_hash("/run/runc", hash);
+    cr_assert_eq(strlen(hash), 32);
+    cr_assert_eq(laz_oci_record_folder(base, hash, false, &folder, &err), 0);
+    cr_assert_eq(folder, -1, "absent");
+    (void)umask(0);
+    cr_assert_eq(laz_oci_record_folder(base, hash, true, &folder, &err), 0, "%s", err.message);
+    cr_assert(fstat(folder, &is) == 0 && (is.st_mode & 07777) == 0700);
+    cr_assert_eq(laz_oci_record_load(folder, "c1", &record, &is_found, &err), 0);
+    cr_assert(!is_found);
+    cr_assert_eq(laz_oci_record_save(folder, "c1", &example, &err), 0, "%s", err.message);
+    cr_assert(fstatat(folder, "c1.json", &is, 0) == 0 && (is.st_mode & 07777) == 0600);
+    cr_assert_eq(laz_oci_record_load(folder, "c1", &record, &is_found, &err), 0, "%s", err.message);
+    cr_assert(is_found);
+    expect_example(&record);
+    laz_oci_record_done(&record);
+    cr_assert_eq(fchmodat(folder, "c1.json", 0622, 0), 0);
+    cr_assert_eq(laz_oci_record_load(folder, "c1", &record, &is_found, &err), -1);
+    cr_assert_eq(err.kind, LAZ_E_OCI_STATE);
+    cr_assert_not_null(strstr(err.message, "others could write there"), "%s", err.message);
+    cr_assert_eq(laz_oci_record_remove(folder, "c1", &err), 0);
+    cr_assert_eq(laz_oci_record_remove(folder, "c1", &err), 0, "none is none");
+    err = (struct laz_err){0};
+    cr_assert_eq(symlinkat("/etc/hostname", folder, "c2.json"), 0);
+    cr_assert_eq(laz_oci_record_load(folder, "c2", &record, &is_found, &err), -1);
+    cr_assert_str_eq(err.message, "record of c2: a link", "%s", err.message);
+    err = (struct laz_err){0};
+    cr_assert_eq(laz_oci_record_save(folder, "../c1", &example, &err), -1);
+    cr_assert_str_eq(err.message, "not the name of a container");
+    (void)unlinkat(folder, "c2.json", 0);
+    (void)close(folder);
+    err = (struct laz_err){0};
+    (void)snprintf(path, sizeof(path), "%s/%s", base, hash);
+    cr_assert_eq(chmod(path, 0770), 0);
+    cr_assert_eq(laz_oci_record_folder(base, hash, true, &folder, &err), -1);
+    cr_assert_not_null(strstr(err.message, "others could write there"), "%s", err.message);
+    cr_assert(rmdir(path) == 0 && symlink(base, path) == 0);
+    err = (struct laz_err){0};
+    cr_assert_eq(laz_oci_record_folder(base, hash, true, &folder, &err), -1);
+    cr_assert_not_null(strstr(err.message, "a link, or no folder"), "%s", err.message);
+    err = (struct laz_err){0};
+    cr_assert_eq(laz_oci_record_folder(base, "../x", true, &folder, &err), -1);
+    cr_assert_str_eq(err.message, "not the hash of a runtime's root");
+    cr_assert(unlink(path) == 0 && rmdir(base) == 0);
+}

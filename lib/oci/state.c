@@ -56,19 +56,15 @@ static int read_status(struct laz_oci_state *state, struct laz_err *err)
     return fail(err, "status", "absent, or not one that a runtime has");
 }
 
-/* An absolute path; absent is "". */
+/* Absent is "". */
 static int read_path(const struct laz_oci_state *state, const char *key,
         char ret[LAZ_OCI_BUNDLE_MAX], struct laz_err *err)
 {
     const struct laz_json_node *node = member(state, key);
     ret[0] = '\0';
-    if (node == NULL) {
-        return 0;
-    }
-    if (!laz_json_copy(&state->doc, node, ret, LAZ_OCI_BUNDLE_MAX) || ret[0] != '/') {
-        return fail(err, key, "not an absolute path");
-    }
-    return 0;
+    return node == NULL || laz_json_copy(&state->doc, node, ret, LAZ_OCI_BUNDLE_MAX)
+            ? 0
+            : fail(err, key, "not a path");
 }
 
 static int read_fields(struct laz_oci_state *state, struct laz_err *err)
@@ -94,8 +90,8 @@ static int read_fields(struct laz_oci_state *state, struct laz_err *err)
             read_path(state, "root", state->root, err) < 0) {
         return -1;
     }
-    if (state->bundle[0] == '\0') {
-        return fail(err, "bundle", "absent");
+    if (state->bundle[0] != '/') {
+        return fail(err, "bundle", "absent, or not an absolute path");
     }
     return read_status(state, err);
 }

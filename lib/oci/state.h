@@ -25,7 +25,7 @@ const char *laz_oci_status_name(enum laz_oci_status status);
 struct laz_oci_state {
     char id[LAZ_OCI_ID_MAX + 1];
     char bundle[LAZ_OCI_BUNDLE_MAX]; /* absolute */
-    char root[LAZ_OCI_BUNDLE_MAX];   /* crun's alone; "" elsewhere */
+    char root[LAZ_OCI_BUNDLE_MAX];   /* crun's alone, as config.json has it; "" elsewhere */
     enum laz_oci_status status;
     uint32_t pid; /* 0: absent, or not known to who was asked */
     struct laz_json_doc doc;

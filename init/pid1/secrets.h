@@ -167,7 +167,7 @@ void laz_secrets_keep_before(
 void laz_secrets_drop_before(struct laz_secrets *secrets);
 /* What was kept of an item is what the next generation has of it, and what it is now is refused
  * from now on. */
-void laz_secrets_restore(struct laz_secrets *secrets, uint32_t item);
+void laz_secrets_restore(struct laz_secrets *secrets, uint32_t number);
 /* It has: the words about this identity, `first` of which it is, are those of then, too. */
 void laz_secrets_be_as_before(struct laz_secrets *secrets, uint32_t first);
 /* Is what has changed of this identity, which is `first` of it, what was taken back last? */

@@ -95,7 +95,11 @@ enum laz_chan_got laz_chan_receive(int chan, struct laz_route route, uint8_t *me
         return LAZ_CHAN_CLOSED;
     }
     bool is_cut = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-    if (is_cut) {
+    if ((header.msg_flags & MSG_CTRUNC) != 0 && n_fds < FDS_ROOM) { /* ours, and not the sender's */
+        (void)laz_err_set(err, LAZ_E_SYSTEM, EMFILE,
+                "no descriptor is left for what %s sends: the limit of open files is too low",
+                laz_role_name(route.from));
+    } else if (is_cut) {
         (void)laz_err_set(err, LAZ_E_INTERNAL, 0, "%s sent a message that is too long",
                 laz_role_name(route.from));
     }

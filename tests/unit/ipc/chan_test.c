@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -121,6 +122,31 @@ Test(chan, descriptors_arrive_in_order_and_are_not_inherited)
     for (size_t i = 0; i < 2; i++) {
         cr_expect_eq(fcntl(message.fds[i], F_GETFD), FD_CLOEXEC);
     }
+}
+
+/* Whoever sent them has broken no rule, and is not blamed for it. */
+Test(chan, descriptors_for_which_none_is_left_are_our_own_limit_and_do_not_stay)
+{
+    struct rlimit limit;
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    begin(LAZ_MESSAGE_STREAM, LAZ_STREAM_STDOUT);
+    cr_assert_eq(laz_chan_send(pair[0], &buf, ends, 2, &err), 0, "%s", err.message);
+    int next = dup(ends[0]);
+    cr_assert_geq(next, 0);
+    (void)close(next);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = (rlim_t)next + 1; /* room for one of the two */
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    enum laz_chan_got got = receive(LAZ_ROLE_INIT, LAZ_ROLE_SHIP, sizeof(received));
+    cr_expect_eq(fcntl(next, F_GETFD), -1, "the one that came is closed");
+    limit.rlim_cur = before;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_expect_eq(got, LAZ_CHAN_VIOLATION);
+    cr_expect(err.kind == LAZ_E_SYSTEM && err.sys_errno == EMFILE);
+    cr_expect_str_eq(err.message,
+            "no descriptor is left for what init sends: the limit of open files is too low");
 }
 
 Test(chan, both_ends_are_not_inherited_and_do_not_block)

@@ -13,9 +13,11 @@ static const char version[] = "lazaret-init " LAZARET_VERSION "\n";
 static const char help[] =
         "usage: lazaret-init [--policy FILE] [--policy-sha256 HEX] [--events FD|FILE] [--] "
         "COMMAND...\n"
+        "       lazaret-init probe live|ready|startup\n"
         "       lazaret-init --help | --version\n"
         "Runs COMMAND as the policy says; by default " LAZ_POLICY_IMAGE_PATH ",\n"
-        "else " LAZ_POLICY_YAML_PATH ". Manual: lazaret-init(8).\n";
+        "else " LAZ_POLICY_YAML_PATH ". `probe` asks the\n"
+        "init that runs here: the container's health command. Manual: lazaret-init(8).\n";
 
 /* The value of --name VALUE or --name=VALUE. 1 taken, 0 another option, -1 error. */
 static int take_value(

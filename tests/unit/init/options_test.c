@@ -91,6 +91,7 @@ Test(options, that_ask_for_words_need_no_command)
         cr_assert_eq(laz_options_parse(laz_unconst(words[i]), NULL, &options, &err), 0);
         cr_assert_not_null(options.say);
         cr_expect_not_null(strstr(options.say, i == 0 ? LAZARET_VERSION : "usage:"));
+        cr_expect(i == 0 || strstr(options.say, "lazaret-init probe live|ready|startup\n") != NULL);
     }
 }
 

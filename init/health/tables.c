@@ -94,7 +94,7 @@ void laz_health_read_tables(struct laz_health_role *role, bool counts)
     struct laz_health_sample now = {.established = sample->established, .has_udp = sample->has_udp};
     uint64_t opens = 0;
     now.is_known = read_opens(role, &opens) && (!counts || count_sockets(role, &now));
-    /* The kernel counts a moment before we do, never after. */
+    now.ours = role->our_own;
     now.opens = opens > role->our_own ? opens - role->our_own : 0;
     if (now.is_known && sample->is_known && now.opens > sample->opens) {
         role->health.last_new_ns = laz_health_clock_ns();

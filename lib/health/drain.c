@@ -89,14 +89,23 @@ static bool are_refused(
     return true;
 }
 
-/* Of the lower count nothing follows: ours are counted a moment later than the kernel's. */
-static void note_opens(struct laz_health_drain *drain, uint64_t opens, uint64_t now_ns)
+/* The kernel counts each of ours before we do, and perhaps one look earlier: then it was a stranger
+ * at that look, and explains nobody who comes now. One that the kernel does not count yet, because
+ * the server's queue is full, is a connection that arrives as long as it waits, and a stranger
+ * afterwards. So ours never stand for somebody else. */
+static void note_opens(
+        struct laz_health_drain *drain, const struct laz_health_sample *sample, uint64_t now_ns)
 {
-    if (!drain->has_opens || opens > drain->opens) {
+    uint64_t came = sample->opens + sample->ours - drain->opens - drain->ours;
+    uint64_t ours = sample->ours - drain->ours;
+    uint64_t late = ours < drain->strangers ? ours : drain->strangers;
+    if (!drain->has_opens || came > ours - late) {
         drain->changed_ns = now_ns;
     }
+    drain->strangers = drain->has_opens && came > ours ? came - ours : 0;
     drain->has_opens = true;
-    drain->opens = opens;
+    drain->opens = sample->opens;
+    drain->ours = sample->ours;
 }
 
 bool laz_health_drain_look(struct laz_health_drain *drain, const struct laz_health_config *config,
@@ -110,7 +119,7 @@ bool laz_health_drain_look(struct laz_health_drain *drain, const struct laz_heal
         drain->has_opens = false;
         return false;
     }
-    note_opens(drain, sample->opens, now_ns);
+    note_opens(drain, sample, now_ns);
     drain->has_udp = sample->has_udp;
     uint64_t quiet_ms = (now_ns - drain->changed_ns) / NS_PER_MS;
     if (sample->established != 0 || sample->has_udp ||

@@ -18,6 +18,7 @@ struct laz_health_sample {
     uint64_t established; /* clients of the workload */
     bool has_udp;         /* a UDP port is open to others: who comes there nobody counts */
     uint64_t opens;       /* connections ever accepted, without our own */
+    uint64_t ours;        /* our own: they are among those that the kernel counts */
 };
 
 /* Somebody who asks for readiness as a load balancer does. */
@@ -34,7 +35,9 @@ struct laz_health_drain {
     uint64_t changed_ns; /* when a new connection was last seen */
     bool has_opens;
     uint64_t opens;
-    bool is_blind; /* /proc/net cannot be read */
+    uint64_t ours;
+    uint64_t strangers; /* who came between the last two looks, and was none of ours by then */
+    bool is_blind;      /* /proc/net cannot be read */
     bool has_udp;
     uint64_t crowded_ns; /* when one who counts had no place any more; 0: never */
     uint32_t n_balancers;

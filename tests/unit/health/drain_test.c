@@ -31,6 +31,15 @@ static bool look(struct laz_health_drain *drain, uint64_t at_ns, uint64_t establ
     return laz_health_drain_look(drain, &config, &sample, at_ns, evidence);
 }
 
+/* What the kernel has counted, and how many of those we know as ours. */
+static bool look_at(struct laz_health_drain *drain, uint64_t at_ns, uint64_t counted, uint64_t ours)
+{
+    char evidence[LAZ_HEALTH_EVIDENCE_MAX];
+    const struct laz_health_sample sample = {
+            .is_known = true, .opens = counted - ours, .ours = ours};
+    return laz_health_drain_look(drain, &config, &sample, at_ns, evidence);
+}
+
 Test(health_drain, ends_where_nobody_has_come_for_so_long)
 {
     static struct laz_health_drain drain;
@@ -56,16 +65,53 @@ Test(health_drain, never_ends_before_its_least)
     cr_expect(look(&drain, 13 * S, 0, 5, evidence));
 }
 
-Test(health_drain, a_lower_count_hides_no_newcomer)
+Test(health_drain, ours_are_nobody)
 {
     static struct laz_health_drain drain;
-    char evidence[LAZ_HEALTH_EVIDENCE_MAX] = "";
     laz_health_drain_begin(&drain, 10 * S);
-    cr_expect(!look(&drain, 10 * S, 0, 9, evidence));
-    cr_expect(!look(&drain, 12 * S, 0, 8, evidence), "one of ours was counted late");
-    cr_expect(!look(&drain, 13 * S - MS, 0, 9, evidence));
-    cr_expect(!look(&drain, 14 * S, 0, 9, evidence), "who came at 13 s counts");
-    cr_expect(look(&drain, 15 * S, 0, 9, evidence));
+    cr_expect(!look_at(&drain, 10 * S, 9, 0));
+    for (uint64_t i = 1; i <= 11; i++) { /* four times a second, two at a time */
+        cr_expect(!look_at(&drain, 10 * S + i * 250 * MS, 9 + 2 * i, 2 * i), "%d", (int)i);
+    }
+    cr_expect(look_at(&drain, 13 * S, 33, 24));
+}
+
+/* One of ours that is counted by the kernel at one look and by us at the next. */
+Test(health_drain, ours_that_are_counted_late_hide_no_newcomer)
+{
+    static struct laz_health_drain drain;
+    laz_health_drain_begin(&drain, 10 * S);
+    cr_expect(!look_at(&drain, 10 * S, 9, 0));
+    cr_expect(!look_at(&drain, 11 * S, 10, 0), "it is a stranger");
+    cr_expect(!look_at(&drain, 12 * S, 11, 1), "it is ours, and somebody else came");
+    cr_expect(!look_at(&drain, 13 * S, 11, 1), "11 s is two seconds ago, and 12 s is not");
+    cr_expect(!look_at(&drain, 14 * S - MS, 11, 1));
+    cr_expect(look_at(&drain, 14 * S, 11, 1));
+}
+
+Test(health_drain, strangers_make_none_of_ours_later_on)
+{
+    static struct laz_health_drain drain;
+    laz_health_drain_begin(&drain, 10 * S);
+    cr_expect(!look_at(&drain, 10 * S, 9, 0));
+    cr_expect(!look_at(&drain, 11 * S, 109, 0), "a hundred of them");
+    cr_expect(!look_at(&drain, 11 * S + MS, 110, 1), "ours, or one more");
+    for (uint64_t i = 1; i <= 7; i++) {
+        cr_expect(!look_at(&drain, 11 * S + MS + i * 250 * MS, 110 + i, 1 + i), "%d", (int)i);
+    }
+    cr_expect(look_at(&drain, 13 * S + MS, 118, 9), "two seconds after the last one who may be");
+}
+
+/* Its server's queue is full: to us it is connected, and the kernel counts it when it is taken. */
+Test(health_drain, ours_that_the_kernel_counts_late_are_strangers)
+{
+    static struct laz_health_drain drain;
+    laz_health_drain_begin(&drain, 10 * S);
+    cr_expect(!look_at(&drain, 10 * S, 9, 0));
+    cr_expect(!look_at(&drain, 11 * S, 9, 1));
+    cr_expect(!look_at(&drain, 12 * S + 500 * MS, 10, 1), "now");
+    cr_expect(!look_at(&drain, 14 * S, 10, 1));
+    cr_expect(look_at(&drain, 14 * S + 500 * MS, 10, 1));
 }
 
 Test(health_drain, what_cannot_be_read_is_no_evidence)

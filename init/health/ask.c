@@ -66,6 +66,16 @@ static void on_ended(void *context, const char *why)
 
 /* ---- commands ---- */
 
+/* What Lazaret itself ends one with, whose program never ran, as a shell has it; or the program
+ * does. */
+static const char *meaning(int code)
+{
+    return code == 127    ? ": not found"
+            : code == 126 ? ": not executable"
+            : code == 109 ? ": not confined"
+                          : "";
+}
+
 void laz_health_take_end(struct laz_health_role *role, uint32_t command, int32_t status)
 {
     char why[64];
@@ -80,7 +90,8 @@ void laz_health_take_end(struct laz_health_role *role, uint32_t command, int32_t
         } else if (WIFSIGNALED(status)) {
             (void)snprintf(why, sizeof(why), "ended by signal %d", WTERMSIG(status));
         } else {
-            (void)snprintf(why, sizeof(why), "exit code %d", WEXITSTATUS(status));
+            (void)snprintf(why, sizeof(why), "exit code %d%s", WEXITSTATUS(status),
+                    meaning(WEXITSTATUS(status)));
         }
         end(asked, status == 0 ? NULL : why);
         laz_health_turn(role); /* one whose time was over may be asked again now */

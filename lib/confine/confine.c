@@ -31,10 +31,10 @@ const char *laz_confine_step_name(enum laz_confine_step step)
 }
 
 /* A filter may refuse exit_group with an errno: then die of an illegal instruction. */
-static _Noreturn void die_in_child(void)
+static _Noreturn void die_in_child(int code)
 {
     for (;;) {
-        (void)syscall(SYS_exit_group, 109);
+        (void)syscall(SYS_exit_group, code);
         __builtin_trap();
     }
 }
@@ -48,7 +48,8 @@ static _Noreturn void fail_in_child(struct laz_confine_page *page, const char *d
     }
     page->failed = 1;
     page->listener = -2;
-    die_in_child();
+    /* Of a check nobody reads the page: as a shell has it. */
+    die_in_child(page->step != LAZ_STEP_EXEC ? 109 : page->sys_errno == ENOENT ? 127 : 126);
 }
 
 /* The kernel's own struct sigaction; libc's refuses signals 32-34. */
@@ -335,8 +336,10 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
     step_in_child(confine, LAZ_STEP_DESCRIPTORS, sort_descriptors_in_child(confine));
     step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image, confine->decided));
     int ruleset = kept != NULL ? kept->ruleset : resolve_in_child(confine);
+    /* The workload has gone there as root; and where root has no capability, the user may. */
+    bool is_there = kept == NULL || fchdir(kept->cwd) == 0;
     become_user_in_child(confine);
-    if (kept != NULL) {
+    if (!is_there) {
         step_in_child(confine, LAZ_STEP_CWD, fchdir(kept->cwd));
     }
     if (confine->set_death_signal) {

@@ -326,7 +326,7 @@ def commands():
         init.wait(lambda: init.runs["CHECK"] == [5, 5], "again")
         init.checked(5, 0)
         init.wait_state("ready", "")
-        for status, why in ((256, "exit code 1"), (11, "ended by signal 11"), (-2, "it cannot be run: No such file or directory")):
+        for status, why in ((256, "exit code 1"), (109 << 8, "exit code 109: not confined"), (11, "ended by signal 11"), (-2, "it cannot be run: No such file or directory")):
             count = len(init.runs["CHECK"])
             init.wait(lambda: len(init.runs["CHECK"]) > count, "CHECK")
             init.checked(5, status)

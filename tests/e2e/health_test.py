@@ -79,7 +79,7 @@ FORGER = textwrap.dedent("""
 class Health:
     """An init with health, in a fence whose /run is empty; `own`: as the workload's own user."""
 
-    def __init__(self, health=None, shutdown=None, own=False, ready=False, mode="pid1", before=()):
+    def __init__(self, health=None, shutdown=None, own=False, ready=False, mode="pid1", before=(), cwd="/"):
         self.folder = fence.scratch() / f"health-{fence.Run._count}"
         self.folder.mkdir()
         self.folder.chmod(0o777)
@@ -95,7 +95,7 @@ class Health:
             subprocess.run([*self.disk.wrapper, *words], check=True)
         url = f"http://127.0.0.1:{PORT}/"
         policy = adapters.Lazaret.policy({
-            "name": "health", "workload": {"exec-budget": -1, "cwd": "/"}, "network": {"tcp-bind": [PORT]},
+            "name": "health", "workload": {"exec-budget": -1, "cwd": cwd}, "network": {"tcp-bind": [PORT]},
             "shutdown": {"stop-timeout": "60s", "grace": "5s", "drain": "1s", **(shutdown or {})},
             "health": health or {"ready": {"checks": [{"name": "http", "http": url, "every": "1s"}]}}})
         command = [str(laz.BIN / "lazaret-init"), "--policy", adapters.Lazaret.image(policy), "--events", str(self.events),
@@ -383,6 +383,24 @@ def commands():
         check(all(r["act"] == "refused" for r in it.records("stop.request")), "a check stopped init")
         it.run.kill(fence.TERM)
         check_equal(it.run.wait().code, 0, it.run.stderr())
+
+
+@case("a check starts where the workload does, though its user may not go there by name; what cannot start says why")
+def places():
+    closed = fence.scratch() / "closed"
+    closed.mkdir()
+    text = closed / "text"
+    text.write_text("no program\n")
+    closed.chmod(0o700)  # root alone passes, and init is root
+    checks = [{"name": "where", "exec": ["/bin/sh", "-c", f"exec test $(pwd) = {closed}"], "every": "1s"},
+              {"name": "gone", "exec": ["/usr/bin/gone"], "every": "1s"}, {"name": "text", "exec": ["/usr/share/common-licenses/BSD"], "every": "1s"}]
+    with Health(ready=True, health={"live": {"checks": checks}}, cwd=str(closed)) as it:
+        end, found = time.monotonic() + fence.PATIENCE, {}
+        while not all("ms" in found.get(c["name"], {}) for c in checks):
+            check(time.monotonic() < end and it.run.ended is None, f"{found} {it.run.stderr()}")
+            found = {c["name"]: c for c in json.loads(it.act(ASKS, it.path().replace("probe.", "health."), uid=0))["checks"]}
+        check_equal([(c["ok"], c.get("why")) for c in found.values()],
+                    [(True, None), (True, "exit code 127: not found"), (True, "exit code 126: not executable")], "what each says")
 
 
 # What a workload can do to names before a check of it starts, and what the check says that it finds.

@@ -79,6 +79,16 @@ static struct window look(const struct laz_gate_case *judged, const char *target
     return window;
 }
 
+/* For how long nobody has come, where nobody ever has; -1: that is not known. A helper that was
+ * started anew has not seen who came before. */
+static int64_t never_reached_s(const struct window *window)
+{
+    const struct laz_gate_health *health = &window->last->health;
+    bool is_whole = health->last_connection_s < 0 && window->is_known &&
+            window->broken[0] == '\0' && health->helper_restarts == 0;
+    return is_whole ? health->uptime_s : -1;
+}
+
 static void say_age(const struct laz_gate_case *judged, const char *target,
         const struct window *window, struct laz_gate_rows *rows)
 {
@@ -96,6 +106,10 @@ static void say_age(const struct laz_gate_case *judged, const char *target,
         laz_gate_rows_add(rows, &say, "no document");
     } else if (!window->is_fresh) {
         laz_gate_rows_add(rows, &say, "the last document is not of now");
+    } else if (never_reached_s(window) > wanted_s) {
+        say.result = LAZ_GATE_PASS;
+        laz_gate_rows_add(rows, &say, "none has come since it was started, %" PRId64 " s ago",
+                never_reached_s(window));
     } else if (age_s < 0) {
         say.is_final = true; /* whoever came now would be too young */
         laz_gate_rows_add(rows, &say, "%s",

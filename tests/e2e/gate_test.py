@@ -118,6 +118,15 @@ def flap(files, ups):
         for i, up in enumerate(ups)]
 
 
+def unreached(files, uptime_s):
+    """Blue, up for so long at the first poll, and nobody has ever come."""
+    for target in (0, 1):
+        for i, document in enumerate(docs(files, "health-blue.json", target)):
+            document["uptime_s"] = uptime_s + 5 * i
+            put(document["net"], "last_new_conn_age_s", None)
+            put(document["net"], "passive_opens", 0)
+
+
 OTHER = "ab" * 32
 # (what is wrong, gate, how, verdict, check, part of the target, part of what was seen)
 WRONG = [
@@ -239,6 +248,11 @@ WRONG = [
     ("a connection of now", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 0), "fail", "last-connection", "1.100", "0 s ago"),
     ("a connection of exactly that time", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 1800), "fail", "last-connection", "1.100", "1800 s ago"),
     ("a last connection that is not known", "retire", lambda f: put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", None), "inconclusive", "last-connection", "1.100", "none has come since the helper began"),
+    ("a colour that nobody has reached yet, for exactly that time", "retire", lambda f: unreached(f, 1785), "inconclusive", "last-connection", "1.100", "none has come since the helper began"),
+    ("a colour that nobody has reached since a helper was started anew", "retire", lambda f: (unreached(f, 5000), put_all([d["app"] for d in docs(f, "health-blue.json")], "helper_restarts", 1)), "inconclusive", "last-connection", "1.100", "none has come since the helper began"),
+    ("a colour that nobody has reached, of whose helpers nothing is said", "retire", lambda f: (unreached(f, 5000), [d["app"].pop("helper_restarts") for d in docs(f, "health-blue.json")]), "inconclusive", "last-connection", "1.100", "none has come since the helper began"),
+    ("a colour that nobody has reached, and that did not count once", "retire", lambda f: (unreached(f, 5000), docs(f, "health-blue.json")[1]["net"].pop("passive_opens")), "inconclusive", "last-connection", "1.100", "it does not say: it cannot count"),
+    ("a colour that nobody has reached since it was started anew", "retire", lambda f: (unreached(f, 5000), put(docs(f, "health-blue.json")[0], "uptime_s", 9000)), "inconclusive", "last-connection", "1.100", "none has come since the helper began"),
     ("a helper that was started anew, and counts more", "retire", lambda f: (put(last(f, "health-blue.json")["app"], "helper_restarts", 1), put(last(f, "health-blue.json")["net"], "passive_opens", 1061)), "inconclusive", "accepted", "1.100", "a helper was started anew between two polls (helper_restarts 0, then 1)"),
     ("a helper that was started anew, and saw somebody", "retire", lambda f: (put(last(f, "health-blue.json")["app"], "helper_restarts", 1), put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 3)), "inconclusive", "last-connection", "1.100", "(helper_restarts 0, then 1)"),
     ("a helper that was started anew in between", "retire", lambda f: [put(d["app"], "helper_restarts", 2) for d in docs(f, "health-blue.json")[2:]], "inconclusive", "accepted", "1.100", "(helper_restarts 0, then 2)"),
@@ -278,6 +292,8 @@ def wrong():
 
 RIGHT = [
     ("health checks that explain the connections", "retire", lambda f: (put(last(f, "health-blue.json")["net"], "passive_opens", 1045), config(f, "quiet: 30m", "quiet: 30m\nprobes-per-minute: 12", "retire.yaml"))),
+    ("a colour that nobody has ever reached, and that has been up for longer", "retire", lambda f: unreached(f, 1786)),
+    ("a rule's share of 0 for a group of which nothing is known", "promote", lambda f: shares(f).append({"TargetGroupArn": shares(f)[0]["TargetGroupArn"].replace("portal-blue", "portal-grey"), "Weight": 0})),
     ("a flap within the limit", "promote", lambda f: (flap(f, "+-++++"), config(f, "failure-limit: 0", "failure-limit: 1"))),
     ("a target that started, and then was good", "promote", lambda f: flap(f, "ww++++")),
     ("as much as is allowed", "promote", lambda f: (put(last(f)["policy"], "violations", 2), put(last(f)["app"], "restarts", 3), put(last(f)["logs"][0], "dropped", 4), put(last(f)["tls"][0], "days_left", 14), config(f, "violations: 0", "violations: 2"), config(f, "restarts: 0", "restarts: 3"), config(f, "log-dropped: 0", "log-dropped: 4"))),

@@ -37,7 +37,13 @@ enum {
     DONE = 22
 };
 
-#define SECRET_KIND 18 /* lib/core/err.def */
+/* Kinds of errors, in their order. */
+#define LAZ_ERROR(id, name, exit_code, cause, remedy) KIND_##id,
+enum {
+    KIND_NONE,
+#include "../../../lib/core/err.def"
+};
+#undef LAZ_ERROR
 
 static int inherited[ITEMS_MAX];
 static uint32_t wanted;
@@ -187,7 +193,7 @@ static void bring_masks(uint32_t item)
 
 static void fail(const char *text)
 {
-    uint8_t fields[512] = {SECRET_KIND};
+    uint8_t fields[512] = {KIND_SECRET};
     memcpy(fields + 4, text, strlen(text) + 1);
     say(FAILED, fields, (uint32_t)(5 + strlen(text)), -1);
     _exit(1);

@@ -14,6 +14,7 @@
 #include "audit/trail.h"
 #include "core/fd.h"
 #include "core/num.h"
+#include "core/trusted.h"
 #include "init/ship/ecs.h"
 #include "init/ship/ship.h"
 
@@ -430,13 +431,25 @@ static void on_moved(void *context, const char *why)
 
 /* ---- its life ---- */
 
-/* The folder of a file that is open; -1 where there is none to be had: then it is not watched. */
-static int open_folder(const char *path)
+/* We are root here, and the workload of before may be at work still: no part of the path may be one
+ * that it could lead elsewhere, and the file is the one of the folder that was looked at. */
+static int open_trusted(struct laz_feed *feed, struct laz_err *err)
 {
+    const struct laz_ship_sink *config = feed->config;
+    const char *name = strrchr(config->path, '/') + 1;
     char folder[LAZ_SHIP_PATH_MAX];
-    size_t n = (size_t)(strrchr(path, '/') - path);
-    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(n == 0 ? 1 : n), path);
-    return open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct laz_err why = {0};
+    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(name - config->path), config->path);
+    if (laz_trusted_open_folder(
+                folder, &feed->ship->orders.config.workload, &feed->folder, &why) < 0) {
+        return laz_err_set(err, LAZ_E_SINK, why.sys_errno, "sink %s: %.200s: %s", config->name,
+                config->path, why.message);
+    }
+    feed->fd = openat(feed->folder, name,
+            O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
+    return feed->fd >= 0 ? 0
+                         : laz_err_set(err, LAZ_E_SINK, errno, "sink %s: %.200s: %s", config->name,
+                                   config->path, strerror(errno));
 }
 
 static int open_file(struct laz_feed *feed, struct laz_err *err)
@@ -449,17 +462,7 @@ static int open_file(struct laz_feed *feed, struct laz_err *err)
         return laz_sink_ossec_file(
                 feed->config, &feed->ship->orders.config.workload, &feed->fd, err);
     }
-    if (feed->config->type != LAZ_SINK_FILE) {
-        return 0;
-    }
-    feed->fd = open(feed->config->path,
-            O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
-    if (feed->fd < 0) {
-        return laz_err_set(err, LAZ_E_SINK, errno, "sink %s: %.200s: %s", feed->config->name,
-                feed->config->path, strerror(errno));
-    }
-    feed->folder = open_folder(feed->config->path);
-    return 0;
+    return feed->config->type == LAZ_SINK_FILE ? open_trusted(feed, err) : 0;
 }
 
 int laz_ship_feed_files(

@@ -148,7 +148,7 @@ def relay():
 @case("a workload's hostile lines: OSSEC decodes each line of the file as ours, of the event that it is, and no line more")
 def hostile_lines():
     world, content = World(), hostile.text()
-    lines = world.folder / "ossec.log"
+    lines = world.kept / "ossec.log"
     world.sinks = [world.file_sink(), {**world.file_sink(), "name": "ids", "path": str(lines), "format": "ossec"}]
     hostile.said(world, content, "65536,200")
     records, decoders = world.bytes().splitlines(), ossec_rules.decoders()

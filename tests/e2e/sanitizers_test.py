@@ -75,7 +75,7 @@ for where, ends in (("loop", REPORTED), ("exec", adapters.ENFORCEMENT), ("setup"
 def judged_helper(kind):
     """ship, narrowed, at its first look into a stream: reported each time, and nothing runs without a record."""
     world = World()
-    world.trail = world.folder / f"planted-ship-{kind}.jsonl"
+    world.trail = world.kept / f"planted-ship-{kind}.jsonl"
     world.sinks = [world.file_sink(path=str(world.trail))]
     failed = ""
     try:

@@ -161,7 +161,7 @@ def masked():
             "sys.stdout.write('two ' + v[:9]); sys.stdout.flush(); sys.stdout.write(v[9:] + '\\n')\n"
             f"print('token', open({'{dir!r}'} + '/token').read().strip()); print('plain words stay')\n")
     with world_of(services) as world:
-        world.sinks = [{"name": "trail", "type": "file", "path": str(world.folder / "trail.jsonl"),
+        world.sinks = [{"name": "trail", "type": "file", "path": str(world.trail),
                         "classes": ["audit", "ids", "log"], "required": True}]
         with world.start(told.replace("{dir!r}", repr(str(world.dir))), numbers=(20,), env=environment(services)) as run:
             check_equal(str(run.wait(30)), "exit 0", run.stderr())

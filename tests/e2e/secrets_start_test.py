@@ -52,13 +52,13 @@ def check_seen(seen, uid=UID):
     check(VARIABLE not in json.dumps(seen["environ"]), "the variable is still in the environment")
 
 
-def file_sink(folder):
-    return {"name": "trail", "type": "file", "path": str(folder / "trail.jsonl"), "classes": ["audit", "ids", "log"],
+def file_sink(path):
+    return {"name": "trail", "type": "file", "path": str(path), "classes": ["audit", "ids", "log"],
             "required": True}
 
 
 def with_sinks(world):
-    world.sinks = [file_sink(world.folder)]
+    world.sinks = [file_sink(world.trail)]
     return world
 
 
@@ -160,7 +160,7 @@ def real_missing(prepare):
         refused(world, 103, "secret-unavailable: secrets.items[two]:", env=HOUSEHOLD)
         world.items = from_files(world.kept)
         (world.folder / "events").unlink(missing_ok=True)
-        world.trail = world.folder / "trail-2.jsonl"
+        world.trail = world.kept / "trail-2.jsonl"
         world.sinks = [{**s, "path": str(world.trail)} for s in world.sinks]
         refused(world, 103, "secret-unavailable: secrets.items[three]:")  # the variable is not set
         world.items[2]["optional"] = True

@@ -30,13 +30,13 @@ class World:
         self.folder = fence.scratch() / f"secrets-{World._count}"
         self.folder.mkdir()
         self.folder.chmod(0o777)
-        self.kept = fence.scratch() / f"kept-{World._count}"  # for sources: the workload may write in the other
+        self.kept = fence.scratch() / f"kept-{World._count}"  # sources and the trail: the workload may write in the other
         self.kept.mkdir(mode=0o755)
         self.items, self.changes, self.sinks = items, changes or {}, list(sinks)
         self.disk = ship_world.Disk(self.folder / "tmpfs", size)
         subprocess.run([*self.disk.wrapper, "mount", "-t", "tmpfs", "none", "/run"], check=True)  # for the control socket
         self.dir = self.folder / "tmpfs" / "secrets"
-        self.seen_path, self.marker, self.trail = self.folder / "seen.json", self.folder / "ran", self.folder / "trail.jsonl"
+        self.seen_path, self.marker, self.trail = self.folder / "seen.json", self.folder / "ran", self.kept / "trail.jsonl"
         self.bin = laz.BIN if real else self._programs(values, how, times)
 
     def _programs(self, values, how, times):

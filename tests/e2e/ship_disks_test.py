@@ -62,8 +62,8 @@ def spool_disk_full():
 @case("a file sink's disk that is full is named; everything is there when there is room again")
 def sink_disk_full():
     world = World()
-    out = world.folder / "out"
-    with Disk(out, "300k") as disk:
+    out = world.kept / "out"
+    with Disk(out, "300k", "0755") as disk:
         world.sinks = [world.file_sink(path=str(out / "trail.jsonl")), {**CONSOLE, "classes": ["audit"]}]
         output = Output()
         output.read()
@@ -165,20 +165,20 @@ def tried(world, run):
 @case("a file sink whose folder goes, and ship with it: init lives, and the rest arrives when the folder is there again")
 def folder_goes():
     world = World()
-    out = world.folder / "out"
+    out = world.kept / "out"
     out.mkdir()
     world.sinks = [world.file_sink(path=str(out / "trail.jsonl"))]
     world.trail = out / "trail.jsonl"
     with world.start("lines=0,100,5,2000", "exit=3") as run:
         ship = world.ready()
         time.sleep(0.3)
-        out.rename(world.folder / "gone")
+        out.rename(world.kept / "gone")
         number = inner_number(run, ship)
         os.kill(ship, fence.KILL)
         tries = set()  # threads have numbers too: a second try is another number than the first
         until(lambda: tries.add(tried(world, run)) or len(tries - {0, number}) > 1, "a second try to start it")
         check_equal(run.ended, None, "the end")
-        shutil.copytree(world.folder / "gone", out)
+        shutil.copytree(world.kept / "gone", out)
         world.ready()
         run.kill(fence.TERM, world.workload())
         check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
@@ -206,7 +206,7 @@ def rename(path, create):
 def rotated(act, create, mode):
     """What a trail has in all its files, when its file was moved under a ship that works."""
     world = World()
-    out = world.folder / "out"
+    out = world.kept / "out"
     out.mkdir(mode=mode)
     world.trail = out / "trail.jsonl"
     world.sinks = [world.file_sink(path=str(world.trail))]
@@ -241,7 +241,7 @@ def moved():
 def moved_unseen():
     world, before, after = rotated(rename, False, 0o700)
     check_equal((after, world.records("helper.exit", before)), (b"", []), "a new file, ends of ship")
-    whole = max((path.read_bytes() for path in (world.folder / "out").iterdir()), key=len)
+    whole = max((path.read_bytes() for path in (world.kept / "out").iterdir()), key=len)
     check_equal(world.account(numbered(world.said() // 101, 100), data=whole), [], "missing")
 
 

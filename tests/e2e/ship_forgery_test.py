@@ -2,6 +2,7 @@
 """Nothing that a workload can say becomes a record, a second line or a control character of the trail; and all of it
 can be read back from the trail, to the byte."""
 import json
+import os
 
 import adapters
 import fence
@@ -10,7 +11,7 @@ import trail_judge
 import trail_verifier
 from hostile import check_form, own_records, said, text
 from laz import case, check, check_equal
-from ship_world import Output, World
+from ship_world import Output, World, numbered, until
 
 
 @case("hostile lines: what a file has is records of ours alone, and the bytes as they were")
@@ -68,6 +69,72 @@ def control():
     kinds = [trail_verifier.read_line(line) for line in data.splitlines()]
     check("malformed" in kinds, "the search finds nothing")
     check(not trail_verifier.verify(data)["ok"], "the verifier finds nothing")
+
+
+UID = adapters.WORKLOAD_UID
+FOLDERS = {  # what the workload may do to a folder above the file, and what is said of it
+    "belongs to it": (lambda path: os.chown(path, UID, UID), f"belongs to the workload, user {UID}"),
+    "everybody may write it": (lambda path: path.chmod(0o777), "may be written by everybody, mode 0777"),
+    "its group may write it": (lambda path: (os.chown(path, 0, UID), path.chmod(0o775)), f"may be written by the workload's group {UID}, mode 0775"),
+}
+
+
+@case("a file sink below a folder in which the workload has a hand does not start, by name; beside one of root's it does")
+def hands():
+    for name, (give, why) in FOLDERS.items():
+        for depth in ("above", "above/out"):
+            world = World()
+            out = world.kept / "above" / "out"
+            out.mkdir(parents=True)
+            world.trail = out / "trail.jsonl"
+            world.sinks = [world.file_sink()]
+            with world.start("exit=3") as run:
+                check_equal(str(run.wait()), "exit 3", f"{name}: root's: {run.stderr()}")
+            world.trail.unlink()
+            give(world.kept / depth)
+            code, errors = world.outcome("exit=3")
+            check_equal(code, 106, f"{name}: {depth}: {errors}")
+            check(f"sink trail: {world.trail}: {world.kept / depth} {why}" in errors, f"{name}: {depth}: {errors}")
+            check(not world.trail.exists(), f"{name}: {depth}: it was made")
+    world = World()
+    sticky = world.kept / "sticky"
+    sticky.mkdir()
+    sticky.chmod(0o1777)
+    world.trail = sticky / "trail.jsonl"
+    world.sinks = [world.file_sink()]
+    code, errors = world.outcome("exit=3")
+    check(code == 106 and f"{sticky} is a folder where everybody may make files" in errors, f"{code}: {errors}")
+
+
+@case("a ship that begins anew follows no folder that the workload has put in the way; who follows names makes a file elsewhere")
+def led_astray():
+    world = World()
+    out, aside, away = (world.kept / name for name in ("out", "aside", "away"))
+    for folder in (out, aside):
+        folder.mkdir()
+    world.trail = out / "trail.jsonl"
+    world.sinks = [world.file_sink()]
+    with world.start("lines=0,100,5,2000", "exit=3") as run:
+        world.ready()
+        out.rename(away)
+        out.symlink_to(aside)
+        os.chown(out, UID, UID, follow_symlinks=False)  # as the workload would have made it
+        os.close(os.open(world.trail, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        check((aside / "trail.jsonl").exists(), "the control: who follows names was not led astray")
+        (aside / "trail.jsonl").unlink()
+        os.kill(world.pid("ship"), fence.KILL)
+        seen = set()
+        until(lambda: seen.add(world.pid("ship")) or len(seen - {None}) > 2, "two tries of a ship")
+        check_equal(list(aside.iterdir()), [], "what root has made where the link leads")
+        check_equal(run.ended, None, "the end")
+        out.unlink()
+        away.rename(out)
+        world.ready()
+        run.kill(fence.TERM, world.workload())
+        check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
+    exits = [r["d"]["message"] for r in world.records("helper.exit")]
+    check(any(f"{out} belongs to the workload, user {UID}" in why for why in exits), f"{exits}")
+    check_equal(world.account(numbered(world.said() // 101, 100)), [], "missing")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def pipes():
 @case("silence is signed; and what a sink has acknowledged stands in what the others get, so that one finds what another lacks")
 def anchored():
     world = World({"audit": {"checkpoint": {"every": "1s"}}})
-    other = world.folder / "other.jsonl"
+    other = world.kept / "other.jsonl"
     world.sinks = [world.file_sink(), {**world.file_sink(), "name": "other", "path": str(other), "required": False}]
     with world.start("say=up", "term", "exit=3") as run:
         until(lambda: world.records("log"), "the word")

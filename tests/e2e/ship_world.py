@@ -63,6 +63,11 @@ def with_helper(helper, orders, folder):
     return folder / "lazaret-init"
 
 
+def kept_mode(conditions):
+    """Of the folder of a trail. An init that is not root keeps nobody apart, and has to make its file there."""
+    return 0o777 if any(c.startswith("uid=") for c in conditions) else 0o755
+
+
 def until(found, what, timeout=30.0, pause=0.005):
     """The first answer that is true."""
     end = time.monotonic() + timeout
@@ -113,7 +118,9 @@ class World:
         self.folder = folder or fence.scratch() / f"world-{World._count}"
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o777)
-        self.trail, self.spool = self.folder / "trail.jsonl", self.folder / "run" / "spool"
+        self.kept = self.folder.with_name(self.folder.name + "-kept")  # the workload may write in the other
+        self.kept.mkdir(mode=0o755, exist_ok=True)
+        self.trail, self.spool = self.kept / "trail.jsonl", self.folder / "run" / "spool"
         self.shared = self.folder / "said"
         self.sinks = sinks or [self.file_sink()]
         self.changes, self.run = changes or {}, None
@@ -142,6 +149,7 @@ class World:
         """The init with talk, which says `words`, as its workload; with `ready`, once ship and talk are."""
         self.shared.write_bytes(bytes(4096))
         self.shared.chmod(0o666)
+        self.kept.chmod(kept_mode(conditions))
         command = self.command(words, app, init, options)
         with fence.Run(command, "pid1" if mode == "pid1" else "nested", conditions, **rest) as run:
             self.run = run
@@ -301,11 +309,11 @@ def numbered(count, width):
 class Disk:
     """A file system of its own size at a folder, for those that are started with `wrapper`; gone with the suite."""
 
-    def __init__(self, folder, size):
+    def __init__(self, folder, size, mode="0777"):
         folder.mkdir(parents=True, exist_ok=True)
         self.holder = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "sh", "-c",
-             f"mount -t tmpfs -o size={size},mode=0777 none {folder} && echo mounted && exec cat"],
+             f"mount -t tmpfs -o size={size},mode={mode} none {folder} && echo mounted && exec cat"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         check_equal(self.holder.stdout.readline(), b"mounted\n", "mount")
         self.wrapper = ("nsenter", "-t", str(self.holder.pid), "-m")

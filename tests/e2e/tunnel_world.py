@@ -51,7 +51,9 @@ class World:
         self.folder = fence.scratch() / f"tunnel-{World._count}"
         self.folder.mkdir()
         self.folder.chmod(0o777)
-        self.trail = self.folder / "trail.jsonl"
+        kept = fence.scratch() / f"tunnel-{World._count}-kept"  # the workload may write in the other
+        kept.mkdir(mode=0o755)
+        self.trail = kept / "trail.jsonl"
         self.app, self.prefix, self.rest, self.changes, self.sinks = app, prefix, rest, changes or {}, sinks
         self.tls = {"trust": [{"name": "good", "file": str(peers.pki() / "ca.pem")}], "connect": []}
         self.ports = {}

@@ -23,10 +23,9 @@
 
 #include "core/buf.h"
 
-#define WHY_MAX      200   /* OpenSSL's longest reason, and what is in front of it */
-#define CORK_MAX     16384 /* bytes: a TLS record */
-#define DRAIN_BYTES  1024
-#define READ_AT_MOST (64U << 10) /* bytes that wait for us; more stay with the peer */
+#define WHY_MAX     200   /* OpenSSL's longest reason, and what is in front of it */
+#define CORK_MAX    16384 /* bytes: a TLS record */
+#define DRAIN_BYTES 1024
 
 /* Invariant: is_up only while there is a bufferevent. */
 struct laz_stream {
@@ -194,7 +193,6 @@ static void on_connected(void *context, int fd)
         return;
     }
     bufferevent_setcb(stream->connection, on_read, on_written, on_event, stream);
-    bufferevent_setwatermark(stream->connection, EV_READ, 0, READ_AT_MOST);
     (void)bufferevent_enable(stream->connection, EV_READ | EV_WRITE);
     if (stream->tls != NULL) {
         (void)evtimer_add(stream->deadline, &wait);

@@ -14,8 +14,8 @@
 /* From the event loop. After `ended`, start again. */
 struct laz_stream_owner {
     void (*up)(void *context);
-    void (*can_read)(void *context);
-    void (*written)(void *context); /* all, into the kernel */
+    void (*can_read)(void *context); /* reads all there is, or stops: nothing else limits it */
+    void (*written)(void *context);  /* all, into the kernel */
     void (*ended)(void *context, const char *why);
     void *context;
 };

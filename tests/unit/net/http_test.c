@@ -15,7 +15,8 @@
 
 #define COUNT(all) (sizeof(all) / sizeof((all)[0]))
 #define OK(text)   "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" text
-#define BODY_MAX   8192
+#define BODY_MAX   40960
+#define BODY_LONG  40000
 #define READ_BYTES 4096 /* that the client looks at together */
 
 static struct event_base *base;
@@ -24,6 +25,8 @@ static struct laz_http *http;
 static unsigned left; /* requests that are to be sent when one is answered */
 static char said[600];
 static unsigned n_ended;
+static char last_body[BODY_LONG];
+static size_t n_body;
 
 static void send_one(void)
 {
@@ -52,6 +55,8 @@ static void on_answered(void *context, const struct laz_http_reply *reply)
     char what[32];
     (void)context;
     (void)snprintf(what, sizeof(what), "%u", reply->status);
+    n_body = reply->body.len;
+    (void)memcpy(last_body, reply->body.len == 0 ? "" : reply->body.data, n_body);
     end_one(what, reply->body.len == 0 ? "" : reply->body.data, reply->body.len);
 }
 
@@ -192,7 +197,7 @@ Test(http, what_is_not_http_ends_the_request_and_the_connection)
     static const struct http_turn turns[] = {
             {.answer = "SSH-2.0-OpenSSH\r\n\r\n"},
             {.answer = OK("whole")},
-            {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 8193\r\n\r\n"},
+            {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 40961\r\n\r\n"},
             {.answer = OK("again")},
     };
     meet(turns, COUNT(turns), 30000);
@@ -201,6 +206,60 @@ Test(http, what_is_not_http_ends_the_request_and_the_connection)
     laz_http_cancel(http);
     ask(2);
     cr_expect_str_eq(said, "failed: not HTTP: longer than is read; 200 again");
+}
+
+/* Without a request the loop has nothing else to wait for. */
+static void turn_until_closed(void)
+{
+    (void)event_base_dispatch(base);
+    cr_expect(is_nothing_open());
+}
+
+Test(http, a_kept_connection_that_the_server_closes_is_nobodys_failure)
+{
+    static const struct http_turn turns[] = {
+            {.answer = OK("first"), .closes = true}, {.answer = OK("later")}};
+    meet(turns, COUNT(turns), 30000);
+    ask(1);
+    turn_until_closed();
+    ask(1);
+    cr_expect_str_eq(said, "200 later");
+    cr_expect_eq(server.counts->requests, 2);
+}
+
+Test(http, what_comes_when_nobody_has_asked_closes_the_connection)
+{
+    static const struct http_turn turns[] = {
+            {.answer = OK("first"), .later = OK("wrong")}, {.answer = OK("later")}};
+    meet(turns, COUNT(turns), 30000);
+    ask(1);
+    turn_until_closed();
+    ask(1);
+    cr_expect_str_eq(said, "200 later");
+    cr_expect_eq(server.counts->connections, 2);
+}
+
+Test(http, a_body_that_is_longer_than_what_is_written_at_once_goes_out_whole)
+{
+    static const struct http_turn turns[] = {
+            {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n", .echoes = true}};
+    static char body[BODY_LONG + 1];
+    const struct laz_header header = {"host", "here"};
+    const struct laz_http_request request = {.method = "POST",
+            .path = "/",
+            .headers = &header,
+            .n_headers = 1,
+            .body = body,
+            .body_length = BODY_LONG};
+    for (size_t i = 0; i < BODY_LONG; i++) {
+        body[i] = (char)('a' + i % 23);
+    }
+    meet(turns, COUNT(turns), 30000);
+    left = 0;
+    cr_assert(laz_http_send(http, &request));
+    (void)event_base_dispatch(base);
+    cr_expect_eq(n_body, BODY_LONG, "%s", said);
+    cr_expect_eq(memcmp(last_body, body, BODY_LONG), 0);
 }
 
 /* 4 bytes in a while are an answer to nobody. */

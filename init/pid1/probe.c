@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The health command. Believes nothing but the kernel: what answers has to be PID 1, or, where
- * another program is that, root's child of it in root's folder. No environment, no file, no heap,
- * one line on standard output. libc only.
+ * another program is that, root's child of it or of nobody, in root's folder; and of this
+ * container. No environment, no file, no heap, one line on standard output. libc only.
  */
 #include "init/pid1/probe.h"
 
@@ -23,7 +23,7 @@
 #include "core/num.h"
 #include "ipc/control.h"
 
-#define STAT_MAX   1024 /* as much of /proc/PID/stat as has the parent */
+#define PROC_MAX   1024 /* as much of /proc/PID/stat as has the parent */
 #define DEFAULT_MS 2000
 #define MOST_MS    60000
 #define OTHERS     (S_IWGRP | S_IWOTH)
@@ -60,19 +60,47 @@ static bool parse_time(const char *text, uint64_t *ret_ms)
     return *ret_ms > 0 && *ret_ms <= MOST_MS;
 }
 
-/* Whose child is it? 0: not known. */
-static bool is_child_of_pid1(pid_t pid)
+/* The beginning of a file of /proc; "": it cannot be read. */
+static void read_start(pid_t pid, const char *name, char text[PROC_MAX])
 {
-    char text[STAT_MAX];
-    (void)laz_format(text, sizeof(text), "/proc/%d/stat", (int)pid);
+    (void)laz_format(text, PROC_MAX, "/proc/%d/%s", (int)pid, name);
     laz_cleanup_fd int fd = open(text, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, PROC_MAX - 1);
     text[n > 0 ? n : 0] = '\0';
-    const char *name_end = strrchr(text, ')'); /* ") S PPID " */
-    return name_end != NULL && strlen(name_end) > 6 && strncmp(name_end + 4, "1 ", 2) == 0;
 }
 
-/* An orphan of the workload's becomes the child of its init, and never of the PID 1 above that. */
+/* Of PID 1, or of nobody: a container's first process, where containers share a PID namespace. */
+static bool is_first_of_all(pid_t pid)
+{
+    char text[PROC_MAX];
+    read_start(pid, "stat", text);
+    const char *name_end = strrchr(text, ')'); /* ") S PPID " */
+    return name_end != NULL && strlen(name_end) > 6 && (name_end[4] == '0' || name_end[4] == '1') &&
+            name_end[5] == ' ';
+}
+
+enum place {
+    HERE,
+    ELSEWHERE,
+    SOMEWHERE, /* not to be seen */
+};
+
+/* A mount has a number of its own in each mount namespace, which everybody may read: containers
+ * that share the PID namespace, and perhaps /dev/shm, do not share that. */
+static enum place place_of(pid_t pid)
+{
+    char own[PROC_MAX];
+    char theirs[PROC_MAX];
+    read_start(getpid(), "mountinfo", own);
+    read_start(pid, "mountinfo", theirs);
+    size_t n = strcspn(own, " ");
+    if (n == 0 || theirs[0] == '\0') {
+        return SOMEWHERE;
+    }
+    return strncmp(own, theirs, n + 1) == 0 ? HERE : ELSEWHERE;
+}
+
+/* An orphan of the workload's becomes the child of its init, and never of who is above that. */
 static bool is_init(int fd, const char *folder)
 {
     struct ucred peer = {0};
@@ -81,10 +109,12 @@ static bool is_init(int fd, const char *folder)
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
         return false;
     }
-    return peer.pid == 1 ||
-            (peer.uid == 0 && lstat(folder, &status) == 0 && S_ISDIR(status.st_mode) &&
-                    status.st_uid == 0 && (status.st_mode & OTHERS) == 0 &&
-                    is_child_of_pid1(peer.pid));
+    if (peer.pid == 1) {
+        return place_of(1) != ELSEWHERE;
+    }
+    return peer.uid == 0 && lstat(folder, &status) == 0 && S_ISDIR(status.st_mode) &&
+            status.st_uid == 0 && (status.st_mode & OTHERS) == 0 && is_first_of_all(peer.pid) &&
+            place_of(peer.pid) == HERE;
 }
 
 static void set_timeout(int fd, int option, uint64_t until_ns)
@@ -161,7 +191,7 @@ static int find_and_ask(char what, uint64_t until_ns)
     }
     if (is_other) {
         return say("health: somebody else listens where init should; to be believed, lazaret-init "
-                   "must be PID 1, or root as the child of PID 1");
+                   "must be of this container, and PID 1, or root and this container's first");
     }
     (void)laz_format(text, sizeof(text),
             "health: no init answers at /run/lazaret/%s or /dev/shm/.lazaret/%s (%s); the policy "

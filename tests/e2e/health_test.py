@@ -5,6 +5,7 @@ Who attacks here has the workload's user and its namespaces, and none of its con
 each trick an undefended probe is asked first, and has to be fooled by it.
 """
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -451,14 +452,14 @@ def turned():
         check("OUTSIDE" in (outer / "anew").read_text(), f"{landlock}: nothing was turned: {run.stderr()}")
 
 
-@case("under Docker: any user, no variable, an empty image, a read-only root, and docker's own init in front")
-def docker():
+@functools.cache
+def docker_engine():
+    """And an image with Lazaret, busybox and nothing else: no /etc, no shell of its own, no user."""
     engine = engines.Docker()
     root = rootfs.scratch_root("health-scratch")
     rootfs.put(root, "/bin/busybox", pathlib.Path(area.require_program("busybox")), 0o755)
     rootfs.put_lazaret(root)
     rootfs.put_libraries(root)
-    # nothing else is in it: no /etc, no shell of its own, no user
     rootfs.put(root, "/policy.yaml", json.dumps({
         "version": 1, "name": "health", "extends": ["builtin/web-api"],
         "requires": {"landlock": "disabled", "exec-budget": "disabled"},
@@ -466,15 +467,49 @@ def docker():
         "filesystem": {"read-exec": ["/bin"]},
         "health": {"live": {"checks": [{"name": "alive", "exec": ["/bin/busybox", "true"], "every": "1s"}]}},
         "shutdown": {"stop-timeout": "60s", "grace": "1s", "lb-grace": "10s", "lb-grace-least": "1s"}}))
-    image = engine.import_root(root, "lazaret-health", 'ENTRYPOINT ["/lazaret-init", "--policy", "/policy.yaml", "--"]')
+    return engine, engine.import_root(root, "lazaret-health", 'ENTRYPOINT ["/lazaret-init", "--policy", "/policy.yaml", "--"]')
+
+
+def docker_until(engine, name, user, what):
+    end = time.monotonic() + fence.PATIENCE
+    while (said := engine.call("exec", "--user", user, name, "/lazaret-init", "probe", what)).code != 0:
+        check(time.monotonic() < end, f"{name} as {user}: {what}: {said}; {engine.call('logs', name).err[-2000:]}")
+        time.sleep(0.1)
+    return said
+
+
+@case("under Docker: any user, no variable, an empty image, a read-only root, and docker's own init in front")
+def docker():
+    engine, image = docker_engine()
     for options, users in (((), ("0", "10001", "65534")), (("--read-only",), ("0", "4711")), (("--init",), ("0", "10001"))):
         name = engine.start(image, ["/bin/busybox", "sleep", "1000"], options=options)
         for user, what in itertools.product(users, ("ready", "live", "startup")):
-            end = time.monotonic() + fence.PATIENCE
-            while (said := engine.call("exec", "--user", user, name, "/lazaret-init", "probe", what)).code != 0:
-                check(time.monotonic() < end, f"{options} as {user}: {what}: {said}; {engine.call('logs', name).err[-2000:]}")
-                time.sleep(0.1)
+            said = docker_until(engine, name, user, what)
             check_equal((said.out.count("\n"), said.err), (1, ""), f"{options} as {user}: {what}")
+        engine.call("rm", "--force", name)
+
+
+@case("containers that share a PID namespace: each probe believes the init of its own, and no other's root answers for it")
+def shared():
+    engine, image = docker_engine()
+    words = ["/bin/busybox", "sleep", "1000"]
+    first = engine.start(image, words, options=("--ipc", "shareable", "--read-only"))  # its sockets are in /dev/shm
+    for user in ("0", "10001"):
+        docker_until(engine, first, user, "live")
+    plain = engine.start(image, words[1:], options=("--pid", f"container:{first}", "--ipc", f"container:{first}", "--entrypoint", words[0]))
+    for user in ("0", "10001"):  # it has no init, and finds that of the first, which is PID 1 to it as well
+        said = engine.call("exec", "--user", user, plain, "/lazaret-init", "probe", "live")
+        check(said.code == 1 and "somebody else listens" in said.out, f"{user}: the first container's init answers: {said}")
+    beside = engine.start(image, words, options=("--pid", f"container:{first}"))  # one with folders of its own
+    for name, user in itertools.product((first, beside), ("0", "10001")):
+        docker_until(engine, name, user, "live")
+    second = engine.start(image, words, options=("--pid", f"container:{first}", "--ipc", f"container:{first}", "--read-only"))
+    for user in ("0", "10001"):
+        docker_until(engine, second, user, "live")  # it has taken the names in /dev/shm
+        said = engine.call("exec", "--user", user, first, "/lazaret-init", "probe", "live")
+        check(said.code == 1 and "somebody else listens" in said.out, f"{user}: another container's init answers: {said}")
+        docker_until(engine, beside, user, "live")
+    for name in (second, beside, plain, first):
         engine.call("rm", "--force", name)
 
 

@@ -42,9 +42,9 @@ struct laz_helpers {
     int exit_code;
     uint64_t finish_ns;   /* CLOCK_BOOTTIME: until then */
     uint64_t farewell_ns; /* until then sense may speak */
-    /* Untouched where the policy has no secrets. */
-    struct laz_secrets secrets;
+    /* Untouched where the policy has no secrets; and as few pages as can be where it has some. */
     struct laz_helper fetch;
+    struct laz_secrets secrets;
     /* Untouched where it has no tunnels. */
     struct laz_tunnels tunnels;
     /* Untouched where it has no health. */

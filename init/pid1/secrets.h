@@ -107,9 +107,9 @@ struct laz_secrets {
     struct laz_err err; /* why nothing starts; later, why what was fetched was not delivered */
     uint32_t n_fds;
     int fds[LAZ_IMAGE_DELIVERIES_MAX]; /* the workload's, by their numbers; ours until it starts */
-    struct laz_secret_item items[LAZ_IMAGE_FETCHED_MAX];
     /* Owned; of each item, and Vault's token; -1: it is not a variable, or that is not set. */
     int inherited[LAZ_IMAGE_FETCHED_MAX + 1];
+    struct laz_secret_item items[LAZ_IMAGE_FETCHED_MAX];
     struct laz_rotation rotation;
     struct laz_rollback rollback;
     uint32_t kept; /* items of `before` that have a value, a bit for each */

@@ -63,9 +63,10 @@ def with_ca(standin):
 
 
 def policies():
-    """Both policies of the page: of AWS Private CA, and of Vault."""
+    """The policies of the page: of AWS Private CA, and of Vault; and of Vault with health."""
     found = [b.text for b in readme.blocks(PAGE) if b.kind == "yaml"]
-    check_equal([("acm-pca" in text, "vault-pki" in text) for text in found], [(True, False), (False, True)], "policies of the page")
+    check_equal([("acm-pca" in text, "vault-pki" in text, "\nhealth:" in text) for text in found],
+                [(True, False, False), (False, True, False), (False, True, True)], "policies of the page")
     return found
 
 
@@ -199,7 +200,7 @@ def role():
 
 @case("AWS Private CA: nginx serves with a key that was made here, gets the next one while it runs, and another one by hand")
 def by_pca():
-    text, _ = policies()
+    text, _, _ = policies()
     services = with_ca(secret_world.Standin(regions={"acm-pca": "us-east-1"}, pca=ca_of(text)))
     services.rules(issue={"to": LIFE})
     service = Service("pca", text, services.environment(AWS_REGION="us-east-1"), (
@@ -214,17 +215,37 @@ def by_pca():
     services.check_rules()
 
 
-@case("Vault: the other policy of the page does the same")
-def by_vault():
-    _, text = policies()
+def with_vault(name, text, *replaced):
+    """The service, and the stand-ins that it needs."""
     agent = secret_world.Standin()
     vault = with_ca(vault_world.Vault(agent=agent, tokens=[], role="claims-api", roles={"pki/sign/web": {}}))
-    service = Service("vault", text, agent.environment(AWS_REGION="us-east-1"), (
-        "https://vault.internal:8200", f"https://127.0.0.1:{vault.port}"), ("auth: {aws:", f"ca: {vault.ca}, auth: {{aws:"))
+    service = Service(name, text, agent.environment(AWS_REGION="us-east-1"), (
+        "https://vault.internal:8200", f"https://127.0.0.1:{vault.port}"), ("auth: {aws:", f"ca: {vault.ca}, auth: {{aws:"), *replaced)
+    return service, vault
+
+
+@case("Vault: the other policy of the page does the same")
+def by_vault():
+    service, vault = with_vault("vault", policies()[1])
     with service:
         first = service.until_served()
         check_status(service, first)
         check_rotate(service, first)
+    vault.check_rules()
+
+
+@case("with health as the page has it, nginx is asked as a client asks, a new certificate is watched, and one that is good stays")
+def watched():
+    service, vault = with_vault("watched", policies()[2], ("/etc/lazaret/clients-root.pem", str(authority() / "root.pem")),
+                                ("every: 5s, timeout: 2s", "every: 1s, timeout: 500ms"), ("grace: 30s", "grace: 4s"))
+    done = area.run([laz.BIN / "lazaret", "policy", "check", service.folder / "policy.yaml"])
+    check("\n  rollback    a new certificate goes back, once, if a check fails within 4s\n" in done.out, f"{done.out}")
+    with service:
+        first = service.until_served()
+        ship_world.until(lambda: [r for r in service.records("health.state") if r["act"] == "ready"], service.run.describe, 30)
+        check_rotate(service, first)
+        ship_world.until(lambda: not (service.disk.seen("/run/secrets") / "..g1").exists(), service.run.describe, 30)
+        check_equal((service.records("secret.rollback"), service.records("health.state")[-1]["act"]), ([], "ready"), "it stays")
     vault.check_rules()
 
 

@@ -46,6 +46,7 @@ strace strace
 gdb gdb
 runc runc
 crun crun
+crun crun
 docker.io dockerd
 podman podman
 docker-compose docker-compose

@@ -28,6 +28,13 @@ static int fail(struct laz_err *err, const char *what)
     return laz_err_set(err, LAZ_E_LEDGER, errno, "%s: %s", what, laz_err_errno_name(errno));
 }
 
+static int give(int *fd, int *ret)
+{
+    *ret = *fd;
+    *fd = -1;
+    return 0;
+}
+
 /* ---- the file ---- */
 
 /* The folder, held and judged, and what the file is called in it. */
@@ -53,9 +60,7 @@ static int open_folder(const char *path, int *ret, const char **ret_name, struct
         return -1;
     }
     *ret_name = slash + 1;
-    *ret = fd;
-    fd = -1;
-    return 0;
+    return give(&fd, ret);
 }
 
 /* Rotation renames it: what was locked may be another file than the one of the name by then. */
@@ -72,9 +77,7 @@ static int open_locked(int folder, const char *name, int *ret, struct laz_err *e
         }
         if (fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
                 named.st_dev == held.st_dev && named.st_ino == held.st_ino) {
-            *ret = fd;
-            fd = -1;
-            return 0;
+            return give(&fd, ret);
         }
     }
     errno = EAGAIN;
@@ -138,7 +141,7 @@ static int read_end(struct laz_ledger *ledger, struct laz_err *err)
 
 int laz_ledger_open(const char *path, struct laz_ledger *ret, struct laz_err *err)
 {
-    const char *name = NULL;
+    const char *name = path;
     laz_cleanup_fd int folder = -1;
     *ret = (struct laz_ledger){.fd = -1};
     (void)memset(ret->prev, '0', sizeof(ret->prev) - 1);

@@ -80,7 +80,8 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "json task-before", "json task-after", "json secrets-policy", "text folders", "text nginx", "text status",
          "json find", "sh task-definition", "text task-definition", "text health", "text health-error", "text states",  # the first: sense_test
          "yaml rollout", "sh gate",  # gate_test, gate_live_test
-         "json ecs", "sh protect", "text probe"}  # ecs_test, protect_test, runbook_test
+         "json ecs", "sh protect", "text probe",  # ecs_test, protect_test, runbook_test
+         "json mount", "json entry"}  # hook_test
 
 
 @case("every block of the documentation is of a kind that is checked here")

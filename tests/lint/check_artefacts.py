@@ -8,7 +8,7 @@ import re
 
 from tree import Tree
 
-EXPECTED = ("lazaret", "lazaret-helper", "lazaret-init", "lazaret-setup", "lazaret-shim")
+EXPECTED = ("lazaret", "lazaret-helper", "lazaret-hook", "lazaret-init", "lazaret-setup", "lazaret-shim")
 NOT_SHIPPED = ("attack",)  # plays the workload in tests
 INIT_MAX_BYTES = 152 * 1024
 LOADED = re.compile(r"^ +LOAD +(?:0x[0-9a-f]+ +){3}0x([0-9a-f]+) ", re.M)  # FileSiz: without what only aligns it

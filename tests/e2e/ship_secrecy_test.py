@@ -66,7 +66,7 @@ def narrowed():
         check_equal(launch["NoNewPrivs"], "1", "launch")
         links = {fd: os.readlink(f"/proc/{ship}/fd/{fd}") for fd in os.listdir(f"/proc/{ship}/fd")}
         known = re.compile(r"/dev/null|socket:.*|pipe:.*|/memfd:lazaret-(ring|ship) \(deleted\)|anon_inode:\[eventpoll\]"
-                           rf"|{world.spool}(/.*)?|{world.trail}|{world.folder}|{run.errors}")
+                           rf"|{world.spool}(/.*)?|{world.trail}|{world.kept}|{run.errors}")
         strange = {fd: to for fd, to in links.items() if not known.fullmatch(to)}
         check_equal(strange, {}, "descriptors of ship")
         run.kill(fence.TERM)

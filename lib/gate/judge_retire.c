@@ -29,12 +29,13 @@ static void find_break(const struct laz_gate_config *config, const struct laz_ga
     const struct laz_gate_health *new = &at->health;
     int64_t elapsed_s = (at->at_ms - before->at_ms) / 1000;
     int64_t least_s = old->uptime_s + elapsed_s - (int64_t)(config->clock_skew_ms / 1000);
-    bool has_uptime = old->uptime_s >= 0 && new->uptime_s >= 0;
     struct laz_buf buf;
     laz_buf_init_fixed(&buf, ret, LAZ_GATE_SAID_MAX);
     if (at->at_ms <= before->at_ms) {
         laz_buf_str(&buf, "its samples are not in order");
-    } else if (has_uptime && (new->uptime_s < old->uptime_s || new->uptime_s < least_s)) {
+    } else if (old->uptime_s >= 0 && new->uptime_s < 0) {
+        laz_buf_str(&buf, "it does not say any more for how long it is up: it was started anew");
+    } else if (old->uptime_s >= 0 && (new->uptime_s < old->uptime_s || new->uptime_s < least_s)) {
         laz_buf_printf(&buf,
                 "it was started anew between two polls (up for %" PRId64 " s, then %" PRId64
                 " s): its count has a new beginning",

@@ -67,7 +67,7 @@ static bool is_good(const struct laz_gate_config *config, const struct laz_gate_
 {
     const char *wanted = config->require.state;
     return strcmp(health->state, wanted) == 0 &&
-            (strcmp(wanted, "ready") != 0 || health->ready == 1);
+            (strcmp(wanted, "ready") != 0 || (health->ready == 1 && health->live != 0));
 }
 
 /* States from which nobody becomes ready again. */

@@ -87,8 +87,8 @@ class Target:
         self.server.server_close()
 
 
-def ask(mode, where, more=(), config=CONFIG, timeout="20s"):
-    inputs = Inputs(lambda f: f.update({"rollout.yaml": config}))
+def ask(mode, where, more=(), config=CONFIG, timeout="20s", change=lambda _: None):
+    inputs = Inputs(lambda f: (f.update({"rollout.yaml": config}), change(f)))
     return inputs.evidence(mode, words=["--config", "rollout.yaml", "--targets", where, "--timeout", timeout, *more])
 
 
@@ -291,6 +291,25 @@ def settled():
         said = ask("retire", f"127.0.0.1:{a.port}", timeout="10m")
         check_equal((said["verdict"], a.n), ("inconclusive", 2), "a count that begins anew")
         expect_row(said, "accepted", "", "inconclusive", "helper_restarts 0, then 1")
+    for net, name, words in (({"established": 0}, "accepted", "it does not say: it cannot count"),
+                             ({"established": 0, "passive_opens": 8}, "last-connection", "none has come since the helper began")):
+        with Target(lambda n: document(net=net)) as a:
+            said = ask("retire", f"127.0.0.1:{a.port}", timeout="10m")
+            check(said["verdict"] == "inconclusive" and a.n < 20, f"{name}: {a.n} polls: {said['checks']}")
+            expect_row(said, name, "", "inconclusive", words)
+    with Target(ready) as a:
+        said = ask("promote", f"127.0.0.1:{a.port}", more=("--tasks", "tasks.json"), timeout="10m")
+        check_equal((said["verdict"], a.n), ("inconclusive", 3), f"a task that is not asked: {said['checks']}")
+        expect_row(said, "missing", "", "inconclusive", "1 were asked, and there are 2")
+    with Target(ready) as a, Target(ready) as b:
+        said = ask("promote", f"127.0.0.1:{a.port},127.0.0.1:{b.port}", timeout="10m", more=("--tasks", "tasks.json", "--target-health", "targets-green.json"),
+                   change=lambda f: f["targets-green.json"]["TargetHealthDescriptions"].pop())
+        check_equal((said["verdict"], a.n), ("inconclusive", 3), f"a task that is not registered: {said['checks']}")
+        expect_row(said, "registered", "", "inconclusive", "1 of 2")
+    with Target(ready) as a:
+        said = ask("promote", f"127.0.0.1:{a.port}", more=("--baseline", "baseline.json"), timeout="10m", change=lambda f: f["baseline.json"].pop("version"))
+        check_equal((said["verdict"], a.n), ("inconclusive", 3), f"a baseline without a version: {said['checks']}")
+        expect_row(said, "version", "", "inconclusive", "the baseline does not say")
 
 
 @case("while the gate waits, standard error has a line where something has changed, and no line more", beside=True)

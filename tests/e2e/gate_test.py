@@ -14,7 +14,7 @@ import jsonschema
 
 import laz
 import readme
-from gate_world import CODES, GOLDEN, LAZARET, WHOLE, Inputs, expect_row, moment, written
+from gate_world import CODES, GOLDEN, LAZARET, WHOLE, Inputs, expect_row, moment, rows_of, written
 from laz import case, check, check_equal
 
 PAGE = laz.ROOT / "docs" / "man" / "lazaret.1"
@@ -64,6 +64,10 @@ def passes():
         bad = [r for r in said["checks"] if r["result"] not in ("pass", "skipped")]
         check_equal((said["verdict"], said["ok"], bad), ("pass", True, []), f"gate {mode}")
         check_equal(said["schema"], "lazaret.gate/1", "schema")
+        bakes = {" and 15 s" in r["wanted"] for r in rows_of(said, "ready")}
+        check_equal(bakes, {"promote": {False}, "verify": {True}}.get(mode, set()), f"gate {mode}: bake is wanted by verify alone")
+        if mode == "verify":
+            expect_row(said, "eb-requests", "", "pass", "0 of 5xx")
 
 
 def task(files, i=0):
@@ -165,6 +169,7 @@ WRONG = [
     ("rules that forward nowhere", "promote", lambda f: drop(f, "rules-before.json", "Rules", 0), "inconclusive", "weights", "", "there is none"),
     ("no share after the switch", "verify", lambda f: (put(shares(f, "rules-after.json")[0], "Weight", 100), put(shares(f, "rules-after.json")[1], "Weight", 0)), "fail", "share", "portal-green", "it has none"),
     ("a share that is left before retiring", "retire", lambda f: put(shares(f, "rules-after.json")[0], "Weight", 1), "fail", "share", "portal-blue", "it has weight"),
+    ("weights of which one cannot be read before retiring", "retire", lambda f: put(shares(f, "rules-after.json")[1], "Weight", "100"), "inconclusive", "share", "portal-blue", "it has none"),
     ("a group of the same name, and of another ARN", "verify", lambda f: config(f, "target-group: portal-green", "target-group: " + shares(f)[1]["TargetGroupArn"][:-4] + "0000"), "fail", "share", "portal-green", "it has none"),
     ("a group that is not said", "verify", lambda f: config(f, "target-group: portal-green\n", ""), "inconclusive", "share", "", "not said"),
     # Elastic Beanstalk
@@ -199,6 +204,7 @@ WRONG = [
     ("a target that starts under traffic", "verify", lambda f: flap(f, "w+++++"), "fail", "ready", "2.100", "1 failures"),
     ("a target that is being drained", "promote", lambda f: put(last(f), "state", "draining"), "fail", "ready", "2.100", "state draining"),
     ("a target that has failed", "promote", lambda f: put_all(docs(f), "state", "failed"), "fail", "ready", "2.100", "state failed"),
+    ("a target that is ready and not live", "promote", lambda f: put(last(f), "live", False), "fail", "ready", "2.100", "not live"),
     ("a state without ready", "promote", lambda f: last(f).pop("ready"), "fail", "ready", "2.100", "ready unknown"),
     ("a bake that is too short", "verify", lambda f: config(f, "bake: 15s", "bake: 16s"), "inconclusive", "ready", "2.100", "4 good in a row"),
     ("too few polls", "promote", lambda f: config(f, "consecutive: 4", "consecutive: 5"), "inconclusive", "ready", "2.100", "4 good in a row"),
@@ -257,6 +263,8 @@ WRONG = [
     ("a helper that was started anew, and saw somebody", "retire", lambda f: (put(last(f, "health-blue.json")["app"], "helper_restarts", 1), put(last(f, "health-blue.json")["net"], "last_new_conn_age_s", 3)), "inconclusive", "last-connection", "1.100", "(helper_restarts 0, then 1)"),
     ("a helper that was started anew in between", "retire", lambda f: [put(d["app"], "helper_restarts", 2) for d in docs(f, "health-blue.json")[2:]], "inconclusive", "accepted", "1.100", "(helper_restarts 0, then 2)"),
     ("a target that was started anew, and is up for longer than before", "retire", lambda f: [put(d, "uptime_s", u) for d, u in zip(docs(f, "health-blue.json"), (5, 10, 15, 16))] + [put(s, "at", "{%d}" % (a - 100)) for s, a in zip(f["health-blue.json"], (-20, -20, -15, -15, -10, -10))], "inconclusive", "accepted", "1.100", "up for 15 s, then 16 s"),
+    ("helpers of which fewer were started anew than before", "retire", lambda f: [put(d["app"], "helper_restarts", n) for d, n in zip(docs(f, "health-blue.json"), (2, 2, 0, 0))], "inconclusive", "accepted", "1.100", "(helper_restarts 2, then 0)"),
+    ("a target that does not say any more for how long it is up", "retire", lambda f: last(f, "health-blue.json").pop("uptime_s"), "inconclusive", "accepted", "1.100", "it does not say any more for how long it is up"),
     ("connections that still come", "retire", lambda f: put(last(f, "health-blue.json")["net"], "passive_opens", 1043), "fail", "accepted", "1.100", "1 in 15 s"),
     ("more connections than health checks make", "retire", lambda f: (put(last(f, "health-blue.json")["net"], "passive_opens", 1047), config(f, "quiet: 30m", "quiet: 30m\nprobes-per-minute: 12", "retire.yaml")), "fail", "accepted", "1.100", "5 in 15 s, of which health checks explain "),
     ("a count that is not known", "retire", lambda f: last(f, "health-blue.json")["net"].pop("passive_opens"), "inconclusive", "accepted", "1.100", "it does not say: it cannot count"),
@@ -299,6 +307,8 @@ RIGHT = [
     ("as much as is allowed", "promote", lambda f: (put(last(f)["policy"], "violations", 2), put(last(f)["app"], "restarts", 3), put(last(f)["logs"][0], "dropped", 4), put(last(f)["tls"][0], "days_left", 14), config(f, "violations: 0", "violations: 2"), config(f, "restarts: 0", "restarts: 3"), config(f, "log-dropped: 0", "log-dropped: 4"))),
     ("whatever is not required", "promote", lambda f: ([d.pop(k, None) for t in (0, 1) for d in docs(f, target=t) for k in ("policy", "app", "logs", "build", "tls")], f.update({"rollout.yaml": re.sub(r"require:\n(  .*\n)*", "require: {policy-sha256: any, image-digest: any, violations: any, restarts: any, log-dropped: any}\n", f["rollout.yaml"])}))),
     ("a configuration that nobody says", "promote", lambda f: [d["build"].pop("config_sha256") for t in (0, 1) for d in docs(f, target=t)]),
+    ("targets that never say for how long they are up, where none was started anew", "retire", lambda f: [d.pop("uptime_s") for t in (0, 1) for d in docs(f, "health-blue.json", t)]),
+    ("targets whose seconds do not move between two polls", "retire", lambda f: put_all([d for t in (0, 1) for d in docs(f, "health-blue.json", t)], "uptime_s", 120)),
     ("a counter that is still 0", "retire", lambda f: put_all([d["net"] for t in (0, 1) for d in docs(f, "health-blue.json", t)], "passive_opens", 0)),
     ("two images, where any is good", "promote", lambda f: (put(task(f, 1)["containers"][1], "imageDigest", "sha256:" + OTHER), f.update({"rollout.yaml": re.sub(r"image-digest: .*", "image-digest: any", f["rollout.yaml"])}))),
     ("a group alone, without a weight, and the largest weight", "promote", lambda f: (f["listeners.json"]["Listeners"][0]["DefaultActions"][0]["ForwardConfig"]["TargetGroups"][0].pop("Weight"), put(shares(f)[0], "Weight", 999))),
@@ -316,6 +326,32 @@ def right():
         said = Inputs(change).evidence(mode)
         bad = [r for r in said["checks"] if r["result"] not in ("pass", "skipped")]
         check_equal((said["verdict"], bad), ("pass", []), name)
+
+
+# Each word that a service writes, where it stands, and what it comes to; all others are inconclusive.
+WORDS = [
+    ("promote", "task-status", lambda f, w: put(task(f), "lastStatus", w), {"pass": "RUNNING", "fail": "DEACTIVATING STOPPING DEPROVISIONING STOPPED DELETED",
+     "inconclusive": "PROVISIONING PENDING ACTIVATING running"}),
+    ("promote", "task-desired", lambda f, w: put(task(f), "desiredStatus", w), {"pass": "RUNNING", "fail": "STOPPED", "inconclusive": "PENDING"}),
+    ("promote", "task-health", lambda f, w: put(task(f), "healthStatus", w), {"pass": "HEALTHY", "fail": "UNHEALTHY", "inconclusive": "UNKNOWN"}),
+    ("promote", "target-state", lambda f, w: put(f["targets-green.json"]["TargetHealthDescriptions"][0], "TargetHealth", {"State": w}),
+     {"pass": "healthy", "fail": "unhealthy unhealthy.draining", "inconclusive": "initial draining unused unavailable"}),
+    ("promote", "eb-color", lambda f, w: put(f["eb-health.json"], "Color", w), {"pass": "Green", "fail": "Yellow Red", "inconclusive": "Grey"}),
+    ("promote", "eb-health", lambda f, w: put(f["eb-health.json"], "HealthStatus", w),
+     {"pass": "Ok", "fail": "Warning Degraded Severe", "inconclusive": "Info Pending Unknown NoData Suspended"}),
+    ("promote", "eb-status", lambda f, w: put(f["eb-health.json"], "Status", w),
+     {"pass": "Ready", "fail": "Terminating Terminated", "inconclusive": "Launching Updating"}),
+]
+
+
+@case("each word that a service writes is good, bad or neither")
+def words_of_services():
+    for mode, name, change, results in WORDS:
+        for result, words in results.items():
+            for word in words.split():
+                said = Inputs(lambda f: change(f, word)).evidence(mode)
+                found = {r["result"] for r in rows_of(said, name) if r["observed"] == word and "91aa" not in r["target"] and "101:" not in r["target"]}
+                check_equal(found, {result}, f"{name} {word}: {rows_of(said, name)}")
 
 
 @case("the colour's own group is judged, whether it is named or not, and by name or ARN")
@@ -340,10 +376,16 @@ def unasked():
         check_equal([r["check"] for r in said["checks"] if r["check"] == "version"], [], "a version without a baseline")
         for option in ("tasks", "target-health", "rules", "eb-health", "volumes", "protection", "baseline"):
             expect_row(said, "input", option, "skipped", "not given")
+    inputs = Inputs(lambda f: put(f, "rollout.yaml", re.sub(r"inputs: .*", "inputs: [tasks]", f["rollout.yaml"])))
+    said = inputs.evidence("promote", words=["--config", "rollout.yaml", "--tasks", "tasks.json"])
+    check_equal((said["verdict"], rows_of(said, "number")), ("pass", []), "where no targets are asked for, none is missing")
     said = Inputs().evidence("retire", more=["--tasks", "tasks.json", "--eb-health", "eb-health.json"])
     check_equal(said["verdict"], "pass", "retire, with more")
     for name in ("tasks", "eb-health"):
         expect_row(said, name, "", "skipped", "is not judged by this gate")
+    said = Inputs(lambda f: [unrequire(f, key) for key in ("mode", "tls-min-days", "clock")]).evidence("promote")
+    for name in ("mode", "certificates", "clock"):
+        check_equal([(r["result"], r["observed"]) for r in rows_of(said, name)], [("skipped", "not required")], name)
     said = Inputs().evidence("promote", more=["--protection", "protection.json"])
     expect_row(said, "protection", "", "skipped", "is not judged by this gate")
 

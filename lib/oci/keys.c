@@ -108,7 +108,8 @@ struct walk {
 static void put_safely(struct laz_buf *ret, const char *text, size_t length)
 {
     for (size_t i = 0; i < length && i < KEY_SIZE; i++) {
-        laz_buf_char(ret, text[i] > 0x20 && text[i] < 0x7F ? text[i] : '?');
+        bool is_plain = text[i] > 0x20 && text[i] < 0x7F;
+        laz_buf_put(ret, is_plain ? &text[i] : "?", 1);
     }
 }
 

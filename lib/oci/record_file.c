@@ -38,7 +38,7 @@ static int open_folder(int parent, const char *name, bool create, int *ret, stru
     if (create && mkdirat(parent, name, 0700) < 0 && errno != EEXIST) {
         return fail(err, "mkdir", name);
     }
-    laz_cleanup_fd int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && !create) {
         *ret = -1;
         return 0;
@@ -47,14 +47,12 @@ static int open_folder(int parent, const char *name, bool create, int *ret, stru
         return fail(
                 err, errno == ENOTDIR || errno == ELOOP ? "a link, or no folder" : "open", name);
     }
-    if (fstat(fd, &is) < 0) {
-        return fail(err, "fstat", name);
-    }
-    if (check_owner(&is, name, err) < 0) {
+    int result = fstat(fd, &is) < 0 ? fail(err, "fstat", name) : check_owner(&is, name, err);
+    if (result < 0) {
+        laz_fd_close(&fd);
         return -1;
     }
     *ret = fd;
-    fd = -1;
     return 0;
 }
 

@@ -20,7 +20,7 @@ enum what {
     APPEND,
     PREPEND,
     SET,
-    WHATS,
+    CHOICES,
 };
 
 struct step {
@@ -71,7 +71,7 @@ static uint32_t parent_of(const struct laz_json_doc *doc, uint32_t node)
 /* What a step would be, if it is one. */
 static bool choose(const struct laz_json_doc *doc, uint8_t a, uint8_t b, struct step *ret)
 {
-    struct step step = {.what = (enum what)(a % WHATS), .node = b % doc->n};
+    struct step step = {.what = (enum what)(a % CHOICES), .node = b % doc->n};
     enum laz_json_type type = doc->nodes[step.node].type;
     step.parent = parent_of(doc, step.node);
     *ret = step;
@@ -88,7 +88,7 @@ static bool choose(const struct laz_json_doc *doc, uint8_t a, uint8_t b, struct 
         return type == LAZ_JSON_ARRAY;
     case SET:
         return type == LAZ_JSON_OBJECT;
-    case WHATS:
+    case CHOICES:
         break;
     }
     return false;
@@ -219,7 +219,7 @@ static int make(
         return laz_json_prepend(edits, laz_json_at(node), value, length, err);
     case SET:
         return laz_json_set(edits, laz_json_at(node), marker(i, true), value, length, err);
-    case WHATS:
+    case CHOICES:
         break;
     }
     return -1;

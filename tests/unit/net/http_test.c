@@ -126,7 +126,7 @@ Test(http, a_reply_that_comes_before_its_request_is_nobodys)
     (void)memset(smuggles + head, 'x', padding);
     (void)memcpy(smuggles + (size_t)head + padding, "\r\n\r\n", 4);
     (void)memset(smuggles + READ_BYTES - 4000, 'b', 4000);
-    (void)strcpy(smuggles + READ_BYTES, OK("wrong"));
+    (void)memcpy(smuggles + READ_BYTES, OK("wrong"), sizeof(OK("wrong")));
     const struct http_turn turns[] = {{.answer = smuggles}, {.answer = OK("right")}};
     meet(turns, COUNT(turns), 30000);
     ask(2);

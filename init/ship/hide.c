@@ -23,6 +23,8 @@
 #define JSON_NODES 512 /* a record of 4096 bytes has fewer */
 #define FILES_MAX  ((size_t)LAZ_SHIP_HIDDEN_ITEMS * LAZ_MASKS_KEPT)
 #define FIRST      (LAZ_MASKS_KEPT - 1)
+#define ID_MIN     16
+#define GIVEN_MAX  4
 #define MASKED_MAX 65536 /* bytes of a record, or of one of its strings, with marks */
 
 /* ---- what init hands over ---- */
@@ -106,14 +108,38 @@ static int look_at_all(
     return 0;
 }
 
+/* Of an address of the agent its last part lets whoever has it ask for this task: shorter ones, and
+ * words, are none. */
+static void add_id(struct views *views, const char *address)
+{
+    const char *slash = strrchr(address, '/');
+    size_t length = slash == NULL ? 0 : strlen(slash + 1);
+    if (length >= ID_MIN && strpbrk(slash + 1, "0123456789") != NULL) {
+        views->texts[views->n_texts++] = (struct laz_bytes){.at = slash + 1, .length = length};
+    }
+}
+
+/* What the agent has given the container, and its environment shows. */
+static void add_given(struct views *views, const struct laz_role_variables *variables)
+{
+    const char *token = variables->text[LAZ_VARIABLE_AUTHORIZATION];
+    add_id(views, variables->text[LAZ_VARIABLE_ECS_METADATA]);
+    add_id(views, variables->text[LAZ_VARIABLE_ECS_METADATA_V4]);
+    add_id(views, variables->text[LAZ_VARIABLE_CREDENTIALS_RELATIVE]);
+    if (strlen(token) >= ID_MIN) {
+        views->texts[views->n_texts++] = (struct laz_bytes){.at = token, .length = strlen(token)};
+    }
+}
+
 static int hide(struct laz_ship *ship, struct laz_err *err)
 {
     struct views views = {0};
-    views.texts = calloc(FILES_MAX * LAZ_SHIP_MASKS_MAX, sizeof(*views.texts));
+    views.texts = calloc(FILES_MAX * LAZ_SHIP_MASKS_MAX + GIVEN_MAX, sizeof(*views.texts));
     if (views.texts == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for what is to be hidden");
     }
     int result = look_at_all(&ship->hidden, &views, err);
+    add_given(&views, &ship->orders.variables);
     result = result == 0 ? laz_redactor_hide(ship->ledger.redactor, views.texts, views.n_texts, err)
                          : -1;
     for (size_t i = 0; i < views.n; i++) {
@@ -127,7 +153,7 @@ static int hide(struct laz_ship *ship, struct laz_err *err)
 
 int laz_ship_hide(struct laz_ship *ship, struct laz_err *err)
 {
-    int result = ship->hidden.n_asked == 0 ? 0 : hide(ship, err);
+    int result = hide(ship, err);
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {
         if (ship->streams[i].lines != NULL) {
             laz_lines_look_again(ship->streams[i].lines);

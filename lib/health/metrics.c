@@ -176,7 +176,8 @@ static void put_sinks(const struct out *out, const struct laz_health *health)
         label(out, "sink", gauges->sinks[i].name, true);
         end_labels(out, gauges->sinks[i].behind_bytes);
     }
-    head(out, "log_dropped_total", "counter", "Records that a sink will never get.");
+    head(out, "log_dropped_total", "counter",
+            "Records that a sink will never get, since ship was started.");
     for (uint32_t i = 0; i < gauges->n_sinks; i++) {
         laz_buf_str(out->buf, "lazaret_log_dropped_total");
         label(out, "sink", gauges->sinks[i].name, true);

@@ -75,6 +75,21 @@ def named():
     hidden(world, errors)
 
 
+@case("the ids of the agent's addresses, with which anybody asks for this task, are masked in what the workload prints")
+def printed():
+    agent = Agent()
+    credentials, token, short = "0f9c3ad2-77aa-4d55-9b11-cccccccccccc", "tokenCANARY0123456789", "v1/credentials"
+    env = {**agent.environment(), "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": f"/v2/credentials/{credentials}",
+           "AWS_CONTAINER_AUTHORIZATION_TOKEN": token, "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://169.254.170.23/{short}"}
+    said = f"http://169.254.170.2/v4/{ID}/task,/v2/credentials/{credentials},{token},{short},{TASK_ID}"
+    world, errors, _ = run(agent, f"say={said}", "exit=0", env=env)
+    line, = (r["d"]["msg"] for r in world.records("log") if "169.254" in r["d"].get("msg", ""))
+    mark = "[REDACTED:secret]"
+    check_equal(line, f"http://169.254.170.2/v4/{mark}/task,/v2/credentials/{mark},{mark},{short},{TASK_ID}", "the line")
+    for canary in (ID, credentials, token):
+        check(canary.encode() not in world.bytes() and canary not in errors, canary)
+
+
 @case("outside of a task nobody is asked, and no record speaks of one")
 def no_task():
     world, _, _ = run(Agent(), env=fence.ENVIRONMENT)

@@ -218,7 +218,7 @@ def hook_is_clean():
     runtime = next(world.runtimes())
     read, write = os.pipe()
     ready, ours = os.pipe()
-    begin = (f'cd /tmp; umask 0; trap "" TERM PIPE; ulimit -c unlimited; export HOSTILE=canary LD_PRELOAD=/evil.so; '
+    begin = (f'cd /tmp; umask 0; trap "" TERM PIPE; ulimit -c unlimited; export HOSTILE=canary; '
              f'exec "$0" secrets {world.HASH}')
     process = subprocess.Popen(runtime.fence.command("sh", "-c", begin, world.hook()), stdin=read, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, pass_fds=(ready, ours))

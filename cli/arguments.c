@@ -59,6 +59,7 @@ static bool *switch_of(struct laz_cli_arguments *arguments, enum laz_cli_option 
             {LAZ_OPTION_LIST, &arguments->list},
             {LAZ_OPTION_CONNECT, &arguments->connect},
             {LAZ_OPTION_ALL, &arguments->all},
+            {LAZ_OPTION_STRICT, &arguments->strict},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].option == option) {

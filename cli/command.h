@@ -61,6 +61,8 @@ enum laz_cli_exit {
     X(JUNIT, "junit", 0, "FILE", "write the results there, JUnit XML")                             \
     X(FORMAT, "format", 0, "WORD", "text, json, ecs-hook or codedeploy; what to print")            \
     X(MINUTES, "minutes", 0, "N", "for so long, 1 to 2880")                                        \
+    X(STRICT, "strict", 0, NULL, "what cannot be said exactly is a finding")                       \
+    X(CAPABILITY, "capability", 0, "NAME", "what the profile says for it counts; may be repeated") \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -96,6 +98,7 @@ struct laz_cli_arguments {
     bool list;
     bool connect;
     bool all;
+    bool strict;
     const char *key;        /* NULL: not given */
     const char *digest_key; /* likewise */
     size_t n_anchors;
@@ -138,6 +141,8 @@ int laz_cli_policy_reference(const struct laz_cli_arguments *arguments);
 int laz_cli_runtime_check(const struct laz_cli_arguments *arguments);
 int laz_cli_runtime_schema(const struct laz_cli_arguments *arguments);
 int laz_cli_runtime_reference(const struct laz_cli_arguments *arguments);
+int laz_cli_oci_import(const struct laz_cli_arguments *arguments);
+int laz_cli_oci_export(const struct laz_cli_arguments *arguments);
 int laz_cli_verify(const struct laz_cli_arguments *arguments);
 int laz_cli_report(const struct laz_cli_arguments *arguments);
 int laz_cli_digest(const struct laz_cli_arguments *arguments);

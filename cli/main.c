@@ -78,6 +78,23 @@ static const struct laz_cli_command commands[] = {
                 0, 0, laz_cli_runtime_schema},
         {"runtime reference", "", "print the reference page of runtime.yaml",
                 "Markdown, from the same table.\n", HELP, 0, 0, laz_cli_runtime_reference},
+        {"oci import", "PROFILE", "make a policy of a seccomp profile of OCI or Docker",
+                "Prints a policy file with nothing but `syscalls`, to be named under `extends`. "
+                "What the "
+                "profile\n"
+                "allows and a policy cannot say is left out, and what it refuses so is refused as "
+                "a "
+                "whole; both\n"
+                "are told on standard error, by name.\n",
+                BIT(STRICT) | BIT(CAPABILITY) | ARCH | HELP, 1, 1, laz_cli_oci_import},
+        {"oci export", "POLICY", "make a seccomp profile of a policy's system calls",
+                "Prints the profile as JSON, for `docker run --security-opt seccomp=FILE` or as "
+                "`linux.seccomp`\n"
+                "of a config.json. Only equality and masked equality are in it. What it cannot say "
+                "is "
+                "told on\n"
+                "standard error, by name.\n",
+                BIT(STRICT) | ROOT | ARCH | HELP, 1, 1, laz_cli_oci_export},
         {"verify", "PATH...", "say whether an audit trail is whole",
                 "PATH is a file or a folder of files, from one sink or from several; - is "
                 "standard input.\n"
@@ -264,7 +281,7 @@ static int match(const struct laz_cli_command *command, int argc, char **argv)
 /* Commands of two words have their first in common. NULL: no such word. */
 static const char *group_at(size_t i)
 {
-    static const char *const groups[] = {"policy", "runtime", "spool", "secrets", "gate"};
+    static const char *const groups[] = {"policy", "runtime", "oci", "spool", "secrets", "gate"};
     return i < sizeof(groups) / sizeof(groups[0]) ? groups[i] : NULL;
 }
 

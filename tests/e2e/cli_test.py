@@ -690,8 +690,8 @@ def task_definition():
 def page():
     check_page("policy")
     items = re.findall(r"^\.It Fl (.*)$", PAGE[PAGE.index("The options:"):], re.MULTILINE)
-    exercised.add(("protect", "--minutes"))  # by protect: it takes somebody who answers
-    exercised.add(("secrets rotate", "--all"))  # by secrets_rotate: it takes an init that answers
+    exercised.update({("oci export", "--strict"), ("oci import", "--capability")})  # by cli_oci; and by protect and secrets_rotate:
+    exercised.update({("protect", "--minutes"), ("secrets rotate", "--all")})  # they take somebody who answers
     listed = {f"-{o}" for item in items for o in re.findall(r"(?:^|, )(-?[\w-]+)", item)}
     check_equal(listed, {o for _, o in exercised}, "options of the list, options that were run")
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between a policy's system calls and a seccomp profile of OCI (linux.seccomp of a config.json, or
+ * what Docker takes with --security-opt). Runtimes have libseccomp compile a profile, of which only
+ * equality and masked equality can be trusted, and no order of overlapping rules: what goes out
+ * says only for which arguments a call is allowed, and nothing else but that. What cannot be said
+ * exactly becomes stricter, or is named as a loss.
+ */
+#ifndef LAZ_FILTER_PROFILE_H
+#define LAZ_FILTER_PROFILE_H
+
+#include "policy/policy.h"
+
+/* Ceilings. */
+#define LAZ_PROFILE_SIZE_MAX  1048576 /* bytes of a profile; Docker's own has 15 thousand */
+#define LAZ_PROFILE_CUBES_MAX 1024    /* rules of one call; more are no profile that loads */
+
+/* One line for each thing that is lost: a name, ": ", a sentence, a line feed. */
+struct laz_profile_losses {
+    size_t n;
+    struct laz_buf *text; /* borrowed */
+};
+
+/* The policy's system calls as JSON, one object and a line feed. What is exported allows no call
+ * that the policy refuses, but what a loss named "exec-budget" says. LAZ_E_MEMORY. */
+LAZ_MUST_CHECK int laz_profile_export(const struct laz_policy *policy, enum laz_arch arch,
+        struct laz_buf *ret_json, struct laz_profile_losses *losses, struct laz_err *err);
+
+/* A profile as a policy file with nothing but `syscalls`, to be extended. capabilities: those under
+ * which its conditional parts are read; bit n = capability n. What is imported allows no call that
+ * the profile refuses. LAZ_E_OCI where it is no such profile, or one that allows by default. */
+LAZ_MUST_CHECK int laz_profile_import(const char *text, size_t length, enum laz_arch arch,
+        uint64_t capabilities, struct laz_buf *ret_yaml, struct laz_profile_losses *losses,
+        struct laz_err *err);
+
+#endif

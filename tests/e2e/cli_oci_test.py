@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lazaret oci import and export: what they print, what they name as lost, and that runc enforces what is exported.
+
+That the decisions are the same is for tests/unit/filter/profile_test.c, which has libseccomp's opinion of each.
+"""
+import json
+
+import engines
+import laz
+import rootfs
+from cli import WEB, lazaret, write
+from laz import case, check, check_equal
+
+EXACT = """\
+version: 1
+workload: {user: "10001:10001", exec-budget: -1}
+filesystem: {read-exec: [/]}
+syscalls:
+  default: {action: errno, errno: EPERM}
+  unknown: {action: errno, errno: EPERM}
+  foreign-abi: {action: kill}
+  allow: [read, write]
+  rules: [{names: [kill], action: allow, when: {arg: sig, not-in: [9]}}]
+"""
+# What runc needs between its filter and the program.
+STARTED = """\
+version: 1
+extends: [builtin/web-api]
+workload: {user: "10001:10001"}
+filesystem: {read-exec: [/]}
+syscalls: {allow: [capset, prctl, setgroups, setuid, setgid, setresuid, setresgid, setsid, clone3]}
+"""
+PROFILE = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [
+    {"names": ["read", "openat", "chown32"], "action": "SCMP_ACT_ALLOW"},
+    {"names": ["chroot"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_CHROOT"]}},
+    {"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]}]}
+IMPORTED = """\
+# Imported from a seccomp profile for x86-64; to be named under `extends`.
+version: 1
+syscalls:
+  default: {action: errno, errno: ENOSYS}
+  unknown: {action: errno, errno: ENOSYS}
+  allow: [
+    openat, read]
+  rules:
+    - {names: [personality], action: allow, when: [{arg: persona, eq: 0x8}]}
+"""
+LOST = "lazaret: not exact: names: left out, because no ABI that a policy allows has them: chown32\n"
+
+
+@case("a policy as a profile: JSON on standard output, what it cannot say on standard error, by name")
+def exports():
+    write("web.yaml", WEB)
+    done = lazaret("oci", "export", "web.yaml", expect=0)
+    profile = json.loads(done.stdout)
+    check_equal((profile["defaultAction"], profile["defaultErrnoRet"]), ("SCMP_ACT_ERRNO", 1), "default")
+    check(any(e["names"] == ["socket"] and e["args"][0]["op"] == "SCMP_CMP_MASKED_EQ" for e in profile["syscalls"]), done.stdout)
+    check("\nlazaret: not exact: exec-budget: execve is allowed as often as anybody likes, not 1 time\n" in done.stderr, done.stderr)
+    arm = json.loads(lazaret("oci", "export", "--arch", "aarch64", "web.yaml", expect=0).stdout)
+    check_equal(arm["architectures"], ["SCMP_ARCH_AARCH64"], "architectures")
+
+
+@case("with --strict what cannot be said is a finding, and nothing is printed; what can be is fine")
+def strict():
+    write("web.yaml", WEB)
+    done = lazaret("oci", "export", "--strict", "web.yaml", expect=1)
+    check_equal(done.stdout, "", "output")
+    check("lazaret: error: oci-refused: web.yaml: " in done.stderr and "cannot be said exactly" in done.stderr, done.stderr)
+    write("exact.yaml", EXACT)
+    done = lazaret("oci", "export", "--strict", "exact.yaml", expect=0)
+    check_equal(done.stderr, "", "errors")
+    check_equal({e["action"] for e in json.loads(done.stdout)["syscalls"]}, {"SCMP_ACT_ALLOW"}, "actions")
+
+
+@case("a profile as a policy: what it allows under the given capabilities, as a file that extends can name")
+def imports():
+    write("profile.json", json.dumps(PROFILE))
+    done = lazaret("oci", "import", "--arch", "x86-64", "profile.json", expect=0)
+    check_equal((done.stdout, done.stderr), (IMPORTED, LOST), "output, errors")
+    write("imported.yaml", done.stdout)
+    write("child.yaml", 'version: 1\nextends: [imported.yaml]\nworkload: {user: "1:1"}\nfilesystem: {read-exec: [/]}\n')
+    lazaret("policy", "check", "child.yaml", expect=0)
+    done = lazaret("oci", "import", "--capability", "SYS_CHROOT", "profile.json", expect=0)
+    check("\n    chroot, openat, read]\n" in done.stdout, done.stdout)
+    check_equal(lazaret("oci", "import", "--strict", "profile.json", expect=1).stdout, "", "output of --strict")
+
+
+@case("what is no profile is refused by name")
+def wrong():
+    write("text.json", "no JSON")
+    write("lax.json", '{"defaultAction": "SCMP_ACT_ALLOW"}')
+    for words, code, why in (
+            (["absent.json"], 1, "oci-refused: cannot open absent.json: No such file or directory"),
+            (["text.json"], 1, "oci-refused: text.json: not JSON: byte 0"),
+            (["lax.json"], 1, "oci-refused: lax.json: defaultAction: the profile allows what it does not name"),
+            (["--capability", "SYS_NONSENSE", "lax.json"], 2, 'bad-option: --capability: unknown capability "SYS_NONSENSE"')):
+        done = lazaret("oci", "import", *words, expect=code)
+        check(why in done.stderr, done.stderr)
+
+
+@case("runc takes an exported profile: the container runs, and is refused what the policy refuses")
+def real():
+    write("started.yaml", STARTED)
+    profile = json.loads(lazaret("oci", "export", "started.yaml", expect=0).stdout)
+    runc, root = engines.Runc(), rootfs.busybox_root("oci-root")
+    script = ["/bin/sh", "-c", "echo up; chroot / /bin/echo free; echo $?"]
+    done = runc.run(root, script)
+    check_equal((done.code, done.out.split()), (0, ["up", "free", "0"]), f"without a profile: {done.err}")
+    done = runc.run(root, script, seccomp=profile)
+    check_equal((done.code, done.out.split()), (0, ["up", "1"]), f"with it: {done.out}{done.err}")
+    check("chroot: can't change root directory to '/': Operation not permitted" in done.err, done.err)
+
+
+laz.main()

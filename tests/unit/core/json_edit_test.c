@@ -54,7 +54,7 @@ static int edit(const char *command)
 {
     char path[64] = "";
     char rest[64] = "";
-    char key[64] = "";
+    char key[130] = ""; /* a path, a dot and the rest */
     const char *colon = strchr(command + 2, ':');
     (void)snprintf(path, sizeof(path), "%.*s", (int)(colon - command - 2), command + 2);
     (void)snprintf(rest, sizeof(rest), "%s", colon + 1);

@@ -9,6 +9,7 @@
 #include "core/err.h"
 #include "policy/runtime.h"
 #include "shim/arguments.h"
+#include "shim/call.h"
 #include "shim/configuration.h"
 #include "shim/program.h"
 #include "shim/refuse.h"
@@ -28,10 +29,11 @@ static bool passes_all(const struct laz_runtime *runtime)
     return passes;
 }
 
-/* 0: the runtime may have the call as it is. */
-static int act(const struct laz_arguments *arguments, const struct laz_configuration *configuration,
-        struct laz_err *err)
+/* 0: the runtime may have the call as it now is. */
+static int act(
+        struct laz_call *call, const struct laz_configuration *configuration, struct laz_err *err)
 {
+    const struct laz_arguments *arguments = call->arguments;
     if (!arguments->may_act || arguments->asks_only) {
         return 0;
     }
@@ -42,10 +44,26 @@ static int act(const struct laz_arguments *arguments, const struct laz_configura
     if (passes_all(configuration->runtime)) {
         return 0;
     }
-    return laz_err_set(err, LAZ_E_POLICY_UNSUPPORTED, 0,
-            "%s selects policies, and this version enforces none on the host: say %s in their "
-            "place",
-            LAZ_RUNTIME_FILE, LAZ_RUNTIME_PASS_THROUGH);
+    if (arguments->unclear != NULL) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0,
+                "the word \"%.200s\" is not taken by all runtimes in the same way: options come in "
+                "full and before the container's name",
+                arguments->unclear);
+    }
+    call->runtime = configuration->runtime;
+    switch (arguments->verb) {
+    case LAZ_VERB_CREATE:
+    case LAZ_VERB_RUN:
+    case LAZ_VERB_RESTORE:
+        return laz_call_create(call, err);
+    case LAZ_VERB_EXEC:
+        return laz_call_exec(call, err);
+    case LAZ_VERB_UPDATE:
+        return laz_call_update(call, err);
+    case LAZ_VERB_OTHER:
+        break;
+    }
+    return 0;
 }
 
 static const char *log_of(const struct laz_configuration *configuration)
@@ -59,9 +77,11 @@ int main(int argc, char **argv)
     struct laz_arguments arguments;
     struct laz_configuration configuration = {0};
     laz_arguments_parse(argc, argv, &arguments);
-    if (laz_configuration_read(argc > 0 ? argv[0] : "", &configuration, &err) == 0 &&
-            act(&arguments, &configuration, &err) == 0) {
-        laz_ignore(laz_program_become(configuration.program, argv, environ, &err));
+    struct laz_call call = {
+            .arguments = &arguments, .argv0 = argc > 0 ? argv[0] : "", .argc = argc, .argv = argv};
+    if (laz_configuration_read(call.argv0, &configuration, &err) == 0 &&
+            act(&call, &configuration, &err) == 0) {
+        laz_ignore(laz_program_become(configuration.program, call.argv, environ, &err));
     }
     int result = laz_refuse(&arguments, log_of(&configuration), &err);
     laz_runtime_free(configuration.runtime);

@@ -40,16 +40,21 @@ static const char *const misread[] = {
         "not running",
 };
 
+static void join_words(char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == ' ') {
+            text[i] = '-';
+        }
+    }
+}
+
 static void keep_from_being_misread(char *message)
 {
     for (size_t i = 0; i < sizeof(misread) / sizeof(misread[0]); i++) {
-        size_t length = strlen(misread[i]);
-        for (char *at = message; *at != '\0'; at++) {
-            for (size_t k = 0; strncasecmp(at, misread[i], length) == 0 && k < length; k++) {
-                if (at[k] == ' ') {
-                    at[k] = '-';
-                }
-            }
+        for (char *at = strcasestr(message, misread[i]); at != NULL;
+                at = strcasestr(at, misread[i])) {
+            join_words(at, strlen(misread[i]));
         }
     }
 }

@@ -323,10 +323,6 @@ BROKEN = [
     ("empty", "", None, "policy-syntax", "runtime.yaml:1:1", False),
     ("no YAML", PASS_THROUGH + "- [\n", None, "policy-syntax", "runtime.yaml:4:", True),
     ("an unknown key", PASS_THROUGH + "default-polcy: x\n", None, "policy-invalid", "runtime.yaml:4:1", True),
-    ("a policy", PASS_THROUGH.replace("pass-through", "web"), None, "policy-unsupported", "selects policies", True),
-    ("a rule's policy", PASS_THROUGH + "select: [{cgroups-path: /ecs/, policy: web}]\n", None, "policy-unsupported", "selects", True),
-    ("infra's policy", PASS_THROUGH + "infra-policy: web\n", None, "policy-unsupported", "selects policies", True),
-    ("no policy", f"version: 1\nruntime: {RUNTIME}\n", None, "policy-unsupported", "selects policies", True),
     ("no version", PASS_THROUGH[11:], None, "policy-invalid", "version", True),
     ("another version", PASS_THROUGH.replace("1", "2", 1), None, "policy-invalid", "runtime.yaml:1:10", True),
     ("two runtimes", PASS_THROUGH + "runtime: /opt/other\n", None, "policy-syntax", "runtime.yaml:4:1", False),
@@ -414,10 +410,10 @@ def logged():
         log.unlink()
     check_equal(log.exists(), False, "a log")
     refused(refuse("create", ID), "host-absent")
-    configure(PASS_THROUGH.replace("pass-through", "web") + f"log: {log}\n")
-    refused(Caller().call(SHIM, "create", ID), "policy-unsupported")
+    configure(f"version: 1\nruntime: {RUNTIME}\nlog: {log}\n")
+    refused(Caller().call(SHIM, "create", "--bundle", BUNDLE, ID), "request-refused", "no policy of /etc/lazaret/runtime.yaml")
     (line,) = log.read_text().splitlines()
-    check("lazaret: policy-unsupported: " in line, f"the host's own log: {line}")
+    check("lazaret: request-refused: " in line, f"the host's own log: {line}")
     log.unlink()
 
 

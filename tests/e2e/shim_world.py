@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A host for lazaret-shim: mounts of the suite's own, in which /etc and /opt may be changed, and a stand-in for the runtime.
+"""A host for lazaret-shim: mounts of the suite's own, in which /etc, /opt, /run and /usr/libexec may be changed, and a stand-in for the runtime.
 
 Both folders are root's from end to end, as the shim wants them, which a temporary folder is not. Must never be used by a
 process that then works outside of these mounts. Needs root.
@@ -50,6 +50,13 @@ def host():
     _mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", OPT)
     shutil.copytree("/etc", OPT / "etc", symlinks=True)
     _mount("--bind", OPT / "etc", "/etc")
+    for name in ("libexec", "libexec-before"):
+        (OPT / name).mkdir()
+    for path in pathlib.Path("/usr/libexec").iterdir():
+        (OPT / "libexec" / path.name).symlink_to(OPT / "libexec-before" / path.name)
+    _mount("--bind", "/usr/libexec", OPT / "libexec-before")
+    _mount("--bind", OPT / "libexec", "/usr/libexec")
+    _mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run")
     FILE.parent.mkdir(mode=0o755, exist_ok=True)
     shutil.copy(area.program("lazaret-shim"), SHIM)
     for source, target in (("standin", RUNTIME), ("wrapper", OPT / "wrapper")):
@@ -69,6 +76,22 @@ def configure(text=PASS_THROUGH):
     if text is not None:
         FILE.write_text(text)
         FILE.chmod(0o644)
+
+
+def install(**policies):
+    """What a container under a policy needs from the host; NAME="YAML" is the policy of that name."""
+    host()
+    programs = pathlib.Path("/usr/libexec/lazaret")
+    folder = FILE.parent / "policies.d"
+    for path in (programs, folder):
+        path.mkdir(mode=0o755, exist_ok=True)
+        path.chmod(0o755)
+    for name in ("lazaret-init", "lazaret-setup", "lazaret-helper"):
+        if not (programs / name).exists():  # it may be running
+            shutil.copy(area.program(name), programs / name)
+    for name, text in policies.items():
+        (folder / f"{name}.yaml").write_text(text)
+        (folder / f"{name}.yaml").chmod(0o644)
 
 
 def records():

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One call of the runtime on which the shim acts. Whoever acts may put other words in the place of
+ * the caller's; nothing else of the call changes.
+ */
+#ifndef LAZ_SHIM_CALL_H
+#define LAZ_SHIM_CALL_H
+
+#include "policy/policy.h"
+#include "policy/runtime.h"
+#include "shim/arguments.h"
+
+/* Where things are on the host, and where a container sees them. */
+#define LAZ_HOST_PROGRAMS    "/usr/libexec/lazaret"
+#define LAZ_CONTAINER_FOLDER "/.lazaret"
+#define LAZ_CONTAINER_INIT   LAZ_CONTAINER_FOLDER "/lazaret-init"
+#define LAZ_CONTAINER_POLICY "/.lazaret-policy"
+#define LAZ_CONTAINER_OPTION "--policy"
+
+struct laz_call {
+    const struct laz_arguments *arguments;
+    const struct laz_runtime *runtime;
+    const char *argv0;
+    int argc;
+    char **argv; /* what the runtime gets; words are replaced, not freed: execve ends all */
+};
+
+/* A policy of the host; free with laz_policy_free. */
+LAZ_MUST_CHECK int laz_call_load_policy(
+        const char *name, struct laz_policy **ret, struct laz_err *err);
+
+/* 0: the runtime may have the call as it now is. LAZ_E_REQUEST and others: refused. */
+LAZ_MUST_CHECK int laz_call_create(struct laz_call *call, struct laz_err *err);
+LAZ_MUST_CHECK int laz_call_exec(struct laz_call *call, struct laz_err *err);
+LAZ_MUST_CHECK int laz_call_update(struct laz_call *call, struct laz_err *err);
+
+#endif

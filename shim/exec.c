@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec: one more process in a container that has a record. What the engine has written of it is
+ * read once, from a file or a pipe, and the runtime gets a copy of ours. A copy stays until
+ * somebody else comes in after the runtime that reads it has ended.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "core/format.h"
+#include "core/num.h"
+#include "core/replace.h"
+#include "oci/change.h"
+#include "oci/record.h"
+#include "shim/call.h"
+#include "shim/clamp.h"
+
+#define COPY           ".exec-" /* <id>.exec-<pid of the runtime> */
+#define COPY_MODE      0600
+#define COPY_NAME_SIZE 256
+#define PATH_SIZE      512
+#define VARIABLE_MAX   256
+#define WORDS_MORE     8
+#define LENGTH(array)  (sizeof(array) / sizeof((array)[0]))
+
+static const char *const init_words[] = {
+        LAZ_CONTAINER_INIT, LAZ_CONTAINER_OPTION, LAZ_CONTAINER_POLICY, "--"};
+
+/* ---- the copy ---- */
+
+static bool is_stale(const char *name)
+{
+    uint64_t pid = 0;
+    const char *at = strstr(name, COPY);
+    return at != NULL &&
+            laz_parse_u64(at + strlen(COPY), strlen(at + strlen(COPY)), INT32_MAX, &pid) &&
+            pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+static void sweep(int folder)
+{
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry = NULL;
+    if (entries == NULL) {
+        laz_fd_close(&fd);
+        return;
+    }
+    while ((entry = readdir(entries)) != NULL) {
+        if (is_stale(entry->d_name)) {
+            (void)unlinkat(folder, entry->d_name, 0);
+        }
+    }
+    (void)closedir(entries);
+}
+
+static int put_copy(const struct laz_call *call, int folder, const struct laz_buf *text, char *ret,
+        struct laz_err *err)
+{
+    char name[COPY_NAME_SIZE];
+    char hash[LAZ_OCI_ROOT_HASH_SIZE];
+    const struct laz_replace how = {.mode = COPY_MODE};
+    const char *root = call->arguments->values[LAZ_OPTION_ROOT];
+    sweep(folder);
+    if (laz_format(name, sizeof(name), "%s" COPY "%d", call->arguments->id, (int)getpid()) >=
+            (int)sizeof(name)) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0, "the container's name is too long");
+    }
+    if (laz_replace_at(folder, name, &how, text->data, text->len, err) < 0) {
+        return laz_err_context(err, "the copy of process.json");
+    }
+    laz_oci_root_hash(root == NULL ? "" : root, hash);
+    (void)laz_format(ret, PATH_SIZE, LAZ_OCI_RECORD_FOLDER "/%s/%s", hash, name);
+    return 0;
+}
+
+/* In the place of the caller's, as a word of its own or behind the option's "=". */
+static int substitute(struct laz_call *call, const char *path, struct laz_err *err)
+{
+    int at = call->arguments->at[LAZ_OPTION_PROCESS];
+    const char *value = call->arguments->values[LAZ_OPTION_PROCESS];
+    size_t before = (size_t)(value - call->argv[at]);
+    char *word = malloc(before + strlen(path) + 1);
+    if (word == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
+    }
+    (void)memcpy(word, call->argv[at], before);
+    (void)memcpy(word + before, path, strlen(path) + 1);
+    call->argv[at] = word;
+    return 0;
+}
+
+/* ---- what the process may have ---- */
+
+static int drop_variables(struct laz_oci_change *change, const struct laz_policy *policy,
+        const struct laz_json_node *env, struct laz_err *err)
+{
+    const struct laz_json_doc *doc = &change->spec->doc;
+    const struct laz_json_node *node = NULL;
+    while (env != NULL && (node = laz_json_next(doc, env, node)) != NULL) {
+        laz_cleanup_buf struct laz_buf text;
+        laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX);
+        if (!laz_json_text(doc, node, &text)) {
+            return laz_err_set(err, LAZ_E_REQUEST, 0, "a variable is no text");
+        }
+        size_t length = strcspn(text.data, "=");
+        text.data[length] = '\0';
+        if (!laz_host_takes_variable(&policy->host, text.data, length) &&
+                laz_oci_drop_environment(change, text.data, false, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int judge_user(
+        const struct laz_policy *policy, const struct laz_oci_process *process, struct laz_err *err)
+{
+    bool is_own = process->uid == policy->uid && process->gid == policy->gid;
+    bool fits = policy->host.exec_user == LAZ_HOST_USER_ANY ||
+            (policy->host.exec_user == LAZ_HOST_USER_NON_ROOT && process->uid != 0) || is_own;
+    return fits ? 0
+                : laz_err_set(err, LAZ_E_REQUEST, 0, "an exec as user %u:%u (host.exec-user)",
+                          process->uid, process->gid);
+}
+
+static enum laz_host_exec find_mode(const struct laz_policy *policy,
+        const struct laz_oci_spec *spec, const struct laz_oci_process *process)
+{
+    const struct laz_json_node *first =
+            process->args == NULL ? NULL : laz_json_next(&spec->doc, process->args, NULL);
+    bool is_ecs = laz_oci_begins(spec, first, "/ecs-execute-command-") &&
+            laz_clamp_ends_with(spec, first, "/amazon-ssm-agent");
+    return (enum laz_host_exec)(is_ecs ? policy->host.ecs_exec : policy->host.exec);
+}
+
+static int change_process(const struct laz_policy *policy, const struct laz_oci_spec *spec,
+        struct laz_buf *ret, struct laz_err *err)
+{
+    struct laz_oci_process process;
+    const struct laz_oci_strings init = {init_words, LENGTH(init_words)};
+    laz_cleanup_oci_change struct laz_oci_change change = {0};
+    if (laz_oci_process(spec, &process, err) < 0 || judge_user(policy, &process, err) < 0 ||
+            laz_oci_change_init(&change, spec, err) < 0) {
+        return -1;
+    }
+    enum laz_host_exec mode = find_mode(policy, spec, &process);
+    if (mode == LAZ_HOST_EXEC_DENY) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0,
+                "no command may be run in this container "
+                "(host.exec, host.ecs-exec)");
+    }
+    bool is_confined = mode == LAZ_HOST_EXEC_CONFINED;
+    if (laz_clamp(&change, policy, is_confined && process.uid == 0, err) < 0 ||
+            drop_variables(&change, policy, process.env, err) < 0 ||
+            (is_confined && laz_oci_prepend_args(&change, 0, &init, err) < 0)) {
+        return -1;
+    }
+    return laz_oci_change_apply(&change, ret, err);
+}
+
+static int read_process(const char *path, char **ret, size_t *ret_length, struct laz_err *err)
+{
+    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char *text = malloc(LAZ_OCI_TEXT_MAX);
+    *ret = text;
+    if (fd < 0 || text == NULL) {
+        return laz_err_set(err, LAZ_E_OCI, errno, "%s: %s", path, strerror(errno));
+    }
+    return laz_fd_read_all(fd, text, LAZ_OCI_TEXT_MAX, ret_length, err);
+}
+
+static int exec_by_file(
+        struct laz_call *call, const struct laz_policy *policy, int folder, struct laz_err *err)
+{
+    char *text = NULL;
+    size_t length = 0;
+    char path[PATH_SIZE];
+    laz_cleanup_oci_spec struct laz_oci_spec spec = {0};
+    laz_cleanup_buf struct laz_buf changed;
+    laz_buf_init_heap(&changed, LAZ_OCI_TEXT_MAX + 1);
+    int result = read_process(call->arguments->values[LAZ_OPTION_PROCESS], &text, &length, err);
+    if (result == 0) {
+        result = laz_oci_spec_open(text, length, LAZ_OCI_PROCESS, &spec, err);
+    }
+    if (result == 0) {
+        result = change_process(policy, &spec, &changed, err);
+    }
+    if (result == 0) {
+        result = put_copy(call, folder, &changed, path, err);
+    }
+    free(text);
+    return result < 0 ? -1 : substitute(call, path, err);
+}
+
+/* ---- without a file ---- */
+
+/* By hand, `runc exec ID ls`: the process is the container's own, with another command, and always
+ * under init. What would widen it is refused. */
+static int exec_by_words(
+        struct laz_call *call, const struct laz_policy *policy, struct laz_err *err)
+{
+    static const enum laz_option widening[] = {LAZ_OPTION_CAP, LAZ_OPTION_APPARMOR,
+            LAZ_OPTION_PROCESS_LABEL, LAZ_OPTION_ENV, LAZ_OPTION_USER, LAZ_OPTION_ADDITIONAL_GIDS,
+            LAZ_OPTION_CGROUP};
+    static const char *const names[] = {"--cap", "--apparmor", "--process-label", "--env", "--user",
+            "--additional-gids", "--cgroup"};
+    const struct laz_arguments *arguments = call->arguments;
+    for (size_t i = 0; i < LENGTH(widening); i++) {
+        if (arguments->values[widening[i]] != NULL) {
+            return laz_err_set(
+                    err, LAZ_E_REQUEST, 0, "exec: %s, which a file (--process) may say", names[i]);
+        }
+    }
+    if (policy->host.exec == LAZ_HOST_EXEC_DENY) {
+        return laz_err_set(
+                err, LAZ_E_REQUEST, 0, "no command may be run in this container (host.exec)");
+    }
+    char **argv = calloc((size_t)call->argc + WORDS_MORE, sizeof(*argv));
+    if (argv == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
+    }
+    int n = 0;
+    for (int i = 0; i < call->argc; i++) {
+        argv[n++] = call->argv[i];
+        if (call->argv[i] == arguments->verb_name) {
+            argv[n++] = laz_unconst("--no-new-privs");
+        }
+        for (size_t k = 0; i == arguments->id_at && k < LENGTH(init_words); k++) {
+            argv[n++] = laz_unconst(init_words[k]);
+        }
+    }
+    call->argc = n;
+    call->argv = argv;
+    return 0;
+}
+
+/* ---- whose container it is ---- */
+
+static int find_policy(
+        const struct laz_call *call, int folder, char name[LAZ_OCI_WORD_SIZE], struct laz_err *err)
+{
+    bool is_found = false;
+    laz_cleanup_oci_record struct laz_oci_record record = {0};
+    if (folder >= 0 &&
+            laz_oci_record_load(folder, call->arguments->id, &record, &is_found, err) < 0) {
+        return -1;
+    }
+    if (is_found) {
+        (void)laz_format(name, LAZ_OCI_WORD_SIZE, "%s", record.policy);
+        return 0;
+    }
+    if (call->runtime->unknown_container == LAZ_UNKNOWN_CLAMP_DEFAULT) {
+        (void)laz_format(name, LAZ_OCI_WORD_SIZE, "%s", call->runtime->default_policy);
+        return 0;
+    }
+    return laz_err_set(err, LAZ_E_REQUEST, 0,
+            "there is no record of container %.100s: it was made without this host's policies "
+            "(unknown-container)",
+            call->arguments->id);
+}
+
+/* *ret is NULL: nothing is enforced on it. */
+static int load_policy(
+        const struct laz_call *call, int folder, struct laz_policy **ret, struct laz_err *err)
+{
+    char name[LAZ_OCI_WORD_SIZE];
+    if (call->arguments->id == NULL) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0, "no container is named");
+    }
+    *ret = NULL;
+    if (find_policy(call, folder, name, err) < 0) {
+        return -1;
+    }
+    return strcmp(name, LAZ_RUNTIME_PASS_THROUGH) == 0 ? 0 : laz_call_load_policy(name, ret, err);
+}
+
+int laz_call_exec(struct laz_call *call, struct laz_err *err)
+{
+    struct laz_policy *policy = NULL;
+    laz_cleanup_fd int folder = -1;
+    if (laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
+            load_policy(call, folder, &policy, err) < 0) {
+        return -1;
+    }
+    int result = policy == NULL ? 0
+            : call->arguments->values[LAZ_OPTION_PROCESS] != NULL
+            ? exec_by_file(call, policy, folder, err)
+            : exec_by_words(call, policy, err);
+    laz_policy_free(policy);
+    return result;
+}
+
+int laz_call_update(struct laz_call *call, struct laz_err *err)
+{
+    struct laz_policy *policy = NULL;
+    laz_cleanup_fd int folder = -1;
+    if (laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
+            load_policy(call, folder, &policy, err) < 0) {
+        return -1;
+    }
+    bool is_refused = policy != NULL && policy->host.update == LAZ_HOST_VERB_REFUSE;
+    laz_policy_free(policy);
+    return is_refused
+            ? laz_err_set(err, LAZ_E_REQUEST, 0, "update: limits stay as they are (host.update)")
+            : 0;
+}

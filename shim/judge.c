@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Judged before anything is changed. Namespaces are compared as the kernel has them: engines write
+ * a path where they mean the host's.
+ */
+#include "shim/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/fd.h"
+#include "core/rooted.h"
+#include "policy/tables/tables.h"
+
+#define LAZ_JUDGE_HOOK "/usr/libexec/lazaret/lazaret-hook"
+
+const char *const laz_judge_annotations[] = {
+        "run.oci.", "org.criu.config", "org.systemd.property.", NULL};
+
+struct judge {
+    const struct laz_oci_spec *spec;
+    const struct laz_oci_container *container;
+    const struct laz_policy_host *host;
+    const struct laz_policy *policy;
+};
+
+static int refuse(struct laz_err *err, const char *what, const char *of, const char *key)
+{
+    return laz_err_set(
+            err, LAZ_E_REQUEST, 0, "%s%s%.200s (%s)", what, of[0] == '\0' ? "" : " ", of, key);
+}
+
+/* ---- annotations ---- */
+
+static int judge_annotations(const struct judge *judge, struct laz_err *err)
+{
+    const struct laz_json_node *key = NULL;
+    const struct laz_json_doc *doc = &judge->spec->doc;
+    const struct laz_json_node *all = judge->container->annotations;
+    if (judge->host->annotations == LAZ_HOST_ANNOTATIONS_STRIP || all == NULL) {
+        return 0;
+    }
+    while ((key = laz_json_next(doc, all, key)) != NULL) {
+        for (size_t i = 0; laz_judge_annotations[i] != NULL; i++) {
+            if (laz_oci_begins(judge->spec, key, laz_judge_annotations[i])) {
+                return refuse(err, "annotation", laz_judge_annotations[i], "host.annotations");
+            }
+        }
+        key = laz_json_next(doc, all, key); /* its value */
+    }
+    return 0;
+}
+
+/* ---- namespaces ---- */
+
+static const struct laz_json_node *find_namespace(const struct judge *judge, const char *type)
+{
+    const struct laz_json_node *node = NULL;
+    while (judge->container->namespaces != NULL &&
+            (node = laz_json_next(&judge->spec->doc, judge->container->namespaces, node)) != NULL) {
+        if (laz_oci_is(judge->spec, laz_oci_member(judge->spec, node, "type"), type)) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+/* Of who asks: the engine, on the host. What cannot be told apart is the host's. */
+static bool is_hosts(const struct judge *judge, const char *type, const char *own)
+{
+    char path[LAZ_BUNDLE_PATH_SIZE];
+    struct stat theirs;
+    struct stat ours;
+    const struct laz_json_node *node = find_namespace(judge, type);
+    const struct laz_json_node *at =
+            node == NULL ? NULL : laz_oci_member(judge->spec, node, "path");
+    if (node == NULL || at == NULL || laz_oci_is(judge->spec, at, "")) {
+        return node == NULL;
+    }
+    return !laz_json_copy(&judge->spec->doc, at, path, sizeof(path)) || stat(path, &theirs) < 0 ||
+            stat(own, &ours) < 0 || (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino);
+}
+
+static int judge_namespaces(const struct judge *judge, struct laz_err *err)
+{
+    static const struct {
+        const char *type;
+        const char *own;
+    } kinds[] = {
+            [LAZ_HOST_NAMESPACE_PID] = {"pid", "/proc/self/ns/pid"},
+            [LAZ_HOST_NAMESPACE_IPC] = {"ipc", "/proc/self/ns/ipc"},
+            [LAZ_HOST_NAMESPACE_NETWORK] = {"network", "/proc/self/ns/net"},
+            [LAZ_HOST_NAMESPACE_UTS] = {"uts", "/proc/self/ns/uts"},
+    };
+    for (size_t i = 0; i < LAZ_HOST_NAMESPACE_COUNT; i++) {
+        if ((judge->host->namespaces & 1U << i) == 0 &&
+                is_hosts(judge, kinds[i].type, kinds[i].own)) {
+            return refuse(err, "the host's namespace of type", kinds[i].type, "host.namespaces");
+        }
+    }
+    if (is_hosts(judge, "mount", "/proc/self/ns/mnt")) {
+        return refuse(err, "the host's mount namespace", "", "nothing allows it");
+    }
+    if (judge->host->user_namespace == LAZ_HOST_USER_NAMESPACE_REQUIRED &&
+            is_hosts(judge, "user", "/proc/self/ns/user")) {
+        return refuse(err, "no user namespace of its own", "", "host.user-namespace");
+    }
+    return 0;
+}
+
+/* ---- mounts ---- */
+
+static bool has_word(const struct judge *judge, const struct laz_json_node *list, const char *word)
+{
+    const struct laz_json_node *node = NULL;
+    while (list != NULL && (node = laz_json_next(&judge->spec->doc, list, node)) != NULL) {
+        if (laz_oci_is(judge->spec, node, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int judge_source(
+        const struct judge *judge, const struct laz_oci_mount *mount, struct laz_err *err)
+{
+    char path[LAZ_BUNDLE_PATH_SIZE];
+    if (mount->source == NULL ||
+            !laz_json_copy(&judge->spec->doc, mount->source, path, sizeof(path)) ||
+            path[0] != '/') {
+        return refuse(err, "a bind mount of what is no absolute path", "", "nothing allows it");
+    }
+    char *real = realpath(path, NULL); /* what is not there is refused by the runtime, or made */
+    const char *why = laz_host_mount_refusal(judge->host, real == NULL ? path : real);
+    int result = why == NULL ? 0 : refuse(err, "a bind mount of", path, "host.mounts");
+    free(real);
+    return result;
+}
+
+/* Ours, of an earlier pass over the same bundle, are judged by laz_oci_add_mount: same or refused.
+ */
+static bool is_ours(const struct judge *judge, const struct laz_oci_mount *mount)
+{
+    return laz_oci_is(judge->spec, mount->destination, "/.lazaret-policy") &&
+            laz_oci_begins(judge->spec, mount->source, "/run/lazaret/images/");
+}
+
+static int judge_mounts(const struct judge *judge, struct laz_err *err)
+{
+    const struct laz_json_node *node = NULL;
+    const struct laz_json_node *all = judge->container->mounts;
+    while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
+        struct laz_oci_mount mount = laz_oci_mount(judge->spec, node);
+        bool is_bind = laz_oci_is(judge->spec, mount.type, "bind") ||
+                has_word(judge, mount.options, "bind") || has_word(judge, mount.options, "rbind");
+        if (is_bind && !is_ours(judge, &mount) && judge_source(judge, &mount, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- devices ---- */
+
+static bool is_listed(const struct laz_string_list *list, const char *text)
+{
+    bool is = false;
+    for (size_t i = 0; !is && i < list->n; i++) {
+        is = strcmp(list->items[i], text) == 0;
+    }
+    return is;
+}
+
+static int judge_nodes(const struct judge *judge, struct laz_err *err)
+{
+    char path[LAZ_BUNDLE_PATH_SIZE];
+    const struct laz_json_node *node = NULL;
+    const struct laz_json_node *all = judge->container->devices;
+    while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
+        const struct laz_json_node *at = laz_oci_member(judge->spec, node, "path");
+        if (at == NULL || !laz_json_copy(&judge->spec->doc, at, path, sizeof(path)) ||
+                !is_listed(&judge->host->devices, path)) {
+            return refuse(err, "a device", at == NULL ? "without a path" : path, "host.devices");
+        }
+    }
+    return 0;
+}
+
+/* Reading or writing of devices without a number; pseudo terminals have one major number. */
+static bool is_wide(const struct judge *judge, const struct laz_json_node *rule)
+{
+    const struct laz_json_node *allow = laz_oci_member(judge->spec, rule, "allow");
+    const struct laz_json_node *access = laz_oci_member(judge->spec, rule, "access");
+    const struct laz_json_node *major = laz_oci_member(judge->spec, rule, "major");
+    const struct laz_json_node *minor = laz_oci_member(judge->spec, rule, "minor");
+    uint64_t number = 0;
+    bool makes_only = laz_oci_is(judge->spec, access, "m");
+    bool is_numbered = laz_json_number(&judge->spec->doc, major, UINT32_MAX, &number);
+    bool is_terminal = is_numbered && number == 136;
+    is_numbered = is_numbered &&
+            (is_terminal || laz_json_number(&judge->spec->doc, minor, UINT32_MAX, &number));
+    return allow != NULL && allow->type == LAZ_JSON_TRUE && !makes_only && !is_numbered;
+}
+
+static bool has_wide_rule(const struct judge *judge)
+{
+    const struct laz_json_node *node = NULL;
+    const struct laz_json_node *all = judge->container->device_rules;
+    while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
+        if (is_wide(judge, node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- privileged ---- */
+
+static bool has_power(const struct judge *judge)
+{
+    static const char *const names[] = {
+            "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_BPF"};
+    const struct laz_json_node *bounding = laz_oci_capabilities(judge->spec, LAZ_OCI_BOUNDING);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int number = laz_capability_by_name(names[i] + 4, strlen(names[i] + 4));
+        bool is_kept = number >= 0 && (judge->policy->keep_capabilities >> number & 1) != 0;
+        if (!is_kept && has_word(judge, bounding, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int judge_privileged(const struct judge *judge, bool *ret, struct laz_err *err)
+{
+    const struct laz_json_node *masked = judge->container->masked_paths;
+    const char *what = has_wide_rule(judge) ? "every device (privileged)"
+            : has_power(judge) ? "capabilities of the host's administrator (privileged)"
+            : masked == NULL || laz_json_next(&judge->spec->doc, masked, NULL) == NULL
+            ? "a /proc without masked paths (privileged)"
+            : NULL;
+    *ret = what != NULL;
+    if (what != NULL && judge->host->privileged == LAZ_HOST_PRIVILEGED_REFUSE) {
+        return refuse(err, what, "", "host.privileged");
+    }
+    if (has_wide_rule(judge)) {
+        return refuse(err, what, "", "a device has to be named, in host.devices");
+    }
+    return 0;
+}
+
+/* ---- hooks ---- */
+
+/* docker's own, by which its daemon enters the network namespace: a link of the kernel's to
+ * dockerd. */
+static bool is_dockers(
+        const struct judge *judge, const struct laz_oci_hook *hook, char path[LAZ_BUNDLE_PATH_SIZE])
+{
+    char *real = NULL;
+    const struct laz_json_node *name =
+            hook->args == NULL ? NULL : laz_json_next(&judge->spec->doc, hook->args, NULL);
+    if (strncmp(path, "/proc/", 6) != 0 || strlen(path) < 10 ||
+            strcmp(path + strlen(path) - 4, "/exe") != 0 ||
+            !laz_oci_is(judge->spec, name, "libnetwork-setkey")) {
+        return false;
+    }
+    real = realpath(path, NULL);
+    if (real != NULL && strlen(real) < LAZ_BUNDLE_PATH_SIZE) {
+        (void)memcpy(path, real, strlen(real) + 1);
+    }
+    free(real);
+    return real != NULL;
+}
+
+static int judge_hook(
+        const struct judge *judge, const struct laz_json_node *node, struct laz_err *err)
+{
+    char path[LAZ_BUNDLE_PATH_SIZE] = "";
+    int fd = -1;
+    struct laz_oci_hook hook = laz_oci_hook(judge->spec, node);
+    if (hook.path == NULL || !laz_json_copy(&judge->spec->doc, hook.path, path, sizeof(path))) {
+        return refuse(err, "a hook without a path", "", "nothing allows it");
+    }
+    bool is_own = strcmp(path, LAZ_JUDGE_HOOK) == 0;
+    if (!is_own && !is_listed(&judge->host->hooks, path) && !is_dockers(judge, &hook, path)) {
+        return refuse(err, "the hook", path, "host.hooks");
+    }
+    if (laz_rooted_open(path, &fd, err) < 0) {
+        return laz_err_context(err, "hook");
+    }
+    laz_fd_close(&fd);
+    return 0;
+}
+
+static int judge_hooks(const struct judge *judge, struct laz_err *err)
+{
+    for (unsigned stage = 0; stage < LAZ_OCI_STAGES; stage++) {
+        const struct laz_json_node *node = NULL;
+        const struct laz_json_node *all = laz_oci_hooks(judge->spec, (enum laz_oci_stage)stage);
+        while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
+            if (judge_hook(judge, node, err) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+int laz_judge(const struct laz_bundle *bundle, const struct laz_policy *policy,
+        bool *ret_is_privileged, struct laz_err *err)
+{
+    const struct judge judge = {.spec = &bundle->spec,
+            .container = &bundle->container,
+            .host = &policy->host,
+            .policy = policy};
+    bool is_privileged = false;
+    if (bundle->process.node == NULL) {
+        return refuse(err, "a container without a process", "", "nothing allows it");
+    }
+    if (judge_annotations(&judge, err) < 0 || judge_privileged(&judge, &is_privileged, err) < 0 ||
+            judge_namespaces(&judge, err) < 0 || judge_mounts(&judge, err) < 0 ||
+            judge_nodes(&judge, err) < 0 || judge_hooks(&judge, err) < 0) {
+        return -1;
+    }
+    *ret_is_privileged = is_privileged;
+    return 0;
+}

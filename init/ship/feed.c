@@ -440,8 +440,8 @@ static int open_trusted(struct laz_feed *feed, struct laz_err *err)
     char folder[LAZ_SHIP_PATH_MAX];
     struct laz_err why = {0};
     (void)snprintf(folder, sizeof(folder), "%.*s", (int)(name - config->path), config->path);
-    if (laz_trusted_open_folder(
-                folder, &feed->ship->orders.config.workload, &feed->folder, &why) < 0) {
+    if (laz_trusted_open_folder(folder, &feed->ship->orders.config.workload, &feed->folder, &why) <
+            0) {
         return laz_err_set(err, LAZ_E_SINK, why.sys_errno, "sink %s: %.200s: %s", config->name,
                 config->path, why.message);
     }

@@ -154,6 +154,10 @@ static bool read_string(struct reader *in)
         if (c < 0x20) {
             return fail(in, "a control character in a string");
         }
+        if (c < 0x80 && c != '\\') { /* nearly all of them */
+            in->at++;
+            continue;
+        }
         if (c == '\\') {
             size_t used = read_escape(in->text + in->at + 1, left - 1, ignored, &length);
             if (used == 0) {
@@ -177,6 +181,10 @@ static size_t next_character(const char *text, size_t *at, size_t end, char ret[
     if (text[*at] == '\\') {
         *at += 1 + read_escape(text + *at + 1, end - *at - 1, ret, &length);
         return length;
+    }
+    if ((unsigned char)text[*at] < 0x80) {
+        ret[0] = text[(*at)++];
+        return 1;
     }
     length = laz_utf8_length(text + *at, end - *at);
     (void)memcpy(ret, text + *at, length);
@@ -517,7 +525,9 @@ bool laz_json_is_ascii(const struct laz_json_doc *doc, const struct laz_json_nod
 
 bool laz_json_has_nul(const struct laz_json_doc *doc, const struct laz_json_node *node)
 {
-    return node != NULL && node->type == LAZ_JSON_STRING && has_between(doc, node, 0, 0);
+    return node != NULL && node->type == LAZ_JSON_STRING &&
+            memchr(doc->text + node->start, '\\', node->end - node->start) != NULL &&
+            has_between(doc, node, 0, 0); /* only an escape can be one */
 }
 
 const struct laz_json_node *laz_json_member(

@@ -3,7 +3,7 @@
 # The suites of tests/e2e, for laz_e2e of the file above.
 
 # What an instrumented build cannot show, and why; all the rest it has to:
-# - docker, docs, probe_table, rollout, "an empty root", "an empty image": it is dynamic, and their images have nothing that it could load.
+# - docker, docs, probe_table, rollout, "an empty root", "an empty image", "what the index tells": it is dynamic, and their images have nothing that it could load.
 # - bench, peers, pid1_loss: they measure time, and the loss of signals before init is armed; the loader takes that time.
 # - "fewer than 16 descriptors": the loader and the runtime need some before we come to count them.
 # - "is nowhere in init", "neither the recovery key", "while it waits", "and nobody else", "are in no core of
@@ -80,7 +80,7 @@ laz_e2e(shim_engines ALONE TIMEOUT 600)
 laz_e2e(shim INSTRUMENTED sample BUT "what an image or a bundle" "the program is small")
 laz_e2e(secrets INSTRUMENTED sample BUT "is nowhere in init")
 laz_e2e(certificates)
-laz_e2e(certificate_forms)
+laz_e2e(certificate_forms INSTRUMENTED sample)
 laz_e2e(secrets_aws INSTRUMENTED sample BUT "and nobody else")
 laz_e2e(secrets_ecs)
 laz_e2e(rollback INSTRUMENTED sample)
@@ -95,7 +95,7 @@ laz_e2e(secrets_vault INSTRUMENTED sample BUT "nowhere in its reach" "leaves its
 laz_e2e(secrets_start INSTRUMENTED sample BUT "nobody holds a value" "no memory of ours")
 laz_e2e(report INSTRUMENTED sample BUT "in a real browser")
 laz_e2e(rollout ALONE)
-laz_e2e(runbook)
+laz_e2e(runbook INSTRUMENTED sample BUT "what the index tells")
 laz_e2e(runtimes ALONE INSTRUMENTED long)
 laz_e2e(sense INSTRUMENTED sample)
 laz_e2e(sense_engines ALONE)

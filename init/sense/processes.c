@@ -236,6 +236,24 @@ static void read_command(
     (void)memset(ret + word, 0, size - word);
 }
 
+/* Who is allowed by init's own name has to be called as the health command is: a shell of that name
+ * is not meant. Who ends just now has no command line any more. */
+static bool is_expected(const struct look *look, const struct laz_sense_known *known,
+        const struct laz_process_status *status)
+{
+    char path[LAZ_SENSE_PROC_PATH];
+    char command[LAZ_SENSE_PATH_MAX];
+    if (!is_expected_name(&look->sense->config, status->name)) {
+        return false;
+    }
+    if (strcmp(status->name, "lazaret-init") != 0) {
+        return true;
+    }
+    laz_sense_path(look->sense, known, "cmdline", path, sizeof(path));
+    size_t length = laz_sense_read_text(look->sense->proc, path, command, sizeof(command));
+    return length == 0 || laz_process_is_probe(command, length);
+}
+
 static void tell_foreign(struct look *look, const struct laz_sense_known *known,
         const struct laz_process_status *status)
 {
@@ -287,7 +305,7 @@ static void judge_foreign(struct look *look, struct laz_sense_known *known)
         return;
     }
     known->flags |= LAZ_SENSE_TOLD;
-    if (!is_expected_name(&look->sense->config, process.status.name)) {
+    if (!is_expected(look, known, &process.status)) {
         tell_foreign(look, known, &process.status);
     }
 }

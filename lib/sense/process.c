@@ -243,3 +243,22 @@ bool laz_stat_parse_start(const char *text, size_t length, uint64_t *ret)
     *ret = start;
     return true;
 }
+
+bool laz_process_is_probe(const char *text, size_t length)
+{
+    static const char *const questions[] = {"live", "ready", "startup"};
+    const char *words[5] = {NULL};
+    size_t n = 0;
+    bool is_one = false;
+    for (size_t at = 0; at < length; at += strnlen(text + at, length - at) + 1) {
+        if (n == sizeof(words) / sizeof(words[0]) || memchr(text + at, '\0', length - at) == NULL) {
+            return false;
+        }
+        words[n++] = text + at;
+    }
+    for (size_t i = 0; n >= 3 && i < sizeof(questions) / sizeof(questions[0]); i++) {
+        is_one = is_one || strcmp(words[2], questions[i]) == 0;
+    }
+    return is_one && strcmp(words[1], "probe") == 0 &&
+            (n == 3 || (n == 5 && strcmp(words[3], "--timeout") == 0));
+}

@@ -55,4 +55,8 @@ bool laz_status_parse(const char *text, size_t length, struct laz_process_status
  * second field may hold any byte. false if it is not of that form. */
 bool laz_stat_parse_start(const char *text, size_t length, uint64_t *ret);
 
+/* /proc/PID/cmdline: lazaret-init as the container's health command? Its owner can have written
+ * that there. */
+bool laz_process_is_probe(const char *text, size_t length);
+
 #endif

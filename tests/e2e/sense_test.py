@@ -100,6 +100,32 @@ def foreign():
     world.judge("ok open single")
 
 
+@case("who is allowed by init's name is the health command alone: one of that name that is called otherwise is found")
+def named_as_init():
+    world = World({"interval": "100ms", "foreign": {"allow": ["lazaret-init"]}})
+    for command, what in (("cat", "probe"), ("sleep", "other")):
+        folder = world.folder / what
+        folder.mkdir()
+        os.symlink(f"/bin/{command}", folder / "lazaret-init")
+    os.mkfifo(world.folder / "probe" / "probe")  # who opens it waits
+
+    def put_in(what, *words):
+        process = world.exec_foreign(f"--wd={world.folder / what}", "./lazaret-init", *words)
+        world.settle(10)
+        process.kill()
+        process.wait()
+        return world.finds("exec.foreign", exe="lazaret-init")
+
+    with world.watch():
+        for _ in range(3):  # one may be seen on its way in, as nsenter
+            check_equal(put_in("probe", "probe", "live"), [], "the health command")
+        tries = 20
+        while not (found := put_in("other", "60")):
+            tries -= 1
+            check(tries > 0, f"a program of that name is not found: {world.finds()}")
+        check_equal([r["obj"] for r in found], ["./lazaret-init"], "a program of that name")
+
+
 @case("a stage of runc's has a second to become who it will be, and is found if it stays what it is")
 def stages():
     world = World({"foreign": {"allow": ["cat", "nsenter"]}})

@@ -224,3 +224,31 @@ Test(sense_stat, refuses_what_is_none)
         cr_expect_eq(start, 77, "row %zu", i);
     }
 }
+
+static bool is_probe(const char *words, size_t size)
+{
+    return laz_process_is_probe(words, size);
+}
+
+/* A literal with its last NUL, as the kernel shows it. */
+#define IS_PROBE(words) is_probe((words), sizeof(words))
+
+Test(sense_process, a_probe_is_called_as_a_health_command_is)
+{
+    cr_expect(IS_PROBE("/usr/libexec/lazaret/lazaret-init\0probe\0live"));
+    cr_expect(IS_PROBE("/lazaret-init\0probe\0ready"));
+    cr_expect(IS_PROBE("lazaret-init\0probe\0startup\0--timeout\0"
+                       "2s"));
+    cr_expect_not(IS_PROBE("lazaret-init"));
+    cr_expect_not(IS_PROBE("/tmp/lazaret-init\0-i"));
+    cr_expect_not(IS_PROBE("lazaret-init\0probe"));
+    cr_expect_not(IS_PROBE("lazaret-init\0probe\0alive"));
+    cr_expect_not(IS_PROBE("lazaret-init\0-c\0live"));
+    cr_expect_not(IS_PROBE("lazaret-init\0probe\0live\0-c"));
+    cr_expect_not(IS_PROBE("lazaret-init\0probe\0live\0-c\0rm"));
+    cr_expect_not(IS_PROBE("lazaret-init\0probe\0live\0--timeout\0"
+                           "2s\0more"));
+    cr_expect_not(is_probe("lazaret-init\0probe\0live", sizeof("lazaret-init\0probe\0live") - 1));
+    cr_expect_not(is_probe("", 0));
+    cr_expect_not(IS_PROBE("\0\0\0\0"));
+}

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 
 #include <criterion/criterion.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "tests/fixture/http_server.h"
 
@@ -22,7 +24,8 @@
 static struct event_base *base;
 static struct http_server server;
 static struct laz_http *http;
-static unsigned left; /* requests that are to be sent when one is answered */
+static struct laz_tls *tls; /* NULL: plain */
+static unsigned left;       /* requests that are to be sent when one is answered */
 static char said[600];
 static unsigned n_ended;
 static char last_body[BODY_LONG];
@@ -74,7 +77,8 @@ static void meet(const struct http_turn *turns, size_t n, uint32_t answer_ms)
     base = event_base_new();
     const struct laz_http_plan plan = {.host = "127.0.0.1",
             .port = server.port,
-            .connect_ms = 5000,
+            .tls = tls,
+            .connect_ms = tls == NULL ? 5000 : 200,
             .answer_ms = answer_ms,
             .body_max = BODY_MAX};
     cr_assert_eq(laz_http_new(base, &plan, &owner, &http, &err), 0, "%s", err.message);
@@ -103,6 +107,7 @@ static void tear_down(void)
     laz_http_free(http);
     cr_expect(is_nothing_open(), "it is freed, and something of it is waited for");
     event_base_free(base);
+    laz_tls_free(tls);
 }
 
 TestSuite(http, .timeout = 60, .fini = tear_down);
@@ -269,6 +274,35 @@ Test(http, a_reply_has_so_long_to_its_last_byte)
     meet(turns, COUNT(turns), 200);
     ask(1);
     cr_expect_str_eq(said, "failed: no answer in 200 ms");
+    cr_expect(is_nothing_open(), "it is still open");
+}
+
+static void trust_somebody(void)
+{
+    char path[] = "/tmp/laz-http-XXXXXX";
+    struct laz_err err = {0};
+    const struct laz_tls_plan plan = {.ca = path, .cert = "", .key = "", .peer = "server.test"};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *made = X509_new();
+    FILE *file = fdopen(mkstemp(path), "w");
+    cr_assert(file != NULL && X509_set_pubkey(made, key) == 1 &&
+            X509_gmtime_adj(X509_getm_notBefore(made), 0) != NULL &&
+            X509_gmtime_adj(X509_getm_notAfter(made), 3600) != NULL &&
+            X509_sign(made, key, EVP_sha256()) > 0 && PEM_write_X509(file, made) == 1);
+    (void)fclose(file);
+    X509_free(made);
+    EVP_PKEY_free(key);
+    cr_assert_eq(laz_tls_new(&plan, &tls, &err), 0, "%s", err.message);
+    (void)unlink(path);
+}
+
+Test(http, a_handshake_that_never_ends_does)
+{
+    trust_somebody();
+    meet(NULL, 0, 30000);
+    ask(1);
+    cr_expect_str_eq(said, "failed: during the handshake: no answer in 200 ms");
+    cr_expect_not(laz_http_is_untrusted(http));
     cr_expect(is_nothing_open(), "it is still open");
 }
 

@@ -96,7 +96,7 @@ static int read_profile(const char *path, struct laz_buf *ret, struct laz_err *e
 int laz_cli_oci_import(const struct laz_cli_arguments *arguments)
 {
     struct laz_err err = {0};
-    uint64_t capabilities = 0;
+    struct laz_profile_reader reader = {.arch = arguments->arch};
     laz_cleanup_buf struct laz_buf profile;
     laz_cleanup_buf struct laz_buf yaml;
     laz_cleanup_buf struct laz_buf text;
@@ -104,12 +104,12 @@ int laz_cli_oci_import(const struct laz_cli_arguments *arguments)
     laz_buf_init_heap(&yaml, LAZ_CLI_OUTPUT_MAX);
     laz_buf_init_heap(&text, LAZ_CLI_OUTPUT_MAX);
     struct laz_profile_losses losses = {.text = &text};
-    if (read_capabilities(arguments, &capabilities, &err) < 0 ||
+    if (read_capabilities(arguments, &reader.capabilities, &err) < 0 ||
             read_profile(arguments->operands[0], &profile, &err) < 0) {
         return laz_cli_fail(&err, false);
     }
-    if (laz_profile_import(profile.len == 0 ? "" : profile.data, profile.len, arguments->arch,
-                capabilities, &yaml, &losses, &err) < 0) {
+    if (laz_profile_import(profile.len == 0 ? "" : profile.data, profile.len, &reader, &yaml,
+                &losses, &err) < 0) {
         (void)laz_err_context(&err, "%.256s", arguments->operands[0]);
         return laz_cli_fail(&err, false);
     }

@@ -26,11 +26,17 @@ struct laz_profile_losses {
 LAZ_MUST_CHECK int laz_profile_export(const struct laz_policy *policy, enum laz_arch arch,
         struct laz_buf *ret_json, struct laz_profile_losses *losses, struct laz_err *err);
 
-/* A profile as a policy file with nothing but `syscalls`, to be extended. capabilities: those under
- * which its conditional parts are read; bit n = capability n. What is imported allows no call that
- * the profile refuses. LAZ_E_OCI where it is no such profile, or one that allows by default. */
-LAZ_MUST_CHECK int laz_profile_import(const char *text, size_t length, enum laz_arch arch,
-        uint64_t capabilities, struct laz_buf *ret_yaml, struct laz_profile_losses *losses,
-        struct laz_err *err);
+/* Which of a profile's conditional parts count. */
+struct laz_profile_reader {
+    enum laz_arch arch;
+    uint64_t capabilities; /* bit n = capability n */
+};
+
+/* A profile as a policy file with nothing but `syscalls`, to be extended. What is imported allows
+ * no call that the profile refuses. LAZ_E_OCI where it is no such profile, or one that allows by
+ * default. */
+LAZ_MUST_CHECK int laz_profile_import(const char *text, size_t length,
+        const struct laz_profile_reader *reader, struct laz_buf *ret_yaml,
+        struct laz_profile_losses *losses, struct laz_err *err);
 
 #endif

@@ -529,7 +529,7 @@ static int put_profile(struct import *import, const struct laz_json_node *root)
     return 0;
 }
 
-int laz_profile_import(const char *text, size_t length, enum laz_arch arch, uint64_t capabilities,
+int laz_profile_import(const char *text, size_t length, const struct laz_profile_reader *reader,
         struct laz_buf *ret_yaml, struct laz_profile_losses *losses, struct laz_err *err)
 {
     struct laz_json_doc doc;
@@ -542,8 +542,8 @@ int laz_profile_import(const char *text, size_t length, enum laz_arch arch, uint
         result = laz_err_set(err, LAZ_E_MEMORY, ENOMEM, "no memory for a profile");
     } else if (laz_json_read(text, length, &room, &doc, err) == 0) {
         *import = (struct import){.doc = &doc,
-                .arch = arch,
-                .capabilities = capabilities,
+                .arch = reader->arch,
+                .capabilities = reader->capabilities,
                 .yaml = ret_yaml,
                 .losses = losses,
                 .err = err};

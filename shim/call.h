@@ -12,6 +12,7 @@
 
 /* Where things are on the host, and where a container sees them. */
 #define LAZ_HOST_PROGRAMS    "/usr/libexec/lazaret"
+#define LAZ_HOST_HOOK        LAZ_HOST_PROGRAMS "/lazaret-hook"
 #define LAZ_CONTAINER_FOLDER "/.lazaret"
 #define LAZ_CONTAINER_INIT   LAZ_CONTAINER_FOLDER "/lazaret-init"
 #define LAZ_CONTAINER_POLICY "/.lazaret-policy"

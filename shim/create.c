@@ -16,6 +16,7 @@
 #include "shim/bundle.h"
 #include "shim/call.h"
 #include "shim/clamp.h"
+#include "shim/entries.h"
 #include "shim/image.h"
 #include "shim/judge.h"
 #include "shim/rewrite.h"
@@ -101,12 +102,20 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
         const struct laz_policy *policy, const char *name, struct laz_err *err)
 {
     char image[LAZ_IMAGE_PATH_SIZE];
-    bool is_privileged = false;
+    char hash[LAZ_OCI_ROOT_HASH_SIZE];
+    bool has_hooks = false;
+    const char *root = call->arguments->values[LAZ_OPTION_ROOT];
+    struct laz_plan plan = {.policy = policy, .image = image};
     laz_cleanup_buf struct laz_buf text;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
-    if (laz_judge(bundle, policy, &is_privileged, err) < 0 ||
-            laz_image_place(policy, image, err) < 0 ||
-            laz_rewrite(bundle, policy, image, is_privileged, &text, err) < 0 ||
+    laz_oci_root_hash(root == NULL ? "" : root, hash);
+    if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
+            laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
+            laz_image_place(policy, image, err) < 0) {
+        return -1;
+    }
+    plan.hash = has_hooks ? hash : NULL;
+    if (laz_rewrite(bundle, &plan, &text, err) < 0 ||
             remember(call, policy, name, &text, err) < 0) {
         return -1;
     }

@@ -12,8 +12,8 @@
 #include "core/fd.h"
 #include "core/rooted.h"
 #include "policy/tables/tables.h"
-
-#define LAZ_JUDGE_HOOK "/usr/libexec/lazaret/lazaret-hook"
+#include "shim/call.h"
+#include "shim/image.h"
 
 const char *const laz_judge_annotations[] = {
         "run.oci.", "org.criu.config", "org.systemd.property.", NULL};
@@ -142,8 +142,8 @@ static int judge_source(
  */
 static bool is_ours(const struct judge *judge, const struct laz_oci_mount *mount)
 {
-    return laz_oci_is(judge->spec, mount->destination, "/.lazaret-policy") &&
-            laz_oci_begins(judge->spec, mount->source, "/run/lazaret/images/");
+    return laz_oci_is(judge->spec, mount->destination, LAZ_CONTAINER_POLICY) &&
+            laz_oci_begins(judge->spec, mount->source, LAZ_IMAGE_FOLDER "/");
 }
 
 static int judge_mounts(const struct judge *judge, struct laz_err *err)
@@ -282,7 +282,7 @@ static int judge_hook(
     if (hook.path == NULL || !laz_json_copy(&judge->spec->doc, hook.path, path, sizeof(path))) {
         return refuse(err, "a hook without a path", "", "nothing allows it");
     }
-    bool is_own = strcmp(path, LAZ_JUDGE_HOOK) == 0;
+    bool is_own = strcmp(path, LAZ_HOST_HOOK) == 0;
     if (!is_own && !is_listed(&judge->host->hooks, path) && !is_dockers(judge, &hook, path)) {
         return refuse(err, "the hook", path, "host.hooks");
     }

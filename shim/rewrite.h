@@ -8,9 +8,16 @@
 #include "policy/policy.h"
 #include "shim/bundle.h"
 
-/* The new text, appended; `image` is where the compiled policy lies on the host. is_privileged: as
- * laz_judge found it. Errors of lib/oci/change.h, LAZ_E_REQUEST. */
-LAZ_MUST_CHECK int laz_rewrite(const struct laz_bundle *bundle, const struct laz_policy *policy,
-        const char *image, bool is_privileged, struct laz_buf *ret, struct laz_err *err);
+/* What was decided of a container. */
+struct laz_plan {
+    const struct laz_policy *policy;
+    const char *image;  /* where the compiled policy lies on the host */
+    const char *hash;   /* of the runtime's root, for the hooks; NULL: none are wanted */
+    bool is_privileged; /* as laz_judge found it */
+};
+
+/* The new text, appended. Errors of lib/oci/change.h, LAZ_E_REQUEST. */
+LAZ_MUST_CHECK int laz_rewrite(const struct laz_bundle *bundle, const struct laz_plan *plan,
+        struct laz_buf *ret, struct laz_err *err);
 
 #endif

@@ -17,17 +17,24 @@ from laz import case, check, check_equal
 from shim_world import SHIM, configure
 
 POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text().replace("/app, ", "")
-RUNTIME_YAML = "version: 1\nruntime: /usr/sbin/runc\ndefault-policy: {}\naudit: {{file: /var/log/lazaret/audit.jsonl, required: false}}\n"
+LEDGER = world.OPT / "audit" / "host.jsonl"
+RUNTIME_YAML = f"version: 1\nruntime: /usr/sbin/runc\ndefault-policy: {{}}\naudit: {{{{file: {LEDGER}}}}}\n"
+ALLOWED = {"CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"}
 STATUS = ["cat", "/proc/self/status"]
 _made = {}
 
 
-def docker():
-    """A daemon that knows the shim by name."""
+def prepare():
+    """The host with its policy; without the hook where the build cannot be one of a host's."""
     area.require_program("runc")
     world.host()
     world.install(shell=POLICY)
     configure(RUNTIME_YAML.format("shell"))
+
+
+def docker():
+    """A daemon that knows the shim by name."""
+    prepare()
     if "docker" not in _made:
         _made["docker"] = engines.Docker(["--add-runtime", f"lazaret={SHIM}"])
         _made["docker"].import_root(rootfs.busybox_root("shim-confine"), "shell", "ENV PATH=/bin:/usr/bin")
@@ -110,6 +117,55 @@ def exec_rules():
     engine.must("rm", name)
 
 
+@case("the host's records say which container began and ended, under which policy, and its record goes with it")
+def recorded():
+    engine = docker()
+    LEDGER.unlink(missing_ok=True)
+    check_equal(engine.run("shell", ["true"], options=["--runtime", "lazaret"]).code, 0, "docker run")
+    records = [json.loads(line) for line in LEDGER.read_text().splitlines()]
+    check_equal([r["ev"] for r in records], ["hook.create", "hook.end"], "records")
+    for record in records:
+        check_equal(record["ctr"], "shell", "the policy")
+    check_equal(records[0]["d"]["config_as_recorded"], True, "config.json")
+    check(not [p for p in pathlib.Path("/run/lazaret").glob("*/*.json") if p.stem == records[0]["obj"]], "the record is gone")
+    hook = pathlib.Path("/usr/libexec/lazaret/lazaret-hook")
+    hook.rename(hook.with_name("away"))
+    result = engine.run("shell", ["true"], options=["--runtime", "lazaret"])
+    check(result.code == 125 and "lazaret: host-absent: /usr/libexec/lazaret/lazaret-hook" in result.err, f"no hook: {result}")
+    configure(RUNTIME_YAML.replace("jsonl}}", "jsonl, required: false}}").format("shell"))
+    check_equal(engine.run("shell", ["true"], options=["--runtime", "lazaret"]).code, 0, "not required")
+    hook.with_name("away").rename(hook)
+
+
+@case("secrets of the host: the hook brings them to a tmpfs that is read-only, and a container whose secret is not there does not begin")
+def secrets():
+    engine = docker()
+    item = "{name: key, from: {file: /run/lazaret/host-secrets/key}, file: {path: key}, optional: false}"
+    world.install(shell=POLICY + f"\nhost: {{exec: allow}}\nsecrets: {{items: [{item}]}}\n")
+    folder = world.FILE.parent / "secrets.d" / "shell"
+    folder.mkdir(parents=True, exist_ok=True)
+    key = folder / "key"
+    result = engine.run("shell", ["true"], options=["--runtime", "lazaret"])
+    check(result.code != 0 and "secret-unavailable" in result.err, f"no secret: {result}")
+    key.write_text("canary-of-the-host\n")
+    key.chmod(0o400)
+    name = engine.start("shell", ["sleep", "1000"], options=["--runtime", "lazaret", "--tmpfs", "/run/secrets"])
+    where = "cat /run/lazaret/host-secrets/key; grep host-secrets /proc/self/mounts"
+    seen = engine.call("exec", "-u", f"{rootfs.APP_USER}", name, "sh", "-c", where)
+    check("canary-of-the-host" in seen.out, f"the workload's user reads it: {seen}")
+    mounts = [line for line in seen.out.splitlines() if "host-secrets" in line and line.startswith("tmpfs")]
+    check(mounts and " ro," in mounts[0], f"the mount: {seen}")
+    check("canary-of-the-host" not in engine.call("exec", "-u", "1234:1234", name, "sh", "-c", where).out, "another user reads it")
+    ident = engine.must("inspect", "-f", "{{.Id}}", name)
+    configs = list((engine.home / "exec").glob(f"**/{ident}/config.json")) + list(pathlib.Path("/run/lazaret").glob(f"*/{ident}.json"))
+    check_equal(len(configs), 2, f"config.json and the record: {configs}")
+    places = [engine.bytes_of("inspect", name), engine.bytes_of("export", name), engine.bytes_of("diff", name), engine.bytes_of("logs", name),
+              LEDGER.read_bytes(), *[path.read_bytes() for path in configs]]
+    check_equal([b"canary-of-the-host" in place for place in places], [False] * len(places), "who shows it")
+    engine.must("rm", "--force", name)
+    world.install(shell=POLICY)
+
+
 @case("copies of process.json do not pile up, and only root can read them and the records")
 def copies():
     engine = docker()
@@ -181,12 +237,44 @@ def policies():
     configure(RUNTIME_YAML.format("shell"))
 
 
+@case("update is the policy's to allow, restore too; an exec by hand is confined, and its widening options are refused")
+def by_hand():
+    engine = docker()
+    name = started(engine)
+    engine.must("update", "--pids-limit", "66", name)
+    world.install(shell=POLICY + "\nhost: {update: refuse}\n")
+    result = engine.call("update", "--pids-limit", "67", name)
+    check(result.code != 0 and "(host.update)" in result.err, f"update: {result}")
+    world.install(shell=POLICY)
+    ident = engine.must("inspect", "-f", "{{.Id}}", name)
+    words = engine.fence.command(SHIM, "--root", engine.home / "exec" / "runtime-lazaret" / "moby")
+    states = list((engine.home / "exec").glob(f"*/*/{ident}/state.json")) + list(pathlib.Path("/run").glob(f"**/{ident}/state.json"))
+    check(states, "where runc keeps it")
+    words[-1] = str(states[0].parent.parent)
+    result = area.run([*words, "exec", ident, *STATUS], env={"PATH": area.PATH})
+    check_equal(result.code, 0, f"runc exec: {result}")
+    check_confined(result.out, "runc exec")
+    for option in (["--cap", "CAP_SYS_ADMIN"], ["--user", "0"], ["-e", "LD_PRELOAD=x"], ["--apparmor", "x"], ["--no-new-privs=false"]):
+        result = area.run([*words, "exec", *option, ident, "true"], env={"PATH": area.PATH})
+        check(result.code == 1 and "lazaret: request-refused: " in result.err, f"{option}: {result}")
+    engine.must("rm", "--force", name)
+    folder = bundle("restore")
+    for host, code in (("", 1), ("\nhost: {restore: allow}\n", 0)):
+        world.install(shell=POLICY + host)
+        configure(RUNTIME_YAML.replace("/usr/sbin/runc", str(world.RUNTIME)).format("shell"))
+        result = area.run([SHIM, "restore", "--bundle", folder, "one"], env={"PATH": area.PATH})
+        check_equal(result.code, code, f"restore, {host!r}: {result}")
+        check(code == 0 or "(host.restore)" in result.err, f"restore: {result}")
+    world.install(shell=POLICY)
+    world.records()
+
+
 # ---- Bundles by hand -----------------------------------------------------------------------------------
 
 
 def bundle(name, change=lambda config: None):
     """A bundle of runc's own making, changed."""
-    docker()
+    prepare()
     folder = area.folder(f"bundle-{name}")
     area.run(["runc", "spec", "--bundle", folder])
     config = json.loads((folder / "config.json").read_text())
@@ -217,9 +305,12 @@ def rewrite():
     check_equal(config["process"]["noNewPrivileges"], True, "no_new_privs")
     check_equal(config["futureKey"], {"x": [18446744073709551615]}, "what nobody knows")
     check("18446744073709551615" in after, "numbers are kept")
-    allowed = {"CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"}
+    entries = {stage: [hook["args"][1] for hook in hooks] for stage, hooks in config["hooks"].items()}
+    check_equal(entries, {"createRuntime": ["audit-create"], "poststop": ["audit-end"]}, "hooks")
+    for hook in [h for hooks in config["hooks"].values() for h in hooks]:
+        check_equal((hook["path"], hook["env"], hook["timeout"]), ("/usr/libexec/lazaret/lazaret-hook", ["PATH=/usr/bin:/bin"], 10), "an entry")
     for kind, names in config["process"]["capabilities"].items():
-        check(set(names) <= allowed, f"{kind}: {names}")
+        check(set(names) <= ALLOWED, f"{kind}: {names}")
     check({"/proc/kcore", "/proc/keys"} <= set(config["linux"]["maskedPaths"]), "masked paths")
     mounts = {m["destination"]: m for m in config["mounts"]}
     for path in ("/.lazaret", "/.lazaret-policy"):
@@ -252,7 +343,7 @@ def hostile():
         ("no policy", lambda c: c.update(annotations={"io.lazaret.policy": "pass-through"}), "annotation io.lazaret.policy"),
         ("a wider policy", lambda c: c.update(annotations={"io.lazaret.policy": "wide"}), "policy wide allows what"),
     ]
-    docker()
+    prepare()
     world.install(wide=POLICY.replace("write: [/tmp]", "write: [/tmp, /srv]").replace("name: docker", "name: wide"),
                   narrow=POLICY.replace("write: [/tmp]", "write: []").replace("name: docker", "name: narrow"))
     for number, (name, change, text) in enumerate(rows):

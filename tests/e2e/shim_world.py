@@ -86,7 +86,7 @@ def install(**policies):
     for path in (programs, folder):
         path.mkdir(mode=0o755, exist_ok=True)
         path.chmod(0o755)
-    for name in ("lazaret-init", "lazaret-setup", "lazaret-helper"):
+    for name in ("lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook"):
         if not (programs / name).exists():  # it may be running
             shutil.copy(area.program(name), programs / name)
     for name, text in policies.items():

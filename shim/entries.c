@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Each entry has an environment, which is never left out: runc gives a hook without one the
+ * image's.
+ */
+#include "shim/entries.h"
+
+#include <string.h>
+
+#include "core/fd.h"
+#include "core/rooted.h"
+
+#define HOOK          "lazaret-hook"
+#define TIMEOUT_S     10 /* the hook itself gives up after 8 */
+#define SECRETS       "/run/lazaret/host-secrets"
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool has_secrets(const struct laz_policy *policy)
+{
+    const struct laz_fetch_config *config = &policy->secrets.config;
+    size_t length = strlen(SECRETS "/");
+    for (uint32_t i = 0; i < config->n_items; i++) {
+        const struct laz_fetch_item *item = &config->items[i];
+        if (item->source == LAZ_SECRET_FILE && strncmp(item->from, SECRETS "/", length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int put_entry(struct laz_oci_change *change, enum laz_oci_stage stage, const char *verb,
+        const char *hash, struct laz_err *err)
+{
+    static const char *const environment[] = {"PATH=/usr/bin:/bin"};
+    const char *const args[] = {HOOK, verb, hash};
+    const struct laz_oci_new_hook hook = {
+            .path = LAZ_HOST_HOOK,
+            .args = {args, LENGTH(args)},
+            .env = {environment, LENGTH(environment)},
+            .timeout_s = TIMEOUT_S,
+    };
+    return laz_oci_add_hook(change, stage, &hook, err);
+}
+
+static int put_secrets(struct laz_oci_change *change, const char *hash, struct laz_err *err)
+{
+    static const char *const options[] = {"nosuid", "nodev", "noexec", "mode=0711", "size=4m"};
+    const struct laz_oci_new_mount mount = {SECRETS, "tmpfs", "tmpfs", {options, LENGTH(options)}};
+    if (laz_oci_add_mount(change, &mount, err) < 0) {
+        return -1;
+    }
+    return put_entry(change, LAZ_OCI_CREATE_CONTAINER, "secrets", hash, err);
+}
+
+int laz_entries_find(const struct laz_runtime *runtime, const struct laz_policy *policy,
+        bool *ret_wanted, struct laz_err *err)
+{
+    struct laz_err why = {0};
+    laz_cleanup_fd int fd = -1;
+    *ret_wanted = laz_rooted_open(LAZ_HOST_HOOK, &fd, &why) == 0;
+    bool can_do_without =
+            why.kind == LAZ_E_HOST_ABSENT && !runtime->audit_required && !has_secrets(policy);
+    if (*ret_wanted || can_do_without) {
+        return 0;
+    }
+    return laz_err_set(err, why.kind, why.sys_errno,
+            "%s; it keeps the records of audit.required, and brings the host's secrets",
+            why.message);
+}
+
+int laz_entries_put(struct laz_oci_change *change, const struct laz_policy *policy,
+        const char *hash, struct laz_err *err)
+{
+    if (put_entry(change, LAZ_OCI_CREATE_RUNTIME, "audit-create", hash, err) < 0 ||
+            put_entry(change, LAZ_OCI_POSTSTOP, "audit-end", hash, err) < 0) {
+        return -1;
+    }
+    return has_secrets(policy) ? put_secrets(change, hash, err) : 0;
+}

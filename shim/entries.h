@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The entries by which the runtime calls lazaret-hook, and the place for the secrets that it
+ * brings.
+ */
+#ifndef LAZ_SHIM_ENTRIES_H
+#define LAZ_SHIM_ENTRIES_H
+
+#include "oci/change.h"
+#include "shim/call.h"
+
+/* *ret_wanted: the program is there. Where it is not, the container is refused if audit.required is
+ * true, or the policy has secrets of the host: LAZ_E_HOST_ABSENT. */
+LAZ_MUST_CHECK int laz_entries_find(const struct laz_runtime *runtime,
+        const struct laz_policy *policy, bool *ret_wanted, struct laz_err *err);
+/* hash: of the runtime's root. */
+LAZ_MUST_CHECK int laz_entries_put(struct laz_oci_change *change, const struct laz_policy *policy,
+        const char *hash, struct laz_err *err);
+
+#endif

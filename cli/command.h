@@ -143,6 +143,7 @@ int laz_cli_runtime_schema(const struct laz_cli_arguments *arguments);
 int laz_cli_runtime_reference(const struct laz_cli_arguments *arguments);
 int laz_cli_oci_import(const struct laz_cli_arguments *arguments);
 int laz_cli_oci_export(const struct laz_cli_arguments *arguments);
+int laz_cli_oci_explain(const struct laz_cli_arguments *arguments);
 int laz_cli_verify(const struct laz_cli_arguments *arguments);
 int laz_cli_report(const struct laz_cli_arguments *arguments);
 int laz_cli_digest(const struct laz_cli_arguments *arguments);

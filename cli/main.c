@@ -95,6 +95,13 @@ static const struct laz_cli_command commands[] = {
                 "told on\n"
                 "standard error, by name.\n",
                 BIT(STRICT) | ROOT | ARCH | HELP, 1, 1, laz_cli_oci_export},
+        {"oci explain", "POLICY BUNDLE", "say what the shim would refuse or change of a container",
+                "Reads the config.json of a BUNDLE as lazaret-shim does on create, and changes "
+                "nothing. Either what\n"
+                "it would refuse, or a line for each place that it would change: + what comes, - "
+                "what goes,\n"
+                "~ what becomes another.\n",
+                HELP, 2, 2, laz_cli_oci_explain},
         {"verify", "PATH...", "say whether an audit trail is whole",
                 "PATH is a file or a folder of files, from one sink or from several; - is "
                 "standard input.\n"

@@ -59,15 +59,20 @@ static int make(const struct laz_policy *policy, const char *name, struct laz_er
     return laz_replace_at(folder, name, &how, image.data, image.len, err);
 }
 
-int laz_image_place(
-        const struct laz_policy *policy, char ret[LAZ_IMAGE_PATH_SIZE], struct laz_err *err)
+void laz_image_path(const struct laz_policy *policy, char ret[LAZ_IMAGE_PATH_SIZE])
 {
     char digest[2 * LAZ_SHA256_SIZE + 1];
-    struct laz_err why = {0};
-    int fd = -1;
     laz_format_hex(policy->source_digest, LAZ_SHA256_SIZE, digest);
     (void)laz_format(
             ret, LAZ_IMAGE_PATH_SIZE, LAZ_IMAGE_FOLDER "/%s-" LAZARET_VERSION ".img", digest);
+}
+
+int laz_image_place(
+        const struct laz_policy *policy, char ret[LAZ_IMAGE_PATH_SIZE], struct laz_err *err)
+{
+    struct laz_err why = {0};
+    int fd = -1;
+    laz_image_path(policy, ret);
     if (laz_rooted_open(ret, &fd, &why) == 0) {
         laz_fd_close(&fd);
         return 0;

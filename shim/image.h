@@ -11,6 +11,9 @@
 #define LAZ_IMAGE_FOLDER    "/run/lazaret/images"
 #define LAZ_IMAGE_PATH_SIZE 160 /* the folder, a digest, a version */
 
+/* Where it is, or would be. */
+void laz_image_path(const struct laz_policy *policy, char ret[LAZ_IMAGE_PATH_SIZE]);
+
 /* Its path. Compiled, proved and tested where it is not there yet. */
 LAZ_MUST_CHECK int laz_image_place(
         const struct laz_policy *policy, char ret[LAZ_IMAGE_PATH_SIZE], struct laz_err *err);

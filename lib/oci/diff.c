@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define SHOWN_MAX 100 /* bytes of a value */
+#define SHOWN_MAX 240 /* bytes of a value: a mount is shown whole */
 #define AHEAD_MAX 512 /* elements that are looked at for the same one */
 #define PATH_SIZE 512 /* bytes of a path */
 
@@ -103,12 +103,12 @@ static void advance(struct side *side)
     side->n++;
 }
 
-static bool is_same(const struct laz_json_doc *a, const struct laz_json_node *one,
-        const struct laz_json_doc *b, const struct laz_json_node *other)
+static bool is_same(const struct laz_json_doc *before, const struct laz_json_node *old,
+        const struct laz_json_doc *after, const struct laz_json_node *new)
 {
-    size_t length = one->end - one->start;
-    return other->end - other->start == length &&
-            memcmp(a->text + one->start, b->text + other->start, length) == 0;
+    size_t length = old->end - old->start;
+    return new->end - new->start ==
+            length &&memcmp(before->text + old->start, after->text + new->start, length) == 0;
 }
 
 static bool is_container(const struct laz_json_node *node)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lazaret oci import and export: what they print, what they name as lost, and that runc enforces what is exported.
+"""lazaret oci import and export: what they print, what they name as lost, and that runc enforces what is exported; and
+oci explain: what the shim would do to a container.
 
 That the decisions are the same is for tests/unit/filter/profile_test.c, which has libseccomp's opinion of each.
 """
 import json
+import re
 
 import engines
 import laz
 import rootfs
-from cli import WEB, lazaret, write
+from cli import FOLDER, WEB, lazaret, write
 from laz import case, check, check_equal
 
 EXACT = """\
@@ -109,6 +111,69 @@ def real():
     done = runc.run(root, script, seccomp=profile)
     check_equal((done.code, done.out.split()), (0, ["up", "1"]), f"with it: {done.out}{done.err}")
     check("chroot: can't change root directory to '/': Operation not permitted" in done.err, done.err)
+
+
+# ---- oci explain ----
+
+
+def bundle(name, change=lambda config: None):
+    """A bundle with what an engine once wrote, changed."""
+    config = json.loads((laz.ROOT / f"tests/data/oci/{name}.config.json").read_text())
+    change(config)
+    folder = FOLDER / "bundle"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def apply(config, lines):
+    """The configuration that the lines say: first what goes, from behind, then what comes."""
+    parsed = [re.fullmatch(r"([-+~]) (\S+): (.*)", line).groups() for line in lines]
+    for mark, path, value in [p for p in reversed(parsed) if p[0] == "-"] + [p for p in parsed if p[0] != "-"]:
+        *steps, last = [int(word[1:-1]) if word[0] == "[" else word for word in re.findall(r"\[\d+\]|[^.\[]+", path)]
+        place = config
+        for step in steps:
+            place = place[step]
+        if mark == "-":
+            del place[last]
+        elif mark == "+" and isinstance(place, list):
+            place.insert(last, json.loads(value))
+        else:
+            place[last] = json.loads(value.rpartition(" -> ")[2])
+
+
+@case("what the shim would change of a container, a line for each place; whoever does it changes nothing more")
+def explains():
+    write("web.yaml", WEB)
+    folder = bundle("runc-spec", lambda config: config["process"].update(noNewPrivileges=False))
+    before = (folder / "config.json").read_bytes()
+    lines = lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout.splitlines()
+    for line in ('~ process.noNewPrivileges: false -> true', '+ process.args[0]: "/.lazaret/lazaret-init"',
+                 '- process.capabilities.bounding[0]: "CAP_AUDIT_WRITE"', '+ process.capabilities.inheritable: []'):
+        check(line in lines, f"not said: {line}: {lines}")
+    check_equal((folder / "config.json").read_bytes(), before, "the file")
+    bundle("runc-spec", lambda config: apply(config, lines))
+    check_equal(lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout, "nothing would be changed\n", "again")
+
+
+@case("what the shim would refuse of a container, and what is no container, by name")
+def explains_refusals():
+    write("web.yaml", WEB)
+    rows = [
+        ("request-refused: every device (privileged) (host.privileged)", "docker-privileged", lambda config: config.pop("hooks")),
+        ("request-refused: annotation run.oci. (host.annotations)", "podman-annotated", lambda config: None),
+        ("oci-refused: config.json: process.Args: differs from args by case alone", "runc-spec",
+         lambda config: config["process"].update(Args=[])),
+        ("oci-refused: config.json: hooks: not an object", "runc-spec", lambda config: config.update(hooks=[])),
+    ]
+    for expected, name, change in rows:
+        done = lazaret("oci", "explain", "web.yaml", bundle(name, change), expect=1)
+        errors = [line for line in done.stderr.splitlines() if "error:" in line]
+        check_equal((done.stdout, errors), ("", [f"lazaret: error: {expected}"]), name)
+    (FOLDER / "bundle" / "config.json").unlink()
+    done = lazaret("oci", "explain", "web.yaml", FOLDER / "bundle", expect=1)
+    check("bundle/config.json: open: No such file or directory" in done.stderr, done.stderr)
+    check("policy-absent" in lazaret("oci", "explain", "absent.yaml", FOLDER / "bundle", expect=1).stderr, "no policy")
 
 
 laz.main()

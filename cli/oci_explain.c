@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lazaret oci explain POLICY BUNDLE: what lazaret-shim would refuse of a bundle's config.json under
+ * a policy, or what it would change. With the shim's own functions, of which none writes here.
+ */
+#include "cli/loaded.h"
+#include "cli/output.h"
+#include "oci/diff.h"
+#include "shim/image.h"
+#include "shim/judge.h"
+#include "shim/rewrite.h"
+
+/* The lines, appended. */
+static int explain(const struct laz_bundle *bundle, const struct laz_policy *policy,
+        struct laz_buf *ret, struct laz_err *err)
+{
+    char image[LAZ_IMAGE_PATH_SIZE];
+    bool is_privileged = false;
+    laz_cleanup_oci_spec struct laz_oci_spec after = {.form = LAZ_OCI_CONFIG};
+    laz_cleanup_buf struct laz_buf text;
+    laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
+    laz_image_path(policy, image);
+    if (laz_judge(bundle, policy, &is_privileged, err) < 0 ||
+            laz_rewrite(bundle, policy, image, is_privileged, &text, err) < 0 ||
+            laz_oci_spec_open(text.data, text.len, LAZ_OCI_CONFIG, &after, err) < 0) {
+        return -1;
+    }
+    return laz_oci_diff(&bundle->spec.doc, &after.doc, ret, err);
+}
+
+int laz_cli_oci_explain(const struct laz_cli_arguments *arguments)
+{
+    laz_cleanup_loaded struct laz_loaded loaded;
+    laz_loaded_init(&loaded, arguments->operands[0], arguments->root);
+    int result = laz_loaded_require(&loaded, false);
+    if (result != LAZ_EXIT_FINE) {
+        return result;
+    }
+    laz_loaded_print_diagnostics(&loaded);
+    struct laz_err err = {0};
+    struct laz_bundle bundle;
+    laz_cleanup_buf struct laz_buf lines;
+    laz_buf_init_heap(&lines, LAZ_CLI_OUTPUT_MAX);
+    if (laz_bundle_open(arguments->operands[1], &bundle, &err) < 0 ||
+            explain(&bundle, loaded.policy, &lines, &err) < 0) {
+        result = laz_cli_fail(&err, false);
+    } else {
+        laz_buf_str(&lines, lines.len == 0 ? "nothing would be changed\n" : "");
+        result = laz_cli_print(&lines, LAZ_EXIT_FINE);
+    }
+    laz_bundle_done(&bundle);
+    return result;
+}

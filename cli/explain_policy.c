@@ -309,5 +309,6 @@ void laz_explain_policy(
     laz_shipping_explain(policy, ret);
     laz_secrets_explain(policy, ret);
     laz_watching_explain(policy, ret);
+    laz_host_explain(policy, ret);
     put_end(policy, ret);
 }

@@ -74,4 +74,7 @@ void laz_explain_capability(
 void laz_explain_policy(
         const struct laz_policy *policy, enum laz_arch arch, struct laz_explanation *ret);
 
+/* What the policy says to the host; in explain_host.c. */
+void laz_host_explain(const struct laz_policy *policy, struct laz_explanation *ret);
+
 #endif

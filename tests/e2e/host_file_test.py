@@ -3,6 +3,7 @@
 
 The command reads one place only, so each case has an /etc of its own, in a mount namespace of its own.
 """
+import json
 import os
 import pathlib
 import re
@@ -163,6 +164,21 @@ def elsewhere():
     done = subprocess.run([*words, "runtime.yaml"], cwd=top, capture_output=True, text=True, check=False)
     check_equal(done.returncode, 1, done.stdout + done.stderr)
     check("runtime.yaml:5:56: error: policy task: cannot open policies.d/task.yaml" in done.stderr, done.stderr)
+    shutil.rmtree(top)
+
+
+@case("policy explain says what a policy says to the host, and where; nothing of one that says nothing")
+def explained():
+    top = folder(task=TASK + "host: {exec: deny, namespaces: [network], mounts: {allow: [/etc/localtime]}, exec-env-deny: [A]}\n")
+    words = [LAZARET, "policy", "explain", "policies.d/task.yaml"]
+    facts = json.loads(subprocess.run([*words, "--json"], cwd=top, capture_output=True, text=True, check=True).stdout)["facts"]["host"]
+    check_equal([fact["text"] for fact in facts],
+                ["exec: deny", "exec-user: any", "health-command: confined", "ecs-exec: confined", "privileged: refuse",
+                 "user-namespace: optional", "annotations: refuse", "update: allow", "restore: refuse",
+                 "the host's own namespace: network", "mount allowed: /etc/localtime", "exec without variable: A"], "facts")
+    check_equal(facts[0]["at"], "policies.d/task.yaml:5:14", "position of the first")
+    (top / "policies.d" / "task.yaml").write_text(TASK)
+    check("host" not in json.loads(subprocess.run([*words, "--json"], cwd=top, capture_output=True, text=True, check=True).stdout)["facts"], "host")
     shutil.rmtree(top)
 
 

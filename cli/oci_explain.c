@@ -6,6 +6,7 @@
 #include "cli/loaded.h"
 #include "cli/output.h"
 #include "oci/diff.h"
+#include "oci/record.h"
 #include "shim/image.h"
 #include "shim/judge.h"
 #include "shim/rewrite.h"
@@ -15,13 +16,15 @@ static int explain(const struct laz_bundle *bundle, const struct laz_policy *pol
         struct laz_buf *ret, struct laz_err *err)
 {
     char image[LAZ_IMAGE_PATH_SIZE];
-    bool is_privileged = false;
+    char hash[LAZ_OCI_ROOT_HASH_SIZE];
+    struct laz_plan plan = {.policy = policy, .image = image, .hash = hash};
     laz_cleanup_oci_spec struct laz_oci_spec after = {.form = LAZ_OCI_CONFIG};
     laz_cleanup_buf struct laz_buf text;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
     laz_image_path(policy, image);
-    if (laz_judge(bundle, policy, &is_privileged, err) < 0 ||
-            laz_rewrite(bundle, policy, image, is_privileged, &text, err) < 0 ||
+    laz_oci_root_hash("", hash);
+    if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
+            laz_rewrite(bundle, &plan, &text, err) < 0 ||
             laz_oci_spec_open(text.data, text.len, LAZ_OCI_CONFIG, &after, err) < 0) {
         return -1;
     }

@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#define SHOWN_MAX 240 /* bytes of a value: a mount is shown whole */
-#define AHEAD_MAX 512 /* elements that are looked at for the same one */
-#define PATH_SIZE 512 /* bytes of a path */
+#define SHOWN_MAX 1000 /* bytes of a value: mounts and hooks are shown whole */
+#define AHEAD_MAX 512  /* elements that are looked at for the same one */
+#define PATH_SIZE 512  /* bytes of a path */
 
 /* A value of one of the two texts. */
 struct side {

@@ -48,7 +48,6 @@ int laz_cli_oci_explain(const struct laz_cli_arguments *arguments)
             explain(&bundle, loaded.policy, &lines, &err) < 0) {
         result = laz_cli_fail(&err, false);
     } else {
-        laz_buf_str(&lines, lines.len == 0 ? "nothing would be changed\n" : "");
         result = laz_cli_print(&lines, LAZ_EXIT_FINE);
     }
     laz_bundle_done(&bundle);

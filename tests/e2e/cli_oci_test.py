@@ -152,8 +152,10 @@ def explains():
                  '- process.capabilities.bounding[0]: "CAP_AUDIT_WRITE"', '+ process.capabilities.inheritable: []'):
         check(line in lines, f"not said: {line}: {lines}")
     check_equal((folder / "config.json").read_bytes(), before, "the file")
-    bundle("runc-spec", lambda config: apply(config, lines))
-    check_equal(lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout, "nothing would be changed\n", "again")
+    hooks = [line for line in lines if line.startswith("+ hooks")]  # of a program that this machine need not have
+    check_equal(len(hooks), 1, f"lines with hooks in {lines}")
+    bundle("runc-spec", lambda config: apply(config, [line for line in lines if line not in hooks]))
+    check_equal(lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout.splitlines(), hooks, "what is left")
 
 
 @case("what the shim would refuse of a container, and what is no container, by name")

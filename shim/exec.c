@@ -131,6 +131,8 @@ static int judge_user(
                           process->uid, process->gid);
 }
 
+/* An image may have any file by the name of ECS's agent: the name never gives more than
+ * `host.exec`. */
 static enum laz_host_exec find_mode(const struct laz_policy *policy,
         const struct laz_oci_spec *spec, const struct laz_oci_process *process)
 {
@@ -138,7 +140,11 @@ static enum laz_host_exec find_mode(const struct laz_policy *policy,
             process->args == NULL ? NULL : laz_json_next(&spec->doc, process->args, NULL);
     bool is_ecs = laz_oci_begins(spec, first, "/ecs-execute-command-") &&
             laz_clamp_ends_with(spec, first, "/amazon-ssm-agent");
-    return (enum laz_host_exec)(is_ecs ? policy->host.ecs_exec : policy->host.exec);
+    uint32_t mode = policy->host.exec;
+    if (is_ecs && policy->host.ecs_exec < mode) {
+        mode = policy->host.ecs_exec;
+    }
+    return (enum laz_host_exec)mode;
 }
 
 static int change_process(const struct laz_policy *policy, const struct laz_oci_spec *spec,

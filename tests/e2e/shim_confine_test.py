@@ -101,6 +101,12 @@ def exec_rules():
         result = engine.call("exec", name, "true")
         check_equal(result.code, 126, f"{rule}: {result}")
         check("lazaret: request-refused: " in result.out + result.err and text in result.out + result.err, f"{rule}: {result}")
+    agent = "/ecs-execute-command-x/amazon-ssm-agent"  # of the image's
+    for rule in ("exec: deny, ecs-exec: allow", "exec: allow, ecs-exec: deny"):
+        world.install(shell=POLICY + f"\nhost: {{{rule}}}\n")
+        result = engine.call("exec", name, agent)
+        check("(host.exec, host.ecs-exec)" in result.out + result.err, f"{rule}: {result}")
+    check_equal(engine.call("exec", name, "true").code, 0, "the control, exec: allow")
     world.install(shell=POLICY + "\nhost: {exec: allow}\n")
     status = status_of(engine.must("exec", "--privileged", name, *STATUS))
     for caps in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):

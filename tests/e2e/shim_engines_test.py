@@ -4,14 +4,13 @@
 dockerd with the shim as a runtime that is asked for by name and as the default one, containerd by ctr, podman. Between the
 shim and runc stands the stand-in that writes down each call, which shows that the shim was there.
 """
-import signal
-import subprocess
 import time
 
 import area
 import engines
 import laz
 import rootfs
+import shim_peers
 import shim_world as world
 from laz import case, check, check_equal
 from shim_world import SHIM, configure, records
@@ -209,20 +208,8 @@ def docker_default():
 @case("ctr run --runc-binary: exit codes, exec, kill, and the reason of a refusal")
 def by_ctr():
     prepare()
-    daemon, client = area.require_program("containerd"), area.require_program("ctr")
-    fence = area.fence()
-    home = area.folder("containerd")
-    config = home / "config.toml"
-    config.write_text(f'version = 2\nroot = "{home}/root"\nstate = "{home}/state"\n'
-                      'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
-                      f'[grpc]\n  address = "{home}/socket"\n')
-    with open(home / "log", "wb") as log:
-        process = subprocess.Popen(fence.command(daemon, "--config", config), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   env={"PATH": area.PATH})
-    ctr = [client, "--address", home / "socket"]
-    try:
-        until(lambda: area.run([*ctr, "version"]).code == 0, "containerd answers")
-        run = [*ctr, "run", "--runc-binary", SHIM, "--cgroup", f"/{fence.cgroup}/ctr", "--rootfs"]
+    with shim_peers.Containerd() as containerd:
+        ctr, run = containerd.ctr, containerd.run
         for number, (args, code) in enumerate([(["true"], 0), (["sh", "-c", "exit 3"], 3)]):
             result = area.run([*run, "--rm", root(), f"ctr-{number}", *[f"/bin/{args[0]}", *args[1:]]])
             check_equal(result.code, code, f"{args}: {result.err}")
@@ -238,10 +225,7 @@ def by_ctr():
         check_equal(result.code, 0, f"kill with a file that is absent: {result.err}")
         until(lambda: area.run([*ctr, "task", "rm", "ctr-life"]).code == 0, "the task ends")
         check_equal(called(), ["create", "start", "exec"], "calls by the stand-in")
-    finally:
-        configure()
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE_S)
+    configure()
 
 
 # ---- podman ------------------------------------------------------------------------------------------
@@ -250,19 +234,8 @@ def by_ctr():
 @case("podman --runtime: exit codes, a terminal, exec, kill, rm, and the reason of a refusal")
 def by_podman():
     prepare()
-    program = area.require_program("podman")
-    area.require_program("conmon")
-    fence = area.fence()
-    home = world.OPT / "podman"  # whose runroot may have 50 characters
-    home.mkdir()
-    env = {"PATH": area.PATH, "HOME": str(home), "TMPDIR": str(home), "CONTAINERS_CONF": "/dev/null"}
-    podman = fence.command(program, "--root", home / "root", "--runroot", home / "run", "--tmpdir", home / "tmp",
-                           "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none", "--runtime", SHIM)
-    options = ["--network", "none", "--cgroup-parent", f"/{fence.cgroup}", "--log-driver", "k8s-file"]
-
-    def call(*words):
-        return area.run([*podman, *words], env=env)
-
+    podman = shim_peers.Podman()
+    call, options = podman.call, podman.options
     for args, code in [(["true"], 0), (["sh", "-c", "exit 3"], 3), (["/nobody"], 127), (["/plain"], 126)]:
         result = call("run", "--rm", *options, "--rootfs", root(), *args)
         check_equal(result.code, code, f"{args}: {result.err}")
@@ -271,14 +244,14 @@ def by_podman():
     check_equal(result.code, 0, f"podman run -d: {result.err}")
     result = call("exec", "life", "sh", "-c", "echo in; exit 5")
     check_equal((result.code, result.out), (5, "in\n"), f"podman exec: {result.err}")
-    terminal = Terminal([str(w) for w in [*podman, "exec", "-it", "life", "sh"]], env=env)
+    terminal = Terminal([str(w) for w in [*podman.words, "exec", "-it", "life", "sh"]], env=podman.env)
     terminal.wait_for("# ")
     terminal.send("exit 6\n")
     check_equal(terminal.finish().code, 6, "exec -it")
     check_equal(set(called()), {"create", "start", "exec"}, "calls")
     configure(None)
-    done = subprocess.run([*podman, "exec", "life", "true"], env=env, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
-    check(done.returncode != 0 and "lazaret: host-absent: " in done.stderr, f"a refused exec: {done}")
+    result = call("exec", "life", "true")
+    check(result.code != 0 and "lazaret: host-absent: " in result.err, f"a refused exec: {result}")
     result = call("rm", "--force", "--time", "0", "life")
     check_equal(result.code, 0, f"rm with a file that is absent: {result.err}")
     configure()

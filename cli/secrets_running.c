@@ -18,6 +18,7 @@
 #include "core/buf.h"
 #include "core/fd.h"
 #include "core/format.h"
+#include "ipc/believe.h"
 #include "ipc/control.h"
 #include "policy/image.h"
 
@@ -38,6 +39,7 @@ static int call(struct laz_err *err)
 {
     char name[LAZ_CONTROL_SOCKET_MAX];
     int cause = 0;
+    bool is_other = false;
     laz_control_socket_name(LAZ_CONTROL_SOCKET_CONTROL, name);
     for (unsigned i = 0; i < LAZ_CONTROL_FOLDER_COUNT; i++) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -45,10 +47,20 @@ static int call(struct laz_err *err)
                 address.sun_path, sizeof(address.sun_path), "%s/%s", laz_control_folder(i), name);
         int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
-            return fd;
+            if (laz_control_is_init(fd, laz_control_folder(i))) {
+                return fd;
+            }
+            is_other = true;
+        } else {
+            cause = errno == EACCES || cause == 0 ? errno : cause;
         }
-        cause = errno == EACCES || cause == 0 ? errno : cause;
         laz_fd_close(&fd);
+    }
+    if (is_other) {
+        return laz_err_set(err, LAZ_E_SYSTEM, 0,
+                "somebody else listens at %s, where init should: it is not the init of this "
+                "container",
+                name);
     }
     return laz_err_set(err, LAZ_E_SYSTEM, cause,
             "no init answers at /run/lazaret/%s or /dev/shm/.lazaret/%s: %s%s", name, name,

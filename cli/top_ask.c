@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Asks the health socket of this container, over HTTP. Who answers has to be what the probe
- * believes: PID 1, or root.
+ * Asks the health socket of this container, over HTTP. Who answers has to be whom the probe
+ * believes.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,6 +13,7 @@
 #include "cli/top.h"
 #include "core/fd.h"
 #include "core/format.h"
+#include "ipc/believe.h"
 #include "ipc/control.h"
 
 #define ANSWER_MS 5000
@@ -20,15 +21,6 @@
 
 static const char request[] =
         "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-
-/* A socket that listens has the credentials of who made it listen. */
-static bool is_init(int fd)
-{
-    struct ucred peer = {0};
-    socklen_t length = sizeof(peer);
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-            (peer.pid == 1 || peer.uid == 0);
-}
 
 static int call(struct laz_err *err)
 {
@@ -42,7 +34,7 @@ static int call(struct laz_err *err)
                 address.sun_path, sizeof(address.sun_path), "%s/%s", laz_control_folder(i), name);
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
-            if (is_init(fd)) {
+            if (laz_control_is_init(fd, laz_control_folder(i))) {
                 return fd;
             }
             is_other = true;
@@ -53,7 +45,7 @@ static int call(struct laz_err *err)
     }
     if (is_other) {
         return laz_err_set(err, LAZ_E_SYSTEM, 0,
-                "somebody else listens at %s, where init should: neither PID 1 nor root", name);
+                "somebody else listens at %s, where init should: it is not the init of this container", name);
     }
     return laz_err_set(err, LAZ_E_SYSTEM, cause,
             "no init answers at /run/lazaret/%s or /dev/shm/.lazaret/%s: %s; there is one inside a "

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -179,6 +180,17 @@ def doctor():
         check("secrets.dir" not in lazaret("doctor", "web.yaml").stdout, "a policy without secrets")
     finally:
         shutil.rmtree(folder)
+
+
+@case("secrets status and rotate: whom the probe would not believe is not believed, and PID 1 is heard")
+def believed():
+    (FOLDER / "answer").write_bytes(b"\xff")
+    standin = Path(__file__).with_name("health_standin.py")
+    fence = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, standin, FOLDER / "answer"]
+    for verb in (["status"], ["rotate", "db"]):
+        said = {uid: lazaret("secrets", *verb, expect=1, around=[*fence, f"uid={uid}", "control", "--"]).stderr for uid in (0, 10001)}
+        check("somebody else listens at control." in said[10001], f"{verb}: {said[10001]}")
+        check("somebody else" not in said[0] and "init" in said[0], f"{verb}: PID 1 was heard, and what it said is nothing: {said[0]}")
 
 
 @case("every option of secrets check in lazaret(1) was run by a case above, and no other exists")

@@ -132,7 +132,8 @@ static int judge_source(
         return refuse(err, "a bind mount of what is no absolute path", "", "nothing allows it");
     }
     char *real = realpath(path, NULL); /* what is not there is refused by the runtime, or made */
-    const char *why = laz_host_mount_refusal(judge->host, real == NULL ? path : real);
+    bool is_writable = !has_word(judge, mount->options, "ro");
+    const char *why = laz_host_mount_refusal(judge->host, real == NULL ? path : real, is_writable);
     int result = why == NULL ? 0 : refuse(err, "a bind mount of", path, "host.mounts");
     free(real);
     return result;

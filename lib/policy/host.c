@@ -6,11 +6,39 @@
 
 #include "policy/merge.h"
 
-/* Whoever has one of these has the host: its devices and its kernel, its accounts, and the sockets
- * at which engines and systemd take orders. Where /var/run is no link to /run, it is as good. */
-static const char *const denied[] = {"/dev", "/etc", "/proc", "/sys", "/var/run", "/run/containerd",
-        "/run/crio", "/run/dbus", "/run/docker", "/run/docker.sock", "/run/lazaret", "/run/podman",
-        "/run/systemd"};
+/* Whoever can read one of these has the host, or what other containers keep: its devices and its
+ * kernel, its accounts and keys, the sockets at which engines and systemd take orders, engines' own
+ * state. Of that, engines lend containers what is below `lent`. Where /var/run is no link to /run,
+ * it is as good. */
+static const struct {
+    const char *path;
+    const char *lent[2];
+} denied[] = {
+        {"/dev", {NULL}},
+        {"/etc", {NULL}},
+        {"/proc", {NULL}},
+        {"/root", {NULL}},
+        {"/sys", {NULL}},
+        {"/run/containerd", {NULL}},
+        {"/run/crio", {NULL}},
+        {"/run/dbus", {NULL}},
+        {"/run/docker", {NULL}},
+        {"/run/docker.sock", {NULL}},
+        {"/run/lazaret", {NULL}},
+        {"/run/podman", {NULL}},
+        {"/run/systemd", {NULL}},
+        {"/var/lib/containerd", {NULL}},
+        {"/var/lib/containers",
+                {"/var/lib/containers/storage/overlay-containers",
+                        "/var/lib/containers/storage/volumes"}},
+        {"/var/lib/docker", {"/var/lib/docker/containers", "/var/lib/docker/volumes"}},
+        {"/var/lib/kubelet", {"/var/lib/kubelet/pods"}},
+        {"/var/run", {NULL}},
+};
+
+/* And whoever can write one of these: what the host runs. */
+static const char *const programs[] = {"/bin", "/boot", "/lib", "/lib32", "/lib64", "/opt/cni",
+        "/opt/containerd", "/sbin", "/usr", "/var/spool"};
 
 /* By these the loader or libc runs code that somebody brings. */
 static const char *const loading[] = {"LD_PRELOAD", "LD_AUDIT", "GCONV_PATH"};
@@ -22,7 +50,35 @@ static bool overlap(const char *a, const char *b)
     return laz_path_is_at_or_below(a, b) || laz_path_is_at_or_below(b, a);
 }
 
-const char *laz_host_mount_refusal(const struct laz_policy_host *host, const char *source)
+static bool is_lent(size_t i, const char *source)
+{
+    for (size_t k = 0; k < LENGTH(denied[i].lent) && denied[i].lent[k] != NULL; k++) {
+        if (strcmp(source, denied[i].lent[k]) != 0 &&
+                laz_path_is_at_or_below(source, denied[i].lent[k])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is denied whatever the policy says; NULL: nothing of it. */
+static const char *find_denied(const char *source, bool is_writable)
+{
+    for (size_t i = 0; i < LENGTH(denied); i++) {
+        if (overlap(source, denied[i].path) && !is_lent(i, source)) {
+            return denied[i].path;
+        }
+    }
+    for (size_t i = 0; is_writable && i < LENGTH(programs); i++) {
+        if (overlap(source, programs[i])) {
+            return programs[i];
+        }
+    }
+    return NULL;
+}
+
+const char *laz_host_mount_refusal(
+        const struct laz_policy_host *host, const char *source, bool is_writable)
 {
     for (size_t i = 0; i < host->mounts_deny.n; i++) {
         if (overlap(source, host->mounts_deny.items[i])) {
@@ -34,12 +90,7 @@ const char *laz_host_mount_refusal(const struct laz_policy_host *host, const cha
             return NULL;
         }
     }
-    for (size_t i = 0; i < LENGTH(denied); i++) {
-        if (overlap(source, denied[i])) {
-            return denied[i];
-        }
-    }
-    return NULL;
+    return find_denied(source, is_writable);
 }
 
 static bool is_name(const char *known, const char *name, size_t length)

@@ -101,10 +101,12 @@ struct laz_policy_host {
     struct laz_string_list exec_env_deny;  /* variables that no exec may bring, beside ours */
 };
 
-/* Why a bind mount of this source (absolute, links resolved) is refused: the path of which it is a
- * part, or which is a part of it. NULL: it may be. What the policy denies is denied; what it allows
- * is lifted from what is denied anyway. Borrowed. */
-const char *laz_host_mount_refusal(const struct laz_policy_host *host, const char *source);
+/* Why a mount of this source (absolute, links resolved) is refused: the path of which it is a part,
+ * or which is a part of it. NULL: it may be. What the policy denies is denied; what it allows is
+ * lifted from what is denied anyway. By path alone: what else a folder is mounted on is for the
+ * caller to see. Borrowed. */
+const char *laz_host_mount_refusal(
+        const struct laz_policy_host *host, const char *source, bool is_writable);
 
 /* May an exec bring a variable of this name? Not one that makes the loader run other code. */
 bool laz_host_takes_variable(const struct laz_policy_host *host, const char *name, size_t length);

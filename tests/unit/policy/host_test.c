@@ -147,35 +147,56 @@ Test(policy_host, refuses_mounts_of_what_rules_the_host)
     static const struct {
         const char *source;
         const char *why; /* NULL: it may be mounted */
+        const char *why_writable;
     } rows[] = {
-            {"/", "/home/a"},
-            {"/etc", "/etc"},
-            {"/etc/shadow", "/etc"},
-            {"/etcetera", NULL},
-            {"/proc/sys", "/proc"},
-            {"/sys/fs/cgroup", "/sys"},
-            {"/dev/sda", "/dev"},
-            {"/run", "/run/containerd"},
-            {"/run/docker.sock", "/run/docker.sock"},
-            {"/var/run/docker.sock", "/var/run"},
-            {"/var", "/var/run"},
-            {"/run/containers/storage/overlay-containers/x/userdata/hosts", NULL},
-            {"/var/lib/docker/volumes/x/_data", NULL},
-            {"/etc/localtime", NULL},
-            {"/etc/localtime/below", NULL},
-            {"/home", "/home/a"},
-            {"/home/a/b", "/home/a"},
-            {"/home/b", NULL},
-            {"/sys/kernel/x", "/sys/kernel/x"},
-            {"/sys/kernel/y", NULL},
+            {"/", "/home/a", "/home/a"},
+            {"/etc", "/etc", "/etc"},
+            {"/etc/shadow", "/etc", "/etc"},
+            {"/etcetera", NULL, NULL},
+            {"/proc/sys", "/proc", "/proc"},
+            {"/sys/fs/cgroup", "/sys", "/sys"},
+            {"/dev/sda", "/dev", "/dev"},
+            {"/root/.ssh", "/root", "/root"},
+            {"/run", "/run/containerd", "/run/containerd"},
+            {"/run/docker.sock", "/run/docker.sock", "/run/docker.sock"},
+            {"/var/run/docker.sock", "/var/run", "/var/run"},
+            {"/var", "/var/lib/containerd", "/var/lib/containerd"},
+            {"/var/lib", "/var/lib/containerd", "/var/lib/containerd"},
+            {"/var/lib/docker", "/var/lib/docker", "/var/lib/docker"},
+            {"/var/lib/docker/volumes", "/var/lib/docker", "/var/lib/docker"},
+            {"/var/lib/docker/volumes/x/_data", NULL, NULL},
+            {"/var/lib/docker/containers/x/hosts", NULL, NULL},
+            {"/var/lib/docker/overlay2/x/diff", "/var/lib/docker", "/var/lib/docker"},
+            {"/var/lib/containers/storage/volumes/x/_data", NULL, NULL},
+            {"/var/lib/kubelet/pods/x", NULL, NULL},
+            {"/var/lib/kubelet/pki", "/var/lib/kubelet", "/var/lib/kubelet"},
+            {"/var/lib/postgresql", NULL, NULL},
+            {"/run/containers/storage/overlay-containers/x/userdata/hosts", NULL, NULL},
+            {"/usr", NULL, "/usr"},
+            {"/usr/bin/docker-init", NULL, "/usr"},
+            {"/usr/libexec/lazaret", NULL, "/usr"},
+            {"/boot", NULL, "/boot"},
+            {"/var/spool/cron", NULL, "/var/spool"},
+            {"/opt", NULL, "/opt/cni"},
+            {"/opt/app", NULL, NULL},
+            {"/etc/localtime", NULL, NULL},
+            {"/etc/localtime/below", NULL, NULL},
+            {"/home", "/home/a", "/home/a"},
+            {"/home/a/b", "/home/a", "/home/a"},
+            {"/home/b", NULL, NULL},
+            {"/sys/kernel/x", "/sys/kernel/x", "/sys/kernel/x"},
+            {"/sys/kernel/y", NULL, NULL},
     };
     struct laz_policy *policy = policy_of("{mounts: {deny: [/home/a, /sys/kernel/x], allow: "
                                           "[/etc/localtime, /sys/kernel]}}");
-    for (size_t i = 0; i < LENGTH(rows); i++) {
-        const char *why = laz_host_mount_refusal(&policy->host, rows[i].source);
-        bool is_same = rows[i].why == NULL || why == NULL ? rows[i].why == why
-                                                          : strcmp(why, rows[i].why) == 0;
-        cr_expect(is_same, "%s: %s", rows[i].source, why == NULL ? "may be" : why);
+    for (size_t i = 0; i < 2 * LENGTH(rows); i++) {
+        bool is_writable = i % 2 == 1;
+        const char *source = rows[i / 2].source;
+        const char *wanted = is_writable ? rows[i / 2].why_writable : rows[i / 2].why;
+        const char *why = laz_host_mount_refusal(&policy->host, source, is_writable);
+        bool is_same = wanted == NULL || why == NULL ? wanted == why : strcmp(why, wanted) == 0;
+        cr_expect(is_same, "%s, %s: %s", source, is_writable ? "rw" : "ro",
+                why == NULL ? "may be" : why);
     }
     laz_policy_free(policy);
 }

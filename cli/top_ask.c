@@ -45,7 +45,9 @@ static int call(struct laz_err *err)
     }
     if (is_other) {
         return laz_err_set(err, LAZ_E_SYSTEM, 0,
-                "somebody else listens at %s, where init should: it is not the init of this container", name);
+                "somebody else listens at %s, where init should: it is not the init of this "
+                "container",
+                name);
     }
     return laz_err_set(err, LAZ_E_SYSTEM, cause,
             "no init answers at /run/lazaret/%s or /dev/shm/.lazaret/%s: %s; there is one inside a "

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -81,13 +82,16 @@ static int check_stage(const struct laz_hook_call *call, struct laz_err *err)
 /* Bounded by its size here, and in time by the deadline. */
 int laz_hook_take_state(struct laz_hook_call *call, struct laz_err *err)
 {
-    static char text[LAZ_HOOK_STDIN_MAX];
     size_t length = 0;
     struct laz_err why = {0};
-    if (laz_fd_read_all(STDIN_FILENO, text, sizeof(text), &length, &why) < 0) {
+    call->text = malloc(LAZ_HOOK_STDIN_MAX);
+    if (call->text == NULL) {
+        return laz_err_set(err, LAZ_E_SYSTEM, ENOMEM, "no memory for the state document");
+    }
+    if (laz_fd_read_all(STDIN_FILENO, call->text, LAZ_HOOK_STDIN_MAX, &length, &why) < 0) {
         return laz_err_set(err, LAZ_E_OCI_STATE, why.sys_errno, "stdin: %.400s", why.message);
     }
-    if (laz_oci_state_read(text, length, &call->state, err) < 0) {
+    if (laz_oci_state_read(call->text, length, &call->state, err) < 0) {
         return -1;
     }
     return check_stage(call, err);

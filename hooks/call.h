@@ -28,6 +28,7 @@ enum laz_hook_verb {
 struct laz_hook_call {
     enum laz_hook_verb verb;
     const char *root_hash; /* which runtime's containers: the folder of their records */
+    char *text;            /* the state's; owned */
     struct laz_oci_state state;
     struct laz_oci_record record;
     bool has_record;

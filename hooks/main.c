@@ -162,5 +162,6 @@ int main(int argc, char **argv)
     }
     laz_oci_record_done(&call.record);
     laz_oci_state_done(&call.state);
+    free(call.text);
     return EXIT_SUCCESS;
 }

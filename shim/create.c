@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/fd.h"
 #include "core/format.h"
@@ -19,6 +20,7 @@
 #include "shim/entries.h"
 #include "shim/image.h"
 #include "shim/judge.h"
+#include "shim/place.h"
 #include "shim/rewrite.h"
 
 #define CGROUPS_PATH_SIZE 1024
@@ -79,6 +81,22 @@ static void put_digest(const void *bytes, size_t length, char ret[LAZ_OCI_DIGEST
     laz_format_hex(digest, LAZ_SHA256_SIZE, ret);
 }
 
+/* A second container of the same name fails in the runtime; until then the first one keeps its
+ * record. Which container the runtime has is in its root. */
+static bool is_there(const struct laz_arguments *arguments)
+{
+    static const char *const roots[] = {"/run/runc", "/run/crun"};
+    const char *root = arguments->values[LAZ_OPTION_ROOT];
+    bool is = false;
+    for (size_t i = 0; !is && i < sizeof(roots) / sizeof(roots[0]); i++) {
+        char path[LAZ_BUNDLE_PATH_SIZE];
+        is = laz_format(path, sizeof(path), "%s/%s", root == NULL ? roots[i] : root,
+                     arguments->id) >= (int)sizeof(path) ||
+                access(path, F_OK) == 0;
+    }
+    return is;
+}
+
 /* Also of a container without a policy: an exec into it is then known to be one. */
 static int remember(const struct laz_call *call, const struct laz_policy *policy, const char *name,
         const struct laz_buf *text, struct laz_err *err)
@@ -92,6 +110,10 @@ static int remember(const struct laz_call *call, const struct laz_policy *policy
     laz_format_hex(
             policy == NULL ? none : policy->source_digest, LAZ_SHA256_SIZE, record.policy_digest);
     put_digest(text->data, text->len, record.config_digest);
+    if (is_there(call->arguments)) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0,
+                "there is a container %.100s, which keeps its policy", call->arguments->id);
+    }
     if (laz_clamp_open_records(call->arguments, true, &folder, err) < 0) {
         return -1;
     }
@@ -109,7 +131,8 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
     laz_cleanup_buf struct laz_buf text;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
     laz_oci_root_hash(root == NULL ? "" : root, hash);
-    if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
+    if (laz_place_judge_root(bundle, err) < 0 ||
+            laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
             laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
             laz_image_place(policy, image, err) < 0) {
         return -1;

@@ -120,10 +120,25 @@ static int drop_variables(struct laz_oci_change *change, const struct laz_policy
     return 0;
 }
 
-static int judge_user(
-        const struct laz_policy *policy, const struct laz_oci_process *process, struct laz_err *err)
+/* The policy has its own groups; others would be more than it. */
+static bool has_groups(const struct laz_oci_spec *spec, const struct laz_oci_process *process)
 {
-    bool is_own = process->uid == policy->uid && process->gid == policy->gid;
+    const struct laz_json_node *node = NULL;
+    uint64_t group = 0;
+    while (process->groups != NULL &&
+            (node = laz_json_next(&spec->doc, process->groups, node)) != NULL) {
+        if (!laz_json_number(&spec->doc, node, UINT32_MAX, &group) || group != process->gid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int judge_user(const struct laz_policy *policy, const struct laz_oci_spec *spec,
+        const struct laz_oci_process *process, struct laz_err *err)
+{
+    bool is_own = process->uid == policy->uid && process->gid == policy->gid &&
+            !has_groups(spec, process);
     bool fits = policy->host.exec_user == LAZ_HOST_USER_ANY ||
             (policy->host.exec_user == LAZ_HOST_USER_NON_ROOT && process->uid != 0) || is_own;
     return fits ? 0
@@ -153,7 +168,7 @@ static int change_process(const struct laz_policy *policy, const struct laz_oci_
     struct laz_oci_process process;
     const struct laz_oci_strings init = {init_words, LENGTH(init_words)};
     laz_cleanup_oci_change struct laz_oci_change change = {0};
-    if (laz_oci_process(spec, &process, err) < 0 || judge_user(policy, &process, err) < 0 ||
+    if (laz_oci_process(spec, &process, err) < 0 || judge_user(policy, spec, &process, err) < 0 ||
             laz_oci_change_init(&change, spec, err) < 0) {
         return -1;
     }

@@ -8,12 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "core/fd.h"
 #include "core/rooted.h"
 #include "policy/tables/tables.h"
 #include "shim/call.h"
 #include "shim/image.h"
+#include "shim/place.h"
+
+#define PSEUDO_TERMINALS 136 /* their major number */
 
 const char *const laz_judge_annotations[] = {
         "run.oci.", "org.criu.config", "org.systemd.property.", NULL};
@@ -132,8 +136,13 @@ static int judge_source(
         return refuse(err, "a bind mount of what is no absolute path", "", "nothing allows it");
     }
     char *real = realpath(path, NULL); /* what is not there is refused by the runtime, or made */
-    bool is_writable = !has_word(judge, mount->options, "ro");
+    char alias[LAZ_BUNDLE_PATH_SIZE];
+    bool is_writable =
+            !has_word(judge, mount->options, "ro") || has_word(judge, mount->options, "rw");
     const char *why = laz_host_mount_refusal(judge->host, real == NULL ? path : real, is_writable);
+    if (why == NULL && laz_place_alias(real == NULL ? path : real, alias)) {
+        why = laz_host_mount_refusal(judge->host, alias, is_writable);
+    }
     int result = why == NULL ? 0 : refuse(err, "a bind mount of", path, "host.mounts");
     free(real);
     return result;
@@ -147,6 +156,31 @@ static bool is_ours(const struct judge *judge, const struct laz_oci_mount *mount
             laz_oci_begins(judge->spec, mount->source, LAZ_IMAGE_FOLDER "/");
 }
 
+/* What is no bind mount is what engines mount, where they do: a second proc would have none of its
+ * paths masked, and a layer or a disk could be any of the host's. */
+static int judge_type(
+        const struct judge *judge, const struct laz_oci_mount *mount, struct laz_err *err)
+{
+    static const struct {
+        const char *type;
+        const char *at; /* or below it; NULL: anywhere */
+    } known[] = {{"proc", "/proc"}, {"sysfs", "/sys"}, {"cgroup", "/sys/fs/cgroup"},
+            {"cgroup2", "/sys/fs/cgroup"}, {"mqueue", "/dev/mqueue"}, {"devpts", "/dev/pts"},
+            {"tmpfs", NULL}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (laz_oci_is(judge->spec, mount->type, known[i].type) &&
+                (known[i].at == NULL || laz_oci_is(judge->spec, mount->destination, known[i].at))) {
+            return 0;
+        }
+    }
+    char type[LAZ_BUNDLE_PATH_SIZE] = "of no type";
+    if (mount->type != NULL && !laz_json_copy(&judge->spec->doc, mount->type, type, sizeof(type))) {
+        return refuse(err, "a mount of a type that is no text", "", "nothing allows it");
+    }
+    return refuse(err, "a mount of another kind or at another place than engines make:", type,
+            "nothing allows it");
+}
+
 static int judge_mounts(const struct judge *judge, struct laz_err *err)
 {
     const struct laz_json_node *node = NULL;
@@ -155,7 +189,8 @@ static int judge_mounts(const struct judge *judge, struct laz_err *err)
         struct laz_oci_mount mount = laz_oci_mount(judge->spec, node);
         bool is_bind = laz_oci_is(judge->spec, mount.type, "bind") ||
                 has_word(judge, mount.options, "bind") || has_word(judge, mount.options, "rbind");
-        if (is_bind && !is_ours(judge, &mount) && judge_source(judge, &mount, err) < 0) {
+        if (!is_bind ? judge_type(judge, &mount, err) < 0
+                     : !is_ours(judge, &mount) && judge_source(judge, &mount, err) < 0) {
             return -1;
         }
     }
@@ -173,6 +208,32 @@ static bool is_listed(const struct laz_string_list *list, const char *text)
     return is;
 }
 
+static bool take_number(
+        const struct judge *judge, const struct laz_json_node *node, const char *key, uint64_t *ret)
+{
+    return laz_json_number(
+            &judge->spec->doc, laz_oci_member(judge->spec, node, key), UINT32_MAX, ret);
+}
+
+/* The node of that name on the host is the same device: in the container it could have any name. */
+static bool is_hosts_device(
+        const struct judge *judge, const struct laz_json_node *node, const char *path)
+{
+    struct stat status;
+    uint64_t major_number = 0;
+    uint64_t minor_number = 0;
+    const struct laz_json_node *type = laz_oci_member(judge->spec, node, "type");
+    if (stat(path, &status) < 0 || !take_number(judge, node, "major", &major_number) ||
+            !take_number(judge, node, "minor", &minor_number)) {
+        return false;
+    }
+    bool is_type = S_ISBLK(status.st_mode) ? laz_oci_is(judge->spec, type, "b")
+                                           : S_ISCHR(status.st_mode) &&
+                    (laz_oci_is(judge->spec, type, "c") || laz_oci_is(judge->spec, type, "u"));
+    return is_type && major(status.st_rdev) == major_number &&
+            minor(status.st_rdev) == minor_number;
+}
+
 static int judge_nodes(const struct judge *judge, struct laz_err *err)
 {
     char path[LAZ_BUNDLE_PATH_SIZE];
@@ -181,27 +242,72 @@ static int judge_nodes(const struct judge *judge, struct laz_err *err)
     while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
         const struct laz_json_node *at = laz_oci_member(judge->spec, node, "path");
         if (at == NULL || !laz_json_copy(&judge->spec->doc, at, path, sizeof(path)) ||
-                !is_listed(&judge->host->devices, path)) {
+                !is_listed(&judge->host->devices, path) || !is_hosts_device(judge, node, path)) {
             return refuse(err, "a device", at == NULL ? "without a path" : path, "host.devices");
         }
     }
     return 0;
 }
 
-/* Reading or writing of devices without a number; pseudo terminals have one major number. */
+/* null, mem's harmless neighbours, terminals, tun: what engines let every container have. */
+static bool is_common(uint64_t major_number, uint64_t minor_number)
+{
+    static const unsigned char common[][2] = {
+            {1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}, {10, 200}};
+    for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
+        if (common[i][0] == major_number && common[i][1] == minor_number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One of linux.devices, which are judged by themselves. */
+static bool is_asked_for(const struct judge *judge, const struct laz_json_node *type,
+        uint64_t major_number, uint64_t minor_number)
+{
+    const struct laz_json_node *node = NULL;
+    const struct laz_json_node *all = judge->container->devices;
+    bool is_block = laz_oci_is(judge->spec, type, "b");
+    while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
+        uint64_t a = 0;
+        uint64_t b = 0;
+        if (take_number(judge, node, "major", &a) && take_number(judge, node, "minor", &b) &&
+                a == major_number && b == minor_number &&
+                laz_oci_is(judge->spec, laz_oci_member(judge->spec, node, "type"), "b") ==
+                        is_block) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reading or writing of other devices. To the kernel a rule of type "a" is for all of them,
+ * whatever its numbers are; pseudo terminals have one major number. */
 static bool is_wide(const struct judge *judge, const struct laz_json_node *rule)
 {
     const struct laz_json_node *allow = laz_oci_member(judge->spec, rule, "allow");
-    const struct laz_json_node *access = laz_oci_member(judge->spec, rule, "access");
-    const struct laz_json_node *major = laz_oci_member(judge->spec, rule, "major");
-    const struct laz_json_node *minor = laz_oci_member(judge->spec, rule, "minor");
-    uint64_t number = 0;
-    bool makes_only = laz_oci_is(judge->spec, access, "m");
-    bool is_numbered = laz_json_number(&judge->spec->doc, major, UINT32_MAX, &number);
-    bool is_terminal = is_numbered && number == 136;
-    is_numbered = is_numbered &&
-            (is_terminal || laz_json_number(&judge->spec->doc, minor, UINT32_MAX, &number));
-    return allow != NULL && allow->type == LAZ_JSON_TRUE && !makes_only && !is_numbered;
+    const struct laz_json_node *type = laz_oci_member(judge->spec, rule, "type");
+    uint64_t a = 0;
+    uint64_t b = 0;
+    if (allow == NULL || allow->type != LAZ_JSON_TRUE) {
+        return false;
+    }
+    bool is_character = laz_oci_is(judge->spec, type, "c");
+    if (!is_character && !laz_oci_is(judge->spec, type, "b")) {
+        return true;
+    }
+    if (laz_oci_is(judge->spec, laz_oci_member(judge->spec, rule, "access"), "m")) {
+        return false;
+    }
+    if (!take_number(judge, rule, "major", &a)) {
+        return true;
+    }
+    if (is_character && a == PSEUDO_TERMINALS) {
+        return false;
+    }
+    return !take_number(judge, rule, "minor", &b) ||
+            !((is_character && is_common(a, b)) || is_asked_for(judge, type, a, b));
 }
 
 static bool has_wide_rule(const struct judge *judge)
@@ -236,7 +342,7 @@ static bool has_power(const struct judge *judge)
 static int judge_privileged(const struct judge *judge, bool *ret, struct laz_err *err)
 {
     const struct laz_json_node *masked = judge->container->masked_paths;
-    const char *what = has_wide_rule(judge) ? "every device (privileged)"
+    const char *what = has_wide_rule(judge) ? "devices of the host (privileged)"
             : has_power(judge) ? "capabilities of the host's administrator (privileged)"
             : masked == NULL || laz_json_next(&judge->spec->doc, masked, NULL) == NULL
             ? "a /proc without masked paths (privileged)"

@@ -192,9 +192,11 @@ def requests():
     engine = docker()
     rows = [
         (["--privileged"], "(privileged) (host.privileged)"),
+        (["--device-cgroup-rule", "b 8:0 rwm"], "devices of the host (privileged) (host.privileged)"),
+        (["--device-cgroup-rule", "a 1:3 rwm"], "devices of the host (privileged) (host.privileged)"),
         (["--cap-add", "SYS_ADMIN"], "capabilities of the host's administrator (privileged) (host.privileged)"),
         (["--security-opt", "systempaths=unconfined"], "a /proc without masked paths (privileged) (host.privileged)"),
-        (["--device-cgroup-rule", "b *:* rwm"], "every device (privileged) (host.privileged)"),
+        (["--device-cgroup-rule", "b *:* rwm"], "devices of the host (privileged) (host.privileged)"),
         (["--device", "/dev/null:/dev/other"], "a device /dev/other (host.devices)"),
         (["--pid", "host"], "the host's namespace of type pid (host.namespaces)"),
         (["--ipc", "host"], "the host's namespace of type ipc (host.namespaces)"),
@@ -349,7 +351,27 @@ def hostile():
         ("no policy", lambda c: c.update(annotations={"io.lazaret.policy": "pass-through"}), "annotation io.lazaret.policy"),
         ("a wider policy", lambda c: c.update(annotations={"io.lazaret.policy": "wide"}), "policy wide allows what"),
     ]
+    link, other, disguised = area.folder("link-root"), area.folder("file-root"), world.OPT / "disguised"
+    (link / ".lazaret").symlink_to("/tmp")
+    (other / ".lazaret-policy").mkdir()
+    disguised.mkdir()
     prepare()
+    world.mount("--bind", "/etc", disguised)
+    rows += [
+        ("the host's root", lambda c: c["root"].update(path="/"), "root.path is a part of the host"),
+        ("the host's /etc", lambda c: c["root"].update(path="/etc"), "root.path is a part of the host"),
+        ("a link in the image", lambda c: c["root"].update(path=str(link)), "something else at /.lazaret,"),
+        ("a folder in the image", lambda c: c["root"].update(path=str(other)), "something else at /.lazaret-policy"),
+        ("a layer", lambda c: c["mounts"].append({"destination": "/x", "type": "overlay", "source": "overlay", "options": ["lowerdir=/etc:/opt"]}),
+         "engines make: overlay"),
+        ("a disk", lambda c: c["mounts"].append({"destination": "/x", "type": "ext4", "source": "/dev/sda1"}), "engines make: ext4"),
+        ("a second /proc", lambda c: c["mounts"].append({"destination": "/tmp/p2", "type": "proc", "source": "proc"}), "engines make: proc"),
+        ("no type", lambda c: c["mounts"].append({"destination": "/x", "source": "x"}), "engines make: of no type"),
+        ("a bind of a bind", lambda c: c["mounts"].append({"destination": "/x", "type": "bind", "source": str(disguised), "options": ["rbind"]}),
+         "a bind mount of /opt/disguised (host.mounts)"),
+        ("a node by another's name", lambda c: c["linux"].update(devices=[{"path": "/dev/null", "type": "b", "major": 8, "minor": 0}]),
+         "a device /dev/null (host.devices)"),
+    ]
     world.install(wide=POLICY.replace("write: [/tmp]", "write: [/tmp, /srv]").replace("name: docker", "name: wide"),
                   narrow=POLICY.replace("write: [/tmp]", "write: []").replace("name: docker", "name: narrow"))
     for number, (name, change, text) in enumerate(rows):
@@ -359,8 +381,28 @@ def hostile():
         check(result.code == 1 and result.err.startswith("lazaret: ") and text in result.err, f"{name}: {result}")
         check_equal(after, before, f"{name}: the file")
         check_equal(world.records(), [], f"{name}: calls of the runtime")
+    world.install(shell=POLICY + "\nhost: {devices: [/dev/null]}\n")
+    for name, node, code in (("another", {"type": "b", "major": 8, "minor": 0}, 1), ("its own", {"type": "c", "major": 1, "minor": 3}, 0)):
+        folder = bundle(f"node-{code}", lambda c: c["linux"].update(devices=[{"path": "/dev/null", **node}]))
+        world.install(shell=POLICY + "\nhost: {devices: [/dev/null]}\n")
+        check_equal(create(folder)[0].code, code, f"host.devices, {name}")
+    world.install(shell=POLICY)
     folder = bundle("narrow", lambda c: c.update(annotations={"io.lazaret.policy": "narrow"}))
     check_equal(create(folder)[0].code, 0, "a narrower policy")
+
+
+@case("a second container of the name of one that is there does not take its record")
+def second():
+    folder = bundle("second")
+    check_equal(create(folder)[0].code, 0, "the first")
+    (record,) = pathlib.Path("/run/lazaret").glob("*/one.json")
+    before = record.read_text()
+    there = pathlib.Path("/run/test/one")
+    there.mkdir(parents=True)
+    result, _ = create(folder)
+    there.rmdir()
+    check(result.code == 1 and "there is a container one" in result.err, f"{result}")
+    check_equal(record.read_text(), before, "its record")
 
 
 @case("a config.json that is absent, a link, a fifo, no JSON or twice the same key is refused; so are --config and a doubtful word")

@@ -35,7 +35,8 @@ STATUS = ["Umask", "TracerPid", "Uid", "Gid", "Groups", "SigPnd", "ShdPnd", "Sig
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _mount(*words):
+def mount(*words):
+    """In the mounts of the suite."""
     subprocess.run(["mount", *map(str, words)], check=True)
 
 
@@ -46,17 +47,17 @@ def host():
     out = fence.build_folder() / "shim"
     out.mkdir(exist_ok=True)
     check_equal(_libc.unshare(CLONE_NEWNS), 0, "unshare")
-    _mount("--make-rprivate", "/")
-    _mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", OPT)
+    mount("--make-rprivate", "/")
+    mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", OPT)
     shutil.copytree("/etc", OPT / "etc", symlinks=True)
-    _mount("--bind", OPT / "etc", "/etc")
+    mount("--bind", OPT / "etc", "/etc")
     for name in ("libexec", "libexec-before"):
         (OPT / name).mkdir()
     for path in pathlib.Path("/usr/libexec").iterdir():
         (OPT / "libexec" / path.name).symlink_to(OPT / "libexec-before" / path.name)
-    _mount("--bind", "/usr/libexec", OPT / "libexec-before")
-    _mount("--bind", OPT / "libexec", "/usr/libexec")
-    _mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run")
+    mount("--bind", "/usr/libexec", OPT / "libexec-before")
+    mount("--bind", OPT / "libexec", "/usr/libexec")
+    mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run")
     FILE.parent.mkdir(mode=0o755, exist_ok=True)
     shutil.copy(area.program("lazaret-shim"), SHIM)
     for source, target in (("standin", RUNTIME), ("wrapper", OPT / "wrapper")):

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where paths of a config.json really lead.
+ */
+#ifndef LAZ_SHIM_PLACE_H
+#define LAZ_SHIM_PLACE_H
+
+#include "shim/bundle.h"
+
+/* A path (no links in it) on a mount that shows a part of a filesystem alone, such as a bind mount:
+ * where it is in that filesystem. false: it is not on such a mount, or that cannot be known. */
+LAZ_MUST_CHECK bool laz_place_alias(const char *path, char ret[LAZ_BUNDLE_PATH_SIZE]);
+
+/* LAZ_E_REQUEST where root.path is the host's own root, or a part of it that an engine has no use
+ * for, or where the image has something by the names under which init and policy are mounted that
+ * is no plain folder and file: a link would lead the mounts to where the workload can move them. */
+LAZ_MUST_CHECK int laz_place_judge_root(const struct laz_bundle *bundle, struct laz_err *err);
+
+#endif

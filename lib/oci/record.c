@@ -188,9 +188,18 @@ int laz_oci_record_read(
     return 0;
 }
 
+/* A slash counts once, and at the end not at all: /run/runc/ is the folder /run/runc. */
 void laz_oci_root_hash(const char *root, char ret[LAZ_OCI_ROOT_HASH_SIZE])
 {
     uint8_t digest[LAZ_SHA256_SIZE];
-    laz_sha256_of(root, strlen(root), digest);
+    struct laz_sha256 hash;
+    laz_sha256_init(&hash);
+    for (const char *at = root; *at != '\0'; at++) {
+        bool is_end = at[1] == '\0' && hash.total > 0;
+        if (at[0] != '/' || (at[1] != '/' && !is_end)) {
+            laz_sha256_add(&hash, at, 1);
+        }
+    }
+    laz_sha256_end(&hash, digest);
     laz_format_hex(digest, (LAZ_OCI_ROOT_HASH_SIZE - 1) / 2, ret);
 }

@@ -37,7 +37,8 @@ LAZ_MUST_CHECK int laz_oci_record_write(
 LAZ_MUST_CHECK int laz_oci_record_read(
         const char *text, size_t length, struct laz_oci_record *ret, struct laz_err *err);
 
-/* Which folder belongs to a runtime's --root (as it was given; "" where it was not). */
+/* Which folder belongs to a runtime's --root ("" where none was given). Links and ".." in it are
+ * not followed: two names of one folder that differ by more than slashes are two. */
 void laz_oci_root_hash(const char *root, char ret[LAZ_OCI_ROOT_HASH_SIZE]);
 
 /* The folder of records below `base` (LAZ_OCI_RECORD_FOLDER), made with mode 0700 where it is

@@ -10,11 +10,42 @@
 
 #include "oci/keys.h"
 
-#define VARIABLE_SIZE 256 /* the name of a variable that we ask for, and = */
+#define TYPE_SIZE      64  /* of a namespace; the longest known has 7 bytes */
+#define NAMESPACES_MAX 32U /* 8 are known */
+#define VARIABLE_SIZE  256 /* the name of a variable that we ask for, and = */
 
 static const char *file_of(enum laz_oci_form form)
 {
     return form == LAZ_OCI_CONFIG ? "config.json" : "process.json";
+}
+
+/* Runc refuses a type of namespace that is there twice, crun joins the last one. */
+static int check_namespaces(const struct laz_oci_spec *spec, struct laz_err *err)
+{
+    const struct laz_json_doc *doc = &spec->doc;
+    const struct laz_json_node *list = laz_oci_container(spec).namespaces;
+    const struct laz_json_node *node = NULL;
+    for (unsigned i = 0; (node = laz_json_next(doc, list, node)) != NULL; i++) {
+        char type[TYPE_SIZE];
+        if (!laz_json_copy(doc, laz_oci_member(spec, node, "type"), type, sizeof(type))) {
+            return laz_err_set(
+                    err, LAZ_E_OCI, 0, "linux.namespaces[%u].type: absent, or too long", i);
+        }
+        const struct laz_json_node *other = laz_json_next(doc, list, node);
+        while (other != NULL && !laz_oci_is(spec, laz_oci_member(spec, other, "type"), type)) {
+            other = laz_json_next(doc, list, other);
+        }
+        if (other != NULL) {
+            return laz_err_set(err, LAZ_E_OCI, 0,
+                    "linux.namespaces[%u].type: there again, and which one counts depends on the "
+                    "runtime",
+                    i);
+        }
+        if (i == NAMESPACES_MAX) {
+            return laz_err_set(err, LAZ_E_OCI, 0, "linux.namespaces: more than %u", NAMESPACES_MAX);
+        }
+    }
+    return 0;
 }
 
 int laz_oci_spec_open(const char *text, size_t length, enum laz_oci_form form,
@@ -32,7 +63,7 @@ int laz_oci_spec_open(const char *text, size_t length, enum laz_oci_form form,
     const struct laz_json_room room = {
             .nodes = spec.nodes, .max = max, .kind = LAZ_E_OCI, .depth = LAZ_OCI_DEPTH_MAX};
     if (laz_json_read(text, length, &room, &spec.doc, err) < 0 ||
-            laz_oci_check_keys(&spec.doc, form, err) < 0) {
+            laz_oci_check_keys(&spec.doc, form, err) < 0 || check_namespaces(&spec, err) < 0) {
         laz_oci_spec_done(&spec);
         return laz_err_context(err, "%s", file_of(form));
     }

@@ -4,8 +4,9 @@
  * runtime reads the same: what one of them could understand differently is refused. That is a key
  * twice, a key that differs from a known one or from its neighbour by case alone or has a byte that
  * is not ASCII (Go's decoder folds both), a NUL in a string, and a known key with a value of
- * another type. Keys that nobody knows are kept: a newer runtime may. Free maps, such as
- * annotations, are compared exactly. Nothing is copied: the text stays the caller's.
+ * another type, and a type of namespace twice. Keys that nobody knows are kept: a newer runtime
+ * may. Free maps, such as annotations, are compared exactly. Nothing is copied: the text stays the
+ * caller's.
  */
 #ifndef LAZ_OCI_SPEC_H
 #define LAZ_OCI_SPEC_H

@@ -120,6 +120,13 @@ Test(oci_spec, refuses_what_two_runtimes_read_differently)
                     "hooks.poststop[0].Path: differs from path by case alone"},
             {"seccomp", "{\"linux\":{\"seccomp\":{\"syscalls\":[{\"args\":[{\"Op\":\"\"}]}]}}}",
                     "linux.seccomp.syscalls[0].args[0].Op: differs from op by case alone"},
+            {"namespace twice",
+                    "{\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"user\"},"
+                    "{\"type\":\"p\\u0069d\",\"path\":\"/proc/1/ns/pid\"}]}}",
+                    "linux.namespaces[0].type: there again, and which one counts depends on the "
+                    "runtime"},
+            {"namespace of no type", "{\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{}]}}",
+                    "linux.namespaces[1].type: absent, or too long"},
             {"trailing data", "{}{}", "not JSON: byte 2: more behind the value"},
             {"not UTF-8", "{\"a\":\"\xff\"}", "not JSON: byte 6: not UTF-8"},
             {"too deep", "{\"x\":" DEEP16 DEEP16 DEEP16 DEEP16 SHUT16 SHUT16 SHUT16 SHUT16 "}",
@@ -179,6 +186,13 @@ Test(oci_spec, has_ceilings)
     cr_assert_str_eq(err.message,
             "config.json: k256: more keys than an object of the specification has", "%s",
             err.message);
+    length = (size_t)snprintf(text, 64, "{\"linux\":{\"namespaces\":[");
+    for (unsigned i = 0; i < 33; i++) {
+        length += (size_t)snprintf(text + length, 32, "{\"type\":\"%u\"},", i);
+    }
+    (void)snprintf(text + length - 1, 32, "]}}");
+    cr_assert_eq(open_text(text, LAZ_OCI_CONFIG), -1);
+    cr_assert_str_eq(err.message, "config.json: linux.namespaces: more than 32", "%s", err.message);
     free(text);
 }
 

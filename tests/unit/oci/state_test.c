@@ -166,6 +166,30 @@ Test(oci_record, refuses_what_it_did_not_write)
     }
 }
 
+Test(oci_record, the_slashes_of_a_root_do_not_count)
+{
+    static const struct {
+        const char *one;
+        const char *other;
+        bool is_same;
+    } rows[] = {
+            {"/run/runc", "/run/runc/", true},
+            {"/run/runc", "//run///runc//", true},
+            {"/", "//", true},
+            {"/", "", false},
+            {"/run/runc", "/run/runcx", false},
+            {"/run/runc", "/runrunc", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char one[LAZ_OCI_ROOT_HASH_SIZE];
+        char other[LAZ_OCI_ROOT_HASH_SIZE];
+        laz_oci_root_hash(rows[i].one, one);
+        laz_oci_root_hash(rows[i].other, other);
+        cr_assert_eq(
+                strcmp(one, other) == 0, rows[i].is_same, "%s, %s", rows[i].one, rows[i].other);
+    }
+}
+
 Test(oci_record, is_kept_in_a_folder_that_is_ours_alone)
 {
     char base[] = "/tmp/lazaret-record-XXXXXX";

@@ -162,7 +162,7 @@ def explains():
 def explains_refusals():
     write("web.yaml", WEB)
     rows = [
-        ("request-refused: every device (privileged) (host.privileged)", "docker-privileged", lambda config: config.pop("hooks")),
+        ("request-refused: devices of the host (privileged) (host.privileged)", "docker-privileged", lambda config: config.pop("hooks")),
         ("request-refused: annotation run.oci. (host.annotations)", "podman-annotated", lambda config: None),
         ("oci-refused: config.json: process.Args: differs from args by case alone", "runc-spec",
          lambda config: config["process"].update(Args=[])),

@@ -144,8 +144,9 @@ static bool put_requirements(struct laz_buf *buf, const struct laz_health_config
     return buf->len > start;
 }
 
-static bool put_drain(struct laz_buf *buf, const struct laz_health_config *config)
+static bool put_drain(struct laz_buf *buf, const struct laz_policy *policy)
 {
+    const struct laz_health_config *config = &policy->watching.config;
     if (config->lb_max_ms == 0) {
         return false;
     }
@@ -158,6 +159,9 @@ static bool put_drain(struct laz_buf *buf, const struct laz_health_config *confi
             " times, or none asks and nobody has connected for ",
             config->lb_threshold);
     put_time(buf, config->lb_quiet_ms);
+    laz_buf_str(buf, "; then the workload has ");
+    put_time(buf, policy->shutdown.grace_ms);
+    laz_buf_str(buf, " to end");
     return true;
 }
 
@@ -238,7 +242,7 @@ static void put_watching(struct laz_buf *buf, const struct laz_policy *policy)
         laz_buf_printf(buf, "  %-12sready requires%s\n", "", text + 1); /* without the comma */
     }
     laz_buf_init_fixed(&line, text, sizeof(text));
-    if (put_drain(&line, config)) {
+    if (put_drain(&line, policy)) {
         laz_buf_printf(buf, "  %-12s%s\n", "", text);
     }
 }
@@ -321,7 +325,7 @@ void laz_watching_explain(const struct laz_policy *policy, struct laz_explanatio
                 "ready requires%s", text + 1);
     }
     laz_buf_init_fixed(&line, text, sizeof(text));
-    if (put_drain(&line, config)) {
+    if (put_drain(&line, policy)) {
         laz_buf_str(laz_lines_add(&ret->facts, policy, "health",
                             laz_policy_pos_of(policy, "shutdown.lb-grace")),
                 text);

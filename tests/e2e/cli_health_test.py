@@ -28,7 +28,8 @@ LINES = [
     "live ping: exec /usr/bin/app --ping 1 \"a b\", every 15s, 4500ms at most; "
     "a hung workload is noticed after at most 3 x 15s + 4500ms = 49500ms",
     "ready requires mode enforce",
-    "drain of 500ms to 20s, over when every balancer that asks was refused 3 times, or none asks and nobody has connected for 2s",
+    "drain of 500ms to 20s, over when every balancer that asks was refused 3 times, or none asks and nobody has connected for 2s; "
+    "then the workload has 37s to end",
 ]
 
 

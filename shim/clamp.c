@@ -15,6 +15,7 @@
 #define ARGUMENT_SIZE   4096 /* the kernel's PATH_MAX: what is longer is no program */
 #define CAPABILITIES    64
 #define CAPABILITY_SIZE 32
+#define OWN_VARIABLES   "LAZARET_"
 #define LENGTH(array)   (sizeof(array) / sizeof((array)[0]))
 
 /* As "Put it into your image" of the README has them. */
@@ -87,18 +88,6 @@ static int clamp_limits(
     return 0;
 }
 
-/* By these lazaret-init would take its orders from the image. */
-static int drop_variables(struct laz_oci_change *change, struct laz_err *err)
-{
-    static const char *const own[] = {"LAZARET_POLICY", "LAZARET_POLICY_SHA256"};
-    for (size_t i = 0; i < LENGTH(own); i++) {
-        if (laz_oci_drop_environment(change, own[i], false, err) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 int laz_clamp(struct laz_oci_change *change, const struct laz_policy *policy, bool begins_as_root,
         struct laz_err *err)
 {
@@ -107,7 +96,8 @@ int laz_clamp(struct laz_oci_change *change, const struct laz_policy *policy, bo
             clamp_limits(change, policy, err) < 0) {
         return -1;
     }
-    return drop_variables(change, err);
+    /* By them lazaret-init would take its orders from the image: which policy, where events go. */
+    return laz_oci_drop_environment(change, OWN_VARIABLES, true, err);
 }
 
 bool laz_clamp_ends_with(

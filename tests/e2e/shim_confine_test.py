@@ -123,6 +123,28 @@ def exec_rules():
     engine.must("rm", name)
 
 
+@case("LAZARET_EVENTS of an image or of docker run -e does not silence lazaret-init, at docker run nor at docker exec")
+def events():
+    engine = docker()
+    engine.import_root(rootfs.busybox_root("shim-silent"), "silent", "ENV PATH=/bin:/usr/bin LAZARET_EVENTS=/dev/null")
+
+    def seen(result):
+        check_equal(result.code, 0, f"{result}")
+        return [json.loads(line)["ev"] for line in result.err.splitlines() if line.startswith("{")]
+
+    policy = ["--runtime", "lazaret"]
+    expected = seen(engine.run("shell", ["true"], options=policy))
+    check(len(expected) >= 2, f"the control: {expected}")
+    check_equal(seen(engine.run("shell", ["true"], options=[*policy, "-e", "LAZARET_EVENTS=/dev/null"])), expected, "run -e")
+    check_equal(seen(engine.run("silent", ["true"], options=policy)), expected, "ENV")
+    check("LAZARET_EVENTS=/dev/null" in engine.run("silent", ["env"], options=["--runtime", "runc"]).out, "the control: the image's ENV")
+    name = started(engine)
+    expected = seen(engine.call("exec", name, "true"))
+    check(len(expected) >= 2, f"the control, exec: {expected}")
+    check_equal(seen(engine.call("exec", "-e", "LAZARET_EVENTS=/dev/null", name, "true")), expected, "exec -e")
+    engine.must("rm", "--force", name)
+
+
 @case("the host's records say which container began and ended, under which policy, and its record goes with it")
 def recorded():
     engine = docker()
@@ -389,6 +411,33 @@ def hostile():
     world.install(shell=POLICY)
     folder = bundle("narrow", lambda c: c.update(annotations={"io.lazaret.policy": "narrow"}))
     check_equal(create(folder)[0].code, 0, "a narrower policy")
+
+
+@case("an exec's file: other groups than the workload's are refused by exec-user: workload; Lazaret's variables are dropped, others stay")
+def exec_file():
+    folder = bundle("exec-file")
+    check_equal(create(folder)[0].code, 0, "create")
+    path, own = world.OPT / "process.json", rootfs.APP_UID
+    rows = [("workload", own, own, [0, 6], 1), ("workload", own, own, [own, 6], 1), ("workload", own, 6, None, 1), ("workload", 6, own, None, 1),
+            ("workload", own, own, [own], 0), ("workload", own, own, None, 0), ("non-root", 0, own, None, 1), ("non-root", 7, 6, [0], 0),
+            ("any", 0, 0, [0, 6], 0)]
+    for rule, uid, gid, groups, code in rows:
+        user = {"uid": uid, "gid": gid} | ({} if groups is None else {"additionalGids": groups})
+        path.write_text(json.dumps({"args": ["true"], "cwd": "/", "user": user, "env": ["LAZARET_EVENTS=/x", "LAZARET_NEW=1", "LD_PRELOAD=/x", "LAZARE=1"]}))
+        world.install(shell=POLICY + f"\nhost: {{exec-user: {rule}}}\n")
+        world.records()
+        result = area.run([SHIM, "--root", "/run/test", "exec", "--process", path, "one"], env={"PATH": area.PATH})
+        check_equal(result.code, code, f"{rule}, {user}: {result}")
+        calls = world.records()
+        check(code == 0 or f"an exec as user {uid}:{gid} (host.exec-user)" in result.err, f"{rule}, {user}: {result}")
+        check_equal(len(calls), 1 - code, f"{rule}, {user}: calls of the runtime")
+        if calls:
+            (copy,) = pathlib.Path("/run/lazaret").glob("*/one.exec-*")
+            process = json.loads(copy.read_text())
+            check_equal(process["env"], ["LAZARE=1"], f"{rule}, {user}: variables")
+            check_equal(process["user"], user, f"{rule}: the user")
+            copy.unlink()
+    world.install(shell=POLICY)
 
 
 @case("a second container of the name of one that is there does not take its record")

@@ -76,8 +76,8 @@ laz_e2e(probe_table ALONE)
 laz_e2e(protect INSTRUMENTED sample)
 laz_e2e(policy_file INSTRUMENTED sample BUT "round and round")
 laz_e2e(
-  shim_confine ALONE TIMEOUT 600 INSTRUMENTED sample ONLY "the rewrite" "a bundle that runtimes" "a config.json that is absent"
-  BUT "docker" "host.exec" "the host's records" "secrets of the host" "copies of" "what a policy" "host.privileged" "no policy" "update is" "killed at" "a second container")
+  shim_confine ALONE TIMEOUT 600 INSTRUMENTED sample ONLY "the rewrite" "a bundle that runtimes" "a config.json that is absent" "an exec's file"
+  BUT "docker" "host.exec" "the host's records" "secrets of the host" "copies of" "what a policy" "host.privileged" "no policy" "update is" "killed at" "a second container" "LAZARET_EVENTS")
 laz_e2e(shim_engines ALONE TIMEOUT 600)
 laz_e2e(shim_matrix ALONE TIMEOUT 600)
 laz_e2e(shim INSTRUMENTED sample BUT "what an image or a bundle" "the program is small")

@@ -447,9 +447,15 @@ static int open_trusted(struct laz_feed *feed, struct laz_err *err)
     }
     feed->fd = openat(feed->folder, name,
             O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
-    return feed->fd >= 0 ? 0
-                         : laz_err_set(err, LAZ_E_SINK, errno, "sink %s: %.200s: %s", config->name,
-                                   config->path, strerror(errno));
+    if (feed->fd < 0) {
+        return laz_err_set(err, LAZ_E_SINK, errno, "sink %s: %.200s: %s", config->name,
+                config->path, strerror(errno));
+    }
+    if (laz_trusted_check(feed->fd, &feed->ship->orders.config.workload, &why) < 0) {
+        return laz_err_set(err, LAZ_E_SINK, why.sys_errno, "sink %s: %.200s %s", config->name,
+                config->path, why.message);
+    }
+    return 0;
 }
 
 static int open_file(struct laz_feed *feed, struct laz_err *err)

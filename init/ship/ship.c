@@ -176,29 +176,45 @@ static int take_dir(int dir, const struct stat *status)
     return is_done ? 0 : fchown(dir, LAZ_SHIP_UID, LAZ_SHIP_UID);
 }
 
-/* Each folder of the path that is not there; the last one is the helper's own. */
-static int open_spool_dir(struct laz_ship *ship, struct laz_err *err)
+/* What belongs to the workload is not taken from it: whoever wrote the policy has named a folder of
+ * another purpose. What others may merely write to becomes ours. */
+static int own_spool_dir(struct laz_ship *ship, const struct stat *status, struct laz_err *err)
 {
-    char *path = ship->orders.spool_dir;
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, 0755); /* whatever is wrong shows below */
-        *slash = '/';
-    }
-    (void)mkdir(path, 0700);
-    ship->spool_dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (ship->spool_dir < 0) {
-        return laz_err_set(err, LAZ_E_SPOOL, errno, "spool.dir: %.256s: %s", path, strerror(errno));
-    }
-    struct stat status;
-    if (fstat(ship->spool_dir, &status) < 0 ||
-            (!is_ours(&status) && take_dir(ship->spool_dir, &status) < 0)) {
+    const struct laz_party *workload = &ship->orders.config.workload;
+    const char *path = ship->orders.spool_dir;
+    struct laz_err why = {0};
+    bool has_hand = laz_trusted_check(ship->spool_dir, workload, &why) < 0;
+    bool is_theirs = has_hand && status->st_uid == workload->uid;
+    if (!is_theirs && (has_hand || !is_ours(status)) && take_dir(ship->spool_dir, status) < 0) {
         return laz_err_set(err, LAZ_E_SPOOL, errno,
                 "spool.dir: %.256s is neither the helper's own (user or group %d, nothing for "
                 "others) nor can be made so: %s",
                 path, LAZ_SHIP_UID, strerror(errno));
     }
+    if (has_hand && laz_trusted_check(ship->spool_dir, workload, &why) < 0) {
+        return laz_err_set(
+                err, LAZ_E_SPOOL, why.sys_errno, "spool.dir: %.256s %s", path, why.message);
+    }
     return 0;
+}
+
+/* Made where it is missing; we are root here, so no part of the path may be one that the workload
+ * could lead elsewhere. The last one is the helper's own. */
+static int open_spool_dir(struct laz_ship *ship, struct laz_err *err)
+{
+    const char *path = ship->orders.spool_dir;
+    struct laz_err why = {0};
+    struct stat status;
+    laz_cleanup_fd int fd = -1;
+    if (laz_trusted_make_folder(path, &ship->orders.config.workload, &fd, &why) < 0) {
+        return laz_err_set(
+                err, LAZ_E_SPOOL, why.sys_errno, "spool.dir: %.256s: %s", path, why.message);
+    }
+    ship->spool_dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (ship->spool_dir < 0 || fstat(ship->spool_dir, &status) < 0) {
+        return laz_err_set(err, LAZ_E_SPOOL, errno, "spool.dir: %.256s: %s", path, strerror(errno));
+    }
+    return own_spool_dir(ship, &status, err);
 }
 
 static char *read_text(const char *path, const struct laz_party *party, struct laz_err *err)

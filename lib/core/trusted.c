@@ -28,8 +28,9 @@
 #define NAME_SIZE (NAME_MAX + 2) /* one byte more than a name may have, and the NUL */
 
 struct walk {
-    const struct laz_party *party;
+    const struct laz_party *party; /* NULL: nobody is kept apart */
     bool wants_folder;
+    bool makes;           /* what is missing; and the last is for whoever asks to judge */
     int at;               /* the folder that has been come to */
     bool is_shared;       /* it is sticky: everybody makes files there, and keeps their own */
     unsigned n_links;     /* that were followed */
@@ -52,9 +53,14 @@ static bool has_group(const struct laz_party *party, uint32_t gid)
  * says so has none: 0, or the errno that keeps us from knowing; -1: there is one. */
 static int find_access_list(int fd)
 {
+    static const char name[] = "system.posix_acl_access";
     char path[LINK_SIZE];
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (getxattr(path, "system.posix_acl_access", NULL, 0) >= 0) {
+    ssize_t length = fgetxattr(fd, name, NULL, 0);
+    if (length < 0 && errno == EBADF) { /* opened by O_PATH */
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        length = getxattr(path, name, NULL, 0);
+    }
+    if (length >= 0) {
         return -1;
     }
     return errno == ENODATA || errno == EOPNOTSUPP ? 0 : errno;
@@ -88,6 +94,29 @@ static void find_writer(
     }
 }
 
+static bool keeps_apart(const struct laz_party *party)
+{
+    return party->uid != 0 && party->uid != geteuid();
+}
+
+int laz_trusted_check(int fd, const struct laz_party *party, struct laz_err *err)
+{
+    struct stat status;
+    char why[WHY_MAX] = "";
+    if (!keeps_apart(party)) {
+        return 0;
+    }
+    if (fstat(fd, &status) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%s", strerror(errno));
+    }
+    if (status.st_uid == party->uid) {
+        (void)snprintf(why, sizeof(why), "belongs to the workload, user %u", status.st_uid);
+    } else {
+        find_writer(party, fd, &status, why);
+    }
+    return why[0] == '\0' ? 0 : laz_err_set(err, LAZ_E_SECRET, 0, "%s", why);
+}
+
 /* Where nothing is mounted for writing nobody here has a hand in it, whosesoever it is. In a sticky
  * folder everybody keeps what is theirs: another's folder can neither be moved there nor away, but
  * a file or a link could have been brought there by its old name. */
@@ -97,6 +126,9 @@ static int judge(const struct walk *walk, const char *name, int fd, const struct
     char why[WHY_MAX] = "";
     bool is_folder = S_ISDIR(status->st_mode);
     *ret_is_shared = false;
+    if (walk->party == NULL) {
+        return 0;
+    }
     if (status->st_uid == walk->party->uid) {
         (void)snprintf(why, sizeof(why), "belongs to the workload, user %u", status->st_uid);
     } else if (!is_folder && walk->is_shared) {
@@ -234,20 +266,53 @@ static int open_folder(struct walk *walk, int *ret, struct laz_err *err)
     return give(&walk->at, ret);
 }
 
+/* What is missing is made where it is missing: in a folder that has been judged. In one that is
+ * sticky somebody may be first; what they have made is judged like all else. */
+static int open_part(const struct walk *walk, const char *name, bool is_last)
+{
+    int fd = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 || errno != ENOENT || !walk->makes) {
+        return fd;
+    }
+    if (mkdirat(walk->at, name, is_last ? 0700 : 0755) < 0 && errno != EEXIST) {
+        return -1;
+    }
+    return openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int hold_part(const struct walk *walk, const char *name, bool is_last,
+        struct stat *ret_status, int *ret, struct laz_err *err)
+{
+    laz_cleanup_fd int fd = open_part(walk, name, is_last);
+    if (fd < 0 || fstat(fd, ret_status) < 0) {
+        return fail(err, errno);
+    }
+    mode_t type = ret_status->st_mode & S_IFMT;
+    if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK) {
+        return fail(err, is_last ? EINVAL : ENOTDIR);
+    }
+    return give(&fd, ret);
+}
+
+static int give_made(int *fd, const struct stat *status, int *ret, struct laz_err *err)
+{
+    mode_t type = status->st_mode & S_IFMT;
+    return type == S_IFDIR ? give(fd, ret) : fail(err, type == S_IFLNK ? ELOOP : ENOTDIR);
+}
+
 static int walk_on(struct walk *walk, int *ret, struct laz_err *err)
 {
     char name[NAME_SIZE];
     bool is_last = false;
     while (take_part(walk, name, &is_last)) {
-        struct stat status;
+        struct stat status = {0};
         bool is_shared = false;
-        laz_cleanup_fd int fd = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &status) < 0) {
-            return fail(err, errno);
+        laz_cleanup_fd int fd = -1;
+        if (hold_part(walk, name, is_last, &status, &fd, err) < 0) {
+            return -1;
         }
-        mode_t type = status.st_mode & S_IFMT;
-        if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK) {
-            return fail(err, is_last ? EINVAL : ENOTDIR);
+        if (walk->makes && is_last) {
+            return give_made(&fd, &status, ret, err);
         }
         if (judge(walk, name, fd, &status, &is_shared, err) < 0) {
             return -1;
@@ -294,21 +359,16 @@ static int walk_once(
 
 /* What is renamed while we walk is another file when we come to open it, or, where it was a link of
  * Kubernetes', is gone with what it led to. The next walk finds what is there now. */
-static int open_walking(const char *path, const struct laz_party *party, bool wants_folder,
-        int *ret, struct laz_err *err)
+static int open_walking(struct walk *walk, const char *path, int *ret, struct laz_err *err)
 {
-    struct walk walk = {.party = party, .wants_folder = wants_folder, .at = -1};
     size_t length = strlen(path);
     int result = -1;
-    if (party->uid == 0 || party->uid == geteuid()) {
-        return open_any(path, wants_folder, ret, err);
-    }
-    if (length >= sizeof(walk.rest)) {
+    if (length >= sizeof(walk->rest)) {
         return fail(err, ENAMETOOLONG);
     }
     for (int i = 0; i < TRIES && result < 0; i++) {
         struct laz_err why = {0};
-        result = walk_once(&walk, path, length, ret, &why);
+        result = walk_once(walk, path, length, ret, &why);
         bool may_pass = why.sys_errno == EAGAIN || why.sys_errno == ENOENT;
         if (result < 0 && (!may_pass || i == TRIES - 1)) {
             *err = why;
@@ -320,11 +380,25 @@ static int open_walking(const char *path, const struct laz_party *party, bool wa
 
 int laz_trusted_open(const char *path, const struct laz_party *party, int *ret, struct laz_err *err)
 {
-    return open_walking(path, party, false, ret, err);
+    struct walk walk = {.party = party, .at = -1};
+    return keeps_apart(party) ? open_walking(&walk, path, ret, err)
+                              : open_any(path, false, ret, err);
 }
 
 int laz_trusted_open_folder(
         const char *path, const struct laz_party *party, int *ret, struct laz_err *err)
 {
-    return open_walking(path, party, true, ret, err);
+    struct walk walk = {.party = party, .wants_folder = true, .at = -1};
+    return keeps_apart(party) ? open_walking(&walk, path, ret, err)
+                              : open_any(path, true, ret, err);
+}
+
+int laz_trusted_make_folder(
+        const char *path, const struct laz_party *party, int *ret, struct laz_err *err)
+{
+    struct walk walk = {.party = keeps_apart(party) ? party : NULL,
+            .wants_folder = true,
+            .makes = true,
+            .at = -1};
+    return open_walking(&walk, path, ret, err);
 }

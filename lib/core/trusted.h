@@ -29,5 +29,13 @@ LAZ_MUST_CHECK int laz_trusted_open(
 /* A folder (O_PATH), by the same rules; and nobody but its owner may make files in it. */
 LAZ_MUST_CHECK int laz_trusted_open_folder(
         const char *path, const struct laz_party *party, int *ret, struct laz_err *err);
+/* A folder (O_PATH) that is to be the caller's own. What of the path is missing is made, mode 0755,
+ * the last part 0700. All above that is walked by the same rules; the last part is not judged, as
+ * the caller may have it changed, and laz_trusted_check then: but a link it may not be (ELOOP). */
+LAZ_MUST_CHECK int laz_trusted_make_folder(
+        const char *path, const struct laz_party *party, int *ret, struct laz_err *err);
+/* Has the party a hand in what is held, a file or a folder? Kinds as above; the message goes on
+ * from its name: "belongs to ...". */
+LAZ_MUST_CHECK int laz_trusted_check(int fd, const struct laz_party *party, struct laz_err *err);
 
 #endif

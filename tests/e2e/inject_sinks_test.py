@@ -139,7 +139,7 @@ def init_fails():
 
 @case("a helper that dies at the same call of its start each time: nothing runs, by name")
 def helper_killed():
-    for call in ("mkdir", "setresuid", "fallocate", "pwrite64", "landlock_restrict_self"):
+    for call in ("mkdirat", "setresuid", "fallocate", "pwrite64", "landlock_restrict_self"):
         # Followed: init and all that it starts, of which only the helper makes these calls; each successor again.
         folder, run = start(["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when=1"], True)
         with run:

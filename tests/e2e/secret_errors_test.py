@@ -133,7 +133,7 @@ def whole():
             check(not world.marker.exists(), "the workload ran")
             records = json.dumps(world.records())
             check("secrets.items[it]" in records, f"{one.title}: no record says it: {records}")
-            disk = b"".join(p.read_bytes() for p in (world.folder / "run").rglob("*") if p.is_file())
+            disk = b"".join(p.read_bytes() for p in (world.kept / "run").rglob("*") if p.is_file())
             for where, text in (("stderr", errors), ("records", records), ("spool", disk.decode(errors="replace"))):
                 check_equal(said_of(text, one.canary), [], f"{one.title}: {where}: {text[:2000]}")
 

@@ -14,6 +14,7 @@ import fence
 import fetch_world
 import laz
 import secret_world
+import ship_world
 from laz import case, check, check_equal
 from secret_world import ARN, KEY, Standin
 from secrets_world import World
@@ -143,8 +144,7 @@ def watched():
             world.changes = adapters.merged(world.changes, {"sense": {"interval": "100ms", "files": {"watch": ["/etc/ssl"]}}})
             world.sinks = [{"name": "trail", "type": "file", "path": str(world.trail), "classes": ["audit", "ids"]}]
             if conditions:
-                world.trail.touch()
-                world.trail.chmod(0o666)
+                world.kept.chmod(ship_world.kept_mode(conditions))
             with world.start("time.sleep(1)", numbers=(20,), conditions=conditions, env=environment(services)) as run:
                 check_equal(str(run.wait(30)), "exit 0", run.stderr())
             found = [r for r in world.records() if r["ev"].startswith(("cred.", "exec.", "fim.", "net.", "sense."))]

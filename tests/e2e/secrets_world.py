@@ -64,7 +64,7 @@ class World:
             "secrets": {"dir": str(self.dir), "start-deadline": "5s", "items": self.items}})
         if self.sinks:
             base = adapters.merged(base, {"sinks": self.sinks, "spool": {
-                "dir": str(self.folder / "run" / "spool"), "max": "16MiB", "segment": "1MiB"}})
+                "dir": str(self.kept / "run" / "spool"), "max": "16MiB", "segment": "1MiB"}})
         return adapters.merged(base, self.changes)
 
     @contextlib.contextmanager

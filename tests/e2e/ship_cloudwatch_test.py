@@ -142,7 +142,7 @@ def secrecy():
         check_equal(pathlib.Path(f"/proc/{ship}/coredump_filter").read_text().strip(), "00000000", "what a core would have")
         errors = run.stderr()
     check(CANARY not in errors.encode() and CANARY not in trail(standin), "a credential in a record or a message")
-    for path in world.folder.rglob("*"):
+    for path in (*world.folder.rglob("*"), *world.spool.rglob("*")):
         if path.is_file():
             check(CANARY not in path.read_bytes(), f"a credential in {path}")
 

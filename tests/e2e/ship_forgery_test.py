@@ -3,6 +3,7 @@
 can be read back from the trail, to the byte."""
 import json
 import os
+import shutil
 
 import adapters
 import fence
@@ -11,7 +12,7 @@ import trail_judge
 import trail_verifier
 from hostile import check_form, own_records, said, text
 from laz import case, check, check_equal
-from ship_world import Output, World, numbered, until
+from ship_world import SHIP_UID, Output, World, numbered, until
 
 
 @case("hostile lines: what a file has is records of ours alone, and the bytes as they were")
@@ -106,22 +107,88 @@ def hands():
     check(code == 106 and f"{sticky} is a folder where everybody may make files" in errors, f"{code}: {errors}")
 
 
-@case("a ship that begins anew follows no folder that the workload has put in the way; who follows names makes a file elsewhere")
+@case("a spool below a folder in which the workload has a hand does not start, by name, and is not made; below root's it is")
+def spool_hands():
+    for name, (give, why) in FOLDERS.items():
+        for depth in ("above", "above/out"):
+            world = World()
+            world.spool = world.kept / "above" / "out" / "deep" / "spool"
+            world.spool.parents[1].mkdir(parents=True)
+            code, errors = world.outcome("exit=3")
+            check_equal(code, 3, f"{name}: root's: {errors}")
+            shutil.rmtree(world.spool.parent)
+            give(world.kept / depth)
+            code, errors = world.outcome("exit=3")
+            check_equal(code, 106, f"{name}: {depth}: {errors}")
+            check("spool-failed: " in errors and f"spool.dir: {world.spool}: {world.kept / depth} {why}" in errors, f"{name}: {depth}: {errors}")
+            check_equal(list((world.kept / "above" / "out").iterdir()), [], f"{name}: {depth}: what was made")
+
+
+@case("the spool's own folder: the workload's is refused and left as it is, one that others may write becomes the helper's")
+def spool_itself():
+    for name, (give, why) in FOLDERS.items():
+        world = World()
+        world.spool.mkdir(parents=True)
+        give(world.spool)
+        code, errors = world.outcome("exit=3")
+        status = world.spool.stat()
+        if name == "belongs to it":
+            check_equal((code, status.st_uid, list(world.spool.iterdir())), (106, UID, []), f"{name}: {errors}")
+            check("spool-failed: " in errors and f"spool.dir: {world.spool} {why}" in errors, errors)
+        else:
+            check_equal((code, status.st_uid, status.st_gid, status.st_mode & 0o7777), (3, SHIP_UID, SHIP_UID, 0o770), f"{name}: {errors}")
+    world = World()
+    sticky = world.kept / "sticky"
+    sticky.mkdir()
+    sticky.chmod(0o1777)
+    world.spool = sticky / "spool"
+    code, errors = world.outcome("exit=3")
+    check_equal(code, 3, f"in a sticky folder of root's, where nobody moves what is another's: {errors}")
+
+
+@case("a file sink whose file is the workload's, or may be written by it, does not start, by name; another's file it has")
+def own_file():
+    for name, (give, why) in {**FOLDERS, "another's": (lambda path: os.chown(path, 4321, 4321), None)}.items():
+        world = World()
+        world.trail.touch(0o600)
+        give(world.trail)
+        code, errors = world.outcome("exit=3")
+        check_equal((code, world.trail.stat().st_size > 0), (3, True) if why is None else (106, False), f"{name}: {errors}")
+        check(why is None or "sink-failed: " in errors and f"sink trail: {world.trail} {why}" in errors, f"{name}: {errors}")
+
+
+@case("a ship that begins anew follows no folder that the workload has put in the way; who follows names makes it elsewhere")
 def led_astray():
+    for what in ("trail.jsonl", "spool"):
+        astray(what)
+
+
+def make(path):
+    """As somebody who follows names."""
+    if path.name == "spool":
+        path.mkdir()
+    else:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+
+
+def astray(what):
     world = World()
     out, aside, away = (world.kept / name for name in ("out", "aside", "away"))
     for folder in (out, aside):
         folder.mkdir()
-    world.trail = out / "trail.jsonl"
+    if what == "spool":
+        world.spool = out / what
+    else:
+        world.trail = out / what
     world.sinks = [world.file_sink()]
     with world.start("lines=0,100,5,2000", "exit=3") as run:
         world.ready()
         out.rename(away)
         out.symlink_to(aside)
         os.chown(out, UID, UID, follow_symlinks=False)  # as the workload would have made it
-        os.close(os.open(world.trail, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-        check((aside / "trail.jsonl").exists(), "the control: who follows names was not led astray")
-        (aside / "trail.jsonl").unlink()
+        make(out / what)
+        check((aside / what).exists(), "the control: who follows names was not led astray")
+        (aside / what).rename(world.kept / "made")
         os.kill(world.pid("ship"), fence.KILL)
         seen = set()
         until(lambda: seen.add(world.pid("ship")) or len(seen - {None}) > 2, "two tries of a ship")

@@ -170,7 +170,8 @@ def at_rest():
         until(lambda: world.said() == 200 * 101, "lines")
         ship = world.ready()
         until(lambda: marker in world.stream(data=world.spooled()), "lines in the spool", pause=0.1)
-        for path in world.folder.rglob("*"):
+        check(list(world.spool.glob("*.lzs")), "no segment to look into")
+        for path in (*world.folder.rglob("*"), *world.spool.rglob("*")):
             if path.is_file():
                 data = path.read_bytes()
                 check(marker not in data and private not in data, f"in the clear: {path}")

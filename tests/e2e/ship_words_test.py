@@ -50,7 +50,7 @@ def redacted():
                 counts[name] = counts.get(name, 0) + count
         check_equal(counts, dict.fromkeys(SECRETS, 2 * LINES), "counted by kind")
         (world.folder / "content").unlink()
-        for path in [p for p in world.folder.rglob("*") if p.is_file()]:
+        for path in [p for p in (*world.folder.rglob("*"), *world.spool.rglob("*")) if p.is_file()]:
             check_equal(found_in(path.read_bytes()), [], f"what is in {path.name}")
         world.judge(trail_judge.FINE, data=data)
 

@@ -120,7 +120,7 @@ class World:
         self.folder.chmod(0o777)
         self.kept = self.folder.with_name(self.folder.name + "-kept")  # the workload may write in the other
         self.kept.mkdir(mode=0o755, exist_ok=True)
-        self.trail, self.spool = self.kept / "trail.jsonl", self.folder / "run" / "spool"
+        self.trail, self.spool = self.kept / "trail.jsonl", self.kept / "run" / "spool"
         self.shared = self.folder / "said"
         self.sinks = sinks or [self.file_sink()]
         self.changes, self.run = changes or {}, None

@@ -81,7 +81,7 @@ class World:
         if self.sinks:
             base |= {"sinks": [{"name": "trail", "type": "file", "path": str(self.trail), "classes": ["audit", "ids"],
                                 "required": True}],
-                     "spool": {"dir": str(self.folder / "run" / "spool"), "max": "16MiB", "segment": "1MiB"},
+                     "spool": {"dir": str(self.trail.with_name("spool")), "max": "16MiB", "segment": "1MiB"},
                      "logs": {"capture": "disabled"}}
         return adapters.Lazaret.policy(adapters.merged(base, self.changes))
 

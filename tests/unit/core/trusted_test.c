@@ -330,6 +330,84 @@ Test(trusted, opens_folders_by_the_same_rules)
     cr_expect_eq(open_folder("agent/token", &root_itself, &err), ENOTDIR);
 }
 
+static int make_folder(const char *path, const struct laz_party *of, struct laz_err *err)
+{
+    int fd = -1;
+    struct stat named;
+    struct stat held;
+    *err = (struct laz_err){0};
+    if (laz_trusted_make_folder(at(path), of, &fd, err) < 0) {
+        cr_expect_eq(err->kind, err->sys_errno != 0 ? LAZ_E_SYSTEM : LAZ_E_SECRET, "%s", path);
+        return err->sys_errno != 0 ? err->sys_errno : -1;
+    }
+    cr_expect(stat(at(path), &named) == 0 && fstat(fd, &held) == 0 && S_ISDIR(held.st_mode) &&
+                    named.st_ino == held.st_ino,
+            "%s", path);
+    (void)close(fd);
+    return 0;
+}
+
+Test(trusted, makes_what_is_missing_and_nothing_where_the_party_has_a_hand)
+{
+    static const struct {
+        const char *path;
+        int result;
+        const char *why;
+    } rows[] = {{"agent/a/b/c", 0, ""}, {"agent/a/b/c", 0, ""}, {"k8s/..data/new", 0, ""},
+            {"shared/new/below", 0, ""}, {"shared", 0, ""}, {"given", 0, ""},
+            {"given/new", -1, "given belongs to the workload, user 54321"},
+            {"open/new", -1, "open may be written by everybody, mode 0777"},
+            {"theirs/new", -1, "theirs belongs to the workload"}, {"k8s/..data", ELOOP, ""},
+            {"absolute", ELOOP, ""}, {"agent/token", ENOTDIR, ""}, {"agent/token/x", ENOTDIR, ""},
+            {"round/x", ELOOP, ""}};
+    const struct laz_party root_itself = {.uid = 0};
+    struct stat status;
+    struct laz_err err;
+    put_folder("given");
+    put_folder("open");
+    put_link("theirs", "agent");
+    cr_assert(chown(at("given"), MINE, 0) == 0 && chmod(at("open"), 0777) == 0 &&
+            lchown(at("theirs"), MINE, 0) == 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int result = make_folder(rows[i].path, &party, &err);
+        cr_expect_eq(result, rows[i].result, "%s: %d: %s", rows[i].path, result, err.message);
+        cr_expect_not_null(strstr(err.message, rows[i].why), "%s: %s", rows[i].path, err.message);
+    }
+    cr_expect(stat(at("agent/a/b"), &status) == 0 && (status.st_mode & 07777) == 0755);
+    cr_expect(stat(at("agent/a/b/c"), &status) == 0 && (status.st_mode & 07777) == 0700);
+    cr_expect(access(at("given/new"), F_OK) < 0 && access(at("open/new"), F_OK) < 0 &&
+            access(at("agent/new"), F_OK) < 0);
+    cr_expect_eq(make_folder("given/new", &root_itself, &err), 0, "%s", err.message);
+}
+
+/* A folder, held for its path alone and to be read. */
+Test(trusted, says_of_what_is_held_whether_the_party_has_a_hand_in_it)
+{
+    static const struct {
+        uid_t uid;
+        gid_t gid;
+        mode_t mode;
+        const char *why; /* "": none */
+    } rows[] = {{0, 0, 0755, ""}, {OTHER, OTHER, 0770, ""},
+            {MINE, 0, 0700, "belongs to the workload, user 54321"},
+            {0, 0, 01777, "may be written by everybody, mode 1777"},
+            {0, 54301, 0770, "may be written by the workload's group 54301, mode 0770"}};
+    static const int flags[] = {O_PATH, O_RDONLY};
+    const struct laz_party everybody = {.uid = 0};
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_err err = {0};
+        int fd = open(at("agent"), flags[i % 2] | O_DIRECTORY | O_CLOEXEC);
+        cr_assert(fd >= 0 && chown(at("agent"), rows[i / 2].uid, rows[i / 2].gid) == 0 &&
+                chmod(at("agent"), rows[i / 2].mode) == 0);
+        bool has = laz_trusted_check(fd, &party, &err) < 0;
+        cr_expect_eq(has, rows[i / 2].why[0] != '\0', "%zu: %s", i, err.message);
+        cr_expect_str_eq(err.message, rows[i / 2].why);
+        cr_expect_eq(err.kind, has ? LAZ_E_SECRET : LAZ_E_NONE, "%zu", i);
+        cr_expect_eq(laz_trusted_check(fd, &everybody, &err), 0);
+        (void)close(fd);
+    }
+}
+
 Test(trusted, takes_anything_where_nobody_is_kept_apart)
 {
     const struct laz_party everybody[] = {{.uid = 0}, {.uid = geteuid()}};

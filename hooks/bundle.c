@@ -11,6 +11,7 @@
 #include "core/fd.h"
 #include "core/roots.h"
 #include "hooks/opening.h"
+#include "oci/values.h"
 
 static int fail(struct laz_err *err, const char *what)
 {
@@ -151,14 +152,22 @@ bool laz_hook_bundle_declares(const struct laz_hook_bundle *bundle, const char *
     const struct laz_oci_spec *config = &bundle->config;
     const struct laz_json_node *mounts = laz_oci_container(config).mounts;
     const struct laz_json_node *node = NULL;
-    unsigned n = 0;
+    char place[LAZ_HOOK_PATH_SIZE];
     bool is_fresh = false;
     while (mounts != NULL && (node = laz_json_next(&config->doc, mounts, node)) != NULL) {
         struct laz_oci_mount mount = laz_oci_mount(config, node);
-        if (laz_oci_is(config, mount.destination, destination)) {
-            n++;
-            is_fresh = laz_oci_is(config, mount.type, "tmpfs") && !is_bound(bundle, mount.options);
+        if (!laz_oci_clean_path(config, mount.destination, place, sizeof(place))) {
+            return false;
         }
+        bool is_there = strcmp(place, destination) == 0;
+        if (is_fresh && laz_oci_is_above(destination, place)) {
+            return false;
+        }
+        if (is_there &&
+                (!laz_oci_is(config, mount.type, "tmpfs") || is_bound(bundle, mount.options))) {
+            return false;
+        }
+        is_fresh = is_fresh || is_there;
     }
-    return n == 1 && is_fresh;
+    return is_fresh;
 }

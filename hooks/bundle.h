@@ -35,7 +35,8 @@ void laz_hook_bundle_done(struct laz_hook_bundle *bundle);
 LAZ_MUST_CHECK int laz_hook_bundle_enter(
         const struct laz_hook_bundle *bundle, const char *path, int *ret, struct laz_err *err);
 
-/* Does config.json have the runtime mount a fresh tmpfs there, and nothing else? */
+/* Does config.json have the runtime mount a fresh tmpfs there, and, however that is spelt, nothing
+ * else there, and behind it nothing below? `destination` is clean. */
 bool laz_hook_bundle_declares(const struct laz_hook_bundle *bundle, const char *destination);
 
 #endif

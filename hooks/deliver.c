@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Delivery. The mount is judged as it is held: a tmpfs, the root of a mount, not the image's, in
- * another mount namespace than the host's, and empty.
+ * another mount namespace than the host's, empty, and mounted nowhere else: the hook sees what the
+ * runtime saw when it mounted, and so whatever could have been bound there.
  */
 #include "hooks/deliver.h"
 
@@ -17,6 +18,7 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/roots.h"
+#include "hooks/mounts.h"
 #include "hooks/opening.h"
 
 #define VALUE_MAX (2LL * LAZ_FETCH_VALUE_MAX) /* bytes: as init takes them from a source */
@@ -87,6 +89,23 @@ static bool is_in_container(void)
             (host.st_dev != ours.st_dev || host.st_ino != ours.st_ino);
 }
 
+/* Made for this one mount. A tmpfs of the host is also where it was bound from, or below its own
+ * root; one that process 1 sees has gone there, or come from there. */
+static int judge_tmpfs(dev_t device, struct laz_err *err)
+{
+    struct laz_hook_mounts ours;
+    struct laz_hook_mounts host;
+    if (laz_hook_find_mounts(LAZ_HOOK_MOUNTS_OWN, device, &ours, err) < 0 ||
+            laz_hook_find_mounts(LAZ_HOOK_MOUNTS_HOST, device, &host, err) < 0) {
+        return -1;
+    }
+    return ours.n == 1 && ours.is_whole && host.n == 0
+            ? 0
+            : laz_err_set(err, LAZ_E_DELIVERY, 0,
+                      "%s is no fresh tmpfs: it is also mounted elsewhere, or a part of one",
+                      LAZ_HOOK_SECRETS_FOLDER);
+}
+
 static int judge_mount(const struct laz_hook_bundle *bundle, int target, struct laz_err *err)
 {
     static const char where[] = LAZ_HOOK_SECRETS_FOLDER;
@@ -108,15 +127,15 @@ static int judge_mount(const struct laz_hook_bundle *bundle, int target, struct 
     if (status.st_dev == bundle->root_status.st_dev || status.st_dev == above.st_dev) {
         return laz_err_set(err, LAZ_E_DELIVERY, 0, "%s is no mount of its own", where);
     }
-    return 0;
+    return judge_tmpfs(status.st_dev, err);
 }
 
 static int open_target(const struct laz_hook_bundle *bundle, int *ret, struct laz_err *err)
 {
     laz_cleanup_fd int target = -1;
     if (!laz_hook_bundle_declares(bundle, LAZ_HOOK_SECRETS_FOLDER)) {
-        return laz_err_set(err, LAZ_E_DELIVERY, 0, "config.json mounts no tmpfs at %s",
-                LAZ_HOOK_SECRETS_FOLDER);
+        return laz_err_set(err, LAZ_E_DELIVERY, 0,
+                "config.json mounts no tmpfs at %s, or more than that", LAZ_HOOK_SECRETS_FOLDER);
     }
     if (!is_in_container()) {
         return laz_err_set(
@@ -229,14 +248,15 @@ static int deliver_item(const struct laz_policy *policy, size_t i, int target,
     return 0;
 }
 
-/* By the current directory: a path would be walked once more. Read back, because it may not be half
- * done. */
+/* By the current directory: a path would be walked once more. This mount and no other: no file
+ * system is changed as a whole. Read back, because it may not be half done. */
 static int close_mount(int target, struct laz_err *err)
 {
     static const char where[] = LAZ_HOOK_SECRETS_FOLDER;
     struct statvfs system;
     if (fchdir(target) < 0 || chmod(".", OWN_MODE) < 0 ||
-            mount(NULL, ".", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+            mount(NULL, ".", NULL,
+                    MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
                     NULL) < 0 ||
             chdir("/") < 0 || fstatvfs(target, &system) < 0) {
         return fail(err, LAZ_E_DELIVERY, where);

@@ -166,6 +166,9 @@ IMAGES = [
     ("something is mounted over it", add_mount(destination=SECRETS + "/", type="bind", source="{canary}/sub", options=["bind"]),
      "secret-undeliverable", ""),
     ("something is mounted in it", add_mount(destination=SECRETS + "/db", type="bind", source="{canary}/db", options=["bind"]),
+     "secret-undeliverable", "mounts no tmpfs"),
+    ("something is mounted in it, by a link", lambda c: (c.link("foo", SECRETS), add_mount(
+        destination="/foo/db", type="bind", source="{canary}/db", options=["bind"])(c)),
      "secret-undeliverable", f"{SECRETS} is not empty"),
     ("something is mounted above it", add_mount(destination="/run", type="tmpfs", source="tmpfs"), "bundle-refused", "ENOENT"),
     ("the mount has what the image has there", lambda c: (rootfs.put(c.root, SECRETS + "/db", "of the image"),
@@ -234,6 +237,55 @@ def images_are_harmless():
         print(f"     {runtime.name}: {len(images())} hostile images and bundles")
 
 
+# ---- A tmpfs of the host's, which is none of the container's -----------------------------------------
+
+OURS = len(world.config()["mounts"]) - 1
+SHARED = [  # source below /run/shared, destination, place among the mounts, what comes of it, why
+    ("a folder of it, with a slash behind", "folder", SECRETS + "/", OURS + 1, "secret-undeliverable", "mounts no tmpfs"),
+    ("a folder of it, by way of dots", "folder", "/run/./x/..//lazaret/host-secrets", OURS + 1, "secret-undeliverable", "mounts no tmpfs"),
+    ("a folder of it, by a link of the image's", "folder", "/foo", OURS + 1, "secret-undeliverable", "is no fresh tmpfs"),
+    ("the whole of it, by a link of the image's", "whole", "/foo", OURS + 1, "secret-undeliverable", "is no fresh tmpfs"),
+    ("control: by a link, and the container's own over it", "folder", "/foo", OURS, DELIVERED, ""),
+    ("control: elsewhere in the container", "whole", "/bar", OURS + 1, DELIVERED, ""),
+]
+
+
+@case("no secret reaches a tmpfs of the host that is mounted in the place of the container's, and the host's stays writable")
+def tmpfs_of_host():
+    for runtime in world.runtimes():
+        wrong = []
+        for what, source, destination, place, expected, words in SHARED:
+            runtime.set_up()
+            at = runtime.host("/run/shared")
+            runtime.must("mkdir", "-p", "/run/shared")
+            runtime.must("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run/shared")
+            if source == "folder":
+                (at / "folder").mkdir()
+            canary = world.Canary(at)
+            c = Case(runtime, canary)
+            c.link("foo", SECRETS)
+            rootfs.put_folder(c.root, SECRETS)
+            path = "/run/shared" + ("/folder" if source == "folder" else "")
+            c.config["mounts"].insert(place, {"destination": destination, "type": "bind", "source": path, "options": ["rbind"]})
+            mounts = runtime.mounts()
+            done = c.run()
+            try:
+                check_equal(runtime.mounts(), mounts, "mounts of the host")
+                canary.check_untouched("a tmpfs of the host")
+                (at / "writable").touch()
+                said = [r["d"] for r in runtime.ledger() if r["ev"] == "hook.refuse"]
+                if expected == DELIVERED:
+                    check_equal((done.code, done.out, said), (0, runtime.values["db"], []), str(done))
+                else:
+                    check(done.code != 0 and said and said[0]["error"] == expected and words in said[0]["why"], f"{done}: {said}")
+            except (laz.Failed, OSError) as why:
+                wrong.append(f"{runtime.name}: {what}: {why}")
+            canary.close()
+            shutil.rmtree(c.bundle)
+            runtime.must("umount", "/run/shared")
+        check(not wrong, "\n".join(wrong))
+
+
 @case("control: a hook that is not static runs the image's code on the host, where its entry has no variables")
 def dynamic_hook_runs_code():
     runtime = next(world.runtimes())
@@ -277,6 +329,12 @@ class Given:
             check(time.monotonic() < deadline, "no process")
             time.sleep(0.005)
         return int(path.read_text())
+
+    def put_document(self):
+        """For a hook that a script runs: its record, and the document as a file."""
+        self.runtime.record(self.id, self.bundle)
+        self.document = area.root() / f"{self.id}.json"
+        self.document.write_text(json.dumps(self.state))
 
     def run(self, verb):
         self.runtime.record(self.id, self.bundle)
@@ -430,6 +488,43 @@ def document_is_taken():
         given.close()
 
 
+# In a mount namespace of the runtime's: where its tmpfs is from, and what comes of it.
+MADE = [
+    ("a tmpfs of its own", 'mount -t tmpfs tmpfs "$1"', DELIVERED),
+    ("one that only the runtime sees elsewhere", 'mount -t tmpfs tmpfs /mnt && mount --bind /mnt "$1"', "is no fresh tmpfs"),
+    ("a part of one that is gone", 'mount -t tmpfs tmpfs /mnt && mkdir /mnt/part && mount --bind /mnt/part "$1" && umount /mnt',
+     "is no fresh tmpfs"),
+    ("one that the host sees too", 'mount -t tmpfs tmpfs "$1"', "is no fresh tmpfs"),
+]
+
+
+@case("a tmpfs that anybody else has, or had, takes no secret")
+def tmpfs_is_fresh():
+    for runtime in world.runtimes():
+        for what, script, expected in MADE:
+            runtime.set_up()
+            given = Given(runtime, None)
+            root = given.bundle / "rootfs"
+            rootfs.put_folder(root, SECRETS)
+            given.put_document()
+            is_shared = "host sees" in what
+            if is_shared:
+                runtime.must("mount", "--bind", root, root)
+                runtime.must("mount", "--make-shared", root)
+            done = area.run(runtime.fence.command(
+                "unshare", "--mount", "--propagation", "unchanged" if is_shared else "private", "sh", "-c",
+                f'{script} && exec "$2" secrets {world.HASH} < "$3"', "sh", str(root) + SECRETS, world.hook(), given.document))
+            if is_shared:
+                seen = [line.split()[4] for line in runtime.mounts()]
+                runtime.must("umount", "--recursive", root)
+                check(str(root) + SECRETS in seen, f"the host does not see it: {seen}")
+            if expected == DELIVERED:
+                check_equal((done.code, done.err), (0, ""), f"{runtime.name}: {what}")
+            else:
+                world.check_refused(done, "secret-undeliverable", expected, f"{runtime.name}: {what}")
+            given.close()
+
+
 # ---- The race ----------------------------------------------------------------------------------------
 
 
@@ -468,14 +563,12 @@ def race_is_lost():
     canary = world.Canary()
     given = Given(runtime, canary)
     root = given.bundle / "rootfs"
-    runtime.record(given.id, given.bundle)
-    document = area.root() / "raced.json"
-    document.write_text(json.dumps(given.state))
+    given.put_document()
     swaps = Swaps(root, canary)
     script = f"""
     n=0; delivered=0
     while [ $n -lt {ROUNDS} ]; do
-        unshare --mount --propagation private sh -c '{ROUND}' sh {root} {world.hook()} secrets {world.HASH} < {document} 2>> /run/raced && delivered=$((delivered + 1))
+        unshare --mount --propagation private sh -c '{ROUND}' sh {root} {world.hook()} secrets {world.HASH} < {given.document} 2>> /run/raced && delivered=$((delivered + 1))
         n=$((n + 1))
     done
     echo $delivered"""

@@ -224,12 +224,13 @@ Seen = collections.namedtuple("Seen", "mode owner links size mtime ctime inode c
 
 
 class Canary:
-    """Files of the host that no hook has anything to do with, watched while a case runs."""
+    """Files of the host that no hook has anything to do with, or a folder of it, watched while a case runs."""
 
-    def __init__(self):
-        self.root = area.folder(f"canary-{next(_numbers)}")
-        for name in ("db", "api.key", "file", "sub/db", "host-secrets/db", "lazaret/host-secrets/db"):
-            rootfs.put(self.root, name, f"canary of {name}", 0o644)
+    def __init__(self, folder=None):
+        self.root = folder or area.folder(f"canary-{next(_numbers)}")
+        if folder is None:
+            for name in ("db", "api.key", "file", "sub/db", "host-secrets/db", "lazaret/host-secrets/db"):
+                rootfs.put(self.root, name, f"canary of {name}", 0o644)
         self.before = self.look()
         libc = ctypes.CDLL(None, use_errno=True)
         self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)

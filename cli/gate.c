@@ -240,18 +240,23 @@ static int read_config(struct run *run, struct laz_err *err)
 static int check_time(const struct run *run, struct laz_err *err)
 {
     const struct laz_gate_config *config = &run->config;
-    uint64_t need_ms = (config->consecutive - 1) * config->every_ms;
-    if (run->plan.mode != LAZ_GATE_PROMOTE && config->bake_ms > need_ms) {
-        need_ms = config->bake_ms;
-    }
+    uint64_t polls_ms = (config->consecutive - 1) * config->every_ms;
+    uint64_t bake_ms = run->plan.mode == LAZ_GATE_PROMOTE ? 0 : config->bake_ms;
+    uint64_t need_ms = bake_ms > polls_ms ? bake_ms : polls_ms;
+    char why[LAZ_ERR_MESSAGE_MAX];
     if (!run->judged.asks_targets || need_ms < run->plan.timeout_ms) {
         return 0;
     }
+    if (bake_ms > polls_ms) {
+        (void)laz_format(
+                why, sizeof(why), "polls span at least the bake of %zu ms", (size_t)bake_ms);
+    } else {
+        (void)laz_format(why, sizeof(why), "%zu polls (consecutive), one every %zu ms, span %zu ms",
+                (size_t)config->consecutive, (size_t)config->every_ms, (size_t)polls_ms);
+    }
     return laz_err_set(err, LAZ_E_USAGE, 0,
-            "--timeout of %zu ms is over before the gate can pass: consecutive %zu, every %zu ms, "
-            "bake %zu ms need %zu ms",
-            (size_t)run->plan.timeout_ms, (size_t)config->consecutive, (size_t)config->every_ms,
-            (size_t)config->bake_ms, (size_t)need_ms);
+            "--timeout of %zu ms is over before the gate can pass: %s; it has to be longer",
+            (size_t)run->plan.timeout_ms, why);
 }
 
 static const char *base_name(const char *path)

@@ -71,7 +71,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void set_timer(struct laz_health_role *role, uint64_t now_ns)
 {
     uint64_t next = earlier(role->ask_ns, role->look_ns);
-    next = earlier(next, laz_health_next(&role->health));
+    next = earlier(next, laz_health_next(&role->health, now_ns));
     for (uint32_t i = 0; i < role->config.n_checks; i++) {
         const struct laz_health_watch *watch = &role->health.watches[i];
         if (laz_health_asks(&role->health, watch->check->list) || watch->began_ns != 0) {
@@ -88,7 +88,7 @@ static void tell_overdue(struct laz_health_role *role, uint64_t now_ns)
 {
     const char *late = role->is_overdue ? NULL : laz_health_overdue(&role->health, now_ns);
     if (late != NULL) {
-        role->is_overdue = role->health.is_past_deadline = true;
+        role->is_overdue = true;
         laz_health_tell_words(role, LAZ_MESSAGE_OVERDUE, late);
     }
 }

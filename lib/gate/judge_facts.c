@@ -393,6 +393,7 @@ static void judge_version(
             (ours[0] != '\0' || !last->health.has_ecs);
     laz_gate_rows_add(rows, &say, "%s",
             say.result == LAZ_GATE_PASS ? ours
+                    : last == NULL      ? "no document"
                     : ours[0] == '\0'   ? "it does not say: have version-from name a variable"
                                         : "the baseline does not say");
 }

@@ -156,20 +156,24 @@ const char *laz_health_overdue(const struct laz_health *health, uint64_t now_ns)
     return late == NULL || !is_known ? NULL : late->check->name;
 }
 
-uint64_t laz_health_next(const struct laz_health *health)
+/* A moment that is over has had its effect: to wake up for it again is to wake up for ever. */
+static uint64_t sooner(uint64_t next, uint64_t at, uint64_t now_ns)
+{
+    return at > now_ns && at < next ? at : next;
+}
+
+uint64_t laz_health_next(const struct laz_health *health, uint64_t now_ns)
 {
     uint64_t next = UINT64_MAX;
     if (health->asked_ns != 0) {
-        next = health->asked_ns + LAZ_HEALTH_SILENCE_MS * NS_PER_MS;
+        next = sooner(next, health->asked_ns + LAZ_HEALTH_SILENCE_MS * NS_PER_MS, now_ns);
     }
-    if (laz_health_asks(health, LAZ_HEALTH_STARTUP) && has_list(health, LAZ_HEALTH_STARTUP) &&
-            !health->is_past_deadline) {
-        uint64_t deadline = health->warm_since_ns + health->config->startup_deadline_ms * NS_PER_MS;
-        next = deadline < next ? deadline : next;
+    if (laz_health_asks(health, LAZ_HEALTH_STARTUP) && has_list(health, LAZ_HEALTH_STARTUP)) {
+        next = sooner(next, health->warm_since_ns + health->config->startup_deadline_ms * NS_PER_MS,
+                now_ns);
     }
     if (health->gauges.is_known) {
-        uint64_t end = health->gauges_ns + LAZ_HEALTH_GAUGES_MS * NS_PER_MS;
-        next = end < next ? end : next;
+        next = sooner(next, health->gauges_ns + LAZ_HEALTH_GAUGES_MS * NS_PER_MS, now_ns);
     }
     return next;
 }

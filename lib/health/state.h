@@ -68,7 +68,7 @@ struct laz_health {
     uint64_t last_new_ns;            /* when a new connection was last seen; 0: never */
     bool is_warm;
     uint64_t warm_since_ns; /* when start-up checks began; 0: they have not */
-    bool is_past_deadline;  /* of start-up: nobody has to be woken for it */
+    bool is_past_deadline;  /* of start-up: it was, before this process came */
     uint64_t started_ms;    /* how long start-up took; 0: not over yet */
     uint64_t drained_ms;    /* how long the balancer's grace was */
     uint64_t drain_timeouts;
@@ -86,8 +86,8 @@ void laz_health_ask(struct laz_health *health, uint64_t now_ns);
 bool laz_health_asks(const struct laz_health *health, enum laz_health_list list);
 /* The first start-up check that has not passed, where its time is over; NULL: none. */
 const char *laz_health_overdue(const struct laz_health *health, uint64_t now_ns);
-/* When the verdict may change by time alone; UINT64_MAX: it does not. */
-uint64_t laz_health_next(const struct laz_health *health);
+/* When, after now, the verdict may change by time alone; UINT64_MAX: it does not. */
+uint64_t laz_health_next(const struct laz_health *health, uint64_t now_ns);
 
 /* From all that is known. True: what is said outside has changed. */
 bool laz_health_judge(struct laz_health *health, const struct laz_health_now *now);

@@ -173,9 +173,10 @@ def silent():
     at_once(one, SILENT)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        said = ask("promote", f"127.0.0.1:{closed.getsockname()[1]}", timeout="1s")
+        said = ask("promote", f"127.0.0.1:{closed.getsockname()[1]}", timeout="1s", more=("--baseline", "baseline.json"))
         check_equal(said["verdict"], "inconclusive", "nobody listens")
         expect_row(said, "ready", "", "inconclusive", "unreachable: Connection refused")
+        expect_row(said, "version", "", "inconclusive", "no document")
 
 
 @case("a target that flaps fails; who was ready once and then does not answer is inconclusive", beside=True)

@@ -602,13 +602,19 @@ def usage():
         (["--config", "rollout.yaml", "--targets", "127.0.0.1:1", "--ca", "none.pem"], "--ca"),
         ([*whole, "--format", "xml"], "there are text, json, ecs-hook and codedeploy"),
         ([*whole, "--timeout", "5"], "1s to 24h"), ([*whole, "--timeout", "25h"], "1s to 24h"), ([*whole, "--timeout", "0s"], "1s to 24h"),
-        (["--config", "rollout.yaml", "--targets", "127.0.0.1:1", "--timeout", "15s"], "consecutive 4, every 5000 ms, bake 15000 ms need 15000 ms"),
+        (["--config", "rollout.yaml", "--targets", "127.0.0.1:1", "--timeout", "15s"],
+         "--timeout of 15000 ms is over before the gate can pass: 4 polls (consecutive), one every 5000 ms, span 15000 ms; it has to be longer"),
         ([*whole, "x"], "does not know what to do"), ([*whole, "--arch", "x"], "has no option"),
     ]
     for words, message in rows:
         done = inputs.run("promote", words, expect=2)
         check_equal(done.stdout, "", f"output of {words}")
         check(message in done.stderr, f"{words}: {done.stderr}")
+    short = Inputs(lambda f: config(f, "bake: 15s", "bake: 60s"))
+    words = ["--config", "rollout.yaml", "--targets", "127.0.0.1:1", "--timeout", "60s"]
+    for mode in ("verify", "retire"):
+        done = short.run(mode, words, expect=2)
+        check("--timeout of 60000 ms is over before the gate can pass: polls span at least the bake of 60000 ms; it has to be longer" in done.stderr, done.stderr)
     for words, message in ((["gate"], "gate needs a command"), (["gate", "promot"], 'did you mean "gate promote"?')):
         done = subprocess.run([LAZARET, *words], capture_output=True, text=True, check=False)
         check_equal(done.returncode, 2, f"{words}")

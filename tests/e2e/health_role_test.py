@@ -25,6 +25,7 @@ from laz import case, check, check_equal
 SCHEMA = jsonschema.Draft202012Validator(json.loads((laz.ROOT / "policies/health-1.schema.json").read_text()))
 PATHS = {"/livez": (b"l", "live"), "/readyz": (b"r", "ready"), "/startupz": (b"s", "started")}
 SEATS = 64
+RESTS = 100  # wakings in 2 s, and no more, of who rests; who polls each millisecond has 1,500
 
 # phase and what else init says; state, live, ready, started
 STATES = [
@@ -214,6 +215,17 @@ def forged():
     init.end()
 
 
+def wakings(pid):
+    return int(re.search(r"^voluntary_ctxt_switches:\t(\d+)$", open(f"/proc/{pid}/status", encoding="ascii").read(), re.M)[1])
+
+
+def check_rests(names, when):
+    before = {pid: wakings(pid) for pid in names}
+    time.sleep(2)
+    seen = {name: wakings(pid) - before[pid] for pid, name in names.items()}
+    check(max(seen.values()) <= RESTS, f"{when}: wakings in 2 s: {seen}")
+
+
 @case("an init that does not answer is not live, until it does", beside=True)
 def dead_init():
     with Init() as init:
@@ -227,10 +239,41 @@ def dead_init():
         init.wait_state("ready", "init does not answer")
         status, _, body = init.tcp("/livez")
         check_equal((status, json.loads(body)["reason"], init.probe()[0]), (503, "init does not answer", "1"), body)
+        check_rests({init.process.pid: "health"}, "while nobody answers")
         with init.lock:
             init.answers = True
         init.wait_state("ready", "")
         check_equal(init.tcp("/livez")[0], 200, "it does again")
+        check_rests({init.process.pid: "health"}, "it is answered")
+        before = wakings(init.process.pid)
+        for _ in range(5 * RESTS):
+            init.probe()
+        check(wakings(init.process.pid) - before > RESTS, "control: who is woken is counted")
+
+
+def livez(port):
+    return world.exchange(http.client.HTTPConnection("127.0.0.1", port, timeout=30), "GET", "/livez", None)[0]
+
+
+@case("while init is stopped, and when it goes on, none of its helpers polls", beside=True)
+def stopped_init():
+    port, = peers.free_ports(1)
+    with Workload() as app:
+        one = tunnels.World(
+            connect=[{"name": "far", "to": f"127.0.0.1:{app.port}"}],
+            changes={"sense": {"interval": "10s"}, "health": {"listen": f"127.0.0.1:{port}", "ready": {"checks": [
+                {"name": "web", "http": f"http://127.0.0.1:{app.port}/", "every": "2s"}]}}})
+        with one.start() as here:
+            names = {pid: fence.comm(pid) for pid in here.run.children() if fence.comm(pid).startswith("lazaret-")}
+            check({"lazaret-health", "lazaret-ship", "lazaret-sense", "lazaret-tunnel"} <= set(names.values()), names)
+            os.kill(here.run.pid, signal.SIGSTOP)
+            peers.wait_until(lambda: livez(port) == 503, "init does not answer", seconds=60)
+            check_rests(names, "while init is stopped")
+            os.kill(here.run.pid, signal.SIGCONT)
+            peers.wait_until(lambda: livez(port) == 200, "it answers again", seconds=30)
+            check_rests(names, "when init goes on")
+            here.run.kill(fence.TERM)
+            check_equal(here.run.wait(30).code, 143, "exit code")
 
 
 @case("checks pass and fail by what they find, and say what it was")

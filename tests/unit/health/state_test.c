@@ -140,13 +140,14 @@ Test(health_state, silence_of_init_is_death)
     laz_health_ask(&world.health, world.now.ns);
     world.now.ns += 10 * S;
     laz_health_ask(&world.health, world.now.ns); /* the first question counts */
-    cr_expect_eq(laz_health_next(&world.health), world.now.ns + 5 * S);
+    cr_expect_eq(laz_health_next(&world.health, world.now.ns), world.now.ns + 5 * S);
     world.now.ns += 5 * S - 1;
     (void)laz_health_judge(&world.health, &world.now);
     expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
     world.now.ns += 1;
     cr_expect(laz_health_judge(&world.health, &world.now));
     expect(&world, LAZ_HEALTH_IS_READY, "--s", "init does not answer");
+    cr_expect_eq(laz_health_next(&world.health, world.now.ns), UINT64_MAX, "once is enough");
     hear(&world, LAZ_PHASE_RUNNING);
     expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
 }
@@ -187,9 +188,10 @@ Test(health_state, start_up_has_a_deadline)
     world.now.ns += 50 * S; /* before the start nothing counts */
     hear(&world, LAZ_PHASE_RUNNING);
     answer(&world, 0, NULL);
-    cr_expect_eq(laz_health_next(&world.health), world.now.ns + 10 * S);
+    cr_expect_eq(laz_health_next(&world.health, world.now.ns), world.now.ns + 10 * S);
     cr_expect_null(laz_health_overdue(&world.health, world.now.ns + 10 * S - 1));
     cr_expect_str_eq(laz_health_overdue(&world.health, world.now.ns + 10 * S), "db");
+    cr_expect_eq(laz_health_next(&world.health, world.now.ns + 10 * S), UINT64_MAX);
     hear(&world, LAZ_PHASE_LB_GRACE);
     cr_expect_null(laz_health_overdue(&world.health, world.now.ns + 10 * S));
 }
@@ -208,7 +210,7 @@ Test(health_state, a_successor_is_told_whether_start_up_is_over)
         expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
         cr_expect(!laz_health_asks(&world.health, LAZ_HEALTH_STARTUP));
         cr_expect_null(laz_health_overdue(&world.health, world.now.ns + 60 * S));
-        cr_expect_eq(laz_health_next(&world.health), UINT64_MAX);
+        cr_expect_eq(laz_health_next(&world.health, world.now.ns), UINT64_MAX);
     }
     world = world_of(checks, 2);
     begin(&world);
@@ -232,7 +234,8 @@ Test(health_state, a_late_successor_asks_before_it_says_that_nothing_has_passed)
         expect(&world, LAZ_HEALTH_IS_WARMING, "l--", "check:port");
         cr_expect(laz_health_asks(&world.health, LAZ_HEALTH_STARTUP));
         cr_expect_null(laz_health_overdue(&world.health, world.now.ns));
-        cr_expect_eq(laz_health_next(&world.health), UINT64_MAX, "nothing to wake up for");
+        cr_expect_eq(
+                laz_health_next(&world.health, world.now.ns), UINT64_MAX, "nothing to wake up for");
         answer(&world, 0, NULL);
         cr_expect_null(laz_health_overdue(&world.health, world.now.ns));
         answer(&world, 1, passes == 1 ? NULL : "refused");
@@ -448,7 +451,7 @@ Test(health_state, what_ship_said_long_ago_is_not_known)
         world.health.gauges = good;
         world.health.gauges_ns = world.now.ns;
         hear(&world, LAZ_PHASE_RUNNING);
-        cr_expect_eq(laz_health_next(&world.health), world.now.ns + 30 * S);
+        cr_expect_eq(laz_health_next(&world.health, world.now.ns), world.now.ns + 30 * S);
         world.now.ns += 30 * S - 1;
         (void)laz_health_judge(&world.health, &world.now);
         expect(&world, LAZ_HEALTH_IS_READY, "lrs", "");
@@ -456,7 +459,7 @@ Test(health_state, what_ship_said_long_ago_is_not_known)
         cr_expect(laz_health_judge(&world.health, &world.now));
         expect(&world, LAZ_HEALTH_IS_NOT_READY, "l-s", i == 0 ? "sink" : "spool");
         cr_expect_eq(world.health.gauges.ecs_length, 2, "what the task is does not age");
-        cr_expect_eq(laz_health_next(&world.health), UINT64_MAX);
+        cr_expect_eq(laz_health_next(&world.health, world.now.ns), UINT64_MAX);
         world.health.gauges = good;
         world.health.gauges_ns = world.now.ns;
         hear(&world, LAZ_PHASE_RUNNING);

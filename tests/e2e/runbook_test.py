@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -342,13 +341,9 @@ def look_closer():
     with Box({}).start() as box:
         box.is_over()
         check_equal(box.inside(laz.BIN / commands[0][0], *commands[0][1:])[0], 0, "probe")
-        # In a root that holds this one file: nothing of the image is needed, and what is asked is in /run and /proc.
-        bare = area.folder("bare")
-        for name in ("run", "proc", folder):
-            (bare / name.lstrip("/")).mkdir(parents=True)
-        shutil.copy(laz.BIN / "lazaret", bare / target.lstrip("/"))
-        script = f'mount --rbind /run "{bare}/run"; mount --rbind /proc "{bare}/proc"; exec chroot "{bare}" {target} top'
-        code, out, err = box.inside("unshare", "-m", "sh", "-euc", script)
+        # It links nothing and runs nothing of the image; what is asked is in /run and /proc. In a mount namespace of its
+        # own, or in a chroot, it would find that init is another container's.
+        code, out, err = box.inside("/usr/bin/env", "-i", laz.BIN / "lazaret", "top")
         check_equal((code, err), (0, ""), "lazaret top in an image without it")
         check(out.startswith("ready  state ready"), out)
 

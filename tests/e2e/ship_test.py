@@ -73,16 +73,17 @@ def block():
 @case("a stop while nobody reads is over in time, the code is kept, and all of it is in the spool, closed")
 def stop_while_full():
     for when in ("drop", "block"):
-        world, output = World(small(when), [CONSOLE]), Output()
+        patient = {"grace": "2s", "drain": "200ms", "flush": "8s", "stop-timeout": "20s"}  # a busy machine takes 2 s to close
+        world, output = World(small(when, shutdown=patient), [CONSOLE]), Output()
         last = ["say=bye", "deny=5"] if when == "drop" else []
         with world.start("lines=0,200,20", *last, "exit=3", ready=False, stdout=output.write_end) as run:
             until(lambda: world.said() > (7 << 20 if when == "drop" else 1 << 20), lambda: f"words: {world.said()}", 60)
             time.sleep(1)
             began = time.monotonic()
             run.kill(fence.TERM)
-            check_equal(str(run.wait(15)), "exit 3", f"{when}: the end: {run.stderr()}")
+            check_equal(str(run.wait(30)), "exit 3", f"{when}: the end: {run.stderr()}")
             took = time.monotonic() - began
-        check(took < 8, f"{when}: it took {took:.1f} s, of grace and flush of 2 s each, and a stop-timeout of 10 s")
+        check(took < 18, f"{when}: it took {took:.1f} s, of a grace of 2 s and a flush of 8 s, and a stop-timeout of 20 s")
         check("sink-failed: some sink has not acknowledged everything within shutdown.flush" in run.stderr(), f"{when}: {run.stderr()}")
         output.all()
         said, data = world.said() - (4 if last else 0), world.spooled()
@@ -141,7 +142,10 @@ def check_stop(timeout, sink):
     check_equal(world.stream(data=data).splitlines()[-2:], [b"up", b"the last words"], what)
     check_equal([r["d"]["exit"] for r in world.records("chain.final", data)], [9], f"{what}: exit code in the trail")
     world.judge(trail_judge.FINE, data=data)
-    check_equal("sink-failed: some sink has not acknowledged everything" in run.stderr(), is_late, f"{what}: {run.stderr()}")
+    said = ["sink-failed: some sink has not acknowledged everything"]
+    if timeout == 2:  # init hears from a ship on a busy machine too late for that
+        said.append("sink-failed: the trail was not closed within shutdown.flush")
+    check_equal(any(words in run.stderr() for words in said), is_late, f"{what}: {run.stderr()}")
     if is_late:
         name, why = ("trail", "127.0.0.1 port 1: Connection refused") if sink == "down" else ("console", "it has not acknowledged")
         required = " (required)" if world.sinks[0].get("required") else ""

@@ -114,7 +114,7 @@ def word(pid, at):
 def killed_before_the_note():
     world = World({"audit": {"durability": "acked", "start-wait": "25s"}})
     world.trail.touch()
-    world.trail.chmod(0o666)
+    world.trail.chmod(0o644)
     with open(world.trail, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)  # the sink is down as long as somebody else writes there
         with world.start("exit=3", ready=False) as run:

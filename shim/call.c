@@ -11,7 +11,7 @@
 
 int laz_call_load_policy(const char *name, struct laz_policy **ret, struct laz_err *err)
 {
-    struct laz_diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+    struct laz_diagnostics *diagnostics = malloc(sizeof(*diagnostics));
     if (diagnostics == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
     }

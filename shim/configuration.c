@@ -84,7 +84,7 @@ static int load(const char *text, size_t length, struct laz_configuration *ret)
 {
     const struct laz_policy_source source = {
             .path = LAZ_RUNTIME_FILE, .text = text, .text_length = length};
-    struct laz_diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+    struct laz_diagnostics *diagnostics = malloc(sizeof(*diagnostics));
     if (diagnostics == NULL) {
         return laz_err_set(&ret->why, LAZ_E_MEMORY, errno, "no memory");
     }
@@ -93,13 +93,24 @@ static int load(const char *text, size_t length, struct laz_configuration *ret)
     return result;
 }
 
+/* Whether its line says what the whole file would: no other names, also by no escape. A value that
+ * goes on in another line is refused, and so leaves its line too. */
+static bool is_plain(const char *text, size_t length)
+{
+    static const char other[] = "by-name";
+    return memchr(text, '\\', length) == NULL && memmem(text, length, other, strlen(other)) == NULL;
+}
+
 /* The program, by the file or by what is left of it; "": neither says. */
-static int take_program(
-        const char *argv0, char *text, struct laz_configuration *ret, struct laz_err *err)
+static int take_program(const char *argv0, bool acts, char *text, struct laz_configuration *ret,
+        struct laz_err *err)
 {
     size_t length = 0;
     if (read_file(text, &length, &ret->why) < 0) {
         return 0;
+    }
+    if (!acts && is_plain(text, length) && laz_configuration_salvage(text, length, ret->program)) {
+        return 0; /* the parser costs as much as the rest of such a call */
     }
     if (load(text, length, ret) < 0) {
         laz_ignore(laz_configuration_salvage(text, length, ret->program)); /* "" where it is not */
@@ -114,7 +125,8 @@ static int take_program(
     return 0;
 }
 
-int laz_configuration_read(const char *argv0, struct laz_configuration *ret, struct laz_err *err)
+int laz_configuration_read(
+        const char *argv0, bool acts, struct laz_configuration *ret, struct laz_err *err)
 {
     const char *program = NULL;
     char *text = malloc(LAZ_POLICY_FILE_MAX);
@@ -122,13 +134,16 @@ int laz_configuration_read(const char *argv0, struct laz_configuration *ret, str
     if (text == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
     }
-    int result = take_program(argv0, text, ret, err);
+    int result = take_program(argv0, acts, text, ret, err);
     free(text);
     if (result < 0) {
         return -1;
     }
-    if (ret->program[0] != '\0') {
-        return laz_program_check(ret->program, err);
+    if (ret->program[0] != '\0' && laz_program_check(ret->program, err) == 0) {
+        return 0;
+    }
+    if (ret->program[0] != '\0') { /* the rest of the file says where refusals are logged */
+        return acts ? -1 : laz_configuration_read(argv0, true, ret, err);
     }
     if (laz_program_find(&program, err) < 0) {
         return -1;

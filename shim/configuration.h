@@ -16,16 +16,17 @@
 struct laz_runtime;
 
 struct laz_configuration {
-    struct laz_runtime *runtime;   /* NULL: the file cannot be used; free with laz_runtime_free */
-    struct laz_err why;            /* where it is NULL */
+    struct laz_runtime *runtime;   /* NULL: not read, or of no use; free with laz_runtime_free */
+    struct laz_err why;            /* of no use: why */
     char program[LAZ_PROGRAM_MAX]; /* it has passed laz_program_check */
 };
 
-/* -1: no program can be had. Otherwise the file may still be unusable; then the program is what its
+/* acts: more than the program is wanted; without it the file may stay unread but for one line.
+ * -1: no program can be had. Otherwise the file may still be unusable; then the program is what its
  * one line `runtime: /path` names or, where that is not to be had from a file of root's, runc in
  * its usual places. */
 LAZ_MUST_CHECK int laz_configuration_read(
-        const char *argv0, struct laz_configuration *ret, struct laz_err *err);
+        const char *argv0, bool acts, struct laz_configuration *ret, struct laz_err *err);
 
 /* The path that the only line `runtime: /path` of a text names, plainly; false: there is none, or
  * more than one. */

@@ -29,12 +29,17 @@ static bool passes_all(const struct laz_runtime *runtime)
     return passes;
 }
 
+static bool is_to_act(const struct laz_arguments *arguments)
+{
+    return arguments->may_act && !arguments->asks_only;
+}
+
 /* 0: the runtime may have the call as it now is. */
 static int act(
         struct laz_call *call, const struct laz_configuration *configuration, struct laz_err *err)
 {
     const struct laz_arguments *arguments = call->arguments;
-    if (!arguments->may_act || arguments->asks_only) {
+    if (!is_to_act(arguments)) {
         return 0;
     }
     if (configuration->runtime == NULL) {
@@ -79,7 +84,7 @@ int main(int argc, char **argv)
     laz_arguments_parse(argc, argv, &arguments);
     struct laz_call call = {
             .arguments = &arguments, .argv0 = argc > 0 ? argv[0] : "", .argc = argc, .argv = argv};
-    if (laz_configuration_read(call.argv0, &configuration, &err) == 0 &&
+    if (laz_configuration_read(call.argv0, is_to_act(&arguments), &configuration, &err) == 0 &&
             act(&call, &configuration, &err) == 0) {
         laz_ignore(laz_program_become(configuration.program, call.argv, environ, &err));
     }

@@ -45,6 +45,8 @@ struct laz_diagnostics {
     struct laz_diagnostic items[LAZ_DIAGNOSTICS_MAX];
 };
 
+/* Also of one that was never anything: what is behind the last item is nobody's. */
+void laz_diagnostics_clear(struct laz_diagnostics *diagnostics);
 /* "file:line:col: error: message", then the source line and a caret, each line ended. */
 void laz_diagnostic_format(const struct laz_diagnostic *diagnostic, struct laz_buf *ret);
 /* The same, written to a stream. */

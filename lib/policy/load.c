@@ -136,7 +136,7 @@ static int load_policy(struct laz_load *load, struct laz_err *err)
 int laz_policy_load(const struct laz_policy_source *source, struct laz_diagnostics *ret_diagnostics,
         struct laz_policy **ret_policy, struct laz_err *err)
 {
-    *ret_diagnostics = (struct laz_diagnostics){0};
+    laz_diagnostics_clear(ret_diagnostics);
     struct laz_load *load = calloc(1, sizeof(*load));
     struct laz_policy *policy = calloc(1, sizeof(*policy));
     if (load == NULL || policy == NULL) {

@@ -52,6 +52,14 @@ const char *laz_quote_suggestion(struct laz_quoted *ret, const char *suggestion)
 
 /* ---- Collecting ---- */
 
+/* Not the items: they are nine pages, which a short program would touch for nothing. */
+void laz_diagnostics_clear(struct laz_diagnostics *diagnostics)
+{
+    diagnostics->n = 0;
+    diagnostics->n_errors = 0;
+    diagnostics->dropped = 0;
+}
+
 static bool is_before(const struct laz_diagnostic *a, const struct laz_diagnostic *b)
 {
     if (a->file_index != b->file_index) {

@@ -231,7 +231,7 @@ static int read_runtime(struct reader *reader, struct laz_err *err)
 int laz_runtime_load(const struct laz_policy_source *source,
         struct laz_diagnostics *ret_diagnostics, struct laz_runtime **ret, struct laz_err *err)
 {
-    *ret_diagnostics = (struct laz_diagnostics){0};
+    laz_diagnostics_clear(ret_diagnostics);
     struct reader *reader = calloc(1, sizeof(*reader));
     struct laz_runtime *runtime = calloc(1, sizeof(*runtime));
     if (reader == NULL || runtime == NULL) {
@@ -322,7 +322,7 @@ int laz_runtime_policy_load(const char *name, struct laz_diagnostics *ret_diagno
         struct laz_policy **ret_policy, struct laz_err *err)
 {
     char path[LAZ_RUNTIME_POLICY_PATH_MAX];
-    *ret_diagnostics = (struct laz_diagnostics){0};
+    laz_diagnostics_clear(ret_diagnostics);
     laz_cleanup_fd int fd = -1;
     if (laz_runtime_policy_path(name, path, err) < 0 || laz_rooted_open(path, &fd, err) < 0) {
         return -1;

@@ -347,6 +347,7 @@ import health  # noqa: E402, F401
 import logs  # noqa: E402, F401
 import quiet  # noqa: E402, F401
 import rest  # noqa: E402, F401
+import shimming  # noqa: E402, F401
 import tunnels  # noqa: E402, F401
 
 

@@ -359,11 +359,13 @@ def by_name():
     named = OPT / "lazaret-nvidia"
     named.unlink(missing_ok=True)
     named.symlink_to(SHIM)
-    configure(PASS_THROUGH + f"runtime-by-name: {{lazaret-nvidia: {other('nvidia')}}}\n")
-    for program, expected in ((named, "/opt/nvidia"), (SHIM, str(RUNTIME))):
-        check_equal(Caller().call(program, "create", "--bundle", BUNDLE, ID).code, 0, "the call")
-        (record,) = records()
-        check_equal(record["words"][0], expected, f"who was called by {program}")
+    for key in ("runtime-by-name", '"runtime-by\\x2dname"'):
+        configure(PASS_THROUGH + f"{key}: {{lazaret-nvidia: {other('nvidia')}}}\n")
+        for program, expected in ((named, "/opt/nvidia"), (SHIM, str(RUNTIME))):
+            for words in (["create", "--bundle", BUNDLE, ID], ["start", ID]):
+                check_equal(Caller().call(program, *words).code, 0, "the call")
+                (record,) = records()
+                check_equal(record["words"][0], expected, f"{key}: who was called by {program} {words}")
     configure()
 
 
@@ -414,6 +416,11 @@ def logged():
     refused(Caller().call(SHIM, "create", "--bundle", BUNDLE, ID), "request-refused", "no policy of /etc/lazaret/runtime.yaml")
     (line,) = log.read_text().splitlines()
     check("lazaret: request-refused: " in line, f"the host's own log: {line}")
+    log.unlink()
+    configure(f"version: 1\nruntime: /opt/absent\nlog: {log}\n")
+    refused(Caller().call(SHIM, "start", ID), "runtime-unusable")
+    (line,) = log.read_text().splitlines()
+    check("lazaret: runtime-unusable: " in line, f"the host's own log, a verb that changes nothing: {line}")
     log.unlink()
 
 

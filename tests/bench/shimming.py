@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of what lazaret-shim adds to a call of the runtime, beside the two wrappers that do nothing else.
+
+The runtime does nothing either. A call is timed from its spawn to its end, by whom it is spawned is the same for all.
+Run by itself it measures, in mounts of its own, and prints JSON: run.py's other benches must not be in those mounts.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import harness
+from harness import bench, count, goal, show
+
+import area
+import laz
+import rootfs
+import shim_world as world
+
+START, CHANGE = 1.2, 2.0  # what may be added, in times of the static wrapper
+POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text(encoding="utf-8").replace("/app, ", "")
+ROWS = {"static wrapper": world.OPT / "onward", "sh wrapper": world.OPT / "onward.sh", "shim": world.SHIM}
+
+
+def prepare():
+    """The host, its policy, and a bundle: the text of its config.json."""
+    world.host()
+    world.install(shell=POLICY)
+    for target in (world.RUNTIME, ROWS["static wrapper"]):
+        shutil.copy(harness.small("onward"), target)
+    ROWS["sh wrapper"].write_text(f'#!/bin/sh\nexec {world.RUNTIME} "$@"\n', encoding="ascii")
+    ROWS["sh wrapper"].chmod(0o755)
+    folder = world.OPT / "bundle"  # in memory, as engines keep them in /run
+    folder.mkdir()
+    area.run(["runc", "spec", "--bundle", folder])
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["root"]["path"] = str(rootfs.busybox_root("bench-root"))
+    process = folder / "process.json"
+    process.write_text(json.dumps(config["process"] | {"terminal": False}), encoding="utf-8")
+    return folder, json.dumps(config)
+
+
+def took(words):
+    """Nanoseconds from the spawn to the end."""
+    began = time.monotonic_ns()
+    pid = os.posix_spawn(words[0], words, {"PATH": area.PATH})
+    _, status = os.waitpid(pid, 0)
+    ended = time.monotonic_ns()
+    laz.check_equal(status, 0, " ".join(words))
+    return ended - began
+
+
+def measure(rounds):
+    """{"verb, what is enforced": {row: [ns]}}; the rows in turn."""
+    folder, text = prepare()
+    verbs = {"start": [], "create": ["--bundle", str(folder)], "exec": ["--process", str(folder / "process.json")]}
+    runtime = f"version: 1\nruntime: {world.RUNTIME}\ndefault-policy: {{}}\naudit: {{{{file: {world.OPT}/audit.jsonl, required: false}}}}\n"
+    kinds = [("start", "shell"), ("create", "shell"), ("exec", "shell"), ("create", "pass-through"), ("exec", "pass-through")]
+    found = {}
+    for verb, policy in kinds:
+        world.configure(runtime.format(policy))
+        rows = found[f"{verb}, {policy}"] = {name: [] for name in ROWS}
+        for turn in range(rounds + 1):  # the first compiles the policy, and is not counted
+            for name, program in ROWS.items():
+                (folder / "config.json").write_text(text, encoding="utf-8")
+                time_of_it = took([str(program), "--root", "/run/bench", verb, *verbs[verb], "one"])
+                rows[name] += [time_of_it] if turn else []
+    return found
+
+
+@bench("shim")
+def shim():
+    """A call of the runtime with lazaret-shim in front of it, with a static wrapper and with one in sh."""
+    argv = [sys.executable, __file__, str(count(300, 2))]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+    laz.check(done.returncode == 0, f"{argv} ended with {done.returncode}: {done.stderr[-1000:]}")
+    ratios = {}
+    for kind, rows in json.loads(done.stdout.splitlines()[-1]).items():
+        harness.say(f"  -- {kind}")
+        for name, values in rows.items():
+            ratios[kind, name] = show(name, values, "us", rows["static wrapper"], 1000)
+    goal("start through the shim, against a static wrapper", ratios["start, shell", "shim"], START)
+    goal("create under a policy, against a static wrapper", ratios["create, shell", "shim"], CHANGE)
+    goal("exec under a policy, against a static wrapper", ratios["exec, shell", "shim"], CHANGE)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]))))

@@ -132,7 +132,7 @@ BAD = [
 
 # A program small enough for PID 1's limit, which glibc's own start-up is not.
 PROGRAM = "void __stack_chk_fail(void) {}\nvoid NAME(void) {}\nvoid _start(void) { for (;;) {} }\n"
-PADDED = "#ifdef PAD\nconst char pad[200000] = {1};\n#endif\n"
+PADDED = "#ifdef PAD\nconst char pad[200000] = {1};\n#endif\n#ifdef MORE\nconst char more[1 << 20] = {1};\n#endif\n"
 GOOD_LINK = "-DNAME=other -nostdlib -fPIE -static-pie -Wl,-z,relro,-z,now,-z,noexecstack"
 PROGRAMS = [
     (GOOD_LINK, None),
@@ -145,6 +145,9 @@ PROGRAMS = [
     (GOOD_LINK.replace("other", "yaml_parser_parse"), r"the helper must not hold yaml_parser_parse"),
     (GOOD_LINK.replace("other", "laz_policy_load"), r"the helper must not hold laz_policy_load"),
     (GOOD_LINK.replace("other", "posix_spawn"), r"the helper must not hold posix_spawn"),
+    (GOOD_LINK.replace("other", "vfork"), r"the shim must not hold vfork"),
+    (GOOD_LINK.replace("other", "getenv"), r"the shim must not hold getenv"),
+    (GOOD_LINK + " -DPAD -DMORE", r"lazaret-shim: has \d+ bytes, at most"),
     (GOOD_LINK + " -DPAD", r"lazaret-init: loads \d+ bytes, at most"),
 ]
 
@@ -187,10 +190,10 @@ def run(check, files):
 
 
 def check_programs(flags):
-    """The release check over four programs made with these flags."""
+    """The release check over six programs made with these flags."""
     with tempfile.TemporaryDirectory() as folder:
         tree, build = plant(pathlib.Path(folder), GOOD)
-        for name in ("lazaret", "lazaret-helper", "lazaret-init", "lazaret-setup"):
+        for name in ("lazaret", *(f"lazaret-{word}" for word in ("helper", "hook", "init", "setup", "shim"))):
             program, symbols = build / "bin" / name, build / "debug" / f"{name}.debug"
             program.parent.mkdir(exist_ok=True)
             symbols.parent.mkdir(exist_ok=True)

@@ -13,7 +13,6 @@ static const struct {
 } words[] = {
         {"host.exec", offsetof(struct laz_policy_host, exec)},
         {"host.exec-user", offsetof(struct laz_policy_host, exec_user)},
-        {"host.health-command", offsetof(struct laz_policy_host, health_command)},
         {"host.ecs-exec", offsetof(struct laz_policy_host, ecs_exec)},
         {"host.privileged", offsetof(struct laz_policy_host, privileged)},
         {"host.user-namespace", offsetof(struct laz_policy_host, user_namespace)},

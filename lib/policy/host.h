@@ -9,7 +9,7 @@
 
 #include "policy/strings.h"
 
-/* Of `exec` and `ecs-exec`; `health-command` knows no deny. */
+/* Of `exec` and `ecs-exec`. */
 #define LAZ_HOST_EXECS(X)                                                                          \
     X(DENY, "deny")                                                                                \
     X(CONFINED, "confined")                                                                        \
@@ -83,7 +83,6 @@ enum laz_host_namespace {
 struct laz_policy_host {
     uint32_t exec;           /* enum laz_host_exec */
     uint32_t exec_user;      /* enum laz_host_user */
-    uint32_t health_command; /* enum laz_host_exec, never DENY */
     uint32_t ecs_exec;       /* enum laz_host_exec */
     uint32_t privileged;     /* enum laz_host_privileged */
     uint32_t annotations;    /* enum laz_host_annotations */

@@ -48,7 +48,6 @@ void laz_relaxations_host(struct laz_merge *merge)
         uint32_t value; /* that gives something up */
     } words[] = {
             {LAZ_FIELD_HOST_EXEC, LAZ_HOST_EXEC_ALLOW},
-            {LAZ_FIELD_HOST_HEALTH_COMMAND, LAZ_HOST_EXEC_ALLOW},
             {LAZ_FIELD_HOST_ECS_EXEC, LAZ_HOST_EXEC_ALLOW},
             {LAZ_FIELD_HOST_RESTORE, LAZ_HOST_VERB_ALLOW},
     };

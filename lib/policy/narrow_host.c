@@ -33,7 +33,6 @@ static bool find_in_words(const struct laz_comparison *comparison)
     } words[] = {
             {LAZ_FIELD_HOST_EXEC, child->exec, parent->exec},
             {LAZ_FIELD_HOST_EXEC_USER, child->exec_user, parent->exec_user},
-            {LAZ_FIELD_HOST_HEALTH_COMMAND, child->health_command, parent->health_command},
             {LAZ_FIELD_HOST_ECS_EXEC, child->ecs_exec, parent->ecs_exec},
             {LAZ_FIELD_HOST_PRIVILEGED, child->privileged, parent->privileged},
             {LAZ_FIELD_HOST_USER_NAMESPACE, child->user_namespace, parent->user_namespace},

@@ -173,7 +173,7 @@ def explained():
     words = [LAZARET, "policy", "explain", "policies.d/task.yaml"]
     facts = json.loads(subprocess.run([*words, "--json"], cwd=top, capture_output=True, text=True, check=True).stdout)["facts"]["host"]
     check_equal([fact["text"] for fact in facts],
-                ["exec: deny", "exec-user: any", "health-command: confined", "ecs-exec: confined", "privileged: refuse",
+                ["exec: deny", "exec-user: any", "ecs-exec: confined", "privileged: refuse",
                  "user-namespace: optional", "annotations: refuse", "update: allow", "restore: refuse",
                  "the host's own namespace: network", "mount allowed: /etc/localtime", "exec without variable: A"], "facts")
     check_equal(facts[0]["at"], "policies.d/task.yaml:5:14", "position of the first")

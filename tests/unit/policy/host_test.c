@@ -27,7 +27,6 @@ Test(policy_host, confines_what_comes_in_and_lends_nothing_unless_it_says_otherw
     const struct laz_policy_host *host = &policy->host;
     cr_expect_eq(host->exec, (uint32_t)LAZ_HOST_EXEC_CONFINED);
     cr_expect_eq(host->exec_user, (uint32_t)LAZ_HOST_USER_ANY);
-    cr_expect_eq(host->health_command, (uint32_t)LAZ_HOST_EXEC_CONFINED);
     cr_expect_eq(host->ecs_exec, (uint32_t)LAZ_HOST_EXEC_CONFINED);
     cr_expect_eq(host->privileged, (uint32_t)LAZ_HOST_PRIVILEGED_REFUSE);
     cr_expect_eq(host->annotations, (uint32_t)LAZ_HOST_ANNOTATIONS_REFUSE);
@@ -48,7 +47,6 @@ Test(policy_host, has_every_key_in_its_own_place)
     const struct laz_policy_host *host = &loaded.policy->host;
     cr_expect_eq(host->exec, (uint32_t)LAZ_HOST_EXEC_DENY);
     cr_expect_eq(host->exec_user, (uint32_t)LAZ_HOST_USER_WORKLOAD);
-    cr_expect_eq(host->health_command, (uint32_t)LAZ_HOST_EXEC_CONFINED);
     cr_expect_eq(host->ecs_exec, (uint32_t)LAZ_HOST_EXEC_DENY);
     cr_expect_eq(host->privileged, (uint32_t)LAZ_HOST_PRIVILEGED_CLAMP);
     cr_expect_eq(host->namespaces, 1U << LAZ_HOST_NAMESPACE_NETWORK | 1U << LAZ_HOST_NAMESPACE_PID);
@@ -95,7 +93,6 @@ static const struct {
         {"{}", "{exec-user: workload}", NULL, NULL, false},
         {"{exec-user: workload}", "{exec-user: non-root}", "host.exec-user", "non-root", false},
         {"{exec-user: non-root}", "{}", "host.exec-user", "any", false},
-        {"{}", "{health-command: allow}", "host.health-command", "allow", false},
         {"{ecs-exec: deny}", "{}", "host.ecs-exec", "confined", false},
         {"{}", "{privileged: clamp}", "host.privileged", "clamp", false},
         {"{privileged: clamp}", "{}", NULL, NULL, false},

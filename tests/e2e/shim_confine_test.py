@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import stat
 
 import area
 import engines
@@ -361,12 +362,14 @@ def hostile():
         ("criu", lambda c: c.update(annotations={"org.criu.config": "/x"}), "annotation org.criu.config"),
         ("systemd", lambda c: c.update(annotations={"org.systemd.property.X": "1"}), "annotation org.systemd.property."),
         ("hook", lambda c: c.update(hooks={"prestart": [{"path": str(evil / "hook")}]}), "(host.hooks)"),
+        ("a hook like docker's", lambda c: c.update(hooks={"prestart": [{"path": "/opt/exe", "args": ["libnetwork-setkey"]}]}), "the hook /opt/exe (host.hooks)"),
         ("relative hook", lambda c: c.update(hooks={"createContainer": [{"path": "hook"}]}), "the hook hook (host.hooks)"),
         ("mount namespace", lambda c: c["linux"].update(namespaces=[n for n in c["linux"]["namespaces"] if n["type"] != "mount"]), "mount"),
         ("path of a namespace", lambda c: c["linux"]["namespaces"].append({"type": "user", "path": 7}), "lazaret: "),
         ("case", lambda c: c["process"].update(NoNewPrivileges=False), "lazaret: "),
         ("dotless", lambda c: c["process"].update({"noNewPrivilege\u017f": False}), "lazaret: "),
         ("init of the image", lambda c: c["process"].update(args=["/usr/libexec/lazaret/lazaret-init", "--", "x"]), "its own lazaret-init"),
+        ("no process", lambda c: c.pop("process"), "a container without a process"),
         ("no command", lambda c: c["process"].update(args=[]), "without a command"),
         ("taken place", lambda c: c["mounts"].append({"destination": "/.lazaret", "type": "tmpfs", "source": "x"}), "lazaret: "),
         ("policy", lambda c: c.update(annotations={"io.lazaret.policy": "../x"}), "annotation io.lazaret.policy"),
@@ -376,9 +379,10 @@ def hostile():
     link, other, disguised = area.folder("link-root"), area.folder("file-root"), world.OPT / "disguised"
     (link / ".lazaret").symlink_to("/tmp")
     (other / ".lazaret-policy").mkdir()
-    disguised.mkdir()
     prepare()
+    disguised.mkdir()
     world.mount("--bind", "/etc", disguised)
+    (world.OPT / "linked").symlink_to("/sys")
     rows += [
         ("the host's root", lambda c: c["root"].update(path="/"), "root.path is a part of the host"),
         ("the host's /etc", lambda c: c["root"].update(path="/etc"), "root.path is a part of the host"),
@@ -391,6 +395,8 @@ def hostile():
         ("no type", lambda c: c["mounts"].append({"destination": "/x", "source": "x"}), "engines make: of no type"),
         ("a bind of a bind", lambda c: c["mounts"].append({"destination": "/x", "type": "bind", "source": str(disguised), "options": ["rbind"]}),
          "a bind mount of /opt/disguised (host.mounts)"),
+        ("a link to /sys", lambda c: c["mounts"].append({"destination": "/x", "type": "bind", "source": "/opt/linked", "options": ["rbind"]}),
+         "a bind mount of /opt/linked (host.mounts)"),
         ("a node by another's name", lambda c: c["linux"].update(devices=[{"path": "/dev/null", "type": "b", "major": 8, "minor": 0}]),
          "a device /dev/null (host.devices)"),
     ]
@@ -408,6 +414,21 @@ def hostile():
         folder = bundle(f"node-{code}", lambda c: c["linux"].update(devices=[{"path": "/dev/null", **node}]))
         world.install(shell=POLICY + "\nhost: {devices: [/dev/null]}\n")
         check_equal(create(folder)[0].code, code, f"host.devices, {name}")
+    node, rule = world.OPT / "node", {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rwm"}
+    os.mknod(node, stat.S_IFCHR | 0o600, os.makedev(10, 229))
+    listed = [{"path": str(node), "type": "c", "major": 10, "minor": 229}]
+    for number, (name, more, devices, code) in enumerate([("of a listed device", {}, listed, 0), ("of none", {}, [], 1), ("of a disk", {"type": "b"}, listed, 1),
+                                                          ("of its neighbour", {"minor": 230}, listed, 1), ("of another kind", {"major": 11}, listed, 1),
+                                                          ("of memory", {"major": 1, "minor": 1}, [], 1), ("of null", {"major": 1, "minor": 3}, [], 0),
+                                                          ("of any", {"major": None, "minor": None}, listed, 1)]):
+        folder = bundle(f"rule-{number}", lambda c: c["linux"].update(devices=devices, resources={"devices": [{k: v for k, v in {**rule, **more}.items() if v is not None}]}))
+        world.install(shell=POLICY + f"\nhost: {{devices: [{node}]}}\n")
+        result = create(folder)[0]
+        check(result.code == code and (code == 0 or "devices of the host (privileged)" in result.err), f"a rule for devices, {name}: {result}")
+    folder = bundle("strip", lambda c: c.update(annotations={"run.oci.handler": "x", "kept": "1"}))
+    world.install(shell=POLICY + "\nhost: {annotations: strip}\n")
+    result, after = create(folder)
+    check_equal((result.code, json.loads(after)["annotations"]), (0, {"kept": "1"}), f"host.annotations: strip: {result.err}")
     world.install(shell=POLICY)
     folder = bundle("narrow", lambda c: c.update(annotations={"io.lazaret.policy": "narrow"}))
     check_equal(create(folder)[0].code, 0, "a narrower policy")

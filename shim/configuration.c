@@ -125,10 +125,8 @@ static int take_program(const char *argv0, bool acts, char *text, struct laz_con
     return 0;
 }
 
-int laz_configuration_read(
-        const char *argv0, bool acts, struct laz_configuration *ret, struct laz_err *err)
+static int take(const char *argv0, bool acts, struct laz_configuration *ret, struct laz_err *err)
 {
-    const char *program = NULL;
     char *text = malloc(LAZ_POLICY_FILE_MAX);
     *ret = (struct laz_configuration){0};
     if (text == NULL) {
@@ -136,14 +134,27 @@ int laz_configuration_read(
     }
     int result = take_program(argv0, acts, text, ret, err);
     free(text);
-    if (result < 0) {
+    return result;
+}
+
+int laz_configuration_read(
+        const char *argv0, bool acts, struct laz_configuration *ret, struct laz_err *err)
+{
+    const char *program = NULL;
+    if (take(argv0, acts, ret, err) < 0) {
         return -1;
     }
-    if (ret->program[0] != '\0' && laz_program_check(ret->program, err) == 0) {
-        return 0;
-    }
-    if (ret->program[0] != '\0') { /* the rest of the file says where refusals are logged */
-        return acts ? -1 : laz_configuration_read(argv0, true, ret, err);
+    if (ret->program[0] != '\0') {
+        if (laz_program_check(ret->program, err) == 0) {
+            return 0;
+        }
+        if (acts) {
+            return -1;
+        }
+        laz_runtime_free(ret->runtime); /* the whole file says where refusals are logged */
+        return take(argv0, true, ret, err) == 0 && ret->program[0] != '\0'
+                ? laz_program_check(ret->program, err)
+                : -1;
     }
     if (laz_program_find(&program, err) < 0) {
         return -1;

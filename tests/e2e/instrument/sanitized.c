@@ -25,8 +25,8 @@ int __real_execve(const char *path, char *const *argv, char *const *envp);
 int __wrap_execve(const char *path, char *const *argv, char *const *envp);
 int __real_ftruncate(int fd, off_t length);
 int __wrap_ftruncate(int fd, off_t length);
-int __real_open(const char *path, int flags, mode_t mode);
-int __wrap_open(const char *path, int flags, ...);
+int __real_openat(int folder, const char *path, int flags, mode_t mode);
+int __wrap_openat(int folder, const char *path, int flags, ...);
 ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t n, unsigned flags);
 ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t n, unsigned flags);
 
@@ -56,11 +56,12 @@ static char planted[32]; /* "loop-address" of …/planted-loop-address.yaml */
 
 static void remember(const char *path)
 {
-    static const char key[] = "/planted-";
-    const char *at = strstr(path, key);
-    if (at != NULL) {
-        at += sizeof(key) - 1;
-        (void)snprintf(planted, sizeof(planted), "%.*s", (int)strcspn(at, "."), at);
+    static const char key[] = "planted-";
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    if (strncmp(name, key, sizeof(key) - 1) == 0) {
+        name += sizeof(key) - 1;
+        (void)snprintf(planted, sizeof(planted), "%.*s", (int)strcspn(name, "."), name);
     }
 }
 
@@ -109,14 +110,14 @@ int __wrap_ftruncate(int fd, off_t length)
 }
 
 /* The helper is told nothing by its arguments: the name of a sink's file has to do. */
-int __wrap_open(const char *path, int flags, ...)
+int __wrap_openat(int folder, const char *path, int flags, ...)
 {
     va_list more;
     va_start(more, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
     va_end(more);
     remember(path);
-    return __real_open(path, flags, mode);
+    return __real_openat(folder, path, flags, mode);
 }
 
 /* lazaret-helper ship, narrowed, when the workload has said something. */

@@ -16,7 +16,12 @@
 #define LAZ_CONTAINER_FOLDER "/.lazaret"
 #define LAZ_CONTAINER_INIT   LAZ_CONTAINER_FOLDER "/lazaret-init"
 #define LAZ_CONTAINER_POLICY "/.lazaret-policy"
-#define LAZ_CONTAINER_OPTION "--policy"
+
+/* What stands in front of a container's command, and of an exec's. */
+#define LAZ_CONTAINER_WORDS                                                                        \
+    {                                                                                              \
+        LAZ_CONTAINER_INIT, "--policy", LAZ_CONTAINER_POLICY, "--"                                 \
+    }
 
 struct laz_call {
     const struct laz_arguments *arguments;

@@ -30,8 +30,7 @@
 #define WORDS_MORE     8
 #define LENGTH(array)  (sizeof(array) / sizeof((array)[0]))
 
-static const char *const init_words[] = {
-        LAZ_CONTAINER_INIT, LAZ_CONTAINER_OPTION, LAZ_CONTAINER_POLICY, "--"};
+static const char *const init_words[] = LAZ_CONTAINER_WORDS;
 
 /* ---- the copy ---- */
 

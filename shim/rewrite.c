@@ -41,8 +41,7 @@ static bool is_init_of_engine(const struct laz_bundle *bundle, const struct laz_
 static int put_init(
         struct laz_oci_change *change, const struct laz_bundle *bundle, struct laz_err *err)
 {
-    static const char *const words[] = {
-            LAZ_CONTAINER_INIT, LAZ_CONTAINER_OPTION, LAZ_CONTAINER_POLICY, "--"};
+    static const char *const words[] = LAZ_CONTAINER_WORDS;
     const struct laz_oci_strings init = {words, LENGTH(words)};
     const struct laz_json_doc *doc = &bundle->spec.doc;
     const struct laz_json_node *args = bundle->process.args;

@@ -146,6 +146,24 @@ def events():
     engine.must("rm", "--force", name)
 
 
+@case("what an image notices: its variables, its directory and its user are the policy's, and so is how often it starts programs")
+def noticed():
+    engine = docker()
+    asked, words = ["-e", "OWN=1", "-w", "/tmp"], ["sh", "-c", "env; pwd"]
+    seen = {name: engine.run("shell", words, options=["--runtime", name, *asked]).out.splitlines() for name in ("lazaret", "runc")}
+    check("OWN=1" in seen["runc"] and seen["runc"][-1] == "/tmp", f"the control: {seen['runc']}")
+    check("PATH=/bin:/usr/bin" in seen["lazaret"] and "OWN=1" not in seen["lazaret"], f"variables: {seen['lazaret']}")
+    check_equal(seen["lazaret"][-1], "/", "the directory")
+    result = engine.run("shell", ["true"], options=["--runtime", "lazaret", "-u", "123"])
+    check(result.code == 102 and "user-mismatch" in result.err, f"-u 123: {result}")
+    script = ["sh", "-c", "/bin/busybox echo one; /bin/busybox echo two"]
+    check_equal(engine.run("shell", script, options=["--runtime", "lazaret"]).out, "one\ntwo\n", "without a budget")
+    world.install(shell=POLICY.replace("exec-budget: -1", "exec-budget: 1").replace("exec-budget: disabled", "exec-budget: required"))
+    result = engine.run("shell", script, options=["--runtime", "lazaret"])
+    check("Operation not permitted" in result.err and "one" not in result.out, f"a budget of one: {result}")
+    world.install(shell=POLICY)
+
+
 @case("the host's records say which container began and ended, under which policy, and its record goes with it")
 def recorded():
     engine = docker()

@@ -22,6 +22,10 @@
     {                                                                                              \
         LAZ_CONTAINER_INIT, "--policy", LAZ_CONTAINER_POLICY, "--"                                 \
     }
+#define LAZ_CONTAINER_EXEC_WORDS                                                                   \
+    {                                                                                              \
+        LAZ_CONTAINER_INIT, "--enter", "--policy", LAZ_CONTAINER_POLICY, "--"                      \
+    }
 
 struct laz_call {
     const struct laz_arguments *arguments;

@@ -30,7 +30,7 @@
 #define WORDS_MORE     8
 #define LENGTH(array)  (sizeof(array) / sizeof((array)[0]))
 
-static const char *const init_words[] = LAZ_CONTAINER_WORDS;
+static const char *const init_words[] = LAZ_CONTAINER_EXEC_WORDS;
 
 /* ---- the copy ---- */
 

@@ -13,11 +13,13 @@ static const char version[] = "lazaret-init " LAZARET_VERSION "\n";
 static const char help[] =
         "usage: lazaret-init [--policy FILE] [--policy-sha256 HEX] [--events FD|FILE] [--] "
         "COMMAND...\n"
+        "       lazaret-init --enter [--policy FILE] [--policy-sha256 HEX] [--] COMMAND...\n"
         "       lazaret-init probe live|ready|startup\n"
         "       lazaret-init --help | --version\n"
         "Runs COMMAND as the policy says; by default " LAZ_POLICY_IMAGE_PATH ",\n"
-        "else " LAZ_POLICY_YAML_PATH ". `probe` asks the\n"
-        "init that runs here: the container's health command. Manual: lazaret-init(8).\n";
+        "else " LAZ_POLICY_YAML_PATH ". `--enter`: in a container that\n"
+        "runs already, without its helpers. `probe` asks the init that runs here: the\n"
+        "container's health command. Manual: lazaret-init(8).\n";
 
 /* The value of --name VALUE or --name=VALUE. 1 taken, 0 another option, -1 error. */
 static int take_value(
@@ -61,6 +63,11 @@ static int parse_words(
             options->say = (*at)[2] == 'v' ? version : help;
             return 0;
         }
+        if (strcmp(*at, "--enter") == 0) {
+            options->enters = true;
+            at++;
+            continue;
+        }
         int taken = take_value(&at, "--policy-sha256", pin, err);
         if (taken == 0) {
             taken = take_value(&at, "--policy", &options->policy, err);
@@ -74,7 +81,7 @@ static int parse_words(
         if (taken == 0) {
             return laz_err_set(err, LAZ_E_USAGE, 0,
                     "unknown option \"%.64s\"; known are --policy, --policy-sha256, --events, "
-                    "--help and --version",
+                    "--enter, --help and --version",
                     *at);
         }
     }
@@ -90,12 +97,19 @@ int laz_options_parse(
 {
     struct laz_options options = {
             .policy = variable(environment, "LAZARET_POLICY"),
-            .events = variable(environment, "LAZARET_EVENTS"),
     };
     const char *pin = variable(environment, "LAZARET_POLICY_SHA256");
     char *const *words = *argv == NULL ? argv : argv + 1;
     if (parse_words(words, &options, &pin, err) < 0) {
         return -1;
+    }
+    if (options.enters && options.events != NULL) {
+        return laz_err_set(err, LAZ_E_USAGE, 0,
+                "--events: with --enter events go to standard error; a stream of the container's "
+                "init has one writer");
+    }
+    if (!options.enters && options.events == NULL) {
+        options.events = variable(environment, "LAZARET_EVENTS");
     }
     if (pin != NULL) {
         if (!laz_parse_hex(pin, strlen(pin), options.pin, sizeof(options.pin))) {

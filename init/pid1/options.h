@@ -15,6 +15,7 @@
 /* All pointers borrowed from argv and the environment. */
 struct laz_options {
     const char *policy; /* NULL: the default places */
+    bool enters;        /* one more command in a container whose init runs already */
     bool has_pin;
     uint8_t pin[LAZ_SHA256_SIZE];
     const char *events;   /* a descriptor number or a path; NULL: stderr */

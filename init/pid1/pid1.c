@@ -593,7 +593,8 @@ int laz_pid1_run(struct laz_pid1 *pid1)
     open_extras(pid1);
     uint64_t now_ns = laz_pid1_now_ns();
     pid1->start_deadline_ns = now_ns + LAZ_START_TIMEOUT_MS * LAZ_NS_PER_MS;
-    if (laz_pid1_open_policy(pid1, &pid1->refusal) < 0) {
+    if (laz_pid1_may_enter(pid1, &pid1->refusal) < 0 ||
+            laz_pid1_open_policy(pid1, &pid1->refusal) < 0) {
         laz_pid1_refuse(pid1, now_ns);
     } else if (pid1->has_image) {
         laz_pid1_start(pid1, now_ns);

@@ -100,6 +100,10 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1); /* once */
 void laz_pid1_note_oom_kills(struct laz_pid1 *pid1);
 uint64_t laz_pid1_now_ns(void); /* CLOCK_BOOTTIME */
 
+/* enter.c: what --enter changes; nothing without it. LAZ_E_USAGE: it is no place for that. */
+LAZ_MUST_CHECK int laz_pid1_may_enter(const struct laz_pid1 *pid1, struct laz_err *err);
+void laz_pid1_enter(struct laz_pid1 *pid1); /* the policy is known */
+
 /* start.c: from the policy to the open gate. */
 void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns); /* probe, decide, helpers */
 /* The helpers are there: the secrets next, and when they are there too, the workload. */

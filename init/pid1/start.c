@@ -198,6 +198,7 @@ void laz_pid1_turn_secrets(struct laz_pid1 *pid1, uint64_t now_ns)
 void laz_pid1_start(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_workload *workload = &pid1->workload;
+    laz_pid1_enter(pid1);
     laz_ignore(chdir("/")); /* a start directory must not be kept busy; the workload has its own */
     if (laz_probe_run(&workload->probe, &pid1->refusal) < 0 ||
             laz_probe_decide(&workload->probe, &pid1->image, &workload->decided, &pid1->refusal) <

@@ -201,6 +201,9 @@ void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
     laz_json_string(&json, "version", LAZARET_VERSION);
     laz_json_string(&json, "kernel", name.release);
     laz_json_bool(&json, "pid1", workload->probe.pid == 1);
+    if (trail->has_entered) {
+        laz_json_bool(&json, "entered", true);
+    }
     digest_member(&json, "policy_sha256", image->source_digest);
     digest_member(&json, "filter_sha256", filter_digest);
     laz_json_string(&json, "events", workload->listener >= 0 ? "notify" : "errno");

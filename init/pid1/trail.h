@@ -22,8 +22,9 @@ struct laz_trail {
     uint64_t seq;
     uint64_t lost; /* since the last record that was written */
     uint64_t lost_ever;
-    const char *ctr; /* the policy's name; borrowed */
-    pid_t main_pid;  /* for it `exe` is known */
+    const char *ctr;  /* the policy's name; borrowed */
+    bool has_entered; /* by --enter */
+    pid_t main_pid;   /* for it `exe` is known */
     const char *main_exe;
 };
 

@@ -162,6 +162,16 @@ def environment_is_clean():
         laz.check_equal([fd for fd in state["fds"] if fd != 10], [0, 1, 2], "descriptors")
 
 
+@laz.case("--enter is refused by name as PID 1, and as a child of PID 1: nobody is served twice, or not at all")
+def entering():
+    image = adapters.Lazaret.image(adapters.Lazaret.policy())
+    for mode, text in (("pid1", "this is process 1"), ("nested", "this is a child of process 1")):
+        for words, code in ((["--enter"], 101), ([], 0)):
+            with fence.Run([str(laz.BIN / "lazaret-init"), *words, "--policy", image, "--", "/bin/true"], mode) as run:
+                laz.check_equal(run.wait().code, code, f"{mode} {words}: {run.stderr()}")
+                laz.check_equal(f"bad-option: --enter: {text}" in run.stderr(), bool(words), f"{mode} {words}: {run.stderr()}")
+
+
 def frozen_above():
     """STOP and CONT of the one above reach nobody else."""
     with INIT.start(["until=10"], "under-tini") as run:

@@ -79,6 +79,7 @@ laz_e2e(
   shim_confine ALONE TIMEOUT 600 INSTRUMENTED sample ONLY "the rewrite" "a bundle that runtimes" "a config.json that is absent" "an exec's file"
   BUT "docker" "host.exec" "the host's records" "secrets of the host" "copies of" "what a policy" "host.privileged" "no policy" "update is" "killed at" "a second container" "LAZARET_EVENTS")
 laz_e2e(shim_engines ALONE TIMEOUT 600)
+laz_e2e(shim_exec ALONE TIMEOUT 600)
 laz_e2e(shim_matrix ALONE TIMEOUT 600)
 laz_e2e(shim INSTRUMENTED sample BUT "what an image or a bundle" "the program is small")
 laz_e2e(secrets INSTRUMENTED sample BUT "is nowhere in init")

@@ -19,6 +19,7 @@ struct row {
     const char *events;
     const char *command; /* its first word */
     bool has_pin;
+    bool enters;
 };
 
 static const struct row good[] = {
@@ -56,6 +57,12 @@ static const struct row good[] = {
                 .environment = {"LAZARET_POLICY=", "LAZARET_POLICYX=x", "LAZARET_EVENTS",
                         "XLAZARET_EVENTS=1"},
                 .command = "app"},
+        {.words = {"init", "--enter", "--policy=a", "--", "--enter"},
+                .environment = {"LAZARET_EVENTS=2"},
+                .policy = "a",
+                .command = "--enter",
+                .enters = true},
+        {.words = {"init", "app", "--enter"}, .command = "app"},
 };
 
 static bool is_same(const char *a, const char *b)
@@ -77,6 +84,7 @@ Test(options, are_taken_as_they_stand)
         cr_expect(is_same(options.command[0], row->command), "row %zu: command %s", i,
                 options.command[0]);
         cr_expect_eq(options.has_pin, row->has_pin, "row %zu", i);
+        cr_expect_eq(options.enters, row->enters, "row %zu", i);
         cr_expect(!row->has_pin || (options.pin[0] == 0 && options.pin[31] == 0xff), "row %zu", i);
         cr_expect_null(options.say, "row %zu", i);
     }
@@ -111,6 +119,10 @@ Test(options, that_are_wrong_are_named)
             {{"init", "--events", ""}, NULL, "--events needs a value"},
             {{"init", "--policy-sha256"}, NULL, "--policy-sha256 needs a value"},
             {{"init", "-p", "a"}, NULL, "unknown option \"-p\"; known are --policy, "},
+            {{"init", "--enter"}, NULL, "no command to run"},
+            {{"init", "--enter=1", "app"}, NULL, "unknown option \"--enter=1\""},
+            {{"init", "--enter", "--events=3", "app"}, NULL,
+                    "--events: with --enter events go to standard error"},
             {{"init", "--policyfile", "a"}, NULL, "unknown option \"--policyfile\""},
             {{"init", "--policy-sha256=12", "app"}, NULL,
                     "the policy pin must be 64 hexadecimal digits, not \"12\""},

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A path, walked from the root with one descriptor for each part. Who may write a file by an access
- * control list shows in its mode: the list's mask stands in the place of the group's rights.
+ * A path, looked at from the root down, part by part. Where "/" is root's alone nobody else can
+ * change what is at the next part, and so on down: the same path leads to the same thing later. Who
+ * may write a file by an access control list shows in its mode: the list's mask stands in the place
+ * of the group's rights.
  */
 #include "core/rooted.h"
 
@@ -14,13 +16,13 @@
 
 #include "core/fd.h"
 
-#define PART_SIZE 256 /* NAME_MAX, and the NUL */
+#define PATH_SIZE 1024 /* longer than any program's or file's of a host, with the NUL */
 #define OTHERS    (S_IWGRP | S_IWOTH)
 
 struct walk {
     const char *path;
-    size_t seen; /* how many bytes of it have been walked */
-    int at;
+    size_t seen;          /* how many bytes of it have been looked at */
+    char part[PATH_SIZE]; /* these bytes */
 };
 
 static int fail(const struct walk *walk, struct laz_err *err)
@@ -56,68 +58,71 @@ static int judge(
     return 0;
 }
 
-/* The next part of the path; "" where there is none. */
-static int take_part(struct walk *walk, char ret[PART_SIZE], bool *ret_is_last, struct laz_err *err)
+/* The path up to its next part, which is plain. */
+static int take_part(struct walk *walk, bool *ret_is_last, struct laz_err *err)
 {
     const char *part = walk->path + walk->seen + 1;
     size_t length = strcspn(part, "/");
-    (void)memcpy(ret, part, length < PART_SIZE ? length : 0);
-    ret[length < PART_SIZE ? length : 0] = '\0';
-    if (ret[0] == '\0' || strcmp(ret, ".") == 0 || strcmp(ret, "..") == 0) {
-        return laz_err_set(
-                err, LAZ_E_HOST_UNSAFE, 0, "%s is not a plain path from the root", walk->path);
+    bool is_up = length <= 2 && strncmp(part, "..", length) == 0; /* "" and "." too */
+    if (is_up || walk->seen + 1 + length >= PATH_SIZE) {
+        return laz_err_set(err, LAZ_E_HOST_UNSAFE, 0, "%s is %s", walk->path,
+                is_up ? "not a plain path from the root" : "too long");
     }
+    (void)memcpy(walk->part + walk->seen, walk->path + walk->seen, 1 + length);
     walk->seen += 1 + length;
+    walk->part[walk->seen] = '\0';
     *ret_is_last = part[length] == '\0';
     return 0;
 }
 
-static void enter(struct walk *walk, int *fd)
+static int judge_part(const struct walk *walk, const char *part, bool is_last, struct laz_err *err)
 {
-    laz_fd_close(&walk->at);
-    walk->at = *fd;
-    *fd = -1;
+    struct stat status;
+    return lstat(part, &status) < 0 ? fail(walk, err) : judge(walk, &status, is_last, err);
 }
 
-static int walk_on(struct walk *walk, int *ret, struct laz_err *err)
+/* Of what cannot be opened it is said what it is, rather than that. */
+static int open_file(const struct walk *walk, int *ret, struct laz_err *err)
 {
-    bool is_last = false;
-    while (!is_last) {
-        char part[PART_SIZE];
-        struct stat status;
-        if (take_part(walk, part, &is_last, err) < 0) {
-            return -1;
-        }
-        laz_cleanup_fd int fd = openat(walk->at, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &status) < 0) {
-            return fail(walk, err);
-        }
-        if (judge(walk, &status, is_last, err) < 0) {
-            return -1;
-        }
-        if (is_last) { /* in a folder of root's: by that name there is no other */
-            int file = openat(walk->at, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
-            *ret = file;
-            return file < 0 ? fail(walk, err) : 0;
-        }
-        enter(walk, &fd);
+    struct stat status;
+    laz_cleanup_fd int fd =
+            open(walk->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int why = errno;
+    if (fd < 0) {
+        int result = judge_part(walk, walk->path, true, err);
+        errno = why;
+        return result < 0 ? -1 : fail(walk, err);
     }
+    if (fstat(fd, &status) < 0) {
+        return fail(walk, err);
+    }
+    if (judge(walk, &status, true, err) < 0) {
+        return -1;
+    }
+    *ret = fd;
+    fd = -1;
     return 0;
 }
 
 int laz_rooted_open(const char *path, int *ret, struct laz_err *err)
 {
-    struct walk walk = {.path = path, .at = -1};
-    struct stat status;
+    bool is_last = false;
+    struct walk walk;
+    walk.path = path;
+    walk.seen = 0;
     if (path[0] != '/') {
         return laz_err_set(err, LAZ_E_HOST_UNSAFE, 0, "%s is not a plain path from the root", path);
     }
-    walk.at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int result = walk.at < 0 || fstat(walk.at, &status) < 0 ? fail(&walk, err)
-                                                            : judge(&walk, &status, false, err);
-    if (result == 0) {
-        result = walk_on(&walk, ret, err);
+    if (judge_part(&walk, "/", false, err) < 0) {
+        return -1;
     }
-    laz_fd_close(&walk.at);
-    return result;
+    while (!is_last) {
+        if (take_part(&walk, &is_last, err) < 0) {
+            return -1;
+        }
+        if (!is_last && judge_part(&walk, walk.part, false, err) < 0) {
+            return -1;
+        }
+    }
+    return open_file(&walk, ret, err);
 }

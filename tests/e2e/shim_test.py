@@ -254,6 +254,8 @@ def runtimes():
     twin = OPT / "twin"
     twin.unlink(missing_ok=True)
     os.link(SHIM, twin)
+    copy = OPT / "copy"
+    shutil.copy(SHIM, copy)
     return [
         (OPT / "nobody", "runtime-unusable", "/opt/nobody: nothing is there"),
         (OPT / "nobody" / "runc", "runtime-unusable", "nothing is there"),
@@ -272,6 +274,7 @@ def runtimes():
         (f"{OPT}/folder/", "host-unsafe", "is not a plain path from the root"),
         (SHIM, "runtime-unusable", "/opt/lazaret-shim is lazaret-shim itself"),
         (twin, "runtime-unusable", "/opt/twin is lazaret-shim itself"),
+        (copy, "runtime-unusable", "/opt/copy is lazaret-shim itself"),
         (other("plain", 0o644), "runtime-unusable", "/opt/plain: execve: Permission-denied"),
         (script, "runtime-unusable", "/opt/script: execve: Exec format error"),
     ]

@@ -4,20 +4,16 @@
  */
 #include "hooks/note.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "core/fd.h"
+#include "core/caller.h"
 #include "core/format.h"
 #include "core/ledger.h"
 #include "core/num.h"
 #include "core/record.h"
 
-#define SHOWN_MAX  512 /* bytes of a path in a record: all of it has to fit into one */
-#define LINK_SIZE  48
-#define LOGIN_NONE UINT32_MAX /* the kernel's: nobody has logged in */
+#define SHOWN_MAX 512 /* bytes of a path in a record: all of it has to fit into one */
 
 /* By verb: the event, and what was done. */
 static const struct {
@@ -33,32 +29,6 @@ static const struct {
 static void put_path(struct laz_json *json, const char *key, const char *path)
 {
     laz_json_bytes(json, key, path, strnlen(path, SHOWN_MAX));
-}
-
-/* Who has logged in, as the kernel's audit knows it: of engines' children nobody has. */
-static void put_login(struct laz_json *json)
-{
-    char text[LINK_SIZE];
-    size_t length = 0;
-    uint64_t uid = LOGIN_NONE;
-    struct laz_err ignored = {0};
-    laz_cleanup_fd int fd = open("/proc/self/loginuid", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || laz_fd_read_all(fd, text, sizeof(text), &length, &ignored) < 0 ||
-            !laz_parse_u64(text, length, LOGIN_NONE, &uid) || uid == LOGIN_NONE) {
-        laz_json_i64(json, "login", -1);
-        return;
-    }
-    laz_json_u64(json, "login", uid);
-}
-
-/* The runtime. */
-static void put_caller(struct laz_json *json)
-{
-    char link[LINK_SIZE];
-    char path[SHOWN_MAX];
-    (void)laz_format(link, sizeof(link), "/proc/%d/exe", (int)getppid());
-    ssize_t length = readlink(link, path, sizeof(path));
-    laz_json_bytes(json, "runtime", path, length < 0 ? 0 : (size_t)length);
 }
 
 /* What it was recorded with is what lies there: a wrapper behind the shim may change it. */
@@ -87,8 +57,8 @@ static void put_bundle(struct laz_json *json, const struct laz_hook_note *note)
 static void put_members(struct laz_json *json, const struct laz_hook_note *note)
 {
     const struct laz_hook_call *call = note->call;
-    put_login(json);
-    put_caller(json);
+    laz_caller_put_login(json);
+    laz_caller_put_program(json, "runtime");
     put_path(json, "bundle", call->state.bundle);
     if (note->bundle != NULL) {
         put_bundle(json, note);

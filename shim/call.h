@@ -9,6 +9,7 @@
 #include "policy/policy.h"
 #include "policy/runtime.h"
 #include "shim/arguments.h"
+#include "shim/audit.h"
 
 /* Where things are on the host, and where a container sees them. */
 #define LAZ_HOST_PROGRAMS    "/usr/libexec/lazaret"
@@ -33,6 +34,7 @@ struct laz_call {
     const char *argv0;
     int argc;
     char **argv; /* what the runtime gets; words are replaced, not freed: execve ends all */
+    struct laz_note note; /* what is known of it, for the host's record */
 };
 
 /* A policy of the host; free with laz_policy_free. */

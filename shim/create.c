@@ -145,7 +145,7 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
     return laz_bundle_write(bundle, &text, err);
 }
 
-static int create_in(const struct laz_call *call, struct laz_bundle *bundle, struct laz_err *err)
+static int create_in(struct laz_call *call, struct laz_bundle *bundle, struct laz_err *err)
 {
     const char *selected = NULL;
     char name[LAZ_OCI_WORD_SIZE];
@@ -155,11 +155,15 @@ static int create_in(const struct laz_call *call, struct laz_bundle *bundle, str
     }
     (void)laz_format(name, sizeof(name), "%s", selected);
     if (strcmp(selected, LAZ_RUNTIME_PASS_THROUGH) == 0) {
+        laz_audit_policy(&call->note, name, NULL);
         return remember(call, NULL, name, &bundle->text, err);
     }
     int result = laz_call_load_policy(name, &policy, err);
     if (result == 0) {
         result = tighten(bundle, &policy, name, sizeof(name), err);
+    }
+    if (policy != NULL) {
+        laz_audit_policy(&call->note, name, policy);
     }
     if (result == 0 && call->arguments->verb == LAZ_VERB_RESTORE) {
         result = policy->host.restore == LAZ_HOST_VERB_ALLOW

@@ -289,7 +289,7 @@ static int find_policy(
 
 /* *ret is NULL: nothing is enforced on it. */
 static int load_policy(
-        const struct laz_call *call, int folder, struct laz_policy **ret, struct laz_err *err)
+        struct laz_call *call, int folder, struct laz_policy **ret, struct laz_err *err)
 {
     char name[LAZ_OCI_WORD_SIZE];
     if (call->arguments->id == NULL) {
@@ -299,7 +299,11 @@ static int load_policy(
     if (find_policy(call, folder, name, err) < 0) {
         return -1;
     }
-    return strcmp(name, LAZ_RUNTIME_PASS_THROUGH) == 0 ? 0 : laz_call_load_policy(name, ret, err);
+    if (strcmp(name, LAZ_RUNTIME_PASS_THROUGH) != 0 && laz_call_load_policy(name, ret, err) < 0) {
+        return -1;
+    }
+    laz_audit_policy(&call->note, name, *ret);
+    return 0;
 }
 
 int laz_call_exec(struct laz_call *call, struct laz_err *err)

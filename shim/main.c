@@ -34,28 +34,15 @@ static bool is_to_act(const struct laz_arguments *arguments)
     return arguments->may_act && !arguments->asks_only;
 }
 
-/* 0: the runtime may have the call as it now is. */
-static int act(
-        struct laz_call *call, const struct laz_configuration *configuration, struct laz_err *err)
+static int judge(struct laz_call *call, struct laz_err *err)
 {
     const struct laz_arguments *arguments = call->arguments;
-    if (!is_to_act(arguments)) {
-        return 0;
-    }
-    if (configuration->runtime == NULL) {
-        return laz_err_set(err, configuration->why.kind, configuration->why.sys_errno, "%s",
-                configuration->why.message);
-    }
-    if (passes_all(configuration->runtime)) {
-        return 0;
-    }
     if (arguments->unclear != NULL) {
         return laz_err_set(err, LAZ_E_REQUEST, 0,
                 "the word \"%.200s\" is not taken by all runtimes in the same way: options come in "
                 "full and before the container's name",
                 arguments->unclear);
     }
-    call->runtime = configuration->runtime;
     switch (arguments->verb) {
     case LAZ_VERB_CREATE:
     case LAZ_VERB_RUN:
@@ -69,6 +56,40 @@ static int act(
         break;
     }
     return 0;
+}
+
+/* What cannot be recorded does not happen, where the host says so; what is refused stays refused
+ * for its own reason. */
+static int record(const struct laz_call *call, bool is_refused, struct laz_err *err)
+{
+    struct laz_err why = {0};
+    if (laz_audit_write(call, is_refused ? err : NULL, &why) == 0) {
+        return is_refused ? -1 : 0;
+    }
+    if (is_refused || !call->runtime->audit_required) {
+        laz_warn(call->arguments, call->runtime->log, &why);
+        return is_refused ? -1 : 0;
+    }
+    *err = why;
+    return -1;
+}
+
+/* 0: the runtime may have the call as it now is. */
+static int act(
+        struct laz_call *call, const struct laz_configuration *configuration, struct laz_err *err)
+{
+    if (!is_to_act(call->arguments)) {
+        return 0;
+    }
+    if (configuration->runtime == NULL) {
+        return laz_err_set(err, configuration->why.kind, configuration->why.sys_errno, "%s",
+                configuration->why.message);
+    }
+    if (passes_all(configuration->runtime)) {
+        return 0;
+    }
+    call->runtime = configuration->runtime;
+    return record(call, judge(call, err) < 0, err);
 }
 
 static const char *log_of(const struct laz_configuration *configuration)

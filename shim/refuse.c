@@ -71,7 +71,8 @@ static void put_time(char ret[TIME_SIZE])
             at.tm_mon + 1, at.tm_mday, at.tm_hour, at.tm_min, at.tm_sec);
 }
 
-static void put_line(struct laz_buf *line, const char *format, const char *message)
+static void put_line(
+        struct laz_buf *line, const char *format, const char *level, const char *message)
 {
     char when[TIME_SIZE];
     struct laz_json json;
@@ -79,18 +80,18 @@ static void put_line(struct laz_buf *line, const char *format, const char *messa
     laz_json_init(&json, line);
     if (format != NULL && strcmp(format, "json") == 0) {
         laz_json_object(&json, NULL);
-        laz_json_string(&json, "level", "error");
+        laz_json_string(&json, "level", level);
         laz_json_string(&json, "msg", message);
         laz_json_string(&json, "time", when);
         laz_json_object_end(&json);
     } else { /* as runc's own */
-        laz_buf_printf(line, "time=\"%s\" level=error msg=", when);
+        laz_buf_printf(line, "time=\"%s\" level=%s msg=", when, level);
         laz_json_string(&json, NULL, message);
     }
     laz_buf_char(line, '\n');
 }
 
-static void log_line(const char *path, const char *format, const char *message)
+static void log_line(const char *path, const char *format, const char *level, const char *message)
 {
     struct stat status;
     struct laz_buf line;
@@ -102,9 +103,42 @@ static void log_line(const char *path, const char *format, const char *message)
     if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
             status.st_uid == geteuid()) {
         laz_buf_init_fixed(&line, memory, sizeof(memory));
-        put_line(&line, format, message);
+        put_line(&line, format, level, message);
         laz_ignore(laz_fd_write_all(fd, line.data, line.len, &ignored));
     }
+}
+
+/* Its length, as it would be without a ceiling. */
+static int put_message(const struct laz_err *err, char ret[MESSAGE_MAX])
+{
+    int length = laz_format(ret, MESSAGE_MAX - 1, "lazaret: %s: %s (%s)", laz_err_name(err->kind),
+            err->message, laz_err_remedy(err->kind));
+    laz_format_printable(ret);
+    keep_from_being_misread(ret);
+    return length;
+}
+
+static void log_it(const struct laz_arguments *arguments, const char *own_log, const char *level,
+        const char *message)
+{
+    const struct sigaction leave = {.sa_handler = SIG_IGN};
+    struct sigaction before;
+    (void)sigaction(SIGPIPE, &leave, &before);
+    if (arguments->values[LAZ_OPTION_LOG] != NULL) {
+        log_line(arguments->values[LAZ_OPTION_LOG], arguments->values[LAZ_OPTION_LOG_FORMAT], level,
+                message);
+    }
+    if (own_log != NULL) {
+        log_line(own_log, "text", level, message);
+    }
+    (void)sigaction(SIGPIPE, &before, NULL); /* the runtime gets what the caller gave */
+}
+
+void laz_warn(const struct laz_arguments *arguments, const char *own_log, const struct laz_err *err)
+{
+    char message[MESSAGE_MAX];
+    (void)put_message(err, message);
+    log_it(arguments, own_log, "warning", message);
 }
 
 int laz_refuse(
@@ -113,18 +147,9 @@ int laz_refuse(
     char message[MESSAGE_MAX];
     struct laz_err ignored = {0};
     const struct sigaction leave = {.sa_handler = SIG_IGN};
-    int length = laz_format(message, sizeof(message) - 1, "lazaret: %s: %s (%s)",
-            laz_err_name(err->kind), err->message, laz_err_remedy(err->kind));
-    laz_format_printable(message);
-    keep_from_being_misread(message);
+    int length = put_message(err, message);
+    log_it(arguments, own_log, "error", message);
     (void)sigaction(SIGPIPE, &leave, NULL);
-    if (arguments->values[LAZ_OPTION_LOG] != NULL) {
-        log_line(arguments->values[LAZ_OPTION_LOG], arguments->values[LAZ_OPTION_LOG_FORMAT],
-                message);
-    }
-    if (own_log != NULL) {
-        log_line(own_log, "text", message);
-    }
     size_t end = length < (int)sizeof(message) - 2 ? (size_t)length : sizeof(message) - 2;
     message[end] = '\n';
     laz_ignore(laz_fd_write_all(STDERR_FILENO, message, end + 1, &ignored));

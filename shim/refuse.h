@@ -14,5 +14,8 @@
  * is missing, a container that is gone), hyphens stand in the place of their spaces. */
 LAZ_MUST_CHECK int laz_refuse(
         const struct laz_arguments *arguments, const char *own_log, const struct laz_err *err);
+/* The same, where the call goes on: into the logs alone. */
+void laz_warn(
+        const struct laz_arguments *arguments, const char *own_log, const struct laz_err *err);
 
 #endif

@@ -167,7 +167,7 @@ int laz_ledger_append(
         return fail(err, "write");
     }
     ssize_t n = write(ledger->fd, line, length);
-    if (n == (ssize_t)length && fdatasync(ledger->fd) == 0) {
+    if (n == (ssize_t)length && (ledger->is_lazy || fdatasync(ledger->fd) == 0)) {
         return 0;
     }
     errno = n >= 0 && n < (ssize_t)length ? ENOSPC : errno;

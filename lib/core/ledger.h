@@ -21,6 +21,7 @@ struct laz_ledger {
     uint64_t seq;                    /* of the record that comes next */
     char prev[LAZ_LEDGER_HASH_SIZE]; /* of the line before it; zeros: there is none */
     bool is_torn;                    /* what is there does not end with a line */
+    bool is_lazy;                    /* the caller's: nobody waits for the disk */
 };
 
 /* By an absolute path, in a folder of root's; the last folder of it and the file are made where
@@ -28,7 +29,8 @@ struct laz_ledger {
  * cannot be had, or its last line is no record. */
 LAZ_MUST_CHECK int laz_ledger_open(const char *path, struct laz_ledger *ret, struct laz_err *err);
 /* One line, its newline with it, which has `seq` and `prev` of the ledger. On the disk when this
- * returns; where it does not fit, nothing of it is there. Once for each open. */
+ * returns, unless the ledger is lazy; where it does not fit, nothing of it is there. Once for each
+ * open. */
 LAZ_MUST_CHECK int laz_ledger_append(
         struct laz_ledger *ledger, const void *line, size_t length, struct laz_err *err);
 void laz_ledger_close(struct laz_ledger *ledger);

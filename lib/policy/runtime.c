@@ -184,6 +184,8 @@ static void put_all(struct reader *reader)
     runtime->log = text_at(reader, LAZ_FIELD_RUNTIME_LOG, NULL);
     runtime->audit_file = text_at(reader, LAZ_FIELD_RUNTIME_AUDIT_FILE, NULL);
     runtime->audit_required = number_at(reader, LAZ_FIELD_RUNTIME_AUDIT_REQUIRED) != 0;
+    runtime->audit_arguments = number_at(reader, LAZ_FIELD_RUNTIME_AUDIT_ARGUMENTS) != 0;
+    runtime->audit_health_checks = number_at(reader, LAZ_FIELD_RUNTIME_AUDIT_HEALTH) != 0;
     put_names(reader);
     put_rules(reader);
 }

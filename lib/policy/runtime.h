@@ -66,6 +66,8 @@ struct laz_runtime {
     const char *log;            /* absolute; NULL: none of the shim's own */
     const char *audit_file;     /* absolute; has a default */
     bool audit_required;        /* what cannot be recorded is refused */
+    bool audit_arguments;       /* of what enters a container */
+    bool audit_health_checks;   /* that were let through */
 
     struct laz_arena memory;
 };

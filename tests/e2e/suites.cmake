@@ -78,6 +78,7 @@ laz_e2e(policy_file INSTRUMENTED sample BUT "round and round")
 laz_e2e(
   shim_confine ALONE TIMEOUT 600 INSTRUMENTED sample ONLY "the rewrite" "a bundle that runtimes" "a config.json that is absent" "an exec's file"
   BUT "docker" "host.exec" "the host's records" "secrets of the host" "copies of" "what a policy" "host.privileged" "no policy" "update is" "killed at" "a second container" "LAZARET_EVENTS")
+laz_e2e(shim_audit INSTRUMENTED sample)
 laz_e2e(shim_engines ALONE TIMEOUT 600)
 laz_e2e(shim_exec ALONE TIMEOUT 600)
 laz_e2e(shim_matrix ALONE TIMEOUT 600)

@@ -55,7 +55,7 @@ static const char everything[] = MINIMAL_HOST
         "default-policy: task\n"
         "unknown-container: clamp-default\n"
         "log: /var/log/lazaret/shim.log\n"
-        "audit: {file: /var/log/a.jsonl, required: false}\n";
+        "audit: {file: /var/log/a.jsonl, required: false, arguments: true, health-checks: false}\n";
 
 Test(policy_runtime, says_what_its_keys_say)
 {
@@ -81,6 +81,8 @@ Test(policy_runtime, says_what_its_keys_say)
     cr_expect_str_eq(runtime->log, "/var/log/lazaret/shim.log");
     cr_expect_str_eq(runtime->audit_file, "/var/log/a.jsonl");
     cr_expect_not(runtime->audit_required);
+    cr_expect(runtime->audit_arguments);
+    cr_expect_not(runtime->audit_health_checks);
     uint8_t digest[LAZ_SHA256_SIZE];
     laz_sha256_of(everything, strlen(everything), digest);
     cr_expect_arr_eq(runtime->digest, digest, sizeof(digest));
@@ -97,6 +99,8 @@ Test(policy_runtime, refuses_and_records_unless_it_says_otherwise)
     cr_expect_eq(host.runtime->unknown_container, (uint32_t)LAZ_UNKNOWN_REFUSE);
     cr_expect_str_eq(host.runtime->audit_file, "/var/log/lazaret/host-audit.jsonl");
     cr_expect(host.runtime->audit_required);
+    cr_expect_not(host.runtime->audit_arguments);
+    cr_expect(host.runtime->audit_health_checks);
     cr_expect_null(laz_runtime_select(host.runtime, "runc", "/docker/a"));
     forget(&host);
 }

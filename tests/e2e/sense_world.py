@@ -80,7 +80,7 @@ class World(ship_world.World):
         return [r for r in self.records() if (r["ev"] == ev if ev else r["ev"] in FINDS) and
                 all(r.get(k) == v for k, v in fields.items())]
 
-    def await_find(self, ev, count=1, timeout=30.0, **fields):
+    def await_find(self, ev, count=1, timeout=90.0, **fields):
         """The records of such a find, once they count so many."""
         def found():
             records = self.finds(ev, **fields)

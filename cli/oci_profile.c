@@ -51,7 +51,7 @@ int laz_cli_oci_export(const struct laz_cli_arguments *arguments)
     laz_buf_init_heap(&json, LAZ_CLI_OUTPUT_MAX);
     laz_buf_init_heap(&text, LAZ_CLI_OUTPUT_MAX);
     struct laz_profile_losses losses = {.text = &text};
-    if (laz_profile_export(loaded.policy, arguments->arch, &json, &losses, &err) < 0) {
+    if (laz_profile_export(loaded.policy, arguments->arch, NULL, &json, &losses, &err) < 0) {
         return laz_cli_fail(&err, false);
     }
     return print(arguments, &json, &losses);

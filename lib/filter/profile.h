@@ -21,10 +21,28 @@ struct laz_profile_losses {
     struct laz_buf *text; /* borrowed */
 };
 
+/* A call that is allowed whatever a policy says of it. */
+struct laz_profile_call {
+    const char *name;
+    const char *arg; /* if (arg & mask) == value; NULL: in any case */
+    uint32_t mask;
+    uint32_t value;
+};
+
+/* A profile around the filter that lazaret-init loads: it is also that of our own programs. */
+struct laz_profile_outer {
+    const struct laz_profile_call *calls;
+    size_t n;
+    bool is_loose; /* what the policy refuses with an event is let through to the filter inside, and
+                    * by the processor's other ABIs too; for nobody without that filter */
+};
+
 /* The policy's system calls as JSON, one object and a line feed. What is exported allows no call
- * that the policy refuses, but what a loss named "exec-budget" says. LAZ_E_MEMORY. */
+ * that the policy refuses, but what a loss named "exec-budget" says, and what `outer` (NULL: no
+ * such thing) says besides. LAZ_E_MEMORY. */
 LAZ_MUST_CHECK int laz_profile_export(const struct laz_policy *policy, enum laz_arch arch,
-        struct laz_buf *ret_json, struct laz_profile_losses *losses, struct laz_err *err);
+        const struct laz_profile_outer *outer, struct laz_buf *ret_json,
+        struct laz_profile_losses *losses, struct laz_err *err);
 
 /* Which of a profile's conditional parts count. */
 struct laz_profile_reader {

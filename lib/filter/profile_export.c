@@ -5,40 +5,37 @@
  * answer mean the same in whatever order libseccomp puts them.
  */
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
+#include "filter/cubes.h"
+#include "filter/filter.h"
 #include "filter/profile.h"
 
-/* Per argument (value & mask) == value; a mask of 0 asks nothing. */
-struct cube {
-    uint64_t mask[6];
-    uint64_t value[6];
-};
-
-/* A union. Invariant: n <= LAZ_PROFILE_CUBES_MAX; is_full: there would have been more. */
-struct region {
-    size_t n;
-    bool is_full;
-    struct cube items[LAZ_PROFILE_CUBES_MAX];
-};
-
-/* What the work on one call needs; large. */
+/* What the work needs, most of it on one call; large. */
 struct work {
-    struct region open;    /* no clause so far has decided about these */
-    struct region allowed; /* the result */
-    struct region clause;
-    struct region part;
-    struct region met;
+    struct laz_region open;    /* no clause so far has decided about these */
+    struct laz_region allowed; /* the result */
+    struct laz_region clause;
+    struct laz_region part;
+    struct laz_region met;
+    struct laz_region kept;
+    struct {
+        bool is_plain; /* the same answer whatever the arguments are */
+        struct laz_verdict verdict;
+    } answers[LAZ_SYSCALL_TABLE_MAX]; /* by laz_syscall_index */
 };
 
 struct export
 {
     const struct laz_policy *policy;
     enum laz_arch arch;
+    const struct laz_profile_outer *outer; /* NULL: the policy's calls and nothing else */
+    struct laz_verdict fallback;           /* of what is not named */
     struct laz_json json;
     struct laz_profile_losses *losses;
     struct work *work;
@@ -57,154 +54,16 @@ static void lose(struct export *export, const char *format, ...)
     export->losses->n++;
 }
 
-/* ---- Cubes ---- */
-
-static bool contains(const struct cube *outer, const struct cube *inner)
-{
-    for (size_t i = 0; i < 6; i++) {
-        if ((outer->mask[i] & ~inner->mask[i]) != 0 ||
-                (inner->value[i] & outer->mask[i]) != outer->value[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* One more, unless it is there; those that it contains go. */
-static void add(struct region *region, const struct cube *cube)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < region->n; i++) {
-        if (contains(&region->items[i], cube)) {
-            return;
-        }
-    }
-    for (size_t i = 0; i < region->n; i++) {
-        if (!contains(cube, &region->items[i])) {
-            region->items[kept++] = region->items[i];
-        }
-    }
-    region->n = kept;
-    if (region->n == LAZ_PROFILE_CUBES_MAX) {
-        region->is_full = true;
-        return;
-    }
-    region->items[region->n++] = *cube;
-}
-
-static void join(struct region *region, const struct region *other)
-{
-    region->is_full = region->is_full || other->is_full;
-    for (size_t i = 0; i < other->n; i++) {
-        add(region, &other->items[i]);
-    }
-}
-
-static void clear(struct region *region)
-{
-    region->n = 0;
-    region->is_full = false;
-}
-
-static void fill(struct region *region)
-{
-    const struct cube whole = {.mask = {0}};
-    clear(region);
-    add(region, &whole);
-}
-
-/* false: nothing is in both. */
-static bool meet_cubes(const struct cube *a, const struct cube *b, struct cube *ret)
-{
-    for (size_t i = 0; i < 6; i++) {
-        uint64_t both = a->mask[i] & b->mask[i];
-        if (((a->value[i] ^ b->value[i]) & both) != 0) {
-            return false;
-        }
-        ret->mask[i] = a->mask[i] | b->mask[i];
-        ret->value[i] = a->value[i] | b->value[i];
-    }
-    return true;
-}
-
-/* What is in both, into ret, which is neither. */
-static void meet(const struct region *a, const struct region *b, struct region *ret)
-{
-    clear(ret);
-    ret->is_full = a->is_full || b->is_full;
-    for (size_t i = 0; i < a->n && !ret->is_full; i++) {
-        for (size_t k = 0; k < b->n; k++) {
-            struct cube cube;
-            if (meet_cubes(&a->items[i], &b->items[k], &cube)) {
-                add(ret, &cube);
-            }
-        }
-    }
-}
-
-/* ---- Conditions ---- */
-
-static bool has_prefix(const struct laz_cond *condition, uint64_t bits, uint64_t prefix)
-{
-    size_t i = 0;
-    while (i < condition->n_values && (condition->values[i] & bits) != prefix) {
-        i++;
-    }
-    return i < condition->n_values;
-}
-
-/* None of the values: beside the way to each of them, every branch that leads to no other. */
-static void add_none(struct region *region, const struct laz_cond *condition)
-{
-    if (condition->n_values == 0) {
-        fill(region);
-    }
-    for (size_t i = 0; i < condition->n_values; i++) {
-        uint64_t bits = 0;
-        for (unsigned b = 64; b-- > 0;) {
-            uint64_t bit = UINT64_C(1) << b;
-            if ((condition->mask & bit) == 0) {
-                continue;
-            }
-            bits |= bit;
-            uint64_t branch = (condition->values[i] ^ bit) & bits;
-            if (!has_prefix(condition, bits, branch)) {
-                struct cube cube = {.mask = {0}};
-                cube.mask[condition->arg] = bits;
-                cube.value[condition->arg] = branch;
-                add(region, &cube);
-            }
-        }
-    }
-}
-
-static void add_any(struct region *region, const struct laz_cond *condition)
-{
-    for (size_t i = 0; i < condition->n_values; i++) {
-        struct cube cube = {.mask = {0}};
-        cube.mask[condition->arg] = condition->mask;
-        cube.value[condition->arg] = condition->values[i];
-        add(region, &cube);
-    }
-}
-
-static void add_condition(struct region *region, const struct laz_cond *condition, bool is_not)
-{
-    if (condition->negate != is_not) {
-        add_none(region, condition);
-    } else {
-        add_any(region, condition);
-    }
-}
+/* ---- Clauses ---- */
 
 /* Where all of a clause holds, into work->clause. */
 static void take_clause(struct work *work, const struct laz_clause *clause)
 {
-    fill(&work->clause);
+    laz_region_fill(&work->clause);
     for (size_t i = 0; i < clause->n_conds; i++) {
-        clear(&work->part);
-        add_condition(&work->part, &clause->conds[i], false);
-        meet(&work->clause, &work->part, &work->met);
+        laz_region_clear(&work->part);
+        laz_region_add_condition(&work->part, &clause->conds[i], false);
+        laz_region_meet(&work->clause, &work->part, &work->met);
         work->clause = work->met;
     }
 }
@@ -212,56 +71,109 @@ static void take_clause(struct work *work, const struct laz_clause *clause)
 /* Where it does not. */
 static void take_no_clause(struct work *work, const struct laz_clause *clause)
 {
-    clear(&work->clause);
+    laz_region_clear(&work->clause);
     for (size_t i = 0; i < clause->n_conds; i++) {
-        add_condition(&work->clause, &clause->conds[i], true);
+        laz_region_add_condition(&work->clause, &clause->conds[i], true);
     }
 }
 
 /* ---- One call ---- */
 
-static bool lets(struct laz_verdict verdict)
+/* A loose profile lets through what a filter behind it answers with an event. */
+static bool lets(
+        const struct export *export, const struct laz_syscall *call, struct laz_verdict verdict)
 {
-    return verdict.action == LAZ_ACTION_ALLOW || verdict.action == LAZ_ACTION_LOG;
+    bool is_loose = export->outer != NULL && export->outer->is_loose;
+    return verdict.action == LAZ_ACTION_ALLOW || verdict.action == LAZ_ACTION_LOG ||
+            (is_loose &&
+                    laz_filter_return(export->policy, LAZ_FILTER_WITH_EVENTS, call, verdict) ==
+                            SECCOMP_RET_USER_NOTIF);
 }
 
-/* What of `open` is in one of the clauses, into work->allowed. */
+/* What of `open` is in one of the clauses becomes allowed. */
 static void allow_clauses(struct work *work, const struct laz_clauses *clauses)
 {
     for (size_t i = 0; i < clauses->n; i++) {
         take_clause(work, &clauses->items[i]);
-        meet(&work->open, &work->clause, &work->met);
-        join(&work->allowed, &work->met);
+        laz_region_meet(&work->open, &work->clause, &work->met);
+        laz_region_join(&work->allowed, &work->met);
     }
 }
 
-static void open_unless(struct work *work, const struct laz_clauses *refuse)
+static void close_clause(struct work *work, const struct laz_clause *clause)
+{
+    take_no_clause(work, clause);
+    laz_region_meet(&work->open, &work->clause, &work->met);
+    work->open = work->met;
+}
+
+/* Of these the first that holds decides. */
+static void pass_refusals(const struct export *export, const struct laz_syscall *call,
+        const struct laz_clauses *refuse)
 {
     for (size_t i = 0; i < refuse->n; i++) {
-        take_no_clause(work, &refuse->items[i]);
-        meet(&work->open, &work->clause, &work->met);
-        work->open = work->met;
+        const struct laz_clauses one = {1, &refuse->items[i]};
+        if (lets(export, call, refuse->items[i].verdict)) {
+            allow_clauses(export->work, &one);
+        }
+        close_clause(export->work, &refuse->items[i]);
     }
 }
 
-/* The arguments for which it is allowed. Stricter clauses of `refuse` come first there, so one that
- * lets something through is behind all that refuse; none of the loader's does. */
-static void find_allowed(struct work *work, const struct laz_decision *decision)
+/* Where none of these holds, `otherwise` decides. */
+static void pass_guard(const struct export *export, const struct laz_syscall *call,
+        const struct laz_decision *decision)
 {
-    fill(&work->open);
-    clear(&work->allowed);
-    open_unless(work, &decision->refuse);
-    if (decision->guard.n > 0) {
-        allow_clauses(work, &decision->guard);
-        work->open = work->allowed;
-        clear(&work->allowed);
+    struct work *work = export->work;
+    work->kept = work->open;
+    if (lets(export, call, decision->otherwise)) {
+        for (size_t i = 0; i < decision->guard.n; i++) {
+            close_clause(work, &decision->guard.items[i]);
+        }
+        laz_region_join(&work->allowed, &work->open);
+        work->open = work->kept;
     }
-    if (decision->allow.n > 0) {
+    work->kept = work->allowed;
+    laz_region_clear(&work->allowed);
+    allow_clauses(work, &decision->guard);
+    work->open = work->allowed;
+    work->allowed = work->kept;
+}
+
+/* What our own programs need of a call. */
+static void allow_own(const struct export *export, const struct laz_syscall *call)
+{
+    for (size_t i = 0; export->outer != NULL && i < export->outer->n; i++) {
+        const struct laz_profile_call *own = &export->outer->calls[i];
+        struct laz_cube cube = {.mask = {0}};
+        int arg = own->arg == NULL ? 0 : laz_syscall_arg_by_name(call, own->arg, strlen(own->arg));
+        if (strcmp(own->name, call->name) != 0 || arg < 0) {
+            continue;
+        }
+        cube.mask[arg] = own->arg == NULL ? 0 : own->mask;
+        cube.value[arg] = own->arg == NULL ? 0 : own->value & own->mask;
+        laz_region_add(&export->work->allowed, &cube);
+    }
+}
+
+/* The arguments for which it is allowed; clauses of `allow` all let it happen. */
+static void find_allowed(const struct export *export, const struct laz_syscall *call,
+        const struct laz_decision *decision)
+{
+    struct work *work = export->work;
+    laz_region_fill(&work->open);
+    laz_region_clear(&work->allowed);
+    pass_refusals(export, call, &decision->refuse);
+    if (decision->guard.n > 0) {
+        pass_guard(export, call, decision);
+    }
+    if (lets(export, call, decision->allow.n > 0 ? decision->otherwise : decision->base)) {
+        laz_region_join(&work->allowed, &work->open);
+    } else {
         allow_clauses(work, &decision->allow);
-    } else if (lets(decision->base)) {
-        work->allowed = work->open;
     }
     work->allowed.is_full = work->allowed.is_full || work->open.is_full;
+    allow_own(export, call);
 }
 
 /* As a runtime would have it: an event is an errno. */
@@ -279,21 +191,46 @@ static bool is_same(struct laz_verdict a, struct laz_verdict b)
     return a.action == b.action && a.errno_value == b.errno_value;
 }
 
-static bool is_conditional(const struct laz_decision *decision)
+/* Does it get the same answer whatever its arguments are? */
+static bool is_plain(
+        const struct export *export, const struct laz_syscall *call, struct laz_verdict *ret)
 {
-    return decision->refuse.n + decision->guard.n + decision->allow.n > 0;
+    const struct laz_verdict allow = {.action = LAZ_ACTION_ALLOW};
+    const struct laz_decision *decision = &export->policy->decisions[laz_syscall_index(call)];
+    bool has_conditions = decision->refuse.n + decision->guard.n + decision->allow.n > 0;
+    *ret = decision->base;
+    if (export->outer == NULL) {
+        return !has_conditions;
+    }
+    if (!has_conditions && lets(export, call, decision->base)) {
+        *ret = allow;
+        return true;
+    }
+    for (size_t i = 0; i < export->outer->n; i++) {
+        const struct laz_profile_call *own = &export->outer->calls[i];
+        if (strcmp(own->name, call->name) == 0) {
+            *ret = allow;
+            has_conditions = own->arg != NULL;
+            if (!has_conditions) {
+                break;
+            }
+        }
+    }
+    return !has_conditions;
 }
 
 /* Does some argument get another answer than the default, where it is not allowed? */
-static bool has_other_answers(const struct laz_policy *policy, const struct laz_decision *decision)
+static bool has_other_answers(const struct export *export, const struct laz_syscall *call,
+        const struct laz_decision *decision)
 {
-    bool has = !lets(decision->otherwise) && !is_same(decision->otherwise, policy->default_verdict);
+    struct laz_verdict fallback = export->fallback;
+    bool has = !lets(export, call, decision->otherwise) && !is_same(decision->otherwise, fallback);
     has = has && decision->guard.n + decision->allow.n > 0;
     for (size_t i = 0; i < decision->refuse.n; i++) {
-        has = has || !is_same(decision->refuse.items[i].verdict, policy->default_verdict);
+        has = has || !is_same(decision->refuse.items[i].verdict, fallback);
     }
-    bool uses_base = decision->allow.n == 0 && !lets(decision->base);
-    return has || (uses_base && !is_same(decision->base, policy->default_verdict));
+    bool uses_base = decision->allow.n == 0 && !lets(export, call, decision->base);
+    return has || (uses_base && !is_same(decision->base, fallback));
 }
 
 static bool logs_some(const struct laz_decision *decision)
@@ -323,7 +260,7 @@ static void put_verdict(
     }
 }
 
-static void put_cube(struct laz_json *json, const char *name, const struct cube *cube)
+static void put_cube(struct laz_json *json, const char *name, const struct laz_cube *cube)
 {
     const struct laz_verdict allow = {.action = LAZ_ACTION_ALLOW};
     laz_json_object(json, NULL);
@@ -349,16 +286,16 @@ static void put_cube(struct laz_json *json, const char *name, const struct cube 
 static void put_conditional(
         struct export *export, const struct laz_syscall *call, const struct laz_decision *decision)
 {
-    const struct region *allowed = &export->work->allowed;
-    find_allowed(export->work, decision);
+    const struct laz_region *allowed = &export->work->allowed;
+    find_allowed(export, call, decision);
     if (allowed->is_full) {
         lose(export,
                 "conditions: %s would need more than %d rules: it is refused whatever its "
                 "arguments are",
                 call->name, LAZ_PROFILE_CUBES_MAX);
-        return;
-    }
-    if (has_other_answers(export->policy, decision)) {
+        laz_region_clear(&export->work->allowed);
+        allow_own(export, call);
+    } else if (has_other_answers(export, call, decision)) {
         lose(export,
                 "answers: %s has other answers than the default for some arguments: where it "
                 "is refused it gets the default",
@@ -372,58 +309,54 @@ static void put_conditional(
     }
 }
 
+static bool answers(const struct export *export, size_t index, struct laz_verdict verdict)
+{
+    return laz_syscall_at(index)->nr[export->arch] >= 0 && export->work->answers[index].is_plain &&
+            is_same(export->work->answers[index].verdict, verdict);
+}
+
 /* All calls that have this answer whatever their arguments are, as one entry. */
 static void put_alike(struct export *export, struct laz_verdict verdict)
 {
     struct laz_json *json = &export->json;
-    bool has_any = false;
+    laz_json_object(json, NULL);
+    laz_json_array(json, "names");
     for (size_t i = 0; i < laz_syscall_count(); i++) {
-        const struct laz_syscall *call = laz_syscall_at(i);
-        const struct laz_decision *decision = &export->policy->decisions[i];
-        bool is_one = call->nr[export->arch] >= 0 && !is_conditional(decision) &&
-                is_same(decision->base, verdict);
-        if (is_one && !has_any) {
-            laz_json_object(json, NULL);
-            laz_json_array(json, "names");
+        if (answers(export, i, verdict)) {
+            laz_json_string(json, NULL, laz_syscall_at(i)->name);
         }
-        if (is_one) {
-            laz_json_string(json, NULL, call->name);
-        }
-        has_any = has_any || is_one;
     }
-    if (has_any) {
-        laz_json_array_end(json);
-        put_verdict(json, "action", "errnoRet", verdict);
-        laz_json_object_end(json);
-    }
+    laz_json_array_end(json);
+    put_verdict(json, "action", "errnoRet", verdict);
+    laz_json_object_end(json);
 }
 
 /* Is this call the first with its answer? */
-static bool is_first(const struct export *export, size_t index)
+static bool is_first(const struct export *export, size_t index, struct laz_verdict verdict)
 {
-    const struct laz_decision *decisions = export->policy->decisions;
-    for (size_t i = 0; i < index; i++) {
-        if (laz_syscall_at(i)->nr[export->arch] >= 0 && !is_conditional(&decisions[i]) &&
-                is_same(decisions[i].base, decisions[index].base)) {
-            return false;
-        }
+    size_t i = 0;
+    while (i < index && !answers(export, i, verdict)) {
+        i++;
     }
-    return true;
+    return i == index;
 }
 
 static void put_calls(struct export *export)
 {
     for (size_t i = 0; i < laz_syscall_count(); i++) {
-        const struct laz_decision *decision = &export->policy->decisions[i];
+        struct laz_verdict *verdict = &export->work->answers[i].verdict;
+        export->work->answers[i].is_plain = is_plain(export, laz_syscall_at(i), verdict);
+    }
+    for (size_t i = 0; i < laz_syscall_count(); i++) {
         const struct laz_syscall *call = laz_syscall_at(i);
+        const struct laz_verdict verdict = export->work->answers[i].verdict;
         if (call->nr[export->arch] < 0) {
             continue;
         }
-        if (is_conditional(decision)) {
-            put_conditional(export, call, decision);
-        } else if (!is_same(decision->base, export->policy->default_verdict) &&
-                is_first(export, i)) {
-            put_alike(export, decision->base);
+        if (!export->work->answers[i].is_plain) {
+            put_conditional(export, call, &export->policy->decisions[i]);
+        } else if (!is_same(verdict, export->fallback) && is_first(export, i, verdict)) {
+            put_alike(export, verdict);
         }
     }
 }
@@ -453,7 +386,7 @@ static void lose_whole(struct export *export)
         lose(export, "exec-budget: execve is allowed as often as anybody likes, not %d time%s",
                 (int)policy->exec_budget, policy->exec_budget == 1 ? "" : "s");
     }
-    if (!is_same(policy->unknown_verdict, policy->default_verdict)) {
+    if (!is_same(policy->unknown_verdict, export->fallback)) {
         lose(export,
                 "unknown: numbers that nobody knows get the default, unless the runtime has an "
                 "answer of its own for them");
@@ -468,25 +401,47 @@ static void lose_whole(struct export *export)
     }
 }
 
-int laz_profile_export(const struct laz_policy *policy, enum laz_arch arch,
-        struct laz_buf *ret_json, struct laz_profile_losses *losses, struct laz_err *err)
+/* Calls by the processor's other ABIs reach the filter behind a loose profile, if it has an event
+ * for them. */
+static void put_architectures(struct export *export)
 {
-    static const char *const architectures[LAZ_ARCH_COUNT] = {
-            [LAZ_ARCH_X86_64] = "SCMP_ARCH_X86_64", [LAZ_ARCH_AARCH64] = "SCMP_ARCH_AARCH64"};
+    static const char *const names[LAZ_ARCH_COUNT][3] = {
+            [LAZ_ARCH_X86_64] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"},
+            [LAZ_ARCH_AARCH64] = {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"}};
+    size_t n = lets(export, NULL, export->policy->foreign_abi_verdict) ? 3 : 1;
+    laz_json_array(&export->json, "architectures");
+    for (size_t i = 0; i < n && names[export->arch][i] != NULL; i++) {
+        laz_json_string(&export->json, NULL, names[export->arch][i]);
+    }
+    laz_json_array_end(&export->json);
+}
+
+/* Around another filter a refusal suffices: what that one kills for, it does. */
+static struct laz_verdict find_fallback(const struct export *export)
+{
+    const struct laz_verdict refusal = {.action = LAZ_ACTION_ERRNO, .errno_value = EPERM};
+    bool kills = export->policy->default_verdict.action == LAZ_ACTION_KILL;
+    return export->outer != NULL && kills ? refusal : export->policy->default_verdict;
+}
+
+int laz_profile_export(const struct laz_policy *policy, enum laz_arch arch,
+        const struct laz_profile_outer *outer, struct laz_buf *ret_json,
+        struct laz_profile_losses *losses, struct laz_err *err)
+{
     struct export export = {.policy = policy,
             .arch = arch,
+            .outer = outer,
             .losses = losses,
             .work = calloc(1, sizeof(*export.work))};
     if (export.work == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, ENOMEM, "no memory for a profile");
     }
+    export.fallback = find_fallback(&export);
     lose_whole(&export);
     laz_json_init(&export.json, ret_json);
     laz_json_object(&export.json, NULL);
-    put_verdict(&export.json, "defaultAction", "defaultErrnoRet", policy->default_verdict);
-    laz_json_array(&export.json, "architectures");
-    laz_json_string(&export.json, NULL, architectures[arch]);
-    laz_json_array_end(&export.json);
+    put_verdict(&export.json, "defaultAction", "defaultErrnoRet", export.fallback);
+    put_architectures(&export);
     laz_json_array(&export.json, "syscalls");
     put_calls(&export);
     laz_json_array_end(&export.json);

@@ -15,6 +15,7 @@
 #include <seccomp.h>
 
 #include "core/json_read.h"
+#include "filter/filter.h"
 #include "tests/fixture/policy.h"
 
 #define TRIES         400 /* arguments that each call is asked about */
@@ -196,20 +197,29 @@ struct exported {
     size_t n;
     struct sock_filter *insns;
     size_t n_insns;
+    const struct laz_profile_outer *outer;
 };
 
-static struct exported export_of(const struct laz_policy *policy)
+static struct exported export_around(
+        const struct laz_policy *policy, const struct laz_profile_outer *outer)
 {
-    struct exported exported = {.insns = calloc(BPF_MAXINSNS, sizeof(*exported.insns))};
+    struct exported exported = {
+            .insns = calloc(BPF_MAXINSNS, sizeof(*exported.insns)), .outer = outer};
     struct laz_err err = {0};
     laz_buf_init_heap(&exported.json, ROOM);
     laz_buf_init_heap(&exported.losses, ROOM);
     struct laz_profile_losses losses = {.text = &exported.losses};
-    cr_assert_eq(laz_profile_export(policy, laz_arch_native(), &exported.json, &losses, &err), 0,
+    cr_assert_eq(
+            laz_profile_export(policy, laz_arch_native(), outer, &exported.json, &losses, &err), 0,
             "%s", err.message);
     exported.n = losses.n;
     exported.n_insns = compile(exported.json.data, exported.json.len, exported.insns);
     return exported;
+}
+
+static struct exported export_of(const struct laz_policy *policy)
+{
+    return export_around(policy, NULL);
 }
 
 static void forget(struct exported *exported)
@@ -226,6 +236,24 @@ static bool loses(const struct exported *exported, const char *what, const char 
     return exported->n > 0 && strstr(exported->losses.data, text) != NULL;
 }
 
+/* What `outer` adds to what the policy allows. */
+static bool adds(const struct exported *exported, const struct laz_policy *policy,
+        const struct laz_syscall *call, struct laz_verdict verdict, const uint64_t args[6])
+{
+    const struct laz_profile_outer *outer = exported->outer;
+    bool is_added = outer != NULL && outer->is_loose &&
+            laz_filter_return(policy, LAZ_FILTER_WITH_EVENTS, call, verdict) ==
+                    SECCOMP_RET_USER_NOTIF;
+    for (size_t i = 0; outer != NULL && i < outer->n; i++) {
+        const struct laz_profile_call *own = &outer->calls[i];
+        int arg = own->arg == NULL ? 0 : laz_syscall_arg_by_name(call, own->arg, strlen(own->arg));
+        is_added = is_added ||
+                (strcmp(own->name, call->name) == 0 && arg >= 0 &&
+                        (own->arg == NULL || (args[arg] & own->mask) == own->value));
+    }
+    return is_added;
+}
+
 /* Every call of the table, at points of its own; returns how many were allowed by both. */
 static uint64_t compare(
         struct choices *choices, const struct laz_policy *policy, const struct exported *exported)
@@ -239,6 +267,7 @@ static uint64_t compare(
         if (call->nr[laz_arch_native()] < 0) {
             continue;
         }
+        has_conditions = has_conditions || exported->outer != NULL;
         for (int k = 0; k < (has_conditions ? TRIES : 1); k++) {
             struct seccomp_data data = {
                     .arch = laz_arch_audit(laz_arch_native()), .nr = call->nr[laz_arch_native()]};
@@ -249,7 +278,8 @@ static uint64_t compare(
             }
             struct laz_verdict verdict = laz_policy_decide(
                     policy, laz_arch_native(), data.arch, (uint32_t)data.nr, args);
-            bool ours = verdict.action == LAZ_ACTION_ALLOW || verdict.action == LAZ_ACTION_LOG;
+            bool ours = verdict.action == LAZ_ACTION_ALLOW || verdict.action == LAZ_ACTION_LOG ||
+                    adds(exported, policy, call, verdict, args);
             bool theirs = lets(laz_bpf_evaluate(exported->insns, exported->n_insns, &data, NULL));
             cr_assert(ours || !theirs, "%s is let through (%llx %llx %llx %llx %llx %llx)",
                     call->name, (unsigned long long)args[0], (unsigned long long)args[1],
@@ -293,29 +323,110 @@ Test(filter_profile, exported_built_in_policies_allow_the_same)
     }
 }
 
+/* As the loader leaves them: what is refused under conditions has `refused`, and kills by turns. */
+static void as_loaded(
+        struct fixture *fixture, struct laz_verdict otherwise, enum laz_action refused)
+{
+    for (size_t i = 0; i < laz_syscall_count(); i++) {
+        struct laz_decision *decision = &fixture->decisions[i];
+        decision->otherwise = otherwise;
+        decision->base.errno_value = 38; /* there are errnos that libseccomp does not take */
+        for (size_t k = 0; k < decision->refuse.n; k++) {
+            decision->refuse.items[k].verdict =
+                    verdict_of(k % 2 == 0 ? LAZ_ACTION_KILL : refused, 1);
+        }
+        for (size_t k = 0; k < decision->allow.n; k++) {
+            decision->allow.items[k].verdict = verdict_of(LAZ_ACTION_ALLOW, 0);
+        }
+    }
+}
+
 Test(filter_profile, exported_random_policies_allow_nothing_more)
 {
     uint64_t n_allowed = 0;
     for (uint64_t seed = 0; seed < RANDOM; seed++) {
         struct choices choices = {.seed = seed};
         cleanup_fixture struct fixture *fixture = fixture_random(&choices);
-        for (size_t i = 0; i < laz_syscall_count(); i++) { /* as the loader leaves them */
-            struct laz_decision *decision = &fixture->decisions[i];
-            decision->otherwise = verdict_of(LAZ_ACTION_ERRNO, 1);
-            decision->base.errno_value = 38; /* there are errnos that libseccomp does not take */
-            for (size_t k = 0; k < decision->refuse.n; k++) {
-                decision->refuse.items[k].verdict = verdict_of(LAZ_ACTION_KILL, 0);
-            }
-            for (size_t k = 0; k < decision->allow.n; k++) {
-                decision->allow.items[k].verdict = verdict_of(LAZ_ACTION_ALLOW, 0);
-            }
-        }
+        as_loaded(fixture, verdict_of(LAZ_ACTION_ERRNO, 1), LAZ_ACTION_KILL);
         fixture->policy.default_verdict = verdict_of(LAZ_ACTION_ERRNO, 1);
         struct exported exported = export_of(&fixture->policy);
         n_allowed += compare(&choices, &fixture->policy, &exported);
         forget(&exported);
     }
     cr_assert_gt(n_allowed, 1000);
+}
+
+/* ---- Around another filter ---- */
+
+static const struct laz_profile_call own_calls[] = {{"acct", NULL, 0, 0},
+        {"clone", "flags", 0xf0000001U, 0x10000000U}, {"clone", "flags", 0xfU, 2},
+        {"unshare", "flags", 1, 1}, {"unshare", NULL, 0, 0}, {"socket", "domain", UINT32_MAX, 2},
+        {"umask", "mask", 3, 1}, {"ptrace", "no-such", 1, 1}};
+static const struct laz_profile_outer fence = {own_calls, LENGTH(own_calls), false};
+static const struct laz_profile_outer loose = {own_calls, LENGTH(own_calls), true};
+
+Test(filter_profile, an_outer_one_allows_what_the_policy_and_our_programs_need_and_nothing_more)
+{
+    char text[512];
+    (void)snprintf(text, sizeof(text), "%sextends: [builtin/web-api]\n", minimal);
+    struct laz_policy *policy = policy_of(text);
+    for (uint64_t i = 0; i < 2; i++) {
+        struct choices choices = {.seed = i};
+        struct exported exported = export_around(policy, i == 0 ? &fence : &loose);
+        cr_expect_gt(compare(&choices, policy, &exported), 100);
+        forget(&exported);
+    }
+    laz_policy_free(policy);
+    uint64_t n_allowed = 0;
+    for (uint64_t seed = 0; seed < RANDOM; seed++) {
+        struct choices choices = {.seed = seed};
+        cleanup_fixture struct fixture *fixture = fixture_random(&choices);
+        enum laz_action refused = seed % 4 < 2 ? LAZ_ACTION_NOTIFY : LAZ_ACTION_ERRNO;
+        as_loaded(fixture, verdict_of(refused, 1), LAZ_ACTION_NOTIFY);
+        fixture->policy.mode = seed % 3 == 0 ? LAZ_MODE_OBSERVE : LAZ_MODE_ENFORCE;
+        struct exported exported = export_around(&fixture->policy, seed % 2 == 0 ? &fence : &loose);
+        n_allowed += compare(&choices, &fixture->policy, &exported);
+        forget(&exported);
+    }
+    cr_expect_gt(n_allowed, 1000);
+}
+
+Test(filter_profile, only_a_loose_one_hands_other_abis_on_and_only_where_there_is_an_event_for_them)
+{
+    static const char *const architectures[] = {"\"architectures\":[\"SCMP_ARCH_X86_64\"]",
+            "\"architectures\":[\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]"};
+    cleanup_fixture struct fixture *fixture = fixture_new();
+    for (size_t i = 0; i < 4; i++) {
+        bool has_event = i / 2 == 1;
+        fixture->policy.foreign_abi_verdict =
+                verdict_of(has_event ? LAZ_ACTION_NOTIFY : LAZ_ACTION_ERRNO, 38);
+        struct laz_err err = {0};
+        laz_cleanup_buf struct laz_buf json;
+        laz_cleanup_buf struct laz_buf text;
+        laz_buf_init_heap(&json, ROOM);
+        laz_buf_init_heap(&text, ROOM);
+        struct laz_profile_losses losses = {.text = &text};
+        const struct laz_profile_outer *outer = i % 2 == 0 ? &fence : &loose;
+        cr_assert_eq(
+                laz_profile_export(&fixture->policy, LAZ_ARCH_X86_64, outer, &json, &losses, &err),
+                0, "%s", err.message);
+        bool is_handed_on = has_event && i % 2 == 1;
+        cr_expect_not_null(strstr(json.data, architectures[is_handed_on ? 1 : 0]),
+                "row %zu: %.200s", i, json.data);
+    }
+}
+
+Test(filter_profile, an_outer_one_kills_for_nothing_that_is_not_named)
+{
+    static const char kept[] = "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":1,";
+    cleanup_fixture struct fixture *fixture = fixture_new();
+    fixture->policy.default_verdict = verdict_of(LAZ_ACTION_KILL, 0);
+    struct exported exported = export_around(&fixture->policy, &fence);
+    cr_expect_eq(strncmp(exported.json.data, kept, strlen(kept)), 0, "%.99s", exported.json.data);
+    forget(&exported);
+    exported = export_of(&fixture->policy);
+    cr_expect_not_null(strstr(exported.json.data, "\"defaultAction\":\"SCMP_ACT_KILL_PROCESS\""));
+    forget(&exported);
 }
 
 Test(filter_profile, export_names_what_it_cannot_say)

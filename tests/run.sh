@@ -42,6 +42,9 @@ clang-tidy clang-tidy
 shellcheck shellcheck
 codespell codespell
 mandoc mandoc
+lintian lintian
+logrotate logrotate
+systemd systemd-analyze
 strace strace
 gdb gdb
 runc runc

@@ -54,6 +54,7 @@ laz_e2e(kernels TIMEOUT 900 NATIVE "guests have nothing but static programs")
 if(TEST e2e_kernels)
   set_tests_properties(e2e_guest_suites e2e_kernels PROPERTIES PROCESSORS 2) # two guests at a time
 endif()
+laz_e2e(package ALONE NATIVE "what is shipped is static")
 laz_e2e(peers ALONE NATIVE "it measures time")
 laz_e2e(ocsf INSTRUMENTED sample)
 laz_e2e(never ALONE NATIVE "the shadow is terabytes to search")

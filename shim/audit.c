@@ -109,6 +109,11 @@ static bool is_new(const struct laz_call *call)
     return (call->arguments->verb & (LAZ_VERB_CREATE | LAZ_VERB_RUN | LAZ_VERB_RESTORE)) != 0;
 }
 
+static bool is_stricter(const struct laz_note *note)
+{
+    return note->selected[0] != '\0' && strcmp(note->selected, note->policy) != 0;
+}
+
 /* NULL in `event`: nothing is said of it. A container with the policy that the host selects is in
  * the hook's record; what changes limits alone is no news. */
 static struct kind judge(const struct laz_call *call, bool is_refused)
@@ -130,7 +135,7 @@ static struct kind judge(const struct laz_call *call, bool is_refused)
     if (note->is_restored) {
         return (struct kind){"shim.create", "restore", 5};
     }
-    return is_new(call) && (note->n_by > 0 || note->has_own_init)
+    return is_new(call) && (is_stricter(note) || note->has_own_init)
             ? (struct kind){"shim.create", "tighten", 1}
             : (struct kind){0};
 }
@@ -193,7 +198,7 @@ static void put_members(
         laz_json_string(json, "error", laz_err_name(refusal->kind));
         laz_json_string(json, "why", refusal->message);
     }
-    if (note->n_by > 0) {
+    if (is_stricter(note)) {
         laz_json_string(json, "selected", note->selected);
         laz_json_array(json, "by");
         for (size_t i = 0; i < note->n_by; i++) {

@@ -11,9 +11,10 @@
 #include "oci/spec.h"
 #include "policy/policy.h"
 
-#define LAZ_NOTE_COMMAND_SIZE   128  /* with a NUL; what is longer is cut */
-#define LAZ_NOTE_ARGUMENTS_SIZE 2048 /* all of them, each with its NUL; what is more is left out   \
-                                      */
+#define LAZ_NOTE_COMMAND_SIZE 128 /* with a NUL; what is longer is cut */
+#define LAZ_NOTE_ARGUMENTS_SIZE                                                                    \
+    2048 /* all of them, each with its NUL; what is more is left out                               \
+          */
 #define LAZ_NOTE_BY_MAX 4
 
 struct laz_call;

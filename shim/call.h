@@ -41,6 +41,11 @@ struct laz_call {
 LAZ_MUST_CHECK int laz_call_load_policy(
         const char *name, struct laz_policy **ret, struct laz_err *err);
 
+/* Does the policy `child` allow what `parent` does not? Both are policies of the host. */
+struct laz_widening;
+LAZ_MUST_CHECK int laz_call_find_widening(const char *child, const char *parent, bool *ret,
+        struct laz_widening *ret_widening, struct laz_err *err);
+
 /* 0: the runtime may have the call as it now is. LAZ_E_REQUEST and others: refused. */
 LAZ_MUST_CHECK int laz_call_create(struct laz_call *call, struct laz_err *err);
 LAZ_MUST_CHECK int laz_call_exec(struct laz_call *call, struct laz_err *err);

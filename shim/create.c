@@ -13,7 +13,6 @@
 #include "core/num.h"
 #include "core/sha256.h"
 #include "oci/record.h"
-#include "policy/narrow.h"
 #include "shim/bundle.h"
 #include "shim/call.h"
 #include "shim/clamp.h"
@@ -22,55 +21,7 @@
 #include "shim/judge.h"
 #include "shim/place.h"
 #include "shim/rewrite.h"
-
-#define CGROUPS_PATH_SIZE 1024
-#define TIGHTEN           "io.lazaret.policy"
-
-/* ---- which policy ---- */
-
-static int select_policy(const struct laz_call *call, const struct laz_bundle *bundle,
-        const char **ret, struct laz_err *err)
-{
-    char path[CGROUPS_PATH_SIZE] = "";
-    const struct laz_json_node *node = bundle->container.cgroups_path;
-    if (node != NULL && !laz_json_copy(&bundle->spec.doc, node, path, sizeof(path))) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0, "linux.cgroupsPath is too long, or no text");
-    }
-    *ret = laz_runtime_select(call->runtime, call->argv0, node == NULL ? NULL : path);
-    if (*ret == NULL) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0,
-                "no policy of " LAZ_RUNTIME_FILE " is for this container, with cgroup \"%.200s\"",
-                path);
-    }
-    return 0;
-}
-
-/* Whoever made the container may name another policy of the host's, if it allows nothing more. */
-static int tighten(const struct laz_bundle *bundle, struct laz_policy **policy, char *name,
-        size_t size, struct laz_err *err)
-{
-    struct laz_widening widening;
-    struct laz_policy *other = NULL;
-    const struct laz_json_node *node = laz_oci_annotation(&bundle->spec, TIGHTEN);
-    if (node == NULL) {
-        return 0;
-    }
-    if (!laz_json_copy(&bundle->spec.doc, node, name, size)) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0, "annotation " TIGHTEN " is no name of a policy");
-    }
-    if (laz_call_load_policy(name, &other, err) < 0) {
-        return laz_err_context(err, "annotation " TIGHTEN);
-    }
-    if (laz_policy_find_widening(other, *policy, &widening)) {
-        laz_policy_free(other);
-        return laz_err_set(err, LAZ_E_POLICY_WIDENED, 0,
-                "annotation " TIGHTEN ": policy %s allows what %s does not: %s %s", name,
-                (*policy)->name, widening.key, widening.value);
-    }
-    laz_policy_free(*policy);
-    *policy = other;
-    return 0;
-}
+#include "shim/select.h"
 
 /* ---- what is remembered ---- */
 
@@ -131,8 +82,7 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
     laz_cleanup_buf struct laz_buf text;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
     laz_oci_root_hash(root == NULL ? "" : root, hash);
-    if (laz_place_judge_root(bundle, err) < 0 ||
-            laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
+    if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
             laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
             laz_image_place(policy, image, err) < 0) {
         return -1;
@@ -145,12 +95,28 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
     return laz_bundle_write(bundle, &text, err);
 }
 
+/* Of a checkpoint the container is judged and rewritten as of any other, and its processes are not.
+ */
+static int create_under(struct laz_call *call, struct laz_bundle *bundle, const char *name,
+        const struct laz_policy *policy, struct laz_err *err)
+{
+    struct laz_note *note = &call->note;
+    laz_audit_policy(note, name, policy);
+    note->is_restored = call->arguments->verb == LAZ_VERB_RESTORE;
+    if (note->is_restored && policy->host.restore != LAZ_HOST_VERB_ALLOW) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0,
+                "restore: what the processes may do is in the image of the checkpoint, and not "
+                "looked at (host.restore)");
+    }
+    return confine(call, bundle, policy, name, err);
+}
+
 static int create_in(struct laz_call *call, struct laz_bundle *bundle, struct laz_err *err)
 {
     const char *selected = NULL;
     char name[LAZ_OCI_WORD_SIZE];
     struct laz_policy *policy = NULL;
-    if (select_policy(call, bundle, &selected, err) < 0 || selected == NULL) {
+    if (laz_select(call, bundle, &selected, err) < 0 || selected == NULL) {
         return -1;
     }
     (void)laz_format(name, sizeof(name), "%s", selected);
@@ -158,22 +124,12 @@ static int create_in(struct laz_call *call, struct laz_bundle *bundle, struct la
         laz_audit_policy(&call->note, name, NULL);
         return remember(call, NULL, name, &bundle->text, err);
     }
-    int result = laz_call_load_policy(name, &policy, err);
-    if (result == 0) {
-        result = tighten(bundle, &policy, name, sizeof(name), err);
+    if (laz_place_judge_root(bundle, err) < 0 ||
+            laz_select_stricter(&call->note, bundle, name, err) < 0 ||
+            laz_call_load_policy(name, &policy, err) < 0) {
+        return -1;
     }
-    if (policy != NULL) {
-        laz_audit_policy(&call->note, name, policy);
-    }
-    if (result == 0 && call->arguments->verb == LAZ_VERB_RESTORE) {
-        result = policy->host.restore == LAZ_HOST_VERB_ALLOW
-                ? 0
-                : laz_err_set(err, LAZ_E_REQUEST, 0,
-                          "restore: what the processes may do is in the image of the "
-                          "checkpoint, and not looked at (host.restore)");
-    } else if (result == 0) {
-        result = confine(call, bundle, policy, name, err);
-    }
+    int result = create_under(call, bundle, name, policy, err);
     laz_policy_free(policy);
     return result;
 }

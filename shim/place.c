@@ -153,20 +153,55 @@ static int judge_root(int root, struct laz_err *err)
     return result;
 }
 
-int laz_place_judge_root(const struct laz_bundle *bundle, struct laz_err *err)
+static int open_root(const struct laz_bundle *bundle, struct laz_err *err)
 {
     char path[LAZ_BUNDLE_PATH_SIZE];
     const struct laz_json_node *node = bundle->container.root_path;
     if (node == NULL || !laz_json_copy(&bundle->spec.doc, node, path, sizeof(path))) {
         return laz_err_set(err, LAZ_E_REQUEST, 0, "a container without a root.path");
     }
-    laz_cleanup_fd int root = openat(bundle->folder, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0) {
-        return laz_err_set(
-                err, LAZ_E_REQUEST, errno, "root.path %.200s: %s", path, strerror(errno));
-    }
-    if (judge_root(root, err) < 0 || judge_name(root, LAZ_CONTAINER_FOLDER, S_IFDIR, err) < 0) {
+    int root = openat(bundle->folder, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return root >= 0
+            ? root
+            : laz_err_set(err, LAZ_E_REQUEST, errno, "root.path %.200s: %s", path, strerror(errno));
+}
+
+int laz_place_judge_root(const struct laz_bundle *bundle, struct laz_err *err)
+{
+    laz_cleanup_fd int root = open_root(bundle, err);
+    if (root < 0 || judge_root(root, err) < 0 ||
+            judge_name(root, LAZ_CONTAINER_FOLDER, S_IFDIR, err) < 0) {
         return -1;
     }
     return judge_name(root, LAZ_CONTAINER_POLICY, S_IFREG, err);
+}
+
+/* ---- a file of the image ---- */
+
+int laz_place_open(const struct laz_bundle *bundle, const char *path, int *ret, struct laz_err *err)
+{
+    struct stat status;
+    char name[NAME_SIZE];
+    static const struct open_how how = {
+            .flags = O_PATH | O_CLOEXEC, /* a fifo would block, a device do whatever it does */
+            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+    };
+    laz_cleanup_fd int root = open_root(bundle, err);
+    if (root < 0) {
+        return -1;
+    }
+    laz_cleanup_fd int place = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    if (place < 0 && errno == ENOENT) {
+        *ret = -1;
+        return 0;
+    }
+    if (place < 0 || fstat(place, &status) < 0) {
+        return laz_err_set(err, LAZ_E_REQUEST, errno, "%s", laz_err_errno_name(errno));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0, "no regular file");
+    }
+    (void)laz_format(name, sizeof(name), "/proc/self/fd/%d", place);
+    *ret = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return *ret >= 0 ? 0 : laz_err_set(err, LAZ_E_REQUEST, errno, "%s", laz_err_errno_name(errno));
 }

@@ -16,4 +16,10 @@ LAZ_MUST_CHECK bool laz_place_alias(const char *path, char ret[LAZ_BUNDLE_PATH_S
  * is no plain folder and file: a link would lead the mounts to where the workload can move them. */
 LAZ_MUST_CHECK int laz_place_judge_root(const struct laz_bundle *bundle, struct laz_err *err);
 
+/* A regular file of the image, to be read: a path is the container's, and links of the image stay
+ * inside it. -1 in *ret: there is none. Anything else by that name, a mount among its folders, or a
+ * root that cannot be opened: LAZ_E_REQUEST. */
+LAZ_MUST_CHECK int laz_place_open(
+        const struct laz_bundle *bundle, const char *path, int *ret, struct laz_err *err);
+
 #endif

@@ -311,7 +311,7 @@ def by_hand():
     for host, code in (("", 1), ("\nhost: {restore: allow}\n", 0)):
         world.install(shell=POLICY + host)
         configure(RUNTIME_YAML.replace("/usr/sbin/runc", str(world.RUNTIME)).format("shell"))
-        result = area.run([SHIM, "restore", "--bundle", folder, "one"], env={"PATH": area.PATH})
+        result = area.run([SHIM, "restore", "--bundle", folder, "restored"], env={"PATH": area.PATH})
         check_equal(result.code, code, f"restore, {host!r}: {result}")
         check(code == 0 or "(host.restore)" in result.err, f"restore: {result}")
     world.install(shell=POLICY)

@@ -17,7 +17,7 @@ import laz
 import rootfs
 from laz import case, check, check_equal
 
-PACKAGING = laz.ROOT / "packaging"
+PACKAGING = laz.ROOT / "shim" / "package"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 LIBEXEC = "/usr/libexec/lazaret/"
 PROGRAMS = ["/usr/bin/lazaret", *(f"{LIBEXEC}lazaret-{name}" for name in ("helper", "hook", "init", "setup", "shim"))]

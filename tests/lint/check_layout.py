@@ -11,7 +11,7 @@ from tree import Tree
 
 TOP = {
     "CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "CHANGELOG.md",
-    "lib", "init", "shim", "hooks", "cli", "policies", "tests", "examples", "docs", "packaging",
+    "lib", "init", "shim", "hooks", "cli", "policies", "tests", "examples", "docs",
 }
 # A helper is a process here.
 NO_DRAWERS = re.compile(r"^init/pid1/helpers?\.[ch]$|^tests/unit/init/helper_test\.c$")

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "oci/diff.h"
 #include "oci/record.h"
+#include "shim/guard.h"
 #include "shim/image.h"
 #include "shim/judge.h"
 #include "shim/rewrite.h"
@@ -24,6 +25,7 @@ static int explain(const struct laz_bundle *bundle, const struct laz_policy *pol
     laz_image_path(policy, image);
     laz_oci_root_hash("", hash);
     if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
+            laz_guard(bundle, policy, NULL, err) < 0 ||
             laz_rewrite(bundle, &plan, &text, err) < 0 ||
             laz_oci_spec_open(text.data, text.len, LAZ_OCI_CONFIG, &after, err) < 0) {
         return -1;

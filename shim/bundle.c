@@ -24,6 +24,7 @@ int laz_bundle_open(const char *path, struct laz_bundle *ret, struct laz_err *er
         return laz_err_set(err, LAZ_E_OCI, errno, "bundle %s: %s", path, strerror(errno));
     }
     if (laz_read_at(ret->folder, CONFIG, &ret->text, &ret->status, err) < 0) {
+        err->kind = LAZ_E_OCI; /* what it is, too, is whose who made it */
         return laz_err_context(err, "%s/" CONFIG, path);
     }
     if (laz_oci_spec_open(ret->text.data, ret->text.len, LAZ_OCI_CONFIG, &ret->spec, err) < 0 ||

@@ -17,6 +17,7 @@
 #include "shim/call.h"
 #include "shim/clamp.h"
 #include "shim/entries.h"
+#include "shim/guard.h"
 #include "shim/image.h"
 #include "shim/judge.h"
 #include "shim/place.h"
@@ -83,6 +84,7 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
     laz_oci_root_hash(root == NULL ? "" : root, hash);
     if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
+            laz_guard(bundle, policy, hash, err) < 0 ||
             laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
             laz_image_place(policy, image, err) < 0) {
         return -1;

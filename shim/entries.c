@@ -12,27 +12,34 @@
 
 #define HOOK          "lazaret-hook"
 #define TIMEOUT_S     10 /* the hook itself gives up after 8 */
-#define SECRETS       "/run/lazaret/host-secrets"
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What the runtime calls us with, by stage; NULL: not there. */
+static const char *const verbs[LAZ_OCI_STAGES] = {
+        [LAZ_OCI_CREATE_RUNTIME] = "audit-create",
+        [LAZ_OCI_CREATE_CONTAINER] = "secrets",
+        [LAZ_OCI_POSTSTOP] = "audit-end",
+};
 
 static bool has_secrets(const struct laz_policy *policy)
 {
     const struct laz_fetch_config *config = &policy->secrets.config;
-    size_t length = strlen(SECRETS "/");
+    size_t length = strlen(LAZ_ENTRIES_SECRETS "/");
     for (uint32_t i = 0; i < config->n_items; i++) {
         const struct laz_fetch_item *item = &config->items[i];
-        if (item->source == LAZ_SECRET_FILE && strncmp(item->from, SECRETS "/", length) == 0) {
+        if (item->source == LAZ_SECRET_FILE &&
+                strncmp(item->from, LAZ_ENTRIES_SECRETS "/", length) == 0) {
             return true;
         }
     }
     return false;
 }
 
-static int put_entry(struct laz_oci_change *change, enum laz_oci_stage stage, const char *verb,
-        const char *hash, struct laz_err *err)
+static int put_entry(struct laz_oci_change *change, enum laz_oci_stage stage, const char *hash,
+        struct laz_err *err)
 {
     static const char *const environment[] = {"PATH=/usr/bin:/bin"};
-    const char *const args[] = {HOOK, verb, hash};
+    const char *const args[] = {HOOK, verbs[stage], hash};
     const struct laz_oci_new_hook hook = {
             .path = LAZ_HOST_HOOK,
             .args = {args, LENGTH(args)},
@@ -45,11 +52,12 @@ static int put_entry(struct laz_oci_change *change, enum laz_oci_stage stage, co
 static int put_secrets(struct laz_oci_change *change, const char *hash, struct laz_err *err)
 {
     static const char *const options[] = {"nosuid", "nodev", "noexec", "mode=0711", "size=4m"};
-    const struct laz_oci_new_mount mount = {SECRETS, "tmpfs", "tmpfs", {options, LENGTH(options)}};
+    const struct laz_oci_new_mount mount = {
+            LAZ_ENTRIES_SECRETS, "tmpfs", "tmpfs", {options, LENGTH(options)}};
     if (laz_oci_add_mount(change, &mount, err) < 0) {
         return -1;
     }
-    return put_entry(change, LAZ_OCI_CREATE_CONTAINER, "secrets", hash, err);
+    return put_entry(change, LAZ_OCI_CREATE_CONTAINER, hash, err);
 }
 
 int laz_entries_find(const struct laz_runtime *runtime, const struct laz_policy *policy,
@@ -71,9 +79,23 @@ int laz_entries_find(const struct laz_runtime *runtime, const struct laz_policy 
 int laz_entries_put(struct laz_oci_change *change, const struct laz_policy *policy,
         const char *hash, struct laz_err *err)
 {
-    if (put_entry(change, LAZ_OCI_CREATE_RUNTIME, "audit-create", hash, err) < 0 ||
-            put_entry(change, LAZ_OCI_POSTSTOP, "audit-end", hash, err) < 0) {
+    if (put_entry(change, LAZ_OCI_CREATE_RUNTIME, hash, err) < 0 ||
+            put_entry(change, LAZ_OCI_POSTSTOP, hash, err) < 0) {
         return -1;
     }
     return has_secrets(policy) ? put_secrets(change, hash, err) : 0;
+}
+
+bool laz_entries_is_own(const struct laz_oci_spec *spec, const struct laz_oci_hook *hook,
+        enum laz_oci_stage stage, const char *hash)
+{
+    const struct laz_json_doc *doc = &spec->doc;
+    const struct laz_json_node *name =
+            hook->args == NULL ? NULL : laz_json_next(doc, hook->args, NULL);
+    const struct laz_json_node *verb = name == NULL ? NULL : laz_json_next(doc, hook->args, name);
+    const struct laz_json_node *root = verb == NULL ? NULL : laz_json_next(doc, hook->args, verb);
+    return verbs[stage] != NULL && laz_oci_is(spec, name, HOOK) &&
+            laz_oci_is(spec, verb, verbs[stage]) && root != NULL &&
+            (hash == NULL || laz_oci_is(spec, root, hash)) &&
+            laz_json_next(doc, hook->args, root) == NULL;
 }

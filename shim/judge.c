@@ -135,10 +135,13 @@ static int judge_source(
             path[0] != '/') {
         return refuse(err, "a bind mount of what is no absolute path", "", "nothing allows it");
     }
+    if (laz_place_is_magic(path)) {
+        return refuse(err, "a bind mount by a link of /proc:", path, "nothing allows it");
+    }
     char *real = realpath(path, NULL); /* what is not there is refused by the runtime, or made */
     char alias[LAZ_BUNDLE_PATH_SIZE];
-    bool is_writable =
-            !has_word(judge, mount->options, "ro") || has_word(judge, mount->options, "rw");
+    bool is_writable = !has_word(judge, mount->options, "ro") ||
+            has_word(judge, mount->options, "rw") || has_word(judge, mount->options, "rrw");
     const char *why = laz_host_mount_refusal(judge->host, real == NULL ? path : real, is_writable);
     if (why == NULL && laz_place_alias(real == NULL ? path : real, alias)) {
         why = laz_host_mount_refusal(judge->host, alias, is_writable);
@@ -339,11 +342,27 @@ static bool has_power(const struct judge *judge)
     return false;
 }
 
+static bool has_writable_sys(const struct judge *judge)
+{
+    const struct laz_json_node *node = NULL;
+    const struct laz_json_node *all = judge->container->mounts;
+    while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
+        struct laz_oci_mount mount = laz_oci_mount(judge->spec, node);
+        if (laz_oci_is(judge->spec, mount.type, "sysfs") &&
+                (!has_word(judge, mount.options, "ro") || has_word(judge, mount.options, "rw") ||
+                        has_word(judge, mount.options, "rrw"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int judge_privileged(const struct judge *judge, bool *ret, struct laz_err *err)
 {
     const struct laz_json_node *masked = judge->container->masked_paths;
     const char *what = has_wide_rule(judge) ? "devices of the host (privileged)"
-            : has_power(judge) ? "capabilities of the host's administrator (privileged)"
+            : has_power(judge)        ? "capabilities of the host's administrator (privileged)"
+            : has_writable_sys(judge) ? "a writable /sys (privileged)"
             : masked == NULL || laz_json_next(&judge->spec->doc, masked, NULL) == NULL
             ? "a /proc without masked paths (privileged)"
             : NULL;
@@ -360,24 +379,25 @@ static int judge_privileged(const struct judge *judge, bool *ret, struct laz_err
 /* ---- hooks ---- */
 
 /* docker's own, by which its daemon enters the network namespace: a link of the kernel's to
- * dockerd. */
+ * dockerd. Another program by such a link, a shell, would be the caller's on the host. */
 static bool is_dockers(
         const struct judge *judge, const struct laz_oci_hook *hook, char path[LAZ_BUNDLE_PATH_SIZE])
 {
-    char *real = NULL;
     const struct laz_json_node *name =
             hook->args == NULL ? NULL : laz_json_next(&judge->spec->doc, hook->args, NULL);
-    if (strncmp(path, "/proc/", 6) != 0 || strlen(path) < 10 ||
-            strcmp(path + strlen(path) - 4, "/exe") != 0 ||
+    size_t digits = strncmp(path, "/proc/", 6) == 0 ? strspn(path + 6, "0123456789") : 0;
+    if (digits == 0 || strcmp(path + 6 + digits, "/exe") != 0 ||
             !laz_oci_is(judge->spec, name, "libnetwork-setkey")) {
         return false;
     }
-    real = realpath(path, NULL);
-    if (real != NULL && strlen(real) < LAZ_BUNDLE_PATH_SIZE) {
+    char *real = realpath(path, NULL);
+    const char *last = real == NULL ? NULL : strrchr(real, '/');
+    bool is = last != NULL && strcmp(last, "/dockerd") == 0 && strlen(real) < LAZ_BUNDLE_PATH_SIZE;
+    if (is) {
         (void)memcpy(path, real, strlen(real) + 1);
     }
     free(real);
-    return real != NULL;
+    return is;
 }
 
 static int judge_hook(

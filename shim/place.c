@@ -95,6 +95,22 @@ bool laz_place_alias(const char *path, char ret[LAZ_BUNDLE_PATH_SIZE])
     return is_alias;
 }
 
+/* ---- links ---- */
+
+/* Links of /proc lead elsewhere in the runtime than here. */
+static int open_plainly(int folder, const char *path, uint64_t flags)
+{
+    const struct open_how how = {
+            .flags = O_PATH | O_CLOEXEC | flags, .resolve = RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof(how));
+}
+
+bool laz_place_is_magic(const char *path)
+{
+    laz_cleanup_fd int fd = open_plainly(AT_FDCWD, path, 0);
+    return fd < 0 && errno == ELOOP;
+}
+
 /* ---- the root ---- */
 
 static int open_inside(int root, const char *name)
@@ -134,16 +150,22 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* The host's own: as itself, or from within. */
+/* The host's own: as itself, or from within; and what others use too, as itself. */
 static int judge_root(int root, struct laz_err *err)
 {
-    static const char *const own[] = {"/boot", "/dev", "/etc", "/proc", "/root", "/sys", "/usr"};
+    static const char *const own[] = {
+            "/boot", "/dev", "/etc", "/proc", "/root", "/run/lazaret", "/sys", "/usr", "/var/log"};
+    static const char *const shared[] = {"/home", "/media", "/mnt", "/opt", "/run", "/srv", "/tmp",
+            "/var", "/var/lib", "/var/tmp"};
     char name[NAME_SIZE];
     (void)laz_format(name, sizeof(name), "/proc/self/fd/%d", root);
     char *path = realpath(name, NULL);
     bool is_own = path == NULL || is_same(root, "/") || strcmp(path, "/") == 0;
     for (size_t i = 0; !is_own && i < sizeof(own) / sizeof(own[0]); i++) {
         is_own = is_below(path, own[i]) || is_same(root, own[i]);
+    }
+    for (size_t i = 0; !is_own && i < sizeof(shared) / sizeof(shared[0]); i++) {
+        is_own = is_same(root, shared[i]);
     }
     int result = !is_own ? 0
                          : laz_err_set(err, LAZ_E_REQUEST, 0,
@@ -160,7 +182,7 @@ static int open_root(const struct laz_bundle *bundle, struct laz_err *err)
     if (node == NULL || !laz_json_copy(&bundle->spec.doc, node, path, sizeof(path))) {
         return laz_err_set(err, LAZ_E_REQUEST, 0, "a container without a root.path");
     }
-    int root = openat(bundle->folder, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int root = open_plainly(bundle->folder, path, O_DIRECTORY);
     return root >= 0
             ? root
             : laz_err_set(err, LAZ_E_REQUEST, errno, "root.path %.200s: %s", path, strerror(errno));

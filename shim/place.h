@@ -11,6 +11,9 @@
  * where it is in that filesystem. false: it is not on such a mount, or that cannot be known. */
 LAZ_MUST_CHECK bool laz_place_alias(const char *path, char ret[LAZ_BUNDLE_PATH_SIZE]);
 
+/* One of the kernel's own links, such as /proc/self/fd/3, is on the way. */
+LAZ_MUST_CHECK bool laz_place_is_magic(const char *path);
+
 /* LAZ_E_REQUEST where root.path is the host's own root, or a part of it that an engine has no use
  * for, or where the image has something by the names under which init and policy are mounted that
  * is no plain folder and file: a link would lead the mounts to where the workload can move them. */

@@ -220,9 +220,13 @@ static int load_filters_in_child(const struct laz_confine *confine)
         if (listener < 0 && errno == EINVAL) {
             listener = load_filter_in_child(bpf, SECCOMP_FILTER_FLAG_NEW_LISTENER);
         }
-        if (listener >= 0) {
+        if (listener > STDERR_FILENO) {
             page->listener = listener;
             return 1;
+        }
+        if (listener >= 0) { /* an outer filter has answered: the first three are open */
+            errno = EPROTO;
+            return -1;
         }
         /* EBUSY: the platform listens already. EINVAL, ENOSYS: not in this kernel or sandbox. */
         bool absent = errno == EBUSY || errno == EINVAL || errno == ENOSYS;

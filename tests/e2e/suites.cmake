@@ -81,6 +81,7 @@ laz_e2e(
 laz_e2e(shim_audit INSTRUMENTED sample)
 laz_e2e(shim_engines ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_exec ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
+laz_e2e(shim_hostile TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_images ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_matrix ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_select INSTRUMENTED sample)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What in a config.json would take the place of what the host puts there, or reach past it: whoever
+ * asks for it gets no container, whatever the policy says.
+ */
+#ifndef LAZ_SHIM_GUARD_H
+#define LAZ_SHIM_GUARD_H
+
+#include "policy/policy.h"
+#include "shim/bundle.h"
+
+/* LAZ_E_REQUEST, with what is asked for. The hash is that of our own entries for hooks. */
+LAZ_MUST_CHECK int laz_guard(const struct laz_bundle *bundle, const struct laz_policy *policy,
+        const char *hash, struct laz_err *err);
+
+#endif

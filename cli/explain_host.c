@@ -51,6 +51,20 @@ static const char *word_of(const struct laz_field *field, uint32_t value)
     return word->word != NULL ? word->word : "?";
 }
 
+static void explain_health_check(const struct laz_policy *policy, struct laz_explanation *ret)
+{
+    const struct laz_string_list *command = &policy->host.health_command;
+    if (command->n == 0) {
+        return;
+    }
+    const struct laz_field *field = laz_field_at(LAZ_FIELD_HOST_HEALTH_CHECK_EXEC);
+    struct laz_buf *line = add(ret, policy, command->pos[0]);
+    laz_buf_printf(line, "health-check, %s:", word_of(field, policy->host.health_exec));
+    for (size_t i = 0; i < command->n; i++) {
+        laz_buf_printf(line, " %s", command->items[i]);
+    }
+}
+
 void laz_host_explain(const struct laz_policy *policy, struct laz_explanation *ret)
 {
     const char *host = (const char *)&policy->host;
@@ -63,6 +77,7 @@ void laz_host_explain(const struct laz_policy *policy, struct laz_explanation *r
         laz_buf_printf(add(ret, policy, laz_policy_pos_of(policy, words[i].path)), "%s: %s",
                 field->key, word_of(field, *value));
     }
+    explain_health_check(policy, ret);
     const struct laz_field *namespaces = laz_field_at(laz_field_by_path("host.namespaces"));
     for (const struct laz_word *word = namespaces->words; word->word != NULL; word++) {
         if ((policy->host.namespaces >> word->value & 1) != 0) {

@@ -160,7 +160,6 @@ int main(int argc, char **argv)
             run(&call, &err) < 0) {
         return say(&err);
     }
-    laz_oci_record_done(&call.record);
     laz_oci_state_done(&call.state);
     free(call.text);
     return EXIT_SUCCESS;

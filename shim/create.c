@@ -16,6 +16,7 @@
 #include "shim/bundle.h"
 #include "shim/call.h"
 #include "shim/clamp.h"
+#include "shim/decide.h"
 #include "shim/entries.h"
 #include "shim/guard.h"
 #include "shim/image.h"
@@ -50,8 +51,9 @@ static bool is_there(const struct laz_arguments *arguments)
 }
 
 /* Also of a container without a policy: an exec into it is then known to be one. */
-static int remember(const struct laz_call *call, const struct laz_policy *policy, const char *name,
-        const struct laz_buf *text, struct laz_err *err)
+static int remember(const struct laz_call *call, const struct laz_bundle *bundle,
+        const struct laz_policy *policy, const char *name, const struct laz_buf *text,
+        struct laz_err *err)
 {
     static const uint8_t none[LAZ_SHA256_SIZE] = {0};
     struct laz_oci_record record = {0};
@@ -62,6 +64,9 @@ static int remember(const struct laz_call *call, const struct laz_policy *policy
     laz_format_hex(
             policy == NULL ? none : policy->source_digest, LAZ_SHA256_SIZE, record.policy_digest);
     put_digest(text->data, text->len, record.config_digest);
+    if (laz_decide_remember(bundle, &record, err) < 0) {
+        return -1;
+    }
     if (is_there(call->arguments)) {
         return laz_err_set(err, LAZ_E_REQUEST, 0,
                 "there is a container %.100s, which keeps its policy", call->arguments->id);
@@ -91,7 +96,7 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
     }
     plan.hash = has_hooks ? hash : NULL;
     if (laz_rewrite(bundle, &plan, &text, err) < 0 ||
-            remember(call, policy, name, &text, err) < 0) {
+            remember(call, bundle, policy, name, &text, err) < 0) {
         return -1;
     }
     return laz_bundle_write(bundle, &text, err);
@@ -124,7 +129,7 @@ static int create_in(struct laz_call *call, struct laz_bundle *bundle, struct la
     (void)laz_format(name, sizeof(name), "%s", selected);
     if (strcmp(selected, LAZ_RUNTIME_PASS_THROUGH) == 0) {
         laz_audit_policy(&call->note, name, NULL);
-        return remember(call, NULL, name, &bundle->text, err);
+        return remember(call, bundle, NULL, name, &bundle->text, err);
     }
     if (laz_place_judge_root(bundle, err) < 0 ||
             laz_select_stricter(&call->note, bundle, name, err) < 0 ||

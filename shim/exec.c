@@ -21,6 +21,7 @@
 #include "oci/record.h"
 #include "shim/call.h"
 #include "shim/clamp.h"
+#include "shim/decide.h"
 
 #define COPY           ".exec-" /* <id>.exec-<pid of the runtime> */
 #define COPY_MODE      0600
@@ -29,6 +30,12 @@
 #define VARIABLE_MAX   256
 #define WORDS_MORE     8
 #define LENGTH(array)  (sizeof(array) / sizeof((array)[0]))
+
+/* Whose container it is. */
+struct laz_entry {
+    struct laz_policy *policy;           /* owned */
+    const struct laz_oci_record *record; /* NULL: there is none */
+};
 
 static const char *const init_words[] = LAZ_CONTAINER_EXEC_WORDS;
 
@@ -145,45 +152,62 @@ static int judge_user(const struct laz_policy *policy, const struct laz_oci_spec
                           process->uid, process->gid);
 }
 
-/* An image may have any file by the name of ECS's agent: the name never gives more than
- * `host.exec`. */
-static enum laz_host_exec find_mode(const struct laz_policy *policy,
-        const struct laz_oci_spec *spec, const struct laz_oci_process *process)
+/* Ours asks init by a socket and knows nothing else. The policy need not let the workload's user
+ * execute it, or open a socket. */
+static int change_probe(
+        struct laz_oci_change *change, const struct laz_policy *policy, struct laz_err *err)
 {
-    const struct laz_json_node *first =
-            process->args == NULL ? NULL : laz_json_next(&spec->doc, process->args, NULL);
-    bool is_ecs = laz_oci_begins(spec, first, "/ecs-execute-command-") &&
-            laz_clamp_ends_with(spec, first, "/amazon-ssm-agent");
-    uint32_t mode = policy->host.exec;
-    if (is_ecs && policy->host.ecs_exec < mode) {
-        mode = policy->host.ecs_exec;
+    if (laz_clamp(change, policy, false, err) < 0 || laz_oci_drop_groups(change, err) < 0) {
+        return -1;
     }
-    return (enum laz_host_exec)mode;
+    return laz_oci_set_user(change, policy->uid, policy->gid, err);
 }
 
-static int change_process(const struct laz_policy *policy, const struct laz_oci_spec *spec,
-        struct laz_buf *ret, struct laz_err *err)
+static int change_command(struct laz_oci_change *change, const struct laz_policy *policy,
+        const struct laz_oci_process *process, bool is_confined, struct laz_err *err)
+{
+    const struct laz_oci_strings init = {init_words, LENGTH(init_words)};
+    if (laz_clamp(change, policy, is_confined && process->uid == 0, err) < 0 ||
+            drop_variables(change, policy, process->env, err) < 0) {
+        return -1;
+    }
+    return is_confined ? laz_oci_prepend_args(change, 0, &init, err) : 0;
+}
+
+/* Here it is known who comes, and how. */
+static int decide(struct laz_call *call, const struct laz_entry *entry,
+        const struct laz_oci_spec *spec, const struct laz_oci_process *process,
+        struct laz_entering *ret, struct laz_err *err)
+{
+    if (laz_decide(entry->policy, entry->record, spec, process, ret, err) < 0) {
+        return -1;
+    }
+    laz_audit_exec(&call->note, ret->way, laz_host_exec_name(ret->mode), spec, process);
+    if (ret->mode == LAZ_HOST_EXEC_DENY) {
+        return laz_err_set(
+                err, LAZ_E_REQUEST, 0, "no command may be run in this container %s", ret->why);
+    }
+    bool is_bound = ret->way == LAZ_NOTE_EXEC ||
+            (ret->way == LAZ_NOTE_HEALTH && ret->mode == LAZ_HOST_EXEC_ALLOW);
+    return is_bound ? judge_user(entry->policy, spec, process, err) : 0;
+}
+
+static int change_process(struct laz_call *call, const struct laz_entry *entry,
+        const struct laz_oci_spec *spec, struct laz_buf *ret, struct laz_err *err)
 {
     struct laz_oci_process process;
-    const struct laz_oci_strings init = {init_words, LENGTH(init_words)};
+    struct laz_entering decision;
     laz_cleanup_oci_change struct laz_oci_change change = {0};
-    if (laz_oci_process(spec, &process, err) < 0 || judge_user(policy, spec, &process, err) < 0 ||
-            laz_oci_change_init(&change, spec, err) < 0) {
+    if (laz_oci_process(spec, &process, err) < 0 ||
+            decide(call, entry, spec, &process, &decision, err) < 0 ||
+            laz_oci_change_init(&change, spec, err) < 0 || laz_oci_drop_labels(&change, err) < 0) {
         return -1;
     }
-    enum laz_host_exec mode = find_mode(policy, spec, &process);
-    if (mode == LAZ_HOST_EXEC_DENY) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0,
-                "no command may be run in this container "
-                "(host.exec, host.ecs-exec)");
-    }
-    bool is_confined = mode == LAZ_HOST_EXEC_CONFINED;
-    if (laz_clamp(&change, policy, is_confined && process.uid == 0, err) < 0 ||
-            drop_variables(&change, policy, process.env, err) < 0 ||
-            (is_confined && laz_oci_prepend_args(&change, 0, &init, err) < 0)) {
-        return -1;
-    }
-    return laz_oci_change_apply(&change, ret, err);
+    bool is_confined = decision.mode == LAZ_HOST_EXEC_CONFINED;
+    int result = is_confined && decision.is_probe
+            ? change_probe(&change, entry->policy, err)
+            : change_command(&change, entry->policy, &process, is_confined, err);
+    return result < 0 ? -1 : laz_oci_change_apply(&change, ret, err);
 }
 
 static int read_process(const char *path, char **ret, size_t *ret_length, struct laz_err *err)
@@ -198,7 +222,7 @@ static int read_process(const char *path, char **ret, size_t *ret_length, struct
 }
 
 static int exec_by_file(
-        struct laz_call *call, const struct laz_policy *policy, int folder, struct laz_err *err)
+        struct laz_call *call, const struct laz_entry *entry, int folder, struct laz_err *err)
 {
     char *text = NULL;
     size_t length = 0;
@@ -211,7 +235,7 @@ static int exec_by_file(
         result = laz_oci_spec_open(text, length, LAZ_OCI_PROCESS, &spec, err);
     }
     if (result == 0) {
-        result = change_process(policy, &spec, &changed, err);
+        result = change_process(call, entry, &spec, &changed, err);
     }
     if (result == 0) {
         result = put_copy(call, folder, &changed, path, err);
@@ -239,7 +263,11 @@ static int exec_by_words(
                     err, LAZ_E_REQUEST, 0, "exec: %s, which a file (--process) may say", names[i]);
         }
     }
-    if (policy->host.exec == LAZ_HOST_EXEC_DENY) {
+    bool is_denied = policy->host.exec == LAZ_HOST_EXEC_DENY;
+    enum laz_host_exec mode = is_denied ? LAZ_HOST_EXEC_DENY : LAZ_HOST_EXEC_CONFINED;
+    laz_audit_words(&call->note, LAZ_NOTE_EXEC, laz_host_exec_name(mode),
+            call->argv + arguments->id_at + 1);
+    if (is_denied) {
         return laz_err_set(
                 err, LAZ_E_REQUEST, 0, "no command may be run in this container (host.exec)");
     }
@@ -264,74 +292,70 @@ static int exec_by_words(
 
 /* ---- whose container it is ---- */
 
-static int find_policy(
-        const struct laz_call *call, int folder, char name[LAZ_OCI_WORD_SIZE], struct laz_err *err)
+static int find_policy(struct laz_call *call, int folder, struct laz_oci_record *record,
+        struct laz_entry *entry, const char **ret_name, struct laz_err *err)
 {
     bool is_found = false;
-    laz_cleanup_oci_record struct laz_oci_record record = {0};
     if (folder >= 0 &&
-            laz_oci_record_load(folder, call->arguments->id, &record, &is_found, err) < 0) {
+            laz_oci_record_load(folder, call->arguments->id, record, &is_found, err) < 0) {
         return -1;
     }
-    if (is_found) {
-        (void)laz_format(name, LAZ_OCI_WORD_SIZE, "%s", record.policy);
-        return 0;
-    }
-    if (call->runtime->unknown_container == LAZ_UNKNOWN_CLAMP_DEFAULT) {
-        (void)laz_format(name, LAZ_OCI_WORD_SIZE, "%s", call->runtime->default_policy);
-        return 0;
-    }
-    return laz_err_set(err, LAZ_E_REQUEST, 0,
-            "there is no record of container %.100s: it was made without this host's policies "
-            "(unknown-container)",
-            call->arguments->id);
+    entry->record = is_found ? record : NULL;
+    *ret_name = is_found ? record->policy : call->runtime->default_policy;
+    return is_found || call->runtime->unknown_container == LAZ_UNKNOWN_CLAMP_DEFAULT
+            ? 0
+            : laz_err_set(err, LAZ_E_REQUEST, 0,
+                      "there is no record of container %.100s: it was made without this host's "
+                      "policies (unknown-container)",
+                      call->arguments->id);
 }
 
-/* *ret is NULL: nothing is enforced on it. */
-static int load_policy(
-        struct laz_call *call, int folder, struct laz_policy **ret, struct laz_err *err)
+/* The record is the caller's. entry->policy is NULL: nothing is enforced on it. */
+static int load(struct laz_call *call, int folder, struct laz_oci_record *record,
+        struct laz_entry *entry, struct laz_err *err)
 {
-    char name[LAZ_OCI_WORD_SIZE];
+    const char *name = NULL;
     if (call->arguments->id == NULL) {
         return laz_err_set(err, LAZ_E_REQUEST, 0, "no container is named");
     }
-    *ret = NULL;
-    if (find_policy(call, folder, name, err) < 0) {
+    entry->policy = NULL;
+    if (find_policy(call, folder, record, entry, &name, err) < 0 ||
+            (strcmp(name, LAZ_RUNTIME_PASS_THROUGH) != 0 &&
+                    laz_call_load_policy(name, &entry->policy, err) < 0)) {
         return -1;
     }
-    if (strcmp(name, LAZ_RUNTIME_PASS_THROUGH) != 0 && laz_call_load_policy(name, ret, err) < 0) {
-        return -1;
-    }
-    laz_audit_policy(&call->note, name, *ret);
+    laz_audit_policy(&call->note, name, entry->policy);
     return 0;
 }
 
 int laz_call_exec(struct laz_call *call, struct laz_err *err)
 {
-    struct laz_policy *policy = NULL;
+    struct laz_oci_record record = {0};
+    struct laz_entry entry;
     laz_cleanup_fd int folder = -1;
     if (laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
-            load_policy(call, folder, &policy, err) < 0) {
+            load(call, folder, &record, &entry, err) < 0) {
         return -1;
     }
-    int result = policy == NULL ? 0
+    int result = entry.policy == NULL ? 0
             : call->arguments->values[LAZ_OPTION_PROCESS] != NULL
-            ? exec_by_file(call, policy, folder, err)
-            : exec_by_words(call, policy, err);
-    laz_policy_free(policy);
+            ? exec_by_file(call, &entry, folder, err)
+            : exec_by_words(call, entry.policy, err);
+    laz_policy_free(entry.policy);
     return result;
 }
 
 int laz_call_update(struct laz_call *call, struct laz_err *err)
 {
-    struct laz_policy *policy = NULL;
+    struct laz_oci_record record = {0};
+    struct laz_entry entry;
     laz_cleanup_fd int folder = -1;
     if (laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
-            load_policy(call, folder, &policy, err) < 0) {
+            load(call, folder, &record, &entry, err) < 0) {
         return -1;
     }
-    bool is_refused = policy != NULL && policy->host.update == LAZ_HOST_VERB_REFUSE;
-    laz_policy_free(policy);
+    bool is_refused = entry.policy != NULL && entry.policy->host.update == LAZ_HOST_VERB_REFUSE;
+    laz_policy_free(entry.policy);
     return is_refused
             ? laz_err_set(err, LAZ_E_REQUEST, 0, "update: limits stay as they are (host.update)")
             : 0;

@@ -185,6 +185,34 @@ int laz_oci_set_user(struct laz_oci_change *change, uint32_t uid, uint32_t gid, 
     return set_number(change, user, "gid", gid, err);
 }
 
+/* A member that may be absent, of an object that is there. */
+static int drop_member(struct laz_oci_change *change, const struct laz_json_node *object,
+        const char *key, struct laz_err *err)
+{
+    const struct laz_json_node *node = laz_oci_member(change->spec, object, key);
+    return node == NULL ? 0 : laz_json_remove(&change->edits, object, node, err);
+}
+
+int laz_oci_drop_groups(struct laz_oci_change *change, struct laz_err *err)
+{
+    struct laz_oci_process process;
+    if (laz_oci_process(change->spec, &process, err) < 0) {
+        return -1;
+    }
+    const struct laz_json_node *user = laz_oci_member(change->spec, process.node, "user");
+    return user == NULL ? 0 : drop_member(change, user, "additionalGids", err);
+}
+
+int laz_oci_drop_labels(struct laz_oci_change *change, struct laz_err *err)
+{
+    struct laz_oci_process process;
+    if (laz_oci_process(change->spec, &process, err) < 0 ||
+            drop_member(change, process.node, "apparmorProfile", err) < 0) {
+        return -1;
+    }
+    return drop_member(change, process.node, "selinuxLabel", err);
+}
+
 /* ---- limits ---- */
 
 /* One bound of a limit; absent and null are 0, which is below everything. */

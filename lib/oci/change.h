@@ -61,6 +61,9 @@ LAZ_MUST_CHECK int laz_oci_set_environment(
 /* The groups beside it stay. */
 LAZ_MUST_CHECK int laz_oci_set_user(
         struct laz_oci_change *change, uint32_t uid, uint32_t gid, struct laz_err *err);
+LAZ_MUST_CHECK int laz_oci_drop_groups(struct laz_oci_change *change, struct laz_err *err);
+/* The profile of AppArmor and the label of SELinux: what has none gets the container's own. */
+LAZ_MUST_CHECK int laz_oci_drop_labels(struct laz_oci_change *change, struct laz_err *err);
 
 /* ---- the container: of a config.json alone ---- */
 

@@ -10,17 +10,11 @@
 #include "core/num.h"
 #include "core/sha256.h"
 
-#define NODES 128 /* five members, a list and its elements */
+#define NODES 32 /* seven members */
 
 static int fail(struct laz_err *err, const char *key, const char *why)
 {
     return laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: %s: %s", key, why);
-}
-
-void laz_oci_record_done(struct laz_oci_record *record)
-{
-    laz_buf_done(&record->texts);
-    record->n_health = 0;
 }
 
 /* ---- what may be in it ---- */
@@ -52,8 +46,11 @@ static int check(const struct laz_oci_record *record, struct laz_err *err)
     if (!is_word(record->mode)) {
         return fail(err, "mode", "not a word");
     }
-    if (record->n_health > LAZ_OCI_HEALTH_MAX) {
-        return fail(err, "health", "more arguments than are kept");
+    if (!is_digest(record->process_digest)) {
+        return fail(err, "process-digest", "not a SHA-256");
+    }
+    if (record->ecs_agent[0] != '\0' && !is_word(record->ecs_agent)) {
+        return fail(err, "ecs-agent", "not a path");
     }
     return 0;
 }
@@ -74,45 +71,11 @@ int laz_oci_record_write(
     laz_json_string(&json, "policy-digest", record->policy_digest);
     laz_json_string(&json, "config-digest", record->config_digest);
     laz_json_string(&json, "mode", record->mode);
-    laz_json_array(&json, "health");
-    for (uint32_t i = 0; i < record->n_health; i++) {
-        laz_json_string(&json, NULL, record->health[i]);
-    }
-    laz_json_array_end(&json);
+    laz_json_string(&json, "process-digest", record->process_digest);
+    laz_json_string(&json, "ecs-agent", record->ecs_agent);
     laz_json_object_end(&json);
     laz_buf_char(ret, '\n');
     return ret->overflow ? laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: too large") : 0;
-}
-
-/* Every argument with its NUL, one behind the other; pointers once nothing moves any more. */
-static int read_health(const struct laz_json_doc *doc, const struct laz_json_node *list,
-        struct laz_oci_record *ret, struct laz_err *err)
-{
-    uint32_t n = 0;
-    if (list == NULL || list->type != LAZ_JSON_ARRAY) {
-        return fail(err, "health", "not a list");
-    }
-    for (const struct laz_json_node *item = laz_json_next(doc, list, NULL); item != NULL;
-            item = laz_json_next(doc, list, item)) {
-        if (n == LAZ_OCI_HEALTH_MAX) {
-            return fail(err, "health", "more arguments than are kept");
-        }
-        if (!laz_json_text(doc, item, &ret->texts)) {
-            return ret->texts.overflow ? laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a record")
-                                       : fail(err, "health", "an argument that is not text");
-        }
-        laz_buf_put(&ret->texts, "", 1);
-        n++;
-    }
-    if (ret->texts.overflow) {
-        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a record");
-    }
-    const char *at = ret->texts.data;
-    for (uint32_t i = 0; i < n; i++, at += strlen(at) + 1) {
-        ret->health[i] = at;
-    }
-    ret->n_health = n;
-    return 0;
 }
 
 static int read_word(const struct laz_json_doc *doc, const char *key, char *ret, size_t size,
@@ -126,8 +89,8 @@ static int read_word(const struct laz_json_doc *doc, const char *key, char *ret,
 /* Our own files have no other key: whoever wrote one, it was not this version. */
 static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
 {
-    static const char *const keys[] = {
-            "version", "policy", "policy-digest", "config-digest", "mode", "health"};
+    static const char *const keys[] = {"version", "policy", "policy-digest", "config-digest",
+            "mode", "process-digest", "ecs-agent"};
     const struct laz_json_node *root = laz_json_root(doc);
     uint64_t version = 0;
     if (root->type != LAZ_JSON_OBJECT) {
@@ -153,7 +116,6 @@ static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
 static int read_fields(
         const struct laz_json_doc *doc, struct laz_oci_record *ret, struct laz_err *err)
 {
-    const struct laz_json_node *root = laz_json_root(doc);
     if (check_keys(doc, err) < 0 ||
             read_word(doc, "policy", ret->policy, sizeof(ret->policy), err) < 0 ||
             read_word(doc, "policy-digest", ret->policy_digest, sizeof(ret->policy_digest), err) <
@@ -161,7 +123,9 @@ static int read_fields(
             read_word(doc, "config-digest", ret->config_digest, sizeof(ret->config_digest), err) <
                     0 ||
             read_word(doc, "mode", ret->mode, sizeof(ret->mode), err) < 0 ||
-            read_health(doc, laz_json_member(doc, root, "health"), ret, err) < 0) {
+            read_word(doc, "process-digest", ret->process_digest, sizeof(ret->process_digest),
+                    err) < 0 ||
+            read_word(doc, "ecs-agent", ret->ecs_agent, sizeof(ret->ecs_agent), err) < 0) {
         return -1;
     }
     return check(ret, err);
@@ -173,19 +137,14 @@ int laz_oci_record_read(
     struct laz_json_node nodes[NODES];
     struct laz_json_doc doc;
     const struct laz_json_room room = {.nodes = nodes, .max = NODES, .kind = LAZ_E_OCI_STATE};
-    *ret = (struct laz_oci_record){.n_health = 0};
-    laz_buf_init_heap(&ret->texts, LAZ_OCI_RECORD_MAX);
+    *ret = (struct laz_oci_record){0};
     if (length > LAZ_OCI_RECORD_MAX) {
         return laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: too large");
     }
     if (laz_json_read(text, length, &room, &doc, err) < 0) {
         return laz_err_context(err, "record");
     }
-    if (read_fields(&doc, ret, err) < 0) {
-        laz_oci_record_done(ret);
-        return -1;
-    }
-    return 0;
+    return read_fields(&doc, ret, err);
 }
 
 /* A slash counts once, and at the end not at all: /run/runc/ is the folder /run/runc. */

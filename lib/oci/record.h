@@ -16,20 +16,16 @@
 #define LAZ_OCI_DIGEST_SIZE    65                 /* hexadecimal, with a NUL */
 #define LAZ_OCI_ROOT_HASH_SIZE 33                 /* half of a SHA-256 */
 #define LAZ_OCI_WORD_SIZE      129                /* letters, digits, '.', '_', ':', '/' and '-' */
-#define LAZ_OCI_HEALTH_MAX     64                 /* arguments */
 
 /* Strings of digits are lower-case hexadecimal. */
 struct laz_oci_record {
-    char policy[LAZ_OCI_WORD_SIZE];          /* its name */
-    char policy_digest[LAZ_OCI_DIGEST_SIZE]; /* of its source */
-    char config_digest[LAZ_OCI_DIGEST_SIZE]; /* of the config.json as it was applied */
-    char mode[LAZ_OCI_WORD_SIZE];            /* enforce, observe, ... */
-    uint32_t n_health;
-    const char *health[LAZ_OCI_HEALTH_MAX]; /* the health command; into `texts`, or the caller's */
-    struct laz_buf texts;                   /* owned, where it was read */
+    char policy[LAZ_OCI_WORD_SIZE];           /* its name */
+    char policy_digest[LAZ_OCI_DIGEST_SIZE];  /* of its source */
+    char config_digest[LAZ_OCI_DIGEST_SIZE];  /* of the config.json as it was applied */
+    char mode[LAZ_OCI_WORD_SIZE];             /* enforce, observe, ... */
+    char process_digest[LAZ_OCI_DIGEST_SIZE]; /* of how its process began, but for the command */
+    char ecs_agent[LAZ_OCI_WORD_SIZE]; /* where the agent of ECS has mounted its own; "": nowhere */
 };
-void laz_oci_record_done(struct laz_oci_record *record);
-#define laz_cleanup_oci_record __attribute__((cleanup(laz_oci_record_done)))
 
 /* As text, appended; and from text, strictly: LAZ_E_OCI_STATE. */
 LAZ_MUST_CHECK int laz_oci_record_write(

@@ -93,6 +93,18 @@ const char *laz_host_mount_refusal(
     return find_denied(source, is_writable);
 }
 
+const char *laz_host_exec_name(enum laz_host_exec exec)
+{
+    switch (exec) {
+#define X(id, name)                                                                                \
+    case LAZ_HOST_EXEC_##id:                                                                       \
+        return name;
+        LAZ_HOST_EXECS(X)
+#undef X
+    }
+    return "?";
+}
+
 static bool is_name(const char *known, const char *name, size_t length)
 {
     return strlen(known) == length && memcmp(known, name, length) == 0;

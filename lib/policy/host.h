@@ -9,7 +9,7 @@
 
 #include "policy/strings.h"
 
-/* Of `exec` and `ecs-exec`. */
+/* Of `exec`, `ecs-exec` and `health-check.exec`. */
 #define LAZ_HOST_EXECS(X)                                                                          \
     X(DENY, "deny")                                                                                \
     X(CONFINED, "confined")                                                                        \
@@ -78,12 +78,14 @@ enum laz_host_namespace {
     LAZ_HOST_NAMESPACE_COUNT
 };
 
-#define LAZ_HOST_LIST_MAX 64 /* entries of each list: all are looked through for each container */
+#define LAZ_HOST_COMMAND_MAX 32 /* words of the health command */
+#define LAZ_HOST_LIST_MAX    64 /* entries of each list: all are looked through for each container */
 
 struct laz_policy_host {
     uint32_t exec;           /* enum laz_host_exec */
     uint32_t exec_user;      /* enum laz_host_user */
     uint32_t ecs_exec;       /* enum laz_host_exec */
+    uint32_t health_exec;    /* enum laz_host_exec; of the command below */
     uint32_t privileged;     /* enum laz_host_privileged */
     uint32_t annotations;    /* enum laz_host_annotations */
     uint32_t update;         /* enum laz_host_verb */
@@ -97,6 +99,7 @@ struct laz_policy_host {
     struct laz_string_list hooks;          /* programs that may be hooks beside ours */
     struct laz_string_list masked_paths;   /* beside those that are masked anyway */
     struct laz_string_list readonly_paths; /* likewise */
+    struct laz_string_list health_command; /* its words; none: there is no such switch */
     struct laz_string_list exec_env_deny;  /* variables that no exec may bring, beside ours */
 };
 
@@ -106,6 +109,9 @@ struct laz_policy_host {
  * caller to see. Borrowed. */
 const char *laz_host_mount_refusal(
         const struct laz_policy_host *host, const char *source, bool is_writable);
+
+/* "confined"; static. */
+const char *laz_host_exec_name(enum laz_host_exec exec);
 
 /* May an exec bring a variable of this name? Not one that makes the loader run other code. */
 bool laz_host_takes_variable(const struct laz_policy_host *host, const char *name, size_t length);

@@ -27,9 +27,37 @@ static struct laz_string_list *list_at(struct laz_policy_host *host, size_t i)
     return (struct laz_string_list *)(void *)((char *)host + lists[i].offset);
 }
 
+/* A command is whole or another: words do not add up, and may be there twice. */
+static void merge_health_check(struct laz_merge *merge, struct laz_document *document)
+{
+    struct laz_policy_host *host = &merge->policy->host;
+    struct laz_node *command = document->at[LAZ_FIELD_HOST_HEALTH_CHECK_ARGV];
+    const struct laz_node *exec = document->at[LAZ_FIELD_HOST_HEALTH_CHECK_EXEC];
+    if (command == NULL) {
+        return;
+    }
+    host->health_command = (struct laz_string_list){0};
+    host->health_exec = exec == NULL ? LAZ_HOST_EXEC_CONFINED : (uint32_t)exec->number;
+    for (struct laz_node *word = laz_check_item(command, NULL); word != NULL;
+            word = laz_check_item(command, word)) {
+        if (host->health_command.n == LAZ_HOST_COMMAND_MAX) {
+            laz_report_node(merge->report, LAZ_E_POLICY_TOO_LARGE, command, "more than %d words",
+                    LAZ_HOST_COMMAND_MAX);
+            return;
+        }
+        laz_strings_append(
+                merge->arena, &host->health_command, word->text, word->length, word->pos);
+    }
+    if (host->health_command.n == 0 && !command->has_bad) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, command,
+                "names no command: such as [/.lazaret/lazaret-init, probe, live]");
+    }
+}
+
 void laz_merge_host(struct laz_merge *merge, struct laz_document *document)
 {
     struct laz_policy_host *host = &merge->policy->host;
+    merge_health_check(merge, document);
     struct laz_node *namespaces = document->at[LAZ_FIELD_HOST_NAMESPACES];
     for (size_t i = 0; i < N_LISTS; i++) {
         laz_merge_texts(merge, document->at[lists[i].id], list_at(host, i), LAZ_HOST_LIST_MAX);
@@ -57,6 +85,9 @@ void laz_relaxations_host(struct laz_merge *merge)
         if (said != NULL && said->number == words[i].value) {
             laz_relaxations_add(merge, said->pos, "host: %s allow", laz_field_at(words[i].id)->key);
         }
+    }
+    if (host->health_command.n > 0 && host->health_exec == LAZ_HOST_EXEC_ALLOW) {
+        laz_relaxations_add(merge, host->health_command.pos[0], "host: health-check allow");
     }
     const struct laz_word *word = laz_field_at(LAZ_FIELD_HOST_NAMESPACES)->words;
     for (; word->word != NULL; word++) {

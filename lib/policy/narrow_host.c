@@ -48,6 +48,33 @@ static bool find_in_words(const struct laz_comparison *comparison)
     return false;
 }
 
+static bool is_same(const struct laz_string_list *a, const struct laz_string_list *b)
+{
+    size_t i = 0;
+    while (i < a->n && i < b->n && strcmp(a->items[i], b->items[i]) == 0) {
+        i++;
+    }
+    return i == a->n && i == b->n;
+}
+
+/* One command each is judged by a switch of its own, and all others by `exec`, which is compared
+ * before. */
+static bool find_in_health_check(const struct laz_comparison *comparison)
+{
+    const struct laz_policy_host *child = &comparison->child->host;
+    const struct laz_policy_host *parent = &comparison->parent->host;
+    bool is_one = is_same(&child->health_command, &parent->health_command);
+    if (child->health_command.n > 0 &&
+            find_in_word(comparison, LAZ_FIELD_HOST_HEALTH_CHECK_EXEC, child->health_exec,
+                    is_one ? parent->health_exec : parent->exec)) {
+        comparison->found->child_pos = child->health_command.pos[0];
+        return true;
+    }
+    return !is_one && parent->health_command.n > 0 &&
+            find_in_word(
+                    comparison, LAZ_FIELD_HOST_HEALTH_CHECK_EXEC, child->exec, parent->health_exec);
+}
+
 static bool find_in_namespaces(const struct laz_comparison *comparison)
 {
     const struct laz_policy_host *child = &comparison->child->host;
@@ -109,7 +136,7 @@ bool laz_host_find_widening(const struct laz_comparison *comparison)
     const struct laz_policy_host *child = &comparison->child->host;
     const struct laz_policy_host *parent = &comparison->parent->host;
     const struct laz_comparison *c = comparison;
-    return find_in_words(c) || find_in_namespaces(c) ||
+    return find_in_words(c) || find_in_health_check(c) || find_in_namespaces(c) ||
             find_more(c, "host.mounts.allow", &child->mounts_allow, &parent->mounts_allow) ||
             find_more(c, "host.devices", &child->devices, &parent->devices) ||
             find_more(c, "host.hooks", &child->hooks, &parent->hooks) ||

@@ -169,13 +169,13 @@ def elsewhere():
 
 @case("policy explain says what a policy says to the host, and where; nothing of one that says nothing")
 def explained():
-    top = folder(task=TASK + "host: {exec: deny, namespaces: [network], mounts: {allow: [/etc/localtime]}, exec-env-deny: [A]}\n")
+    top = folder(task=TASK + "host: {exec: deny, namespaces: [network], mounts: {allow: [/etc/localtime]}, exec-env-deny: [A], health-check: {argv: [a, b], exec: deny}}\n")
     words = [LAZARET, "policy", "explain", "policies.d/task.yaml"]
     facts = json.loads(subprocess.run([*words, "--json"], cwd=top, capture_output=True, text=True, check=True).stdout)["facts"]["host"]
     check_equal([fact["text"] for fact in facts],
                 ["exec: deny", "exec-user: any", "ecs-exec: confined", "privileged: refuse",
                  "user-namespace: optional", "annotations: refuse", "update: allow", "restore: refuse",
-                 "the host's own namespace: network", "mount allowed: /etc/localtime", "exec without variable: A"], "facts")
+                 "health-check, deny: a b", "the host's own namespace: network", "mount allowed: /etc/localtime", "exec without variable: A"], "facts")
     check_equal(facts[0]["at"], "policies.d/task.yaml:5:14", "position of the first")
     (top / "policies.d" / "task.yaml").write_text(TASK)
     check("host" not in json.loads(subprocess.run([*words, "--json"], cwd=top, capture_output=True, text=True, check=True).stdout)["facts"], "host")

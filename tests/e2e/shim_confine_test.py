@@ -96,7 +96,7 @@ def execs():
 def exec_rules():
     engine = docker()
     name = started(engine)
-    for rule, text in (("exec: deny", "(host.exec, host.ecs-exec)"), ("exec-user: workload", "an exec as user 0:0 (host.exec-user)"),
+    for rule, text in (("exec: deny", "(host.exec)"), ("exec-user: workload", "an exec as user 0:0 (host.exec-user)"),
                        ("exec-user: non-root", "an exec as user 0:0 (host.exec-user)")):
         world.install(shell=POLICY + f"\nhost: {{{rule}}}\n")
         result = engine.call("exec", name, "true")
@@ -106,7 +106,7 @@ def exec_rules():
     for rule in ("exec: deny, ecs-exec: allow", "exec: allow, ecs-exec: deny"):
         world.install(shell=POLICY + f"\nhost: {{{rule}}}\n")
         result = engine.call("exec", name, agent)
-        check("(host.exec, host.ecs-exec)" in result.out + result.err, f"{rule}: {result}")
+        check("(host.exec, host.ecs-exec: it is not the agent's" in result.out + result.err, f"{rule}: {result}")
     check_equal(engine.call("exec", name, "true").code, 0, "the control, exec: allow")
     world.install(shell=POLICY + "\nhost: {exec: allow}\n")
     status = status_of(engine.must("exec", "--privileged", name, *STATUS))

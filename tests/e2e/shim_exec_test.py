@@ -12,6 +12,7 @@ import time
 import area
 import engines
 import laz
+import readme
 import rootfs
 import shim_world as world
 from laz import case, check, check_equal
@@ -30,7 +31,7 @@ secrets:
     - {name: token, from: {variable: TOKEN}, file: {path: token}}
     - {name: shown, from: {variable: SHOWN}, expose-in-environment: {variable: EXPOSED}}
 """
-AGENT = "/ecs-execute-command-0123/amazon-ssm-agent"
+PAGE = laz.ROOT / "docs" / "reference" / "shim.md"
 STATUS = ["cat", "/proc/self/status"]
 _made = {}
 
@@ -45,7 +46,7 @@ def prepare(**policies):
 
 def docker():
     """A daemon that knows the shim by name, and an image that knows nothing of Lazaret."""
-    world.host()
+    agent()  # what it has on the host is there before the engine's own mounts
     if "docker" not in _made:
         _made["docker"] = engines.Docker(["--add-runtime", f"lazaret={SHIM}"])
         _made["docker"].import_root(rootfs.busybox_root("shim-exec"), "shell", "ENV PATH=/bin:/usr/bin")
@@ -164,6 +165,217 @@ def secrets():
         engine.must("stop", "-t", "10", it.name)
         said = [json.dumps(r) for r in it.trail() if r["ev"] == "log"]
         check([line for line in said if "EXPOSED=" in line], f"the control, the workload's: {said}")
+
+
+def health_of(engine, name):
+    return engine.must("inspect", "--format", "{{.State.Health.Status}}", name)
+
+
+def becomes(engine, name, state):
+    """The engine comes to see it so: a slow start may be unhealthy first."""
+    def log():
+        return engine.call("inspect", "--format", "{{json .State.Health}}", name).out[-2000:]
+    until(lambda: health_of(engine, name) == state, lambda: f"{state}: {log()}")
+
+
+WELL = "test -e /tmp/well"
+RULES = ["--health-cmd", WELL, "--health-interval", "200ms", "--health-retries", "2", "--health-timeout", "20s"]
+
+
+@case("HEALTHCHECK under exec: deny: the health command alone comes in, as the container began; anything else is refused, by name")
+def health_check():
+    engine = docker()
+    host = 'host: {exec: deny, exec-user: workload, health-check: {argv: [/bin/sh, -c, "%s"]%s}}\n'
+    prepare(shell=BASE + host % (WELL, ""))
+    name = engine.start("shell", ["sh", "-c", "touch /tmp/well; exec sleep 1000"], options=["--runtime", "lazaret", "-e", "ONE=1", *RULES])
+    becomes(engine, name, "healthy")
+    argv = ["/bin/sh", "-c", WELL]
+    check_equal(engine.call("exec", name, *argv).code, 0, "who starts the same is the same")
+    other = "it is the health command, but not with the user, the variables and the folder"
+    for options, words, text in (([], ["true"], "(host.exec)"), ([], [*argv, "x"], "(host.exec)"), ([], argv[:2] + [WELL + " "], "(host.exec)"),
+                                 ([], argv[:2], "(host.exec)"), (["-u", "1"], argv, other), (["-e", "TWO=2"], argv, other),
+                                 (["-e", "ONE=2"], argv, other), (["-w", "/tmp"], argv, other)):
+        result = engine.call("exec", *options, name, *words)
+        check(result.code == 126 and text in result.out + result.err, f"{options} {words}: {result}")
+    for terminal in (["-t"], ["--privileged"]):  # the one is no engine's check, the other brings nothing: it is clamped
+        result = engine.call("exec", *terminal, name, *argv)
+        check_equal(result.code, 0 if terminal == ["--privileged"] else 126, f"{terminal}: {result}")
+    engine.must("rm", "--force", name)
+    for what, policy, state in (("health-check denied", BASE + (host % (WELL, ", exec: deny")).replace("exec: deny, exec-user", "exec-user"), "unhealthy"),
+                                ("the control, no such key", BASE + "host: {exec: deny}\n", "unhealthy"),
+                                ("the control, confined as any", BASE, "healthy")):
+        prepare(shell=policy)
+        name = engine.start("shell", ["sh", "-c", "touch /tmp/well; exec sleep 1000"], options=["--runtime", "lazaret", *RULES])
+        becomes(engine, name, state)
+        if state == "unhealthy":
+            check("lazaret: request-refused" in engine.must("inspect", "--format", "{{json .State.Health}}", name), f"{what}: why")
+        engine.must("rm", "--force", name)
+
+
+@case("lazaret-init probe as HEALTHCHECK: healthy while the workload is ready, also under exec: deny, where only that command comes in")
+def probe():
+    engine = docker()
+    documented = readme.block("text healthcheck", PAGE).strip()
+    ready = documented.replace("live", "ready")
+    for tag, line in (("live", documented), ("ready", ready)):
+        line = line.replace("--interval=10s", "--interval=200ms --retries=2").replace("--start-period=60s ", "")
+        engine.import_root(rootfs.busybox_root(f"shim-{tag}"), tag, "ENV PATH=/bin:/usr/bin", line)
+    policy = BASE.replace("families: [unix]", "families: []") + "health: {ready: {fall: 1, checks: [{name: up, exec: [/usr/bin/test, -e, /tmp/up], every: 1s}]}}\n"
+    for tag, rule in (("ready", ""), ("live", readme.block("yaml health-check", PAGE))):
+        words = json.loads(documented.partition("CMD ")[2].replace("live", tag))
+        prepare(shell=policy + rule)
+        name = engine.start(tag, ["sh", "-c", "touch /tmp/up; exec sleep 1000"], options=["--runtime", "lazaret", "--tmpfs", "/run:mode=0755"])
+        becomes(engine, name, "healthy")
+        result = engine.call("exec", name, *words)
+        check(result.code == 0 and result.out.startswith(tag), f"asked by hand, {rule}: {result}")
+        result = engine.call("exec", name, "rm", "/tmp/up")
+        check_equal(result.code, 126 if rule else 0, f"another command, {rule}: {result}")
+        if not rule:
+            becomes(engine, name, "unhealthy")
+        engine.must("rm", "--force", name)
+
+
+def bundle(name, mounts=(), **process):
+    """A bundle whose container was created with a runtime that does nothing."""
+    folder = area.folder(f"exec-{name}")
+    area.run(["runc", "spec", "--bundle", folder])
+    config = json.loads((folder / "config.json").read_text())
+    config["process"].update(terminal=False, args=["true"], **process)
+    config["mounts"] += mounts
+    config["root"] = {"path": str(rootfs.busybox_root(f"exec-root-{name}")), "readonly": False}
+    (folder / "config.json").write_text(json.dumps(config))
+    result = area.run([SHIM, "--root", "/run/test", "create", "--bundle", folder, name], env={"PATH": area.PATH})
+    check_equal(result.code, 0, f"create: {result}")
+
+
+def entered(name, **process):
+    """What the runtime gets for this process file: the result, and the process."""
+    path = world.OPT / "process.json"
+    path.write_text(json.dumps({"cwd": "/", "user": {"uid": 0, "gid": 0}, "env": [], **process}))
+    world.records()
+    result = area.run([SHIM, "--root", "/run/test", "exec", "--process", path, name], env={"PATH": area.PATH})
+    copies = list(pathlib.Path("/run/lazaret").glob(f"*/{name}.exec-*"))
+    found = json.loads(copies[0].read_text()) if copies else None
+    for copy in copies:
+        copy.unlink()
+    return result, found
+
+
+def by_hand(policy):
+    """As prepare, with a runtime that does nothing."""
+    prepare(shell=policy)
+    configure(f"version: 1\nruntime: {world.RUNTIME}\ndefault-policy: shell\naudit: {{file: {world.OPT}/audit/host.jsonl}}\n")
+
+
+@case("the probe is run by itself, as the policy's user and with nothing; another program, or another word, has init in front of it")
+def probe_file():
+    by_hand(BASE)
+    bundle("probe")
+    init, front = "/.lazaret/lazaret-init", ["/.lazaret/lazaret-init", "--enter", "--policy", "/.lazaret-policy", "--"]
+    caps = {"bounding": ["CAP_KILL", "CAP_SETUID"], "effective": ["CAP_KILL"]}
+    for args, is_probe in (([init, "probe", "ready"], True), ([init, "probe", "live", "--timeout", "1s"], True), ([init, "--", "sh"], False),
+                           ([init], False), (["/x" + init, "probe", "ready"], False), (["probe"], False)):
+        result, found = entered("probe", args=args, capabilities=caps, user={"uid": 0, "gid": 0, "additionalGids": [0, 6]})
+        check_equal(result.code, 0, f"{args}: {result}")
+        check_equal(found["args"], args if is_probe else front + args, f"{args}: what is run")
+        user = {"uid": rootfs.APP_UID, "gid": rootfs.APP_UID} if is_probe else {"uid": 0, "gid": 0, "additionalGids": [0, 6]}
+        check_equal(found["user"], user, f"{args}: as whom")
+        check_equal(found["noNewPrivileges"], True, f"{args}: no_new_privs")
+        check_equal(set(sum(found["capabilities"].values(), [])), set() if is_probe else {"CAP_KILL", "CAP_SETUID"}, f"{args}: capabilities")
+
+
+@case("AppArmor and SELinux of an exec are the container's: what its file says of them is dropped, under confined and under allow")
+def labels():
+    for rule in ("", "host: {exec: allow}\n"):
+        by_hand(BASE + rule)
+        name = f"labels-{len(rule)}"
+        bundle(name, apparmorProfile="docker-default", selinuxLabel="system_u:system_r:container_t:s0:c1,c2")
+        for said in ({"apparmorProfile": "unconfined"}, {"selinuxLabel": "unconfined_u:unconfined_r:unconfined_t:s0"},
+                     {"apparmorProfile": "docker-default", "selinuxLabel": ""}, {}):
+            result, found = entered(name, args=["true"], **said)
+            check_equal((result.code, {k for k in found if "apparmor" in k or "selinux" in k}), (0, set()), f"{rule} {said}: {result}")
+        check_equal(found["args"][-1], "true", "the control, the rest of the file")
+
+
+ID = "0f3e2d1c-aaaa-4bbb-8ccc-0123456789ab"
+PLACE = f"/ecs-execute-command-{ID}"
+AGENT = f"{PLACE}/amazon-ssm-agent"
+BIN = pathlib.Path("/var/lib/ecs/deps/execute-command/bin/3.1.1732.0")
+
+
+def agent():
+    """A stand-in for what the agent of ECS has on its host and mounts: a program that says who it is."""
+    world.host()
+    if "agent" not in _made:
+        _made["agent"] = True
+        upper = world.OPT / "var-lib"
+        for part in ("upper", "work"):
+            (upper / part).mkdir(parents=True)
+        world.mount("-t", "overlay", "-o", f"lowerdir=/var/lib,upperdir={upper}/upper,workdir={upper}/work", "overlay", "/var/lib")
+        BIN.mkdir(parents=True)
+        for name in ("amazon-ssm-agent", "ssm-agent-worker", "ssm-session-worker"):
+            (BIN / name).write_text(f"#!/bin/sh\necho {name}\nexec cat /proc/self/status\n")
+            (BIN / name).chmod(0o755)
+    names = ("amazon-ssm-agent", "ssm-agent-worker", "ssm-session-worker")
+    return [word for name in names for word in ("-v", f"{BIN}/{name}:{PLACE}/{name}:ro")]
+
+
+@case("ECS Exec by its own switch: allowed where no other command is, denied where all are, confined; what has no such mount is not the agent")
+def ecs():
+    engine = docker()
+    options = agent()
+    rows = [("exec: deny, ecs-exec: allow, exec-user: workload", 126, 0), ("exec: allow, ecs-exec: deny", 0, 126), ("exec: deny, ecs-exec: confined", 126, 0)]
+    for rule, other, code in rows:
+        prepare(shell=BASE.replace("landlock: preferred", "landlock: disabled") + f"host: {{{rule}}}\n")
+        name = engine.start("shell", ["sleep", "1000"], options=["--runtime", "lazaret", *options])
+        check_equal(engine.call("exec", "-u", "0", name, "true").code, other, f"{rule}: another command")
+        result = engine.call("exec", "-u", "0", name, AGENT)
+        check_equal(result.code, code, f"{rule}: the agent: {result}")
+        if code:
+            check("(host.ecs-exec)" in result.out + result.err, f"{rule}: {result}")
+        elif "confined" in rule:
+            check(result.out.startswith("amazon-ssm-agent\n"), result.out)
+            check_confined(result.out, rule)
+        else:
+            status = status_of(result.out)
+            check_equal((status["Uid"].split()[0], status["NoNewPrivs"], int(status["CapBnd"], 16)), ("0", "1", 0), f"{rule}: as it comes, but clamped")
+        refused = engine.call("exec", "-u", "0", name, AGENT, "-x")
+        check_equal(refused.code, 126, f"{rule}: with one argument more the stricter counts: {refused}")
+        engine.must("rm", "--force", name)
+
+
+@case("a mount is the agent's only from its folder, read-only, root's alone and under nothing else; else the stricter of both switches counts")
+def no_agent():
+    agent()
+    by_hand(BASE + "host: {exec: deny, ecs-exec: allow}\n")
+    loose, elsewhere = BIN.with_name("loose"), world.OPT / "elsewhere"
+    for folder, mode in ((loose, 0o775), (elsewhere, 0o755)):
+        folder.mkdir()
+        (folder / "amazon-ssm-agent").write_text("#!/bin/sh\n")
+        folder.chmod(mode)
+
+    def bind(source=BIN, place=PLACE, name="amazon-ssm-agent", options=("rbind", "ro"), kind="bind"):
+        return {"destination": f"{place}/{name}", "type": kind, "source": f"{source}/{name}", "options": list(options)}
+
+    def tmpfs(place):
+        return {"destination": place, "type": "tmpfs", "source": "tmpfs"}
+
+    rows = [("as ECS has it", [bind(), bind(name="ssm-agent-worker")], 0), ("and a volume", [bind(), tmpfs("/data"), tmpfs(PLACE + "-x")], 0),
+            ("behind another of its place", [tmpfs(PLACE), bind()], 0), ("no mount", [], 1), ("another program", [bind(name="ssm-agent-worker")], 1),
+            ("writable", [bind(options=["rbind", "rw"])], 1), ("from elsewhere", [bind(source=elsewhere)], 1),
+            ("from a folder that others may write to", [bind(source=loose)], 1), ("from below", [bind(source=BIN / "..")], 1),
+            ("covered", [bind(), tmpfs(PLACE)], 1), ("covered itself", [bind(), bind(source=elsewhere)], 1),
+            ("covered by one that climbs", [bind(), tmpfs("/data/.." + PLACE)], 1), ("covered, with a slash", [bind(), tmpfs(PLACE + "/")], 1),
+            ("of another place", [bind(place=PLACE + "/deeper")], 1)]
+    for number, (what, mounts, code) in enumerate(rows):
+        name = f"agent-{number}"
+        bundle(name, mounts)
+        result, found = entered(name, args=[AGENT])
+        check_equal(result.code, code, f"{what}: {result}")
+        check(code == 0 or "(host.exec, host.ecs-exec: it is not the agent's that was mounted)" in result.err, f"{what}: {result}")
+        check_equal(found["args"] if found else None, None if code else [AGENT], f"{what}: what the runtime gets")
+    for more in ({"args": [AGENT, "x"]}, {"args": ["/bin/sh"]}, {"args": [AGENT], "terminal": True}):
+        check_equal(entered("agent-0", **more)[0].code, 1, f"the control's container, {more}")
 
 
 if __name__ == "__main__":

@@ -95,16 +95,18 @@ Test(oci_state, names_have_a_ceiling)
 /* ---- the record ---- */
 
 #define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define RECORD(policy, digest, mode, health)                                                       \
+#define RECORD(policy, digest, mode, process, agent)                                               \
     "{\"version\":1,\"policy\":\"" policy "\",\"policy-digest\":\"" digest                         \
-    "\",\"config-digest\":\"" DIGEST "\",\"mode\":\"" mode "\",\"health\":" health "}\n"
+    "\",\"config-digest\":\"" DIGEST "\",\"mode\":\"" mode "\",\"process-digest\":\"" process      \
+    "\",\"ecs-agent\":\"" agent "\"}\n"
+#define AGENT "/ecs-execute-command-0-a/amazon-ssm-agent"
 
 static const struct laz_oci_record example = {.policy = "claims",
         .policy_digest = DIGEST,
         .config_digest = DIGEST,
         .mode = "enforce",
-        .n_health = 3,
-        .health = {"/bin/sh", "-c", "curl \"x\" || exit 1"}};
+        .process_digest = DIGEST,
+        .ecs_agent = AGENT};
 
 static void expect_example(const struct laz_oci_record *record)
 {
@@ -112,10 +114,8 @@ static void expect_example(const struct laz_oci_record *record)
     cr_assert_str_eq(record->policy_digest, DIGEST);
     cr_assert_str_eq(record->config_digest, DIGEST);
     cr_assert_str_eq(record->mode, "enforce");
-    cr_assert_eq(record->n_health, 3);
-    for (uint32_t i = 0; i < 3; i++) {
-        cr_assert_str_eq(record->health[i], example.health[i]);
-    }
+    cr_assert_str_eq(record->process_digest, DIGEST);
+    cr_assert_str_eq(record->ecs_agent, AGENT);
 }
 
 Test(oci_record, what_is_written_is_read)
@@ -124,12 +124,9 @@ Test(oci_record, what_is_written_is_read)
     struct laz_buf text;
     laz_buf_init_heap(&text, LAZ_OCI_RECORD_MAX);
     cr_assert_eq(laz_oci_record_write(&example, &text, &err), 0, "%s", err.message);
-    cr_assert_str_eq(text.data,
-            RECORD("claims", DIGEST, "enforce",
-                    "[\"/bin/sh\",\"-c\",\"curl \\\"x\\\" || exit 1\"]"));
+    cr_assert_str_eq(text.data, RECORD("claims", DIGEST, "enforce", DIGEST, AGENT));
     cr_assert_eq(laz_oci_record_read(text.data, text.len, &record, &err), 0, "%s", err.message);
     expect_example(&record);
-    laz_oci_record_done(&record);
     laz_buf_done(&text);
 }
 
@@ -145,16 +142,17 @@ Test(oci_record, refuses_what_it_did_not_write)
             {"{\"version\":2}", "record: version: not 1"},
             {"{\"version\":1,\"x\":1}", "record: byte 13: an unknown key"},
             {"{\"version\":1}", "record: policy: absent, or not a text of its size"},
-            {RECORD("a b", DIGEST, "enforce", "[]"), "record: policy: not the name of a policy"},
-            {RECORD("", DIGEST, "enforce", "[]"), "record: policy: not the name of a policy"},
-            {RECORD("a", "01", "enforce", "[]"), "record: policy-digest: not a SHA-256"},
-            {RECORD("a", DIGEST "0", "enforce", "[]"),
+            {RECORD("a b", DIGEST, "enforce", DIGEST, ""),
+                    "record: policy: not the name of a policy"},
+            {RECORD("", DIGEST, "enforce", DIGEST, ""), "record: policy: not the name of a policy"},
+            {RECORD("a", "01", "enforce", DIGEST, ""), "record: policy-digest: not a SHA-256"},
+            {RECORD("a", DIGEST "0", "enforce", DIGEST, ""),
                     "record: policy-digest: absent, or not a text of its size"},
-            {RECORD("a", DIGEST, "", "[]"), "record: mode: not a word"},
-            {RECORD("a", DIGEST, "x", "{}"), "record: health: not a list"},
-            {RECORD("a", DIGEST, "x", "[1]"), "record: health: an argument that is not text"},
-            {RECORD("a", DIGEST, "x", "[\"\\u0000\"]"),
-                    "record: health: an argument that is not text"},
+            {RECORD("a", DIGEST, "", DIGEST, ""), "record: mode: not a word"},
+            {RECORD("a", DIGEST, "x", "", ""), "record: process-digest: not a SHA-256"},
+            {RECORD("a", DIGEST, "x", DIGEST, "/a b"), "record: ecs-agent: not a path"},
+            {RECORD("a", DIGEST, "x", DIGEST, "\\u0000"),
+                    "record: ecs-agent: absent, or not a text of its size"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct laz_oci_record record;
@@ -214,7 +212,6 @@ Test(oci_record, is_kept_in_a_folder_that_is_ours_alone)
     cr_assert_eq(laz_oci_record_load(folder, "c1", &record, &is_found, &err), 0, "%s", err.message);
     cr_assert(is_found);
     expect_example(&record);
-    laz_oci_record_done(&record);
     cr_assert_eq(fchmodat(folder, "c1.json", 0622, 0), 0);
     cr_assert_eq(laz_oci_record_load(folder, "c1", &record, &is_found, &err), -1);
     cr_assert_eq(err.kind, LAZ_E_OCI_STATE);

@@ -145,6 +145,8 @@ static const struct {
                 "checks: [{name: a, tcp: \"a:1\"}], "},
         {LAZ_FIELD_HEALTH_LIVE, LAZ_FIELD_LIVE_FALL, LAZ_FIELD_LIVE_FALL,
                 "checks: [{name: a, tcp: \"a:1\"}], "},
+        {LAZ_FIELD_HOST_HEALTH_CHECK, LAZ_FIELD_HOST_HEALTH_CHECK_EXEC,
+                LAZ_FIELD_HOST_HEALTH_CHECK_EXEC, "argv: [a], "},
 };
 
 static void put_beside(struct laz_buf *buf, enum laz_field_id mapping, enum laz_field_id id)

@@ -28,6 +28,7 @@ Test(policy_host, confines_what_comes_in_and_lends_nothing_unless_it_says_otherw
     cr_expect_eq(host->exec, (uint32_t)LAZ_HOST_EXEC_CONFINED);
     cr_expect_eq(host->exec_user, (uint32_t)LAZ_HOST_USER_ANY);
     cr_expect_eq(host->ecs_exec, (uint32_t)LAZ_HOST_EXEC_CONFINED);
+    cr_expect_eq(host->health_command.n, 0);
     cr_expect_eq(host->privileged, (uint32_t)LAZ_HOST_PRIVILEGED_REFUSE);
     cr_expect_eq(host->annotations, (uint32_t)LAZ_HOST_ANNOTATIONS_REFUSE);
     cr_expect_eq(host->update, (uint32_t)LAZ_HOST_VERB_ALLOW);
@@ -48,6 +49,9 @@ Test(policy_host, has_every_key_in_its_own_place)
     cr_expect_eq(host->exec, (uint32_t)LAZ_HOST_EXEC_DENY);
     cr_expect_eq(host->exec_user, (uint32_t)LAZ_HOST_USER_WORKLOAD);
     cr_expect_eq(host->ecs_exec, (uint32_t)LAZ_HOST_EXEC_DENY);
+    cr_expect_eq(host->health_exec, (uint32_t)LAZ_HOST_EXEC_DENY);
+    cr_assert_eq(host->health_command.n, 3);
+    cr_expect_str_eq(host->health_command.items[2], "wget -q -O - x x");
     cr_expect_eq(host->privileged, (uint32_t)LAZ_HOST_PRIVILEGED_CLAMP);
     cr_expect_eq(host->namespaces, 1U << LAZ_HOST_NAMESPACE_NETWORK | 1U << LAZ_HOST_NAMESPACE_PID);
     cr_expect_eq(host->user_namespace, (uint32_t)LAZ_HOST_USER_NAMESPACE_REQUIRED);
@@ -77,6 +81,18 @@ Test(policy_host, of_several_files_lists_add_up_and_words_replace)
     unload(&loaded);
 }
 
+Test(policy_host, of_several_files_the_last_health_command_is_the_whole_of_it)
+{
+    struct loaded loaded = load_path("tests/data/good/host-health.yaml");
+    cr_assert_eq(loaded.result, 0, "%s", loaded.err.message);
+    const struct laz_policy_host *host = &loaded.policy->host;
+    cr_assert_eq(host->health_command.n, 3);
+    cr_expect_str_eq(host->health_command.items[0], "/b");
+    cr_expect_str_eq(host->health_command.items[2], "x", "a word may be there twice");
+    cr_expect_eq(host->health_exec, (uint32_t)LAZ_HOST_EXEC_CONFINED, "not the other command's");
+    unload(&loaded);
+}
+
 /* ---- Laxer and stricter ---- */
 
 static const struct {
@@ -94,6 +110,25 @@ static const struct {
         {"{exec-user: workload}", "{exec-user: non-root}", "host.exec-user", "non-root", false},
         {"{exec-user: non-root}", "{}", "host.exec-user", "any", false},
         {"{ecs-exec: deny}", "{}", "host.ecs-exec", "confined", false},
+        {"{exec: deny}", "{exec: deny, health-check: {argv: [a]}}", "host.health-check.exec",
+                "confined", false},
+        {"{exec: deny}", "{exec: deny, health-check: {argv: [a], exec: deny}}", NULL, NULL, false},
+        {"{}", "{health-check: {argv: [a]}}", NULL, NULL, false},
+        {"{}", "{health-check: {argv: [a], exec: allow}}", "host.health-check.exec", "allow",
+                false},
+        {"{exec: deny, health-check: {argv: [a]}}", "{exec: deny, health-check: {argv: [a]}}", NULL,
+                NULL, false},
+        {"{exec: deny, health-check: {argv: [a]}}", "{exec: deny}", NULL, NULL, false},
+        {"{exec: deny, health-check: {argv: [a]}}", "{exec: deny, health-check: {argv: [a, a]}}",
+                "host.health-check.exec", "confined", false},
+        {"{exec: deny, health-check: {argv: [a, a]}}", "{exec: deny, health-check: {argv: [a]}}",
+                "host.health-check.exec", "confined", false},
+        {"{exec: deny, health-check: {argv: [a], exec: deny}}",
+                "{exec: deny, health-check: {argv: [a]}}", "host.health-check.exec", "confined",
+                false},
+        {"{health-check: {argv: [a], exec: deny}}", "{}", "host.health-check.exec", "confined",
+                false},
+        {"{health-check: {argv: [a], exec: deny}}", "{exec: deny}", NULL, NULL, false},
         {"{}", "{privileged: clamp}", "host.privileged", "clamp", false},
         {"{privileged: clamp}", "{}", NULL, NULL, false},
         {"{user-namespace: required}", "{}", "host.user-namespace", "optional", false},

@@ -6,7 +6,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/fd.h"
 #include "core/format.h"
@@ -24,6 +23,7 @@
 #include "shim/place.h"
 #include "shim/rewrite.h"
 #include "shim/select.h"
+#include "shim/sweep.h"
 
 /* ---- what is remembered ---- */
 
@@ -32,22 +32,6 @@ static void put_digest(const void *bytes, size_t length, char ret[LAZ_OCI_DIGEST
     uint8_t digest[LAZ_SHA256_SIZE];
     laz_sha256_of(bytes, length, digest);
     laz_format_hex(digest, LAZ_SHA256_SIZE, ret);
-}
-
-/* A second container of the same name fails in the runtime; until then the first one keeps its
- * record. Which container the runtime has is in its root. */
-static bool is_there(const struct laz_arguments *arguments)
-{
-    static const char *const roots[] = {"/run/runc", "/run/crun"};
-    const char *root = arguments->values[LAZ_OPTION_ROOT];
-    bool is = false;
-    for (size_t i = 0; !is && i < sizeof(roots) / sizeof(roots[0]); i++) {
-        char path[LAZ_BUNDLE_PATH_SIZE];
-        is = laz_format(path, sizeof(path), "%s/%s", root == NULL ? roots[i] : root,
-                     arguments->id) >= (int)sizeof(path) ||
-                access(path, F_OK) == 0;
-    }
-    return is;
 }
 
 /* Also of a container without a policy: an exec into it is then known to be one. */
@@ -64,15 +48,14 @@ static int remember(const struct laz_call *call, const struct laz_bundle *bundle
     laz_format_hex(
             policy == NULL ? none : policy->source_digest, LAZ_SHA256_SIZE, record.policy_digest);
     put_digest(text->data, text->len, record.config_digest);
-    if (laz_decide_remember(bundle, &record, err) < 0) {
+    if (laz_decide_remember(bundle, &record, err) < 0 ||
+            laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
+            laz_sweep_begin(call, folder, err) < 0) {
         return -1;
     }
-    if (is_there(call->arguments)) {
+    if (laz_sweep_is_there(call)) { /* the runtime will say so; until then it keeps its record */
         return laz_err_set(err, LAZ_E_REQUEST, 0,
                 "there is a container %.100s, which keeps its policy", call->arguments->id);
-    }
-    if (laz_clamp_open_records(call->arguments, true, &folder, err) < 0) {
-        return -1;
     }
     return laz_oci_record_save(folder, call->arguments->id, &record, err);
 }

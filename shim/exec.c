@@ -4,10 +4,8 @@
  * read once, from a file or a pipe, and the runtime gets a copy of ours. A copy stays until
  * somebody else comes in after the runtime that reads it has ended.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +13,14 @@
 
 #include "core/fd.h"
 #include "core/format.h"
-#include "core/num.h"
 #include "core/replace.h"
 #include "oci/change.h"
 #include "oci/record.h"
 #include "shim/call.h"
 #include "shim/clamp.h"
 #include "shim/decide.h"
+#include "shim/sweep.h"
 
-#define COPY           ".exec-" /* <id>.exec-<pid of the runtime> */
 #define COPY_MODE      0600
 #define COPY_NAME_SIZE 256
 #define PATH_SIZE      512
@@ -41,32 +38,6 @@ static const char *const init_words[] = LAZ_CONTAINER_EXEC_WORDS;
 
 /* ---- the copy ---- */
 
-static bool is_stale(const char *name)
-{
-    uint64_t pid = 0;
-    const char *at = strstr(name, COPY);
-    return at != NULL &&
-            laz_parse_u64(at + strlen(COPY), strlen(at + strlen(COPY)), INT32_MAX, &pid) &&
-            pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
-}
-
-static void sweep(int folder)
-{
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry = NULL;
-    if (entries == NULL) {
-        laz_fd_close(&fd);
-        return;
-    }
-    while ((entry = readdir(entries)) != NULL) {
-        if (is_stale(entry->d_name)) {
-            (void)unlinkat(folder, entry->d_name, 0);
-        }
-    }
-    (void)closedir(entries);
-}
-
 static int put_copy(const struct laz_call *call, int folder, const struct laz_buf *text, char *ret,
         struct laz_err *err)
 {
@@ -74,9 +45,9 @@ static int put_copy(const struct laz_call *call, int folder, const struct laz_bu
     char hash[LAZ_OCI_ROOT_HASH_SIZE];
     const struct laz_replace how = {.mode = COPY_MODE};
     const char *root = call->arguments->values[LAZ_OPTION_ROOT];
-    sweep(folder);
-    if (laz_format(name, sizeof(name), "%s" COPY "%d", call->arguments->id, (int)getpid()) >=
-            (int)sizeof(name)) {
+    laz_sweep_files(folder);
+    if (laz_format(name, sizeof(name), "%s" LAZ_SWEEP_COPY "%d", call->arguments->id,
+                (int)getpid()) >= (int)sizeof(name)) {
         return laz_err_set(err, LAZ_E_REQUEST, 0, "the container's name is too long");
     }
     if (laz_replace_at(folder, name, &how, text->data, text->len, err) < 0) {

@@ -85,6 +85,7 @@ laz_e2e(shim_hostile TIMEOUT 600 NATIVE "an image of its own, without the librar
 laz_e2e(shim_images ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_matrix ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_select INSTRUMENTED sample)
+laz_e2e(shim_sweep INSTRUMENTED sample)
 laz_e2e(shim INSTRUMENTED sample BUT "what an image or a bundle" "the program is small")
 laz_e2e(secrets INSTRUMENTED sample BUT "is nowhere in init")
 laz_e2e(certificates INSTRUMENTED sample BUT "while a CA signs" "a workload gets the files" "a key that a container makes")

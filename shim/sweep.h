@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What containers that are gone have left in the folder of records: a copy of process.json for each
+ * exec, a mark for each create, a record of each container that had no hook to remove it.
+ */
+#ifndef LAZ_SHIM_SWEEP_H
+#define LAZ_SHIM_SWEEP_H
+
+#include "shim/call.h"
+
+#define LAZ_SWEEP_COPY ".exec-" /* ID.exec-PID: of the process that becomes the runtime */
+
+/* Removes copies, marks and unfinished files of processes that have ended. */
+void laz_sweep_files(int folder);
+
+/* Does the runtime have the call's container? */
+bool laz_sweep_is_there(const struct laz_call *call);
+
+/* Until the folder is closed nobody else creates or sweeps. The container of the call is marked as
+ * being created, until this process ends, and the records of containers that the runtime does not
+ * have are removed. LAZ_E_OCI_STATE, LAZ_E_REQUEST. */
+LAZ_MUST_CHECK int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err);
+
+#endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A host for lazaret-shim: mounts of the suite's own, in which /etc, /opt, /run and /usr/libexec may be changed, and a stand-in for the runtime.
+"""A host for lazaret-shim: mounts of the suite's own, in which /etc, /opt, /run, /usr/libexec and /var/log may be changed, and a stand-in for the runtime.
 
 Both folders are root's from end to end, as the shim wants them, which a temporary folder is not. Must never be used by a
 process that then works outside of these mounts. Needs root.
@@ -57,7 +57,8 @@ def host():
         (OPT / "libexec" / path.name).symlink_to(OPT / "libexec-before" / path.name)
     mount("--bind", "/usr/libexec", OPT / "libexec-before")
     mount("--bind", OPT / "libexec", "/usr/libexec")
-    mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run")
+    for path in ("/run", "/var/log"):
+        mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", path)
     FILE.parent.mkdir(mode=0o755, exist_ok=True)
     shutil.copy(area.program("lazaret-shim"), SHIM)
     for source, target in (("standin", RUNTIME), ("wrapper", OPT / "wrapper")):

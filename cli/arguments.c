@@ -60,6 +60,11 @@ static bool *switch_of(struct laz_cli_arguments *arguments, enum laz_cli_option 
             {LAZ_OPTION_CONNECT, &arguments->connect},
             {LAZ_OPTION_ALL, &arguments->all},
             {LAZ_OPTION_STRICT, &arguments->strict},
+            {LAZ_OPTION_DEFAULT, &arguments->as_default},
+            {LAZ_OPTION_DIVERT_RUNC, &arguments->divert_runc},
+            {LAZ_OPTION_APPLY, &arguments->apply},
+            {LAZ_OPTION_CHECK, &arguments->check},
+            {LAZ_OPTION_UNDO, &arguments->undo},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].option == option) {
@@ -77,6 +82,7 @@ static const char **text_of(struct laz_cli_arguments *arguments, enum laz_cli_op
         const char **value;
     } rows[] = {
             {LAZ_OPTION_MINUTES, &arguments->minutes},
+            {LAZ_OPTION_ENGINE, &arguments->engine},
             {LAZ_OPTION_KEY, &arguments->key},
             {LAZ_OPTION_DIGEST_KEY, &arguments->digest_key},
             {LAZ_OPTION_TASK_DEFINITION, &arguments->task_definition},
@@ -129,7 +135,7 @@ static int set_option(struct laz_cli_arguments *arguments, enum laz_cli_option o
         *text = value;
         return 0;
     }
-    if (option == LAZ_OPTION_ROOT) {
+    if (option == LAZ_OPTION_ROOT || option == LAZ_OPTION_HOST_ROOT) {
         arguments->root = strcmp(value, "/") == 0 ? "" : value;
         return 0;
     }

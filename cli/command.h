@@ -63,6 +63,13 @@ enum laz_cli_exit {
     X(MINUTES, "minutes", 0, "N", "for so long, 1 to 2880")                                        \
     X(STRICT, "strict", 0, NULL, "what cannot be said exactly is a finding")                       \
     X(CAPABILITY, "capability", 0, "NAME", "what the profile says for it counts; may be repeated") \
+    X(ENGINE, "engine", 0, "NAME", "docker, containerd or podman")                                 \
+    X(DEFAULT, "default", 0, NULL, "its containers get the shim without asking for it")            \
+    X(DIVERT_RUNC, "divert-runc", 0, NULL, "whoever calls runc gets the shim")                     \
+    X(HOST_ROOT, "root", 0, "DIR", "the root folder of the host, by chroot(2); by default /")      \
+    X(APPLY, "apply", 0, NULL, "do it")                                                            \
+    X(CHECK, "check", 0, NULL, "say whether it was done, and all is there")                        \
+    X(UNDO, "undo", 0, NULL, "put back what was there before")                                     \
     X(HELP, "help", 'h', NULL, "print this")
 
 enum laz_cli_option {
@@ -110,7 +117,13 @@ struct laz_cli_arguments {
     size_t n_words;
     struct laz_cli_word words[LAZ_CLI_WORDS_MAX];
     const char *minutes; /* NULL: not given */
-    bool after_dashes;   /* the first operand stands behind "--" */
+    const char *engine;  /* likewise */
+    bool as_default;
+    bool divert_runc;
+    bool apply;
+    bool check;
+    bool undo;
+    bool after_dashes; /* the first operand stands behind "--" */
     size_t n_operands;
     char *const *operands;
 };
@@ -141,6 +154,7 @@ int laz_cli_policy_reference(const struct laz_cli_arguments *arguments);
 int laz_cli_runtime_check(const struct laz_cli_arguments *arguments);
 int laz_cli_runtime_schema(const struct laz_cli_arguments *arguments);
 int laz_cli_runtime_reference(const struct laz_cli_arguments *arguments);
+int laz_cli_install_runtime(const struct laz_cli_arguments *arguments);
 int laz_cli_oci_import(const struct laz_cli_arguments *arguments);
 int laz_cli_oci_export(const struct laz_cli_arguments *arguments);
 int laz_cli_oci_explain(const struct laz_cli_arguments *arguments);

@@ -71,13 +71,28 @@ static const struct laz_cli_command commands[] = {
                 "another host: that file, and its policies in the folder policies.d beside it; "
                 "whose "
                 "they are,\n"
-                "and whether there is such a program, is then not asked.\n",
-                HELP, 0, 1, laz_cli_runtime_check},
+                "and whether there is such a program, is then not asked. Of this host also the "
+                "programs in\n"
+                "/usr/libexec/lazaret.\n",
+                JSON | HELP, 0, 1, laz_cli_runtime_check},
         {"runtime schema", "", "print the JSON Schema of runtime.yaml",
                 "For editors; generated from the table that also drives the parser.\n", JSON | HELP,
                 0, 0, laz_cli_runtime_schema},
         {"runtime reference", "", "print the reference page of runtime.yaml",
                 "Markdown, from the same table.\n", HELP, 0, 0, laz_cli_runtime_reference},
+        {"install runtime", "--engine NAME",
+                "show, do, check or undo what makes an engine use the shim",
+                "Without --apply, --check or --undo: prints what would be changed, and changes "
+                "nothing; code 1\n"
+                "if there is something to do, or in the way. --divert-runc may stand without "
+                "--engine. The\n"
+                "programs have to lie in /usr/libexec/lazaret, and /etc/lazaret/runtime.yaml has "
+                "to be usable.\n"
+                "No service is reloaded: the command for that is printed. See "
+                "docs/reference/install.md.\n",
+                JSON | HELP | BIT(ENGINE) | BIT(DEFAULT) | BIT(DIVERT_RUNC) | BIT(HOST_ROOT) |
+                        BIT(APPLY) | BIT(CHECK) | BIT(UNDO),
+                0, 0, laz_cli_install_runtime},
         {"oci import", "PROFILE", "make a policy of a seccomp profile of OCI or Docker",
                 "Prints a policy file with nothing but `syscalls`, to be named under `extends`. "
                 "What the "
@@ -288,7 +303,8 @@ static int match(const struct laz_cli_command *command, int argc, char **argv)
 /* Commands of two words have their first in common. NULL: no such word. */
 static const char *group_at(size_t i)
 {
-    static const char *const groups[] = {"policy", "runtime", "oci", "spool", "secrets", "gate"};
+    static const char *const groups[] = {
+            "policy", "runtime", "install", "oci", "spool", "secrets", "gate"};
     return i < sizeof(groups) / sizeof(groups[0]) ? groups[i] : NULL;
 }
 

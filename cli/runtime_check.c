@@ -2,7 +2,10 @@
  *
  * lazaret runtime check [FILE]: the host's file, the program that it names and every policy that it
  * selects, as lazaret-shim would come to them. Each finding is at the key that names what is wrong.
+ * And of this host, the programs that have to lie beside the shim.
  */
+#include "cli/runtime_check.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/loaded.h"
 #include "cli/output.h"
+#include "cli/programs.h"
 #include "core/fd.h"
 #include "core/num.h"
 #include "core/rooted.h"
@@ -18,15 +22,22 @@
 
 #define POLICIES_MAX (LAZ_RUNTIME_RULES_MAX + 2)
 #define KEY_COLUMN   18
+#define PROGRAMS_MAX 8
 
 struct check {
     const char *path;
     bool is_here; /* this host's own */
+    bool json;
+    bool is_quiet; /* somebody asks for the first error alone */
     struct laz_diagnostics *diagnostics;
     struct laz_runtime *runtime;
     size_t n_named; /* policies that have been looked at */
     const char *named[POLICIES_MAX];
+    size_t n_unfit;
+    struct laz_err unfit[PROGRAMS_MAX]; /* of the programs beside the shim */
     struct laz_buf out;
+    struct laz_json policies; /* members of one array */
+    struct laz_buf policies_text;
 };
 
 static bool is_pass_through(const char *name)
@@ -50,6 +61,8 @@ static void put_key(struct check *check, const char *key)
 
 static int look_at_program(const char *path, struct laz_err *err)
 {
+    static const char shim[] = "lazaret-shim ";
+    char says[LAZ_PROGRAM_SAYS];
     laz_cleanup_fd int fd = -1;
     struct stat status;
     if (laz_rooted_open(path, &fd, err) < 0) {
@@ -58,7 +71,25 @@ static int look_at_program(const char *path, struct laz_err *err)
     if (fstat(fd, &status) < 0 || (status.st_mode & S_IXUSR) == 0) {
         return laz_err_set(err, LAZ_E_RUNTIME, 0, "%s is not executable", path);
     }
-    return 0;
+    laz_program_says(fd, says); /* a copy of it too */
+    return strncmp(says, shim, sizeof(shim) - 1) == 0
+            ? laz_err_set(err, LAZ_E_RUNTIME, 0, "%s is lazaret-shim itself", path)
+            : 0;
+}
+
+/* Those that lie beside the shim. */
+static void check_programs(struct check *check)
+{
+    for (size_t i = 0; laz_programs[i] != NULL && check->n_unfit < PROGRAMS_MAX; i++) {
+        struct laz_err *err = &check->unfit[check->n_unfit];
+        if (laz_program_look(laz_programs[i], err) < 0) {
+            check->n_unfit++;
+        }
+    }
+    if (check->n_unfit == 0) {
+        put_key(check, "programs");
+        laz_buf_str(&check->out, LAZ_PROGRAMS_FOLDER ", version " LAZARET_VERSION "\n");
+    }
 }
 
 static void check_program(
@@ -107,6 +138,25 @@ static void put_policy(struct check *check, const char *name, const struct laz_p
     }
 }
 
+static void json_policy(struct check *check, const struct laz_loaded *loaded)
+{
+    struct laz_json *json = &check->policies;
+    const struct laz_policy *policy = loaded->policy;
+    laz_json_object(json, NULL);
+    laz_json_string(json, "name", loaded->path);
+    laz_json_bool(json, "ok", policy != NULL);
+    laz_loaded_json_diagnostics(loaded, json);
+    if (policy != NULL) {
+        laz_cli_json_digest(json, "digest", policy->source_digest);
+        laz_json_array(json, "relaxations");
+        for (size_t i = 0; i < policy->relaxations.n; i++) {
+            laz_json_string(json, NULL, policy->relaxations.items[i]);
+        }
+        laz_json_array_end(json);
+    }
+    laz_json_object_end(json);
+}
+
 /* Each once, at the first key that names it. */
 static void check_policy(struct check *check, const char *name, struct laz_pos pos)
 {
@@ -125,7 +175,10 @@ static void check_policy(struct check *check, const char *name, struct laz_pos p
     int result = check->is_here
             ? laz_runtime_policy_load(name, loaded.diagnostics, &loaded.policy, &loaded.err)
             : load_beside(check, name, loaded.diagnostics, &loaded.policy, &loaded.err);
-    laz_loaded_print_diagnostics(&loaded);
+    json_policy(check, &loaded);
+    if (!check->json && !check->is_quiet) {
+        laz_loaded_print_diagnostics(&loaded);
+    }
     if (result < 0) {
         struct laz_err err = {0};
         (void)laz_err_set(&err, loaded.err.kind, 0, "policy %s: %s", name, loaded.err.message);
@@ -194,20 +247,114 @@ static void check_all(struct check *check)
     }
 }
 
+/* The first error, and how many there are. */
+static size_t count(const struct check *check, struct laz_err *err)
+{
+    size_t n = check->diagnostics->n_errors + check->n_unfit;
+    if (err->kind == LAZ_E_NONE && check->diagnostics->n_errors > 0) {
+        (void)laz_err_set(err, check->diagnostics->items[0].kind, 0, "%.256s: %zu error%s",
+                check->path, check->diagnostics->n_errors,
+                check->diagnostics->n_errors == 1 ? "" : "s");
+    } else if (err->kind == LAZ_E_NONE && n > 0) {
+        *err = check->unfit[0];
+    }
+    return n;
+}
+
 static int end(struct check *check, struct laz_err *err)
 {
     struct laz_loaded shown = {.path = check->path, .diagnostics = check->diagnostics};
+    bool is_read = err->kind == LAZ_E_NONE;
+    size_t n = count(check, err);
     laz_loaded_print_diagnostics(&shown);
-    size_t n = check->diagnostics->n_errors;
-    if (check->runtime != NULL && n == 0) {
-        return laz_cli_print(&check->out, LAZ_EXIT_FINE);
+    if (is_read) { /* what is good is shown as well */
+        int result = laz_cli_print(&check->out, n == 0 ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS);
+        if (n == 0) {
+            return result;
+        }
     }
-    if (check->runtime != NULL) { /* what is good is shown as well */
-        (void)laz_cli_print(&check->out, LAZ_EXIT_FINDINGS);
-        (void)laz_err_set(err, check->diagnostics->items[0].kind, 0, "%.256s: %zu error%s",
-                check->path, n, n == 1 ? "" : "s");
+    for (size_t i = 0; i < check->n_unfit; i++) {
+        laz_ignore(laz_cli_fail(&check->unfit[i], false)); /* 1, as below */
     }
-    return laz_cli_fail(err, false);
+    return !is_read || check->diagnostics->n_errors > 0 ? laz_cli_fail(err, false)
+                                                        : LAZ_EXIT_FINDINGS;
+}
+
+static int end_json(struct check *check, struct laz_err *err)
+{
+    struct laz_loaded shown = {.path = check->path, .diagnostics = check->diagnostics};
+    bool is_read = err->kind == LAZ_E_NONE;
+    bool is_good = is_read && count(check, err) == 0;
+    struct laz_json json;
+    laz_cleanup_buf struct laz_buf out;
+    laz_buf_init_heap(&out, LAZ_CLI_OUTPUT_MAX);
+    laz_json_init(&json, &out);
+    laz_json_object(&json, NULL);
+    laz_json_bool(&json, "ok", is_good);
+    laz_json_string(&json, "file", check->path);
+    laz_loaded_json_diagnostics(&shown, &json);
+    laz_json_array(&json, "unfit");
+    for (size_t i = 0; i < check->n_unfit; i++) {
+        laz_json_string(&json, NULL, check->unfit[i].message);
+    }
+    laz_json_array_end(&json);
+    laz_json_array(&json, "policies");
+    laz_buf_put(&out, check->policies_text.data, check->policies_text.len);
+    laz_json_array_end(&json);
+    if (!is_good) {
+        laz_cli_error_json(&json, err);
+    }
+    laz_json_object_end(&json);
+    laz_buf_char(&out, '\n');
+    return laz_cli_print(&out, is_good ? LAZ_EXIT_FINE : LAZ_EXIT_FINDINGS);
+}
+
+static int read_all(struct check *check, struct laz_err *err)
+{
+    const struct laz_policy_source source = {
+            .path = check->path, .check_ownership = check->is_here};
+    check->diagnostics = calloc(1, sizeof(*check->diagnostics));
+    if (check->diagnostics == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for the host's file");
+    }
+    laz_buf_printf(&check->out, "%s\n", check->path);
+    if (laz_runtime_load(&source, check->diagnostics, &check->runtime, err) < 0) {
+        return -1;
+    }
+    check_all(check);
+    return 0;
+}
+
+static void begin(struct check *check)
+{
+    laz_buf_init_heap(&check->out, LAZ_CLI_OUTPUT_MAX);
+    laz_buf_init_heap(&check->policies_text, LAZ_CLI_OUTPUT_MAX);
+    laz_json_init(&check->policies, &check->policies_text);
+}
+
+static void done(struct check *check)
+{
+    laz_buf_done(&check->out);
+    laz_buf_done(&check->policies_text);
+    laz_runtime_free(check->runtime);
+    free(check->diagnostics);
+}
+
+int laz_runtime_require(struct laz_err *err)
+{
+    struct check check = {.path = LAZ_RUNTIME_FILE, .is_here = true, .is_quiet = true};
+    begin(&check);
+    int result = read_all(&check, err);
+    if (result == 0 && check.diagnostics->n_errors > 0) {
+        const struct laz_diagnostic *first = check.diagnostics->items;
+        while (first->is_warning) {
+            first++;
+        }
+        result = laz_err_set(err, first->kind, 0, "%s:%u:%u: %s", first->file, first->line,
+                first->col, first->message);
+    }
+    done(&check);
+    return result;
 }
 
 int laz_cli_runtime_check(const struct laz_cli_arguments *arguments)
@@ -216,20 +363,17 @@ int laz_cli_runtime_check(const struct laz_cli_arguments *arguments)
     bool is_here = arguments->n_operands == 0;
     struct check check = {.path = is_here ? LAZ_RUNTIME_FILE : arguments->operands[0],
             .is_here = is_here,
-            .diagnostics = calloc(1, sizeof(*check.diagnostics))};
-    const struct laz_policy_source source = {.path = check.path, .check_ownership = is_here};
+            .json = arguments->json};
+    begin(&check);
+    if (read_all(&check, &err) == 0 && is_here) {
+        check_programs(&check);
+    }
+    int result = LAZ_EXIT_FINDINGS;
     if (check.diagnostics == NULL) {
-        (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no memory for the host's file");
-        return laz_cli_fail(&err, false);
+        result = laz_cli_fail(&err, check.json);
+    } else {
+        result = check.json ? end_json(&check, &err) : end(&check, &err);
     }
-    laz_buf_init_heap(&check.out, LAZ_CLI_OUTPUT_MAX);
-    laz_buf_printf(&check.out, "%s\n", check.path);
-    if (laz_runtime_load(&source, check.diagnostics, &check.runtime, &err) == 0) {
-        check_all(&check);
-    }
-    int result = end(&check, &err);
-    laz_buf_done(&check.out);
-    laz_runtime_free(check.runtime);
-    free(check.diagnostics);
+    done(&check);
     return result;
 }

@@ -41,7 +41,9 @@ int laz_program_check(const char *path, struct laz_err *err)
 
 int laz_program_find(const char **ret, struct laz_err *err)
 {
-    static const char *const places[] = {"/usr/bin/runc", "/usr/sbin/runc"};
+    /* the last two: where `lazaret install runtime --divert-runc` keeps it */
+    static const char *const places[] = {
+            "/usr/bin/runc", "/usr/sbin/runc", "/usr/bin/runc.real", "/usr/sbin/runc.real"};
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         *err = (struct laz_err){0}; /* of the last one */
         if (laz_program_check(places[i], err) == 0) {

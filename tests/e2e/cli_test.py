@@ -692,6 +692,7 @@ def page():
     items = re.findall(r"^\.It Fl (.*)$", PAGE[PAGE.index("The options:"):], re.MULTILINE)
     exercised.update({("oci export", "--strict"), ("oci import", "--capability")})  # by cli_oci; and by protect and secrets_rotate:
     exercised.update({("protect", "--minutes"), ("secrets rotate", "--all")})  # they take somebody who answers
+    exercised.update({("install runtime", f"--{o}") for o in ("engine", "default", "divert-runc", "apply", "check", "undo")})  # by install
     listed = {f"-{o}" for item in items for o in re.findall(r"(?:^|, )(-?[\w-]+)", item)}
     check_equal(listed, {o for _, o in exercised}, "options of the list, options that were run")
 

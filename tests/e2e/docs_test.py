@@ -83,7 +83,8 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "json ecs", "sh protect", "text probe",  # ecs_test, protect_test, runbook_test
          "json mount", "json entry",  # hook_test
          "sh off", "yaml off",  # shim_images_test
-         "text healthcheck", "yaml health-check"}  # shim_exec_test
+         "text healthcheck", "yaml health-check",  # shim_exec_test
+         "text install"}
 
 
 @case("every block of the documentation is of a kind that is checked here")

@@ -3,6 +3,8 @@
 
 The command reads one place only, so each case has an /etc of its own, in a mount namespace of its own.
 """
+import atexit
+import functools
 import json
 import os
 import pathlib
@@ -35,8 +37,10 @@ workload: {user: "10001:10001", exec-budget: -1}
 filesystem: {read-exec: [/usr]}
 """
 SCRIPT = """\
-mount -t tmpfs -o mode=0755 tmpfs /etc && cp -a "$1" /etc/lazaret && shift && exec "$@"
+mount -t tmpfs -o mode=0755 tmpfs /etc && cp -a "$1" /etc/lazaret &&
+mount -t tmpfs -o mode=0755 tmpfs /usr/libexec && cp -a "$2" /usr/libexec/lazaret && shift 2 && exec "$@"
 """
+PROGRAMS = ("lazaret-shim", "lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook")
 
 
 def folder(host=HOST, **policies):
@@ -50,10 +54,21 @@ def folder(host=HOST, **policies):
     return top
 
 
-def runtime_check(top, code, *words):
+@functools.cache
+def installed():
+    """What is to be /usr/libexec/lazaret, whole."""
+    top = pathlib.Path(tempfile.mkdtemp(prefix="lazaret-host-programs-"))
+    atexit.register(shutil.rmtree, top)
+    top.chmod(0o755)
+    for name in PROGRAMS:
+        shutil.copy(laz.BIN / name, top / name)
+    return top
+
+
+def runtime_check(top, code, *words, beside=None):
     """Output and errors of the command where that folder is /etc/lazaret."""
     done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "sh", top, LAZARET, "runtime", "check", *words],
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "sh", top, beside or installed(), LAZARET, "runtime", "check", *words],
         capture_output=True, text=True, check=False)
     shutil.rmtree(top)
     laz.check_no_report(done.stderr)
@@ -82,7 +97,49 @@ def good():
     relaxations   workload: no exec-budget
   no task of ECS  pass-through: nothing is enforced
   all others      task
-""", "output")
+  programs        /usr/libexec/lazaret, version VERSION
+""".replace("VERSION", subprocess.run([LAZARET, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]), "output")
+
+
+@case("programs beside the shim that are absent, not root's or of another version are findings, and so is the shim, or a copy, as runtime")
+def beside():
+    spoiled = pathlib.Path(tempfile.mkdtemp(prefix="lazaret-host-spoiled-"))
+    spoiled.chmod(0o755)
+    for name in PROGRAMS[:-1]:
+        shutil.copy(laz.BIN / name, spoiled / name)
+    os.chown(spoiled / "lazaret-init", 1000, 0)
+    text = (spoiled / "lazaret-setup").read_bytes()
+    (spoiled / "lazaret-setup").write_bytes(text.replace(b"lazaret-setup 0.", b"lazaret-setup 9."))
+    done = runtime_check(folder(), 1, beside=spoiled)
+    for line in ("host-unsafe: /usr/libexec/lazaret/lazaret-init belongs to user 1000", "program-unfit: /usr/libexec/lazaret/lazaret-setup is lazaret-setup 9.",
+                 "program-unfit: /usr/libexec/lazaret/lazaret-hook: nothing is there"):
+        check(f"lazaret: error: {line}" in done.stderr, f"{line!r} is not in {done.stderr}")
+    check("  runtime         /usr/bin/true" in done.stdout and "  programs" not in done.stdout, done.stdout)
+    said = json.loads(runtime_check(folder(), 1, "--json", beside=spoiled).stdout)
+    check_equal((said["ok"], len(said["unfit"]), said["error"]["name"]), (False, 3, "host-unsafe"), f"{said}")
+    shutil.rmtree(spoiled)
+    for program in ("/usr/libexec/lazaret/lazaret-shim", "/etc/lazaret/runc"):
+        top = folder(HOST.replace("/usr/bin/true", program))
+        shutil.copy(laz.BIN / "lazaret-shim", top / "runc")
+        refused(top, f"/etc/lazaret/runtime.yaml:2:10: error: {program} is lazaret-shim itself")
+
+
+@case("as JSON: one object, whose policies have digests and relaxations, and whose findings have places")
+def as_json():
+    done = runtime_check(folder(), 0, "--json")
+    said = json.loads(done.stdout)
+    check_equal((done.stderr, said["ok"], said["unfit"], said["diagnostics"]), ("", True, [], []), "a good host")
+    check_equal([(p["name"], p["ok"], len(p["digest"]), p["relaxations"]) for p in said["policies"]],
+                [("task", True, 64, ["workload: no exec-budget"])], "policies")
+    done = runtime_check(folder(task=TASK.replace('"10001:10001"', "app")), 1, "--json")
+    said = json.loads(done.stdout)
+    check_equal((done.stderr, said["ok"], said["error"]["name"]), ("", False, "policy-invalid"), "a bad policy")
+    check_equal([(d["file"], d["line"]) for d in said["diagnostics"] + said["policies"][0]["diagnostics"]],
+                [("/etc/lazaret/runtime.yaml", 5), ("/etc/lazaret/policies.d/task.yaml", 3)], "places")
+    top = folder()
+    (top / "runtime.yaml").unlink()
+    said = json.loads(runtime_check(top, 1, "--json").stdout)
+    check_equal((said["ok"], said["error"]["name"], said["policies"]), (False, "host-absent", []), "no file")
 
 
 @case("without a policy for all others they are refused, and that is said; so are the other laxities")

@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lazaret install runtime on hosts that are folders: what it shows, does, checks and undoes, and what it refuses to touch.
+
+With real engines: install_engines_test.py. runc's place: install_divert_test.py.
+"""
+import json
+import os
+import tomllib
+
+import area
+import laz
+import readme
+from install_world import FILES, SHIM, STATE, Host, calls_of, check_finding, differences, kill_at
+from laz import case, check, check_equal
+
+PAGE = laz.ROOT / "docs" / "reference" / "install.md"
+ENGINES = tuple(FILES)
+NAMED = {"runtimes": {"lazaret": {"path": SHIM}}}
+PRETTY = '{\n    "log-driver": "journald",\n    "default-ulimits": {"core": {"Soft": 18446744073709551615}}\n}\n'
+DEBIAN = """\
+version = 2
+
+[plugins]
+  [plugins."io.containerd.grpc.v1.cri"]
+    [plugins."io.containerd.grpc.v1.cri".cni]
+      bin_dir = "/usr/lib/cni"
+  [plugins."io.containerd.internal.v1.opt"]
+    path = "/var/lib/containerd/opt"
+"""
+FOUND = {"docker": [None, PRETTY, "{}", '{"runtimes":{}}', '{"runtimes": {"other": {"path": "/opt/x"}}, "debug": true}', ' { "runtimes" : null } '],
+         "containerd": [None, DEBIAN, "version = 2", "version = 2\n[a]\n"], "podman": [None]}
+
+
+@case("what it shows is what it does: nothing is changed by looking, and each engine's file is as it was after --undo")
+def round_trip():
+    for engine in ENGINES:
+        for text in FOUND[engine]:
+            host = Host()
+            if text is not None:
+                host.put(FILES[engine], text, 0o640, (0, 7))
+            before = host.look()
+            for words in (["--engine", engine], ["--engine", engine, "--default"]):
+                shown = host.as_json(*words, expect=1)
+                check_equal((shown["mode"], shown["findings"], shown["parts"][0]["state"]), ("show", [], "is to be changed"), f"{engine} {text!r}")
+                check_equal(host.look(), before, "after looking")
+                check_finding(host.call(*words, "--check"), "not-installed", f"/{FILES[engine]} does not name lazaret-shim")
+                done = host.as_json(*words, "--apply")
+                check_equal(done["parts"][0]["diff"], shown["parts"][0]["diff"], "what was shown and what was done")
+                path = host.root / FILES[engine]
+                status = path.stat()
+                wanted = (0o644, 0, 0) if text is None else (0o640, 0, 7)
+                check_equal((status.st_mode & 0o7777, status.st_uid, status.st_gid), wanted, "mode and owner")
+                after = host.look()
+                for again in ("--apply", "--check"):
+                    check_equal(host.call(*words, again, expect=0).out, f"{engine}: /{FILES[engine]} names lazaret-shim: nothing to do\n", again)
+                check_equal(host.look(), after, "after doing it again")
+                check_equal(sorted(os.listdir(host.root / STATE)), sorted([f"{engine}.json"] + ([f"{engine}.before"] if text is not None else [])), "records")
+                host.call("--engine", engine, "--undo", expect=0)
+                check_equal(differences(before, host.look()), [], f"{engine} {text!r} after --undo")
+            check("nothing to undo" in host.call("--engine", engine, "--undo", expect=0).out, "a second time")
+            host.close()
+
+
+@case("docker: runtimes.lazaret is all that comes, default-runtime where it is wanted, and every other byte stays")
+def docker():
+    host = Host()
+    path = host.put(FILES["docker"], PRETTY)
+    host.call("--engine", "docker", "--apply", expect=0)
+    text = path.read_text()
+    check_equal(json.loads(text), {**json.loads(PRETTY), **NAMED}, "with the runtime")
+    check("18446744073709551615" in text and text.startswith(PRETTY.rstrip("\n}")), text)
+    host.call("--engine", "docker", "--default", "--apply", expect=0)
+    check_equal(json.loads(path.read_text()), {**json.loads(PRETTY), **NAMED, "default-runtime": "lazaret"}, "and by default")
+    host.call("--engine", "docker", "--check", expect=0)
+    host.call("--engine", "docker", "--undo", expect=0)
+    check_equal(path.read_text(), PRETTY, "after both")
+    path.write_text('{"runtimes": {"lazaret": {"path": "/old"}}, "default-runtime": "runc"}')
+    done = host.call("--engine", "docker", "--default", "--apply", expect=0)
+    check_equal(json.loads(path.read_text()), {**NAMED, "default-runtime": "lazaret"}, "an older path")
+    check('-{"runtimes": {"lazaret": {"path": "/old"}}' in done.out and "then run: systemctl reload docker" in done.out, done.out)
+
+
+@case("daemon.json that dockerd would read in another way than it is written is refused by name, and not touched")
+def docker_refused():
+    for text, why in (
+            ('{"a": 1, "a": 2}', "key"), ('{"Runtimes": {}}', "Runtimes is read as the same key in small letters"),
+            ('{"DEFAULT-runtime": "x"}', "DEFAULT-runtime is read"), ('// no\n{}', "daemon.json: "), ("{} {}", "daemon.json: "), ("", "daemon.json: "),
+            ("[]", "is no object"), ('{"runtimes": []}', '"runtimes" is no object'), ('{"runtimes": {"lazaret": 1}}', "runtimes.lazaret is no object"),
+            ('{"runtimes": {"lazaret": {"path": "/x", "runtimeArgs": ["--debug"]}}}', 'has more than "path"'),
+            ("{" + " " * (1 << 20) + "}", "too large"), ('{"a": "\xff"}'.encode("latin-1"), "UTF-8")):
+        host = Host()
+        host.put(FILES["docker"], text)
+        before = host.look()
+        for words in ([], ["--apply"], ["--check"]):
+            check_finding(host.call("--engine", "docker", *words), "engine-file-refused", why, "/etc/docker/daemon.json")
+        check_equal(host.look(), before, f"{text[:80]!r}")
+        host.close()
+
+
+def make_link(host, path):
+    (host.root / "elsewhere").write_text("{}")
+    path.symlink_to("/elsewhere")
+
+
+def make_folder_link(host, path):
+    (host.root / "elsewhere").mkdir()
+    path.parent.rmdir()
+    path.parent.symlink_to("/elsewhere")
+
+
+def make_names(host, path):
+    host.put(FILES["docker"], "{}")
+    os.link(path, host.root / "other")
+
+
+HOSTILE = [
+    ("a link", make_link, "engine-file-refused", "a link"),
+    ("a fifo", lambda host, path: os.mkfifo(path), "engine-file-refused", "not a regular file"),
+    ("a folder", lambda host, path: path.mkdir(), "engine-file-refused", "not a regular file"),
+    ("two names", make_names, "engine-file-refused", "has 2 names"),
+    ("another's", lambda host, path: host.put(FILES["docker"], "{}", owner=(1000, 0)), "host-unsafe", "belongs to user 1000"),
+    ("writable", lambda host, path: host.put(FILES["docker"], "{}", 0o664), "host-unsafe", "may be written by others than root, mode 0664"),
+    ("a folder that is a link", make_folder_link, "host-unsafe", "/etc/docker is a link, or no folder"),
+    ("another's folder", lambda host, path: os.chown(path.parent, 1000, 0), "host-unsafe", "/etc/docker belongs to user 1000"),
+    ("a writable folder", lambda host, path: path.parent.chmod(0o1777), "host-unsafe", "/etc/docker may be written by others than root, mode 1777"),
+    ("a writable /etc", lambda host, path: (host.root / "etc").chmod(0o775), "host-unsafe", "/etc may be written by others"),
+    ("a folder of records that is a link", lambda host, path: (host.root / "var/lib/lazaret").symlink_to("/etc"), "host-unsafe", "/var/lib/lazaret is a link"),
+]
+
+
+@case("a file, or a folder above it, in which somebody else has a hand is refused by name, and not touched")
+def hostile():
+    for what, make, name, why in HOSTILE:
+        host = Host()
+        path = host.root / FILES["docker"]
+        path.parent.mkdir()
+        make(host, path)
+        before = host.look() if not path.is_fifo() else None
+        for words in ([], ["--apply"], ["--check"], ["--undo"]):
+            check_finding(host.call("--engine", "docker", *words), name, why)
+        if before is not None:
+            check_equal(host.look(), before, what)
+        host.close()
+
+
+@case("a file that somebody has changed since is neither changed nor put back: what to do by hand is said")
+def edited():
+    for engine in ENGINES:
+        host = Host()
+        host.call("--engine", engine, "--apply", expect=0)
+        path = host.root / FILES[engine]
+        text = path.read_text().replace("}\n}", '},\n"debug": true}') if engine == "docker" else path.read_text() + "# mine\n"
+        path.write_text(text)
+        before = host.look()
+        check_finding(host.call("--engine", engine, "--undo"), "installation-edited",
+                      f"/{FILES[engine]} is not as this command left it: ", f"then remove /{STATE}/{engine}.json")
+        if engine != "podman":  # the name is there
+            host.call("--engine", engine, "--check", expect=0)
+            check_finding(host.call("--engine", engine, "--default", "--apply"), "installation-edited", "is not as this command left it")
+        check_equal(host.look(), before, engine)
+        path.unlink()  # by hand, as it was before
+        host.call("--engine", engine, "--undo", expect=0)
+        check_equal(list(host.look()).count(STATE), 0, "records")
+        host.close()
+
+
+@case("a record that is damaged, or whose bytes are gone, puts nothing back")
+def damaged():
+    for name, content in (("docker.json", "{}"), ("docker.json", "x"), ("docker.json", '{"version":1,"before":"0","after":["0"],"folders":0}'),
+                          ("docker.before", "{ }")):
+        host = Host()
+        host.put(FILES["docker"], "{}")
+        host.call("--engine", "docker", "--apply", expect=0)
+        host.put(f"{STATE}/{name}", content)
+        before = host.look()
+        check_finding(host.call("--engine", "docker", "--undo"), "installation-edited", f"/{STATE}/{name} ")
+        check_equal(host.look(), before, name)
+        host.close()
+    host = Host()
+    host.put(FILES["docker"], json.dumps(NAMED))
+    check_finding(host.call("--engine", "docker", "--undo"), "installation-edited", "there is no record")
+
+
+@case("without its programs, or with a runtime.yaml that cannot be used, nothing is applied, and --check finds it")
+def around():
+    def program(host, name):
+        return host.root / "usr/libexec/lazaret" / name
+
+    def other_version(host):
+        path = program(host, "lazaret-helper")
+        text = path.read_bytes()
+        path.unlink()
+        host.put("usr/libexec/lazaret/lazaret-helper", text.replace(b"lazaret-helper 0.", b"lazaret-helper 9.", 1), 0o755)
+
+    def itself(host):
+        shim = program(host, "lazaret-shim").read_bytes()
+        host.put("usr/sbin/runc", shim, 0o755)
+
+    for spoil, name, why in (
+            (lambda host: program(host, "lazaret-hook").unlink(), "program-unfit", "lazaret-hook: nothing is there"),
+            (lambda host: host.put("usr/libexec/lazaret/lazaret-init", "no\n", 0o755), "program-unfit", "lazaret-init is no program of Lazaret"),
+            (lambda host: host.put("usr/libexec/lazaret/lazaret-setup", program(host, "lazaret-setup").read_bytes(), 0o744),
+             "program-unfit", "lazaret-setup may not be executed by everybody, mode 0744"),
+            (other_version, "program-unfit", "lazaret-helper is lazaret-helper 9."),
+            (lambda host: os.chown(host.root / "usr/libexec/lazaret", 1000, 0), "host-unsafe", "/usr/libexec/lazaret belongs to user 1000"),
+            (lambda host: (host.root / "etc/lazaret/runtime.yaml").unlink(), "host-absent", "/etc/lazaret/runtime.yaml: nothing is there"),
+            (lambda host: host.put("etc/lazaret/runtime.yaml", "version: 1\nruntime: /usr/sbin/runc\nno: 1\n"), "policy-invalid", ":3:1: unknown key"),
+            (lambda host: host.put("etc/lazaret/runtime.yaml", "version: 1\nruntime: /usr/sbin/runc\ndefault-policy: task\n"), "host-absent", "policy task: "),
+            (itself, "runtime-unusable", "/usr/sbin/runc is lazaret-shim itself")):
+        for engine in ENGINES if why.endswith("nothing is there") else ("docker",):
+            host = Host()
+            host.call("--engine", engine, "--apply", expect=0)
+            host.call("--engine", engine, "--undo", expect=0)
+            spoil(host)
+            before = host.look()
+            for words in ([], ["--apply"], ["--check"]):
+                check_finding(host.call("--engine", engine, *words), name, why)
+            check_equal(host.look(), before, why)
+            host.close()
+
+
+@case("killed before any of its system calls, --apply and --undo leave the old file or the new one, and the next run goes on")
+def killed():
+    trace = area.folder("killed") / "trace"
+    for engine, text in (("docker", PRETTY), ("podman", None)):
+        host = Host()
+        path = host.root / FILES[engine]
+        if text is not None:
+            host.put(FILES[engine], text)
+        before = host.look()
+        there = {}
+        for mode, other in (("--apply", "--undo"), ("--undo", "--apply")):
+            words = host.words("--engine", engine, mode)
+            there[other] = path.read_bytes() if path.exists() else None
+            calls = calls_of(words, trace)
+            there[mode] = path.read_bytes() if path.exists() else None
+            host.call("--engine", engine, other, expect=0)
+            first = max(0, next(n for n, (name, _) in enumerate(calls) if name == "flock") - 2)
+            seen = set()
+            for call in calls[first:] if laz.LONG or engine == "docker" else calls[first::3]:
+                kill_at(call, words, trace)
+                now = path.read_bytes() if path.exists() else None
+                check(now in (there[mode], there[other]), f"{engine} {mode} {call}: {now!r}")
+                seen.add(now == there[mode])
+                done = host.call("--engine", engine, mode, expect=0)
+                check_equal(path.read_bytes() if path.exists() else None, there[mode], f"{call}, gone on with: {done}")
+                host.call("--engine", engine, other, expect=0)
+                check_equal(path.read_bytes() if path.exists() else None, there[other], f"{call}, and back")
+                if mode == "--apply":
+                    check_equal(differences(before, host.look()), [], f"{engine} {mode} {call}: what is left")
+            check_equal(seen, {True, False}, "the old one and the new one")
+            host.call("--engine", engine, mode, expect=0)
+        check_equal(differences(before, host.look()), [], "at the end")
+
+
+def toml_of(host):
+    return tomllib.loads((host.root / FILES["containerd"]).read_text())["plugins"]["io.containerd.grpc.v1.cri"]["containerd"]
+
+
+@case("containerd: the tables come at the end, the default where its table is, and runc's kind of control groups is kept")
+def containerd():
+    cri = 'plugins."io.containerd.grpc.v1.cri".containerd'
+    ours = {"runtime_type": "io.containerd.runc.v2", "options": {"BinaryName": SHIM}}
+    for text, default in (
+            (DEBIAN, None), (DEBIAN + f"[{cri}]\n  default_runtime_name = \"runc\" # so\n  snapshotter = 'native'\n", "runc"),
+            (DEBIAN + f"[ plugins . 'io.containerd.grpc.v1.cri' . containerd ]", None)):
+        host = Host()
+        path = host.put(FILES["containerd"], text)
+        host.call("--engine", "containerd", "--apply", expect=0)
+        check(path.read_text().startswith(text), path.read_text())
+        check_equal(toml_of(host)["runtimes"]["lazaret"], ours, "the runtime")
+        check_equal(toml_of(host).get("default_runtime_name"), default, "the default, untouched")
+        host.call("--engine", "containerd", "--default", "--apply", expect=0)
+        check_equal((toml_of(host)["default_runtime_name"], toml_of(host)["runtimes"]["lazaret"]), ("lazaret", ours), text)
+        check_equal(toml_of(host).get("snapshotter"), "native" if default else None, "its neighbour")
+        host.call("--engine", "containerd", "--default", "--check", expect=0)
+        host.close()
+    host = Host()
+    host.put(FILES["containerd"], f"version = 2\n[{cri}.runtimes.runc.options]\n  SystemdCgroup = true\n")
+    host.call("--engine", "containerd", "--apply", expect=0)
+    check_equal(toml_of(host)["runtimes"]["lazaret"]["options"], {"BinaryName": SHIM, "SystemdCgroup": True}, "as runc has it")
+
+
+@case("config.toml of which a line is not understood, or contradicts the change, is refused with that line, and not touched")
+def containerd_refused():
+    cri = 'plugins."io.containerd.grpc.v1.cri".containerd'
+    for text, why in (
+            ("", None), ("root = '/x'\n", "not `version = 2`"), ("version = 3\n", "not `version = 2`"), ("[version]\nversion = 2\n", "not `version = 2`"),
+            ('version = 2\nimports = ["/etc/containerd/conf.d/*.toml"]\n', "imports other files"), ("version = 2\nimports = []\n", None),
+            ('version = 2\ndisabled_plugins = ["cri"]\n', "disabled_plugins has the CRI plugin"),
+            ("version = 2\ndisabled_plugins = ['io.containerd.grpc.v1.cri']\n", "disabled_plugins has the CRI plugin"),
+            ('version = 2\ndisabled_plugins = ["cri-not"]\n', None),
+            ("version = 2\nplugins = {}\n", "line 2: an inline table"), ("version = 2\n[[a]]\n", "line 2: an array of tables"),
+            ('version = 2\na = """\n', "line 2: a string of more than one line"), ("version = 2\na = [\n1]\n", "line 2: an array of more than one line"),
+            ('version = 2\na = "\\u0041"\n', "line 2: a string with an escape"), ("version = 2\n\na.b = 1\n", "line 3: a key with a dot"),
+            ("version = 2\na\n", "line 2: a key without a value"), ("version = 2\na = \n", "line 2: a value that is not read"),
+            ("version = 2\n[a] b = 1\n", "line 2: something behind its end"), ("version = 2\n[a\n", "line 2: what is no table"),
+            ("version = 2\na = 'x\n", "line 2: a string that does not end in its line"), ("version = 2\n[" + ".".join("a" * 13) + "]\n", "too many others"),
+            (f"version = 2\n[{cri}.runtimes.lazaret]\n  runtime_type = \"io.containerd.kata.v2\"\n", "another runtime that is called lazaret"),
+            (f"version = 2\n[{cri}.runtimes.lazaret.options]\n  BinaryName = \"/opt/other\"\n", "another runtime that is called lazaret")):
+        host = Host()
+        host.put(FILES["containerd"], text)
+        before = host.look()
+        if why is None:
+            host.call("--engine", "containerd", "--apply", expect=0)
+            check_equal(toml_of(host)["runtimes"]["lazaret"]["options"]["BinaryName"], SHIM, repr(text))
+            continue
+        for words in ([], ["--apply"]):
+            check_finding(host.call("--engine", "containerd", *words), "engine-file-refused", why)
+        check_equal(host.look(), before, repr(text))
+        host.close()
+
+
+@case("podman: a file of that name that somebody else wrote is refused; hooks.d with an entry of ours is said to enforce nothing")
+def podman():
+    host = Host()
+    host.put(FILES["podman"], "[engine]\n")
+    check_finding(host.call("--engine", "podman", "--apply"), "engine-file-refused", "is there, and not as this command writes it")
+    (host.root / FILES["podman"]).unlink()
+    host.call("--engine", "podman", "--default", "--apply", expect=0)
+    check_equal(tomllib.loads((host.root / FILES["podman"]).read_text()), {"engine": {"runtime": "lazaret", "runtimes": {"lazaret": [SHIM]}}}, "the file")
+    check_equal(host.call("--engine", "podman", "--apply", expect=0).err, "", "without hooks.d")
+    host.put("usr/share/containers/oci/hooks.d/one.json", '{"hook": {"path": "/usr/libexec/lazaret/lazaret-hook"}}')
+    host.put("etc/containers/oci/hooks.d/two.json", '{"hook": {"path": "/opt/other"}}')
+    said = host.call("--engine", "podman", "--check", expect=0).err
+    check_equal(said, "lazaret: /usr/share/containers/oci/hooks.d/one.json enforces nothing: podman passes over a hook whose program is absent; "
+                "the entries that the shim makes fail closed\n", "the note")
+
+
+@case("words that contradict each other, or say nothing, are usage errors")
+def usage():
+    host = Host()
+    for words, why in (
+            ([], "needs --engine docker, containerd or podman, or --divert-runc"), (["--default", "--divert-runc"], "--default needs --engine"),
+            (["--engine", "crio"], 'unknown engine "crio"'), (["--engine", "docker", "--apply", "--undo"], "one of --apply, --check and --undo"),
+            (["--engine", "docker", "x"], 'does not know what to do with "x"')):
+        done = host.call(*words, expect=2)
+        check(why in done.err, done.err)
+    done = area.run([host.words()[0], "install", "runtime", "--engine", "docker", "--root", "/nowhere"])
+    check_finding(done, "system-error", "--root: /nowhere: ")
+
+
+@case("the page shows what the command prints")
+def page():
+    host = Host()
+    host.put(FILES["docker"], '{\n    "log-driver": "journald"\n}\n')
+    check_equal(host.call("--engine", "docker", "--default", expect=1).out, readme.block("text install", PAGE), "docker, shown")
+
+
+if __name__ == "__main__":
+    laz.main()

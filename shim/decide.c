@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/fd.h"
+#include "core/format.h"
 #include "core/num.h"
 #include "core/rooted.h"
 #include "core/sha256.h"
@@ -278,6 +279,8 @@ int laz_decide(const struct laz_policy *policy, const struct laz_oci_record *rec
         ret->way = LAZ_NOTE_ECS;
         ret->mode = (enum laz_host_exec)host->ecs_exec;
         ret->why = "(host.ecs-exec)";
+        (void)laz_format(ret->agent_folder, sizeof(ret->agent_folder), "%.*s",
+                (int)(strlen(record->ecs_agent) - strlen(AGENT_NAME)), record->ecs_agent);
     } else {
         decide_other(host, spec, process, ret);
     }

@@ -17,6 +17,7 @@ struct laz_entering {
     enum laz_host_exec mode;
     bool is_probe;   /* our own, of our own mount: it needs no init in front of it */
     const char *why; /* static: of a refusal */
+    char agent_folder[LAZ_OCI_WORD_SIZE]; /* of ECS's; "": it is not that */
 };
 
 /* Into the record of a container that is made: how it begins, and where ECS's agent is. */

@@ -134,15 +134,27 @@ static int change_probe(
     return laz_oci_set_user(change, policy->uid, policy->gid, err);
 }
 
-static int change_command(struct laz_oci_change *change, const struct laz_policy *policy,
-        const struct laz_oci_process *process, bool is_confined, struct laz_err *err)
+/* No policy can name the folder of ECS's agent: it is another one in each container. */
+static int put_init(
+        struct laz_oci_change *change, const struct laz_entering *entering, struct laz_err *err)
 {
+    const char *const agent_words[] = {LAZ_CONTAINER_INIT, "--enter", "--read-exec",
+            entering->agent_folder, "--policy", LAZ_CONTAINER_POLICY, "--"};
     const struct laz_oci_strings init = {init_words, LENGTH(init_words)};
+    const struct laz_oci_strings agent = {agent_words, LENGTH(agent_words)};
+    return laz_oci_prepend_args(change, 0, entering->agent_folder[0] == '\0' ? &init : &agent, err);
+}
+
+static int change_command(struct laz_oci_change *change, const struct laz_policy *policy,
+        const struct laz_oci_process *process, const struct laz_entering *entering,
+        struct laz_err *err)
+{
+    bool is_confined = entering->mode == LAZ_HOST_EXEC_CONFINED;
     if (laz_clamp(change, policy, is_confined && process->uid == 0, err) < 0 ||
             drop_variables(change, policy, process->env, err) < 0) {
         return -1;
     }
-    return is_confined ? laz_oci_prepend_args(change, 0, &init, err) : 0;
+    return is_confined ? put_init(change, entering, err) : 0;
 }
 
 /* Here it is known who comes, and how. */
@@ -177,7 +189,7 @@ static int change_process(struct laz_call *call, const struct laz_entry *entry,
     bool is_confined = decision.mode == LAZ_HOST_EXEC_CONFINED;
     int result = is_confined && decision.is_probe
             ? change_probe(&change, entry->policy, err)
-            : change_command(&change, entry->policy, &process, is_confined, err);
+            : change_command(&change, entry->policy, &process, &decision, err);
     return result < 0 ? -1 : laz_oci_change_apply(&change, ret, err);
 }
 

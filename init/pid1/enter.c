@@ -25,6 +25,7 @@ void laz_pid1_enter(struct laz_pid1 *pid1)
         return;
     }
     pid1->trail.has_entered = true;
+    image->also_read_exec = pid1->options.read_exec;
     image->ships = image->fetches = image->watches = false;
     image->n_tunnels = 0;
     image->lb_grace_ms = 0; /* no load balancer sends anything here */

@@ -13,7 +13,8 @@ static const char version[] = "lazaret-init " LAZARET_VERSION "\n";
 static const char help[] =
         "usage: lazaret-init [--policy FILE] [--policy-sha256 HEX] [--events FD|FILE] [--] "
         "COMMAND...\n"
-        "       lazaret-init --enter [--policy FILE] [--policy-sha256 HEX] [--] COMMAND...\n"
+        "       lazaret-init --enter [--read-exec PATH] [--policy FILE] [--policy-sha256 HEX] [--] "
+        "COMMAND...\n"
         "       lazaret-init probe live|ready|startup\n"
         "       lazaret-init --help | --version\n"
         "Runs COMMAND as the policy says; by default " LAZ_POLICY_IMAGE_PATH ",\n"
@@ -75,13 +76,16 @@ static int parse_words(
         if (taken == 0) {
             taken = take_value(&at, "--events", &options->events, err);
         }
+        if (taken == 0) {
+            taken = take_value(&at, "--read-exec", &options->read_exec, err);
+        }
         if (taken < 0) {
             return -1;
         }
         if (taken == 0) {
             return laz_err_set(err, LAZ_E_USAGE, 0,
                     "unknown option \"%.64s\"; known are --policy, --policy-sha256, --events, "
-                    "--enter, --help and --version",
+                    "--enter, --read-exec, --help and --version",
                     *at);
         }
     }
@@ -107,6 +111,11 @@ int laz_options_parse(
         return laz_err_set(err, LAZ_E_USAGE, 0,
                 "--events: with --enter events go to standard error; a stream of the container's "
                 "init has one writer");
+    }
+    if (options.read_exec != NULL && (!options.enters || options.read_exec[0] != '/')) {
+        return laz_err_set(err, LAZ_E_USAGE, 0,
+                "--read-exec: an absolute path, and with --enter alone: what a container's first "
+                "process may have is the policy's");
     }
     if (!options.enters && options.events == NULL) {
         options.events = variable(environment, "LAZARET_EVENTS");

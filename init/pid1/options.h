@@ -18,9 +18,10 @@ struct laz_options {
     bool enters;        /* one more command in a container whose init runs already */
     bool has_pin;
     uint8_t pin[LAZ_SHA256_SIZE];
-    const char *events;   /* a descriptor number or a path; NULL: stderr */
-    const char *say;      /* static: --help or --version asks for nothing but this text */
-    char *const *command; /* NULL-terminated; at least one word unless `say` */
+    const char *read_exec; /* with `enters`: a path beside the policy's; NULL: none */
+    const char *events;    /* a descriptor number or a path; NULL: stderr */
+    const char *say;       /* static: --help or --version asks for nothing but this text */
+    char *const *command;  /* NULL-terminated; at least one word unless `say` */
 };
 
 /* LAZ_E_USAGE, naming the word. `environment` may be NULL. */

@@ -204,6 +204,9 @@ void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
     if (trail->has_entered) {
         laz_json_bool(&json, "entered", true);
     }
+    if (image->also_read_exec != NULL) {
+        laz_json_string(&json, "read_exec", image->also_read_exec);
+    }
     digest_member(&json, "policy_sha256", image->source_digest);
     digest_member(&json, "filter_sha256", filter_digest);
     laz_json_string(&json, "events", workload->listener >= 0 ? "notify" : "errno");

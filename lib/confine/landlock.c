@@ -105,16 +105,27 @@ static int add_ports(int ruleset, uint64_t right, const uint16_t *ports, uint32_
     return 0;
 }
 
-static int add_rules(int ruleset, const struct laz_image *image, int abi, const char **ret_path)
+static int add_paths(int ruleset, const struct laz_image *image, int abi, const char **ret_path)
 {
     const uint8_t *cursor = image->paths;
-    for (uint32_t i = 0; i < image->n_paths; i++) {
-        struct laz_image_path rule;
-        laz_image_path_next(&cursor, &rule);
+    const uint32_t n = image->n_paths + (image->also_read_exec != NULL ? 1 : 0);
+    for (uint32_t i = 0; i < n; i++) {
+        struct laz_image_path rule = {.class = LAZ_PATH_READ_EXEC, .path = image->also_read_exec};
+        if (i < image->n_paths) {
+            laz_image_path_next(&cursor, &rule);
+        }
         if (add_path(ruleset, abi, &rule) < 0) {
             *ret_path = rule.path;
             return -1;
         }
+    }
+    return 0;
+}
+
+static int add_rules(int ruleset, const struct laz_image *image, int abi, const char **ret_path)
+{
+    if (add_paths(ruleset, image, abi, ret_path) < 0) {
+        return -1;
     }
     if (abi < 4) {
         return 0;

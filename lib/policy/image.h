@@ -109,7 +109,8 @@ struct laz_image {
     struct laz_image_limit limits[LAZ_LIMIT_COUNT];
 
     uint32_t n_paths;
-    const uint8_t *paths; /* walk with laz_image_path_next */
+    const uint8_t *paths;       /* walk with laz_image_path_next */
+    const char *also_read_exec; /* in no block: of who enters (--read-exec); NULL: nothing */
     bool isolate_signals;
     bool isolate_abstract_sockets;
     bool tcp_bind_any;

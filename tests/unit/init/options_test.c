@@ -120,6 +120,8 @@ Test(options, that_are_wrong_are_named)
             {{"init", "--policy-sha256"}, NULL, "--policy-sha256 needs a value"},
             {{"init", "-p", "a"}, NULL, "unknown option \"-p\"; known are --policy, "},
             {{"init", "--enter"}, NULL, "no command to run"},
+            {{"init", "--read-exec=/a", "app"}, NULL, "--read-exec: an absolute path, and with"},
+            {{"init", "--enter", "--read-exec=a", "app"}, NULL, "--read-exec: an absolute path"},
             {{"init", "--enter=1", "app"}, NULL, "unknown option \"--enter=1\""},
             {{"init", "--enter", "--events=3", "app"}, NULL,
                     "--events: with --enter events go to standard error"},

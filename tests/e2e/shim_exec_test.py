@@ -14,6 +14,7 @@ import engines
 import laz
 import readme
 import rootfs
+import shim_peers
 import shim_world as world
 from laz import case, check, check_equal
 from shim_world import SHIM, configure
@@ -210,6 +211,26 @@ def health_check():
         if state == "unhealthy":
             check("lazaret: request-refused" in engine.must("inspect", "--format", "{{json .State.Health}}", name), f"{what}: why")
         engine.must("rm", "--force", name)
+
+
+@case("podman healthcheck run under exec: deny is the health command too, though podman leaves HOSTNAME out of it; podman exec is not")
+def podman_check():
+    agent()
+    podman = shim_peers.Podman("p")
+    root = rootfs.busybox_root("shim-podman")
+    for rule, code in (("exec: deny", 1), ('exec: deny, health-check: {argv: [/bin/sh, -c, "%s"]}' % WELL, 0)):
+        prepare(shell=BASE + f"host: {{{rule}}}\n")
+        result = podman.call("run", "-d", *podman.options, "--name", f"well-{code}", "--health-cmd", WELL, "--health-interval", "disable",
+                             "--rootfs", root, "sh", "-c", "touch /tmp/well; exec sleep 1000")
+        check_equal(result.code, 0, f"{rule}: {result}")
+        until(lambda: (root / "tmp/well").exists(), "workload")
+        for _ in range(2):
+            check_equal(podman.call("healthcheck", "run", f"well-{code}").code, code, f"{rule}: podman healthcheck")
+        result = podman.call("exec", f"well-{code}", "true")
+        check(result.code != 0 and "(host.exec)" in result.err, f"{rule}: podman exec: {result}")
+        result = podman.call("exec", "-e", "HOSTNAME=x", f"well-{code}", "/bin/sh", "-c", WELL)
+        check_equal(result.code != 0, True, f"{rule}: a name of one's own: {result}")
+        podman.call("rm", "--force", "--time", "0", f"well-{code}")
 
 
 @case("lazaret-init probe as HEALTHCHECK: healthy while the workload is ready, also under exec: deny, where only that command comes in")

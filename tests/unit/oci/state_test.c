@@ -98,7 +98,7 @@ Test(oci_state, names_have_a_ceiling)
 #define RECORD(policy, digest, mode, process, agent)                                               \
     "{\"version\":1,\"policy\":\"" policy "\",\"policy-digest\":\"" digest                         \
     "\",\"config-digest\":\"" DIGEST "\",\"mode\":\"" mode "\",\"process-digest\":\"" process      \
-    "\",\"ecs-agent\":\"" agent "\"}\n"
+    "\",\"nameless-digest\":\"" DIGEST "\",\"ecs-agent\":\"" agent "\"}\n"
 #define AGENT "/ecs-execute-command-0-a/amazon-ssm-agent"
 
 static const struct laz_oci_record example = {.policy = "claims",
@@ -106,6 +106,7 @@ static const struct laz_oci_record example = {.policy = "claims",
         .config_digest = DIGEST,
         .mode = "enforce",
         .process_digest = DIGEST,
+        .nameless_digest = DIGEST,
         .ecs_agent = AGENT};
 
 static void expect_example(const struct laz_oci_record *record)
@@ -115,6 +116,7 @@ static void expect_example(const struct laz_oci_record *record)
     cr_assert_str_eq(record->config_digest, DIGEST);
     cr_assert_str_eq(record->mode, "enforce");
     cr_assert_str_eq(record->process_digest, DIGEST);
+    cr_assert_str_eq(record->nameless_digest, DIGEST);
     cr_assert_str_eq(record->ecs_agent, AGENT);
 }
 

@@ -265,7 +265,7 @@ static void decide_other(const struct laz_policy_host *host, const struct laz_oc
     }
 }
 
-int laz_decide(const struct laz_policy *policy, const struct laz_oci_record *record,
+int laz_decide(const struct laz_host_policy *policy, const struct laz_oci_record *record,
         const struct laz_oci_spec *spec, const struct laz_oci_process *process,
         struct laz_entering *ret, struct laz_err *err)
 {

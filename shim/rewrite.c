@@ -109,7 +109,7 @@ static int drop_annotations(struct laz_oci_change *change, struct laz_err *err)
 int laz_rewrite(const struct laz_bundle *bundle, const struct laz_plan *plan, struct laz_buf *ret,
         struct laz_err *err)
 {
-    const struct laz_policy *policy = plan->policy;
+    const struct laz_host_policy *policy = plan->policy;
     laz_cleanup_oci_change struct laz_oci_change change = {0};
     if (laz_oci_change_init(&change, &bundle->spec, err) < 0 ||
             laz_clamp(&change, policy, bundle->process.uid == 0, err) < 0 ||

@@ -4,8 +4,6 @@
  */
 #include "policy/host.h"
 
-#include "policy/merge.h"
-
 /* Whoever can read one of these has the host, or what other containers keep: its devices and its
  * kernel, its accounts and keys, the sockets at which engines and systemd take orders, engines' own
  * state. Of that, engines lend containers what is below `lent`. Where /var/run is no link to /run,
@@ -44,6 +42,12 @@ static const char *const programs[] = {"/bin", "/boot", "/lib", "/lib32", "/lib6
 static const char *const loading[] = {"LD_PRELOAD", "LD_AUDIT", "GCONV_PATH"};
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+bool laz_path_is_at_or_below(const char *path, const char *top)
+{
+    size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
+    return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
 
 static bool overlap(const char *a, const char *b)
 {

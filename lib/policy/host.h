@@ -103,6 +103,9 @@ struct laz_policy_host {
     struct laz_string_list exec_env_deny;  /* variables that no exec may bring, beside ours */
 };
 
+/* Of two plain paths: is one the other or below it? */
+bool laz_path_is_at_or_below(const char *path, const char *top);
+
 /* Why a mount of this source (absolute, links resolved) is refused: the path of which it is a part,
  * or which is a part of it. NULL: it may be. What the policy denies is denied; what it allows is
  * lifted from what is denied anyway. By path alone: what else a folder is mounted on is for the

@@ -40,7 +40,7 @@ SCRIPT = """\
 mount -t tmpfs -o mode=0755 tmpfs /etc && cp -a "$1" /etc/lazaret &&
 mount -t tmpfs -o mode=0755 tmpfs /usr/libexec && cp -a "$2" /usr/libexec/lazaret && shift 2 && exec "$@"
 """
-PROGRAMS = ("lazaret-shim", "lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook")
+PROGRAMS = ("lazaret-shim", "lazaret-prepare", "lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook")
 
 
 def folder(host=HOST, **policies):

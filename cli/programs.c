@@ -16,8 +16,8 @@
 #define PATH_SIZE 128
 #define SIZE_MAX_ ((off_t)256 << 20) /* more than any build of ours, a sanitizer's too */
 
-const char *const laz_programs[] = {
-        "lazaret-shim", "lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook", NULL};
+const char *const laz_programs[] = {"lazaret-shim", "lazaret-prepare", "lazaret-init",
+        "lazaret-setup", "lazaret-helper", "lazaret-hook", NULL};
 
 /* The name of the note and what is before it, behind the length of its text. */
 static const char type_and_name[] = "\1\0\0\0Lazaret";

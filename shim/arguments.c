@@ -137,6 +137,11 @@ static void take_name(struct words *words)
     }
 }
 
+bool laz_arguments_act(const struct laz_arguments *arguments)
+{
+    return arguments->may_act && !arguments->asks_only;
+}
+
 void laz_arguments_parse(int argc, char *const *argv, struct laz_arguments *ret)
 {
     struct words words = {.argc = argc, .argv = argv, .at = 1, .ret = ret};

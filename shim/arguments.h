@@ -39,6 +39,9 @@ struct laz_arguments {
     int at[LAZ_OPTION_COUNT]; /* index in argv of the word that the value is in or ends */
 };
 
+/* Is it for the shim to act on? */
+bool laz_arguments_act(const struct laz_arguments *arguments);
+
 void laz_arguments_parse(int argc, char *const *argv, struct laz_arguments *ret);
 
 #endif

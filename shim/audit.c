@@ -19,7 +19,7 @@
 
 /* ---- what is known ---- */
 
-void laz_audit_policy(struct laz_note *note, const char *name, const struct laz_policy *policy)
+void laz_audit_policy(struct laz_note *note, const char *name, const struct laz_host_policy *policy)
 {
     if (policy == NULL) {
         note->mode = LAZ_RUNTIME_PASS_THROUGH;

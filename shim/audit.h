@@ -9,7 +9,7 @@
 
 #include "oci/record.h"
 #include "oci/spec.h"
-#include "policy/policy.h"
+#include "policy/host_policy.h"
 
 #define LAZ_NOTE_COMMAND_SIZE 128 /* with a NUL; what is longer is cut */
 #define LAZ_NOTE_ARGUMENTS_SIZE                                                                    \
@@ -52,7 +52,8 @@ struct laz_note {
 };
 
 /* policy: NULL where nothing is enforced. */
-void laz_audit_policy(struct laz_note *note, const char *name, const struct laz_policy *policy);
+void laz_audit_policy(
+        struct laz_note *note, const char *name, const struct laz_host_policy *policy);
 /* What enters, as it was decided. mode: "deny", "confined", "allow"; static. */
 void laz_audit_exec(struct laz_note *note, enum laz_note_way way, const char *mode,
         const struct laz_oci_spec *spec, const struct laz_oci_process *process);

@@ -6,10 +6,12 @@
 #ifndef LAZ_SHIM_CALL_H
 #define LAZ_SHIM_CALL_H
 
-#include "policy/policy.h"
-#include "policy/runtime.h"
+#include "policy/host_policy.h"
+#include "policy/narrow.h"
 #include "shim/arguments.h"
+#include "shim/ask.h"
 #include "shim/audit.h"
+#include "shim/image.h"
 
 /* Where things are on the host, and where a container sees them. */
 #define LAZ_HOST_PROGRAMS    "/usr/libexec/lazaret"
@@ -30,6 +32,7 @@
 
 struct laz_call {
     const struct laz_arguments *arguments;
+    struct laz_ask *ask;
     const struct laz_runtime *runtime;
     const char *argv0;
     int argc;
@@ -37,14 +40,24 @@ struct laz_call {
     struct laz_note note; /* what is known of it, for the host's record */
 };
 
-/* A policy of the host; free with laz_policy_free. */
-LAZ_MUST_CHECK int laz_call_load_policy(
-        const char *name, struct laz_policy **ret, struct laz_err *err);
+/* Everybody gets what was asked for: nobody has a policy. */
+bool laz_call_passes_all(const struct laz_runtime *runtime);
 
-/* Does the policy `child` allow what `parent` does not? Both are policies of the host. */
-struct laz_widening;
-LAZ_MUST_CHECK int laz_call_find_widening(const char *child, const char *parent, bool *ret,
-        struct laz_widening *ret_widening, struct laz_err *err);
+/* A policy of the host, by its name; free with laz_call_free_policy. The process may go on as
+ * lazaret-prepare, and then begin anew: nothing may have been changed before, and no pipe read. */
+LAZ_MUST_CHECK int laz_call_load_policy(const struct laz_call *call, const char *name,
+        struct laz_host_policy **ret, struct laz_err *err);
+void laz_call_free_policy(struct laz_host_policy *policy);
+
+/* Where its compiled form lies, by the name that it was loaded by. Likewise. */
+LAZ_MUST_CHECK int laz_call_find_image(const struct laz_call *call,
+        const struct laz_host_policy *policy, const char *name, char ret[LAZ_IMAGE_PATH_SIZE],
+        struct laz_err *err);
+
+/* Does the one policy of the host, by its name, allow what the other one does not? Then *ret has
+ * its first key and value; no positions. Likewise. */
+LAZ_MUST_CHECK int laz_call_find_widening(const struct laz_call *call, const char *child,
+        const char *parent, bool *ret_widens, struct laz_widening *ret, struct laz_err *err);
 
 /* 0: the runtime may have the call as it now is. LAZ_E_REQUEST and others: refused. */
 LAZ_MUST_CHECK int laz_call_create(struct laz_call *call, struct laz_err *err);

@@ -27,7 +27,7 @@ struct names {
     size_t n;
 };
 
-static void collect(const struct laz_policy *policy, bool begins_as_root, struct names *ret)
+static void collect(const struct laz_host_policy *policy, bool begins_as_root, struct names *ret)
 {
     uint64_t mask = policy->keep_capabilities;
     for (size_t i = 0; begins_as_root && i < LENGTH(launching); i++) {
@@ -45,7 +45,7 @@ static void collect(const struct laz_policy *policy, bool begins_as_root, struct
     }
 }
 
-static int clamp_capabilities(struct laz_oci_change *change, const struct laz_policy *policy,
+static int clamp_capabilities(struct laz_oci_change *change, const struct laz_host_policy *policy,
         bool begins_as_root, struct laz_err *err)
 {
     struct names names;
@@ -75,7 +75,7 @@ static const char *const limits[LAZ_LIMIT_COUNT] = {
 };
 
 static int clamp_limits(
-        struct laz_oci_change *change, const struct laz_policy *policy, struct laz_err *err)
+        struct laz_oci_change *change, const struct laz_host_policy *policy, struct laz_err *err)
 {
     for (size_t i = 0; i < LAZ_LIMIT_COUNT; i++) {
         const char *name = limits[i];
@@ -88,8 +88,8 @@ static int clamp_limits(
     return 0;
 }
 
-int laz_clamp(struct laz_oci_change *change, const struct laz_policy *policy, bool begins_as_root,
-        struct laz_err *err)
+int laz_clamp(struct laz_oci_change *change, const struct laz_host_policy *policy,
+        bool begins_as_root, struct laz_err *err)
 {
     if (clamp_capabilities(change, policy, begins_as_root, err) < 0 ||
             laz_oci_set_no_new_privileges(change, err) < 0 ||

@@ -6,13 +6,13 @@
 #define LAZ_SHIM_CLAMP_H
 
 #include "oci/change.h"
-#include "policy/policy.h"
+#include "policy/host_policy.h"
 #include "shim/arguments.h"
 
 /* Capabilities, no_new_privs, limits, and the variables by which a loader or lazaret-init would
  * obey the caller. begins_as_root: under an init, which needs some capabilities to become the
  * policy's user, and sheds them. */
-LAZ_MUST_CHECK int laz_clamp(struct laz_oci_change *change, const struct laz_policy *policy,
+LAZ_MUST_CHECK int laz_clamp(struct laz_oci_change *change, const struct laz_host_policy *policy,
         bool begins_as_root, struct laz_err *err);
 
 bool laz_clamp_ends_with(

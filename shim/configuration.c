@@ -7,14 +7,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/fd.h"
 #include "core/rooted.h"
-#include "policy/diagnostic.h"
-#include "policy/runtime.h"
 #include "shim/program.h"
 
-#define KEY "runtime:"
+#define KEY       "runtime:"
+#define ROOM_SIZE 4096 /* more than nearly all such files have */
 
 /* No quotes and no escapes: then it is the same path to YAML and to us. */
 static size_t path_length(const char *text, size_t length)
@@ -71,52 +71,56 @@ bool laz_configuration_salvage(const char *text, size_t length, char ret[LAZ_PRO
 
 /* ---- the file ---- */
 
-static int read_file(char *text, size_t *ret_length, struct laz_err *err)
+struct text {
+    char room[ROOM_SIZE];
+    char *owned; /* instead, where the file is larger */
+    const char *at;
+    size_t length;
+};
+
+static int read_file(struct text *ret, struct laz_err *err)
 {
+    struct stat status;
     laz_cleanup_fd int fd = -1;
     if (laz_rooted_open(LAZ_RUNTIME_FILE, &fd, err) < 0) {
         return -1;
     }
-    return laz_fd_read_all(fd, text, LAZ_POLICY_FILE_MAX, ret_length, err);
-}
-
-static int load(const char *text, size_t length, struct laz_configuration *ret)
-{
-    const struct laz_policy_source source = {
-            .path = LAZ_RUNTIME_FILE, .text = text, .text_length = length};
-    struct laz_diagnostics *diagnostics = malloc(sizeof(*diagnostics));
-    if (diagnostics == NULL) {
-        return laz_err_set(&ret->why, LAZ_E_MEMORY, errno, "no memory");
+    if (fstat(fd, &status) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, LAZ_RUNTIME_FILE ": %s", strerror(errno));
     }
-    int result = laz_runtime_load(&source, diagnostics, &ret->runtime, &ret->why);
-    free(diagnostics);
-    return result;
+    bool is_large = status.st_size > ROOM_SIZE;
+    ret->owned = is_large ? malloc(LAZ_POLICY_FILE_MAX) : NULL;
+    char *memory = is_large ? ret->owned : ret->room;
+    if (memory == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
+    }
+    ret->at = memory;
+    return laz_fd_read_all(
+            fd, memory, is_large ? LAZ_POLICY_FILE_MAX : ROOM_SIZE, &ret->length, err);
 }
 
 /* Whether its line says what the whole file would: no other names, also by no escape. A value that
  * goes on in another line is refused, and so leaves its line too. */
-static bool is_plain(const char *text, size_t length)
+static bool is_plain(const struct text *text)
 {
     static const char other[] = "by-name";
-    return memchr(text, '\\', length) == NULL && memmem(text, length, other, strlen(other)) == NULL;
+    return memchr(text->at, '\\', text->length) == NULL &&
+            memmem(text->at, text->length, other, strlen(other)) == NULL;
 }
 
-/* The program, by the file or by what is left of it; "": neither says. */
-static int take_program(const char *argv0, bool acts, char *text, struct laz_configuration *ret,
-        struct laz_err *err)
+static bool take_prepared(struct laz_configuration *ret)
 {
-    size_t length = 0;
-    if (read_file(text, &length, &ret->why) < 0) {
-        return 0;
+    if (!laz_prepared_open(LAZ_PREPARED_RUNTIME, &ret->from)) {
+        return false;
     }
-    if (!acts && is_plain(text, length) && laz_configuration_salvage(text, length, ret->program)) {
-        return 0; /* the parser costs as much as the rest of such a call */
-    }
-    if (load(text, length, ret) < 0) {
-        laz_ignore(laz_configuration_salvage(text, length, ret->program)); /* "" where it is not */
-        return 0;
-    }
-    const char *program = laz_runtime_program(ret->runtime, argv0);
+    laz_runtime_take(&ret->from.body, &ret->runtime);
+    ret->has_runtime = ret->from.body.wrong == NULL;
+    return ret->has_runtime;
+}
+
+static int take_program(const char *argv0, struct laz_configuration *ret, struct laz_err *err)
+{
+    const char *program = laz_runtime_program(&ret->runtime, argv0);
     if (strlen(program) >= LAZ_PROGRAM_MAX) {
         return laz_err_set(
                 err, LAZ_E_RUNTIME, 0, "%s has more than %d bytes", program, LAZ_PROGRAM_MAX - 1);
@@ -125,36 +129,64 @@ static int take_program(const char *argv0, bool acts, char *text, struct laz_con
     return 0;
 }
 
-static int take(const char *argv0, bool acts, struct laz_configuration *ret, struct laz_err *err)
+static bool salvage(const struct text *text, struct laz_configuration *ret)
 {
-    char *text = malloc(LAZ_POLICY_FILE_MAX);
-    *ret = (struct laz_configuration){0};
-    if (text == NULL) {
-        return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
+    return laz_configuration_salvage(text->at, text->length, ret->program);
+}
+
+/* The program, by what has been made of the file or by what is left of it; "": neither says. */
+static int take_by(const struct laz_ask *ask, bool acts, struct text *text,
+        struct laz_configuration *ret, struct laz_err *err)
+{
+    struct laz_err unusable = {0};
+    if (!acts) { /* all else costs as much as the rest of such a call */
+        if (read_file(text, &ret->why) < 0 || (is_plain(text) && salvage(text, ret))) {
+            return 0;
+        }
     }
-    int result = take_program(argv0, acts, text, ret, err);
-    free(text);
+    if (take_prepared(ret)) {
+        return take_program(ask->argc > 0 ? ask->argv[0] : "", ret, err);
+    }
+    if (acts && read_file(text, &ret->why) < 0) {
+        return 0;
+    }
+    if (is_plain(text) && salvage(text, ret) && laz_program_check(ret->program, &unusable) < 0) {
+        return 0; /* the caller finds the same */
+    }
+    if (acts || ask->round == 0) {
+        laz_ignore(laz_ask(ask, LAZ_PREPARED_RUNTIME, &ret->why));
+    }
+    laz_ignore(salvage(text, ret)); /* "" where it is not */
+    return 0;
+}
+
+static int take(
+        const struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err)
+{
+    struct text text;
+    text.owned = NULL;
+    int result = take_by(ask, acts, &text, ret, err);
+    free(text.owned);
     return result;
 }
 
 int laz_configuration_read(
-        const char *argv0, bool acts, struct laz_configuration *ret, struct laz_err *err)
+        const struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err)
 {
     const char *program = NULL;
-    if (take(argv0, acts, ret, err) < 0) {
+    if (take(ask, acts, ret, err) < 0) {
         return -1;
     }
     if (ret->program[0] != '\0') {
         if (laz_program_check(ret->program, err) == 0) {
             return 0;
         }
-        if (acts) {
-            return -1;
+        if (!acts) { /* the whole file says where refusals are logged */
+            if (!take_prepared(ret) && ask->round == 0) {
+                laz_ignore(laz_ask(ask, LAZ_PREPARED_RUNTIME, &ret->why));
+            }
         }
-        laz_runtime_free(ret->runtime); /* the whole file says where refusals are logged */
-        return take(argv0, true, ret, err) == 0 && ret->program[0] != '\0'
-                ? laz_program_check(ret->program, err)
-                : -1;
+        return -1;
     }
     if (laz_program_find(&program, err) < 0) {
         return -1;

@@ -9,14 +9,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/err.h"
+#include "shim/ask.h"
+#include "shim/prepared.h"
 
 #define LAZ_PROGRAM_MAX 256 /* a path of a program on a host, with the NUL */
 
-struct laz_runtime;
-
+/* laz_prepared_done for `from`. */
 struct laz_configuration {
-    struct laz_runtime *runtime;   /* NULL: not read, or of no use; free with laz_runtime_free */
+    bool has_runtime; /* else it was not read, or is of no use */
+    struct laz_runtime runtime;
+    struct laz_prepared from;
     struct laz_err why;            /* of no use: why */
     char program[LAZ_PROGRAM_MAX]; /* it has passed laz_program_check */
 };
@@ -24,9 +26,9 @@ struct laz_configuration {
 /* acts: more than the program is wanted; without it the file may stay unread but for one line.
  * -1: no program can be had. Otherwise the file may still be unusable; then the program is what its
  * one line `runtime: /path` names or, where that is not to be had from a file of root's, runc in
- * its usual places. */
+ * its usual places. The process may go on as lazaret-prepare in between. */
 LAZ_MUST_CHECK int laz_configuration_read(
-        const char *argv0, bool acts, struct laz_configuration *ret, struct laz_err *err);
+        const struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err);
 
 /* The path that the only line `runtime: /path` of a text names, plainly; false: there is none, or
  * more than one. */

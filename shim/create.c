@@ -22,7 +22,6 @@
 #include "shim/judge.h"
 #include "shim/place.h"
 #include "shim/rewrite.h"
-#include "shim/seccomp.h"
 #include "shim/select.h"
 #include "shim/sweep.h"
 
@@ -37,7 +36,7 @@ static void put_digest(const void *bytes, size_t length, char ret[LAZ_OCI_DIGEST
 
 /* Also of a container without a policy: an exec into it is then known to be one. */
 static int remember(const struct laz_call *call, const struct laz_bundle *bundle,
-        const struct laz_policy *policy, const char *name, const struct laz_buf *text,
+        const struct laz_host_policy *policy, const char *name, const struct laz_buf *text,
         struct laz_err *err)
 {
     static const uint8_t none[LAZ_SHA256_SIZE] = {0};
@@ -49,7 +48,6 @@ static int remember(const struct laz_call *call, const struct laz_bundle *bundle
     laz_format_hex(
             policy == NULL ? none : policy->source_digest, LAZ_SHA256_SIZE, record.policy_digest);
     put_digest(text->data, text->len, record.config_digest);
-    record.is_loosened = policy != NULL && policy->host.seccomp == LAZ_HOST_SECCOMP_EVENTS;
     if (laz_decide_remember(bundle, &record, err) < 0 ||
             laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
             laz_sweep_begin(call, folder, err) < 0) {
@@ -63,7 +61,7 @@ static int remember(const struct laz_call *call, const struct laz_bundle *bundle
 }
 
 static int confine(const struct laz_call *call, struct laz_bundle *bundle,
-        const struct laz_policy *policy, const char *name, struct laz_err *err)
+        const struct laz_host_policy *policy, const char *name, struct laz_err *err)
 {
     char image[LAZ_IMAGE_PATH_SIZE];
     char hash[LAZ_OCI_ROOT_HASH_SIZE];
@@ -71,20 +69,15 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
     const char *root = call->arguments->values[LAZ_OPTION_ROOT];
     struct laz_plan plan = {.policy = policy, .image = image};
     laz_cleanup_buf struct laz_buf text;
-    laz_cleanup_buf struct laz_buf profile;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
-    laz_buf_init_heap(&profile, LAZ_OCI_TEXT_MAX + 1);
     laz_oci_root_hash(root == NULL ? "" : root, hash);
     if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
             laz_guard(bundle, policy, hash, err) < 0 ||
             laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
-            laz_image_place(policy, image, err) < 0 ||
-            (laz_seccomp_needs_profile(&bundle->spec, &policy->host) &&
-                    laz_image_take_profile(policy, &profile, err) < 0)) {
+            laz_call_find_image(call, policy, name, image, err) < 0) {
         return -1;
     }
     plan.hash = has_hooks ? hash : NULL;
-    plan.profile = &profile;
     if (laz_rewrite(bundle, &plan, &text, err) < 0 ||
             remember(call, bundle, policy, name, &text, err) < 0) {
         return -1;
@@ -95,7 +88,7 @@ static int confine(const struct laz_call *call, struct laz_bundle *bundle,
 /* Of a checkpoint the container is judged and rewritten as of any other, and its processes are not.
  */
 static int create_under(struct laz_call *call, struct laz_bundle *bundle, const char *name,
-        const struct laz_policy *policy, struct laz_err *err)
+        const struct laz_host_policy *policy, struct laz_err *err)
 {
     struct laz_note *note = &call->note;
     laz_audit_policy(note, name, policy);
@@ -112,7 +105,7 @@ static int create_in(struct laz_call *call, struct laz_bundle *bundle, struct la
 {
     const char *selected = NULL;
     char name[LAZ_OCI_WORD_SIZE];
-    struct laz_policy *policy = NULL;
+    struct laz_host_policy *policy = NULL;
     if (laz_select(call, bundle, &selected, err) < 0 || selected == NULL) {
         return -1;
     }
@@ -121,13 +114,12 @@ static int create_in(struct laz_call *call, struct laz_bundle *bundle, struct la
         laz_audit_policy(&call->note, name, NULL);
         return remember(call, bundle, NULL, name, &bundle->text, err);
     }
-    if (laz_place_judge_root(bundle, err) < 0 ||
-            laz_select_stricter(&call->note, bundle, name, err) < 0 ||
-            laz_call_load_policy(name, &policy, err) < 0) {
+    if (laz_place_judge_root(bundle, err) < 0 || laz_select_stricter(call, bundle, name, err) < 0 ||
+            laz_call_load_policy(call, name, &policy, err) < 0) {
         return -1;
     }
     int result = create_under(call, bundle, name, policy, err);
-    laz_policy_free(policy);
+    laz_call_free_policy(policy);
     return result;
 }
 

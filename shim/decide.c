@@ -17,6 +17,7 @@
 #include "shim/clamp.h"
 
 #define OWN_VARIABLES "LAZARET_" /* which are dropped from both sides */
+#define HOST_NAME     "HOSTNAME" /* which podman gives the first process alone */
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Where the agent of ECS has its program on the host, below a folder for each version, and where it
@@ -45,12 +46,14 @@ static int add_text(struct laz_sha256 *hash, const struct laz_oci_spec *spec,
     return 0;
 }
 
-static int add_list(struct laz_sha256 *hash, const struct laz_oci_spec *spec,
-        const struct laz_json_node *list, struct laz_err *err)
+static int add_variables(struct laz_sha256 *hash, const struct laz_oci_spec *spec,
+        const struct laz_json_node *list, bool has_name, struct laz_err *err)
 {
     const struct laz_json_node *node = NULL;
     while (list != NULL && (node = laz_json_next(&spec->doc, list, node)) != NULL) {
-        if (!laz_oci_begins(spec, node, OWN_VARIABLES) && add_text(hash, spec, node, err) < 0) {
+        bool is_meant = !laz_oci_begins(spec, node, OWN_VARIABLES) &&
+                (has_name || !laz_oci_is_variable(spec, node, HOST_NAME));
+        if (is_meant && add_text(hash, spec, node, err) < 0) {
             return -1;
         }
     }
@@ -73,7 +76,7 @@ static int add_groups(struct laz_sha256 *hash, const struct laz_oci_spec *spec,
 
 /* All that a process has beside its command and what is clamped anyway. */
 static int put_digest(const struct laz_oci_spec *spec, const struct laz_oci_process *process,
-        char ret[LAZ_OCI_DIGEST_SIZE], struct laz_err *err)
+        bool has_name, char ret[LAZ_OCI_DIGEST_SIZE], struct laz_err *err)
 {
     struct laz_sha256 hash;
     uint8_t digest[LAZ_SHA256_SIZE];
@@ -82,7 +85,7 @@ static int put_digest(const struct laz_oci_spec *spec, const struct laz_oci_proc
     add_number(&hash, process->gid);
     if (add_groups(&hash, spec, process->groups, err) < 0 ||
             add_text(&hash, spec, process->cwd, err) < 0 ||
-            add_list(&hash, spec, process->env, err) < 0) {
+            add_variables(&hash, spec, process->env, has_name, err) < 0) {
         return -1;
     }
     laz_sha256_end(&hash, digest);
@@ -186,8 +189,12 @@ static void find_agent(const struct laz_bundle *bundle, char ret[LAZ_OCI_WORD_SI
 int laz_decide_remember(
         const struct laz_bundle *bundle, struct laz_oci_record *ret, struct laz_err *err)
 {
+    const struct laz_oci_spec *spec = &bundle->spec;
     find_agent(bundle, ret->ecs_agent);
-    return put_digest(&bundle->spec, &bundle->process, ret->process_digest, err);
+    if (put_digest(spec, &bundle->process, true, ret->process_digest, err) < 0) {
+        return -1;
+    }
+    return put_digest(spec, &bundle->process, false, ret->nameless_digest, err);
 }
 
 /* ---- who it is ---- */
@@ -216,10 +223,11 @@ static int is_as_begun(const struct laz_oci_record *record, const struct laz_oci
     if (record == NULL || process->terminal) {
         return 0;
     }
-    if (put_digest(spec, process, digest, err) < 0) {
+    if (put_digest(spec, process, true, digest, err) < 0) {
         return -1;
     }
-    *ret = strcmp(digest, record->process_digest) == 0;
+    bool has_name = laz_oci_environment(spec, HOST_NAME) != NULL;
+    *ret = strcmp(digest, has_name ? record->process_digest : record->nameless_digest) == 0;
     return 0;
 }
 
@@ -257,7 +265,7 @@ static void decide_other(const struct laz_policy_host *host, const struct laz_oc
     }
 }
 
-int laz_decide(const struct laz_policy *policy, const struct laz_oci_record *record,
+int laz_decide(const struct laz_host_policy *policy, const struct laz_oci_record *record,
         const struct laz_oci_spec *spec, const struct laz_oci_process *process,
         struct laz_entering *ret, struct laz_err *err)
 {

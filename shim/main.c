@@ -9,30 +9,13 @@
 #include "core/err.h"
 #include "policy/runtime.h"
 #include "shim/arguments.h"
+#include "shim/ask.h"
 #include "shim/call.h"
 #include "shim/configuration.h"
 #include "shim/program.h"
 #include "shim/refuse.h"
 
 extern char **environ;
-
-/* Everybody gets what was asked for: nobody has a policy. */
-static bool passes_all(const struct laz_runtime *runtime)
-{
-    bool passes = runtime->default_policy != NULL &&
-            strcmp(runtime->default_policy, LAZ_RUNTIME_PASS_THROUGH) == 0 &&
-            (runtime->infra_policy == NULL ||
-                    strcmp(runtime->infra_policy, LAZ_RUNTIME_PASS_THROUGH) == 0);
-    for (size_t i = 0; i < runtime->n_rules; i++) {
-        passes = passes && strcmp(runtime->rules[i].policy, LAZ_RUNTIME_PASS_THROUGH) == 0;
-    }
-    return passes;
-}
-
-static bool is_to_act(const struct laz_arguments *arguments)
-{
-    return arguments->may_act && !arguments->asks_only;
-}
 
 static int judge(struct laz_call *call, struct laz_err *err)
 {
@@ -78,38 +61,43 @@ static int record(const struct laz_call *call, bool is_refused, struct laz_err *
 static int act(
         struct laz_call *call, const struct laz_configuration *configuration, struct laz_err *err)
 {
-    if (!is_to_act(call->arguments)) {
+    if (!laz_arguments_act(call->arguments)) {
         return 0;
     }
-    if (configuration->runtime == NULL) {
+    if (!configuration->has_runtime) {
         return laz_err_set(err, configuration->why.kind, configuration->why.sys_errno, "%s",
                 configuration->why.message);
     }
-    if (passes_all(configuration->runtime)) {
+    if (laz_call_passes_all(&configuration->runtime)) {
         return 0;
     }
-    call->runtime = configuration->runtime;
+    call->runtime = &configuration->runtime;
     return record(call, judge(call, err) < 0, err);
 }
 
 static const char *log_of(const struct laz_configuration *configuration)
 {
-    return configuration->runtime == NULL ? NULL : configuration->runtime->log;
+    return configuration->has_runtime ? configuration->runtime.log : NULL;
 }
 
 int main(int argc, char **argv)
 {
+    struct laz_ask ask;
     struct laz_err err = {0};
     struct laz_arguments arguments;
-    struct laz_configuration configuration = {0};
-    laz_arguments_parse(argc, argv, &arguments);
-    struct laz_call call = {
-            .arguments = &arguments, .argv0 = argc > 0 ? argv[0] : "", .argc = argc, .argv = argv};
-    if (laz_configuration_read(call.argv0, is_to_act(&arguments), &configuration, &err) == 0 &&
+    static struct laz_configuration configuration;
+    laz_ask_init(argc, argv, &ask);
+    laz_arguments_parse(ask.argc, ask.argv, &arguments);
+    struct laz_call call = {.arguments = &arguments,
+            .ask = &ask,
+            .argv0 = ask.argc > 0 ? ask.argv[0] : "",
+            .argc = ask.argc,
+            .argv = ask.argv};
+    if (laz_configuration_read(&ask, laz_arguments_act(&arguments), &configuration, &err) == 0 &&
             act(&call, &configuration, &err) == 0) {
         laz_ignore(laz_program_become(configuration.program, call.argv, environ, &err));
     }
     int result = laz_refuse(&arguments, log_of(&configuration), &err);
-    laz_runtime_free(configuration.runtime);
+    laz_prepared_done(&configuration.from);
     return result;
 }

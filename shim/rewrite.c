@@ -11,7 +11,6 @@
 #include "shim/clamp.h"
 #include "shim/entries.h"
 #include "shim/judge.h"
-#include "shim/seccomp.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -110,13 +109,12 @@ static int drop_annotations(struct laz_oci_change *change, struct laz_err *err)
 int laz_rewrite(const struct laz_bundle *bundle, const struct laz_plan *plan, struct laz_buf *ret,
         struct laz_err *err)
 {
-    const struct laz_policy *policy = plan->policy;
+    const struct laz_host_policy *policy = plan->policy;
     laz_cleanup_oci_change struct laz_oci_change change = {0};
     if (laz_oci_change_init(&change, &bundle->spec, err) < 0 ||
             laz_clamp(&change, policy, bundle->process.uid == 0, err) < 0 ||
             put_init(&change, bundle, err) < 0 || put_mounts(&change, plan->image, err) < 0 ||
             put_paths(&change, &policy->host, plan->is_privileged, err) < 0 ||
-            laz_seccomp_put(&change, &policy->host, plan->profile, err) < 0 ||
             (plan->hash != NULL && laz_entries_put(&change, policy, plan->hash, err) < 0) ||
             drop_annotations(&change, err) < 0) {
         return -1;

@@ -5,16 +5,15 @@
 #ifndef LAZ_SHIM_REWRITE_H
 #define LAZ_SHIM_REWRITE_H
 
-#include "policy/policy.h"
+#include "policy/host_policy.h"
 #include "shim/bundle.h"
 
 /* What was decided of a container. */
 struct laz_plan {
-    const struct laz_policy *policy;
-    const char *image;             /* where the compiled policy lies on the host */
-    const struct laz_buf *profile; /* the policy's seccomp profile, where it is needed */
-    const char *hash;              /* of the runtime's root, for the hooks; NULL: none are wanted */
-    bool is_privileged;            /* as laz_judge found it */
+    const struct laz_host_policy *policy;
+    const char *image;  /* where the compiled policy lies on the host */
+    const char *hash;   /* of the runtime's root, for the hooks; NULL: none are wanted */
+    bool is_privileged; /* as laz_judge found it */
 };
 
 /* The new text, appended. Errors of lib/oci/change.h, LAZ_E_REQUEST. */

@@ -10,7 +10,6 @@
 
 #include "core/fd.h"
 #include "core/format.h"
-#include "policy/narrow.h"
 #include "shim/place.h"
 
 #define CGROUPS_PATH_SIZE 1024
@@ -95,15 +94,15 @@ static int by_file(
 /* ---- which one counts ---- */
 
 /* current becomes the stricter of the two. */
-static int take(
-        const char *host, const char *named, char current[LAZ_OCI_WORD_SIZE], struct laz_err *err)
+static int take(const struct laz_call *call, const char *host, const char *named,
+        char current[LAZ_OCI_WORD_SIZE], struct laz_err *err)
 {
     bool widens = false;
     struct laz_widening widening;
     if (strcmp(named, host) == 0 || strcmp(named, current) == 0) {
         return 0;
     }
-    if (laz_call_find_widening(named, host, &widens, &widening, err) < 0) {
+    if (laz_call_find_widening(call, named, host, &widens, &widening, err) < 0) {
         return -1;
     }
     if (widens) {
@@ -111,14 +110,14 @@ static int take(
                 named, host, widening.key, widening.value);
     }
     if (strcmp(host, current) != 0 &&
-            laz_call_find_widening(named, current, &widens, &widening, err) < 0) {
+            laz_call_find_widening(call, named, current, &widens, &widening, err) < 0) {
         return -1;
     }
     if (!widens) {
         (void)laz_format(current, LAZ_OCI_WORD_SIZE, "%s", named);
         return 0;
     }
-    if (laz_call_find_widening(current, named, &widens, &widening, err) < 0) {
+    if (laz_call_find_widening(call, current, named, &widens, &widening, err) < 0) {
         return -1;
     }
     return widens ? laz_err_set(err, LAZ_E_REQUEST, 0,
@@ -128,7 +127,7 @@ static int take(
                   : 0;
 }
 
-int laz_select_stricter(struct laz_note *note, const struct laz_bundle *bundle,
+int laz_select_stricter(struct laz_call *call, const struct laz_bundle *bundle,
         char name[LAZ_OCI_WORD_SIZE], struct laz_err *err)
 {
     static const struct {
@@ -140,18 +139,21 @@ int laz_select_stricter(struct laz_note *note, const struct laz_bundle *bundle,
             {LAZ_SELECT_FILE " of the image", by_file},
     };
     _Static_assert(LENGTH(places) <= LAZ_NOTE_BY_MAX, "all may be noted");
+    struct laz_note *note = &call->note;
     char host[LAZ_OCI_WORD_SIZE];
     (void)laz_format(host, sizeof(host), "%s", name);
     (void)laz_format(note->selected, sizeof(note->selected), "%s", name);
     for (size_t i = 0; i < LENGTH(places); i++) {
         char named[LAZ_OCI_WORD_SIZE];
+        call->ask->context = places[i].who; /* also of what lazaret-prepare refuses */
         if (places[i].find(bundle, named, err) < 0 ||
-                (named[0] != '\0' && take(host, named, name, err) < 0)) {
+                (named[0] != '\0' && take(call, host, named, name, err) < 0)) {
             return laz_err_context(err, "%s", places[i].who);
         }
         if (named[0] != '\0') {
             note->by[note->n_by++] = places[i].who;
         }
     }
+    call->ask->context = NULL;
     return 0;
 }

@@ -21,7 +21,7 @@ LAZ_MUST_CHECK int laz_select(const struct laz_call *call, const struct laz_bund
 /* The strictest of the host's selection and of all that were named, of which one has to be as
  * strict as each. name: in, the host's; out, which one. The bundle's root has been judged.
  * LAZ_E_POLICY_WIDENED, LAZ_E_REQUEST, and what a policy cannot be loaded for. */
-LAZ_MUST_CHECK int laz_select_stricter(struct laz_note *note, const struct laz_bundle *bundle,
+LAZ_MUST_CHECK int laz_select_stricter(struct laz_call *call, const struct laz_bundle *bundle,
         char name[LAZ_OCI_WORD_SIZE], struct laz_err *err);
 
 #endif

@@ -49,6 +49,9 @@ static int check(const struct laz_oci_record *record, struct laz_err *err)
     if (!is_digest(record->process_digest)) {
         return fail(err, "process-digest", "not a SHA-256");
     }
+    if (!is_digest(record->nameless_digest)) {
+        return fail(err, "nameless-digest", "not a SHA-256");
+    }
     if (record->ecs_agent[0] != '\0' && !is_word(record->ecs_agent)) {
         return fail(err, "ecs-agent", "not a path");
     }
@@ -72,8 +75,8 @@ int laz_oci_record_write(
     laz_json_string(&json, "config-digest", record->config_digest);
     laz_json_string(&json, "mode", record->mode);
     laz_json_string(&json, "process-digest", record->process_digest);
+    laz_json_string(&json, "nameless-digest", record->nameless_digest);
     laz_json_string(&json, "ecs-agent", record->ecs_agent);
-    laz_json_bool(&json, "loosened", record->is_loosened);
     laz_json_object_end(&json);
     laz_buf_char(ret, '\n');
     return ret->overflow ? laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: too large") : 0;
@@ -87,22 +90,11 @@ static int read_word(const struct laz_json_doc *doc, const char *key, char *ret,
             : fail(err, key, "absent, or not a text of its size");
 }
 
-static int read_bool(
-        const struct laz_json_doc *doc, const char *key, bool *ret, struct laz_err *err)
-{
-    const struct laz_json_node *node = laz_json_member(doc, laz_json_root(doc), key);
-    if (node == NULL || (node->type != LAZ_JSON_TRUE && node->type != LAZ_JSON_FALSE)) {
-        return fail(err, key, "absent, or neither true nor false");
-    }
-    *ret = node->type == LAZ_JSON_TRUE;
-    return 0;
-}
-
 /* Our own files have no other key: whoever wrote one, it was not this version. */
 static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
 {
     static const char *const keys[] = {"version", "policy", "policy-digest", "config-digest",
-            "mode", "process-digest", "ecs-agent", "loosened"};
+            "mode", "process-digest", "nameless-digest", "ecs-agent"};
     const struct laz_json_node *root = laz_json_root(doc);
     uint64_t version = 0;
     if (root->type != LAZ_JSON_OBJECT) {
@@ -137,8 +129,9 @@ static int read_fields(
             read_word(doc, "mode", ret->mode, sizeof(ret->mode), err) < 0 ||
             read_word(doc, "process-digest", ret->process_digest, sizeof(ret->process_digest),
                     err) < 0 ||
-            read_word(doc, "ecs-agent", ret->ecs_agent, sizeof(ret->ecs_agent), err) < 0 ||
-            read_bool(doc, "loosened", &ret->is_loosened, err) < 0) {
+            read_word(doc, "nameless-digest", ret->nameless_digest, sizeof(ret->nameless_digest),
+                    err) < 0 ||
+            read_word(doc, "ecs-agent", ret->ecs_agent, sizeof(ret->ecs_agent), err) < 0) {
         return -1;
     }
     return check(ret, err);

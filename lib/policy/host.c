@@ -4,8 +4,6 @@
  */
 #include "policy/host.h"
 
-#include "policy/merge.h"
-
 /* Whoever can read one of these has the host, or what other containers keep: its devices and its
  * kernel, its accounts and keys, the sockets at which engines and systemd take orders, engines' own
  * state. Of that, engines lend containers what is below `lent`. Where /var/run is no link to /run,
@@ -44,6 +42,12 @@ static const char *const programs[] = {"/bin", "/boot", "/lib", "/lib32", "/lib6
 static const char *const loading[] = {"LD_PRELOAD", "LD_AUDIT", "GCONV_PATH"};
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+bool laz_path_is_at_or_below(const char *path, const char *top)
+{
+    size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
+    return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
 
 static bool overlap(const char *a, const char *b)
 {
@@ -108,12 +112,6 @@ const char *laz_host_exec_name(enum laz_host_exec exec)
 static bool is_name(const char *known, const char *name, size_t length)
 {
     return strlen(known) == length && memcmp(known, name, length) == 0;
-}
-
-bool laz_host_confines_execs(const struct laz_policy_host *host)
-{
-    return host->exec != LAZ_HOST_EXEC_ALLOW && host->ecs_exec != LAZ_HOST_EXEC_ALLOW &&
-            (host->health_command.n == 0 || host->health_exec != LAZ_HOST_EXEC_ALLOW);
 }
 
 bool laz_host_takes_variable(const struct laz_policy_host *host, const char *name, size_t length)

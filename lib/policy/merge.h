@@ -123,9 +123,6 @@ void laz_merge_party(const struct laz_policy *policy, struct laz_party *ret);
 /* The default of a field, by the same reader as a value of the file; 0 if it has none. */
 uint64_t laz_preset_number(const struct laz_field *field);
 
-/* Of two plain paths: is one the other or below it? */
-bool laz_path_is_at_or_below(const char *path, const char *top);
-
 /* May the workload write there, as far as the policy can see? */
 bool laz_policy_may_write(const struct laz_policy *policy, const char *path);
 
@@ -186,7 +183,6 @@ void laz_relaxations_tls(struct laz_merge *merge);
 void laz_relaxations_trust(struct laz_merge *merge);
 void laz_relaxations_health(struct laz_merge *merge);
 void laz_relaxations_volumes(struct laz_merge *merge);
-void laz_complete_host(struct laz_merge *merge);
 void laz_relaxations_host(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);

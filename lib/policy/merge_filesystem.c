@@ -18,12 +18,6 @@ static const struct {
         {LAZ_FIELD_FILESYSTEM_DEVICES, LAZ_PATH_DEVICES},
 };
 
-bool laz_path_is_at_or_below(const char *path, const char *top)
-{
-    size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
-    return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
 static void remove_paths(struct laz_merge *merge, struct laz_node *remove)
 {
     struct laz_policy *policy = merge->policy;

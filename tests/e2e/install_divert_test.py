@@ -200,7 +200,7 @@ def overlay():
     subprocess.run(["mount", "-t", "overlay", "-o", f"lowerdir=/,upperdir={top}/upper,workdir={top}/work", "overlay", top / "root"], check=True)
     host = Host.__new__(Host)
     host.root = top / "root"
-    for name in ("lazaret-shim", "lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook"):
+    for name in ("lazaret-shim", "lazaret-prepare", "lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook"):
         host.put(f"usr/libexec/lazaret/{name}", area.program(name).read_bytes(), 0o755)
     host.put("etc/lazaret/runtime.yaml", YAML)
     return host, top / "upper"

@@ -17,7 +17,7 @@ import laz
 from laz import check, check_equal
 
 LAZARET = (laz.BIN / "lazaret").resolve()
-PROGRAMS = ("lazaret-shim", "lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook")
+PROGRAMS = ("lazaret-shim", "lazaret-prepare", "lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook")
 SHIM = "/usr/libexec/lazaret/lazaret-shim"
 YAML = "# of this host\nversion: 1\nruntime: /usr/sbin/runc # the real one\ndefault-policy: pass-through\n"
 RUNC = b"#!/bin/sh\necho runc version 1\n"

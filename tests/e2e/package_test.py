@@ -20,7 +20,7 @@ from laz import case, check, check_equal
 PACKAGING = laz.ROOT / "shim" / "package"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 LIBEXEC = "/usr/libexec/lazaret/"
-PROGRAMS = ["/usr/bin/lazaret", *(f"{LIBEXEC}lazaret-{name}" for name in ("helper", "hook", "init", "setup", "shim"))]
+PROGRAMS = ["/usr/bin/lazaret", *(f"{LIBEXEC}lazaret-{name}" for name in ("helper", "hook", "init", "prepare", "setup", "shim"))]
 # All that is not below /usr/share, with its mode.
 ENTRIES = {
     **{path: 0o755 for path in ("/", "/etc", "/etc/lazaret", "/etc/lazaret/policies.d", "/etc/logrotate.d", "/usr", "/usr/bin", "/usr/libexec",

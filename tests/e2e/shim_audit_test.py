@@ -5,6 +5,7 @@ The runtime is a stand-in, the ledger is the host's. What cannot be recorded doe
 with a ledger that can be had.
 """
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text().
 LEDGER = world.OPT / "audit" / "host.jsonl"
 RULES = "select: [{runtime-name: lazaret-off, policy: pass-through}]\n"
 ROOT = ["--root", "/run/test"]
+_numbers = itertools.count()
 
 
 def configured(audit=None, more=RULES, policy="shell"):
@@ -172,6 +174,124 @@ def unavailable():
     check_equal(pathlib.Path("/etc/passwd").read_bytes(), passwd, "what the link leads to")
     configured()
     check_equal(call("create", "--bundle", folder, "off", program=off), ((0, "", ""), True), "the control")
+
+
+# ---- Who enters ----------------------------------------------------------------------------------------
+
+
+def entered(args, **changes):
+    """`exec` of this command into the container "one", by a file: the result, whether the runtime was called, and the records of it."""
+    path = world.OPT / "process.json"
+    path.write_text(json.dumps({"args": args, "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}, **changes}))
+    before = len(ledger())
+    result, called = call("exec", "--process", path, "one")
+    return result, called, ledger()[before:]
+
+
+def of_arguments(args):
+    """As the page says: each with a NUL behind it."""
+    return hashlib.sha256(b"".join(arg.encode() + b"\0" for arg in args)).hexdigest()
+
+
+def created(**words):
+    """A container "one" under the policy, remembered by the shim: what its process begins with."""
+    prepare(**words)
+    for path in pathlib.Path("/run").glob("lazaret/*/one.json"):
+        path.unlink()
+    folder = bundle(f"enter-{next(_numbers)}")
+    process = json.loads((folder / "config.json").read_text())["process"]
+    check_equal(call("create", "--bundle", folder, "one")[1], True, "create")
+    return {key: process[key] for key in ("cwd", "env", "user")}
+
+
+@case("an exec is one record: container, policy, mode, user, command and a digest of the arguments, which are not there themselves")
+def entries():
+    args = ["/bin/report", "--patient", "MRN-0042-Doe", ""]
+    rows = [("exec: confined", 0, "confined", 0), ("exec: allow", 0, "allow", 0), ("exec: deny", 0, "deny", 1),
+            ("exec-user: non-root", 0, "confined", 1), ("exec-user: non-root", 7, "confined", 0)]
+    for host, uid, mode, code in rows:
+        created(host=host)
+        result, called, found = entered(args, user={"uid": uid, "gid": 5})
+        check_equal((result.code, called, len(found)), (code, code == 0, 1), f"{host}, {uid}: {result}")
+        (record,), said = found, found[0]["d"]
+        check_equal([record[key] for key in ("ev", "act", "sev", "obj", "ctr")],
+                    ["shim.refuse", "refuse", 6, "one", "shell"] if code else ["shim.exec", "enter", 3, "one", "shell"], f"{host}, {uid}")
+        check_equal({key: said.get(key) for key in ("verb", "mode", "way", "uid", "gid", "command", "n_arguments", "arguments_sha256", "policy_sha256")},
+                    {"verb": "exec", "mode": mode, "way": "exec", "uid": uid, "gid": 5, "command": args[0], "n_arguments": 4,
+                     "arguments_sha256": of_arguments(args), "policy_sha256": digest()}, f"{host}, {uid}")
+        check_equal("why" in said, code == 1, f"{host}, {uid}: why")
+        check("Doe" not in LEDGER.read_text() and "arguments" not in said, f"{host}, {uid}: whose data they are")
+    created()
+    result, called = call("exec", "one", *args[:3])
+    (record,) = ledger()
+    check_equal((called, record["ev"], record["d"]["mode"], record["d"]["command"], record["d"]["arguments_sha256"]),
+                (True, "shim.exec", "confined", args[0], of_arguments(args[:3])), "by hand")
+    check("uid" not in record["d"], "by hand the user is the container's")
+
+
+@case("audit.arguments: true shows the arguments, as many as fit into a record; neither many of them, nor long or strange ones, get in the way of an exec")
+def arguments():
+    rows = [(["ls", "-l", "/tmp"], 3), (["ls"], 1), (["x" * 300, "y"], 2), (["a", "b" * 1900, "c" * 200], 2), (["\x01" * 150, "\x02" * 400], 1),
+            (["ls", *["word"] * 5000], None), (["ü\u2028"], 1), (["z" * 100000], 0),
+            (["a", "b" * 2045], 2), (["a", "b" * 2046], 1)]
+    rows += [(["\x01" * length], None) for length in range(350, 460, 5)]  # around what a record holds
+    created(audit={"arguments": True})
+    for args, shown in rows:
+        result, called, found = entered(args)
+        what = f"{args[0][:20]!r}, {len(args)}"
+        check_equal((result.code, called, len(found)), (0, True, 1), f"{what}: {result}")
+        said = found[0]["d"]
+        count = len(said["arguments"])
+        check_equal(said["arguments"], args[:count], what)
+        check(count == shown or (shown is None and (len(args) == 1 or 100 < count < 5000)), f"{what}: {count}")
+        check_equal((said["arguments_cut"], said["n_arguments"], said["arguments_sha256"]), (count < len(args), len(args), of_arguments(args)), what)
+        check(args[0].startswith(said["command"]) and len(said["command"].encode()) <= 127, f"{what}: {said['command']!r}")
+
+
+def order(*words):
+    """The calls that matter, as strace has seen them."""
+    trace = world.OPT / "trace"
+    area.run(["strace", "-o", trace, "-e", "trace=fdatasync,execve", SHIM, *ROOT, *words], env={"PATH": area.PATH})
+    world.records()
+    return [line.split("(")[0] for line in trace.read_text().splitlines() if line.startswith(("fdatasync", "execve"))]
+
+
+@case("the record of an exec is on the disk before the runtime is called; a health check's is not waited for, and audit.health-checks: false leaves it out, but not a refused one")
+def health():
+    host = "exec: deny, health-check: {argv: [/bin/true, x]}"
+    process = created(host=host)
+    rows = [(True, ["/bin/true", "x"], [("shim.exec", 1, "health-check", "confined")]), (True, ["/bin/true"], [("shim.refuse", 6, "exec", "deny")]),
+            (False, ["/bin/true", "x"], []), (False, ["/bin/true"], [("shim.refuse", 6, "exec", "deny")])]
+    words = ["exec", "--process", world.OPT / "process.json", "one"]
+    for records, args, expected in rows:
+        configured({"health-checks": records})
+        _, called, found = entered(args, **process)
+        check_equal(called, args == ["/bin/true", "x"], f"{records}, {args}")
+        check_equal([(r["ev"], r["sev"], r["d"]["way"], r["d"]["mode"]) for r in found], expected, f"{records}, {args}")
+    configured()
+    entered(["/bin/true", "x"], **process)
+    check_equal(order(*words), ["execve", "execve"], "a health check")
+    world.install(shell=POLICY + "\nhost: {health-check: {argv: [/bin/true, x], exec: deny}}\n")
+    check_equal(order(*words), ["execve", "fdatasync"], "a health check that is refused")
+    world.install(shell=POLICY)
+    check_equal(order(*words), ["execve", "fdatasync", "execve"], "an exec")
+    LEDGER.unlink()  # its callers were strace
+    configured({"health-checks": False})
+    check_equal(len(entered(["/bin/ls"])[2]), 1, "an exec is no health check")
+
+
+@case("an exec that cannot be recorded does not happen, a health check neither; with required: false both do")
+def unrecorded():
+    process = created(host="exec: confined, health-check: {argv: [/bin/true]}")
+    broken = world.OPT / "broken"
+    broken.mkdir(mode=0o777, exist_ok=True)
+    broken.chmod(0o777)
+    for args in (["/bin/true"], ["/bin/ls"]):
+        for required in (True, False):
+            configured({"file": str(broken / "host.jsonl"), "required": required})
+            result, called, _ = entered(args, **process)
+            check_equal((result.code, called), (1, False) if required else (0, True), f"{args}, {required}: {result}")
+            check(not required or "lazaret: host-unsafe: audit.file: " in result.err, f"{args}: {result}")
 
 
 if __name__ == "__main__":

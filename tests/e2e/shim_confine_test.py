@@ -530,26 +530,36 @@ def killed():
         area.run(["strace", "-o", trace, *options, *words], env={"PATH": area.PATH})
         return (folder / "config.json").read_text(), world.records()
 
-    for path in pathlib.Path("/run/lazaret").glob("*/*"):
-        path.unlink()
-    check_equal(run()[0], new, "the whole call")
-    calls, counts = [], {}
-    for line in trace.read_text().splitlines():
-        match = re.match(r"^(\w+)\(", line)
-        if match:
-            counts[match[1]] = counts.get(match[1], 0) + 1
-            calls.append((match[1], counts[match[1]]))
-    calls = calls[1:]
-    last = max(n for n, (name, _) in enumerate(calls) if name == "execve")
-    seen = set()
-    for name, count in calls[:last] if laz.LONG else calls[:last][::3] + calls[last - 12:last]:
-        for path in pathlib.Path("/run/lazaret").glob("*/*"):
-            path.unlink()
-        found, records = run("-e", f"inject={name}:signal=KILL:when={count}")
-        check(found in (text, new), f"killed at {name} {count}: half a file")
-        check(not records, f"killed at {name} {count}: the runtime was called")
-        seen.add(found == new)
-    check_equal(seen, {True, False}, "both were seen")
+    def forget(*folders):
+        for folder in folders:
+            for path in pathlib.Path("/run/lazaret").glob(f"{folder}/*"):
+                path.unlink()
+
+    def go_through(keeps, every):
+        def begin():
+            forget("*") if not keeps else forget("[0-9a-f]*")
+
+        begin()
+        check_equal(run()[0], new, "the whole call")
+        calls, counts = [], {}
+        for line in trace.read_text().splitlines():
+            match = re.match(r"^(\w+)\(", line)
+            if match:
+                counts[match[1]] = counts.get(match[1], 0) + 1
+                calls.append((match[1], counts[match[1]]))
+        calls = calls[1:]
+        last = max(n for n, (name, _) in enumerate(calls) if name == "execve")
+        seen = set()
+        for name, count in calls[:last] if laz.LONG else calls[:last][::every] + calls[last - 12:last]:
+            begin()
+            found, records = run("-e", f"inject={name}:signal=KILL:when={count}")
+            check(found in (text, new), f"killed at {name} {count}: half a file")
+            check(not records, f"killed at {name} {count}: the runtime was called")
+            seen.add(found == new)
+        check_equal(seen, {True, False}, "both were seen")
+
+    go_through(keeps=True, every=3)
+    go_through(keeps=False, every=6)  # lazaret-prepare too
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def rounds(words, look, check_error, before=lambda: None):
             check_error(line)
         passed += len(seen)
         refused += codes.count("1")
-        for path in pathlib.Path("/run/lazaret").glob("*/one*"):
+        for path in pathlib.Path("/run/lazaret").glob("*/one*.json"):
             path.unlink()
     return passed, refused
 
@@ -234,7 +234,7 @@ def swapped_policy():
             check_equal((result.code, result.err), (0, ""), f"round {n}")
             (record,) = world.records()
             look(record)
-            for path in pathlib.Path("/run/lazaret").glob("*/one*"):
+            for path in pathlib.Path("/run/lazaret").glob("*/one*.json"):
                 path.unlink()
     check_equal(sorted(pairs), [1001, 2002], f"{swaps.n} exchanges")
     check_equal([len(digests) for digests in pairs.values()], [1, 1], "one digest for each")
@@ -260,7 +260,7 @@ def swapped_file():
             seen[is_passed] += 1
             if not is_passed:
                 check_process(json.loads(record["config"])["process"], ["/bin/true"], "confined")
-            for path in pathlib.Path("/run/lazaret").glob("*/one*"):
+            for path in pathlib.Path("/run/lazaret").glob("*/one*.json"):
                 kept = json.loads(path.read_text())["policy"]
                 check_equal(kept == "pass-through", is_passed or kept == "pass-through", "the record and what the runtime got")
                 path.unlink()

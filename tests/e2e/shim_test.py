@@ -188,6 +188,7 @@ def process_pipe():
 def calls():
     prepare()
     trace = OPT / "trace"
+    check_equal(Caller().call(SHIM, *COMMON, "create", "--bundle", BUNDLE, ID).code, 0, "what the file says is prepared")
     result = Caller().call("strace", "-f", "-o", trace, SHIM, *COMMON, "create", "--bundle", BUNDLE, ID)
     check_equal(result.code, 0, f"under strace: {result.err}")
     records()

@@ -23,6 +23,8 @@ SHIM = OPT / "lazaret-shim"
 RUNTIME = OPT / "runtime"
 RECORD = OPT / "record"
 THEN = OPT / "then"
+PROGRAMS = pathlib.Path("/usr/libexec/lazaret")
+PREPARED = pathlib.Path("/run/lazaret/prepared")
 FILE = pathlib.Path("/etc/lazaret/runtime.yaml")
 PASS_THROUGH = f"version: 1\nruntime: {RUNTIME}\ndefault-policy: pass-through\n"
 CLONE_NEWNS = 0x20000
@@ -61,6 +63,11 @@ def host():
         mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", path)
     FILE.parent.mkdir(mode=0o755, exist_ok=True)
     shutil.copy(area.program("lazaret-shim"), SHIM)
+    if PROGRAMS.is_symlink():  # of an installation
+        PROGRAMS.unlink()
+    PROGRAMS.mkdir(mode=0o755)
+    PROGRAMS.chmod(0o755)
+    shutil.copy(area.program("lazaret-prepare"), PROGRAMS)
     for source, target in (("standin", RUNTIME), ("wrapper", OPT / "wrapper")):
         shutil.copy(fence.compile_program(source, [f"{source}.c"], fence.HERE / "shim", out), target)
     return out
@@ -83,14 +90,12 @@ def configure(text=PASS_THROUGH):
 def install(**policies):
     """What a container under a policy needs from the host; NAME="YAML" is the policy of that name."""
     host()
-    programs = pathlib.Path("/usr/libexec/lazaret")
     folder = FILE.parent / "policies.d"
-    for path in (programs, folder):
-        path.mkdir(mode=0o755, exist_ok=True)
-        path.chmod(0o755)
+    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.chmod(0o755)
     for name in ("lazaret-init", "lazaret-setup", "lazaret-helper", "lazaret-hook"):
-        if not (programs / name).exists():  # it may be running
-            shutil.copy(area.program(name), programs / name)
+        if not (PROGRAMS / name).exists():  # it may be running
+            shutil.copy(area.program(name), PROGRAMS / name)
     for name, text in policies.items():
         (folder / f"{name}.yaml").write_text(text)
         (folder / f"{name}.yaml").chmod(0o644)

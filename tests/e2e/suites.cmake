@@ -3,7 +3,7 @@
 # The suites of tests/e2e, for laz_e2e of the file above.
 
 # What an instrumented build cannot show of a suite that it runs, by the words of BUT; all the rest it has to:
-# - "an empty root", "an empty image", "what the index tells", of shim_confine what has an engine: it is dynamic, and such images have nothing that it could load.
+# - "an empty root", "an empty image", "what the index tells", of shim_confine and shim_exec what has an engine: it is dynamic, and such images have nothing that it could load.
 # - "fewer than 16 descriptors": the loader and the runtime need some before we come to count them.
 # - "is nowhere in init", "neither the recovery key", "while it waits", "and nobody else", "are in no core of ship", "memory of", "no credential
 #   in what", and of certificates all three: AddressSanitizer's shadow is terabytes to search, and its runtime keeps what was freed, a copy of the environment, and its own options.
@@ -82,12 +82,12 @@ laz_e2e(
   BUT "docker" "host.exec" "the host's records" "secrets of the host" "copies of" "what a policy" "host.privileged" "no policy" "update is" "killed at" "a second container" "LAZARET_EVENTS")
 laz_e2e(shim_audit INSTRUMENTED sample)
 laz_e2e(shim_engines ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
-laz_e2e(shim_exec ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
+laz_e2e(shim_exec ALONE TIMEOUT 600 INSTRUMENTED sample BUT "podman" "a container with sinks" "an exec has the workload's" "HEALTHCHECK" "ECS Exec by")
 laz_e2e(shim_hostile TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_images ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_matrix ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
+laz_e2e(shim_prepared INSTRUMENTED sample)
 laz_e2e(shim_races TIMEOUT 600 INSTRUMENTED sample BUT "killed at")
-laz_e2e(shim_seccomp ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_select INSTRUMENTED sample)
 laz_e2e(shim_sweep INSTRUMENTED sample)
 laz_e2e(shim INSTRUMENTED sample BUT "what an image or a bundle" "the program is small")

@@ -9,7 +9,7 @@
 #include "policy/tables/tables.h"
 
 struct laz_name {
-    const char *name;
+    char name[24]; /* no pointer: it would be relocated whenever a program starts */
     int value;
 };
 

@@ -150,7 +150,8 @@ static void undo_file(struct run *run, const struct laz_install_file *file, stru
     laz_buf_init_heap(&none, 1);
     if (file->record.exists) {
         if (laz_install_file_undo(file, err) == 0) {
-            put_part(run, engine->name, file->path, "is as it was before", &none, engine->then);
+            put_part(
+                    run, engine->name, file->path, "is as it was before", &none, engine->then_back);
         }
         return;
     }
@@ -226,6 +227,11 @@ static void handle_engine(struct run *run)
     struct laz_err err = {0};
     if (run->engine == NULL) {
         return;
+    }
+    if (run->engine == &laz_install_docker && run->mode != UNDO &&
+            laz_install_dockerd_look(run->arguments->as_default, &err) < 0) {
+        find(run, &err);
+        err = (struct laz_err){0};
     }
     handle_file(run, &err);
     if (err.kind != LAZ_E_NONE) {

@@ -27,14 +27,17 @@ struct laz_install_engine {
      * to be done. LAZ_E_ENGINE_FILE. */
     int (*edit)(const struct laz_buf *before, bool is_default, struct laz_buf *ret,
             struct laz_err *err);
-    const char *then;    /* by which the engine reads its file; NULL: it does so each time */
-    const char *by_hand; /* what to take out, where somebody else has changed the file too */
+    const char *then;      /* by which the engine reads its file; NULL: it does so each time */
+    const char *then_back; /* the same after --undo */
+    const char *by_hand;   /* what to take out, where somebody else has changed the file too */
 };
 
 extern const struct laz_install_engine laz_install_docker;
 extern const struct laz_install_engine laz_install_containerd;
 extern const struct laz_install_engine laz_install_podman;
 
+/* A dockerd that runs on this host takes its file as it would be: LAZ_E_ENGINE_FILE. */
+LAZ_MUST_CHECK int laz_install_dockerd_look(bool is_default, struct laz_err *err);
 /* podman's folders of hooks: what is said of an entry for lazaret-hook there; appended. */
 void laz_install_podman_hooks(struct laz_buf *ret);
 

@@ -154,6 +154,7 @@ const struct laz_install_engine laz_install_containerd = {
         .path = "/etc/containerd/config.toml",
         .edit = edit,
         .then = "systemctl restart containerd",
+        .then_back = "systemctl restart containerd",
         .by_hand = "take out the tables of the runtime \"lazaret\", and \"" DEFAULT_
                    "\" where it is \"lazaret\"",
 };

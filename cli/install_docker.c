@@ -145,6 +145,7 @@ const struct laz_install_engine laz_install_docker = {
         .path = "/etc/docker/daemon.json",
         .edit = edit,
         .then = "systemctl reload docker",
+        .then_back = "systemctl restart docker", /* a reload forgets no runtime */
         .by_hand = "take out \"lazaret\" of \"runtimes\", and \"default-runtime\" where it is "
                    "\"lazaret\"",
 };

@@ -24,6 +24,13 @@ struct walk {
     unsigned n_missing;
 };
 
+static int give(int *fd, int *ret)
+{
+    *ret = *fd;
+    *fd = -1;
+    return 0;
+}
+
 static int fail(const struct walk *walk, struct laz_err *err)
 {
     int why = errno;
@@ -75,9 +82,7 @@ static int enter(struct walk *walk, const char *part, struct laz_err *err)
         return -1;
     }
     laz_fd_close(&walk->at);
-    walk->at = fd;
-    fd = -1;
-    return 0;
+    return give(&fd, &walk->at);
 }
 
 /* All parts but the last one. */
@@ -139,9 +144,7 @@ int laz_install_lock(int *ret, struct laz_err *err)
     if (fd < 0 || flock(fd, LOCK_EX) < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, LAZ_INSTALL_STATE ": %s", strerror(errno));
     }
-    *ret = fd;
-    fd = -1;
-    return 0;
+    return give(&fd, ret);
 }
 
 void laz_install_remove_folders(const char *path, uint64_t n)

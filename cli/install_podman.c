@@ -16,7 +16,7 @@
 #define TAIL "\n[engine.runtimes]\n" LAZ_INSTALL_NAME " = [\"" LAZ_PROGRAMS_SHIM "\"]\n"
 
 static const char named[] = "# Written by lazaret install runtime." TAIL;
-static const char default_[] = HEAD "runtime = \"" LAZ_INSTALL_NAME "\"\n" TAIL;
+static const char preferred[] = HEAD "runtime = \"" LAZ_INSTALL_NAME "\"\n" TAIL;
 
 static bool is_text(const struct laz_buf *buf, const char *text)
 {
@@ -26,12 +26,12 @@ static bool is_text(const struct laz_buf *buf, const char *text)
 static int edit(
         const struct laz_buf *before, bool is_default, struct laz_buf *ret, struct laz_err *err)
 {
-    bool was_default = is_text(before, default_);
+    bool was_default = is_text(before, preferred);
     if (before != NULL && !was_default && !is_text(before, named)) {
         return laz_err_set(err, LAZ_E_ENGINE_FILE, 0,
                 "%s is there, and not as this command writes it", laz_install_podman.path);
     }
-    laz_buf_str(ret, is_default || was_default ? default_ : named);
+    laz_buf_str(ret, is_default || was_default ? preferred : named);
     return 0;
 }
 

@@ -25,7 +25,8 @@ static bool fail(struct cursor *in, const char *why)
 
 static char peek(const struct cursor *in)
 {
-    return in->at < in->end ? *in->at : '\0';
+    static const char end = '\0';
+    return *(in->at < in->end ? in->at : &end);
 }
 
 static void skip_blanks(struct cursor *in)

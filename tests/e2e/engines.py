@@ -165,12 +165,15 @@ class Runc:
 class Docker:
     """A dockerd of our own, with its own containerd, folder and socket, and no network."""
 
+    made = 0
+
     def __init__(self, words=()):
         """words: what else its command line says."""
         self.words = words
         self.daemon_path = area.require_program("dockerd")
         self.fence = area.fence()
-        self.home = area.folder(f"docker-{len(words)}" if words else "docker")
+        Docker.made += 1
+        self.home = area.folder(f"docker-{Docker.made}")
         self.socket = self.home / "socket"
         self.log = self.home / "log"
         self.count = 0

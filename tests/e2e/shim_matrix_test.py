@@ -14,10 +14,9 @@ import rootfs
 import shim_peers
 import shim_world as world
 from laz import case, check, check_equal
+from shim_confined import POLICY, STATUS, check_confined, check_open, fields
 from shim_world import SHIM, configure
 
-POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text().replace("/app, ", "")
-STATUS = ["/bin/cat", "/proc/self/status"]
 UNIFIED = 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"'  # crun wants control groups of version 2 alone
 _made = {}
 
@@ -35,29 +34,6 @@ def root():
     if "root" not in _made:
         _made["root"] = rootfs.busybox_root("shim-matrix")
     return _made["root"]
-
-
-def fields(result, what):
-    """The lines of /proc/self/status that a command printed."""
-    check_equal(result.code, 0, f"{what}: {result.err}")
-    found = dict(line.split(":", 1) for line in result.out.splitlines() if ":" in line)
-    check("CapBnd" in found, f"{what}: {result}")
-    return {name: value.split() for name, value in found.items()}
-
-
-def check_confined(result, what):
-    """As the policy says."""
-    status = fields(result, what)
-    check_equal(status["Uid"], [str(rootfs.APP_UID)] * 4, f"{what}: uids")
-    for caps in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        check_equal(int(status[caps][0], 16), 0, f"{what}: {caps}")
-    check_equal((status["NoNewPrivs"], status["Seccomp"]), (["1"], ["2"]), f"{what}: no_new_privs, seccomp")
-
-
-def check_open(result, what):
-    """The control."""
-    status = fields(result, what)
-    check(status["Uid"][0] == "0" and int(status["CapBnd"][0], 16) != 0, f"{what}: {status['Uid']} {status['CapBnd']}")
 
 
 @case("docker: run, exec, exec --privileged, exec -u")

@@ -201,7 +201,11 @@ static int read_process(const char *path, char **ret, size_t *ret_length, struct
     if (fd < 0 || text == NULL) {
         return laz_err_set(err, LAZ_E_OCI, errno, "%s: %s", path, strerror(errno));
     }
-    return laz_fd_read_all(fd, text, LAZ_OCI_TEXT_MAX, ret_length, err);
+    if (laz_fd_read_all(fd, text, LAZ_OCI_TEXT_MAX, ret_length, err) < 0) {
+        err->kind = LAZ_E_OCI; /* too large, or a folder: it is no process.json */
+        return laz_err_context(err, "%s", path);
+    }
+    return 0;
 }
 
 static int exec_by_file(

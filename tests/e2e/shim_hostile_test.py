@@ -575,6 +575,7 @@ LINUX = [
     ("a masked path is the policy", masked("/.lazaret-policy"), "request-refused", "linux.maskedPaths"),
     ("a masked path climbs", masked("/proc/../.lazaret/lazaret-init"), "request-refused", "linux.maskedPaths"),
     ("a masked path goes by a process", masked("/proc/self/root/.lazaret/lazaret-init"), "request-refused", "linux.maskedPaths"),
+    ("a masked path goes by a process's number", masked("/proc/1/root/.lazaret/lazaret-init"), "request-refused", "linux.maskedPaths"),
     ("a masked path is a link to lazaret-init", both(lambda c: c.link("foo", "/.lazaret/lazaret-init"), masked("/foo")), "request-refused", "linux.maskedPaths"),
     ("a read-only path is a link to the host", both(lambda c: c.link("foo", "/proc/1/root"), masked("/foo", key="readonlyPaths")), "request-refused", "linux.readonlyPaths"),
     ("/dev is the image's, and lies over what is masked", masked_by_image("/.lazaret/lazaret-init"), "request-refused", ""),

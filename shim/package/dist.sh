@@ -36,7 +36,7 @@ chmod -R u=rwX,go=rX "$tree/usr"
 pack_tar() {
     (cd "$tree" && find etc usr var ! -type d -o -path '*/lazaret*' | sort) >"$work/list"
     tar -C "$tree" --no-recursion --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --format=ustar -cf - -T "$work/list" |
-        gzip -9n >"$work/$1"
+        gzip -6n >"$work/$1"
 }
 
 # static_libraries: the source packages, with versions, whose code is in the programs, where they are known.

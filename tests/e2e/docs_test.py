@@ -6,7 +6,8 @@ Kinds: yaml (a whole policy), sh (commands, run beside README's policy), sh comm
 integration runs), json record (events), json task-definition, dockerfile (docker_test.py builds it), text diagram,
 text quickstart, text error, rsyslog (sinks_test.py sends to it), xml (ossec_test.py reads it), json iam-policy (ship_cloudwatch_test.py),
 json task-before, task-after, secrets-policy and text folders (secrets_ecs_test.py), text nginx and text status (howtos_test.py),
-sh and text task-definition (task_definition_test.py), text health, text health-error and text states (cli_health_test.py), yaml runtime and text refusal (shim_test.py).
+sh and text task-definition (task_definition_test.py), text health, text health-error and text states (cli_health_test.py), yaml runtime and text refusal (shim_test.py),
+console and console fails (howto_hosts_test.py).
 """
 import fcntl
 import hashlib
@@ -81,6 +82,7 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "json find", "sh task-definition", "text task-definition", "text health", "text health-error", "text states",  # the first: sense_test
          "yaml rollout", "sh gate",  # gate_test, gate_live_test
          "json ecs", "sh protect", "text probe",  # ecs_test, protect_test, runbook_test
+         "console", "console fails", "yaml runtime-class",  # howto_hosts_test: whole pages
          "json mount", "json entry",  # hook_test
          "sh off", "yaml off",  # shim_images_test
          "text healthcheck", "yaml health-check",  # shim_exec_test

@@ -8,6 +8,7 @@ import ctypes
 import functools
 import os
 import pathlib
+import shutil
 import stat
 import subprocess
 
@@ -21,8 +22,28 @@ MNT_DETACH = 2
 SHARED = ("/proc", "/sys", "/dev", "/tmp")
 # What is on a disk, though the root is a layer: engines put layers of their own there.
 DISKS = ("/run", "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers")
+# Where a machine has what a developer installed or ran.
+OURS = ("/etc/lazaret", "/usr/libexec/lazaret", "/var/lib/lazaret", "/var/log/lazaret")
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def version():
+    return area.run([area.program("lazaret"), "--version"]).out.split()[-1]
+
+
+def architecture():
+    """Debian's name of it."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+
+
+def dist(name, **environment):
+    """A folder with what the package's script makes of the programs under test."""
+    out = area.folder(name)
+    done = area.run([laz.ROOT / "shim" / "package" / "dist.sh", laz.BIN.parent, version(), os.uname().machine, out],
+                    env={"PATH": area.PATH, **environment}, timeout=250)
+    laz.check_equal(done.code, 0, f"dist.sh: {done.err}")
+    return out
 
 
 def _mount(*words):
@@ -53,6 +74,8 @@ def enter():
     os.fchdir(machine)
     laz.check_equal(_libc.umount2(b".", MNT_DETACH), 0, f"umount: {os.strerror(ctypes.get_errno())}")
     os.chdir("/")
+    for place in OURS:
+        shutil.rmtree(place, ignore_errors=True)
     return top, machine
 
 

@@ -18,7 +18,6 @@ import rootfs
 from laz import case, check, check_equal
 
 PACKAGING = laz.ROOT / "shim" / "package"
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 LIBEXEC = "/usr/libexec/lazaret/"
 PROGRAMS = ["/usr/bin/lazaret", *(f"{LIBEXEC}lazaret-{name}" for name in ("helper", "hook", "init", "prepare", "setup", "shim"))]
 # All that is not below /usr/share, with its mode.
@@ -30,24 +29,11 @@ RUNTIME = "version: 1\nruntime: /usr/sbin/runc\ndefault-policy: {}\n"
 POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text().replace("/app, ", "").replace("name: docker", "name: shell")
 
 
-def dist(name, **environment):
-    """A folder with what dist.sh makes."""
-    out = area.folder(name)
-    done = area.run([PACKAGING / "dist.sh", laz.BIN.parent, version(), os.uname().machine, out], env={"PATH": area.PATH, **environment}, timeout=250)
-    check_equal(done.code, 0, f"dist.sh: {done.err}")
-    return out
-
-
-@functools.cache
-def version():
-    return area.run([area.program("lazaret"), "--version"]).out.split()[-1]
-
-
 @functools.cache
 def package():
-    found = dist("dist")
+    found = host_root.dist("dist")
     check_equal(sorted(p.name for p in found.iterdir()), sorted(
-        ["SHA256SUMS", f"lazaret-{version()}-linux-{os.uname().machine}.tar.gz", f"lazaret_{version()}_{ARCHITECTURES[os.uname().machine]}.deb"]), "files")
+        ["SHA256SUMS", f"lazaret-{host_root.version()}-linux-{os.uname().machine}.tar.gz", f"lazaret_{host_root.version()}_{host_root.architecture()}.deb"]), "files")
     return next(found.glob("*.deb"))
 
 
@@ -85,7 +71,7 @@ def entries():
 @case("its fields: the version and the architecture of the programs, no dependency, the libraries in them with their versions, one conffile")
 def control():
     found = fields()
-    check_equal((found["Package"], found["Version"], found["Architecture"]), ("lazaret", version(), ARCHITECTURES[os.uname().machine]), "what it is")
+    check_equal((found["Package"], found["Version"], found["Architecture"]), ("lazaret", host_root.version(), host_root.architecture()), "what it is")
     check_equal({"Depends", "Pre-Depends", "Recommends"} & set(found), set(), "what it asks for: the programs are static")
     for name in PROGRAMS:
         program = laz.BIN / name.rsplit("/", 1)[1]
@@ -104,7 +90,7 @@ def reproducible():
     try:
         for page in pages:
             os.utime(page)
-        again = dist("again", TMPDIR=str(area.folder("elsewhere")), LC_ALL="C.UTF-8", TZ="Asia/Tokyo")
+        again = host_root.dist("again", TMPDIR=str(area.folder("elsewhere")), LC_ALL="C.UTF-8", TZ="Asia/Tokyo")
     finally:
         os.umask(0o022)
         for page, ns in times.items():
@@ -259,12 +245,33 @@ def kept():
     put("/etc/containers/containers.conf.d/99-x.conf", f"# {shim}\n")  # and `removed` below removes it
 
 
+@case("the drop-in for systemd is what systemd takes, for Docker's own unit and containerd's, and its check is the command's; a word that it does not know is found")
+def drop_in():
+    installed()
+    text = (laz.ROOT / "examples" / "host" / "systemd" / "lazaret.conf").read_text()
+    for service in ("docker.service", "containerd.service"):
+        path = pathlib.Path(f"/etc/systemd/system/{service}.d/lazaret.conf")
+        put(path, text)
+        done = area.run(["systemd-analyze", "verify", service])
+        check_equal((done.code, "lazaret" in done.err), (0, False), f"{service}: {done}")
+        put(path, text.replace("RequiresMountsFor", "RequireMountsFor"))
+        check("lazaret.conf:6: Unknown key" in area.run(["systemd-analyze", "verify", service]).err, f"{service}: the control")
+        path.unlink()
+        _before.add(str(path.parent))
+    command, = re.findall(r"^ExecStartPre=(.*)$", text, re.MULTILINE)
+    put("/etc/lazaret/runtime.yaml", RUNTIME.format("pass-through"))
+    check_equal(area.run(command.split()).code, 0, command)
+    put("/etc/lazaret/runtime.yaml", RUNTIME.format("nobody"))
+    check_equal(area.run(command.split()).code, 1, f"{command}, without such a policy")
+
+
 @case("removed, nothing is left but the conffile, the host's own files and its records; purged, nothing but these")
 def removed():
     installed()
     put("/etc/lazaret/runtime.yaml", RUNTIME.format("pass-through"))
     put("/etc/lazaret/policies.d/shell.yaml", POLICY)
     pathlib.Path("/run/lazaret/0123").mkdir(parents=True, exist_ok=True)
+    RECORDS.touch()
     done = dpkg("--remove", "lazaret")
     check_equal(done.code, 0, f"remove: {done}")
     kept_files = {"/etc/lazaret", "/etc/lazaret/policies.d", "/etc/lazaret/runtime.yaml", "/etc/lazaret/policies.d/shell.yaml"}

@@ -20,6 +20,7 @@
 #include "shim/guard.h"
 #include "shim/image.h"
 #include "shim/judge.h"
+#include "shim/own_init.h"
 #include "shim/place.h"
 #include "shim/rewrite.h"
 #include "shim/select.h"
@@ -60,24 +61,28 @@ static int remember(const struct laz_call *call, const struct laz_bundle *bundle
     return laz_oci_record_save(folder, call->arguments->id, &record, err);
 }
 
-static int confine(const struct laz_call *call, struct laz_bundle *bundle,
+static int confine(struct laz_call *call, struct laz_bundle *bundle,
         const struct laz_host_policy *policy, const char *name, struct laz_err *err)
 {
     char image[LAZ_IMAGE_PATH_SIZE];
     char hash[LAZ_OCI_ROOT_HASH_SIZE];
     bool has_hooks = false;
     const char *root = call->arguments->values[LAZ_OPTION_ROOT];
+    struct laz_own_init init;
     struct laz_plan plan = {.policy = policy, .image = image};
     laz_cleanup_buf struct laz_buf text;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
     laz_oci_root_hash(root == NULL ? "" : root, hash);
     if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
             laz_guard(bundle, policy, hash, err) < 0 ||
+            laz_own_init_find(call->runtime, bundle, &init, err) < 0 ||
             laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
             laz_call_find_image(call, policy, name, image, err) < 0) {
         return -1;
     }
     plan.hash = has_hooks ? hash : NULL;
+    plan.n_drop = init.n_words;
+    call->note.has_own_init = init.is_images;
     if (laz_rewrite(bundle, &plan, &text, err) < 0 ||
             remember(call, bundle, policy, name, &text, err) < 0) {
         return -1;

@@ -22,42 +22,10 @@ static const char *const guarded[] = {
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 static const char *const unguarded[] = {"/sys"}; /* writable in a privileged container */
 
-static bool is_init_of_engine(const struct laz_bundle *bundle, const struct laz_json_node *first)
-{
-    static const char *const paths[] = {"/sbin/docker-init", "/run/podman-init", "/dev/init"};
-    const struct laz_oci_spec *spec = &bundle->spec;
-    const struct laz_json_node *node = NULL;
-    for (size_t i = 0; i < LENGTH(paths); i++) {
-        while (laz_oci_is(spec, first, paths[i]) && bundle->container.mounts != NULL &&
-                (node = laz_json_next(&spec->doc, bundle->container.mounts, node)) != NULL) {
-            if (laz_oci_is(spec, laz_oci_mount(spec, node).destination, paths[i])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static int put_init(
-        struct laz_oci_change *change, const struct laz_bundle *bundle, struct laz_err *err)
+static int put_init(struct laz_oci_change *change, size_t n_drop, struct laz_err *err)
 {
     static const char *const words[] = LAZ_CONTAINER_WORDS;
     const struct laz_oci_strings init = {words, LENGTH(words)};
-    const struct laz_json_doc *doc = &bundle->spec.doc;
-    const struct laz_json_node *args = bundle->process.args;
-    const struct laz_json_node *first = args == NULL ? NULL : laz_json_next(doc, args, NULL);
-    const struct laz_json_node *second = first == NULL ? NULL : laz_json_next(doc, args, first);
-    if (first == NULL) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0, "a container without a command");
-    }
-    if (!laz_oci_is(&bundle->spec, first, LAZ_CONTAINER_INIT) &&
-            laz_clamp_ends_with(&bundle->spec, first, "/lazaret-init")) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0,
-                "the image brings its own lazaret-init, and this host its own: "
-                "select " LAZ_RUNTIME_PASS_THROUGH " for it, or start its command without");
-    }
-    size_t n_drop =
-            is_init_of_engine(bundle, first) && laz_oci_is(&bundle->spec, second, "--") ? 2 : 0;
     return laz_oci_prepend_args(change, n_drop, &init, err);
 }
 
@@ -113,7 +81,7 @@ int laz_rewrite(const struct laz_bundle *bundle, const struct laz_plan *plan, st
     laz_cleanup_oci_change struct laz_oci_change change = {0};
     if (laz_oci_change_init(&change, &bundle->spec, err) < 0 ||
             laz_clamp(&change, policy, bundle->process.uid == 0, err) < 0 ||
-            put_init(&change, bundle, err) < 0 || put_mounts(&change, plan->image, err) < 0 ||
+            put_init(&change, plan->n_drop, err) < 0 || put_mounts(&change, plan->image, err) < 0 ||
             put_paths(&change, &policy->host, plan->is_privileged, err) < 0 ||
             (plan->hash != NULL && laz_entries_put(&change, policy, plan->hash, err) < 0) ||
             drop_annotations(&change, err) < 0) {

@@ -93,6 +93,8 @@ static const struct laz_word words_host_user_namespace[] = {
 static const struct laz_word words_host_namespace[] = {LAZ_HOST_NAMESPACES(X_HOST_NAMESPACE){0}};
 static const struct laz_word words_unknown[] = {{"refuse", LAZ_UNKNOWN_REFUSE, false},
         {"clamp-default", LAZ_UNKNOWN_CLAMP_DEFAULT, false}, {0}};
+static const struct laz_word words_image_init[] = {
+        {"refuse", LAZ_IMAGE_INIT_REFUSE, false}, {"replace", LAZ_IMAGE_INIT_REPLACE, false}, {0}};
 
 #define STORE(member)                                                                              \
     .offset = offsetof(struct laz_policy, member), .size = sizeof(((struct laz_policy *)0)->member)

@@ -116,6 +116,10 @@ void laz_runtime_put(struct laz_buf *ret, const struct laz_runtime *runtime)
 #define X(name, max) laz_section_put_uint(ret, runtime->name, 4);
     LAZ_RUNTIME_NUMBERS(X)
 #undef X
+    laz_section_put_uint(ret, runtime->n_known_inits, 4);
+    for (size_t i = 0; i < runtime->n_known_inits; i++) {
+        laz_section_put_string(ret, runtime->known_inits[i]);
+    }
     laz_section_put_uint(ret, runtime->n_names, 4);
     for (size_t i = 0; i < runtime->n_names; i++) {
         laz_section_put_string(ret, runtime->names[i].name);
@@ -143,6 +147,10 @@ void laz_runtime_take(struct laz_section *in, struct laz_runtime *ret)
     LAZ_RUNTIME_NUMBERS(X)
 #undef X
     laz_section_require(in, ret->program != NULL, "no program");
+    ret->n_known_inits = laz_section_u32(in, 0, LAZ_RUNTIME_INITS_MAX);
+    for (size_t i = 0; i < ret->n_known_inits; i++) {
+        ret->known_inits[i] = laz_section_string(in, 1, LAZ_POLICY_SCALAR_MAX);
+    }
     ret->n_names = laz_section_u32(in, 0, LAZ_RUNTIME_NAMES_MAX);
     for (size_t i = 0; i < ret->n_names; i++) {
         ret->names[i].name = laz_section_string(in, 1, LAZ_POLICY_SCALAR_MAX);

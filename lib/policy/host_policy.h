@@ -44,6 +44,7 @@
     X(audit_file)
 #define LAZ_RUNTIME_NUMBERS(X)                                                                     \
     X(unknown_container, LAZ_UNKNOWN_CLAMP_DEFAULT)                                                \
+    X(image_init, LAZ_IMAGE_INIT_REPLACE)                                                          \
     X(audit_required, 1)                                                                           \
     X(audit_arguments, 1)                                                                          \
     X(audit_health_checks, 1)

@@ -173,6 +173,34 @@ static void put_rules(struct reader *reader)
     }
 }
 
+/* In the form in which it will be compared. */
+static bool is_digest(const char *text)
+{
+    return strlen(text) == (size_t)2 * LAZ_SHA256_SIZE &&
+            strspn(text, "0123456789abcdef") == strlen(text);
+}
+
+static void put_inits(struct reader *reader)
+{
+    struct laz_runtime *runtime = reader->runtime;
+    struct laz_node *list = reader->document.at[LAZ_FIELD_RUNTIME_KNOWN_INITS];
+    for (struct laz_node *item = laz_check_item(list, NULL); item != NULL;
+            item = laz_check_item(list, item)) {
+        const char *text = item->is_bad ? NULL : text_of(reader, item, NULL);
+        if (runtime->n_known_inits == LAZ_RUNTIME_INITS_MAX) {
+            laz_report_node(&reader->report, LAZ_E_POLICY_TOO_LARGE, item, "more than %d digests",
+                    LAZ_RUNTIME_INITS_MAX);
+            return;
+        }
+        if (text != NULL && !is_digest(text)) {
+            laz_report_node(&reader->report, LAZ_E_POLICY_INVALID, item,
+                    "\"%.80s\" is no SHA-256 in 64 lower-case hexadecimal digits", text);
+        } else if (text != NULL) {
+            runtime->known_inits[runtime->n_known_inits++] = text;
+        }
+    }
+}
+
 static void put_all(struct reader *reader)
 {
     struct laz_runtime *runtime = reader->runtime;
@@ -186,8 +214,10 @@ static void put_all(struct reader *reader)
     runtime->audit_required = number_at(reader, LAZ_FIELD_RUNTIME_AUDIT_REQUIRED) != 0;
     runtime->audit_arguments = number_at(reader, LAZ_FIELD_RUNTIME_AUDIT_ARGUMENTS) != 0;
     runtime->audit_health_checks = number_at(reader, LAZ_FIELD_RUNTIME_AUDIT_HEALTH) != 0;
+    runtime->image_init = (uint32_t)number_at(reader, LAZ_FIELD_RUNTIME_IMAGE_INIT);
     put_names(reader);
     put_rules(reader);
+    put_inits(reader);
 }
 
 /* What only the whole shows. */

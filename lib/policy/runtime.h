@@ -21,12 +21,19 @@
 /* Ceilings: more than any host has, and little enough to look through one by one. */
 #define LAZ_RUNTIME_NAMES_MAX       32
 #define LAZ_RUNTIME_RULES_MAX       128
+#define LAZ_RUNTIME_INITS_MAX       32
 #define LAZ_RUNTIME_POLICY_PATH_MAX 128 /* the folder, a name of at most 63, ".yaml" */
 
 /* What becomes of an exec into a container that was made without the shim. */
 enum laz_unknown_container {
     LAZ_UNKNOWN_REFUSE,
     LAZ_UNKNOWN_CLAMP_DEFAULT /* as if the default policy had been selected for it */
+};
+
+/* What becomes of a lazaret-init that an image brings, where the host has a policy for it. */
+enum laz_image_init {
+    LAZ_IMAGE_INIT_REFUSE,
+    LAZ_IMAGE_INIT_REPLACE /* by the host's own; the image's policy does not count */
 };
 
 /* A name that the shim may be called by, and what it then stands in front of. */
@@ -63,11 +70,14 @@ struct laz_runtime {
     struct laz_runtime_rule rules[LAZ_RUNTIME_RULES_MAX];
 
     uint32_t unknown_container; /* enum laz_unknown_container */
-    const char *log;            /* absolute; NULL: none of the shim's own */
-    const char *audit_file;     /* absolute; has a default */
-    bool audit_required;        /* what cannot be recorded is refused */
-    bool audit_arguments;       /* of what enters a container */
-    bool audit_health_checks;   /* that were let through */
+    uint32_t image_init;        /* enum laz_image_init */
+    size_t n_known_inits;
+    const char *known_inits[LAZ_RUNTIME_INITS_MAX]; /* SHA-256, in lower-case digits */
+    const char *log;                                /* absolute; NULL: none of the shim's own */
+    const char *audit_file;                         /* absolute; has a default */
+    bool audit_required;                            /* what cannot be recorded is refused */
+    bool audit_arguments;                           /* of what enters a container */
+    bool audit_health_checks;                       /* that were let through */
 
     struct laz_arena memory;
 };

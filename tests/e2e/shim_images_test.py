@@ -45,7 +45,7 @@ def image(tag, *changes, put=()):
     """An image of busybox that knows nothing of the host; put: (path, text) of files in it."""
     root = rootfs.busybox_root(f"image-{tag}")
     for path, text in put:
-        rootfs.put(root, path, text)
+        rootfs.put(root, path, text, 0o755)
     _made["docker"].import_root(root, tag, "ENV PATH=/bin:/usr/bin", *changes)
 
 
@@ -97,6 +97,27 @@ def named():
         result = engine.run(tag, write, options=["--runtime", "lazaret", *options])
         check(result.code != 0 and text in result.err, f"{tag} {options}: {result}")
     check_equal(engine.run("by-env", write, options=["--runtime", "lazaret-off"]).out.split(), ["written", "narrow"], "without a policy nobody looks")
+
+
+@case("an image with a lazaret-init of its own is refused; with image-init: replace the host's runs its command, and the host's policy alone counts")
+def own_init():
+    engine = docker()
+    own = "/usr/libexec/lazaret/lazaret-init"
+    other = POLICY.replace("10001:10001", "10002:10002")
+    image("own", f'ENTRYPOINT ["{own}", "--policy", "/own.yaml", "--"]',
+          put=[(own, PROGRAMS / "lazaret-init"), (own.replace("init", "setup"), PROGRAMS / "lazaret-setup"), ("/own.yaml", other)])
+    policy = ["--runtime", "lazaret"]
+    result = engine.run("own", STATUS, options=policy)
+    check(result.code == 125 and "the image brings its own lazaret-init" in result.err, f"{result}")
+    check_equal(filters_of(engine.run("own", STATUS, options=["--runtime", "lazaret-off"]))[1], 10002, "the control: its own init and policy")
+    configure(readme.block("yaml off", PAGE) + "image-init: replace\n")
+    for options in ([], ["--init"]):
+        check_equal(filters_of(engine.run("own", STATUS, options=[*policy, *options])), (2, rootfs.APP_UID), f"{options}")
+        said = records("shim.create")[-1]
+        check_equal((said["act"], said["ctr"], said["d"]["own_init_replaced"]), ("tighten", "web", True), f"{options}")
+    image("another", f'ENTRYPOINT ["{own}", "--"]', put=[(own, PROGRAMS / "lazaret-setup")])
+    result = engine.run("another", STATUS, options=policy)
+    check(result.code == 125 and "(known-inits)" in result.err, f"another program: {result}")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ The runtime is a stand-in: what was chosen is in the host's record of the contai
 each refusal is the row in which the same place names a policy that is stricter.
 """
 import functools
+import hashlib
 import itertools
 import json
 import os
 import pathlib
+import shutil
 
 import area
 import laz
@@ -229,6 +231,94 @@ def restored():
     (folder / "config.json").write_text(json.dumps(config))
     result, _ = create(folder, verb="restore")
     check(result.code == 1 and "(host.namespaces)" in result.err, f"judged: {result}")
+
+
+# ---- An image's own lazaret-init -------------------------------------------------------------------------
+
+OWN = "/usr/libexec/lazaret/lazaret-init"
+FRONT = ["/.lazaret/lazaret-init", "--policy", "/.lazaret-policy", "--"]
+# process.args; what of them is run
+REPLACED = [
+    ([OWN, "--", "app", "--policy", "x"], ["app", "--policy", "x"]), ([OWN, "app"], ["app"]), ([OWN, "--policy", "/p.yaml", "--", "app"], ["app"]),
+    ([OWN, "--policy=/p.yaml", "--events", "2", "--policy-sha256=00", "app", "--"], ["app", "--"]), ([OWN, "--events=/x", "--", "--", "app"], ["--", "app"]),
+    (["app", OWN, "--"], ["app", OWN, "--"]), (["/bin/my-lazaret-init", "--", "app"], ["/bin/my-lazaret-init", "--", "app"]),
+    (["/linked/lazaret-init", "--", "app"], ["app"]), (["/sbin/docker-init", "--", OWN, "--", "app"], ["app"]), (["/sbin/docker-init", "--", "app"], ["app"]),
+    (["/dev/init", "--", OWN, "--", "app"], ["/dev/init", "--", OWN, "--", "app"]), (["/sbin/docker-init", "app"], ["/sbin/docker-init", "app"]),
+]
+NOT_REPLACED = [
+    (["lazaret-init", "--", "app"], "it is not named by an absolute path"), (["./lazaret-init", "app"], "it is not named by an absolute path"),
+    (["/nowhere/lazaret-init", "app"], "the image has no file of that name"), (["/folder/lazaret-init", "app"], "/folder/lazaret-init of the image (image-init): no regular file"),
+    (["/out/lazaret-init", "app"], "the image has no file of that name"), (["/huge/lazaret-init", "app"], "is too large"),
+    (["/other/lazaret-init", "app"], "is another one than this host's, with SHA-256 " + hashlib.sha256(b"another\n").hexdigest() + " (known-inits)"),
+    ([OWN, "--version"], "it has an option that is not"), ([OWN, "--enter", "--", "app"], "it has an option that is not"), ([OWN, "-p", "x"], "it has an option that is not"),
+    ([OWN, "--policyx=1", "app"], "it has an option that is not"), ([OWN, "--policy"], "it has an option that is not"), ([OWN, "probe", "live"], "it is not asked to run a command"),
+    ([OWN], "a container without a command"), ([OWN, "--"], "a container without a command"), ([OWN, "--policy", "x"], "a container without a command"),
+    (["/sbin/docker-init", "--"], "a container without a command"),
+]
+
+
+def own(args, mounts=()):
+    """A bundle whose image has inits of its own, with this command."""
+    files = root()
+    for name in ("usr/libexec/lazaret", "other", "folder/lazaret-init", "linked", "out", "huge"):
+        (files / name).mkdir(parents=True, exist_ok=True)
+    if not (files / OWN[1:]).exists():
+        shutil.copy(area.program("lazaret-init"), files / OWN[1:])
+        (files / "other" / "lazaret-init").write_text("another\n")
+        (files / "linked" / "lazaret-init").symlink_to(OWN)
+        (files / "out" / "lazaret-init").symlink_to(f"/opt/{LEDGER.name}")
+        os.truncate(os.open(files / "huge" / "lazaret-init", os.O_CREAT | os.O_WRONLY), 1 << 40)
+    folder = bundle()
+    config = json.loads((folder / "config.json").read_text())
+    config["process"]["args"] = args
+    config["mounts"] += [{"destination": place, "type": "bind", "source": "/opt/init", "options": ["ro"]} for place in mounts]
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def args_of(folder):
+    return json.loads((folder / "config.json").read_text())["process"]["args"]
+
+
+@case("an image whose command is a lazaret-init of its own is refused, however it is named; pass-through leaves it as it is")
+def own_init():
+    name_file()
+    for args in ([OWN, "--", "app"], ["lazaret-init", "app"], ["/x/lazaret-init"], ["/sbin/docker-init", "--", OWN, "--", "app"]):
+        prepare()
+        folder = own(args, ["/sbin/docker-init"])
+        result, _ = create(folder)
+        check(result.code == 1 and "the image brings its own lazaret-init, and this host its own: let it be replaced" in result.err, f"{args}: {result}")
+        check_equal(args_of(folder), args, "the file")
+        prepare("pass-through", more="select: [{cgroups-path: /nowhere, policy: host}]\n")
+        check_equal((create(folder)[1], args_of(folder)), ("pass-through", args), f"{args}")
+
+
+@case("image-init: replace: the host's init takes the place of the image's and of its options, if that is byte for byte one that is known; the ledger says so")
+def replaced():
+    name_file()
+    prepare(more="image-init: replace\n")
+    for args, left in REPLACED:
+        folder = own(args, ["/sbin/docker-init"])
+        LEDGER.unlink(missing_ok=True)
+        result, policy = create(folder)
+        check_equal((result.code, policy, args_of(folder)), (0, "host", FRONT + left), f"{args}: {result.err}")
+        found = [json.loads(line)["d"].get("own_init_replaced") for line in LEDGER.read_text().splitlines()] if LEDGER.exists() else []
+        is_own = any(word.endswith("/lazaret-init") for word in args[:len(args) - len(left)])
+        check_equal(found, [True] if is_own else [], f"{args}: records")
+        before = (folder / "config.json").read_text()
+        check_equal((create(folder)[1], (folder / "config.json").read_text()), ("host", before), f"{args}: a second pass")
+    for args, text in NOT_REPLACED:
+        folder = own(args, ["/sbin/docker-init"])
+        result, _ = create(folder)
+        check(result.code == 1 and "lazaret: request-refused: " in result.err and text in result.err, f"{args}: {result}")
+        check_equal(args_of(folder), args, f"{args}: the file")
+    digest = hashlib.sha256(b"another\n").hexdigest()
+    prepare(more=f"image-init: replace\nknown-inits: ['{64 * '0'}', {digest}]\n")
+    folder = own(["/other/lazaret-init", "app"])
+    result, policy = create(folder)
+    check_equal((policy, args_of(folder)), ("host", FRONT + ["app"]), f"known-inits: {result}")
+    prepare(more=f"known-inits: [{digest}]\n")
+    check_equal(create(own(["/other/lazaret-init", "app"]))[0].code, 1, "known, and not to be replaced")
 
 
 if __name__ == "__main__":

@@ -271,6 +271,9 @@ Test(host_codec, the_hosts_file_is_read_as_it_was_written)
     static struct laz_runtime read;
     struct laz_runtime *runtime = runtime_with("select",
             "[{cgroups-path: /ecs/, policy: a}, {runtime-name: n, policy: pass-through}]");
+    runtime->n_known_inits = 2;
+    runtime->known_inits[0] = "first";
+    runtime->known_inits[1] = "second";
     laz_cleanup_buf struct laz_buf first;
     laz_cleanup_buf struct laz_buf second;
     laz_buf_init_heap(&first, WHOLE_MAX);
@@ -280,6 +283,8 @@ Test(host_codec, the_hosts_file_is_read_as_it_was_written)
     laz_runtime_take(&in, &read);
     cr_assert_null(in.wrong, "%s", in.wrong);
     cr_expect_eq(in.at, in.end);
+    cr_expect_eq(read.n_known_inits, 2);
+    cr_expect_str_eq(read.known_inits[1], "second");
     cr_expect_eq(read.n_rules, 2);
     cr_expect_str_eq(read.rules[0].cgroups_path, "/ecs/");
     cr_expect_null(read.rules[0].name);

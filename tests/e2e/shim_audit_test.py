@@ -249,8 +249,9 @@ def arguments():
 
 
 def order(*words):
-    """The calls that matter, as strace has seen them."""
+    """The calls that matter, as strace has seen them, when what the host's files mean is known already."""
     trace = world.OPT / "trace"
+    area.run([SHIM, *ROOT, *words], env={"PATH": area.PATH})
     area.run(["strace", "-o", trace, "-e", "trace=fdatasync,execve", SHIM, *ROOT, *words], env={"PATH": area.PATH})
     world.records()
     return [line.split("(")[0] for line in trace.read_text().splitlines() if line.startswith(("fdatasync", "execve"))]

@@ -17,7 +17,7 @@
 #define UPDATE  LAZ_VERB_UPDATE
 
 struct option {
-    const char *name;
+    char name[20]; /* no pointer: it would be relocated at each start */
     char letter;
     bool has_value;
     unsigned verbs;

@@ -108,19 +108,32 @@ static bool is_plain(const struct text *text)
             memmem(text->at, text->length, other, strlen(other)) == NULL;
 }
 
+void laz_configuration_done(struct laz_configuration *configuration)
+{
+    free(configuration->runtime);
+    configuration->runtime = NULL;
+    laz_prepared_done(&configuration->from);
+}
+
 static bool take_prepared(struct laz_configuration *ret)
 {
     if (!laz_prepared_open(LAZ_PREPARED_RUNTIME, &ret->from)) {
         return false;
     }
-    laz_runtime_take(&ret->from.body, &ret->runtime);
-    ret->has_runtime = ret->from.body.wrong == NULL;
-    return ret->has_runtime;
+    ret->runtime = malloc(sizeof(*ret->runtime));
+    if (ret->runtime != NULL) {
+        laz_runtime_take(&ret->from.body, ret->runtime);
+    }
+    if (ret->runtime == NULL || ret->from.body.wrong != NULL) {
+        laz_configuration_done(ret);
+        return false;
+    }
+    return true;
 }
 
 static int take_program(const char *argv0, struct laz_configuration *ret, struct laz_err *err)
 {
-    const char *program = laz_runtime_program(&ret->runtime, argv0);
+    const char *program = laz_runtime_program(ret->runtime, argv0);
     if (strlen(program) >= LAZ_PROGRAM_MAX) {
         return laz_err_set(
                 err, LAZ_E_RUNTIME, 0, "%s has more than %d bytes", program, LAZ_PROGRAM_MAX - 1);
@@ -165,6 +178,7 @@ static int take(
 {
     struct text text;
     text.owned = NULL;
+    *ret = (struct laz_configuration){.runtime = NULL};
     int result = take_by(ask, acts, &text, ret, err);
     free(text.owned);
     return result;

@@ -14,10 +14,8 @@
 
 #define LAZ_PROGRAM_MAX 256 /* a path of a program on a host, with the NUL */
 
-/* laz_prepared_done for `from`. */
 struct laz_configuration {
-    bool has_runtime; /* else it was not read, or is of no use */
-    struct laz_runtime runtime;
+    struct laz_runtime *runtime; /* owned; NULL: it was not read, or is of no use */
     struct laz_prepared from;
     struct laz_err why;            /* of no use: why */
     char program[LAZ_PROGRAM_MAX]; /* it has passed laz_program_check */
@@ -29,6 +27,8 @@ struct laz_configuration {
  * its usual places. The process may go on as lazaret-prepare in between. */
 LAZ_MUST_CHECK int laz_configuration_read(
         const struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err);
+
+void laz_configuration_done(struct laz_configuration *configuration);
 
 /* The path that the only line `runtime: /path` of a text names, plainly; false: there is none, or
  * more than one. */

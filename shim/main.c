@@ -61,23 +61,35 @@ static int record(const struct laz_call *call, bool is_refused, struct laz_err *
 static int act(
         struct laz_call *call, const struct laz_configuration *configuration, struct laz_err *err)
 {
-    if (!laz_arguments_act(call->arguments)) {
-        return 0;
-    }
-    if (!configuration->has_runtime) {
+    if (configuration->runtime == NULL) {
         return laz_err_set(err, configuration->why.kind, configuration->why.sys_errno, "%s",
                 configuration->why.message);
     }
-    if (laz_call_passes_all(&configuration->runtime)) {
+    if (laz_call_passes_all(configuration->runtime)) {
         return 0;
     }
-    call->runtime = &configuration->runtime;
+    call->runtime = configuration->runtime;
     return record(call, judge(call, err) < 0, err);
 }
 
 static const char *log_of(const struct laz_configuration *configuration)
 {
-    return configuration->has_runtime ? configuration->runtime.log : NULL;
+    return configuration->runtime == NULL ? NULL : configuration->runtime->log;
+}
+
+/* In a frame of its own: what is noted of such a call is large, and most calls are others. */
+__attribute__((noinline)) static void act_and_go_on(struct laz_ask *ask,
+        const struct laz_arguments *arguments, const struct laz_configuration *configuration,
+        struct laz_err *err)
+{
+    struct laz_call call = {.arguments = arguments,
+            .ask = ask,
+            .argv0 = ask->argc > 0 ? ask->argv[0] : "",
+            .argc = ask->argc,
+            .argv = ask->argv};
+    if (act(&call, configuration, err) == 0) {
+        laz_ignore(laz_program_become(configuration->program, call.argv, environ, err));
+    }
 }
 
 int main(int argc, char **argv)
@@ -85,19 +97,18 @@ int main(int argc, char **argv)
     struct laz_ask ask;
     struct laz_err err = {0};
     struct laz_arguments arguments;
-    static struct laz_configuration configuration;
+    struct laz_configuration configuration;
     laz_ask_init(argc, argv, &ask);
     laz_arguments_parse(ask.argc, ask.argv, &arguments);
-    struct laz_call call = {.arguments = &arguments,
-            .ask = &ask,
-            .argv0 = ask.argc > 0 ? ask.argv[0] : "",
-            .argc = ask.argc,
-            .argv = ask.argv};
-    if (laz_configuration_read(&ask, laz_arguments_act(&arguments), &configuration, &err) == 0 &&
-            act(&call, &configuration, &err) == 0) {
-        laz_ignore(laz_program_become(configuration.program, call.argv, environ, &err));
+    bool acts = laz_arguments_act(&arguments);
+    if (laz_configuration_read(&ask, acts, &configuration, &err) == 0) {
+        if (acts) {
+            act_and_go_on(&ask, &arguments, &configuration, &err);
+        } else {
+            laz_ignore(laz_program_become(configuration.program, ask.argv, environ, &err));
+        }
     }
     int result = laz_refuse(&arguments, log_of(&configuration), &err);
-    laz_prepared_done(&configuration.from);
+    laz_configuration_done(&configuration);
     return result;
 }

@@ -136,12 +136,10 @@ static int judge_name(int root, const char *name, mode_t type, struct laz_err *e
     return 0;
 }
 
-static bool is_same(int fd, const char *path)
+static bool is_same(const struct stat *a, const char *path)
 {
-    struct stat a;
     struct stat b;
-    return fstat(fd, &a) < 0 ||
-            (stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+    return stat(path, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -158,21 +156,23 @@ static int judge_root(int root, struct laz_err *err)
     static const char *const shared[] = {"/home", "/media", "/mnt", "/opt", "/run", "/srv", "/tmp",
             "/var", "/var/lib", "/var/tmp"};
     char name[NAME_SIZE];
+    char path[LAZ_BUNDLE_PATH_SIZE];
+    struct stat status;
     (void)laz_format(name, sizeof(name), "/proc/self/fd/%d", root);
-    char *path = realpath(name, NULL);
-    bool is_own = path == NULL || is_same(root, "/") || strcmp(path, "/") == 0;
+    ssize_t length = readlink(name, path, sizeof(path) - 1); /* as the kernel has it */
+    path[length < 0 ? 0 : length] = '\0';
+    bool is_own =
+            path[0] != '/' || path[1] == '\0' || fstat(root, &status) < 0 || is_same(&status, "/");
     for (size_t i = 0; !is_own && i < sizeof(own) / sizeof(own[0]); i++) {
-        is_own = is_below(path, own[i]) || is_same(root, own[i]);
+        is_own = is_below(path, own[i]) || is_same(&status, own[i]);
     }
     for (size_t i = 0; !is_own && i < sizeof(shared) / sizeof(shared[0]); i++) {
-        is_own = is_same(root, shared[i]);
+        is_own = is_same(&status, shared[i]);
     }
-    int result = !is_own ? 0
-                         : laz_err_set(err, LAZ_E_REQUEST, 0,
-                                   "root.path is a part of the host: %.200s (nothing allows it)",
-                                   path == NULL ? "?" : path);
-    free(path);
-    return result;
+    return !is_own ? 0
+                   : laz_err_set(err, LAZ_E_REQUEST, 0,
+                             "root.path is a part of the host: %.200s (nothing allows it)",
+                             path[0] == '\0' ? "?" : path);
 }
 
 static int open_root(const struct laz_bundle *bundle, struct laz_err *err)

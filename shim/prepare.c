@@ -26,9 +26,9 @@ extern char **environ;
 struct prepare {
     struct laz_ask ask;
     int shim;
-    const char *name; /* what was asked for */
-    struct laz_diagnostics diagnostics;
-    struct laz_runtime *runtime; /* NULL: it cannot be used */
+    const char *name;                    /* what was asked for */
+    struct laz_diagnostics *diagnostics; /* the first of them is in what is said */
+    struct laz_runtime *runtime;         /* NULL: it cannot be used */
 };
 
 /* ---- writing ---- */
@@ -107,7 +107,7 @@ static int save_pair(const struct laz_policy *child, const struct laz_policy *pa
 static int load_runtime(struct prepare *prepare, struct laz_err *err)
 {
     const struct laz_policy_source source = {.path = LAZ_RUNTIME_FILE, .check_ownership = true};
-    return laz_runtime_load(&source, &prepare->diagnostics, &prepare->runtime, err);
+    return laz_runtime_load(&source, prepare->diagnostics, &prepare->runtime, err);
 }
 
 /* Its image too: a container that begins under it will want it. */
@@ -115,7 +115,7 @@ static int make_policy(
         struct prepare *prepare, const char *name, const char *asked, struct laz_err *err)
 {
     struct laz_policy *policy = NULL;
-    if (laz_runtime_policy_load(name, &prepare->diagnostics, &policy, err) < 0) {
+    if (laz_runtime_policy_load(name, prepare->diagnostics, &policy, err) < 0) {
         return -1;
     }
     int result = laz_image_make(policy, err);
@@ -134,8 +134,8 @@ static int make_pair(
     const char *plus = strchr(names, '+');
     char *first = plus == NULL ? NULL : strndup(names, (size_t)(plus - names));
     int result = first == NULL ||
-                    laz_runtime_policy_load(first, &prepare->diagnostics, &child, err) < 0 ||
-                    laz_runtime_policy_load(plus + 1, &prepare->diagnostics, &parent, err) < 0
+                    laz_runtime_policy_load(first, prepare->diagnostics, &child, err) < 0 ||
+                    laz_runtime_policy_load(plus + 1, prepare->diagnostics, &parent, err) < 0
             ? laz_err_set(err, LAZ_E_USAGE, 0, "%s: not two policies", asked)
             : save_pair(child, parent, asked, err);
     laz_policy_free(child);
@@ -198,8 +198,12 @@ int main(int argc, char **argv)
     struct laz_err err = {0};
     struct laz_err ignored = {0};
     struct laz_arguments arguments = {0};
-    static struct prepare prepare;
-    if (laz_ask_take(argc, argv, &prepare.shim, &prepare.name, &prepare.ask, &err) < 0) {
+    struct prepare prepare = {.diagnostics = malloc(sizeof(*prepare.diagnostics))};
+    if (prepare.diagnostics == NULL) {
+        (void)laz_err_set(&err, LAZ_E_MEMORY, 0, "no memory");
+    }
+    if (err.kind != LAZ_E_NONE ||
+            laz_ask_take(argc, argv, &prepare.shim, &prepare.name, &prepare.ask, &err) < 0) {
         return laz_refuse(&arguments, NULL, &err);
     }
     laz_arguments_parse(prepare.ask.argc, prepare.ask.argv, &arguments);

@@ -192,6 +192,12 @@ static size_t next_character(const char *text, size_t *at, size_t end, char ret[
     return length;
 }
 
+/* A byte of a string's inside that stands for itself, and begins no longer character. */
+static bool is_itself(char byte)
+{
+    return byte != '\\' && (unsigned char)byte < 0x80;
+}
+
 /* Negative, 0 or positive, as one is before the other by its bytes. */
 static int compare_text(
         const char *text, const struct laz_json_node *a, const struct laz_json_node *b)
@@ -199,6 +205,11 @@ static int compare_text(
     size_t at_a = a->start + 1U;
     size_t at_b = b->start + 1U;
     while (at_a < a->end - 1U && at_b < b->end - 1U) {
+        if (text[at_a] == text[at_b] && is_itself(text[at_a])) {
+            at_a++;
+            at_b++;
+            continue;
+        }
         char one[4];
         char other[4];
         size_t length = next_character(text, &at_a, a->end - 1U, one);
@@ -476,6 +487,11 @@ static size_t common(const struct laz_json_doc *doc, const struct laz_json_node 
     size_t done = 0;
     size_t length = strlen(text);
     while (at < node->end - 1U && done < length) {
+        if (doc->text[at] == text[done] && is_itself(text[done])) {
+            at++;
+            done++;
+            continue;
+        }
         char character[4];
         size_t n = next_character(doc->text, &at, node->end - 1U, character);
         if (n > length - done || memcmp(character, text + done, n) != 0) {
@@ -491,8 +507,14 @@ static size_t common(const struct laz_json_doc *doc, const struct laz_json_node 
 bool laz_json_is(const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text)
 {
     bool is_more = true;
-    return node != NULL && node->type == LAZ_JSON_STRING &&
-            common(doc, node, text, &is_more) == strlen(text) && !is_more;
+    if (node == NULL || node->type != LAZ_JSON_STRING) {
+        return false;
+    }
+    char first = doc->text[node->start + 1U]; /* the closing quote, of an empty one */
+    if (is_itself(first) && first != '"' && first != text[0]) {
+        return false; /* nearly always */
+    }
+    return common(doc, node, text, &is_more) == strlen(text) && !is_more;
 }
 
 bool laz_json_begins(
@@ -508,8 +530,12 @@ static bool has_between(const struct laz_json_doc *doc, const struct laz_json_no
         unsigned char least, unsigned char most)
 {
     for (size_t at = node->start + 1U; at < node->end - 1U;) {
-        char character[4];
-        (void)next_character(doc->text, &at, node->end - 1U, character);
+        char character[4] = {doc->text[at]};
+        if (is_itself(character[0])) {
+            at++;
+        } else {
+            (void)next_character(doc->text, &at, node->end - 1U, character);
+        }
         if ((unsigned char)character[0] >= least && (unsigned char)character[0] <= most) {
             return true;
         }
@@ -553,9 +579,17 @@ bool laz_json_text(
     }
     size_t before = ret->len;
     for (size_t at = node->start + 1U; at < node->end - 1U;) {
-        char character[4];
-        size_t length = next_character(doc->text, &at, node->end - 1U, character);
-        laz_buf_put(ret, character, length);
+        char character[4] = "?"; /* none that is no text */
+        size_t from = at;
+        while (at < node->end - 1U && is_itself(doc->text[at])) {
+            at++;
+        }
+        if (at > from) {
+            laz_buf_put(ret, doc->text + from, at - from);
+        } else {
+            size_t length = next_character(doc->text, &at, node->end - 1U, character);
+            laz_buf_put(ret, character, length);
+        }
         if (ret->overflow || character[0] == '\0') {
             ret->len = before;
             return false;

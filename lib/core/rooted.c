@@ -85,8 +85,9 @@ static int judge_part(const struct walk *walk, const char *part, bool is_last, s
 static int open_file(const struct walk *walk, int *ret, struct laz_err *err)
 {
     struct stat status;
+    /* musl's open() sets FD_CLOEXEC by a call of its own, for old kernels */
     laz_cleanup_fd int fd =
-            open(walk->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+            openat(AT_FDCWD, walk->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     int why = errno;
     if (fd < 0) {
         int result = judge_part(walk, walk->path, true, err);

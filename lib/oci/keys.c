@@ -71,7 +71,7 @@ enum object {
 
 struct row {
     enum object object;
-    const char *key;
+    char key[28]; /* no pointer: it would be relocated whenever a program starts */
     enum shape shape;
     enum object inside;
 };
@@ -140,7 +140,7 @@ static int fail(const struct walk *walk, const char *why, struct laz_err *err)
 static const struct row *find_row(enum object object, const char *key, bool is_any_case)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].object == object &&
+        if (rows[i].object == object && (is_any_case || rows[i].key[0] == key[0]) &&
                 (is_any_case ? strcasecmp(rows[i].key, key) : strcmp(rows[i].key, key)) == 0) {
             return &rows[i];
         }

@@ -41,11 +41,42 @@ Test(setup_heap, blocks_are_aligned_zero_and_apart)
         cr_assert_eq((uintptr_t)blocks[i] % 16, 0);
         cr_assert(is_all(blocks[i], sizes[i], 0), "block %zu", i);
         (void)memset(blocks[i], (int)(i % 255 + 1), sizes[i]);
-        heap_free(i % 2 == 0 ? blocks[i] : NULL); /* nothing is given back */
+        heap_free(
+                i % 2 == 1 ? blocks[i - 1] : NULL); /* of what is not last nothing is given back */
     }
     for (size_t i = 0; i < BLOCKS; i++) {
         cr_assert(is_all(blocks[i], sizes[i], (unsigned char)(i % 255 + 1)), "block %zu", i);
     }
+}
+
+Test(setup_heap, the_block_that_was_taken_last_comes_again_as_zeros)
+{
+    unsigned char *before = heap_malloc(10);
+    unsigned char *last = heap_malloc(100);
+    unsigned char *large = NULL;
+    (void)memset(before, 1, 10);
+    (void)memset(last, 2, 100);
+    heap_free(last);
+    unsigned char *again = heap_calloc(1, 50);
+    cr_expect_eq(again, last);
+    cr_expect(is_all(again, 50, 0) && is_all(before, 10, 1));
+    large = heap_malloc(100000);
+    (void)memset(large, 3, 100000);
+    heap_free(large);
+    again = heap_calloc(1, 100000);
+    cr_expect(is_all(again, 100000, 0), "of a large one");
+    cr_expect_neq(again, large);
+}
+
+Test(setup_heap, the_block_that_was_taken_last_grows_in_its_place)
+{
+    unsigned char *block = heap_malloc(10);
+    (void)memset(block, 4, 10);
+    unsigned char *grown = heap_realloc(block, 1000);
+    unsigned char *next = heap_calloc(1, 64);
+    cr_expect_eq(grown, block);
+    (void)memset(grown + 10, 5, 990);
+    cr_expect(is_all(grown, 10, 4) && is_all(next, 64, 0));
 }
 
 Test(setup_heap, a_block_that_grows_keeps_its_bytes)

@@ -54,7 +54,8 @@ static int remember(const struct laz_call *call, const struct laz_bundle *bundle
             laz_sweep_begin(call, folder, err) < 0) {
         return -1;
     }
-    if (laz_sweep_is_there(call)) { /* the runtime will say so; until then it keeps its record */
+    if (laz_sweep_is_there(
+                call, folder)) { /* the runtime will say so; until then it keeps its record */
         return laz_err_set(err, LAZ_E_REQUEST, 0,
                 "there is a container %.100s, which keeps its policy", call->arguments->id);
     }

@@ -22,6 +22,8 @@
 #define MARK          ".create-" /* ID.create-PID */
 #define RECORD        ".json"
 #define NAME_SIZE     256
+#define TEXT_SIZE     48   /* a number, or a path below /proc with one */
+#define STAT_SIZE     1024 /* of a process: 52 numbers and a name of 64 bytes */
 #define PATH_SIZE     4096 /* the kernel's PATH_MAX, with its NUL */
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -56,17 +58,56 @@ static bool is_unfinished(const char *name, pid_t *ret)
     return true;
 }
 
+/* ---- processes ---- */
+
 static bool is_alive(pid_t pid)
 {
     return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
-static bool is_stale(const char *name)
+/* When it was started, as its 22nd field in /proc says, in ticks since the boot: its number may be
+ * another's by now. 0: not known. */
+static size_t read_start(pid_t pid, char ret[TEXT_SIZE])
+{
+    char path[TEXT_SIZE];
+    char text[STAT_SIZE];
+    (void)laz_format(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    text[n < 0 ? 0 : n] = '\0';
+    const char *at = strrchr(text, ')'); /* of the name, which may be anything */
+    for (int i = 2; at != NULL && i < 22; i++) {
+        at = strchr(at + 1, ' ');
+    }
+    size_t length = at == NULL ? 0 : strcspn(at + 1, " ");
+    if (length == 0 || length >= TEXT_SIZE) {
+        return 0;
+    }
+    (void)memcpy(ret, at + 1, length);
+    return length;
+}
+
+/* What is not known to have ended has not. */
+static bool has_ended(int folder, const char *mark, pid_t pid)
+{
+    char is[TEXT_SIZE];
+    char was[TEXT_SIZE];
+    if (!is_alive(pid)) {
+        return true;
+    }
+    laz_cleanup_fd int fd = openat(folder, mark, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, was, sizeof(was));
+    size_t length = read_start(pid, is);
+    return n > 0 && length > 0 && (length != (size_t)n || memcmp(is, was, length) != 0);
+}
+
+static bool is_stale(int folder, const char *name)
 {
     pid_t pid = 0;
-    return (is_numbered(name, LAZ_SWEEP_COPY, &pid) || is_numbered(name, MARK, &pid) ||
-                   is_unfinished(name, &pid)) &&
-            !is_alive(pid);
+    if (is_numbered(name, MARK, &pid)) {
+        return has_ended(folder, name, pid);
+    }
+    return (is_numbered(name, LAZ_SWEEP_COPY, &pid) || is_unfinished(name, &pid)) && !is_alive(pid);
 }
 
 /* ---- the folder ---- */
@@ -91,7 +132,7 @@ static void visit(const struct laz_call *call, int folder, visit_fn *visitor)
 static void remove_stale(const struct laz_call *call, int folder, const char *name)
 {
     (void)call;
-    if (is_stale(name)) {
+    if (is_stale(folder, name)) {
         (void)unlinkat(folder, name, 0);
     }
 }
@@ -119,11 +160,6 @@ static bool has_container(const struct laz_call *call, const char *id)
     return is;
 }
 
-bool laz_sweep_is_there(const struct laz_call *call)
-{
-    return has_container(call, call->arguments->id);
-}
-
 /* Of others than runc and crun it is not known how they keep their containers. */
 static bool is_known(const char *program)
 {
@@ -132,7 +168,7 @@ static bool is_known(const char *program)
     return strncmp(name, "runc", strlen("runc")) == 0 || strncmp(name, "crun", strlen("crun")) == 0;
 }
 
-/* Once for each record without a container: there are few. */
+/* By another process than this one. Once for each record without a container: there are few. */
 static bool is_marked(int folder, const char *id)
 {
     size_t length = strlen(id);
@@ -149,7 +185,7 @@ static bool is_marked(int folder, const char *id)
         const char *rest = entry->d_name + length;
         is = strncmp(entry->d_name, id, length) == 0 && strncmp(rest, MARK, strlen(MARK)) == 0 &&
                 laz_parse_u64(rest + strlen(MARK), strlen(rest) - strlen(MARK), INT32_MAX, &pid) &&
-                is_alive((pid_t)pid);
+                pid != (uint64_t)getpid() && !has_ended(folder, entry->d_name, (pid_t)pid);
     }
     (void)closedir(entries);
     return is;
@@ -179,11 +215,14 @@ static int put_mark(const struct laz_call *call, int folder, struct laz_err *err
             (int)sizeof(name)) {
         return laz_err_set(err, LAZ_E_REQUEST, 0, "the container's name is too long");
     }
-    laz_cleanup_fd int fd =
-            openat(folder, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    return fd >= 0 ? 0
-                   : laz_err_set(err, LAZ_E_OCI_STATE, errno, "%.200s: %s", name,
-                             laz_err_errno_name(errno));
+    laz_cleanup_fd int fd = openat(
+            folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    char start[TEXT_SIZE];
+    if (fd < 0) {
+        return laz_err_set(
+                err, LAZ_E_OCI_STATE, errno, "%.200s: %s", name, laz_err_errno_name(errno));
+    }
+    return laz_fd_write_all(fd, start, read_start(getpid(), start), err);
 }
 
 int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err)
@@ -202,4 +241,10 @@ int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err
         visit(call, folder, remove_orphan);
     }
     return 0;
+}
+
+bool laz_sweep_is_there(const struct laz_call *call, int folder)
+{
+    const char *id = call->arguments->id;
+    return has_container(call, id) || is_marked(folder, id);
 }

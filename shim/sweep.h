@@ -13,12 +13,13 @@
 /* Removes copies, marks and unfinished files of processes that have ended. */
 void laz_sweep_files(int folder);
 
-/* Does the runtime have the call's container? */
-bool laz_sweep_is_there(const struct laz_call *call);
-
 /* Until the folder is closed nobody else creates or sweeps. The container of the call is marked as
  * being created, until this process ends, and the records of containers that the runtime does not
  * have are removed. LAZ_E_OCI_STATE, LAZ_E_REQUEST. */
 LAZ_MUST_CHECK int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err);
+
+/* Does the runtime have the call's container, or is somebody else just creating it? After
+ * laz_sweep_begin. */
+bool laz_sweep_is_there(const struct laz_call *call, int folder);
 
 #endif

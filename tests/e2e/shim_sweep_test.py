@@ -138,11 +138,22 @@ def marked():
         folder = folder_of("slow")
         create("other")
         check("slow" in records(folder), "while it lives")
+        record = (folder / "slow.json").read_text()
+        again = area.run(words, env={"PATH": area.PATH})
+        check(again.code == 1 and "there is a container slow, which keeps its policy" in again.err, f"a second one of its name: {again}")
+        check_equal((folder / "slow.json").read_text(), record, "its record")
     finally:
         slow.kill()
         slow.wait()
     create("another")
     check_equal(records(folder), ["another", "other"], "when it was killed")
+    create("again")
+    (ROOT / "again").rmdir()
+    (mark,) = folder.glob("again.create-*")
+    other = mark.with_name(f"again.create-{os.getpid()}")
+    mark.rename(other)
+    create("again")
+    check(not other.exists(), "a mark of a process whose number is another's now")
 
 
 @case("who creates waits for who is sweeping: while somebody has the folder nothing is written to it")

@@ -39,7 +39,7 @@ static int put_secrets(struct laz_oci_change *change, const char *hash, struct l
 {
     static const char *const options[] = {"nosuid", "nodev", "noexec", "mode=0711", "size=4m"};
     const struct laz_oci_new_mount mount = {
-            LAZ_HOST_SECRETS, "tmpfs", "tmpfs", {options, LENGTH(options)}};
+            LAZ_HOST_SECRETS, "tmpfs", "tmpfs", {options, LENGTH(options)}, NULL};
     if (laz_oci_add_mount(change, &mount, err) < 0) {
         return -1;
     }

@@ -151,8 +151,8 @@ static int judge_source(
     return result;
 }
 
-/* Ours, of an earlier pass over the same bundle, are judged by laz_oci_add_mount: same or refused.
- */
+/* Ours, of an earlier pass over the same bundle, are judged by laz_oci_add_mount, which puts the
+ * policy of today in its place. */
 static bool is_ours(const struct judge *judge, const struct laz_oci_mount *mount)
 {
     return laz_oci_is(judge->spec, mount->destination, LAZ_CONTAINER_POLICY) &&

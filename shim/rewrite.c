@@ -34,9 +34,10 @@ static int put_mounts(struct laz_oci_change *change, const char *image, struct l
     static const char *const options[] = {"rbind", "ro", "nosuid", "nodev"};
     static const char *const file_options[] = {"bind", "ro", "nosuid", "nodev", "noexec"};
     const struct laz_oci_new_mount programs = {
-            LAZ_CONTAINER_FOLDER, "bind", LAZ_HOST_PROGRAMS, {options, LENGTH(options)}};
-    const struct laz_oci_new_mount policy = {
-            LAZ_CONTAINER_POLICY, "bind", image, {file_options, LENGTH(file_options)}};
+            LAZ_CONTAINER_FOLDER, "bind", LAZ_HOST_PROGRAMS, {options, LENGTH(options)}, NULL};
+    const struct laz_oci_new_mount policy = {LAZ_CONTAINER_POLICY, "bind", image,
+            {file_options, LENGTH(file_options)},
+            LAZ_IMAGE_FOLDER "/"}; /* of a policy that has been changed since */
     if (laz_oci_add_mount(change, &programs, err) < 0) {
         return -1;
     }

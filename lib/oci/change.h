@@ -72,10 +72,12 @@ struct laz_oci_new_mount {
     const char *type;
     const char *source;
     struct laz_oci_strings options;
+    const char *before; /* what the source of an earlier one begins with, or NULL: none was */
 };
-/* At the end, so that nothing is mounted over it. Fails where something else is mounted at the same
- * place, or, where it is there already, something behind it covers it or a part of it. Places are
- * compared as they are written: links of the image are the runtime's business. */
+/* One that is there with an earlier source gets this one. At the end, so that nothing is mounted
+ * over it. Fails where something else is mounted at the same place, or, where it is there already,
+ * something behind it covers it or a part of it. Places are compared as they are written: links of
+ * the image are the runtime's business. */
 LAZ_MUST_CHECK int laz_oci_add_mount(
         struct laz_oci_change *change, const struct laz_oci_new_mount *mount, struct laz_err *err);
 /* An element of mounts. */

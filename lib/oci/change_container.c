@@ -16,34 +16,44 @@
 
 /* ---- mounts ---- */
 
-static bool is_this_mount(const struct laz_oci_spec *spec, const struct laz_oci_mount *is,
+static bool is_from(const struct laz_oci_spec *spec, const struct laz_json_node *node,
         const struct laz_oci_new_mount *wanted)
 {
-    return laz_oci_is(spec, is->destination, wanted->destination) &&
-            laz_oci_is(spec, is->type, wanted->type) &&
-            laz_oci_is(spec, is->source, wanted->source) &&
-            laz_oci_begins_with(spec, is->options, &wanted->options, true);
+    return laz_oci_is(spec, laz_oci_mount(spec, node).source, wanted->source);
 }
 
-/* Whether ours is there; an error where another one is in its place, or covers it. */
+/* An earlier one only where it is alone: it will be this one. */
+static bool is_this_mount(const struct laz_oci_spec *spec, const struct laz_json_node *node,
+        const struct laz_json_node *found, const struct laz_oci_new_mount *wanted)
+{
+    const struct laz_oci_mount is = laz_oci_mount(spec, node);
+    return laz_oci_is(spec, is.destination, wanted->destination) &&
+            laz_oci_is(spec, is.type, wanted->type) &&
+            laz_oci_begins_with(spec, is.options, &wanted->options, true) &&
+            (is_from(spec, node, wanted) ? found == NULL || is_from(spec, found, wanted)
+                                         : found == NULL && wanted->before != NULL &&
+                                    laz_oci_begins(spec, is.source, wanted->before));
+}
+
+/* The last that is ours, or NULL; an error where another one is in its place, or covers it. */
 static int find_mount(const struct laz_oci_spec *spec, const struct laz_oci_new_mount *wanted,
-        bool *ret, struct laz_err *err)
+        const struct laz_json_node **ret, struct laz_err *err)
 {
     const struct laz_json_node *mounts = laz_oci_container(spec).mounts;
     const struct laz_json_node *node = NULL;
-    bool is_there = false;
+    const struct laz_json_node *found = NULL;
     for (size_t i = 0; (node = laz_json_next(&spec->doc, mounts, node)) != NULL; i++) {
         struct laz_oci_mount mount = laz_oci_mount(spec, node);
         char place[PATH_SIZE];
-        if (is_this_mount(spec, &mount, wanted)) {
-            is_there = true;
+        if (is_this_mount(spec, node, found, wanted)) {
+            found = node;
             continue;
         }
         if (!laz_oci_clean_path(spec, mount.destination, place, sizeof(place))) {
             return laz_err_set(
                     err, LAZ_E_OCI, 0, "mounts[%zu].destination: absent, or too long", i);
         }
-        bool is_over = is_there &&
+        bool is_over = found != NULL &&
                 (laz_oci_is_above(place, wanted->destination) ||
                         laz_oci_is_above(wanted->destination, place));
         if (is_over || strcmp(place, wanted->destination) == 0) {
@@ -51,7 +61,7 @@ static int find_mount(const struct laz_oci_spec *spec, const struct laz_oci_new_
                     "mounts[%zu]: would hide what the host mounts at %s", i, wanted->destination);
         }
     }
-    *ret = is_there;
+    *ret = found;
     return 0;
 }
 
@@ -68,17 +78,21 @@ static int append_to_root(struct laz_oci_change *change, const char *key,
 int laz_oci_add_mount(
         struct laz_oci_change *change, const struct laz_oci_new_mount *mount, struct laz_err *err)
 {
-    bool is_there = false;
+    const struct laz_json_node *found = NULL;
     struct laz_json json;
     laz_cleanup_buf struct laz_buf value;
     laz_buf_init_heap(&value, VALUE_MAX);
-    if (find_mount(change->spec, mount, &is_there, err) < 0) {
+    if (find_mount(change->spec, mount, &found, err) < 0) {
         return -1;
     }
-    if (is_there) {
-        return 0;
-    }
     laz_json_init(&json, &value);
+    if (found != NULL) {
+        if (is_from(change->spec, found, mount)) {
+            return 0;
+        }
+        laz_json_string(&json, NULL, mount->source);
+        return laz_oci_set_value(change, laz_json_at(found), "source", &value, err);
+    }
     laz_json_object(&json, NULL);
     laz_json_string(&json, "destination", mount->destination);
     laz_json_string(&json, "type", mount->type);

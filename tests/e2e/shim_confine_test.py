@@ -343,7 +343,7 @@ def create(folder, *words):
     return result, (folder / "config.json").read_text()
 
 
-@case("the rewrite: init and policy are in front, all else is kept byte for byte, mode and owner stay, a second pass changes nothing")
+@case("the rewrite: init and policy are in front, all else is kept byte for byte, mode and owner stay; a second pass changes nothing, or the policy alone")
 def rewrite():
     folder = bundle("rewrite", lambda c: c.update(futureKey={"x": [18446744073709551615]}))
     before = (folder / "config.json").read_text()
@@ -367,6 +367,13 @@ def rewrite():
     check_equal((folder / "config.json").stat().st_mode & 0o777, 0o640, "mode")
     check(before != after, "the control")
     check_equal(create(folder)[1], after, "a second pass")
+    world.install(shell=POLICY + "# changed since\n")
+    result, changed = create(folder)
+    world.install(shell=POLICY)
+    image = {m["destination"]: m["source"] for m in json.loads(changed)["mounts"]}["/.lazaret-policy"]
+    check(result.code == 0 and image != mounts["/.lazaret-policy"]["source"], f"when the policy was changed: {result.err} {image}")
+    check_equal(changed, after.replace(mounts["/.lazaret-policy"]["source"], image), "all else, when the policy was changed")
+    check_equal(create(folder)[1], after, "and back")
     check_equal(sorted(p.name for p in folder.iterdir()), ["config.json"], "what is in the bundle")
 
 

@@ -237,6 +237,41 @@ Test(oci_change, a_mount_is_the_last_and_nothing_covers_it)
             "mounts[0].destination: absent, or too long");
 }
 
+static int add_file(struct laz_oci_change *change)
+{
+    const struct laz_oci_new_mount mount = {.destination = "/p",
+            .type = "bind",
+            .source = "/images/new",
+            .options = LIST("ro"),
+            .before = "/images/"};
+    return laz_oci_add_mount(change, &mount, &err);
+}
+
+#define FILE_OF(source)                                                                            \
+    "{\"destination\":\"/p\",\"type\":\"bind\",\"source\":\"" source "\",\"options\":[\"ro\"]}"
+
+Test(oci_change, an_earlier_mount_gets_the_new_source_where_it_is_the_only_one)
+{
+    expect("{\"mounts\":[" FILE_OF("/images/old") ",{\"destination\":\"/x\"}]}", add_file,
+            "{\"mounts\":[" FILE_OF("/images/new") ",{\"destination\":\"/x\"}]}");
+    expect("{\"mounts\":[" FILE_OF("/images/new") "," FILE_OF("/images/new") "]}", add_file,
+            "{\"mounts\":[" FILE_OF("/images/new") "," FILE_OF("/images/new") "]}");
+    static const char *const rows[] = {
+            FILE_OF("/images/old") "," FILE_OF("/images/old"),
+            FILE_OF("/images/new") "," FILE_OF("/images/old"),
+            FILE_OF("/images/old") "," FILE_OF("/images/new"),
+            "{\"destination\":\"/x\"}," FILE_OF("/image/old"),
+            "{\"destination\":\"/x\"},"
+            "{\"destination\":\"/p\",\"type\":\"bind\",\"source\":\"/images/old\"}",
+            FILE_OF("/images/old") ",{\"destination\":\"/\"}",
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text), "{\"mounts\":[%s]}", rows[i]);
+        expect_refusal(text, add_file, "mounts[1]: would hide what the host mounts at /p");
+    }
+}
+
 static int drop_first_mount(struct laz_oci_change *change)
 {
     const struct laz_json_node *mounts = laz_oci_container(change->spec).mounts;

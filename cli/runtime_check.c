@@ -241,6 +241,15 @@ static void check_all(struct check *check)
         put_key(check, "audit");
         laz_buf_str(&check->out, "what cannot be recorded is let through\n");
     }
+    if (runtime->audit_arguments) {
+        put_key(check, "audit");
+        laz_buf_str(&check->out, "the arguments of what enters a container are recorded too\n");
+    }
+    if (runtime->image_init == LAZ_IMAGE_INIT_REPLACE) {
+        put_key(check, "image-init");
+        laz_buf_str(
+                &check->out, "an image's own init is replaced, and its policy does not count\n");
+    }
     if (!check->is_here) {
         put_key(check, "not asked");
         laz_buf_str(&check->out, "whose the files are, and whether there are such programs\n");

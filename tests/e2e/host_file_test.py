@@ -144,10 +144,12 @@ def as_json():
 
 @case("without a policy for all others they are refused, and that is said; so are the other laxities")
 def laxities():
-    host = "version: 1\nruntime: /usr/bin/true\ndefault-policy: task\nunknown-container: clamp-default\naudit: {required: false}\n"
+    host = "version: 1\nruntime: /usr/bin/true\ndefault-policy: task\nunknown-container: clamp-default\naudit: {required: false, arguments: true}\nimage-init: replace\n"
     said = runtime_check(folder(host), 0).stdout
     check("an exec into a container without a record is let in" in said, said)
     check("what cannot be recorded is let through" in said, said)
+    check("audit           the arguments of what enters a container are recorded too" in said, said)
+    check("image-init      an image's own init is replaced, and its policy does not count" in said, said)
     said = runtime_check(folder("version: 1\nruntime: /usr/bin/true\n"), 0).stdout
     check("all others      refused: no key names a policy for them" in said, said)
 

@@ -65,12 +65,12 @@ class Host:
         lines = pathlib.Path(f"/proc/{self.fence.pid}/mountinfo").read_text().splitlines()
         return sorted(" ".join(line.split()[2:6] + line.split(" - ")[1].split()) for line in lines)
 
-    def run(self, program, bundle, *words):
+    def run(self, program, bundle, *words, before=()):
         """Run a bundle to its end."""
         name = f"{self.fence.cgroup}-{next(_number)}"
         root = ["--root", "/run/state"]
         try:
-            return area.run(self.fence.command(program, *root, "run", *words, "--bundle", bundle, name), env={"PATH": area.PATH}, cwd="/")
+            return area.run(self.fence.command(program, *before, *root, "run", *words, "--bundle", bundle, name), env={"PATH": area.PATH}, cwd="/")
         finally:
             area.run(self.fence.command(self.path, *root, "delete", "--force", name))
 
@@ -330,9 +330,12 @@ IMAGES = [
 ]
 
 
+WAIT = "echo $$ > {at}; while :; do sleep 100; done"
+
+
 def shell(c):
     """A shell of the host's that waits: its number where the runtime is."""
-    return waiting(c, "sh", "-c", "echo $$ > {at}; while :; do sleep 100; done")
+    return waiting(c, "sh", "-c", WAIT)
 
 
 def other_mounts(c):
@@ -550,6 +553,7 @@ LINUX = [
     ("the host's PID namespace by a link", lambda c: (os.symlink("/proc/self/ns/pid", c.bundle / "ns"), namespace("pid", path=str(c.bundle / "ns"))(c)), "request-refused", "(host.namespaces)"),
     ("a namespace by a relative path", namespace("ipc", path="rootfs"), "request-refused", "(host.namespaces)"),
     ("a namespace that is a FIFO", lambda c: (os.mkfifo(c.bundle / "ns"), namespace("ipc", path=str(c.bundle / "ns"))(c)), "request-refused", "(host.namespaces)"),
+    ("control: a namespace of somebody's", lambda c: namespace("ipc", path=f"/proc/{waiting(c, 'unshare', '--ipc', 'sh', '-c', WAIT)}/ns/ipc")(c), CONFINED),
     ("a type of namespace that nobody knows", namespace("lazaret"), RUNTIME, ""),
     ("a time namespace", both(namespace("time"), linux(timeOffsets={"monotonic": {"secs": 100000000, "nanosecs": 0}})), {"runc": RUNTIME, "crun": MAYBE}),
     ("no cgroup namespace", without("cgroup"), CONFINED),
@@ -620,6 +624,19 @@ def processes():
 @case("namespaces, users, sysctls, filters that lie, masked paths, hooks in each stage, annotations")
 def others():
     sweep(LINUX)
+
+
+@case("a folder of the host that the caller hands on as a descriptor is none of the workload's; by the bare runtime it is")
+def descriptors():
+    for host in hosts():
+        for program, has_it in ((SHIM, False), (host.path, True)):
+            c = Case(host, hook_world.Canary())
+            c.process.update(args=["/bin/sh", "-c", "ls /proc/self/fd/3/host-secrets"])
+            c.write()
+            done = host.run("sh", c.bundle, "--preserve-fds", "1", before=["-c", f'exec 3<{c.canary.root}; exec "$@"', "sh", program])
+            check_equal("db" in done.out, has_it, f"{host.name}, {program}: {done}")
+            c.done()
+            c.canary.close()
 
 
 # ---- That the attacks are some ---------------------------------------------------------------------------

@@ -121,6 +121,20 @@ static bool parse_int(struct line line, int *ret)
     return true;
 }
 
+static bool parse_octal(struct line line, int *ret)
+{
+    const char *word = NULL;
+    size_t length = 0;
+    int value = 0;
+    bool is = next_word(&line, &word, &length) && length <= 4;
+    for (size_t i = 0; is && i < length; i++) {
+        is = word[i] >= '0' && word[i] <= '7';
+        value = 8 * value + word[i] - '0';
+    }
+    *ret = value;
+    return is;
+}
+
 /* The lines that are wanted; one bit each, so that a missing one is noticed. */
 enum {
     SEEN_UID,
@@ -191,6 +205,9 @@ static bool parse_line(const char *key, size_t length, struct line value,
         *seen |= 1U << SEEN_GROUPS;
         return parse_groups(value, state);
     }
+    if (key_is(key, length, "Umask")) {
+        return parse_octal(value, &state->umask);
+    }
     if (key_is(key, length, "NoNewPrivs")) {
         *seen |= 1U << SEEN_NNP;
         return parse_int(value, &state->no_new_privs);
@@ -208,7 +225,7 @@ static bool parse_line(const char *key, size_t length, struct line value,
 int laz_attest_parse(
         const char *text, size_t length, struct laz_process_state *ret, struct laz_err *err)
 {
-    struct laz_process_state state = {.seccomp_filters = -1};
+    struct laz_process_state state = {.umask = -1, .seccomp_filters = -1};
     unsigned seen = 0;
     const char *at = text;
     const char *end = text + length;
@@ -328,6 +345,9 @@ int laz_attest_check(const struct laz_process_state *state, const struct laz_ima
     if (check_ids(state, image, decided, err) < 0 ||
             check_capabilities(state, image, decided, err) < 0) {
         return -1;
+    }
+    if (state->umask >= 0 && (uint32_t)state->umask != image->umask) {
+        return differs(err, "Umask", (uint64_t)state->umask, image->umask);
     }
     if (state->no_new_privs != 1) {
         return differs(err, "NoNewPrivs", (uint64_t)state->no_new_privs, 1);

@@ -24,6 +24,7 @@ struct laz_process_state {
     uint64_t cap_effective;
     uint64_t cap_bounding;
     uint64_t cap_ambient;
+    int umask; /* -1: not shown */
     int no_new_privs;
     int seccomp;
     int seccomp_filters; /* -1: not shown */

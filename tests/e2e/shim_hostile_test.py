@@ -572,7 +572,7 @@ LINUX = [
     ("a profile with a listener", filtered("SCMP_ACT_NOTIFY", ["mkdir"], listenerPath="/run/evil.sock"), "request-refused", "listener"),
     ("a profile that notifies nobody", filtered("SCMP_ACT_NOTIFY", ["mkdir"]), {"runc": RUNTIME, "crun": CONFINED}),
     *[(f"a profile by which {name} does nothing and says that it did", filtered(names=[name]), LIE, "") for name in (
-        "capset", "prctl", "seccomp", "setresuid", "setresgid", "landlock_restrict_self", "landlock_create_ruleset", "landlock_add_rule", "prlimit64")],
+        "capset", "prctl", "seccomp", "setresuid", "setresgid", "umask", "landlock_restrict_self", "landlock_create_ruleset", "landlock_add_rule", "prlimit64")],
     ("a profile by which setgroups does nothing, and groups", both(filtered(names=["setgroups"]), process(user={"uid": 0, "gid": 0, "additionalGids": [6, 42]})), LIE, ""),
     ("a profile that allows nothing", filtered(names=["read"], default="SCMP_ACT_ERRNO"), RUNTIME, ""),
     ("a masked path is lazaret-init", masked("/.lazaret/lazaret-init"), "request-refused", "linux.maskedPaths"),

@@ -12,6 +12,7 @@
 #include <criterion/criterion.h>
 
 static const char good[] = "Name:\tapp one\n"
+                           "Umask:\t0027\n"
                            "Tgid:\t41\n"
                            "Uid:\t10001\t10001\t10001\t10001\n"
                            "Gid:\t10002\t10002\t10002\t10002\n"
@@ -27,7 +28,8 @@ static const char good[] = "Name:\tapp one\n"
                            "Seccomp:\t2\n"
                            "Seccomp_filters:\t2\n";
 
-static const struct laz_image image = {.uid = 10001, .gid = 10002, .n_groups = 2, .groups = {5, 6}};
+static const struct laz_image image = {
+        .uid = 10001, .gid = 10002, .n_groups = 2, .groups = {5, 6}, .umask = 027};
 static const struct laz_probe probe = {.outer_filters = 1};
 static const struct laz_decided decided = {.change_user = true, .drop_bounding = true};
 
@@ -43,6 +45,7 @@ Test(attest, reads_a_status_file)
 {
     struct laz_process_state state = parsed(good);
     cr_assert_eq(state.tgid, 41);
+    cr_assert_eq(state.umask, 027);
     cr_assert_eq(state.uid[3], 10001);
     cr_assert_eq(state.n_groups, 2);
     cr_assert_eq(state.groups[1], 6);
@@ -77,6 +80,8 @@ Test(attest, finds_every_single_difference)
             {"CapEff:\t0", "CapEff:\t8", "CapEff is "},
             {"CapBnd:\t0", "CapBnd:\t8", "CapBnd is "},
             {"CapAmb:\t0", "CapAmb:\t8", "CapAmb is "},
+            {"Umask:\t0027", "Umask:\t0022", "Umask is 0x12, the policy wants 0x17"},
+            {"Umask:\t0027", "Umask:\t0000", "Umask is 0, the policy wants 0x17"},
             {"NoNewPrivs:\t1", "NoNewPrivs:\t0", "NoNewPrivs is 0, the policy wants 0x1"},
             {"Seccomp:\t2", "Seccomp:\t0", "Seccomp is 0"},
             {"filters:\t2", "filters:\t1", "Seccomp_filters is 0x1, the policy wants 0x2"},
@@ -115,7 +120,8 @@ Test(attest, refuses_a_file_that_lacks_a_line_or_has_a_bad_one)
     }
     static const char *const bad[] = {"CapEff:\t00zz\n", "CapEff:\n", "Uid:\t1\t2\t3\n",
             "Uid:\t1\t2\t3\t4294967296\n", "Gid:\tx\n", "Groups:\t5 x 6\n",
-            "Groups:\t5 4294967296\n", "NoNewPrivs:\t\n", "Seccomp:\t2147483648\n", "Tgid:\t-1\n"};
+            "Groups:\t5 4294967296\n", "NoNewPrivs:\t\n", "Seccomp:\t2147483648\n", "Tgid:\t-1\n",
+            "Umask:\t8\n", "Umask:\t00777\n", "Umask:\n"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct laz_process_state state;
         struct laz_err err = {0};
@@ -153,6 +159,18 @@ Test(attest, takes_a_kernel_that_does_not_count_filters)
     struct laz_process_state state = parsed(text);
     struct laz_err err = {0};
     cr_assert_eq(state.seccomp_filters, -1);
+    cr_assert_eq(laz_attest_check(&state, &image, &probe, &decided, &err), 0, "%s", err.message);
+}
+
+/* Nor does one before 4.7 show the mask of files. */
+Test(attest, takes_a_kernel_that_shows_no_mask)
+{
+    char text[sizeof(good)];
+    (void)memcpy(text, good, sizeof(good));
+    *strstr(text, "Umask") = 'X';
+    struct laz_process_state state = parsed(text);
+    struct laz_err err = {0};
+    cr_assert_eq(state.umask, -1);
     cr_assert_eq(laz_attest_check(&state, &image, &probe, &decided, &err), 0, "%s", err.message);
 }
 

@@ -87,6 +87,9 @@ static int drop_variables(struct laz_oci_change *change, const struct laz_host_p
         if (!laz_json_text(doc, node, &text)) {
             return laz_err_set(err, LAZ_E_REQUEST, 0, "a variable is no text");
         }
+        if (text.len == 0) {
+            continue; /* no name, and no text */
+        }
         size_t length = strcspn(text.data, "=");
         text.data[length] = '\0';
         if (!laz_host_takes_variable(&policy->host, text.data, length) &&
@@ -128,7 +131,8 @@ static int judge_user(const struct laz_host_policy *policy, const struct laz_oci
 static int change_probe(
         struct laz_oci_change *change, const struct laz_host_policy *policy, struct laz_err *err)
 {
-    if (laz_clamp(change, policy, false, err) < 0 || laz_oci_drop_groups(change, err) < 0) {
+    if (laz_clamp(change, policy, false, err) < 0 ||
+            laz_oci_set_groups(change, policy->groups, policy->n_groups, err) < 0) {
         return -1;
     }
     return laz_oci_set_user(change, policy->uid, policy->gid, err);
@@ -150,7 +154,9 @@ static int change_command(struct laz_oci_change *change, const struct laz_host_p
         struct laz_err *err)
 {
     bool is_confined = entering->mode == LAZ_HOST_EXEC_CONFINED;
-    if (laz_clamp(change, policy, is_confined && process->uid == 0, err) < 0 ||
+    bool is_user = is_confined && process->uid != 0;
+    if (laz_clamp(change, policy, is_confined && !is_user, err) < 0 ||
+            (is_user && laz_oci_set_groups(change, policy->groups, policy->n_groups, err) < 0) ||
             drop_variables(change, policy, process->env, err) < 0) {
         return -1;
     }

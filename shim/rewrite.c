@@ -82,6 +82,8 @@ int laz_rewrite(const struct laz_bundle *bundle, const struct laz_plan *plan, st
     laz_cleanup_oci_change struct laz_oci_change change = {0};
     if (laz_oci_change_init(&change, &bundle->spec, err) < 0 ||
             laz_clamp(&change, policy, bundle->process.uid == 0, err) < 0 ||
+            (bundle->process.uid != 0 &&
+                    laz_oci_set_groups(&change, policy->groups, policy->n_groups, err) < 0) ||
             put_init(&change, plan->n_drop, err) < 0 || put_mounts(&change, plan->image, err) < 0 ||
             put_paths(&change, &policy->host, plan->is_privileged, err) < 0 ||
             (plan->hash != NULL && laz_entries_put(&change, policy, plan->hash, err) < 0) ||

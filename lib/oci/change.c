@@ -193,14 +193,47 @@ static int drop_member(struct laz_oci_change *change, const struct laz_json_node
     return node == NULL ? 0 : laz_json_remove(&change->edits, object, node, err);
 }
 
-int laz_oci_drop_groups(struct laz_oci_change *change, struct laz_err *err)
+static bool has_groups(const struct laz_oci_spec *spec, const struct laz_json_node *list,
+        const uint32_t *groups, size_t n)
+{
+    const struct laz_json_node *node = NULL;
+    uint64_t group = 0;
+    size_t i = 0;
+    while (list != NULL && (node = laz_json_next(&spec->doc, list, node)) != NULL) {
+        if (i == n || !laz_json_number(&spec->doc, node, UINT32_MAX, &group) ||
+                group != groups[i]) {
+            return false;
+        }
+        i++;
+    }
+    return i == n;
+}
+
+int laz_oci_set_groups(
+        struct laz_oci_change *change, const uint32_t *groups, size_t n, struct laz_err *err)
 {
     struct laz_oci_process process;
+    struct laz_json_place place;
+    struct laz_json json;
+    laz_cleanup_buf struct laz_buf value;
+    laz_buf_init_heap(&value, VALUE_MAX);
     if (laz_oci_process(change->spec, &process, err) < 0) {
         return -1;
     }
-    const struct laz_json_node *user = laz_oci_member(change->spec, process.node, "user");
-    return user == NULL ? 0 : drop_member(change, user, "additionalGids", err);
+    if (has_groups(change->spec, process.groups, groups, n)) {
+        return 0;
+    }
+    laz_json_init(&json, &value);
+    laz_json_array(&json, NULL);
+    for (size_t i = 0; i < n; i++) {
+        laz_json_u64(&json, NULL, groups[i]);
+    }
+    laz_json_array_end(&json);
+    if (laz_oci_enter_process(change, &place, err) < 0 ||
+            laz_json_enter(&change->edits, place, "user", LAZ_JSON_OBJECT, &place, err) < 0) {
+        return -1;
+    }
+    return laz_oci_set_value(change, place, "additionalGids", &value, err);
 }
 
 int laz_oci_drop_labels(struct laz_oci_change *change, struct laz_err *err)

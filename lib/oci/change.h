@@ -61,7 +61,9 @@ LAZ_MUST_CHECK int laz_oci_set_environment(
 /* The groups beside it stay. */
 LAZ_MUST_CHECK int laz_oci_set_user(
         struct laz_oci_change *change, uint32_t uid, uint32_t gid, struct laz_err *err);
-LAZ_MUST_CHECK int laz_oci_drop_groups(struct laz_oci_change *change, struct laz_err *err);
+/* They are these, and no others; in their order. */
+LAZ_MUST_CHECK int laz_oci_set_groups(
+        struct laz_oci_change *change, const uint32_t *groups, size_t n, struct laz_err *err);
 /* The profile of AppArmor and the label of SELinux: what has none gets the container's own. */
 LAZ_MUST_CHECK int laz_oci_drop_labels(struct laz_oci_change *change, struct laz_err *err);
 

@@ -299,10 +299,53 @@ def probe_file():
         result, found = entered("probe", args=args, capabilities=caps, user={"uid": 0, "gid": 0, "additionalGids": [0, 6]})
         check_equal(result.code, 0, f"{args}: {result}")
         check_equal(found["args"], args if is_probe else front + args, f"{args}: what is run")
-        user = {"uid": rootfs.APP_UID, "gid": rootfs.APP_UID} if is_probe else {"uid": 0, "gid": 0, "additionalGids": [0, 6]}
+        user = {"uid": rootfs.APP_UID, "gid": rootfs.APP_UID, "additionalGids": []} if is_probe else {"uid": 0, "gid": 0, "additionalGids": [0, 6]}
         check_equal(found["user"], user, f"{args}: as whom")
         check_equal(found["noNewPrivileges"], True, f"{args}: no_new_privs")
         check_equal(set(sum(found["capabilities"].values(), [])), set() if is_probe else {"CAP_KILL", "CAP_SETUID"}, f"{args}: capabilities")
+
+
+@case("the groups of the policy's user are the policy's, at docker run --group-add, at docker exec and in an exec's file; an empty variable is none")
+def groups():
+    own = str(rootfs.APP_UID)
+    user = ["-u", f"{own}:{own}"]
+    engine = docker()
+    for policy, expected in ((BASE, ""), (BASE.replace('user: "10001:10001"', 'user: "10001:10001"\n  groups: ["43"]'), "43")):
+        prepare(shell=policy)
+        options = ["--runtime", "lazaret", *user, "--group-add", "0", "--group-add", "42"]
+        result = engine.run("shell", STATUS, options=options)
+        check("Groups" in status_of(result.out), f"docker run: {result}")
+        check_equal(status_of(result.out)["Groups"], expected, "docker run")
+        name = engine.start("shell", ["sleep", "1000"], options=options)
+        check_equal(status_of(engine.must("exec", *user, name, *STATUS))["Groups"], expected, "docker exec")
+        engine.must("rm", "--force", name)
+    options[1] = "runc"
+    check("42" in status_of(engine.run("shell", STATUS, options=options).out)["Groups"].split(), "the control, runc alone")
+    for rule, uid, groups_, expected in (("confined", 10001, [0, 42], []), ("confined", 10001, None, None), ("confined", 0, [0, 42], [0, 42]), ("allow", 10001, [0, 42], [0, 42])):
+        by_hand(BASE + f"host: {{exec: {rule}}}\n")
+        bundle(f"groups-{rule}-{uid}-{groups_ is None}")
+        result, found = entered(f"groups-{rule}-{uid}-{groups_ is None}", args=["true"], env=["PATH=/bin", "", "="],
+                                user={"uid": uid, "gid": uid} | ({} if groups_ is None else {"additionalGids": groups_}))
+        check_equal(result.code, 0, f"{rule} {uid}: {result}")
+        check_equal(found["user"].get("additionalGids"), expected, f"{rule} {uid}: groups")
+        check_equal(found["env"], ["PATH=/bin", "", "="], f"{rule} {uid}: variables")
+
+
+@case("the health command is held against all that the container's process began with: ids, groups, folder, variables in their order")
+def as_begun():
+    by_hand(BASE + "host: {exec: deny, health-check: {argv: [a, a]}}\n")
+    user, env = {"uid": 7, "gid": 8, "additionalGids": [9, 10]}, ["A=1", "B=2", "LAZARET_X=1", "HOSTNAME=h"]
+    bundle("begun", user=user, env=env, cwd="/tmp")
+    own = {"args": ["a", "a"], "user": user, "env": env, "cwd": "/tmp"}
+    rows = [({}, 0), ({"env": ["A=1", "B=2", "LAZARET_Y=2", "HOSTNAME=h"]}, 0), ({"env": ["A=1", "B=2"]}, 0), ({"env": ["A=1", "B=2", "HOSTNAME=x"]}, 1),
+            ({"env": ["A=1", "HOSTNAME=h"]}, 1), ({"env": ["A=1", "B=2", "C=3", "HOSTNAME=h"]}, 1), ({"env": ["B=2", "A=1", "HOSTNAME=h"]}, 1),
+            ({"env": ["A=1B", "=2", "HOSTNAME=h"]}, 1), ({"env": []}, 1), ({"cwd": "/tmpA"}, 1), ({"cwd": "/"}, 1),
+            ({"cwd": "/tmpA", "env": ["=1", "B=2", "HOSTNAME=h"]}, 1), ({"user": {**user, "uid": 6}}, 1), ({"user": {**user, "gid": 9}}, 1),
+            ({"user": {**user, "additionalGids": [9]}}, 1), ({"user": {**user, "additionalGids": [10, 9]}}, 1), ({"user": {"uid": 7, "gid": 8}}, 1),
+            ({"terminal": True}, 1), ({"args": ["a"]}, 1), ({"args": ["a", "a", "a"]}, 1), ({"args": []}, 1), ({"args": ["b", "a"]}, 1)]
+    for change, code in rows:
+        result, found = entered("begun", **{**own, **change})
+        check_equal((result.code, found is None), (code, code == 1), f"{change}: {result}")
 
 
 @case("AppArmor and SELinux of an exec are the container's: what its file says of them is dropped, under confined and under allow")
@@ -370,8 +413,8 @@ def ecs():
 def no_agent():
     agent()
     by_hand(BASE + "host: {exec: deny, ecs-exec: allow}\n")
-    loose, elsewhere = BIN.with_name("loose"), world.OPT / "elsewhere"
-    for folder, mode in ((loose, 0o775), (elsewhere, 0o755)):
+    loose, hidden, elsewhere = BIN.with_name("loose"), BIN.with_name(".hidden"), world.OPT / "elsewhere"
+    for folder, mode in ((loose, 0o775), (hidden, 0o755), (elsewhere, 0o755)):
         folder.mkdir()
         (folder / "amazon-ssm-agent").write_text("#!/bin/sh\n")
         folder.chmod(mode)
@@ -385,6 +428,7 @@ def no_agent():
     rows = [("as ECS has it", [bind(), bind(name="ssm-agent-worker")], 0), ("and a volume", [bind(), tmpfs("/data"), tmpfs(PLACE + "-x")], 0),
             ("behind another of its place", [tmpfs(PLACE), bind()], 0), ("no mount", [], 1), ("another program", [bind(name="ssm-agent-worker")], 1),
             ("writable", [bind(options=["rbind", "rw"])], 1), ("from elsewhere", [bind(source=elsewhere)], 1),
+            ("no bind", [bind(kind="tmpfs")], 1), ("of no version", [bind(source=hidden)], 1),
             ("from a folder that others may write to", [bind(source=loose)], 1), ("from below", [bind(source=BIN / "..")], 1),
             ("covered", [bind(), tmpfs(PLACE)], 1), ("covered itself", [bind(), bind(source=elsewhere)], 1),
             ("covered by one that climbs", [bind(), tmpfs("/data/.." + PLACE)], 1), ("covered, with a slash", [bind(), tmpfs(PLACE + "/")], 1),

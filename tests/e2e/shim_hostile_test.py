@@ -536,6 +536,7 @@ PROCESS = [
     ("a user below 0", process(user={"uid": -1, "gid": 0}), "oci-refused", ""),
     ("all capabilities that are ambient", lambda c: c.process["capabilities"].update(ambient=["CAP_NET_RAW"], inheritable=["CAP_NET_RAW"]), CONFINED),
     ("CAP_SYS_ADMIN that is only ambient", lambda c: c.process["capabilities"].update(ambient=["CAP_SYS_ADMIN"], inheritable=["CAP_SYS_ADMIN"], permitted=["CAP_SYS_ADMIN"]), RUNTIME),
+    ("a capability of the host's administrator", lambda c: c.process["capabilities"]["bounding"].append("CAP_BPF"), "request-refused", "(host.privileged)"),
     ("capabilities in small letters", lambda c: c.process["capabilities"].update(bounding=["cap_sys_admin"]), "by lazaret-init privilege-missing", ""),
     ("no capabilities are said", lambda c: c.process.pop("capabilities"), {"runc": "by lazaret-init privilege-missing", "crun": "by lazaret-init privilege-missing"}, ""),
     ("no_new_privs is off", process(noNewPrivileges=False), CONFINED),

@@ -17,6 +17,7 @@ static const struct {
         {"host.privileged", offsetof(struct laz_policy_host, privileged)},
         {"host.user-namespace", offsetof(struct laz_policy_host, user_namespace)},
         {"host.annotations", offsetof(struct laz_policy_host, annotations)},
+        {"host.seccomp", offsetof(struct laz_policy_host, seccomp)},
         {"host.update", offsetof(struct laz_policy_host, update)},
         {"host.restore", offsetof(struct laz_policy_host, restore)},
 };

@@ -10,6 +10,7 @@
 #include "shim/guard.h"
 #include "shim/image.h"
 #include "shim/judge.h"
+#include "shim/profile.h"
 #include "shim/rewrite.h"
 
 /* The lines, appended. */
@@ -22,12 +23,16 @@ static int explain(const struct laz_bundle *bundle, const struct laz_policy *pol
     struct laz_plan plan = {.policy = &of, .image = image, .hash = hash};
     laz_cleanup_oci_spec struct laz_oci_spec after = {.form = LAZ_OCI_CONFIG};
     laz_cleanup_buf struct laz_buf text;
+    laz_cleanup_buf struct laz_buf profile;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
+    laz_buf_init_heap(&profile, LAZ_OCI_TEXT_MAX + 1);
+    plan.profile = &profile;
     laz_host_policy_of(policy, &of);
     laz_image_path(of.source_digest, image);
     laz_oci_root_hash("", hash);
     if (laz_judge(bundle, &of, &plan.is_privileged, err) < 0 ||
-            laz_guard(bundle, &of, NULL, err) < 0 || laz_rewrite(bundle, &plan, &text, err) < 0 ||
+            laz_guard(bundle, &of, NULL, err) < 0 || laz_profile_make(policy, &profile, err) < 0 ||
+            laz_rewrite(bundle, &plan, &text, err) < 0 ||
             laz_oci_spec_open(text.data, text.len, LAZ_OCI_CONFIG, &after, err) < 0) {
         return -1;
     }

@@ -4,24 +4,12 @@
  * every policy: a struct laz_policy, our compiler, our proof; a program that is not proved stops
  * the build. Runs as the target's program, because constants differ between architectures.
  */
-#include <fcntl.h>
-#include <linux/seccomp.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 
 #include "filter/filter.h"
-
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS /* 6.6 */
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
-#endif
-
-/* Opening for reading, whatever other flags libc adds. */
-#define READ_MASK (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
+#include "init/filter_words.h"
 
 struct entry {
     const char *call;

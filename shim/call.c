@@ -71,18 +71,45 @@ void laz_call_free_policy(struct laz_host_policy *policy)
     }
 }
 
-int laz_call_find_image(const struct laz_call *call, const struct laz_host_policy *policy,
-        const char *name, char ret[LAZ_IMAGE_PATH_SIZE], struct laz_err *err)
+/* Where it is not there, lazaret-prepare makes it. */
+static int open_made(const struct laz_call *call, const char *name, const char *path, int *ret,
+        struct laz_err *err)
 {
     struct laz_err why = {0};
-    laz_cleanup_fd int fd = -1;
-    laz_image_path(policy->source_digest, ret);
-    if (laz_rooted_open(ret, &fd, &why) == 0) {
+    if (laz_rooted_open(path, ret, &why) == 0) {
         return 0;
     }
     return why.kind == LAZ_E_HOST_ABSENT
             ? ask(call, LAZ_PREPARED_POLICY, name, "", err)
             : laz_err_set(err, why.kind, why.sys_errno, "%s", why.message);
+}
+
+int laz_call_find_image(const struct laz_call *call, const struct laz_host_policy *policy,
+        const char *name, char ret[LAZ_IMAGE_PATH_SIZE], struct laz_err *err)
+{
+    laz_cleanup_fd int fd = -1;
+    laz_image_path(policy->source_digest, ret);
+    return open_made(call, name, ret, &fd, err);
+}
+
+int laz_call_take_profile(const struct laz_call *call, const struct laz_host_policy *policy,
+        const char *name, struct laz_buf *ret, struct laz_err *err)
+{
+    char path[LAZ_IMAGE_PATH_SIZE];
+    size_t length = 0;
+    laz_cleanup_fd int fd = -1;
+    laz_image_profile_path(policy->source_digest, path);
+    if (open_made(call, name, path, &fd, err) < 0) {
+        return -1;
+    }
+    char *text = malloc(LAZ_IMAGE_PROFILE_MAX);
+    if (text == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory for a seccomp profile");
+    }
+    int result = laz_fd_read_all(fd, text, LAZ_IMAGE_PROFILE_MAX, &length, err);
+    laz_buf_put(ret, text, result == 0 ? length : 0);
+    free(text);
+    return result;
 }
 
 int laz_call_find_widening(const struct laz_call *call, const char *child, const char *parent,

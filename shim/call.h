@@ -54,6 +54,11 @@ LAZ_MUST_CHECK int laz_call_find_image(const struct laz_call *call,
         const struct laz_host_policy *policy, const char *name, char ret[LAZ_IMAGE_PATH_SIZE],
         struct laz_err *err);
 
+/* Its seccomp profile, appended. Likewise. */
+LAZ_MUST_CHECK int laz_call_take_profile(const struct laz_call *call,
+        const struct laz_host_policy *policy, const char *name, struct laz_buf *ret,
+        struct laz_err *err);
+
 /* Does the one policy of the host, by its name, allow what the other one does not? Then *ret has
  * its first key and value; no positions. Likewise. */
 LAZ_MUST_CHECK int laz_call_find_widening(const struct laz_call *call, const char *child,

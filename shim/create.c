@@ -23,6 +23,7 @@
 #include "shim/own_init.h"
 #include "shim/place.h"
 #include "shim/rewrite.h"
+#include "shim/seccomp.h"
 #include "shim/select.h"
 #include "shim/sweep.h"
 
@@ -49,6 +50,7 @@ static int remember(const struct laz_call *call, const struct laz_bundle *bundle
     laz_format_hex(
             policy == NULL ? none : policy->source_digest, LAZ_SHA256_SIZE, record.policy_digest);
     put_digest(text->data, text->len, record.config_digest);
+    record.is_loosened = policy != NULL && policy->host.seccomp == LAZ_HOST_SECCOMP_EVENTS;
     if (laz_decide_remember(bundle, &record, err) < 0 ||
             laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
             laz_sweep_begin(call, folder, err) < 0) {
@@ -72,18 +74,23 @@ static int confine(struct laz_call *call, struct laz_bundle *bundle,
     struct laz_own_init init;
     struct laz_plan plan = {.policy = policy, .image = image};
     laz_cleanup_buf struct laz_buf text;
+    laz_cleanup_buf struct laz_buf profile;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
+    laz_buf_init_heap(&profile, LAZ_OCI_TEXT_MAX + 1);
     laz_oci_root_hash(root == NULL ? "" : root, hash);
     if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
             laz_guard(bundle, policy, hash, err) < 0 ||
             laz_own_init_find(call->runtime, bundle, &init, err) < 0 ||
             laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
-            laz_call_find_image(call, policy, name, image, err) < 0) {
+            laz_call_find_image(call, policy, name, image, err) < 0 ||
+            (laz_seccomp_needs_profile(&bundle->spec, &policy->host) &&
+                    laz_call_take_profile(call, policy, name, &profile, err) < 0)) {
         return -1;
     }
     plan.hash = has_hooks ? hash : NULL;
     plan.n_drop = init.n_words;
     call->note.has_own_init = init.is_images;
+    plan.profile = &profile;
     if (laz_rewrite(bundle, &plan, &text, err) < 0 ||
             remember(call, bundle, policy, name, &text, err) < 0) {
         return -1;

@@ -176,6 +176,11 @@ static int decide(struct laz_call *call, const struct laz_entry *entry,
         return laz_err_set(
                 err, LAZ_E_REQUEST, 0, "no command may be run in this container %s", ret->why);
     }
+    if (ret->mode == LAZ_HOST_EXEC_ALLOW && entry->record != NULL && entry->record->is_loosened) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0,
+                "this container was made with a seccomp profile that is loosened for events: an "
+                "exec has to be confined (host.seccomp)");
+    }
     bool is_bound = ret->way == LAZ_NOTE_EXEC ||
             (ret->way == LAZ_NOTE_HEALTH && ret->mode == LAZ_HOST_EXEC_ALLOW);
     return is_bound ? judge_user(entry->policy, spec, process, err) : 0;

@@ -13,30 +13,33 @@
 #include "filter/filter.h"
 #include "policy/image.h"
 #include "shim/folder.h"
+#include "shim/profile.h"
 
-#define IMAGE_MODE 0444 /* init may run as any user; the folder is root's alone */
+/* What is made of a policy, and kept. */
+struct made {
+    mode_t mode;
+    size_t max; /* bytes */
+    int (*make)(const struct laz_policy *policy, struct laz_buf *ret, struct laz_err *err);
+};
 
-static int make(const struct laz_policy *policy, const char *name, struct laz_err *err)
+static int make_image(const struct laz_policy *policy, struct laz_buf *ret, struct laz_err *err)
 {
-    const struct laz_replace how = {.mode = IMAGE_MODE};
-    laz_cleanup_buf struct laz_buf image;
-    laz_buf_init_heap(&image, (size_t)LAZ_IMAGE_MAX + 1); /* a NUL follows what a buffer holds */
-    laz_cleanup_fd int folder = laz_folder_open(LAZ_IMAGE_FOLDER, err);
-    if (folder < 0 || laz_filter_build_image(policy, laz_arch_native(), &image, err) < 0) {
-        return -1;
-    }
-    if (image.overflow) {
-        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for the compiled policy");
-    }
-    return laz_replace_at(folder, name, &how, image.data, image.len, err);
+    return laz_filter_build_image(policy, laz_arch_native(), ret, err);
 }
 
-int laz_image_make(const struct laz_policy *policy, struct laz_err *err)
+/* Init may run as any user; the folder is root's alone. */
+static const struct made image = {0444, LAZ_IMAGE_MAX, make_image};
+static const struct made profile = {0600, LAZ_IMAGE_PROFILE_MAX, laz_profile_make};
+
+/* Unless it is there. */
+static int keep(const struct made *made, const char *path, const struct laz_policy *policy,
+        struct laz_err *err)
 {
-    char path[LAZ_IMAGE_PATH_SIZE];
+    const struct laz_replace how = {.mode = made->mode};
     struct laz_err why = {0};
     int fd = -1;
-    laz_image_path(policy->source_digest, path);
+    laz_cleanup_buf struct laz_buf content;
+    laz_buf_init_heap(&content, made->max + 1); /* a NUL follows what a buffer holds */
     if (laz_rooted_open(path, &fd, &why) == 0) {
         laz_fd_close(&fd);
         return 0;
@@ -44,5 +47,23 @@ int laz_image_make(const struct laz_policy *policy, struct laz_err *err)
     if (why.kind != LAZ_E_HOST_ABSENT) {
         return laz_err_set(err, why.kind, why.sys_errno, "%s", why.message);
     }
-    return make(policy, strrchr(path, '/') + 1, err);
+    laz_cleanup_fd int folder = laz_folder_open(LAZ_IMAGE_FOLDER, err);
+    if (folder < 0 || made->make(policy, &content, err) < 0) {
+        return -1;
+    }
+    if (content.overflow) {
+        return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for the compiled policy");
+    }
+    return laz_replace_at(folder, strrchr(path, '/') + 1, &how, content.data, content.len, err);
+}
+
+int laz_image_make(const struct laz_policy *policy, struct laz_err *err)
+{
+    char path[LAZ_IMAGE_PATH_SIZE];
+    laz_image_path(policy->source_digest, path);
+    if (keep(&image, path, policy, err) < 0) {
+        return -1;
+    }
+    laz_image_profile_path(policy->source_digest, path);
+    return keep(&profile, path, policy, err);
 }

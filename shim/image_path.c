@@ -6,10 +6,21 @@
 #include "core/num.h"
 #include "shim/image.h"
 
-void laz_image_path(const uint8_t digest[LAZ_SHA256_SIZE], char ret[LAZ_IMAGE_PATH_SIZE])
+static void find_path(
+        const uint8_t digest[LAZ_SHA256_SIZE], const char *suffix, char ret[LAZ_IMAGE_PATH_SIZE])
 {
     char text[2 * LAZ_SHA256_SIZE + 1];
     laz_format_hex(digest, LAZ_SHA256_SIZE, text);
     (void)laz_format(
-            ret, LAZ_IMAGE_PATH_SIZE, LAZ_IMAGE_FOLDER "/%s-" LAZARET_VERSION ".img", text);
+            ret, LAZ_IMAGE_PATH_SIZE, LAZ_IMAGE_FOLDER "/%s-" LAZARET_VERSION "%s", text, suffix);
+}
+
+void laz_image_path(const uint8_t digest[LAZ_SHA256_SIZE], char ret[LAZ_IMAGE_PATH_SIZE])
+{
+    find_path(digest, ".img", ret);
+}
+
+void laz_image_profile_path(const uint8_t digest[LAZ_SHA256_SIZE], char ret[LAZ_IMAGE_PATH_SIZE])
+{
+    find_path(digest, ".seccomp.json", ret);
 }

@@ -33,8 +33,9 @@ struct laz_profile_call {
 struct laz_profile_outer {
     const struct laz_profile_call *calls;
     size_t n;
-    bool is_loose; /* what the policy refuses with an event is let through to the filter inside, and
-                    * by the processor's other ABIs too; for nobody without that filter */
+    bool is_loose; /* a call that the policy allows, or refuses with an event, for some arguments is
+                    * let through to the filter inside for all, by the processor's other ABIs too:
+                    * for nobody without that filter */
 };
 
 /* The policy's system calls as JSON, one object and a line feed. What is exported allows no call

@@ -23,7 +23,6 @@ struct work {
     struct laz_region clause;
     struct laz_region part;
     struct laz_region met;
-    struct laz_region kept;
     struct {
         bool is_plain; /* the same answer whatever the arguments are */
         struct laz_verdict verdict;
@@ -79,18 +78,12 @@ static void take_no_clause(struct work *work, const struct laz_clause *clause)
 
 /* ---- One call ---- */
 
-/* A loose profile lets through what a filter behind it answers with an event. */
-static bool lets(
-        const struct export *export, const struct laz_syscall *call, struct laz_verdict verdict)
+static bool lets(struct laz_verdict verdict)
 {
-    bool is_loose = export->outer != NULL && export->outer->is_loose;
-    return verdict.action == LAZ_ACTION_ALLOW || verdict.action == LAZ_ACTION_LOG ||
-            (is_loose &&
-                    laz_filter_return(export->policy, LAZ_FILTER_WITH_EVENTS, call, verdict) ==
-                            SECCOMP_RET_USER_NOTIF);
+    return verdict.action == LAZ_ACTION_ALLOW || verdict.action == LAZ_ACTION_LOG;
 }
 
-/* What of `open` is in one of the clauses becomes allowed. */
+/* What of `open` is in one of the clauses, into work->allowed. */
 static void allow_clauses(struct work *work, const struct laz_clauses *clauses)
 {
     for (size_t i = 0; i < clauses->n; i++) {
@@ -100,44 +93,13 @@ static void allow_clauses(struct work *work, const struct laz_clauses *clauses)
     }
 }
 
-static void close_clause(struct work *work, const struct laz_clause *clause)
-{
-    take_no_clause(work, clause);
-    laz_region_meet(&work->open, &work->clause, &work->met);
-    work->open = work->met;
-}
-
-/* Of these the first that holds decides. */
-static void pass_refusals(const struct export *export, const struct laz_syscall *call,
-        const struct laz_clauses *refuse)
+static void open_unless(struct work *work, const struct laz_clauses *refuse)
 {
     for (size_t i = 0; i < refuse->n; i++) {
-        const struct laz_clauses one = {1, &refuse->items[i]};
-        if (lets(export, call, refuse->items[i].verdict)) {
-            allow_clauses(export->work, &one);
-        }
-        close_clause(export->work, &refuse->items[i]);
+        take_no_clause(work, &refuse->items[i]);
+        laz_region_meet(&work->open, &work->clause, &work->met);
+        work->open = work->met;
     }
-}
-
-/* Where none of these holds, `otherwise` decides. */
-static void pass_guard(const struct export *export, const struct laz_syscall *call,
-        const struct laz_decision *decision)
-{
-    struct work *work = export->work;
-    work->kept = work->open;
-    if (lets(export, call, decision->otherwise)) {
-        for (size_t i = 0; i < decision->guard.n; i++) {
-            close_clause(work, &decision->guard.items[i]);
-        }
-        laz_region_join(&work->allowed, &work->open);
-        work->open = work->kept;
-    }
-    work->kept = work->allowed;
-    laz_region_clear(&work->allowed);
-    allow_clauses(work, &decision->guard);
-    work->open = work->allowed;
-    work->allowed = work->kept;
 }
 
 /* What our own programs need of a call. */
@@ -156,21 +118,24 @@ static void allow_own(const struct export *export, const struct laz_syscall *cal
     }
 }
 
-/* The arguments for which it is allowed; clauses of `allow` all let it happen. */
+/* The arguments for which it is allowed. Stricter clauses of `refuse` come first there, so one that
+ * lets something through is behind all that refuse; none of the loader's does. */
 static void find_allowed(const struct export *export, const struct laz_syscall *call,
         const struct laz_decision *decision)
 {
     struct work *work = export->work;
     laz_region_fill(&work->open);
     laz_region_clear(&work->allowed);
-    pass_refusals(export, call, &decision->refuse);
+    open_unless(work, &decision->refuse);
     if (decision->guard.n > 0) {
-        pass_guard(export, call, decision);
+        allow_clauses(work, &decision->guard);
+        work->open = work->allowed;
+        laz_region_clear(&work->allowed);
     }
-    if (lets(export, call, decision->allow.n > 0 ? decision->otherwise : decision->base)) {
-        laz_region_join(&work->allowed, &work->open);
-    } else {
+    if (decision->allow.n > 0) {
         allow_clauses(work, &decision->allow);
+    } else if (lets(decision->base)) {
+        work->allowed = work->open;
     }
     work->allowed.is_full = work->allowed.is_full || work->open.is_full;
     allow_own(export, call);
@@ -191,45 +156,72 @@ static bool is_same(struct laz_verdict a, struct laz_verdict b)
     return a.action == b.action && a.errno_value == b.errno_value;
 }
 
+static bool is_conditional(const struct laz_decision *decision)
+{
+    return decision->refuse.n + decision->guard.n + decision->allow.n > 0;
+}
+
+/* Is this answer for the filter inside to give, with an event? */
+static bool reaches(
+        const struct export *export, const struct laz_syscall *call, struct laz_verdict verdict)
+{
+    return export->outer != NULL && export->outer->is_loose &&
+            laz_filter_return(export->policy, LAZ_FILTER_WITH_EVENTS, call, verdict) ==
+            SECCOMP_RET_USER_NOTIF;
+}
+
+/* May it be let through whatever its arguments are? A filter inside knows better for which. */
+static bool is_open(const struct export *export, const struct laz_syscall *call)
+{
+    const struct laz_decision *decision = &export->policy->decisions[laz_syscall_index(call)];
+    bool is_loose = export->outer != NULL && export->outer->is_loose;
+    bool has_base = decision->allow.n == 0;
+    bool is = is_loose && (!has_base || lets(decision->base));
+    is = is || (has_base && reaches(export, call, decision->base));
+    is = is ||
+            (decision->guard.n + decision->allow.n > 0 &&
+                    reaches(export, call, decision->otherwise));
+    for (size_t i = 0; i < decision->refuse.n; i++) {
+        is = is || reaches(export, call, decision->refuse.items[i].verdict);
+    }
+    for (size_t i = 0; export->outer != NULL && i < export->outer->n; i++) {
+        const struct laz_profile_call *own = &export->outer->calls[i];
+        is = is || (strcmp(own->name, call->name) == 0 && (own->arg == NULL || is_loose));
+    }
+    return is;
+}
+
+static bool is_own(const struct export *export, const struct laz_syscall *call)
+{
+    size_t i = 0;
+    size_t n = export->outer == NULL ? 0 : export->outer->n;
+    while (i < n && strcmp(export->outer->calls[i].name, call->name) != 0) {
+        i++;
+    }
+    return i < n;
+}
+
 /* Does it get the same answer whatever its arguments are? */
 static bool is_plain(
         const struct export *export, const struct laz_syscall *call, struct laz_verdict *ret)
 {
     const struct laz_verdict allow = {.action = LAZ_ACTION_ALLOW};
     const struct laz_decision *decision = &export->policy->decisions[laz_syscall_index(call)];
-    bool has_conditions = decision->refuse.n + decision->guard.n + decision->allow.n > 0;
-    *ret = decision->base;
-    if (export->outer == NULL) {
-        return !has_conditions;
-    }
-    if (!has_conditions && lets(export, call, decision->base)) {
-        *ret = allow;
-        return true;
-    }
-    for (size_t i = 0; i < export->outer->n; i++) {
-        const struct laz_profile_call *own = &export->outer->calls[i];
-        if (strcmp(own->name, call->name) == 0) {
-            *ret = allow;
-            has_conditions = own->arg != NULL;
-            if (!has_conditions) {
-                break;
-            }
-        }
-    }
-    return !has_conditions;
+    bool is = is_open(export, call);
+    *ret = is ? allow : decision->base;
+    return is || (!is_conditional(decision) && (lets(*ret) || !is_own(export, call)));
 }
 
 /* Does some argument get another answer than the default, where it is not allowed? */
-static bool has_other_answers(const struct export *export, const struct laz_syscall *call,
-        const struct laz_decision *decision)
+static bool has_other_answers(const struct export *export, const struct laz_decision *decision)
 {
     struct laz_verdict fallback = export->fallback;
-    bool has = !lets(export, call, decision->otherwise) && !is_same(decision->otherwise, fallback);
+    bool has = !lets(decision->otherwise) && !is_same(decision->otherwise, fallback);
     has = has && decision->guard.n + decision->allow.n > 0;
     for (size_t i = 0; i < decision->refuse.n; i++) {
         has = has || !is_same(decision->refuse.items[i].verdict, fallback);
     }
-    bool uses_base = decision->allow.n == 0 && !lets(export, call, decision->base);
+    bool uses_base = decision->allow.n == 0 && !lets(decision->base);
     return has || (uses_base && !is_same(decision->base, fallback));
 }
 
@@ -295,7 +287,7 @@ static void put_conditional(
                 call->name, LAZ_PROFILE_CUBES_MAX);
         laz_region_clear(&export->work->allowed);
         allow_own(export, call);
-    } else if (has_other_answers(export, call, decision)) {
+    } else if (has_other_answers(export, decision)) {
         lose(export,
                 "answers: %s has other answers than the default for some arguments: where it "
                 "is refused it gets the default",
@@ -408,7 +400,7 @@ static void put_architectures(struct export *export)
     static const char *const names[LAZ_ARCH_COUNT][3] = {
             [LAZ_ARCH_X86_64] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"},
             [LAZ_ARCH_AARCH64] = {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"}};
-    size_t n = lets(export, NULL, export->policy->foreign_abi_verdict) ? 3 : 1;
+    size_t n = reaches(export, NULL, export->policy->foreign_abi_verdict) ? 3 : 1;
     laz_json_array(&export->json, "architectures");
     for (size_t i = 0; i < n && names[export->arch][i] != NULL; i++) {
         laz_json_string(&export->json, NULL, names[export->arch][i]);

@@ -103,6 +103,10 @@ LAZ_MUST_CHECK int laz_oci_readonly_paths(
         struct laz_oci_change *change, const struct laz_oci_strings *paths, struct laz_err *err);
 LAZ_MUST_CHECK int laz_oci_set_root_readonly(struct laz_oci_change *change, struct laz_err *err);
 
+/* Is there a profile that does anything but let calls happen? And does it refuse what it does not
+ * name? */
+bool laz_oci_seccomp_refuses(const struct laz_oci_spec *spec);
+bool laz_oci_seccomp_refuses_by_default(const struct laz_oci_spec *spec);
 /* linux.seccomp becomes this JSON text, unless it is, byte for byte. */
 LAZ_MUST_CHECK int laz_oci_set_seccomp(
         struct laz_oci_change *change, const char *json, size_t length, struct laz_err *err);

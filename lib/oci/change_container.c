@@ -241,6 +241,30 @@ static bool is_refusal(const struct laz_oci_spec *spec, const struct laz_json_no
     return false;
 }
 
+bool laz_oci_seccomp_refuses_by_default(const struct laz_oci_spec *spec)
+{
+    return is_refusal(spec, laz_oci_member(spec, laz_oci_container(spec).seccomp, "defaultAction"));
+}
+
+static bool is_pass(const struct laz_oci_spec *spec, const struct laz_json_node *action)
+{
+    return laz_oci_is(spec, action, "SCMP_ACT_ALLOW") || laz_oci_is(spec, action, "SCMP_ACT_LOG");
+}
+
+/* Without a default and without rules it is none to runc, and an error to crun. */
+bool laz_oci_seccomp_refuses(const struct laz_oci_spec *spec)
+{
+    const struct laz_json_node *seccomp = laz_oci_container(spec).seccomp;
+    const struct laz_json_node *fallback = laz_oci_member(spec, seccomp, "defaultAction");
+    const struct laz_json_node *rules = laz_oci_member(spec, seccomp, "syscalls");
+    const struct laz_json_node *rule = laz_json_next(&spec->doc, rules, NULL);
+    bool passes = fallback == NULL ? rule == NULL : is_pass(spec, fallback);
+    for (; passes && rule != NULL; rule = laz_json_next(&spec->doc, rules, rule)) {
+        passes = is_pass(spec, laz_oci_member(spec, rule, "action"));
+    }
+    return !passes;
+}
+
 struct narrowing {
     struct laz_oci_change *change;
     const struct laz_json_node *rules;
@@ -289,7 +313,7 @@ int laz_oci_narrow_seccomp(struct laz_oci_change *change,
     if (seccomp == NULL) {
         return laz_err_set(err, LAZ_E_OCI, 0, "linux.seccomp: there is none to be narrowed");
     }
-    if (!is_refusal(spec, laz_oci_member(spec, seccomp, "defaultAction"))) {
+    if (!laz_oci_seccomp_refuses_by_default(spec)) {
         return laz_err_set(err, LAZ_E_OCI, 0,
                 "linux.seccomp.defaultAction: lets calls happen, and cannot be narrowed by name");
     }

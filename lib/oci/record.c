@@ -77,6 +77,7 @@ int laz_oci_record_write(
     laz_json_string(&json, "process-digest", record->process_digest);
     laz_json_string(&json, "nameless-digest", record->nameless_digest);
     laz_json_string(&json, "ecs-agent", record->ecs_agent);
+    laz_json_bool(&json, "loosened", record->is_loosened);
     laz_json_object_end(&json);
     laz_buf_char(ret, '\n');
     return ret->overflow ? laz_err_set(err, LAZ_E_OCI_STATE, 0, "record: too large") : 0;
@@ -90,11 +91,22 @@ static int read_word(const struct laz_json_doc *doc, const char *key, char *ret,
             : fail(err, key, "absent, or not a text of its size");
 }
 
+static int read_bool(
+        const struct laz_json_doc *doc, const char *key, bool *ret, struct laz_err *err)
+{
+    const struct laz_json_node *node = laz_json_member(doc, laz_json_root(doc), key);
+    if (node == NULL || (node->type != LAZ_JSON_TRUE && node->type != LAZ_JSON_FALSE)) {
+        return fail(err, key, "absent, or neither true nor false");
+    }
+    *ret = node->type == LAZ_JSON_TRUE;
+    return 0;
+}
+
 /* Our own files have no other key: whoever wrote one, it was not this version. */
 static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
 {
     static const char *const keys[] = {"version", "policy", "policy-digest", "config-digest",
-            "mode", "process-digest", "nameless-digest", "ecs-agent"};
+            "mode", "process-digest", "nameless-digest", "ecs-agent", "loosened"};
     const struct laz_json_node *root = laz_json_root(doc);
     uint64_t version = 0;
     if (root->type != LAZ_JSON_OBJECT) {
@@ -131,7 +143,8 @@ static int read_fields(
                     err) < 0 ||
             read_word(doc, "nameless-digest", ret->nameless_digest, sizeof(ret->nameless_digest),
                     err) < 0 ||
-            read_word(doc, "ecs-agent", ret->ecs_agent, sizeof(ret->ecs_agent), err) < 0) {
+            read_word(doc, "ecs-agent", ret->ecs_agent, sizeof(ret->ecs_agent), err) < 0 ||
+            read_bool(doc, "loosened", &ret->is_loosened, err) < 0) {
         return -1;
     }
     return check(ret, err);

@@ -26,6 +26,7 @@ struct laz_oci_record {
     char process_digest[LAZ_OCI_DIGEST_SIZE];  /* of how its process began, but for the command */
     char nameless_digest[LAZ_OCI_DIGEST_SIZE]; /* the same without HOSTNAME */
     char ecs_agent[LAZ_OCI_WORD_SIZE]; /* where the agent of ECS has mounted its own; "": nowhere */
+    bool is_loosened; /* its seccomp profile, for events: only the filter inside refuses */
 };
 
 /* As text, appended; and from text, strictly: LAZ_E_OCI_STATE. */

@@ -217,4 +217,5 @@ void laz_complete(struct laz_merge *merge)
     laz_complete_tls(merge);
     laz_complete_volumes(merge);
     laz_complete_health(merge);
+    laz_complete_host(merge);
 }

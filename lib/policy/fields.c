@@ -89,6 +89,8 @@ static const struct laz_word words_host_verb[] = {LAZ_HOST_VERBS(X_HOST_VERB){0}
 #define X_HOST_USER_NAMESPACE(id, name) {name, LAZ_HOST_USER_NAMESPACE_##id, false},
 static const struct laz_word words_host_user_namespace[] = {
         LAZ_HOST_USER_NAMESPACES(X_HOST_USER_NAMESPACE){0}};
+#define X_HOST_SECCOMP(id, name) {name, LAZ_HOST_SECCOMP_##id, false},
+static const struct laz_word words_host_seccomp[] = {LAZ_HOST_SECCOMPS(X_HOST_SECCOMP){0}};
 #define X_HOST_NAMESPACE(id, name) {name, LAZ_HOST_NAMESPACE_##id, false},
 static const struct laz_word words_host_namespace[] = {LAZ_HOST_NAMESPACES(X_HOST_NAMESPACE){0}};
 static const struct laz_word words_unknown[] = {{"refuse", LAZ_UNKNOWN_REFUSE, false},

@@ -114,6 +114,12 @@ static bool is_name(const char *known, const char *name, size_t length)
     return strlen(known) == length && memcmp(known, name, length) == 0;
 }
 
+bool laz_host_confines_execs(const struct laz_policy_host *host)
+{
+    return host->exec != LAZ_HOST_EXEC_ALLOW && host->ecs_exec != LAZ_HOST_EXEC_ALLOW &&
+            (host->health_command.n == 0 || host->health_exec != LAZ_HOST_EXEC_ALLOW);
+}
+
 bool laz_host_takes_variable(const struct laz_policy_host *host, const char *name, size_t length)
 {
     bool is_taken = true;

@@ -34,6 +34,12 @@
 #define LAZ_HOST_USER_NAMESPACES(X)                                                                \
     X(REQUIRED, "required")                                                                        \
     X(OPTIONAL, "optional")
+/* The seccomp profile around the container: calls are taken out of the engine's, or it stays, or
+ * ours takes its place, loosened. */
+#define LAZ_HOST_SECCOMPS(X)                                                                       \
+    X(NARROW, "narrow")                                                                            \
+    X(KEEP, "keep")                                                                                \
+    X(EVENTS, "events")
 /* Those that may be the host's own, by the names of config.json. */
 #define LAZ_HOST_NAMESPACES(X)                                                                     \
     X(PID, "pid")                                                                                  \
@@ -71,6 +77,11 @@ enum laz_host_user_namespace {
     LAZ_HOST_USER_NAMESPACES(X)
 #undef X
 };
+enum laz_host_seccomp {
+#define X(id, name) LAZ_HOST_SECCOMP_##id,
+    LAZ_HOST_SECCOMPS(X)
+#undef X
+};
 enum laz_host_namespace {
 #define X(id, name) LAZ_HOST_NAMESPACE_##id,
     LAZ_HOST_NAMESPACES(X)
@@ -91,6 +102,7 @@ struct laz_policy_host {
     uint32_t update;         /* enum laz_host_verb */
     uint32_t restore;        /* enum laz_host_verb */
     uint32_t user_namespace; /* enum laz_host_user_namespace */
+    uint32_t seccomp;        /* enum laz_host_seccomp */
     uint32_t namespaces;     /* bit n: enum laz_host_namespace n may be the host's */
     struct laz_pos namespace_pos[LAZ_HOST_NAMESPACE_COUNT]; /* of each bit that is set */
     struct laz_string_list mounts_deny;    /* what the policy adds to what is denied anyway */
@@ -115,6 +127,9 @@ const char *laz_host_mount_refusal(
 
 /* "confined"; static. */
 const char *laz_host_exec_name(enum laz_host_exec exec);
+
+/* Does whoever comes into a container from outside always wear the filter inside? */
+bool laz_host_confines_execs(const struct laz_policy_host *host);
 
 /* May an exec bring a variable of this name? Not one that makes the loader run other code. */
 bool laz_host_takes_variable(const struct laz_policy_host *host, const char *name, size_t length);

@@ -183,6 +183,7 @@ void laz_relaxations_tls(struct laz_merge *merge);
 void laz_relaxations_trust(struct laz_merge *merge);
 void laz_relaxations_health(struct laz_merge *merge);
 void laz_relaxations_volumes(struct laz_merge *merge);
+void laz_complete_host(struct laz_merge *merge);
 void laz_relaxations_host(struct laz_merge *merge);
 void laz_relaxations_add(struct laz_merge *merge, struct laz_pos pos, const char *format, ...)
         LAZ_PRINTF(3, 4);

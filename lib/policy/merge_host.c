@@ -69,6 +69,20 @@ void laz_merge_host(struct laz_merge *merge, struct laz_document *document)
     }
 }
 
+/* Whoever wears the profile of the host alone would have what it was loosened by. */
+void laz_complete_host(struct laz_merge *merge)
+{
+    struct laz_node *said = merge->said[LAZ_FIELD_HOST_SECCOMP];
+    const struct laz_policy_host *host = &merge->policy->host;
+    if (said != NULL && said->number == LAZ_HOST_SECCOMP_EVENTS && !laz_host_confines_execs(host) &&
+            !laz_complete_is_wrong(merge, LAZ_FIELD_HOST)) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, said,
+                "\"events\" loosens the profile that an exec wears: let every exec be confined or "
+                "denied (host.exec, host.ecs-exec, host.health-check), or keep the engine's "
+                "profile");
+    }
+}
+
 void laz_relaxations_host(struct laz_merge *merge)
 {
     static const struct {
@@ -78,12 +92,15 @@ void laz_relaxations_host(struct laz_merge *merge)
             {LAZ_FIELD_HOST_EXEC, LAZ_HOST_EXEC_ALLOW},
             {LAZ_FIELD_HOST_ECS_EXEC, LAZ_HOST_EXEC_ALLOW},
             {LAZ_FIELD_HOST_RESTORE, LAZ_HOST_VERB_ALLOW},
+            {LAZ_FIELD_HOST_SECCOMP, LAZ_HOST_SECCOMP_EVENTS},
     };
     struct laz_policy_host *host = &merge->policy->host;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         const struct laz_node *said = merge->said[words[i].id];
         if (said != NULL && said->number == words[i].value) {
-            laz_relaxations_add(merge, said->pos, "host: %s allow", laz_field_at(words[i].id)->key);
+            const struct laz_field *field = laz_field_at(words[i].id);
+            laz_relaxations_add(merge, said->pos, "host: %s %s", field->key,
+                    words[i].id == LAZ_FIELD_HOST_SECCOMP ? "events" : "allow");
         }
     }
     if (host->health_command.n > 0 && host->health_exec == LAZ_HOST_EXEC_ALLOW) {

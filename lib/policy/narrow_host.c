@@ -37,6 +37,7 @@ static bool find_in_words(const struct laz_comparison *comparison)
             {LAZ_FIELD_HOST_PRIVILEGED, child->privileged, parent->privileged},
             {LAZ_FIELD_HOST_USER_NAMESPACE, child->user_namespace, parent->user_namespace},
             {LAZ_FIELD_HOST_ANNOTATIONS, child->annotations, parent->annotations},
+            {LAZ_FIELD_HOST_SECCOMP, child->seccomp, parent->seccomp},
             {LAZ_FIELD_HOST_UPDATE, child->update, parent->update},
             {LAZ_FIELD_HOST_RESTORE, child->restore, parent->restore},
     };
@@ -73,6 +74,18 @@ static bool find_in_health_check(const struct laz_comparison *comparison)
     return !is_one && parent->health_command.n > 0 &&
             find_in_word(
                     comparison, LAZ_FIELD_HOST_HEALTH_CHECK_EXEC, child->exec, parent->health_exec);
+}
+
+/* What is to be seen stays to be seen. */
+static bool find_lost_events(const struct laz_comparison *comparison)
+{
+    if (comparison->parent->host.seccomp != LAZ_HOST_SECCOMP_EVENTS ||
+            comparison->child->host.seccomp == LAZ_HOST_SECCOMP_EVENTS) {
+        return false;
+    }
+    (void)laz_comparison_note(comparison, "host.seccomp", "events");
+    comparison->found->is_less = true;
+    return true;
 }
 
 static bool find_in_namespaces(const struct laz_comparison *comparison)
@@ -136,7 +149,8 @@ bool laz_host_find_widening(const struct laz_comparison *comparison)
     const struct laz_policy_host *child = &comparison->child->host;
     const struct laz_policy_host *parent = &comparison->parent->host;
     const struct laz_comparison *c = comparison;
-    return find_in_words(c) || find_in_health_check(c) || find_in_namespaces(c) ||
+    return find_in_words(c) || find_in_health_check(c) || find_lost_events(c) ||
+            find_in_namespaces(c) ||
             find_more(c, "host.mounts.allow", &child->mounts_allow, &parent->mounts_allow) ||
             find_more(c, "host.devices", &child->devices, &parent->devices) ||
             find_more(c, "host.hooks", &child->hooks, &parent->hooks) ||

@@ -145,7 +145,12 @@ def apply(config, lines):
 @case("what the shim would change of a container, a line for each place; whoever does it changes nothing more")
 def explains():
     write("web.yaml", WEB)
-    folder = bundle("runc-spec", lambda config: config["process"].update(noNewPrivileges=False))
+
+    def loosen(config):
+        config["process"].update(noNewPrivileges=False)
+        config["linux"].update(seccomp={"defaultAction": "SCMP_ACT_ERRNO"})
+
+    folder = bundle("runc-spec", loosen)
     before = (folder / "config.json").read_bytes()
     lines = lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout.splitlines()
     for line in ('~ process.noNewPrivileges: false -> true', '+ process.args[0]: "/.lazaret/lazaret-init"',
@@ -154,8 +159,22 @@ def explains():
     check_equal((folder / "config.json").read_bytes(), before, "the file")
     hooks = [line for line in lines if line.startswith("+ hooks")]  # of a program that this machine need not have
     check_equal(len(hooks), 1, f"lines with hooks in {lines}")
-    bundle("runc-spec", lambda config: apply(config, [line for line in lines if line not in hooks]))
+    rest = [line for line in lines if line not in hooks]
+    bundle("runc-spec", lambda config: (config["linux"].update(seccomp={"defaultAction": "SCMP_ACT_ERRNO"}), apply(config, rest)))
     check_equal(lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout.splitlines(), hooks, "what is left")
+
+
+@case("what the shim would make of a container's seccomp profile, by host.seccomp")
+def explains_seccomp():
+    calls = {"names": ["read", "ptrace"], "action": "SCMP_ACT_ALLOW"}
+    profile = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [calls]}
+    supplied = '+ linux.seccomp: {"defaultAction":"SCMP_ACT_ERRNO",'
+    for rule, given, begin, n in (("keep", profile, "", 0), ("keep", None, supplied, 1), ("narrow", profile, '- linux.seccomp.syscalls[0].names[1]: "ptrace"', 1),
+                                  ("narrow", None, supplied, 1), ("events", profile, '+ linux.seccomp.', 100)):
+        write("web.yaml", WEB + f"host: {{seccomp: {rule}}}\n")
+        folder = bundle("runc-spec", lambda config, given=given: config["linux"].update({"seccomp": given} if given else {}))
+        lines = [line for line in lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout.splitlines() if "linux.seccomp" in line]
+        check(len(lines) >= n and (n > 1 or len(lines) == n) and all(n > 1 or line.startswith(begin) for line in lines), f"{rule}, {given}: {lines[:3]}")
 
 
 @case("what the shim would refuse of a container, and what is no container, by name")

@@ -91,6 +91,7 @@ laz_e2e(shim_images ALONE TIMEOUT 600 NATIVE "an image of its own, without the l
 laz_e2e(shim_matrix ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_prepared INSTRUMENTED sample)
 laz_e2e(shim_races TIMEOUT 600 INSTRUMENTED sample BUT "killed at")
+laz_e2e(shim_seccomp ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_select INSTRUMENTED sample)
 laz_e2e(shim_sweep INSTRUMENTED sample)
 laz_e2e(shim INSTRUMENTED sample BUT "what an image or a bundle" "the program is small")

@@ -95,10 +95,12 @@ Test(oci_state, names_have_a_ceiling)
 /* ---- the record ---- */
 
 #define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define RECORD(policy, digest, mode, process, agent)                                               \
+#define BEFORE(policy, digest, mode, process, agent)                                               \
     "{\"version\":1,\"policy\":\"" policy "\",\"policy-digest\":\"" digest                         \
     "\",\"config-digest\":\"" DIGEST "\",\"mode\":\"" mode "\",\"process-digest\":\"" process      \
-    "\",\"nameless-digest\":\"" DIGEST "\",\"ecs-agent\":\"" agent "\"}\n"
+    "\",\"nameless-digest\":\"" DIGEST "\",\"ecs-agent\":\"" agent "\",\"loosened\":"
+#define RECORD(policy, digest, mode, process, agent)                                               \
+    BEFORE(policy, digest, mode, process, agent) "true}\n"
 #define AGENT "/ecs-execute-command-0-a/amazon-ssm-agent"
 
 static const struct laz_oci_record example = {.policy = "claims",
@@ -107,7 +109,8 @@ static const struct laz_oci_record example = {.policy = "claims",
         .mode = "enforce",
         .process_digest = DIGEST,
         .nameless_digest = DIGEST,
-        .ecs_agent = AGENT};
+        .ecs_agent = AGENT,
+        .is_loosened = true};
 
 static void expect_example(const struct laz_oci_record *record)
 {
@@ -118,6 +121,7 @@ static void expect_example(const struct laz_oci_record *record)
     cr_assert_str_eq(record->process_digest, DIGEST);
     cr_assert_str_eq(record->nameless_digest, DIGEST);
     cr_assert_str_eq(record->ecs_agent, AGENT);
+    cr_assert(record->is_loosened);
 }
 
 Test(oci_record, what_is_written_is_read)
@@ -155,6 +159,8 @@ Test(oci_record, refuses_what_it_did_not_write)
             {RECORD("a", DIGEST, "x", DIGEST, "/a b"), "record: ecs-agent: not a path"},
             {RECORD("a", DIGEST, "x", DIGEST, "\\u0000"),
                     "record: ecs-agent: absent, or not a text of its size"},
+            {BEFORE("a", DIGEST, "x", DIGEST, "") "1}",
+                    "record: loosened: absent, or neither true nor false"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct laz_oci_record record;

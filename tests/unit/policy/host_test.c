@@ -32,6 +32,7 @@ Test(policy_host, confines_what_comes_in_and_lends_nothing_unless_it_says_otherw
     cr_expect_eq(host->privileged, (uint32_t)LAZ_HOST_PRIVILEGED_REFUSE);
     cr_expect_eq(host->annotations, (uint32_t)LAZ_HOST_ANNOTATIONS_REFUSE);
     cr_expect_eq(host->update, (uint32_t)LAZ_HOST_VERB_ALLOW);
+    cr_expect_eq(host->seccomp, (uint32_t)LAZ_HOST_SECCOMP_KEEP);
     cr_expect_eq(host->restore, (uint32_t)LAZ_HOST_VERB_REFUSE);
     cr_expect_eq(host->user_namespace, (uint32_t)LAZ_HOST_USER_NAMESPACE_OPTIONAL);
     cr_expect_eq(host->namespaces, 0);
@@ -64,6 +65,7 @@ Test(policy_host, has_every_key_in_its_own_place)
     cr_expect_str_eq(host->readonly_paths.items[0], "/opt");
     cr_expect_str_eq(host->exec_env_deny.items[0], "NODE_OPTIONS");
     cr_expect_eq(host->update, (uint32_t)LAZ_HOST_VERB_REFUSE);
+    cr_expect_eq(host->seccomp, (uint32_t)LAZ_HOST_SECCOMP_NARROW);
     cr_expect_eq(host->restore, (uint32_t)LAZ_HOST_VERB_REFUSE);
     unload(&loaded);
 }
@@ -136,6 +138,11 @@ static const struct {
         {"{}", "{annotations: strip}", "host.annotations", "strip", false},
         {"{update: refuse}", "{}", "host.update", "allow", false},
         {"{}", "{update: refuse}", NULL, NULL, false},
+        {"{}", "{seccomp: narrow}", NULL, NULL, false},
+        {"{seccomp: narrow}", "{seccomp: keep}", "host.seccomp", "keep", false},
+        {"{}", "{seccomp: events}", "host.seccomp", "events", false},
+        {"{seccomp: events}", "{seccomp: events}", NULL, NULL, false},
+        {"{seccomp: events}", "{}", "host.seccomp", "events", true},
         {"{}", "{restore: allow}", "host.restore", "allow", false},
         {"{namespaces: [network]}", "{namespaces: [network]}", NULL, NULL, false},
         {"{namespaces: [network]}", "{namespaces: [network, ipc]}", "host.namespaces", "ipc",

@@ -93,37 +93,37 @@ static int by_file(
 
 /* ---- which one counts ---- */
 
-/* current becomes the stricter of the two. */
-static int take(const struct laz_call *call, const char *host, const char *named,
-        char current[LAZ_OCI_WORD_SIZE], struct laz_err *err)
+/* strictest becomes the stricter of the two. */
+static int take(const struct laz_call *call, const char *host, const char *wanted,
+        char strictest[LAZ_OCI_WORD_SIZE], struct laz_err *err)
 {
     bool widens = false;
     struct laz_widening widening;
-    if (strcmp(named, host) == 0 || strcmp(named, current) == 0) {
+    if (strcmp(wanted, host) == 0 || strcmp(wanted, strictest) == 0) {
         return 0;
     }
-    if (laz_call_find_widening(call, named, host, &widens, &widening, err) < 0) {
+    if (laz_call_find_widening(call, wanted, host, &widens, &widening, err) < 0) {
         return -1;
     }
     if (widens) {
         return laz_err_set(err, LAZ_E_POLICY_WIDENED, 0, "policy %s allows what %s does not: %s %s",
-                named, host, widening.key, widening.value);
+                wanted, host, widening.key, widening.value);
     }
-    if (strcmp(host, current) != 0 &&
-            laz_call_find_widening(call, named, current, &widens, &widening, err) < 0) {
+    if (strcmp(host, strictest) != 0 &&
+            laz_call_find_widening(call, wanted, strictest, &widens, &widening, err) < 0) {
         return -1;
     }
     if (!widens) {
-        (void)laz_format(current, LAZ_OCI_WORD_SIZE, "%s", named);
+        (void)laz_format(strictest, LAZ_OCI_WORD_SIZE, "%s", wanted);
         return 0;
     }
-    if (laz_call_find_widening(call, current, named, &widens, &widening, err) < 0) {
+    if (laz_call_find_widening(call, strictest, wanted, &widens, &widening, err) < 0) {
         return -1;
     }
     return widens ? laz_err_set(err, LAZ_E_REQUEST, 0,
                             "policy %s, and policy %s is named too: each allows what the other "
                             "does not, such as %s %s",
-                            named, current, widening.key, widening.value)
+                            wanted, strictest, widening.key, widening.value)
                   : 0;
 }
 

@@ -32,9 +32,9 @@ void laz_caller_put_login(struct laz_json *json)
 
 void laz_caller_put_program(struct laz_json *json, const char *key)
 {
-    char link[TEXT_SIZE];
-    char path[SHOWN_MAX];
-    (void)laz_format(link, sizeof(link), "/proc/%d/exe", (int)getppid());
-    ssize_t length = readlink(link, path, sizeof(path));
-    laz_json_bytes(json, key, path, length < 0 ? 0 : (size_t)length);
+    char entry[TEXT_SIZE];
+    char program[SHOWN_MAX];
+    (void)laz_format(entry, sizeof(entry), "/proc/%d/exe", (int)getppid());
+    ssize_t length = readlink(entry, program, sizeof(program));
+    laz_json_bytes(json, key, program, length < 0 ? 0 : (size_t)length);
 }

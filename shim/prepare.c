@@ -167,8 +167,9 @@ static int make(struct prepare *prepare, struct laz_err *err)
 
 /* ---- and then ---- */
 
+/* The last that this program does. */
 static int refuse(
-        const struct prepare *prepare, const struct laz_arguments *arguments, struct laz_err *err)
+        struct prepare *prepare, const struct laz_arguments *arguments, struct laz_err *err)
 {
     struct laz_err why = {0};
     const struct laz_call call = {.arguments = arguments,
@@ -180,7 +181,10 @@ static int refuse(
     if (prepare->runtime != NULL && laz_audit_write(&call, err, &why) < 0) {
         laz_warn(arguments, log, &why);
     }
-    return laz_refuse(arguments, log, err);
+    int result = laz_refuse(arguments, log, err);
+    laz_runtime_free(prepare->runtime);
+    free(prepare->diagnostics);
+    return result;
 }
 
 /* Where nobody has a policy nothing has to be kept, and /run may be read-only or not the caller's.
@@ -204,6 +208,7 @@ int main(int argc, char **argv)
     }
     if (err.kind != LAZ_E_NONE ||
             laz_ask_take(argc, argv, &prepare.shim, &prepare.name, &prepare.ask, &err) < 0) {
+        free(prepare.diagnostics);
         return laz_refuse(&arguments, NULL, &err);
     }
     laz_arguments_parse(prepare.ask.argc, prepare.ask.argv, &arguments);

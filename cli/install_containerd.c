@@ -33,11 +33,22 @@ struct found {
     struct laz_toml_text kind;
     struct laz_toml_text program;
     bool has_systemd; /* what runc is told of control groups */
+    bool is_taken;    /* a table that is needed is a value */
 };
 
 static int refuse(struct laz_err *err, const char *why)
 {
     return laz_err_set(err, LAZ_E_ENGINE_FILE, 0, "%s: %s", laz_install_containerd.path, why);
+}
+
+/* The key is one of the tables around ours, or ours. */
+static bool is_table(const struct laz_toml_line *line)
+{
+    size_t n = 0;
+    while (n < line->n_parts && options[n] != NULL && laz_toml_is(line->parts[n], options[n])) {
+        n++;
+    }
+    return n == line->n_parts && options[n] != NULL && laz_toml_is(line->key, options[n]);
 }
 
 static void take_key(struct found *found, const struct laz_toml_line *line)
@@ -59,6 +70,7 @@ static void take_key(struct found *found, const struct laz_toml_line *line)
             *rows[i].ret = line->value;
         }
     }
+    found->is_taken = found->is_taken || is_table(line);
     found->has_systemd = found->has_systemd ||
             (laz_toml_is_in(line, runc_options) && laz_toml_is(line->key, "SystemdCgroup") &&
                     laz_toml_is(line->value, "true"));
@@ -94,6 +106,9 @@ static int judge(const struct found *found, struct laz_err *err)
     }
     if (has_imports) { /* one that has a section of the plugin takes the place of this file's */
         return refuse(err, "it imports other files, which may take the place of what is here");
+    }
+    if (found->is_taken) {
+        return refuse(err, "a table of the CRI plugin is a value there");
     }
     if (found->has_ours &&
             (!laz_toml_is(found->kind, KIND) || !laz_toml_is(found->program, SHIM))) {

@@ -15,8 +15,9 @@
 struct laz_entering {
     enum laz_note_way way;
     enum laz_host_exec mode;
-    bool is_probe;   /* our own, of our own mount: it needs no init in front of it */
-    const char *why; /* static: of a refusal */
+    bool is_probe;                        /* our own, where the container is one of ours */
+    bool is_bare;                         /* confined without an init in front: exec.c says so */
+    const char *why;                      /* static: of a refusal */
     char agent_folder[LAZ_OCI_WORD_SIZE]; /* of ECS's; "": it is not that */
 };
 

@@ -126,12 +126,14 @@ static int judge_user(const struct laz_host_policy *policy, const struct laz_oci
                           process->uid, process->gid);
 }
 
-/* Ours asks init by a socket and knows nothing else. The policy need not let the workload's user
- * execute it, or open a socket. */
-static int change_probe(
-        struct laz_oci_change *change, const struct laz_host_policy *policy, struct laz_err *err)
+/* The policy's user and nothing of root, with no init in front. Our probe asks init by a socket and
+ * knows nothing else: the policy need not let the workload's user execute it, or open a socket. And
+ * in a container that we did not make, what lies where our init would be is the image's. */
+static int change_bare(struct laz_oci_change *change, const struct laz_host_policy *policy,
+        const struct laz_oci_process *process, struct laz_err *err)
 {
     if (laz_clamp(change, policy, false, err) < 0 ||
+            drop_variables(change, policy, process->env, err) < 0 ||
             laz_oci_set_groups(change, policy->groups, policy->n_groups, err) < 0) {
         return -1;
     }
@@ -171,7 +173,10 @@ static int decide(struct laz_call *call, const struct laz_entry *entry,
     if (laz_decide(entry->policy, entry->record, spec, process, ret, err) < 0) {
         return -1;
     }
-    laz_audit_exec(&call->note, ret->way, laz_host_exec_name(ret->mode), spec, process);
+    bool is_unknown = ret->mode == LAZ_HOST_EXEC_CONFINED && entry->record == NULL;
+    laz_audit_exec(&call->note, ret->way, is_unknown ? "clamped" : laz_host_exec_name(ret->mode),
+            spec, process);
+    ret->is_bare = is_unknown || (ret->mode == LAZ_HOST_EXEC_CONFINED && ret->is_probe);
     if (ret->mode == LAZ_HOST_EXEC_DENY) {
         return laz_err_set(
                 err, LAZ_E_REQUEST, 0, "no command may be run in this container %s", ret->why);
@@ -197,9 +202,8 @@ static int change_process(struct laz_call *call, const struct laz_entry *entry,
             laz_oci_change_init(&change, spec, err) < 0 || laz_oci_drop_labels(&change, err) < 0) {
         return -1;
     }
-    bool is_confined = decision.mode == LAZ_HOST_EXEC_CONFINED;
-    int result = is_confined && decision.is_probe
-            ? change_probe(&change, entry->policy, err)
+    int result = decision.is_bare
+            ? change_bare(&change, entry->policy, &process, err)
             : change_command(&change, entry->policy, &process, &decision, err);
     return result < 0 ? -1 : laz_oci_change_apply(&change, ret, err);
 }
@@ -246,8 +250,7 @@ static int exec_by_file(
 
 /* By hand, `runc exec ID ls`: the process is the container's own, with another command, and always
  * under init. What would widen it is refused. */
-static int exec_by_words(
-        struct laz_call *call, const struct laz_host_policy *policy, struct laz_err *err)
+static int exec_by_words(struct laz_call *call, const struct laz_entry *entry, struct laz_err *err)
 {
     static const enum laz_option widening[] = {LAZ_OPTION_CAP, LAZ_OPTION_APPARMOR,
             LAZ_OPTION_PROCESS_LABEL, LAZ_OPTION_ENV, LAZ_OPTION_USER, LAZ_OPTION_ADDITIONAL_GIDS,
@@ -261,13 +264,16 @@ static int exec_by_words(
                     err, LAZ_E_REQUEST, 0, "exec: %s, which a file (--process) may say", names[i]);
         }
     }
-    bool is_denied = policy->host.exec == LAZ_HOST_EXEC_DENY;
+    bool is_unknown = entry->record == NULL;
+    bool is_denied = entry->policy->host.exec == LAZ_HOST_EXEC_DENY || is_unknown;
     enum laz_host_exec mode = is_denied ? LAZ_HOST_EXEC_DENY : LAZ_HOST_EXEC_CONFINED;
     laz_audit_words(&call->note, LAZ_NOTE_EXEC, laz_host_exec_name(mode),
             call->argv + arguments->id_at + 1);
     if (is_denied) {
-        return laz_err_set(
-                err, LAZ_E_REQUEST, 0, "no command may be run in this container (host.exec)");
+        return laz_err_set(err, LAZ_E_REQUEST, 0, "no command may be run in this container %s",
+                is_unknown
+                        ? "but by a file (--process): there is no record of it (unknown-container)"
+                        : "(host.exec)");
     }
     char **argv = calloc((size_t)call->argc + WORDS_MORE, sizeof(*argv));
     if (argv == NULL) {
@@ -338,7 +344,7 @@ int laz_call_exec(struct laz_call *call, struct laz_err *err)
     int result = entry.policy == NULL ? 0
             : call->arguments->values[LAZ_OPTION_PROCESS] != NULL
             ? exec_by_file(call, &entry, folder, err)
-            : exec_by_words(call, entry.policy, err);
+            : exec_by_words(call, &entry, err);
     laz_call_free_policy(entry.policy);
     return result;
 }

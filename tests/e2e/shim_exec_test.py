@@ -269,6 +269,30 @@ def groups():
         check_equal(found["env"], ["PATH=/bin", "", "="], f"{rule} {uid}: variables")
 
 
+@case("a container without a record, unknown-container: clamp-default: an exec is the policy's user with nothing, and nothing is put in front of it")
+def unknown():
+    init = "/.lazaret/lazaret-init"
+    caps = {kind: ["CAP_SETUID", "CAP_SETGID"] for kind in ("bounding", "effective", "permitted")}
+    asked = {"capabilities": caps, "user": {"uid": 0, "gid": 0, "additionalGids": [0, 42]}, "env": ["LD_PRELOAD=/x", "A=1"]}
+    by_hand(BASE)
+    check("there is no record" in entered("nobody", args=["true"])[0].err, "the control: by default refused")
+    configure(world.FILE.read_text() + "unknown-container: clamp-default\n")
+    for args in (["true"], [init, "--enter", "--policy", "/.lazaret-policy", "--", "true"], [init, "probe", "live"]):
+        result, found = entered("nobody", args=args, **asked)
+        check_equal(result.code, 0, f"{args}: {result}")
+        check_equal((found["args"], found["user"]), (args, {"uid": rootfs.APP_UID, "gid": rootfs.APP_UID, "additionalGids": []}), f"{args}")
+        check_equal((sum(found["capabilities"].values(), []), found["noNewPrivileges"], found["env"]), ([], True, ["A=1"]), f"{args}")
+    last = json.loads((world.OPT / "audit" / "host.jsonl").read_text().splitlines()[-1])
+    check_equal((last["ev"], last["d"]["mode"]), ("shim.exec", "clamped"), "what is recorded")
+    words = [SHIM, "--root", "/run/test", "exec", "nobody", "true"]
+    result = area.run(words, env={"PATH": area.PATH})
+    check(result.code == 1 and "but by a file (--process)" in result.err, f"by hand: {result}")
+    for rule, code in (("deny", 1), ("allow", 0)):
+        world.install(shell=BASE + f"host: {{exec: {rule}}}\n")
+        result, found = entered("nobody", args=["true"], **asked)
+        check_equal((result.code, found and found["user"]), (code, None if code else asked["user"]), f"{rule}: {result}")
+
+
 @case("the health command is held against all that the container's process began with: ids, groups, folder, variables in their order")
 def as_begun():
     by_hand(BASE + "host: {exec: deny, health-check: {argv: [a, a]}}\n")

@@ -56,8 +56,8 @@ int laz_ask(const struct laz_ask *ask, const char *name, struct laz_err *err)
     laz_cleanup_fd int program = -1;
     if (ask->round == LAZ_ASK_ROUNDS_MAX) {
         return laz_err_set(err, LAZ_E_SYSTEM, 0,
-                LAZ_PREPARED_FOLDER "/%.100s is never what the files say: do they change all the "
-                                    "time?",
+                LAZ_PREPARED_FOLDER "/%.100s is never what the files say: they change all the "
+                                    "time, or lazaret-prepare is of another version",
                 name);
     }
     if (laz_rooted_open(LAZ_PREPARED_PROGRAM, &program, err) < 0) {

@@ -19,7 +19,7 @@ int laz_bundle_open(const char *path, struct laz_bundle *ret, struct laz_err *er
 {
     *ret = (struct laz_bundle){.folder = -1};
     laz_buf_init_heap(&ret->text, LAZ_OCI_TEXT_MAX + 1);
-    ret->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ret->folder = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (ret->folder < 0) {
         return laz_err_set(err, LAZ_E_OCI, errno, "bundle %s: %s", path, strerror(errno));
     }

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/fd.h"
 #include "core/rooted.h"
@@ -78,25 +78,35 @@ struct text {
     size_t length;
 };
 
+/* Behind what has been read of it. */
+static int read_large(int fd, struct text *ret, struct laz_err *err)
+{
+    size_t rest = 0;
+    ret->owned = malloc(LAZ_POLICY_FILE_MAX);
+    if (ret->owned == NULL) {
+        return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
+    }
+    (void)memcpy(ret->owned, ret->room, ROOM_SIZE);
+    ret->at = ret->owned;
+    int result = laz_fd_read_all(
+            fd, ret->owned + ROOM_SIZE, LAZ_POLICY_FILE_MAX - ROOM_SIZE, &rest, err);
+    ret->length = ROOM_SIZE + rest;
+    return result;
+}
+
 static int read_file(struct text *ret, struct laz_err *err)
 {
-    struct stat status;
     laz_cleanup_fd int fd = -1;
     if (laz_rooted_open(LAZ_RUNTIME_FILE, &fd, err) < 0) {
         return -1;
     }
-    if (fstat(fd, &status) < 0) {
+    ssize_t n = read(fd, ret->room, ROOM_SIZE); /* of a file it is short at its end alone */
+    if (n < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, LAZ_RUNTIME_FILE ": %s", strerror(errno));
     }
-    bool is_large = status.st_size > ROOM_SIZE;
-    ret->owned = is_large ? malloc(LAZ_POLICY_FILE_MAX) : NULL;
-    char *memory = is_large ? ret->owned : ret->room;
-    if (memory == NULL) {
-        return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
-    }
-    ret->at = memory;
-    return laz_fd_read_all(
-            fd, memory, is_large ? LAZ_POLICY_FILE_MAX : ROOM_SIZE, &ret->length, err);
+    ret->at = ret->room;
+    ret->length = (size_t)n;
+    return n == ROOM_SIZE ? read_large(fd, ret, err) : 0;
 }
 
 /* Whether its line says what the whole file would: no other names, also by no escape. A value that

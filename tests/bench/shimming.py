@@ -15,11 +15,12 @@ import harness
 from harness import bench, count, goal, show
 
 import area
+import engines
 import laz
 import rootfs
 import shim_world as world
 
-START, CHANGE = 1.2, 2.0  # what may be added, in times of the static wrapper
+START, CHANGE, WHOLE = 1.2, 2.0, 1.05  # what may be added, in times of the static wrapper; WHOLE: of runc alone, by docker
 POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text(encoding="utf-8").replace("/app, ", "")
 ROWS = {"static wrapper": world.OPT / "onward", "sh wrapper": world.OPT / "onward.sh", "shim": world.SHIM}
 
@@ -70,21 +71,50 @@ def measure(rounds):
     return found
 
 
+def measure_docker(rounds):
+    """The same for `docker run` and `docker exec`, with a program that ends at once: runc alone, and the shim in front of it."""
+    off = world.OPT / "lazaret-off"
+    off.symlink_to(world.SHIM)
+    world.configure("version: 1\nruntime: /usr/sbin/runc\ndefault-policy: shell\nselect: [{runtime-name: lazaret-off, policy: pass-through}]\n"
+                    f"audit: {{file: {world.OPT}/audit.jsonl, required: false}}\n")
+    engine = engines.Docker(["--add-runtime", f"lazaret={world.SHIM}", "--add-runtime", f"lazaret-off={off}"])
+    engine.import_root(rootfs.busybox_root("bench-docker"), "bench", "ENV PATH=/bin:/usr/bin")
+    runtimes = {"runc": "runc", "shim, pass-through": "lazaret-off", "shim": "lazaret"}
+    held = {name: engine.must("run", "--detach", "--network", "none", "--runtime", runtime, "bench", "sleep", "3600")
+            for name, runtime in runtimes.items()}
+    words = {"docker run": lambda name: ["run", "--rm", "--network", "none", "--runtime", runtimes[name], "bench", "true"],
+             "docker exec": lambda name: ["exec", held[name], "true"]}
+    found = {}
+    for kind, words_of in words.items():
+        rows = found[kind] = {name: [] for name in runtimes}
+        for turn in range(rounds + 1):
+            for name in runtimes:
+                began = time.monotonic_ns()
+                engine.must(*words_of(name))
+                rows[name] += [time.monotonic_ns() - began] if turn else []
+    for identity in held.values():
+        engine.must("rm", "--force", identity)
+    engine.close()
+    return found
+
+
 @bench("shim")
 def shim():
     """A call of the runtime with lazaret-shim in front of it, with a static wrapper and with one in sh."""
-    argv = [sys.executable, __file__, str(count(300, 2))]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+    argv = [sys.executable, __file__, str(count(300, 2)), str(count(40, 1))]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
     laz.check(done.returncode == 0, f"{argv} ended with {done.returncode}: {done.stderr[-1000:]}")
     ratios = {}
     for kind, rows in json.loads(done.stdout.splitlines()[-1]).items():
         harness.say(f"  -- {kind}")
         for name, values in rows.items():
-            ratios[kind, name] = show(name, values, "us", rows["static wrapper"], 1000)
+            ratios[kind, name] = show(name, values, "us", next(iter(rows.values())), 1000)
     goal("start through the shim, against a static wrapper", ratios["start, shell", "shim"], START)
     goal("create under a policy, against a static wrapper", ratios["create, shell", "shim"], CHANGE)
     goal("exec under a policy, against a static wrapper", ratios["exec, shell", "shim"], CHANGE)
+    goal("docker run under a policy, against runc alone", ratios["docker run", "shim"], WHOLE)
+    goal("docker run without a policy, against runc alone", ratios["docker run", "shim, pass-through"], WHOLE)
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]))))
+    print(json.dumps(measure(int(sys.argv[1])) | measure_docker(int(sys.argv[2]))))

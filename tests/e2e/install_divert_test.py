@@ -86,6 +86,8 @@ def refused():
         (host.root / PLACE).symlink_to("/opt/runc")
 
     for spoil, name, why in (
+            (lambda host: (host.root / SHIM[1:]).unlink(), "program-unfit", "lazaret-shim: nothing is there"),
+            (lambda host: (host.root / "etc/lazaret/runtime.yaml").unlink(), "host-absent", "runtime.yaml: nothing is there"),
             (no_runc, "host-absent", "/usr/sbin/runc: nothing is there"),
             (link, "host-unsafe", "/usr/sbin/runc is a link"),
             (lambda host: (host.root / PLACE).chmod(0o775), "host-unsafe", "/usr/sbin/runc may be written by others"),

@@ -203,7 +203,7 @@ def policies():
 @case("what is wrong with the file itself is told with its line; without one the error has a name")
 def file_itself():
     refused(folder(HOST.replace("default-policy:", "default:")),
-            '/etc/lazaret/runtime.yaml:7:1: error: unknown key "default" (its keys: version, runtime,', "    default: task\n    ^", "lazaret: error: policy-invalid")
+            '/etc/lazaret/runtime.yaml:7:1: error: unknown key "default"', "    default: task\n    ^", "lazaret: error: policy-invalid")
     top = folder()
     (top / "runtime.yaml").unlink()
     refused(top, "host-absent: /etc/lazaret/runtime.yaml: nothing is there", "remedy: Write the file;")

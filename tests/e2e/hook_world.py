@@ -114,7 +114,8 @@ class Runtime:
         config = bundle / "config.json"
         digest = hashlib.sha256(config.read_bytes()).hexdigest() if config.is_file() else "0" * 64
         said = {"version": 1, "policy": "task", "policy-digest": policy_digest(), "config-digest": digest,
-                "mode": "enforce", "process-digest": "0" * 64, "nameless-digest": "0" * 64, "ecs-agent": "", **changes}
+                "mode": "enforce", "process-digest": "0" * 64, "nameless-digest": "0" * 64, "ecs-agent": "", "loosened": False,
+                **changes}
         self.put(f"/run/lazaret/{HASH}/{name}.json", json.dumps(said) + "\n", 0o600)
 
     def call(self, *words, timeout=60):

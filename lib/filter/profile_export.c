@@ -186,7 +186,7 @@ static bool is_open(const struct export *export, const struct laz_syscall *call)
     }
     for (size_t i = 0; export->outer != NULL && i < export->outer->n; i++) {
         const struct laz_profile_call *own = &export->outer->calls[i];
-        is = is || (strcmp(own->name, call->name) == 0 && (own->arg == NULL || is_loose));
+        is = is || (strcmp(own->name, call->name) == 0 && own->arg == NULL);
     }
     return is;
 }

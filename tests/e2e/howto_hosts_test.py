@@ -89,6 +89,15 @@ def boot(name, *changes, files=()):
     return (page, *page.sh(f"/root/{name}"))
 
 
+def pause():
+    """An image with nothing but a program that waits, as ECS has one for the network of a task."""
+    root = rootfs.scratch_root("pause")
+    (area.root() / "pause.c").write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }\n")
+    done = area.run(["gcc", "-static", "-o", root / "pause", area.root() / "pause.c"])
+    check_equal(done.code, 0, f"gcc: {done.err}")
+    return rootfs.tar_of(root)
+
+
 @case("user data: the agent runs as before, every task is under the policy; a file that is broken later keeps Docker and the agent from starting")
 def user_data():
     page, code, said = boot("user-data")
@@ -97,6 +106,10 @@ def user_data():
     check_equal(page.must("docker ps --format '{{.Names}}'"), "ecs-agent\n", "the agent")
     check("uid=10001" in page.must("docker run --rm --cgroup-parent /ecs/x busybox id"), "a task")
     check("uid=0" in page.must("docker run --rm busybox id"), "the control: no task")
+    page.must(f"docker import --change 'ENTRYPOINT [\"/pause\"]' {pause()} pause")
+    page.must("docker run -d --name pause --cgroup-parent /ecs/x pause")
+    check("uid=10001" in page.must("docker run --rm --cgroup-parent /ecs/x --network container:pause busybox id"), "a task with a network of its own")
+    check_equal(page.must("docker inspect -f '{{.State.Running}}' pause && docker rm -f pause"), "true\npause\n", "the container that has it")
     check_equal(pathlib.Path("/etc/ecs/ecs.config").read_text(), "ECS_CLUSTER=prod\n", "ecs.config")
     page.must("docker rm -f ecs-agent")
     page.must("systemctl restart docker && systemctl start ecs && docker rm -f ecs-agent")

@@ -231,10 +231,12 @@ def kept():
             _before.add(os.path.dirname(path))
         else:
             put(path, before)
-    state = pathlib.Path("/var/lib/lazaret/install/docker.json")
-    put(state, "{}\n")
-    refused("lazaret install runtime has installed it for: docker")
-    state.unlink()
+    put("/etc/lazaret/runtime.yaml", RUNTIME.format("pass-through"))
+    for engine in ("docker", "containerd", "podman"):
+        words = ["lazaret", "install", "runtime", "--engine", engine]
+        check_equal(area.run([*words, "--apply"]).code, 0, f"{engine}: --apply")
+        refused("names a program of this package", f"lazaret install runtime has installed it for: {engine}")
+        check_equal(area.run([*words, "--undo"]).code, 0, f"{engine}: --undo")
     runc = pathlib.Path("/usr/sbin/runc")
     runc.rename("/usr/sbin/runc.real")
     os.link(shim, runc)

@@ -81,7 +81,7 @@ def control():
     check_equal(area.run(["dpkg-deb", "--info", package(), "conffiles"]).out, "/etc/logrotate.d/lazaret\n", "conffiles")
 
 
-@case("made twice, with another umask, place, language, time zone and other times of the sources: the same bytes, of the package and of the tarball")
+@case("made twice, with another umask, place, language, time zone and other times of the sources: the same bytes, of the package and of the tarball; and no program knows where it was built")
 def reproducible():
     first = package().parent
     pages = [laz.ROOT / "docs" / name for name in ("man/lazaret.1", "README.md")]
@@ -100,6 +100,8 @@ def reproducible():
         return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir() if p.name.startswith("lazaret")}
 
     check_equal(sums(again), sums(first), "the same")
+    symbols = {p.name: str(laz.ROOT).encode() in p.read_bytes() for p in (laz.BIN.parent / "debug").glob("lazaret*.debug")}
+    check_equal((len(symbols), [n for n, has in symbols.items() if has]), (len(PROGRAMS), []), "programs whose id depends on where they were built")
     check_equal(dict(reversed(line.split()) for line in (first / "SHA256SUMS").read_text().splitlines()), sums(first), "SHA256SUMS")
 
 

@@ -241,6 +241,9 @@ def probe_file():
         check_equal(found["user"], user, f"{args}: as whom")
         check_equal(found["noNewPrivileges"], True, f"{args}: no_new_privs")
         check_equal(set(sum(found["capabilities"].values(), [])), set() if is_probe else {"CAP_KILL", "CAP_SETUID"}, f"{args}: capabilities")
+    by_hand(BASE + "host: {exec: allow}\n")
+    bundle("probe-allowed")
+    check_equal(entered("probe-allowed", args=[init, "probe", "ready"])[1]["user"], {"uid": 0, "gid": 0}, "under allow, as it comes")
 
 
 @case("the groups of the policy's user are the policy's, at docker run --group-add, at docker exec and in an exec's file; an empty variable is none")
@@ -387,7 +390,7 @@ def no_agent():
     def tmpfs(place):
         return {"destination": place, "type": "tmpfs", "source": "tmpfs"}
 
-    rows = [("as ECS has it", [bind(), bind(name="ssm-agent-worker")], 0), ("and a volume", [bind(), tmpfs("/data"), tmpfs(PLACE + "-x")], 0),
+    rows = [("as ECS has it", [bind(), bind(name="ssm-agent-worker")], 0), ("and a volume", [bind(), tmpfs("/data"), tmpfs("/ecs"), tmpfs(PLACE + "-x")], 0),
             ("behind another of its place", [tmpfs(PLACE), bind()], 0), ("no mount", [], 1), ("another program", [bind(name="ssm-agent-worker")], 1),
             ("writable", [bind(options=["rbind", "rw"])], 1), ("from elsewhere", [bind(source=elsewhere)], 1),
             ("no bind", [bind(kind="tmpfs")], 1), ("of no version", [bind(source=hidden)], 1),

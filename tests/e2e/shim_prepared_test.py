@@ -77,6 +77,8 @@ def edits():
     check_equal((result.code, MASKED in masked), (0, True), "a file that it extends")
     base.write_text(f"version: 1\nhost: {{masked-paths: [{MASKED[:-1]}X]}}\n")  # of the same length
     check(MASKED not in create()[1] and f"{MASKED[:-1]}X" in create()[1], "other bytes of the same length")
+    base.write_text("version: 1\n")  # what it began with, and no more
+    check(f"{MASKED[:-1]}X" not in create()[1], "the beginning alone")
     base.write_text("version: 2\n")
     refused(create()[0], "policy-invalid", "base.yaml:1:10")
     base.write_text("version: 1\n")

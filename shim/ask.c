@@ -63,13 +63,15 @@ int laz_ask(const struct laz_ask *ask, const char *name, struct laz_err *err)
     if (laz_rooted_open(LAZ_PREPARED_PROGRAM, &program, err) < 0) {
         return -1;
     }
-    laz_cleanup_fd int own =
-            open("/proc/self/exe", O_PATH); /* it stays open in the other program */
+    laz_cleanup_fd int own = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    if (own < 0 || fcntl(own, F_SETFD, 0) < 0) { /* it stays open in the other program */
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "/proc/self/exe: %s", strerror(errno));
+    }
     (void)laz_format(descriptor, sizeof(descriptor), "%d", own);
     (void)laz_format(round, sizeof(round), "%u", ask->round + 1);
     char *const words[OWN_WORDS] = {laz_unconst("lazaret-prepare"), descriptor, round,
             laz_unconst(name), laz_unconst(ask->context == NULL ? "" : ask->context)};
-    char **argv = own < 0 ? NULL : join(words, OWN_WORDS, ask, 0);
+    char **argv = join(words, OWN_WORDS, ask, 0);
     if (argv != NULL) {
         (void)execve(LAZ_PREPARED_PROGRAM, argv, environ);
     }

@@ -86,7 +86,7 @@ static int open_file(const struct walk *walk, int *ret, struct laz_err *err)
 {
     struct stat status;
     /* musl's open() sets FD_CLOEXEC by a call of its own, for old kernels */
-    laz_cleanup_fd int fd =
+    int fd =
             openat(AT_FDCWD, walk->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     int why = errno;
     if (fd < 0) {
@@ -94,14 +94,12 @@ static int open_file(const struct walk *walk, int *ret, struct laz_err *err)
         errno = why;
         return result < 0 ? -1 : fail(walk, err);
     }
-    if (fstat(fd, &status) < 0) {
-        return fail(walk, err);
-    }
-    if (judge(walk, &status, true, err) < 0) {
+    int result = fstat(fd, &status) < 0 ? fail(walk, err) : judge(walk, &status, true, err);
+    if (result < 0) {
+        laz_fd_close(&fd);
         return -1;
     }
     *ret = fd;
-    fd = -1;
     return 0;
 }
 

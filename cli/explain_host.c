@@ -19,7 +19,7 @@ static const struct {
         {"host.annotations", offsetof(struct laz_policy_host, annotations)},
         {"host.seccomp", offsetof(struct laz_policy_host, seccomp)},
         {"host.update", offsetof(struct laz_policy_host, update)},
-        {"host.restore", offsetof(struct laz_policy_host, restore)},
+        {"host.checkpoint", offsetof(struct laz_policy_host, checkpoint)},
 };
 
 static const struct {

@@ -9,12 +9,13 @@
 #include <stddef.h>
 #include <string.h>
 
-#define GLOBAL  (1U << 5)
+#define GLOBAL  (1U << 6)
 #define CREATE  LAZ_VERB_CREATE
 #define RUN     LAZ_VERB_RUN
 #define RESTORE LAZ_VERB_RESTORE
 #define EXEC    LAZ_VERB_EXEC
 #define UPDATE  LAZ_VERB_UPDATE
+#define DUMP    LAZ_VERB_CHECKPOINT
 
 struct option {
     char name[20]; /* no pointer: it would be relocated at each start */
@@ -48,6 +49,7 @@ static enum laz_verb verb_of(const char *word)
             {"restore", LAZ_VERB_RESTORE},
             {"exec", LAZ_VERB_EXEC},
             {"update", LAZ_VERB_UPDATE},
+            {"checkpoint", LAZ_VERB_CHECKPOINT},
     };
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strcmp(word, verbs[i].name) == 0) {

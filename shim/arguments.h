@@ -16,6 +16,7 @@ enum laz_verb {
     LAZ_VERB_RESTORE = 1 << 2,
     LAZ_VERB_EXEC = 1 << 3,
     LAZ_VERB_UPDATE = 1 << 4,
+    LAZ_VERB_CHECKPOINT = 1 << 5,
 };
 
 enum laz_option {

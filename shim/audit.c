@@ -129,6 +129,9 @@ static struct kind judge(const struct laz_call *call, bool is_refused)
                 ? (struct kind){0}
                 : (struct kind){"shim.exec", "enter", is_health ? 1 : 3};
     }
+    if (call->arguments->verb == LAZ_VERB_CHECKPOINT) {
+        return (struct kind){"shim.checkpoint", "checkpoint", 5};
+    }
     if (is_new(call) && passes) {
         return (struct kind){"shim.create", "pass-through", 3};
     }

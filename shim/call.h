@@ -67,6 +67,7 @@ LAZ_MUST_CHECK int laz_call_find_widening(const struct laz_call *call, const cha
 /* 0: the runtime may have the call as it now is. LAZ_E_REQUEST and others: refused. */
 LAZ_MUST_CHECK int laz_call_create(struct laz_call *call, struct laz_err *err);
 LAZ_MUST_CHECK int laz_call_exec(struct laz_call *call, struct laz_err *err);
-LAZ_MUST_CHECK int laz_call_update(struct laz_call *call, struct laz_err *err);
+LAZ_MUST_CHECK int laz_call_change(
+        struct laz_call *call, struct laz_err *err); /* update, checkpoint */
 
 #endif

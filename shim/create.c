@@ -106,10 +106,10 @@ static int create_under(struct laz_call *call, struct laz_bundle *bundle, const 
     struct laz_note *note = &call->note;
     laz_audit_policy(note, name, policy);
     note->is_restored = call->arguments->verb == LAZ_VERB_RESTORE;
-    if (note->is_restored && policy->host.restore != LAZ_HOST_VERB_ALLOW) {
+    if (note->is_restored && policy->host.checkpoint != LAZ_HOST_VERB_ALLOW) {
         return laz_err_set(err, LAZ_E_REQUEST, 0,
                 "restore: what the processes may do is in the image of the checkpoint, and not "
-                "looked at (host.restore)");
+                "looked at (host.checkpoint)");
     }
     return confine(call, bundle, policy, name, err);
 }

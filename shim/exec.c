@@ -349,7 +349,21 @@ int laz_call_exec(struct laz_call *call, struct laz_err *err)
     return result;
 }
 
-int laz_call_update(struct laz_call *call, struct laz_err *err)
+/* A checkpoint is all that the processes have in memory, as files of the host. */
+static int judge_change(enum laz_verb verb, const struct laz_policy_host *host, struct laz_err *err)
+{
+    if (verb == LAZ_VERB_UPDATE && host->update == LAZ_HOST_VERB_REFUSE) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0, "update: limits stay as they are (host.update)");
+    }
+    if (verb == LAZ_VERB_CHECKPOINT && host->checkpoint == LAZ_HOST_VERB_REFUSE) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0,
+                "checkpoint: it would put the memory of the processes, and the secrets in it, into "
+                "files of the host (host.checkpoint)");
+    }
+    return 0;
+}
+
+int laz_call_change(struct laz_call *call, struct laz_err *err)
 {
     struct laz_oci_record record = {0};
     struct laz_entry entry;
@@ -358,9 +372,9 @@ int laz_call_update(struct laz_call *call, struct laz_err *err)
             load(call, folder, &record, &entry, err) < 0) {
         return -1;
     }
-    bool is_refused = entry.policy != NULL && entry.policy->host.update == LAZ_HOST_VERB_REFUSE;
+    int result = entry.policy == NULL
+            ? 0
+            : judge_change(call->arguments->verb, &entry.policy->host, err);
     laz_call_free_policy(entry.policy);
-    return is_refused
-            ? laz_err_set(err, LAZ_E_REQUEST, 0, "update: limits stay as they are (host.update)")
-            : 0;
+    return result;
 }

@@ -34,7 +34,8 @@ static int judge(struct laz_call *call, struct laz_err *err)
     case LAZ_VERB_EXEC:
         return laz_call_exec(call, err);
     case LAZ_VERB_UPDATE:
-        return laz_call_update(call, err);
+    case LAZ_VERB_CHECKPOINT:
+        return laz_call_change(call, err);
     case LAZ_VERB_OTHER:
         break;
     }

@@ -27,7 +27,7 @@
 #define LAZ_HOST_ANNOTATIONS(X)                                                                    \
     X(REFUSE, "refuse")                                                                            \
     X(STRIP, "strip")
-/* Of `update` and `restore`. */
+/* Of `update` and `checkpoint`. */
 #define LAZ_HOST_VERBS(X)                                                                          \
     X(REFUSE, "refuse")                                                                            \
     X(ALLOW, "allow")
@@ -100,7 +100,7 @@ struct laz_policy_host {
     uint32_t privileged;     /* enum laz_host_privileged */
     uint32_t annotations;    /* enum laz_host_annotations */
     uint32_t update;         /* enum laz_host_verb */
-    uint32_t restore;        /* enum laz_host_verb */
+    uint32_t checkpoint;     /* enum laz_host_verb */
     uint32_t user_namespace; /* enum laz_host_user_namespace */
     uint32_t seccomp;        /* enum laz_host_seccomp */
     uint32_t namespaces;     /* bit n: enum laz_host_namespace n may be the host's */

@@ -22,7 +22,7 @@
     X(privileged, LAZ_HOST_PRIVILEGED_CLAMP)                                                       \
     X(annotations, LAZ_HOST_ANNOTATIONS_STRIP)                                                     \
     X(update, LAZ_HOST_VERB_ALLOW)                                                                 \
-    X(restore, LAZ_HOST_VERB_ALLOW)                                                                \
+    X(checkpoint, LAZ_HOST_VERB_ALLOW)                                                             \
     X(seccomp, LAZ_HOST_SECCOMP_EVENTS)                                                            \
     X(user_namespace, LAZ_HOST_USER_NAMESPACE_OPTIONAL)                                            \
     X(namespaces, (1U << LAZ_HOST_NAMESPACE_COUNT) - 1)

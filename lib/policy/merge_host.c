@@ -91,7 +91,7 @@ void laz_relaxations_host(struct laz_merge *merge)
     } words[] = {
             {LAZ_FIELD_HOST_EXEC, LAZ_HOST_EXEC_ALLOW},
             {LAZ_FIELD_HOST_ECS_EXEC, LAZ_HOST_EXEC_ALLOW},
-            {LAZ_FIELD_HOST_RESTORE, LAZ_HOST_VERB_ALLOW},
+            {LAZ_FIELD_HOST_CHECKPOINT, LAZ_HOST_VERB_ALLOW},
             {LAZ_FIELD_HOST_SECCOMP, LAZ_HOST_SECCOMP_EVENTS},
     };
     struct laz_policy_host *host = &merge->policy->host;

@@ -39,7 +39,7 @@ static bool find_in_words(const struct laz_comparison *comparison)
             {LAZ_FIELD_HOST_ANNOTATIONS, child->annotations, parent->annotations},
             {LAZ_FIELD_HOST_SECCOMP, child->seccomp, parent->seccomp},
             {LAZ_FIELD_HOST_UPDATE, child->update, parent->update},
-            {LAZ_FIELD_HOST_RESTORE, child->restore, parent->restore},
+            {LAZ_FIELD_HOST_CHECKPOINT, child->checkpoint, parent->checkpoint},
     };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (find_in_word(comparison, words[i].id, words[i].child, words[i].parent)) {

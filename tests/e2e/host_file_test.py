@@ -233,7 +233,7 @@ def explained():
     facts = json.loads(subprocess.run([*words, "--json"], cwd=top, capture_output=True, text=True, check=True).stdout)["facts"]["host"]
     check_equal([fact["text"] for fact in facts],
                 ["exec: deny", "exec-user: any", "ecs-exec: confined", "privileged: refuse",
-                 "user-namespace: optional", "annotations: refuse", "seccomp: keep", "update: allow", "restore: refuse",
+                 "user-namespace: optional", "annotations: refuse", "seccomp: keep", "update: allow", "checkpoint: refuse",
                  "health-check, deny: a b", "the host's own namespace: network", "mount allowed: /etc/localtime", "exec without variable: A"], "facts")
     check_equal(facts[0]["at"], "policies.d/task.yaml:5:14", "position of the first")
     (top / "policies.d" / "task.yaml").write_text(TASK)

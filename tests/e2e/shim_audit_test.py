@@ -77,7 +77,7 @@ def digest():
     return json.loads(path.read_text())["policy-digest"]
 
 
-@case("each refusal of create, run, restore, update and exec is one record with its name and reason; what is let through by the host's own choice is none")
+@case("each refusal of create, run, restore, update, checkpoint and exec is one record with its name and reason; what is let through by the host's own choice is none")
 def refusals():
     prepare(host="update: refuse")
     good, bad = bundle("good"), bundle("bad", lambda c: c["linux"].update(namespaces=[n for n in c["linux"]["namespaces"] if n["type"] != "pid"]))
@@ -87,8 +87,9 @@ def refusals():
     rows = [
         (["create", "--bundle", bad, "two"], "request-refused", "the host's namespace of type pid", True),
         (["run", "--bundle", bad, "two"], "request-refused", "the host's namespace of type pid", True),
-        (["restore", "--bundle", good, "two"], "request-refused", "(host.restore)", True),
+        (["restore", "--bundle", good, "two"], "request-refused", "(host.checkpoint)", True),
         (["update", "--pids-limit", "7", "one"], "request-refused", "(host.update)", True),
+        (["checkpoint", "--image-path", "/tmp/image", "--leave-running", "one"], "request-refused", "(host.checkpoint)", True),
         (["exec", "nobody", "true"], "request-refused", "there is no record of container nobody", False),
         (["create", "-bundle", good, "two"], "request-refused", "is not taken by all runtimes", False),
         (["create", "--bundle", "/nowhere", "two"], "oci-refused", "", False),
@@ -105,6 +106,11 @@ def refusals():
         check_equal(record["ctr"], "shell" if has_policy else "", f"{words}: the policy")
     check_equal(found[3]["obj"], "one", "the container")
     check_equal(found[3]["d"]["policy_sha256"], digest(), "the digest")
+    prepare(host="checkpoint: allow")
+    check_equal(call("create", "--bundle", good, "one"), ((0, "", ""), True), "the control, create")
+    check_equal(call("checkpoint", "--pre-dump", "one"), ((0, "", ""), True), "a checkpoint that is allowed")
+    (record,) = ledger()
+    check_equal((record["ev"], record["act"], record["sev"], record["obj"], record["ctr"]), ("shim.checkpoint", "checkpoint", 5, "one", "shell"), "its record")
 
 
 @case("a container without a policy is recorded, by the name of the runtime that the administrator registered for it; where nobody has one, nothing is")

@@ -311,12 +311,12 @@ def by_hand():
         check(result.code == 1 and "lazaret: request-refused: " in result.err, f"{option}: {result}")
     engine.must("rm", "--force", name)
     folder = bundle("restore")
-    for host, code in (("", 1), ("\nhost: {restore: allow}\n", 0)):
+    for host, code in (("", 1), ("\nhost: {checkpoint: allow}\n", 0)):
         world.install(shell=POLICY + host)
         configure(RUNTIME_YAML.replace("/usr/sbin/runc", str(world.RUNTIME)).format("shell"))
         result = area.run([SHIM, "restore", "--bundle", folder, "restored"], env={"PATH": area.PATH})
         check_equal(result.code, code, f"restore, {host!r}: {result}")
-        check(code == 0 or "(host.restore)" in result.err, f"restore: {result}")
+        check(code == 0 or "(host.checkpoint)" in result.err, f"restore: {result}")
     world.install(shell=POLICY)
     world.records()
 

@@ -212,14 +212,14 @@ def off():
     name_file()
 
 
-@case("restore is refused; with host.restore: allow the container is judged and rewritten as any other, its processes are not, and the ledger says so")
+@case("restore is refused; with host.checkpoint: allow the container is judged and rewritten as any other, its processes are not, and the ledger says so")
 def restored():
     prepare()
     folder = bundle()
     before = (folder / "config.json").read_text()
     result, _ = create(folder, verb="restore")
-    check(result.code == 1 and "(host.restore)" in result.err and (folder / "config.json").read_text() == before, f"{result}")
-    world.install(host=POLICY + "\nhost: {restore: allow}\n")
+    check(result.code == 1 and "(host.checkpoint)" in result.err and (folder / "config.json").read_text() == before, f"{result}")
+    world.install(host=POLICY + "\nhost: {checkpoint: allow}\n")
     LEDGER.unlink()
     result, policy = create(folder, verb="restore")
     check_equal((result.code, policy), (0, "host"), f"allowed: {result}")

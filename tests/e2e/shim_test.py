@@ -28,9 +28,9 @@ PROCESS = '{"args":["/bin/ls" , "-l"],"cwd":"/"}'
 COMMON = ["--root", "/run/docker/runtime-runc/moby", "--log", BUNDLE / "log.json", "--log-format", "json"]
 CTR = ["--root", "/run/containerd/runc/default", *COMMON[2:]]
 PODMAN_LOG = ["--log-format=json", "--log", BUNDLE / "oci-log"]
-ACTING = ["create", "run", "restore", "exec", "update"]
+ACTING = ["create", "run", "restore", "exec", "update", "checkpoint"]
 OTHERS = [["start", ID], ["kill", ID, "9"], ["delete", "--force", ID], ["pause", ID], ["resume", ID], ["state", ID], ["list"],
-          ["ps", "--format", "json", ID], ["events", ID], ["features"], ["spec"], ["checkpoint", ID], ["--version"], ["-v"],
+          ["ps", "--format", "json", ID], ["events", ID], ["features"], ["spec"], ["checkpoint", "--help"], ["--version"], ["-v"],
           ["--help"], ["create", "-h"], ["create", "--help"], ["exec", "-h"], ["--root", "/x", "exec", "--help"], ["update", "-h"],
           ["help", "create"], ["nobody-knows-this"], []]
 
@@ -336,7 +336,7 @@ BROKEN = [
 ]
 
 
-@case("a file that cannot be used: create, run, restore, exec and update are refused by name, and whatever stops a container passes")
+@case("a file that cannot be used: create, run, restore, exec, update and checkpoint are refused by name, and whatever stops a container passes")
 def broken():
     prepare()
     area.require_program("runc")

@@ -14,12 +14,13 @@
 
 #define WORDS_MAX 24
 
-#define GLOBAL  (1U << 5)
+#define GLOBAL  (1U << 6)
 #define CREATE  LAZ_VERB_CREATE
 #define RUN     LAZ_VERB_RUN
 #define RESTORE LAZ_VERB_RESTORE
 #define EXEC    LAZ_VERB_EXEC
 #define UPDATE  LAZ_VERB_UPDATE
+#define DUMP    LAZ_VERB_CHECKPOINT
 
 static const struct {
     const char *name;

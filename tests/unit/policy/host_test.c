@@ -33,7 +33,7 @@ Test(policy_host, confines_what_comes_in_and_lends_nothing_unless_it_says_otherw
     cr_expect_eq(host->annotations, (uint32_t)LAZ_HOST_ANNOTATIONS_REFUSE);
     cr_expect_eq(host->update, (uint32_t)LAZ_HOST_VERB_ALLOW);
     cr_expect_eq(host->seccomp, (uint32_t)LAZ_HOST_SECCOMP_KEEP);
-    cr_expect_eq(host->restore, (uint32_t)LAZ_HOST_VERB_REFUSE);
+    cr_expect_eq(host->checkpoint, (uint32_t)LAZ_HOST_VERB_REFUSE);
     cr_expect_eq(host->user_namespace, (uint32_t)LAZ_HOST_USER_NAMESPACE_OPTIONAL);
     cr_expect_eq(host->namespaces, 0);
     cr_expect_eq(host->mounts_deny.n + host->mounts_allow.n + host->devices.n + host->hooks.n +
@@ -66,7 +66,7 @@ Test(policy_host, has_every_key_in_its_own_place)
     cr_expect_str_eq(host->exec_env_deny.items[0], "NODE_OPTIONS");
     cr_expect_eq(host->update, (uint32_t)LAZ_HOST_VERB_REFUSE);
     cr_expect_eq(host->seccomp, (uint32_t)LAZ_HOST_SECCOMP_NARROW);
-    cr_expect_eq(host->restore, (uint32_t)LAZ_HOST_VERB_REFUSE);
+    cr_expect_eq(host->checkpoint, (uint32_t)LAZ_HOST_VERB_REFUSE);
     unload(&loaded);
 }
 
@@ -143,7 +143,7 @@ static const struct {
         {"{}", "{seccomp: events}", "host.seccomp", "events", false},
         {"{seccomp: events}", "{seccomp: events}", NULL, NULL, false},
         {"{seccomp: events}", "{}", "host.seccomp", "events", true},
-        {"{}", "{restore: allow}", "host.restore", "allow", false},
+        {"{}", "{checkpoint: allow}", "host.checkpoint", "allow", false},
         {"{namespaces: [network]}", "{namespaces: [network]}", NULL, NULL, false},
         {"{namespaces: [network]}", "{namespaces: [network, ipc]}", "host.namespaces", "ipc",
                 false},

@@ -17,7 +17,7 @@
 #define LAZ_HOST_PROGRAMS    "/usr/libexec/lazaret"
 #define LAZ_HOST_HOOK        LAZ_HOST_PROGRAMS "/lazaret-hook"
 #define LAZ_CONTAINER_FOLDER "/.lazaret"
-#define LAZ_CONTAINER_INIT   LAZ_CONTAINER_FOLDER "/lazaret-init"
+#define LAZ_CONTAINER_INIT   "/.lazaret/lazaret-init"
 #define LAZ_CONTAINER_POLICY "/.lazaret-policy"
 
 /* What stands in front of a container's command, and of an exec's. */

@@ -335,7 +335,7 @@ static int load(struct laz_call *call, int folder, struct laz_oci_record *record
 int laz_call_exec(struct laz_call *call, struct laz_err *err)
 {
     struct laz_oci_record record = {0};
-    struct laz_entry entry;
+    struct laz_entry entry = {0};
     laz_cleanup_fd int folder = -1;
     if (laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
             load(call, folder, &record, &entry, err) < 0) {
@@ -366,7 +366,7 @@ static int judge_change(enum laz_verb verb, const struct laz_policy_host *host, 
 int laz_call_change(struct laz_call *call, struct laz_err *err)
 {
     struct laz_oci_record record = {0};
-    struct laz_entry entry;
+    struct laz_entry entry = {0};
     laz_cleanup_fd int folder = -1;
     if (laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
             load(call, folder, &record, &entry, err) < 0) {

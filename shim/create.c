@@ -78,7 +78,7 @@ static int confine(struct laz_call *call, struct laz_bundle *bundle,
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
     laz_buf_init_heap(&profile, LAZ_OCI_TEXT_MAX + 1);
     laz_oci_root_hash(root == NULL ? "" : root, hash);
-    if (laz_judge(bundle, policy, &plan.is_privileged, err) < 0 ||
+    if (laz_judge(bundle, policy, call->runtime->audit_file, &plan.is_privileged, err) < 0 ||
             laz_guard(bundle, policy, hash, err) < 0 ||
             laz_own_init_find(call->runtime, bundle, &init, err) < 0 ||
             laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||

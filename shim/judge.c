@@ -11,11 +11,13 @@
 #include <sys/sysmacros.h>
 
 #include "core/fd.h"
+#include "core/format.h"
 #include "core/rooted.h"
 #include "policy/tables/tables.h"
 #include "shim/call.h"
 #include "shim/image.h"
 #include "shim/place.h"
+#include "shim/source.h"
 
 #define PSEUDO_TERMINALS 136 /* their major number */
 
@@ -27,6 +29,8 @@ struct judge {
     const struct laz_oci_container *container;
     const struct laz_policy_host *host;
     const struct laz_host_policy *policy;
+    const struct laz_sources *sources;
+    const char *own; /* of the host's records */
 };
 
 static int refuse(struct laz_err *err, const char *what, const char *of, const char *key)
@@ -126,6 +130,28 @@ static bool has_word(const struct judge *judge, const struct laz_json_node *list
     return false;
 }
 
+static bool is_read_only(const struct judge *judge, const struct laz_oci_mount *mount)
+{
+    return has_word(judge, mount->options, "ro") && !has_word(judge, mount->options, "rw") &&
+            !has_word(judge, mount->options, "rrw");
+}
+
+static int judge_real(const struct judge *judge, const struct laz_oci_mount *mount,
+        const char *path, const char *real, struct laz_err *err)
+{
+    const struct laz_source_use use = {.is_writable = !is_read_only(judge, mount),
+            .is_recursive = has_word(judge, mount->options, "rbind") ||
+                    !has_word(judge, mount->options, "bind"),
+            .is_writable_below =
+                    !is_read_only(judge, mount) || !has_word(judge, mount->options, "rro")};
+    const char *why = laz_source_refusal(judge->sources, judge->host, judge->own, real, &use);
+    if (why == NULL || laz_path_is_at_or_below(real, why) || laz_path_is_at_or_below(why, real)) {
+        return why == NULL ? 0 : refuse(err, "a bind mount of", path, "host.mounts");
+    }
+    return laz_err_set(err, LAZ_E_REQUEST, 0,
+            "a bind mount of %.200s (host.mounts): there, or in it, is %.100s", path, why);
+}
+
 static int judge_source(
         const struct judge *judge, const struct laz_oci_mount *mount, struct laz_err *err)
 {
@@ -139,14 +165,7 @@ static int judge_source(
         return refuse(err, "a bind mount by a link of /proc:", path, "nothing allows it");
     }
     char *real = realpath(path, NULL); /* what is not there is refused by the runtime, or made */
-    char alias[LAZ_BUNDLE_PATH_SIZE];
-    bool is_writable = !has_word(judge, mount->options, "ro") ||
-            has_word(judge, mount->options, "rw") || has_word(judge, mount->options, "rrw");
-    const char *why = laz_host_mount_refusal(judge->host, real == NULL ? path : real, is_writable);
-    if (why == NULL && laz_place_alias(real == NULL ? path : real, alias)) {
-        why = laz_host_mount_refusal(judge->host, alias, is_writable);
-    }
-    int result = why == NULL ? 0 : refuse(err, "a bind mount of", path, "host.mounts");
+    int result = judge_real(judge, mount, path, real == NULL ? path : real, err);
     free(real);
     return result;
 }
@@ -348,9 +367,7 @@ static bool has_writable_sys(const struct judge *judge)
     const struct laz_json_node *all = judge->container->mounts;
     while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
         struct laz_oci_mount mount = laz_oci_mount(judge->spec, node);
-        if (laz_oci_is(judge->spec, mount.type, "sysfs") &&
-                (!has_word(judge, mount.options, "ro") || has_word(judge, mount.options, "rw") ||
-                        has_word(judge, mount.options, "rrw"))) {
+        if (laz_oci_is(judge->spec, mount.type, "sysfs") && !is_read_only(judge, &mount)) {
             return true;
         }
     }
@@ -434,22 +451,41 @@ static int judge_hooks(const struct judge *judge, struct laz_err *err)
     return 0;
 }
 
-int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
-        bool *ret_is_privileged, struct laz_err *err)
+static int judge_all(const struct judge *judge, bool *ret_is_privileged, struct laz_err *err)
 {
+    if (judge_annotations(judge, err) < 0 || judge_privileged(judge, ret_is_privileged, err) < 0 ||
+            judge_namespaces(judge, err) < 0 || judge_mounts(judge, err) < 0 ||
+            judge_nodes(judge, err) < 0) {
+        return -1;
+    }
+    return judge_hooks(judge, err);
+}
+
+int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
+        const char *records, bool *ret_is_privileged, struct laz_err *err)
+{
+    char own[LAZ_BUNDLE_PATH_SIZE];
+    const char *last = records == NULL ? NULL : strrchr(records, '/');
+    size_t length = last == NULL ? 0 : (size_t)(last - records);
+    (void)laz_format(own, sizeof(own), "%.*s", (int)length, records == NULL ? "" : records);
+    struct laz_sources sources;
     const struct judge judge = {.spec = &bundle->spec,
             .container = &bundle->container,
             .host = &policy->host,
-            .policy = policy};
+            .policy = policy,
+            .sources = &sources,
+            .own = length == 0 ? NULL : own};
     bool is_privileged = false;
     if (bundle->process.node == NULL) {
         return refuse(err, "a container without a process", "", "nothing allows it");
     }
-    if (judge_annotations(&judge, err) < 0 || judge_privileged(&judge, &is_privileged, err) < 0 ||
-            judge_namespaces(&judge, err) < 0 || judge_mounts(&judge, err) < 0 ||
-            judge_nodes(&judge, err) < 0 || judge_hooks(&judge, err) < 0) {
-        return -1;
+    int result = laz_sources_read(&sources, err);
+    if (result == 0) {
+        result = judge_all(&judge, &is_privileged, err);
     }
-    *ret_is_privileged = is_privileged;
-    return 0;
+    laz_sources_done(&sources);
+    if (result == 0) {
+        *ret_is_privileged = is_privileged;
+    }
+    return result;
 }

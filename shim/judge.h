@@ -8,10 +8,11 @@
 #include "policy/host_policy.h"
 #include "shim/bundle.h"
 
-/* LAZ_E_REQUEST, with what is asked for and the key of the policy that would allow it.
+/* LAZ_E_REQUEST, with what is asked for and the key of the policy that would allow it. `records` is
+ * the host's file of records, whose folder no container has; NULL: none is known.
  * *ret_is_privileged: it asks for a privileged container, and the policy says to clamp it. */
 LAZ_MUST_CHECK int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
-        bool *ret_is_privileged, struct laz_err *err);
+        const char *records, bool *ret_is_privileged, struct laz_err *err);
 
 /* Annotations that a runtime obeys; NULL behind the last. */
 extern const char *const laz_judge_annotations[];

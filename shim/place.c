@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernel's own answers: which mount a descriptor is on, and what that mount shows.
+ * The kernel's own answers: what a descriptor is of, and which links are on the way.
  */
 #include "shim/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,84 +14,9 @@
 
 #include "core/fd.h"
 #include "core/format.h"
-#include "core/num.h"
 #include "shim/call.h"
 
-#define LINE_SIZE (2 * LAZ_BUNDLE_PATH_SIZE + 1024) /* of mountinfo: two paths, and words */
-#define NAME_SIZE 64                                /* of a descriptor below /proc */
-
-/* ---- aliases ---- */
-
-static bool find_mount(int fd, uint64_t *ret)
-{
-    char name[NAME_SIZE];
-    char line[NAME_SIZE];
-    bool is_found = false;
-    (void)laz_format(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
-    FILE *lines = fopen(name, "re");
-    while (lines != NULL && !is_found && fgets(line, sizeof(line), lines) != NULL) {
-        const char *number = line + strlen("mnt_id:");
-        if (strncmp(line, "mnt_id:", strlen("mnt_id:")) == 0) {
-            number += strspn(number, " \t");
-            is_found = laz_parse_u64(number, strcspn(number, "\n"), UINT64_MAX, ret);
-        }
-    }
-    if (lines != NULL) {
-        (void)fclose(lines);
-    }
-    return is_found;
-}
-
-/* "36 35 98:0 /part /at options...": the words in their order; false: another mount. */
-static bool take_line(char *line, uint64_t mount, const char **ret_root, const char **ret_at)
-{
-    uint64_t id = 0;
-    char *rest = line;
-    const char *words[5] = {NULL};
-    for (size_t i = 0; i < 5; i++) {
-        words[i] = strsep(&rest, " ");
-        if (words[i] == NULL) {
-            return false;
-        }
-    }
-    *ret_root = words[3];
-    *ret_at = words[4];
-    return laz_parse_u64(words[0], strlen(words[0]), UINT64_MAX, &id) && id == mount;
-}
-
-static bool put_alias(
-        const char *path, const char *root, const char *at, char ret[LAZ_BUNDLE_PATH_SIZE])
-{
-    size_t length = strcmp(at, "/") == 0 ? 0 : strlen(at);
-    if (strcmp(root, "/") == 0 || strncmp(path, at, length) != 0) {
-        return false;
-    }
-    return laz_format(ret, LAZ_BUNDLE_PATH_SIZE, "%s%s", root, path + length) <
-            LAZ_BUNDLE_PATH_SIZE;
-}
-
-bool laz_place_alias(const char *path, char ret[LAZ_BUNDLE_PATH_SIZE])
-{
-    uint64_t mount = 0;
-    bool is_found = false;
-    bool is_alias = false;
-    laz_cleanup_fd int fd = open(path, O_PATH | O_CLOEXEC);
-    char *line = malloc(LINE_SIZE);
-    FILE *lines = fd < 0 || line == NULL || !find_mount(fd, &mount)
-            ? NULL
-            : fopen("/proc/self/mountinfo", "re");
-    while (lines != NULL && !is_found && fgets(line, LINE_SIZE, lines) != NULL) {
-        const char *root = NULL;
-        const char *at = NULL;
-        is_found = take_line(line, mount, &root, &at);
-        is_alias = is_found && put_alias(path, root, at, ret);
-    }
-    if (lines != NULL) {
-        (void)fclose(lines);
-    }
-    free(line);
-    return is_alias;
-}
+#define NAME_SIZE 64 /* of a descriptor below /proc */
 
 /* ---- links ---- */
 

@@ -7,10 +7,6 @@
 
 #include "shim/bundle.h"
 
-/* A path (no links in it) on a mount that shows a part of a filesystem alone, such as a bind mount:
- * where it is in that filesystem. false: it is not on such a mount, or that cannot be known. */
-LAZ_MUST_CHECK bool laz_place_alias(const char *path, char ret[LAZ_BUNDLE_PATH_SIZE]);
-
 /* One of the kernel's own links, such as /proc/self/fd/3, is on the way. */
 LAZ_MUST_CHECK bool laz_place_is_magic(const char *path);
 

@@ -5,38 +5,46 @@
 #include "policy/host.h"
 
 /* Whoever can read one of these has the host, or what other containers keep: its devices and its
- * kernel, its accounts and keys, the sockets at which engines and systemd take orders, engines' own
- * state. Of that, engines lend containers what is below `lent`. Where /var/run is no link to /run,
- * it is as good. */
+ * kernel, its accounts and keys, the sockets at which engines and systemd take orders, the state of
+ * engines, of agents and of Lazaret. Of that, engines lend containers what is in `lent`, `*` being
+ * any one name. Where /var/run is no link to /run, it is as good. */
 static const struct {
     const char *path;
-    const char *lent[2];
+    const char *lent[5];
 } denied[] = {
         {"/dev", {NULL}},
         {"/etc", {NULL}},
         {"/proc", {NULL}},
         {"/root", {NULL}},
+        {"/run",
+                {"/run/containerd/io.containerd.grpc.v1.cri/sandboxes/*/shm",
+                        "/run/containers/storage/*-containers/*/userdata/*"}},
         {"/sys", {NULL}},
-        {"/run/containerd", {NULL}},
-        {"/run/crio", {NULL}},
-        {"/run/dbus", {NULL}},
-        {"/run/docker", {NULL}},
-        {"/run/docker.sock", {NULL}},
-        {"/run/lazaret", {NULL}},
-        {"/run/podman", {NULL}},
-        {"/run/systemd", {NULL}},
+        {"/var/lib/amazon", {NULL}},
+        {"/var/lib/cloud", {NULL}},
         {"/var/lib/containerd", {NULL}},
         {"/var/lib/containers",
-                {"/var/lib/containers/storage/overlay-containers",
-                        "/var/lib/containers/storage/volumes"}},
-        {"/var/lib/docker", {"/var/lib/docker/containers", "/var/lib/docker/volumes"}},
-        {"/var/lib/kubelet", {"/var/lib/kubelet/pods"}},
+                {"/var/lib/containers/storage/*-containers/*/userdata/*",
+                        "/var/lib/containers/storage/volumes/*/_data"}},
+        {"/var/lib/docker",
+                {"/var/lib/docker/containers/*/hostname", "/var/lib/docker/containers/*/hosts",
+                        "/var/lib/docker/containers/*/mounts/*",
+                        "/var/lib/docker/containers/*/resolv.conf",
+                        "/var/lib/docker/volumes/*/_data"}},
+        {"/var/lib/ecs",
+                {"/var/lib/ecs/data/firelens/*/*", "/var/lib/ecs/data/metadata/*/*/*",
+                        "/var/lib/ecs/deps/execute-command/*/*"}},
+        {"/var/lib/kubelet", {"/var/lib/kubelet/pods/*/*"}},
+        {"/var/lib/lazaret", {NULL}},
+        {"/var/lib/systemd", {NULL}},
+        {"/var/log/lazaret", {NULL}},
         {"/var/run", {NULL}},
 };
 
 /* And whoever can write one of these: what the host runs. */
 static const char *const programs[] = {"/bin", "/boot", "/lib", "/lib32", "/lib64", "/opt/cni",
-        "/opt/containerd", "/sbin", "/usr", "/var/spool"};
+        "/opt/containerd", "/sbin", "/usr", "/var/lib/dpkg", "/var/lib/ecs/deps", "/var/lib/rpm",
+        "/var/spool"};
 
 /* By these the loader or libc runs code that somebody brings. */
 static const char *const loading[] = {"LD_PRELOAD", "LD_AUDIT", "GCONV_PATH"};
@@ -54,11 +62,36 @@ static bool overlap(const char *a, const char *b)
     return laz_path_is_at_or_below(a, b) || laz_path_is_at_or_below(b, a);
 }
 
+/* One name of a path, and one of a pattern. */
+static bool is_name_like(const char *name, size_t length, const char *pattern, size_t size)
+{
+    bool is_any = size > 0 && pattern[0] == '*';
+    size_t end = is_any ? size - 1 : size;
+    return (is_any ? length >= end : length == end) &&
+            memcmp(name + length - end, pattern + size - end, end) == 0;
+}
+
+/* At what the pattern says, or below it. */
+static bool is_like(const char *path, const char *pattern)
+{
+    for (;;) {
+        size_t length = strcspn(path, "/");
+        size_t size = strcspn(pattern, "/");
+        if (!is_name_like(path, length, pattern, size) || pattern[size] == '\0') {
+            return pattern[size] == '\0' && is_name_like(path, length, pattern, size);
+        }
+        if (path[length] == '\0') {
+            return false;
+        }
+        path += length + 1;
+        pattern += size + 1;
+    }
+}
+
 static bool is_lent(size_t i, const char *source)
 {
     for (size_t k = 0; k < LENGTH(denied[i].lent) && denied[i].lent[k] != NULL; k++) {
-        if (strcmp(source, denied[i].lent[k]) != 0 &&
-                laz_path_is_at_or_below(source, denied[i].lent[k])) {
+        if (is_like(source, denied[i].lent[k])) {
             return true;
         }
     }
@@ -81,6 +114,16 @@ static const char *find_denied(const char *source, bool is_writable)
     return NULL;
 }
 
+bool laz_host_allows_mount(const struct laz_policy_host *host, const char *source)
+{
+    for (size_t i = 0; i < host->mounts_allow.n; i++) {
+        if (laz_path_is_at_or_below(source, host->mounts_allow.items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *laz_host_mount_refusal(
         const struct laz_policy_host *host, const char *source, bool is_writable)
 {
@@ -89,12 +132,20 @@ const char *laz_host_mount_refusal(
             return host->mounts_deny.items[i];
         }
     }
-    for (size_t i = 0; i < host->mounts_allow.n; i++) {
-        if (laz_path_is_at_or_below(source, host->mounts_allow.items[i])) {
-            return NULL;
-        }
+    return laz_host_allows_mount(host, source) ? NULL : find_denied(source, is_writable);
+}
+
+const char *laz_host_denied(const struct laz_policy_host *host, size_t i)
+{
+    if (i < host->mounts_deny.n) {
+        return host->mounts_deny.items[i];
     }
-    return find_denied(source, is_writable);
+    i -= host->mounts_deny.n;
+    if (i < LENGTH(denied)) {
+        return denied[i].path;
+    }
+    i -= LENGTH(denied);
+    return i < LENGTH(programs) ? programs[i] : i == LENGTH(programs) ? "/" : NULL;
 }
 
 const char *laz_host_exec_name(enum laz_host_exec exec)

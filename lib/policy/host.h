@@ -125,6 +125,13 @@ bool laz_path_is_at_or_below(const char *path, const char *top);
 const char *laz_host_mount_refusal(
         const struct laz_policy_host *host, const char *source, bool is_writable);
 
+/* Is a source named by the policy, or what it is in? */
+bool laz_host_allows_mount(const struct laz_policy_host *host, const char *source);
+
+/* The paths that laz_host_mount_refusal compares with, "/" among them: for who knows what else they
+ * are. NULL behind the last. Borrowed. */
+const char *laz_host_denied(const struct laz_policy_host *host, size_t i);
+
 /* "confined"; static. */
 const char *laz_host_exec_name(enum laz_host_exec exec);
 

@@ -258,7 +258,14 @@ def requests():
         result = engine.run("shell", ["true"], options=["--runtime", "lazaret", *options])
         check_equal(result.code, 125, f"{options}: {result}")
         check("lazaret: request-refused: " in result.err and text in result.err, f"{options}: {result.err}")
-    for options in (["-v", "/opt:/host:ro"], ["--init"], ["--read-only"], ["--tmpfs", "/x"], ["--cap-drop", "ALL", "-u", f"{rootfs.APP_UID}:{rootfs.APP_UID}"]):
+    for number, device in enumerate(("/", "/proc", "/run", "/etc")):
+        name = f"volume-{number}"
+        engine.must("volume", "create", "-d", "local", "-o", "type=none", "-o", "o=bind", "-o", f"device={device}", name)
+        result = engine.run("shell", ["true"], options=["--runtime", "lazaret", "-v", f"{name}:/host"])
+        check(result.code == 125 and f"volumes/{name}/_data (host.mounts): there, or in it, is " in result.err, f"a volume of {device}: {result}")
+        check_equal(engine.run("shell", ["true"], options=["--runtime", "runc", "-v", f"{name}:/host"]).code, 0, f"the control: {device}")
+    plain = area.folder("plain")
+    for options in (["-v", f"{plain}:/host:ro"], ["--init"], ["--read-only"], ["--tmpfs", "/x"], ["--cap-drop", "ALL", "-u", f"{rootfs.APP_UID}:{rootfs.APP_UID}"]):
         result = engine.run("shell", STATUS, options=["--runtime", "lazaret", *options])
         check_equal(result.code, 0, f"the control, {options}: {result.err}")
 

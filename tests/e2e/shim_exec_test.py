@@ -377,7 +377,7 @@ def ecs():
 @case("a mount is the agent's only from its folder, read-only, root's alone and under nothing else; else the stricter of both switches counts")
 def no_agent():
     agent()
-    by_hand(BASE + "host: {exec: deny, ecs-exec: allow}\n")
+    by_hand(BASE + "host: {exec: deny, ecs-exec: allow, mounts: {allow: [/var/lib/ecs/deps]}}\n")  # else a writable one is refused before
     loose, hidden, elsewhere = BIN.with_name("loose"), BIN.with_name(".hidden"), world.OPT / "elsewhere"
     for folder, mode in ((loose, 0o775), (hidden, 0o755), (elsewhere, 0o755)):
         folder.mkdir()

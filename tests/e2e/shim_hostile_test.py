@@ -19,6 +19,7 @@ import engines
 import hook_world
 import laz
 import rootfs
+import shim_sources
 import shim_world as world
 from laz import case, check, check_equal
 from shim_world import SHIM, configure
@@ -101,7 +102,7 @@ class Case:
         self.config["process"].update(terminal=False, args=list(STATUS), capabilities={k: caps for k in ("bounding", "effective", "permitted")})
         self.config["linux"].update(cgroupsPath=f"/{host.fence.cgroup}/{next(_number)}", resources={})
         self.config["root"]["readonly"] = False
-        self.after = lambda: None
+        self.after = self.undo = lambda: None
         self.words = []
         self.processes = []
 
@@ -127,6 +128,7 @@ class Case:
         for process in self.processes:
             process.kill()
             process.wait()
+        self.undo()
         shutil.rmtree(self.bundle)
 
 
@@ -441,6 +443,7 @@ MOUNTS = [
     ("a mount of a link to a magic link", lambda c: (os.symlink("/proc/self/fd/3", c.bundle / "l"), bind("{bundle}/l", "/x")(c)), "request-refused", "by a link of /proc"),
     ("a mount of a descriptor", bind("/proc/self/fd/3", "/x"), "request-refused", "by a link of /proc"),
     ("/dev/shm of the host", bind("/dev/shm", "/dev/shm"), "request-refused", "(host.mounts)"),
+    *shim_sources.ROWS,
     ("three hundred mounts", lambda c: [tmpfs(f"/tmp/{i}")(c) for i in range(300)], CONFINED),
 ]
 

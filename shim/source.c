@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Two paths are of the same thing where the file system is one and so is the path in it, both of
+ * which /proc/self/mountinfo has for each mount (proc_pid_mountinfo(5)). Devices of stat(2) would
+ * not do: each subvolume of btrfs has one of its own.
+ */
+#include "shim/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/fd.h"
+#include "core/format.h"
+#include "core/num.h"
+
+#define TEXT_MAX  ((size_t)16 << 20) /* some 100,000 mounts, the kernel's own limit */
+#define TEXT_STEP ((size_t)64 << 10)
+
+enum word {
+    ID,
+    PARENT,
+    DEVICE,
+    ROOT,
+    AT,
+    OPTIONS,
+    WORDS
+};
+
+struct laz_mount_row {
+    uint64_t id;
+    uint64_t parent;
+    const char *device;
+    const char *root; /* what of its file system it shows; "" for all of it */
+    const char *at;   /* "" for / */
+    const char *type;
+};
+
+/* ---- the table ---- */
+
+/* A blank is \040. */
+static void unescape(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; to++) {
+        bool is_escape = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
+                from[2] <= '7' && from[3] >= '0' && from[3] <= '7';
+        *to = is_escape ? (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'))
+                        : *from;
+        from += is_escape ? 4 : 1;
+    }
+    *to = '\0';
+}
+
+static const char *take_path(char *text)
+{
+    unescape(text);
+    return strcmp(text, "/") == 0 ? text + 1 : text;
+}
+
+/* "36 35 98:0 /part /at options optional... - type source options" */
+static bool take_row(char *line, struct laz_mount_row *ret)
+{
+    char *words[WORDS] = {NULL};
+    char *rest = line;
+    for (size_t i = 0; i < WORDS; i++) {
+        words[i] = strsep(&rest, " ");
+        if (rest == NULL) {
+            return false;
+        }
+    }
+    char *word = strsep(&rest, " ");
+    while (word != NULL && strcmp(word, "-") != 0) {
+        word = strsep(&rest, " ");
+    }
+    ret->type = strsep(&rest, " ");
+    ret->device = words[DEVICE];
+    ret->root = take_path(words[ROOT]);
+    ret->at = take_path(words[AT]);
+    return ret->type != NULL && laz_parse_u64(words[ID], strlen(words[ID]), UINT64_MAX, &ret->id) &&
+            laz_parse_u64(words[PARENT], strlen(words[PARENT]), UINT64_MAX, &ret->parent);
+}
+
+static bool read_text(struct laz_buf *ret)
+{
+    char *part = malloc(TEXT_STEP);
+    laz_cleanup_fd int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 || part == NULL ? -1 : 1;
+    while (length > 0 && !ret->overflow) {
+        length = read(fd, part, TEXT_STEP);
+        laz_buf_put(ret, part, length > 0 ? (size_t)length : 0);
+    }
+    free(part);
+    return length == 0 && !ret->overflow;
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t n = 0;
+    for (const char *at = strchr(text, '\n'); at != NULL; at = strchr(at + 1, '\n')) {
+        n++;
+    }
+    return n;
+}
+
+int laz_sources_read(struct laz_sources *ret, struct laz_err *err)
+{
+    *ret = (struct laz_sources){.n = 0};
+    laz_buf_init_heap(&ret->text, TEXT_MAX);
+    bool is_read = read_text(&ret->text) && ret->text.len > 0;
+    size_t n = is_read ? count_lines(ret->text.data) : 0;
+    ret->rows = calloc(n + 1, sizeof(*ret->rows));
+    is_read = is_read && ret->rows != NULL;
+    char *rest = ret->text.data;
+    for (size_t i = 0; is_read && i < n; i++) {
+        is_read = take_row(strsep(&rest, "\n"), &ret->rows[ret->n++]);
+    }
+    return is_read ? 0
+                   : laz_err_set(err, LAZ_E_REQUEST, 0,
+                             "what the host mounts cannot be read from /proc/self/mountinfo");
+}
+
+void laz_sources_done(struct laz_sources *sources)
+{
+    laz_buf_done(&sources->text);
+    free(sources->rows);
+    sources->rows = NULL;
+}
+
+/* ---- places ---- */
+
+static const char *plain(const char *path)
+{
+    return strcmp(path, "/") == 0 ? path + 1 : path;
+}
+
+static bool is_in(const char *path, const char *top)
+{
+    size_t length = strlen(top);
+    return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/* As the kernel walks: of what is mounted on a mount, the first on the way. */
+static const struct laz_mount_row *find_child(
+        const struct laz_sources *sources, const struct laz_mount_row *on, const char *path)
+{
+    const struct laz_mount_row *best = NULL;
+    for (size_t i = 0; i < sources->n; i++) {
+        const struct laz_mount_row *row = &sources->rows[i];
+        if (row->parent == on->id && row != on && is_in(path, row->at) &&
+                (best == NULL || strlen(row->at) < strlen(best->at))) {
+            best = row;
+        }
+    }
+    return best;
+}
+
+static bool has_parent(const struct laz_sources *sources, const struct laz_mount_row *row)
+{
+    for (size_t i = 0; i < sources->n; i++) {
+        if (sources->rows[i].id == row->parent && &sources->rows[i] != row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct laz_mount_row *find_root(const struct laz_sources *sources)
+{
+    for (size_t i = 0; i < sources->n; i++) {
+        if (sources->rows[i].at[0] == '\0' && !has_parent(sources, &sources->rows[i])) {
+            return &sources->rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* The mount that a path is on. */
+static const struct laz_mount_row *find_mount(const struct laz_sources *sources, const char *path)
+{
+    const struct laz_mount_row *row = find_root(sources);
+    const struct laz_mount_row *next = row;
+    for (size_t i = 0; next != NULL && i <= sources->n; i++) { /* the table is a tree */
+        row = next;
+        next = find_child(sources, row, path);
+    }
+    return row;
+}
+
+struct place {
+    const char *device;
+    char inside[LAZ_BUNDLE_PATH_SIZE]; /* the path in its file system; "" for its root */
+};
+
+static bool put_place(const struct laz_mount_row *row, const char *path, struct place *ret)
+{
+    const char *rest = path + strlen(row->at);
+    ret->device = row->device;
+    return laz_format(ret->inside, sizeof(ret->inside), "%s%s", row->root, rest) <
+            (int)sizeof(ret->inside);
+}
+
+/* ---- the judgement ---- */
+
+/* They show the kernel itself, wherever they are mounted. */
+static bool is_kernels(const char *type)
+{
+    static const char *const types[] = {"apparmorfs", "autofs", "binfmt_misc", "bpf", "cgroup",
+            "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs", "fusectl", "mqueue",
+            "nfsd", "nsfs", "proc", "pstore", "resctrl", "rpc_pipefs", "securityfs", "selinuxfs",
+            "smackfs", "sysfs", "tracefs"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (strcmp(type, types[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where a denied path really is: /var/lib/docker may be a link to another disk. One that is absent,
+ * or too long, stays what it is. */
+static const char *resolve(const char *path, char ret[LAZ_BUNDLE_PATH_SIZE])
+{
+    static const struct open_how how = {
+            .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+    laz_cleanup_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    return fd < 0 && errno == ELOOP && realpath(path, ret) != NULL ? ret : path;
+}
+
+/* The name that what is at a place has by way of a denied path; the denied path itself, where that
+ * is in the place. false: they have nothing in common. */
+static bool put_name(const struct laz_sources *sources, const char *denied,
+        const struct place *place, char ret[LAZ_BUNDLE_PATH_SIZE])
+{
+    char real[LAZ_BUNDLE_PATH_SIZE];
+    struct place other;
+    const char *path = plain(resolve(denied, real));
+    const struct laz_mount_row *row = find_mount(sources, path);
+    if (row == NULL || strcmp(row->device, place->device) != 0) {
+        return false;
+    }
+    bool is_placed = put_place(row, path, &other);
+    if (is_placed && !is_in(place->inside, other.inside) && !is_in(other.inside, place->inside)) {
+        return false;
+    }
+    int length = !is_placed || is_in(other.inside, place->inside)
+            ? LAZ_BUNDLE_PATH_SIZE
+            : laz_format(ret, LAZ_BUNDLE_PATH_SIZE, "%s%s", plain(denied),
+                      place->inside + strlen(other.inside));
+    if (length >= LAZ_BUNDLE_PATH_SIZE) { /* or too long to be told: refused as the whole is */
+        (void)laz_format(ret, LAZ_BUNDLE_PATH_SIZE, "%s", denied);
+    }
+    return true;
+}
+
+static const char *find_same(const struct laz_sources *sources, const struct laz_policy_host *host,
+        const char *own, const struct place *place, bool is_writable)
+{
+    char name[LAZ_BUNDLE_PATH_SIZE];
+    const char *why = NULL;
+    const char *denied = NULL;
+    for (size_t i = 0; why == NULL && (denied = laz_host_denied(host, i)) != NULL; i++) {
+        if (put_name(sources, denied, place, name)) {
+            why = laz_host_mount_refusal(host, name, is_writable);
+        }
+    }
+    return why != NULL || own == NULL || !put_name(sources, own, place, name) ||
+                    laz_host_allows_mount(host, name)
+            ? why
+            : own;
+}
+
+static const char *judge_one(const struct laz_sources *sources, const struct laz_policy_host *host,
+        const char *own, const char *source, bool is_writable)
+{
+    struct place place;
+    const char *path = plain(source);
+    const struct laz_mount_row *row = find_mount(sources, path);
+    const char *why = laz_host_mount_refusal(host, source, is_writable);
+    if (why != NULL) {
+        return why;
+    }
+    if (row == NULL || !put_place(row, path, &place)) {
+        return "/";
+    }
+    return is_kernels(row->type) && !laz_host_allows_mount(host, source)
+            ? row->type
+            : find_same(sources, host, own, &place, is_writable);
+}
+
+const char *laz_source_refusal(const struct laz_sources *sources,
+        const struct laz_policy_host *host, const char *own, const char *source,
+        const struct laz_source_use *use)
+{
+    const char *why = judge_one(sources, host, own, source, use->is_writable);
+    for (size_t i = 0; why == NULL && use->is_recursive && i < sources->n; i++) {
+        const struct laz_mount_row *row = &sources->rows[i];
+        if (is_in(row->at, plain(source)) && strcmp(row->at, plain(source)) != 0 &&
+                find_mount(sources, row->at) == row) {
+            why = judge_one(sources, host, own, row->at, use->is_writable_below);
+        }
+    }
+    return why;
+}

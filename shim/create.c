@@ -36,6 +36,17 @@ static void put_digest(const void *bytes, size_t length, char ret[LAZ_OCI_DIGEST
     laz_format_hex(digest, LAZ_SHA256_SIZE, ret);
 }
 
+/* Is the profile around the container ours, in its loose form? An earlier pass has put it there. */
+static bool is_loosened(const struct laz_bundle *bundle, const struct laz_policy_host *host)
+{
+    const struct laz_json_doc *doc = &bundle->spec.doc;
+    const struct laz_json_node *args = bundle->process.args;
+    bool is_second = args != NULL &&
+            laz_oci_is(&bundle->spec, laz_json_next(doc, args, NULL), LAZ_CONTAINER_INIT);
+    return host->seccomp != LAZ_HOST_SECCOMP_NARROW && laz_host_confines_execs(host) &&
+            (is_second || laz_seccomp_needs_profile(&bundle->spec, host));
+}
+
 /* Also of a container without a policy: an exec into it is then known to be one. */
 static int remember(const struct laz_call *call, const struct laz_bundle *bundle,
         const struct laz_host_policy *policy, const char *name, const struct laz_buf *text,
@@ -50,7 +61,7 @@ static int remember(const struct laz_call *call, const struct laz_bundle *bundle
     laz_format_hex(
             policy == NULL ? none : policy->source_digest, LAZ_SHA256_SIZE, record.policy_digest);
     put_digest(text->data, text->len, record.config_digest);
-    record.is_loosened = policy != NULL && policy->host.seccomp == LAZ_HOST_SECCOMP_EVENTS;
+    record.is_loosened = policy != NULL && is_loosened(bundle, &policy->host);
     if (laz_decide_remember(bundle, &record, err) < 0 ||
             laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
             laz_sweep_begin(call, folder, err) < 0) {

@@ -128,11 +128,19 @@ def changed_later():
     engine = docker()
     prepare(shell=with_host("seccomp: events"))
     name = engine.start("shell", ["sleep", "1000"], options=["--runtime", "lazaret"])
-    for rule, expected in (("exec: confined", None), ("exec: allow", "loosened for events: an exec has to be confined (host.seccomp)")):
+    text = "loosened for events: an exec has to be confined (host.seccomp)"
+    for rule, is_refused in (("exec: confined", False), ("exec: allow", True)):
         prepare(shell=with_host(rule))
         result = engine.call("exec", name, "true")
-        check((result.code, expected) == (0, None) or (result.code != 0 and expected and expected in result.out + result.err), f"{rule}: {result}")
+        check_equal((result.code == 0, text in result.out + result.err), (not is_refused, is_refused), f"{rule}: {result}")
     engine.must("rm", "--force", name)
+    for profile, is_refused in (([], False), (["--security-opt", "seccomp=unconfined"], True)):
+        prepare(shell=BASE)  # keep: an engine's profile stays; where there is none the policy's comes, which is loose
+        name = engine.start("shell", ["sleep", "1000"], options=["--runtime", "lazaret", *profile])
+        prepare(shell=with_host("exec: allow"))
+        result = engine.call("exec", name, "true")
+        check_equal((result.code == 0, text in result.out + result.err), (not is_refused, is_refused), f"keep, {profile}: {result}")
+        engine.must("rm", "--force", name)
     prepare(shell=with_host("exec: allow"))
     name = engine.start("shell", ["sleep", "1000"], options=["--runtime", "lazaret"])
     check_equal(engine.call("exec", name, "true").code, 0, "the control: made under the changed one")

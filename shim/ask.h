@@ -10,7 +10,7 @@
 
 /* The first word that the shim gets from lazaret-prepare; behind it the caller's. */
 #define LAZ_ASK_WORD       "--lazaret-prepared="
-#define LAZ_ASK_ROUNDS_MAX 8 /* files that change whenever they have been read */
+#define LAZ_ASK_ROUNDS_MAX 16 /* files that change whenever they have been read */
 
 /* What the program was started with, without that word. */
 struct laz_ask {

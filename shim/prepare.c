@@ -40,7 +40,12 @@ static int save(const struct laz_buf *text, const char *name, struct laz_err *er
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for what the files say");
     }
     laz_cleanup_fd int folder = laz_folder_open(LAZ_PREPARED_FOLDER, err);
-    return folder < 0 ? -1 : laz_replace_at(folder, name, &how, text->data, text->len, err);
+    if (folder < 0) {
+        return -1;
+    }
+    return laz_replace_at(folder, name, &how, text->data, text->len, err) < 0
+            ? laz_err_context(err, LAZ_PREPARED_FOLDER "/%s", name)
+            : 0;
 }
 
 static size_t add_sources(
@@ -187,14 +192,14 @@ static int refuse(
     return result;
 }
 
-/* Where nobody has a policy nothing has to be kept, and /run may be read-only or not the caller's.
- */
-static void pass_on(const struct prepare *prepare, struct laz_err *err)
+/* Where nobody has a policy, or nothing is changed, nothing has to be kept: /run may be full, or not
+ * the caller's. The runtime is the one that the file names, or none. */
+static int pass_on(const struct prepare *prepare, struct laz_err *err)
 {
     const char *program = laz_runtime_program(prepare->runtime, prepare->ask.argv[0]);
-    if (laz_call_passes_all(prepare->runtime) && laz_program_check(program, err) == 0) {
-        laz_ignore(laz_program_become(program, prepare->ask.argv, environ, err));
-    }
+    return laz_program_check(program, err) < 0
+            ? -1
+            : laz_program_become(program, prepare->ask.argv, environ, err);
 }
 
 int main(int argc, char **argv)
@@ -213,9 +218,11 @@ int main(int argc, char **argv)
     }
     laz_arguments_parse(prepare.ask.argc, prepare.ask.argv, &arguments);
     laz_ignore(load_runtime(&prepare, &ignored)); /* make() says why, where that is what is asked */
-    if (make(&prepare, &err) < 0 && prepare.runtime != NULL) {
-        struct laz_err why = {0};
-        pass_on(&prepare, &why);
+    if (make(&prepare, &err) < 0 && prepare.runtime != NULL &&
+            (!laz_arguments_act(&arguments) || laz_call_passes_all(prepare.runtime))) {
+        err = (struct laz_err){0};
+        laz_ignore(pass_on(&prepare, &err));
+        return refuse(&prepare, &arguments, &err);
     }
     if (err.kind != LAZ_E_NONE && laz_arguments_act(&arguments)) {
         if (prepare.ask.context != NULL) {

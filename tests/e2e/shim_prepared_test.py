@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """lazaret-prepare: what it keeps is used only as long as it is what the files say, and the shim is the same process before and after it."""
+import contextlib
 import json
 import os
 import re
@@ -157,6 +158,33 @@ def absent():
     records()
 
 
+@case("where nothing can be kept, a create is refused, and what stops a container goes to the runtime that the file names for this name, or nowhere")
+def full():
+    host()
+    file = FILE + f"runtime-by-name: {{lazaret-x: {OPT}/x/runtime}}\n"
+    (OPT / "x").mkdir(exist_ok=True)
+    shutil.copy(world.RUNTIME, OPT / "x" / "runtime")
+    (OPT / "lazaret-x").unlink(missing_ok=True)
+    (OPT / "lazaret-x").symlink_to(SHIM)
+    configure(file)
+    world.mount("-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", "/run")
+    try:
+        with contextlib.suppress(OSError), open("/run/filler", "wb", buffering=0) as filler:
+            while filler.write(bytes(4096)):
+                pass
+        for program, folder in ((SHIM, OPT), (OPT / "lazaret-x", OPT / "x")):
+            for verb in ("kill", "delete", "state"):
+                check_equal(Caller().call(program, verb, "one").code, 0, f"{program} {verb}")
+                check_equal([path.parent for path in (OPT / "record", OPT / "x" / "record") if path.exists()], [folder], f"{program} {verb}")
+                (folder / "record").unlink()
+        for program in (SHIM, OPT / "lazaret-x"):
+            refused(Caller().call(program, "--root", "/run/prepared", "create", "--bundle", bundle(), "one"), "system-error", f"{PREPARED}/runtime: ")
+        (OPT / "x" / "runtime").unlink()
+        refused(Caller().call(OPT / "lazaret-x", "kill", "one"), "runtime-unusable", f"{OPT}/x/runtime: nothing is there")
+    finally:
+        area.run(["umount", "/run"])
+
+
 @case("through lazaret-prepare the runtime gets what the caller gave: words, environment, descriptors, signals, limits")
 def transparent():
     host()
@@ -181,10 +209,10 @@ def transparent():
 @case("a caller that says the shim's own word is not believed, and lazaret-prepare by hand does nothing")
 def word():
     host()
-    check_equal(Caller().call(SHIM, "--lazaret-prepared=8", "kill", "one").code, 0, "kill")
+    check_equal(Caller().call(SHIM, "--lazaret-prepared=16", "kill", "one").code, 0, "kill")
     check_equal(records()[0]["words"][1:], ["kill", "one"], "the runtime's words")
     folder = bundle()
-    result = Caller().call(SHIM, "--lazaret-prepared=8", "--root", "/run/prepared", "create", "--bundle", folder, "one")
+    result = Caller().call(SHIM, "--lazaret-prepared=16", "--root", "/run/prepared", "create", "--bundle", folder, "one")
     refused(result, "system-error", "is never what the files say")
     result = Caller().call(PROGRAMS / "lazaret-prepare", "x")
     check_equal(result.code, 1, "by hand")

@@ -117,6 +117,7 @@ REFUSED = [
 def chosen():
     prepare()
     for annotation, variable, file, expected in CHOSEN:
+        shutil.rmtree(world.PREPARED, ignore_errors=True)  # lazaret-prepare is asked for each of the files
         name_file()
         LEDGER.unlink(missing_ok=True)
         row = f"{annotation}, {variable}, {file}"

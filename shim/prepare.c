@@ -192,8 +192,8 @@ static int refuse(
     return result;
 }
 
-/* Where nobody has a policy, or nothing is changed, nothing has to be kept: /run may be full, or not
- * the caller's. The runtime is the one that the file names, or none. */
+/* Where nobody has a policy, or nothing is changed, nothing has to be kept: /run may be full, or
+ * not the caller's. The runtime is the one that the file names, or none. */
 static int pass_on(const struct prepare *prepare, struct laz_err *err)
 {
     const char *program = laz_runtime_program(prepare->runtime, prepare->ask.argv[0]);

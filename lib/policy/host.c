@@ -4,10 +4,17 @@
  */
 #include "policy/host.h"
 
+/* Of /run, by both of its names. */
+#define LENT_OF_RUN                                                                                \
+    {                                                                                              \
+        "containerd/io.containerd.grpc.v1.cri/sandboxes/*/shm",                                    \
+                "containers/storage/*-containers/*/userdata/*"                                     \
+    }
+
 /* Whoever can read one of these has the host, or what other containers keep: its devices and its
  * kernel, its accounts and keys, the sockets at which engines and systemd take orders, the state of
- * engines, of agents and of Lazaret. Of that, engines lend containers what is in `lent`, `*` being
- * any one name. Where /var/run is no link to /run, it is as good. */
+ * engines, of agents and of Lazaret. Of what is in it, engines lend containers what is in `lent`,
+ * `*` being any one name. /var/run is a link to /run, or it is as good. */
 static const struct {
     const char *path;
     const char *lent[5];
@@ -16,29 +23,21 @@ static const struct {
         {"/etc", {NULL}},
         {"/proc", {NULL}},
         {"/root", {NULL}},
-        {"/run",
-                {"/run/containerd/io.containerd.grpc.v1.cri/sandboxes/*/shm",
-                        "/run/containers/storage/*-containers/*/userdata/*"}},
+        {"/run", LENT_OF_RUN},
         {"/sys", {NULL}},
         {"/var/lib/amazon", {NULL}},
         {"/var/lib/cloud", {NULL}},
         {"/var/lib/containerd", {NULL}},
-        {"/var/lib/containers",
-                {"/var/lib/containers/storage/*-containers/*/userdata/*",
-                        "/var/lib/containers/storage/volumes/*/_data"}},
+        {"/var/lib/containers", {"storage/*-containers/*/userdata/*", "storage/volumes/*/_data"}},
         {"/var/lib/docker",
-                {"/var/lib/docker/containers/*/hostname", "/var/lib/docker/containers/*/hosts",
-                        "/var/lib/docker/containers/*/mounts/*",
-                        "/var/lib/docker/containers/*/resolv.conf",
-                        "/var/lib/docker/volumes/*/_data"}},
-        {"/var/lib/ecs",
-                {"/var/lib/ecs/data/firelens/*/*", "/var/lib/ecs/data/metadata/*/*/*",
-                        "/var/lib/ecs/deps/execute-command/*/*"}},
-        {"/var/lib/kubelet", {"/var/lib/kubelet/pods/*/*"}},
+                {"containers/*/hostname", "containers/*/hosts", "containers/*/mounts/*",
+                        "containers/*/resolv.conf", "volumes/*/_data"}},
+        {"/var/lib/ecs", {"data/firelens/*/*", "data/metadata/*/*/*", "deps/execute-command/*/*"}},
+        {"/var/lib/kubelet", {"pods/*/*"}},
         {"/var/lib/lazaret", {NULL}},
         {"/var/lib/systemd", {NULL}},
         {"/var/log/lazaret", {NULL}},
-        {"/var/run", {NULL}},
+        {"/var/run", LENT_OF_RUN},
 };
 
 /* And whoever can write one of these: what the host runs. */
@@ -90,12 +89,15 @@ static bool is_like(const char *path, const char *pattern)
 
 static bool is_lent(size_t i, const char *source)
 {
-    for (size_t k = 0; k < LENGTH(denied[i].lent) && denied[i].lent[k] != NULL; k++) {
-        if (is_like(source, denied[i].lent[k])) {
-            return true;
-        }
+    bool is = false;
+    size_t length = strlen(denied[i].path);
+    if (!laz_path_is_at_or_below(source, denied[i].path) || source[length] == '\0') {
+        return false;
     }
-    return false;
+    for (size_t k = 0; !is && k < LENGTH(denied[i].lent) && denied[i].lent[k] != NULL; k++) {
+        is = is_like(source + length + 1, denied[i].lent[k]);
+    }
+    return is;
 }
 
 /* What is denied whatever the policy says; NULL: nothing of it. */

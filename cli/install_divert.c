@@ -172,7 +172,7 @@ void laz_divert_show(const struct laz_divert *divert, struct laz_buf *ret)
 
 static _Noreturn void exec_in_child(char *const *words)
 {
-    static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     char *const environment[] = {path, NULL};
     if (dup2(STDERR_FILENO, STDOUT_FILENO) >= 0) { /* where ours is one object of JSON */
         (void)execve(DPKG_DIVERT, words, environment);

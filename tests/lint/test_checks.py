@@ -190,10 +190,10 @@ def run(check, files):
 
 
 def check_programs(flags):
-    """The release check over six programs made with these flags."""
+    """The release check over programs of every name, made with these flags."""
     with tempfile.TemporaryDirectory() as folder:
         tree, build = plant(pathlib.Path(folder), GOOD)
-        for name in ("lazaret", *(f"lazaret-{word}" for word in ("helper", "hook", "init", "setup", "shim"))):
+        for name in ("lazaret", *(f"lazaret-{word}" for word in ("helper", "hook", "init", "prepare", "setup", "shim"))):
             program, symbols = build / "bin" / name, build / "debug" / f"{name}.debug"
             program.parent.mkdir(exist_ok=True)
             symbols.parent.mkdir(exist_ok=True)

@@ -124,7 +124,8 @@ static const struct laz_cli_command commands[] = {
                 "completeness\n"
                 "(is all there that was written), uniqueness (is there only one story). See\n"
                 "docs/reference/trail-format.md. Where a folder has digests, its files are held "
-                "against them.\n",
+                "against them.\n"
+                "A host's file of records, host-audit.jsonl, is known by its first record.\n",
                 JSON | HELP | LAZ_OPTION_BIT(ANCHOR) | LAZ_OPTION_BIT(RUNNING) |
                         LAZ_OPTION_BIT(NO_LOGS) | LAZ_OPTION_BIT(DIGEST_KEY),
                 1, SIZE_MAX, laz_cli_verify},

@@ -36,6 +36,11 @@ int laz_cli_report(const struct laz_cli_arguments *arguments)
     if (laz_trails_read(arguments, &trails, &err) < 0 ||
             laz_report_gather(&trails, &report, &err) < 0) {
         result = laz_cli_fail(&err, arguments->json);
+    } else if (trails.n_host_files > 0) {
+        (void)laz_err_set(&err, LAZ_E_USAGE, 0,
+                "a host's file of records is among them: lazaret verify judges it; a report is of "
+                "trails alone");
+        result = laz_cli_fail(&err, arguments->json);
     } else if (laz_verify_count(trails.verify) == 0) {
         (void)laz_err_set(&err, LAZ_E_SYSTEM, 0,
                 trails.has_segment ? "no record of any chain: this looks like a spool, which "

@@ -72,6 +72,20 @@ static int read_piece(int fd, char *piece, size_t size, size_t *ret_length)
     return 0;
 }
 
+/* The last piece, of which this is what counts. */
+static int judge_piece(struct laz_trails *trails, size_t length, struct laz_err *err)
+{
+    struct laz_trail_piece *piece = &trails->items[trails->n - 1];
+    piece->length = length;
+    piece->is_host_file = laz_host_file_is(piece->text, length);
+    if (!piece->is_host_file) {
+        return laz_verify_add(trails->verify, piece->text, length, err);
+    }
+    trails->n_host_files++;
+    laz_host_file_judge(piece->text, length, &piece->host);
+    return 0;
+}
+
 static int add_file(struct laz_trails *trails, int fd, const char *path, struct laz_err *err)
 {
     struct stat status;
@@ -90,8 +104,7 @@ static int add_file(struct laz_trails *trails, int fd, const char *path, struct 
     while (trails->is_running && length > 0 && piece[length - 1] != '\n') {
         length--; /* a line that is being written */
     }
-    trails->items[trails->n - 1].length = length;
-    return laz_verify_add(trails->verify, piece, length, err);
+    return judge_piece(trails, length, err);
 }
 
 /* To its end, however long that is. */
@@ -114,8 +127,7 @@ static int add_stream(struct laz_trails *trails, struct laz_err *err)
     if (text.len > 0) {
         (void)memcpy(piece, text.data, text.len);
     }
-    trails->items[trails->n - 1].length = text.len;
-    return laz_verify_add(trails->verify, piece, text.len, err);
+    return judge_piece(trails, text.len, err);
 }
 
 static int is_name(const struct dirent *entry)
@@ -209,10 +221,14 @@ bool laz_trails_are_fine(const struct laz_trails *trails)
 {
     struct laz_verify_lines lines;
     laz_verify_lines(trails->verify, &lines);
-    bool fine = laz_verify_count(trails->verify) > 0 && lines.malformed == 0 &&
-            trails->digests.n_findings == 0;
+    bool fine = laz_verify_count(trails->verify) + trails->n_host_files > 0 &&
+            lines.malformed == 0 && trails->digests.n_findings == 0;
     for (size_t i = 0; i < laz_verify_count(trails->verify); i++) {
         fine = fine && is_fine(laz_verify_at(trails->verify, i), trails->is_running);
+    }
+    for (size_t i = 0; i < trails->n; i++) {
+        const struct laz_trail_piece *piece = &trails->items[i];
+        fine = fine && (!piece->is_host_file || laz_host_file_is_fine(&piece->host));
     }
     return fine;
 }

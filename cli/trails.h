@@ -6,6 +6,7 @@
 #ifndef LAZ_CLI_TRAILS_H
 #define LAZ_CLI_TRAILS_H
 
+#include "audit/host_file.h"
 #include "audit/verify.h"
 #include "cli/command.h"
 #include "cli/digests.h"
@@ -15,6 +16,8 @@ struct laz_trail_piece {
     char *name; /* the path, of what is in a folder the last part */
     char *text;
     size_t length;
+    bool is_host_file; /* and no trail: judged by itself */
+    struct laz_host_verdict host;
 };
 
 /* Everything that was read, kept until the verdicts are printed. */
@@ -25,6 +28,7 @@ struct laz_trails {
     uint64_t skipped; /* links and folders inside a folder */
     bool is_running;
     bool has_segment; /* a segment of a spool, which is no trail */
+    size_t n_host_files;
     struct laz_verify *verify;
     struct laz_digest_key *digest_key; /* NULL: not given */
     struct laz_digests digests;

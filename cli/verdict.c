@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The verdicts on a chain, as text and as JSON.
+ * The verdicts on a chain, and on a host's file of records, as text and as JSON.
  */
 #include "cli/verdict.h"
 
@@ -96,5 +96,105 @@ void laz_verdict_json(struct laz_json *json, const struct laz_chain_verdict *ver
     laz_json_u64(json, "tail", verdict->tail);
     laz_json_bytes(json, "last_ts", verdict->last_when.length > 0 ? verdict->last_when.at : "",
             verdict->last_when.length);
+    laz_json_object_end(json);
+}
+
+static void put_place(struct laz_buf *buf, const struct laz_host_place *place)
+{
+    laz_buf_printf(buf, "line %llu, byte %llu", (unsigned long long)place->line,
+            (unsigned long long)place->byte);
+}
+
+static void put_host_chain(struct laz_buf *buf, const struct laz_host_verdict *verdict)
+{
+    if (verdict->breaks == 0) {
+        laz_buf_str(buf, "ok");
+        return;
+    }
+    laz_buf_str(buf, "broken at ");
+    put_place(buf, &verdict->broken);
+    laz_buf_printf(buf, ": %s", verdict->broken_why);
+    if (verdict->breaks > 1) {
+        laz_buf_printf(buf, "; %llu breaks in all", (unsigned long long)verdict->breaks);
+    }
+}
+
+static void put_host_completeness(struct laz_buf *buf, const struct laz_host_verdict *verdict)
+{
+    if (verdict->first_seq > 0) {
+        laz_buf_printf(buf, "headless: begins at %llu", (unsigned long long)verdict->first_seq);
+    }
+    if (verdict->torn > 0) {
+        laz_buf_printf(buf, "%storn: %llu were begun and not written to their end, the first at ",
+                verdict->first_seq > 0 ? "; " : "", (unsigned long long)verdict->torn);
+        put_place(buf, &verdict->tear);
+    }
+    if (verdict->end.line > 0) {
+        laz_buf_printf(
+                buf, "%storn at its end, ", verdict->first_seq + verdict->torn > 0 ? "; " : "");
+        put_place(buf, &verdict->end);
+    }
+    if (verdict->first_seq + verdict->torn + verdict->end.line == 0) {
+        laz_buf_str(buf, "open: all from its first record on; nothing says which is the last");
+    }
+}
+
+void laz_verdict_host_file(
+        struct laz_buf *buf, const char *name, const struct laz_host_verdict *verdict)
+{
+    laz_buf_printf(buf, "host's file %s: %llu records, %llu to %llu, the last of %.*s\n", name,
+            (unsigned long long)verdict->records, (unsigned long long)verdict->first_seq,
+            (unsigned long long)verdict->last_seq, (int)verdict->last_when.length,
+            verdict->last_when.at);
+    laz_buf_str(buf, "  integrity     ");
+    put_host_chain(buf, verdict);
+    laz_buf_str(buf, "\n  completeness  ");
+    put_host_completeness(buf, verdict);
+    if (verdict->files > 1) {
+        laz_buf_printf(buf, "\n  files         %llu, one behind the other: the second begins at ",
+                (unsigned long long)verdict->files);
+        put_place(buf, &verdict->second);
+    }
+    laz_buf_char(buf, '\n');
+}
+
+/* Nothing where it is nowhere. */
+static void json_place(struct laz_json *json, const char *key, const struct laz_host_place *place)
+{
+    if (place->line > 0) {
+        laz_json_object(json, key);
+        laz_json_u64(json, "line", place->line);
+        laz_json_u64(json, "byte", place->byte);
+        laz_json_object_end(json);
+    }
+}
+
+void laz_verdict_host_file_json(
+        struct laz_json *json, const char *name, const struct laz_host_verdict *verdict)
+{
+    bool is_torn = verdict->torn > 0 || verdict->end.line > 0;
+    laz_json_object(json, NULL);
+    laz_json_string(json, "file", name);
+    laz_json_bool(json, "ok", laz_host_file_is_fine(verdict));
+    laz_json_string(json, "integrity", verdict->breaks == 0 ? "ok" : "broken");
+    laz_json_u64(json, "breaks", verdict->breaks);
+    json_place(json, "broken", &verdict->broken);
+    if (verdict->breaks > 0) {
+        laz_json_string(json, "why", verdict->broken_why);
+    }
+    laz_json_string(json, "completeness",
+            verdict->first_seq > 0 ? "headless"
+                    : is_torn      ? "torn"
+                                   : "open");
+    laz_json_u64(json, "torn", verdict->torn);
+    json_place(json, "tear", &verdict->tear);
+    json_place(json, "torn_end", &verdict->end);
+    laz_json_u64(json, "first", verdict->first_seq);
+    laz_json_u64(json, "last", verdict->last_seq);
+    laz_json_u64(json, "records", verdict->records);
+    laz_json_bytes(json, "first_ts", verdict->first_when.at, verdict->first_when.length);
+    laz_json_bytes(json, "last_ts", verdict->last_when.at, verdict->last_when.length);
+    laz_json_u64(json, "files", verdict->files);
+    json_place(json, "second", &verdict->second);
     laz_json_object_end(json);
 }

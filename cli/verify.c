@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lazaret verify PATH...: prints the three verdicts of each chain of the trails.
+ * lazaret verify PATH...: prints the three verdicts of each chain of the trails, and what
+ * became of each host's file of records.
  */
 #include "cli/output.h"
 #include "cli/trails.h"
@@ -85,6 +86,26 @@ static void put_digests(struct laz_buf *buf, const struct laz_digests *digests)
     }
 }
 
+static void put_host_files(struct laz_buf *buf, const struct laz_trails *trails)
+{
+    for (size_t i = 0; i < trails->n; i++) {
+        if (trails->items[i].is_host_file) {
+            laz_verdict_host_file(buf, trails->items[i].name, &trails->items[i].host);
+        }
+    }
+}
+
+static void json_host_files(struct laz_json *json, const struct laz_trails *trails)
+{
+    laz_json_array(json, "host_files");
+    for (size_t i = 0; i < trails->n; i++) {
+        if (trails->items[i].is_host_file) {
+            laz_verdict_host_file_json(json, trails->items[i].name, &trails->items[i].host);
+        }
+    }
+    laz_json_array_end(json);
+}
+
 /* Once there is enough of it. false: it cannot be, which has been said. */
 static bool print_piece(struct laz_buf *buf)
 {
@@ -123,6 +144,9 @@ static int report_json(const struct laz_trails *trails, bool fine)
     laz_json_u64(&json, "malformed", lines.malformed);
     laz_json_object_end(&json);
     laz_json_u64(&json, "skipped", trails->skipped);
+    if (trails->n_host_files > 0) {
+        json_host_files(&json, trails);
+    }
     if (trails->digests.n > 0 || trails->digests.n_findings > 0) {
         json_digests(&json, &trails->digests);
     }
@@ -144,11 +168,12 @@ static int report(const struct laz_trails *trails, bool fine)
             return LAZ_EXIT_FINDINGS;
         }
     }
+    put_host_files(&buf, trails);
     put_lines(&buf, &lines, trails->skipped);
     if (trails->digests.n > 0 || trails->digests.n_findings > 0) {
         put_digests(&buf, &trails->digests);
     }
-    if (laz_verify_count(verify) == 0) {
+    if (laz_verify_count(verify) == 0 && trails->n_host_files == 0) {
         laz_buf_str(&buf,
                 trails->has_segment
                         ? "there is no record of any chain: this looks like a spool; lazaret spool "

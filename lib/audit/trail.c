@@ -315,6 +315,22 @@ bool laz_trail_is_unchained(struct laz_span record)
             !has_to_be_signed(line.kind) && read_tail(&reader, &line.members);
 }
 
+bool laz_trail_parse_host(
+        struct laz_span record, struct laz_trail_line *ret, uint8_t ret_prev[LAZ_SHA256_SIZE])
+{
+    struct laz_trail_reader reader = {.at = record.at, .end = record.at + record.length};
+    struct laz_trail_line line = {.kind = LAZ_TRAIL_EVENT};
+    uint8_t prev[LAZ_SHA256_SIZE];
+    if (!read_head(&reader, &line) || line.kind != LAZ_TRAIL_EVENT ||
+            !laz_trail_read_hex(&reader, "prev", prev, sizeof(prev)) ||
+            !read_tail(&reader, &line.members)) {
+        return false;
+    }
+    *ret = line;
+    (void)memcpy(ret_prev, prev, sizeof(prev));
+    return true;
+}
+
 bool laz_trail_parse(struct laz_span record, struct laz_trail_line *ret)
 {
     struct laz_trail_reader reader = {.at = record.at, .end = record.at + record.length};

@@ -66,6 +66,11 @@ LAZ_MUST_CHECK bool laz_trail_parse(struct laz_span record, struct laz_trail_lin
 /* Is it a record that belongs to no chain: what init writes before there is one? */
 bool laz_trail_is_unchained(struct laz_span record);
 
+/* Is it a record of a host's file (audit/host_file.h)? Of ret, `ev`, `seq`, `when` and `members`
+ * are set; ret_prev: what it says that the hash of the line before is. */
+LAZ_MUST_CHECK bool laz_trail_parse_host(
+        struct laz_span record, struct laz_trail_line *ret, uint8_t ret_prev[LAZ_SHA256_SIZE]);
+
 /* The members of d, read one after the other in the order in which the page has them. Each returns
  * false and leaves the cursor alone if the next member is not this one. */
 struct laz_trail_reader {

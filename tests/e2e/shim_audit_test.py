@@ -12,6 +12,7 @@ import pathlib
 
 import area
 import laz
+import readme
 import rootfs
 import shim_world as world
 from laz import case, check, check_equal
@@ -104,6 +105,9 @@ def refusals():
         check_equal((record["d"]["verb"], record["d"]["error"]), (words[0], name), f"{words}: {record}")
         check(why in record["d"]["why"], f"{words}: {record}")
         check_equal(record["ctr"], "shell" if has_policy else "", f"{words}: the policy")
+    said = readme.block("sh host-file", laz.ROOT / "docs/reference/hook.md").replace("/var/log/lazaret/host-audit.jsonl", str(LEDGER))
+    verdict = area.run(["sh", "-c", said], env={"PATH": f"{laz.BIN}:{area.PATH}"})
+    check(verdict.code == 0 and f"{len(rows)} records, 0 to {len(rows) - 1}" in verdict.out, f"lazaret verify: {verdict}")
     check_equal(found[3]["obj"], "one", "the container")
     check_equal(found[3]["d"]["policy_sha256"], digest(), "the digest")
     prepare(host="checkpoint: allow")

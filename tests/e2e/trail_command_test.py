@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`lazaret verify` as a command: what it prints, with which exit code, of files and folders of every kind."""
 import copy
+import hashlib
 import json
 import re
 
@@ -86,6 +87,55 @@ def not_a_trail():
     check("/dev/null: neither a file nor a folder" in err, f"{err}")
     answer = json.loads(lazaret("verify", "--json", "absent", expect=1).stdout)
     check_equal((answer["ok"], answer["error"]["name"]), (False, "system-error"), "JSON of an error")
+
+
+def host_file(count, first=0):
+    """A host's file of records, as docs/reference/hook.md has it: its lines."""
+    lines, prev = [], "0" * 64
+    for seq in range(first, first + count):
+        record = {"lz": 1, "ev": "shim.exec", "sev": 3, "seq": seq, "task": "", "ctr": "web", "pid": 7, "exe": "", "obj": "one", "act": "enter",
+                  "ts": f"2026-11-23T10:00:00.{seq:06}Z", "prev": prev, "d": {"login": -1}}
+        lines.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        prev = hashlib.sha256(lines[-1]).hexdigest()
+    return lines
+
+
+@case("a host's file of records is known by its records and judged by its own rules: whole, changed, cut, exchanged, spliced, torn, several one behind the other")
+def host_files():
+    lines = host_file(6)
+    size = len(lines[0])
+    other = [lines[0].replace(b'"pid":7', b'"pid":8')]
+    rows = [
+        ("whole", lines, 0, "open", ["6 records, 0 to 5, the last of 2026-11-23T10:00:00.000005Z", "integrity ok", "completeness open: all from its first"]),
+        ("changed", [*lines[:2], lines[2].replace(b":-1", b":42"), *lines[3:]], 1, "open", [f"integrity broken at line 4, byte {3 * size}: it does not follow"]),
+        ("cut", [*lines[:2], *lines[3:]], 1, "open", [f"integrity broken at line 3, byte {2 * size}: records in front of it are missing; 2 breaks"]),
+        ("exchanged", [lines[0], lines[2], lines[1], *lines[3:]], 1, "open", [f"integrity broken at line 2, byte {size}: records in front"]),
+        ("spliced", [*other, *lines[1:]], 1, "open", [f"integrity broken at line 2, byte {size}: it does not follow"]),
+        ("headless", lines[2:], 1, "headless", ["integrity ok", "completeness headless: begins at 2"]),
+        ("torn", [*lines[:3], lines[3][:40]], 1, "torn", ["3 records", f"completeness torn at its end, line 4, byte {3 * size}"]),
+        ("renamed", lines + lines, 0, "open", [f"files 2, one behind the other: the second begins at line 7, byte {6 * size}"]),
+        ("sent", [b"<13>Nov 23 host lazaret: " + line for line in lines], 0, "open", ["6 records", "integrity ok"]),
+    ]
+    for name, data, code, completeness, words in rows:
+        (FOLDER / "host.jsonl").write_bytes(b"".join(data))
+        out, err = human("host.jsonl", expect=code)
+        check_equal(err, "", f"{name}: standard error")
+        flat = re.sub(r"[ \t]+", " ", out)
+        for word in ["host's file host.jsonl: ", *words]:
+            check(word in flat, f"{name}: no {word!r} in {out}")
+        check("no audit trail" not in out and "chain " not in out, f"{name}: {out}")
+        answer = json.loads(lazaret("verify", "--json", "host.jsonl", expect=code).stdout)
+        (said_of,) = answer["host_files"]
+        check_equal((answer["ok"], answer["chains"], said_of["ok"], said_of["completeness"], said_of["integrity"]),
+                    (code == 0, [], code == 0, completeness, "broken" if "broken" in flat else "ok"), name)
+    (FOLDER / "host.jsonl").write_bytes(b"".join(lines) + b'{"lz":1,"ev')
+    human("--running", "host.jsonl", expect=0)
+    (FOLDER / "host.jsonl").write_bytes(b"".join(lines))
+    (FOLDER / "closed").write_bytes(make(CLOSED))
+    out, _ = human("host.jsonl", "closed", expect=0)
+    check("host's file host.jsonl: 6 records" in out and "closed" in out, f"beside a trail: {out}")
+    done = lazaret("report", "host.jsonl", expect=2)
+    check("a host's file of records is among them: lazaret verify judges it" in done.stderr and not done.stdout, f"report: {done.stderr}")
 
 
 @case("a file or folder that may not be read is named")

@@ -258,6 +258,37 @@ static int remember(const struct laz_install_file *file, const struct laz_buf *t
     return write_record(file, &record, state, err);
 }
 
+/* What is wanted was made of the file as it was before the lock, of which editors know nothing. */
+static int look_again(const struct laz_install_file *file, struct laz_err *err)
+{
+    struct laz_install_file now;
+    if (laz_install_file_open(file->part, file->path, file->by_hand, &now, err) < 0) {
+        return -1;
+    }
+    laz_install_file_done(&now);
+    return is(now.id, file->id)
+            ? 0
+            : laz_err_set(err, LAZ_E_ENGINE_FILE, 0,
+                      "%s: somebody has changed it meanwhile: nothing was done, run the same "
+                      "command again",
+                      file->path);
+}
+
+/* The record again as it was; one that stays behind would say that somebody edited what we made. */
+static void forget(const struct laz_install_file *file, int state)
+{
+    struct laz_err ignored = {0};
+    char name[NAME_SIZE];
+    if (file->record.exists) {
+        laz_ignore(write_record(file, &file->record, state, &ignored));
+        return;
+    }
+    name_of(name, file, "json");
+    (void)unlinkat(state, name, 0);
+    name_of(name, file, "before");
+    (void)unlinkat(state, name, 0);
+}
+
 int laz_install_file_apply(
         const struct laz_install_file *file, const struct laz_buf *text, struct laz_err *err)
 {
@@ -265,8 +296,12 @@ int laz_install_file_apply(
     laz_cleanup_fd int folder = -1;
     unsigned unused = 0;
     if (laz_install_file_judge(file, err) < 0 || laz_install_lock(&state, err) < 0 ||
-            remember(file, text, state, err) < 0 ||
+            look_again(file, err) < 0 || remember(file, text, state, err) < 0 ||
             laz_install_folder(file->path, true, &folder, &unused, err) < 0) {
+        return -1;
+    }
+    if (look_again(file, err) < 0) { /* records were flushed to the disk since */
+        forget(file, state);
         return -1;
     }
     laz_cleanup_fd int held = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -312,7 +347,7 @@ int laz_install_file_undo(const struct laz_install_file *file, struct laz_err *e
     char name[NAME_SIZE];
     laz_cleanup_fd int state = -1;
     if (laz_install_file_judge(file, err) < 0 || laz_install_lock(&state, err) < 0 ||
-            (!is_before(file) && put_back(file, state, err) < 0)) {
+            look_again(file, err) < 0 || (!is_before(file) && put_back(file, state, err) < 0)) {
         return -1;
     }
     laz_install_sweep_beside(file->path);

@@ -11,7 +11,7 @@ import tomllib
 import area
 import laz
 import readme
-from install_world import FILES, SHIM, STATE, Host, calls_of, check_finding, differences, kill_at
+from install_world import FILES, SHIM, STATE, Host, calls_of, check_finding, differences, kill_at, stopped_at
 from laz import case, check, check_equal
 
 PAGE = laz.ROOT / "docs" / "reference" / "install.md"
@@ -253,6 +253,33 @@ def killed():
             check_equal(seen, {True, False}, "the old one and the new one")
             host.call("--engine", engine, mode, expect=0)
         check_equal(differences(before, host.look()), [], "at the end")
+
+
+@case("what somebody writes between the look and the change stays: nothing is done, and the next run makes the change of that")
+def edited_meanwhile():
+    trace = area.folder("edited") / "trace"
+    theirs = '{"userns-remap": "default"}'
+    for text in ('{"debug": true}', None):
+        for mode, call in (("--apply", "flock"), ("--apply", "fsync"), ("--undo", "flock")):
+            host = Host()
+            path = host.root / FILES["docker"]
+            path.parent.mkdir(parents=True)
+            if text is not None:
+                host.put(FILES["docker"], text)
+            if mode == "--undo":
+                host.call("--engine", "docker", "--apply", expect=0)
+            records = sorted(os.listdir(host.root / STATE)) if mode == "--undo" else []
+            done = stopped_at(call, host.words("--engine", "docker", mode), trace, lambda: path.write_text(theirs))
+            what = f"{text!r} {mode} {call}"
+            check_finding(done, "engine-file-refused", "/etc/docker/daemon.json: somebody has changed it meanwhile: nothing was done, run the same command again")
+            check_equal(path.read_text(), theirs, what)
+            check_equal(sorted(os.listdir(host.root / STATE)) if (host.root / STATE).exists() else [], records, f"{what}: records")
+            if mode == "--apply":
+                host.call("--engine", "docker", "--apply", expect=0)
+                check_equal(json.loads(path.read_text()), {"userns-remap": "default", **NAMED}, f"{what}: again")
+                host.call("--engine", "docker", "--undo", expect=0)
+                check_equal(path.read_text(), theirs, f"{what}: and back")
+            host.close()
 
 
 def toml_of(host):

@@ -9,8 +9,10 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 
 import area
 import laz
@@ -130,3 +132,20 @@ def kill_at(call, words, trace):
     name, count = call
     subprocess.run(["strace", "-o", str(trace), "-e", f"inject={name}:signal=KILL:when={count}", *map(str, words)],
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def stopped_at(call, words, trace, meanwhile):
+    """The run, to its end; behind the first call of that name it stands still, and something else happens."""
+    trace = pathlib.Path(trace)
+    trace.unlink(missing_ok=True)
+    process = subprocess.Popen(["strace", "-o", str(trace), "-e", f"inject={call}:signal=STOP:when=1", *map(str, words)],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 60
+    while not (trace.exists() and "--- stopped by SIGSTOP ---" in trace.read_text()):
+        check(process.poll() is None and time.monotonic() < deadline, f"it does not stop behind {call}")
+        time.sleep(0.01)
+    meanwhile()
+    os.kill(int(children.read_text().split()[0]), signal.SIGCONT)
+    out, err = process.communicate(timeout=60)
+    return area.Result(process.returncode, out.decode(), err.decode())

@@ -363,12 +363,15 @@ static bool has_power(const struct judge *judge)
 
 static bool has_writable_sys(const struct judge *judge)
 {
+    static const char *const types[] = {"sysfs", "cgroup", "cgroup2"};
     const struct laz_json_node *node = NULL;
     const struct laz_json_node *all = judge->container->mounts;
     while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
         struct laz_oci_mount mount = laz_oci_mount(judge->spec, node);
-        if (laz_oci_is(judge->spec, mount.type, "sysfs") && !is_read_only(judge, &mount)) {
-            return true;
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+            if (laz_oci_is(judge->spec, mount.type, types[i]) && !is_read_only(judge, &mount)) {
+                return true;
+            }
         }
     }
     return false;
@@ -379,7 +382,7 @@ static int judge_privileged(const struct judge *judge, bool *ret, struct laz_err
     const struct laz_json_node *masked = judge->container->masked_paths;
     const char *what = has_wide_rule(judge) ? "devices of the host (privileged)"
             : has_power(judge)        ? "capabilities of the host's administrator (privileged)"
-            : has_writable_sys(judge) ? "a writable /sys (privileged)"
+            : has_writable_sys(judge) ? "a writable /sys or /sys/fs/cgroup (privileged)"
             : masked == NULL || laz_json_next(&judge->spec->doc, masked, NULL) == NULL
             ? "a /proc without masked paths (privileged)"
             : NULL;

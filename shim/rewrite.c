@@ -21,7 +21,8 @@ static const char *const masked[] = {"/proc/acpi", "/proc/asound", "/proc/interr
         "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"};
 static const char *const guarded[] = {
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
-static const char *const unguarded[] = {"/sys"}; /* writable in a privileged container */
+static const char *const unguarded[] = {
+        "/sys", "/sys/fs/cgroup"}; /* writable in a privileged container */
 
 static int put_init(struct laz_oci_change *change, size_t n_drop, struct laz_err *err)
 {

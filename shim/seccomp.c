@@ -68,11 +68,6 @@ static bool is_among(void *context, const char *name)
 
 static int narrow(struct laz_oci_change *change, const struct laz_buf *profile, struct laz_err *err)
 {
-    if (!laz_oci_seccomp_refuses_by_default(change->spec)) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0,
-                "a seccomp profile that lets happen what it does not name, and cannot be narrowed "
-                "(host.seccomp)");
-    }
     struct names *names = calloc(1, sizeof(*names));
     if (names == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a seccomp profile");
@@ -93,11 +88,16 @@ bool laz_seccomp_needs_profile(const struct laz_oci_spec *spec, const struct laz
 int laz_seccomp_put(struct laz_oci_change *change, const struct laz_policy_host *host,
         const struct laz_buf *profile, struct laz_err *err)
 {
-    if (!laz_seccomp_needs_profile(change->spec, host)) {
-        return 0;
+    bool is_engines =
+            host->seccomp != LAZ_HOST_SECCOMP_EVENTS && laz_oci_seccomp_refuses(change->spec);
+    /* What it names may be a call that nobody makes: it is as good as none, and says that it is
+     * one. */
+    if (is_engines && !laz_oci_seccomp_refuses_by_default(change->spec)) {
+        return laz_err_set(err, LAZ_E_REQUEST, 0,
+                "a seccomp profile that lets happen what it does not name (host.seccomp)");
     }
-    if (host->seccomp == LAZ_HOST_SECCOMP_NARROW && laz_oci_seccomp_refuses(change->spec)) {
-        return narrow(change, profile, err);
+    if (is_engines) {
+        return host->seccomp == LAZ_HOST_SECCOMP_NARROW ? narrow(change, profile, err) : 0;
     }
     size_t length = profile->len; /* a file ends with a line feed, a value does not */
     while (length > 0 && profile->data[length - 1] == '\n') {

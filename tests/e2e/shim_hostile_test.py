@@ -19,6 +19,7 @@ import engines
 import hook_world
 import laz
 import rootfs
+import shim_profiles
 import shim_sources
 import shim_world as world
 from laz import case, check, check_equal
@@ -27,7 +28,6 @@ from shim_world import SHIM, configure
 POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text().replace("/app, ", "").replace("landlock: preferred", "landlock: required")
 LEDGER = world.OPT / "audit" / "host.jsonl"
 CONFINED, RUNTIME = "confined", "the runtime's own"
-LIE = "by lazaret-init"
 MAYBE = "confined, or not at all"
 EVIL = "code of the image ran here"
 STATUS = ["/bin/sh", "-c", "cat /proc/self/status; echo CWD; pwd"]
@@ -435,7 +435,9 @@ MOUNTS = [
     ("a mount at a link to the host", both(lambda c: c.link("x", str(c.canary.root)), bind("{canary}/sub", "/x")), {"runc": CONFINED, "crun": RUNTIME}),
     ("a mount at a magic link", both(lambda c: c.link("x", "/proc/1/root/tmp"), bind("{canary}/sub", "/x")), {"runc": CONFINED, "crun": RUNTIME}),
     ("the same place twice", both(tmpfs("/x"), tmpfs("/x")), CONFINED),
-    ("/sys is writable", lambda c: [m.update(options=["nosuid"]) for m in c.mounts if m["destination"] == "/sys"], "request-refused", "writable /sys"),
+    ("/sys is writable", lambda c: [m.update(options=["nosuid"]) for m in c.mounts if m["destination"] == "/sys"], "request-refused", "a writable /sys or /sys/fs/cgroup (privileged) (host.privileged)"),
+    *[(f"a {kind} that is writable", lambda c, kind=kind: [m.update(type=kind, options=["nosuid", "rw"]) for m in c.mounts if m["destination"] == "/sys/fs/cgroup"],
+       "request-refused", "a writable /sys or /sys/fs/cgroup (privileged) (host.privileged)") for kind in ("cgroup", "cgroup2")],
     ("the host's devices are mounted", bind("/dev", "/x"), "request-refused", "(host.mounts)"),
     ("a mount of a relative path", bind("evil", "/x"), "request-refused", "no absolute path"),
     ("a mount of a path that climbs", bind("/tmp/../etc", "/x"), "request-refused", "(host.mounts)"),
@@ -487,12 +489,6 @@ def users(*mappings):
         c.linux.update(uidMappings=said, gidMappings=said)
         area.run(["chown", "-R", "--no-dereference", f"{mappings[0][1]}:{mappings[0][1]}", c.root])
     return spoil
-
-
-def filtered(action="SCMP_ACT_ERRNO", names=(), default="SCMP_ACT_ALLOW", **more):
-    """A profile of the caller's."""
-    rule = {"names": list(names), "action": action, **({"errnoRet": 0} if action == "SCMP_ACT_ERRNO" else {})}
-    return linux(seccomp={"defaultAction": default, "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [rule], **more})
 
 
 def without(kind):
@@ -575,12 +571,7 @@ LINUX = [
     ("a label for mounts", linux(mountLabel="system_u:object_r:x:s0,rw,exec"), {"runc": RUNTIME, "crun": CONFINED}, ""),
     ("sections of other systems", lambda c: c.config.update(vm={"hypervisor": {"path": "/bin/sh"}, "kernel": {"path": "/bin/sh"}}, windows={"layerFolders": ["x"]}, solaris={"x": 1}, zos={"x": 1}), CONFINED),
     ("what nobody knows", lambda c: c.config.update({"future": {"args": ["/bin/sh"]}, "x-process": {"args": ["/bin/sh"]}}), CONFINED),
-    ("a profile with a listener", filtered("SCMP_ACT_NOTIFY", ["mkdir"], listenerPath="/run/evil.sock"), "request-refused", "listener"),
-    ("a profile that notifies nobody", filtered("SCMP_ACT_NOTIFY", ["mkdir"]), {"runc": RUNTIME, "crun": CONFINED}),
-    *[(f"a profile by which {name} does nothing and says that it did", filtered(names=[name]), LIE, "") for name in (
-        "capset", "prctl", "seccomp", "setresuid", "setresgid", "umask", "landlock_restrict_self", "landlock_create_ruleset", "landlock_add_rule", "prlimit64")],
-    ("a profile by which setgroups does nothing, and groups", both(filtered(names=["setgroups"]), process(user={"uid": 0, "gid": 0, "additionalGids": [6, 42]})), LIE, ""),
-    ("a profile that allows nothing", filtered(names=["read"], default="SCMP_ACT_ERRNO"), RUNTIME, ""),
+    *shim_profiles.ROWS,
     ("a masked path is lazaret-init", masked("/.lazaret/lazaret-init"), "request-refused", "linux.maskedPaths"),
     ("a masked path is the policy", masked("/.lazaret-policy"), "request-refused", "linux.maskedPaths"),
     ("a masked path climbs", masked("/proc/../.lazaret/lazaret-init"), "request-refused", "linux.maskedPaths"),

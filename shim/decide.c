@@ -65,12 +65,15 @@ static int add_groups(struct laz_sha256 *hash, const struct laz_oci_spec *spec,
 {
     const struct laz_json_node *node = NULL;
     uint64_t group = 0;
+    uint64_t n = 0;
     while (list != NULL && (node = laz_json_next(&spec->doc, list, node)) != NULL) {
+        n++;
         if (!laz_json_number(&spec->doc, node, UINT32_MAX, &group)) {
             return laz_err_set(err, LAZ_E_REQUEST, 0, "a group is no number");
         }
         add_number(hash, group);
     }
+    add_number(hash, n);
     return 0;
 }
 

@@ -16,7 +16,7 @@
 /* What can be asked for: names of files in the folder. */
 #define LAZ_PREPARED_RUNTIME   "runtime"
 #define LAZ_PREPARED_POLICY    "policy-"   /* NAME */
-#define LAZ_PREPARED_PAIR      "narrower-" /* CHILD, '.', PARENT */
+#define LAZ_PREPARED_PAIR      "narrower-" /* CHILD, '+', PARENT */
 #define LAZ_PREPARED_NAME_SIZE 288         /* also of two names that are none */
 
 /* One that is fresh, opened; free with laz_prepared_done. */

@@ -15,6 +15,16 @@
 
 #define SHOWN_MAX 512 /* bytes of a path in a record: all of it has to fit into one */
 
+#define WORD_MAX 128 /* bytes of what a container is called */
+
+/* Of containerd's CRI, of CRI-O and its kin, of nerdctl. */
+static const char *const name_annotations[] = {
+        "io.kubernetes.cri.container-name", "io.kubernetes.container.name", "nerdctl/name", NULL};
+static const char *const image_annotations[] = {
+        "io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName", NULL};
+static const char *const pod_annotations[] = {
+        "io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name", NULL};
+
 /* By verb: the event, and what was done. */
 static const struct {
     const char *event;
@@ -41,6 +51,44 @@ static bool is_as_recorded(const struct laz_hook_note *note)
     return strcmp(digits, note->call->record.config_digest) == 0;
 }
 
+/* What people call it, as far as the engine says so: whoever makes the container may have written
+ * it. Only letters that need no escape, so that a record always has room for them. */
+static void put_word(struct laz_json *json, const char *key, const struct laz_oci_spec *spec,
+        const struct laz_json_node *node)
+{
+    laz_cleanup_buf struct laz_buf text;
+    laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX);
+    if (!laz_json_text(&spec->doc, node, &text) || text.len == 0) {
+        return;
+    }
+    size_t length = text.len < WORD_MAX ? text.len : WORD_MAX;
+    for (size_t i = 0; i < length; i++) {
+        char c = text.data[i];
+        text.data[i] = c > ' ' && c <= '~' && c != '"' && c != '\\' ? c : '?';
+    }
+    laz_json_bytes(json, key, text.data, length);
+}
+
+static void put_annotation(struct laz_json *json, const char *key, const struct laz_oci_spec *spec,
+        const char *const *names)
+{
+    const struct laz_json_node *node = NULL;
+    for (size_t i = 0; names[i] != NULL && node == NULL; i++) {
+        node = laz_oci_annotation(spec, names[i]);
+    }
+    put_word(json, key, spec, node);
+}
+
+static void put_names(struct laz_json *json, const struct laz_oci_spec *spec)
+{
+    const struct laz_oci_container container = laz_oci_container(spec);
+    put_annotation(json, "name", spec, name_annotations);
+    put_annotation(json, "image", spec, image_annotations);
+    put_annotation(json, "pod", spec, pod_annotations);
+    put_word(json, "hostname", spec, container.hostname);
+    put_word(json, "cgroup", spec, container.cgroups_path);
+}
+
 static void put_bundle(struct laz_json *json, const struct laz_hook_note *note)
 {
     const struct laz_hook_bundle *bundle = note->bundle;
@@ -49,6 +97,7 @@ static void put_bundle(struct laz_json *json, const struct laz_hook_note *note)
     laz_json_u64(json, "root_inode", bundle->root_status.st_ino);
     laz_json_u64(json, "uid", bundle->process.uid);
     laz_json_u64(json, "gid", bundle->process.gid);
+    put_names(json, &bundle->config);
     if (note->call->has_record) {
         laz_json_bool(json, "config_as_recorded", is_as_recorded(note));
     }

@@ -84,7 +84,7 @@ KINDS = {"yaml", "sh", "sh commands", "json record", "json task-definition", "do
          "json ecs", "sh protect", "text probe",  # ecs_test, protect_test, runbook_test
          "console", "console fails", "yaml runtime-class",  # howto_hosts_test: whole pages
          "json mount", "json entry",  # hook_test
-         "sh host-file",  # shim_audit_test
+         "sh host-file", "sh recipe",  # shim_audit_test, host_ledger_test
          "sh off", "yaml off",  # shim_images_test
          "text healthcheck", "yaml health-check",  # shim_exec_test
          "text install"}

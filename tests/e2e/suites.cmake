@@ -49,6 +49,7 @@ laz_e2e(guest_suites TIMEOUT 900 NATIVE "guests have nothing but static programs
 laz_e2e(hook INSTRUMENTED sample NO_LEAK_CHECK)
 laz_e2e(hook_hostile TIMEOUT 600 INSTRUMENTED sample NO_LEAK_CHECK)
 laz_e2e(host_file INSTRUMENTED sample)
+laz_e2e(host_ledger INSTRUMENTED sample NO_LEAK_CHECK)
 laz_e2e(howtos INSTRUMENTED sample)
 laz_e2e(kernels TIMEOUT 900 NATIVE "guests have nothing but static programs")
 if(TEST e2e_kernels)

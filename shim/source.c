@@ -49,8 +49,11 @@ static void unescape(char *text)
     for (const char *from = text; *from != '\0'; to++) {
         bool is_escape = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
                 from[2] <= '7' && from[3] >= '0' && from[3] <= '7';
-        *to = is_escape ? (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'))
-                        : *from;
+        char c = *from;
+        if (is_escape) {
+            c = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+        }
+        *to = c;
         from += is_escape ? 4 : 1;
     }
     *to = '\0';

@@ -5,10 +5,10 @@
  */
 #include "oci/change.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/format.h"
 #include "core/json.h"
 #include "oci/values.h"
 
@@ -169,7 +169,7 @@ static int set_number(struct laz_oci_change *change, struct laz_json_place objec
         uint64_t number, struct laz_err *err)
 {
     char text[24];
-    int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    int length = laz_format(text, sizeof(text), "%llu", (unsigned long long)number);
     return laz_json_set(&change->edits, object, key, text, (size_t)length, err);
 }
 

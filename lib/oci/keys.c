@@ -6,9 +6,10 @@
  */
 #include "oci/keys.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "core/format.h"
 
 #define PATH_SIZE 256 /* where a fault is, cut where it is longer */
 #define WHY_SIZE  128 /* a sentence with a key of the table */
@@ -183,7 +184,7 @@ static int check_key(
     row = find_row(frame->wanted.inside, key, true);
     if (row != NULL) {
         char why[WHY_SIZE];
-        (void)snprintf(why, sizeof(why), "differs from %s by case alone", row->key);
+        (void)laz_format(why, sizeof(why), "differs from %s by case alone", row->key);
         return fail(walk, why, err);
     }
     if (has_alike(walk, frame, key)) {

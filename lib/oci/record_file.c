@@ -5,12 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/format.h"
 #include "core/replace.h"
 #include "oci/record.h"
 
@@ -80,7 +80,7 @@ static int put_name(const char *id, char ret[NAME_SIZE], struct laz_err *err)
     if (!laz_oci_is_id(id)) {
         return laz_err_set(err, LAZ_E_OCI_STATE, 0, "not the name of a container");
     }
-    (void)snprintf(ret, NAME_SIZE, "%s.json", id);
+    (void)laz_format(ret, NAME_SIZE, "%s.json", id);
     return 0;
 }
 

@@ -147,7 +147,8 @@ PROGRAMS = [
     (GOOD_LINK.replace("other", "posix_spawn"), r"the helper must not hold posix_spawn"),
     (GOOD_LINK.replace("other", "vfork"), r"the shim must not hold vfork"),
     (GOOD_LINK.replace("other", "getenv"), r"the shim must not hold getenv"),
-    (GOOD_LINK + " -DPAD -DMORE", r"lazaret-shim: has \d+ bytes, at most"),
+    (GOOD_LINK.replace("other", "printf_core"), r"the shim must not hold printf_core"),
+    (GOOD_LINK + " -DPAD -DMORE", r"lazaret-shim: loads \d+ bytes, at most"),
     (GOOD_LINK + " -DPAD", r"lazaret-init: loads \d+ bytes, at most"),
 ]
 

@@ -54,9 +54,8 @@ const struct laz_name_table *laz_name_table(enum laz_names which)
     return &tables[which];
 }
 
-static int value_of(enum laz_names which, const char *name, size_t len)
+static int value_of(const struct laz_name_table *table, const char *name, size_t len)
 {
-    const struct laz_name_table *table = laz_name_table(which);
     for (size_t i = 0; i < table->count; i++) {
         const char *full = table->names[i].name;
         const char *brief = full + table->prefix;
@@ -68,9 +67,8 @@ static int value_of(enum laz_names which, const char *name, size_t len)
     return -1;
 }
 
-static const char *name_of(enum laz_names which, int value)
+static const char *name_of(const struct laz_name_table *table, int value)
 {
-    const struct laz_name_table *table = laz_name_table(which);
     for (size_t i = 0; i < table->count; i++) {
         if (table->names[i].value == value) {
             return table->names[i].name;
@@ -81,42 +79,42 @@ static const char *name_of(enum laz_names which, int value)
 
 int laz_capability_by_name(const char *name, size_t len)
 {
-    return value_of(LAZ_NAMES_CAPABILITY, name, len);
+    return value_of(&tables[LAZ_NAMES_CAPABILITY], name, len);
 }
 
 const char *laz_capability_name(int capability)
 {
-    return name_of(LAZ_NAMES_CAPABILITY, capability);
+    return name_of(&tables[LAZ_NAMES_CAPABILITY], capability);
 }
 
 int laz_errno_by_name(const char *name, size_t len)
 {
-    return value_of(LAZ_NAMES_ERRNO, name, len);
+    return value_of(&tables[LAZ_NAMES_ERRNO], name, len);
 }
 
 const char *laz_errno_name(int number)
 {
-    return name_of(LAZ_NAMES_ERRNO, number);
+    return name_of(&tables[LAZ_NAMES_ERRNO], number);
 }
 
 int laz_signal_by_name(const char *name, size_t len)
 {
-    return value_of(LAZ_NAMES_SIGNAL, name, len);
+    return value_of(&tables[LAZ_NAMES_SIGNAL], name, len);
 }
 
 const char *laz_signal_name(int number)
 {
-    return name_of(LAZ_NAMES_SIGNAL, number);
+    return name_of(&tables[LAZ_NAMES_SIGNAL], number);
 }
 
 int laz_rlimit_by_name(const char *name, size_t len)
 {
-    return value_of(LAZ_NAMES_RLIMIT, name, len);
+    return value_of(&tables[LAZ_NAMES_RLIMIT], name, len);
 }
 
 const char *laz_rlimit_name(int resource)
 {
-    return name_of(LAZ_NAMES_RLIMIT, resource);
+    return name_of(&tables[LAZ_NAMES_RLIMIT], resource);
 }
 
 const struct laz_socket_family *laz_socket_family_by_name(const char *name, size_t len)

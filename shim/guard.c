@@ -38,12 +38,13 @@ static bool is_one_of(const char *text, const char *const *list, size_t n)
 /* ---- mounts ---- */
 
 /* remount changes a file system of the host that is mounted there already; what is shared is seen
- * by the host; and by a mapping the workload would be another user of the host's than it is here.
+ * by the host; what is a slave sees whatever the host mounts there later; and by a mapping the
+ * workload would be another user of the host's than it is here.
  */
 static int guard_option(const struct laz_oci_spec *spec, const struct laz_json_node *option,
         const char *place, struct laz_err *err)
 {
-    static const char *const refused[] = {"remount", "shared", "rshared"};
+    static const char *const refused[] = {"remount", "shared", "rshared", "slave", "rslave"};
     static const char *const mapping[] = {"idmap", "ridmap"};
     for (size_t i = 0; i < LENGTH(refused); i++) {
         if (laz_oci_is(spec, option, refused[i])) {

@@ -13,11 +13,11 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/rooted.h"
+#include "policy/host_mounts.h"
 #include "policy/tables/tables.h"
 #include "shim/call.h"
 #include "shim/image.h"
 #include "shim/place.h"
-#include "shim/source.h"
 
 #define PSEUDO_TERMINALS 136 /* their major number */
 

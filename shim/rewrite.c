@@ -88,6 +88,7 @@ int laz_rewrite(const struct laz_bundle *bundle, const struct laz_plan *plan, st
                     laz_oci_set_groups(&change, policy->groups, policy->n_groups, err) < 0) ||
             put_init(&change, plan->n_drop, err) < 0 || put_mounts(&change, plan->image, err) < 0 ||
             put_paths(&change, &policy->host, plan->is_privileged, err) < 0 ||
+            laz_oci_part_root(&change, err) < 0 ||
             laz_seccomp_put(&change, &policy->host, plan->profile, err) < 0 ||
             (plan->hash != NULL && laz_entries_put(&change, policy, plan->hash, err) < 0) ||
             drop_annotations(&change, err) < 0) {

@@ -101,6 +101,8 @@ LAZ_MUST_CHECK int laz_oci_mask_paths(
         struct laz_oci_change *change, const struct laz_oci_strings *paths, struct laz_err *err);
 LAZ_MUST_CHECK int laz_oci_readonly_paths(
         struct laz_oci_change *change, const struct laz_oci_strings *paths, struct laz_err *err);
+/* What the host mounts later, or unmounts, is not seen. */
+LAZ_MUST_CHECK int laz_oci_part_root(struct laz_oci_change *change, struct laz_err *err);
 LAZ_MUST_CHECK int laz_oci_set_root_readonly(struct laz_oci_change *change, struct laz_err *err);
 
 /* Is there a profile that does anything but let calls happen? And does it refuse what it does not

@@ -216,6 +216,16 @@ int laz_oci_set_root_readonly(struct laz_oci_change *change, struct laz_err *err
     return laz_json_set(&change->edits, root, "readonly", "true", 4, err);
 }
 
+int laz_oci_part_root(struct laz_oci_change *change, struct laz_err *err)
+{
+    static const char word[] = "\"rprivate\"";
+    struct laz_json_place place;
+    if (laz_oci_enter_root(change, "linux", &place, err) < 0) {
+        return -1;
+    }
+    return laz_json_set(&change->edits, place, "rootfsPropagation", word, strlen(word), err);
+}
+
 /* ---- the filter ---- */
 
 int laz_oci_set_seccomp(

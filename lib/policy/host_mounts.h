@@ -3,11 +3,11 @@
  * What of the host a bind mount would bring, by what is there: a folder may be shown at any number
  * of places, by volumes that are mounts themselves, a second mount of a disk, or a bind.
  */
-#ifndef LAZ_SHIM_SOURCE_H
-#define LAZ_SHIM_SOURCE_H
+#ifndef LAZ_POLICY_HOST_MOUNTS_H
+#define LAZ_POLICY_HOST_MOUNTS_H
 
+#include "core/buf.h"
 #include "policy/host.h"
-#include "shim/bundle.h"
 
 /* The mounts of the host, as of one moment. Opaque: rows borrow from the text. */
 struct laz_sources {
@@ -28,7 +28,8 @@ LAZ_MUST_CHECK int laz_sources_read(struct laz_sources *ret, struct laz_err *err
 void laz_sources_done(struct laz_sources *sources);
 
 /* Why a source (absolute, links resolved) may not be bound: the denied path that it is, is in, or
- * has in it, or the type of a file system of the kernel's. NULL: it may. The state of ours that is
+ * has in it, by any name that the host's mounts give it, or the type of a file system of the
+ * kernel's. NULL: it may. The state of ours that is
  * at a place of the host's choice is denied as well; NULL: there is none. Borrowed, or of the
  * sources. */
 const char *laz_source_refusal(const struct laz_sources *sources,

@@ -4,7 +4,7 @@
  * which /proc/self/mountinfo has for each mount (proc_pid_mountinfo(5)). Devices of stat(2) would
  * not do: each subvolume of btrfs has one of its own.
  */
-#include "shim/source.h"
+#include "policy/host_mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include "core/format.h"
 #include "core/num.h"
 
+#define PATH_SIZE 4096               /* the kernel's PATH_MAX, with its NUL */
 #define TEXT_MAX  ((size_t)16 << 20) /* some 100,000 mounts, the kernel's own limit */
 #define TEXT_STEP ((size_t)64 << 10)
 
@@ -196,7 +197,7 @@ static const struct laz_mount_row *find_mount(const struct laz_sources *sources,
 
 struct place {
     const char *device;
-    char inside[LAZ_BUNDLE_PATH_SIZE]; /* the path in its file system; "" for its root */
+    char inside[PATH_SIZE]; /* the path in its file system; "" for its root */
 };
 
 static bool put_place(const struct laz_mount_row *row, const char *path, struct place *ret)
@@ -226,7 +227,7 @@ static bool is_kernels(const char *type)
 
 /* Where a denied path really is: /var/lib/docker may be a link to another disk. One that is absent,
  * or too long, stays what it is. */
-static const char *resolve(const char *path, char ret[LAZ_BUNDLE_PATH_SIZE])
+static const char *resolve(const char *path, char ret[PATH_SIZE])
 {
     static const struct open_how how = {
             .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
@@ -234,47 +235,85 @@ static const char *resolve(const char *path, char ret[LAZ_BUNDLE_PATH_SIZE])
     return fd < 0 && errno == ELOOP && realpath(path, ret) != NULL ? ret : path;
 }
 
-/* The name that what is at a place has by way of a denied path; the denied path itself, where that
- * is in the place. false: they have nothing in common. */
-static bool put_name(const struct laz_sources *sources, const char *denied,
-        const struct place *place, char ret[LAZ_BUNDLE_PATH_SIZE])
+/* The name that a place has by way of another, which is at `path`; the path itself, where that is
+ * in the place. false: they have nothing in common. */
+static bool put_name(const struct place *place, const char *device, const char *inside,
+        const char *path, char ret[PATH_SIZE])
 {
-    char real[LAZ_BUNDLE_PATH_SIZE];
-    struct place other;
-    const char *path = plain(resolve(denied, real));
-    const struct laz_mount_row *row = find_mount(sources, path);
-    if (row == NULL || strcmp(row->device, place->device) != 0) {
+    if (strcmp(place->device, device) != 0) {
         return false;
     }
-    bool is_placed = put_place(row, path, &other);
-    if (is_placed && !is_in(place->inside, other.inside) && !is_in(other.inside, place->inside)) {
+    bool is_part = is_in(inside, place->inside);
+    if (!is_part && !is_in(place->inside, inside)) {
         return false;
     }
-    int length = !is_placed || is_in(other.inside, place->inside)
-            ? LAZ_BUNDLE_PATH_SIZE
-            : laz_format(ret, LAZ_BUNDLE_PATH_SIZE, "%s%s", plain(denied),
-                      place->inside + strlen(other.inside));
-    if (length >= LAZ_BUNDLE_PATH_SIZE) { /* or too long to be told: refused as the whole is */
-        (void)laz_format(ret, LAZ_BUNDLE_PATH_SIZE, "%s", denied);
+    const char *rest = is_part ? "" : place->inside + strlen(inside);
+    if (laz_format(ret, PATH_SIZE, "%s%s", path, rest) >= PATH_SIZE || ret[0] == '\0') {
+        (void)laz_format(ret, PATH_SIZE, "%s", path[0] == '\0' ? "/" : path);
     }
     return true;
 }
 
-static const char *find_same(const struct laz_sources *sources, const struct laz_policy_host *host,
-        const char *own, const struct place *place, bool is_writable)
+/* The next name that a place has, or a part of it, by a mount that can be seen. What is `below` is
+ * no name of the host's; NULL: nothing is. */
+static bool next_name(const struct laz_sources *sources, const struct place *place,
+        const char *below, size_t *at, char ret[PATH_SIZE])
 {
-    char name[LAZ_BUNDLE_PATH_SIZE];
-    const char *why = NULL;
-    const char *denied = NULL;
-    for (size_t i = 0; why == NULL && (denied = laz_host_denied(host, i)) != NULL; i++) {
-        if (put_name(sources, denied, place, name)) {
-            why = laz_host_mount_refusal(host, name, is_writable);
+    while (*at < sources->n) {
+        const struct laz_mount_row *row = &sources->rows[(*at)++];
+        if ((below == NULL || !is_in(row->at, below)) &&
+                put_name(place, row->device, row->root, row->at, ret) &&
+                find_mount(sources, row->at) == row) {
+            return true;
         }
     }
-    return why != NULL || own == NULL || !put_name(sources, own, place, name) ||
-                    laz_host_allows_mount(host, name)
-            ? why
-            : own;
+    return false;
+}
+
+static const char *judge_name(
+        const struct laz_policy_host *host, const char *own, const char *name, bool is_writable)
+{
+    const char *why = laz_host_mount_refusal(host, name, is_writable);
+    bool is_own = own != NULL && (is_in(plain(name), own) || is_in(own, plain(name)));
+    return why == NULL && is_own && !laz_host_allows_mount(host, name) ? own : why;
+}
+
+/* By a denied path that is a link. */
+static const char *judge_link(const struct laz_sources *sources, const struct laz_policy_host *host,
+        const char *own, const char *denied, const struct place *place, bool is_writable)
+{
+    char name[PATH_SIZE];
+    char real[PATH_SIZE];
+    struct place other;
+    const char *path = resolve(denied, real);
+    const struct laz_mount_row *row = path == denied ? NULL : find_mount(sources, plain(path));
+    if (row == NULL) {
+        return NULL;
+    }
+    if (!put_place(row, plain(path), &other)) {
+        return denied;
+    }
+    return put_name(place, other.device, other.inside, denied, name)
+            ? judge_name(host, own, name, is_writable)
+            : NULL;
+}
+
+static const char *judge_place(const struct laz_sources *sources,
+        const struct laz_policy_host *host, const char *own, const struct place *place,
+        const char *below, bool is_writable)
+{
+    char name[PATH_SIZE];
+    const char *denied = NULL;
+    const char *why = NULL;
+    size_t at = 0;
+    while (why == NULL && next_name(sources, place, below, &at, name)) {
+        why = judge_name(host, own, name, is_writable);
+    }
+    for (size_t i = 0; why == NULL && (denied = laz_host_denied(host, i)) != NULL; i++) {
+        why = judge_link(sources, host, own, denied, place, is_writable);
+    }
+    return why != NULL || own == NULL ? why
+                                      : judge_link(sources, host, own, own, place, is_writable);
 }
 
 static const char *judge_one(const struct laz_sources *sources, const struct laz_policy_host *host,
@@ -292,7 +331,7 @@ static const char *judge_one(const struct laz_sources *sources, const struct laz
     }
     return is_kernels(row->type) && !laz_host_allows_mount(host, source)
             ? row->type
-            : find_same(sources, host, own, &place, is_writable);
+            : judge_place(sources, host, own, &place, NULL, is_writable);
 }
 
 const char *laz_source_refusal(const struct laz_sources *sources,

@@ -109,7 +109,7 @@ int laz_call_take_profile(const struct laz_call *call, const struct laz_host_pol
     int result = laz_fd_read_all(fd, text, LAZ_IMAGE_PROFILE_MAX, &length, err);
     laz_buf_put(ret, text, result == 0 ? length : 0);
     free(text);
-    return result;
+    return result < 0 ? laz_err_context(err, "%s", path) : 0;
 }
 
 int laz_call_find_widening(const struct laz_call *call, const char *child, const char *parent,

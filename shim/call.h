@@ -36,7 +36,8 @@ struct laz_call {
     const struct laz_runtime *runtime;
     const char *argv0;
     int argc;
-    char **argv; /* what the runtime gets; words are replaced, not freed: execve ends all */
+    char **argv;     /* what the runtime gets; words are replaced, not freed: execve ends all */
+    bool has_record; /* the container's, written by this call */
     struct laz_note note; /* what is known of it, for the host's record */
 };
 

@@ -161,7 +161,6 @@ static bool salvage(const struct text *text, struct laz_configuration *ret)
 static int take_by(const struct laz_ask *ask, bool acts, struct text *text,
         struct laz_configuration *ret, struct laz_err *err)
 {
-    struct laz_err unusable = {0};
     if (!acts) { /* all else costs as much as the rest of such a call */
         if (read_file(text, &ret->why) < 0 || (is_plain(text) && salvage(text, ret))) {
             return 0;
@@ -173,8 +172,8 @@ static int take_by(const struct laz_ask *ask, bool acts, struct text *text,
     if (acts && read_file(text, &ret->why) < 0) {
         return 0;
     }
-    if (is_plain(text) && salvage(text, ret) && laz_program_check(ret->program, &unusable) < 0) {
-        return 0; /* the caller finds the same */
+    if (is_plain(text) && salvage(text, ret) && laz_program_check(ret->program, &ret->why) < 0) {
+        return 0; /* the caller finds the same, or it was for a moment */
     }
     if (acts || ask->round == 0) {
         laz_ignore(laz_ask(ask, LAZ_PREPARED_RUNTIME, &ret->why));

@@ -48,7 +48,7 @@ static bool is_loosened(const struct laz_bundle *bundle, const struct laz_policy
 }
 
 /* Also of a container without a policy: an exec into it is then known to be one. */
-static int remember(const struct laz_call *call, const struct laz_bundle *bundle,
+static int remember(struct laz_call *call, const struct laz_bundle *bundle,
         const struct laz_host_policy *policy, const char *name, const struct laz_buf *text,
         struct laz_err *err)
 {
@@ -72,7 +72,11 @@ static int remember(const struct laz_call *call, const struct laz_bundle *bundle
         return laz_err_set(err, LAZ_E_REQUEST, 0,
                 "there is a container %.100s, which keeps its policy", call->arguments->id);
     }
-    return laz_oci_record_save(folder, call->arguments->id, &record, err);
+    if (laz_oci_record_save(folder, call->arguments->id, &record, err) < 0) {
+        return -1;
+    }
+    call->has_record = true;
+    return 0;
 }
 
 static int confine(struct laz_call *call, struct laz_bundle *bundle,

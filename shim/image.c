@@ -54,7 +54,10 @@ static int keep(const struct made *made, const char *path, const struct laz_poli
     if (content.overflow) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for the compiled policy");
     }
-    return laz_replace_at(folder, strrchr(path, '/') + 1, &how, content.data, content.len, err);
+    const char *name = strrchr(path, '/') + 1;
+    return laz_replace_at(folder, name, &how, content.data, content.len, err) < 0
+            ? laz_err_context(err, "%s", path)
+            : 0;
 }
 
 int laz_image_make(const struct laz_policy *policy, struct laz_err *err)

@@ -14,6 +14,7 @@
 #include "shim/configuration.h"
 #include "shim/program.h"
 #include "shim/refuse.h"
+#include "shim/sweep.h"
 
 extern char **environ;
 
@@ -91,6 +92,7 @@ __attribute__((noinline)) static void act_and_go_on(struct laz_ask *ask,
     if (act(&call, configuration, err) == 0) {
         laz_ignore(laz_program_become(configuration->program, call.argv, environ, err));
     }
+    laz_sweep_undo(&call); /* nobody will */
 }
 
 int main(int argc, char **argv)

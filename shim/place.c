@@ -16,7 +16,8 @@
 #include "core/format.h"
 #include "shim/call.h"
 
-#define NAME_SIZE 64 /* of a descriptor below /proc */
+#define NAME_SIZE     64 /* of a descriptor below /proc */
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- links ---- */
 
@@ -52,17 +53,27 @@ static int judge_name(int root, const char *name, mode_t type, struct laz_err *e
     if (fd < 0 && errno == ENOENT) {
         return 0;
     }
-    if (fd < 0 || fstat(fd, &status) < 0 || (status.st_mode & S_IFMT) != type) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0,
-                "the image has something else at %s, where the host mounts its own", name);
+    bool is_known = fd >= 0 ? fstat(fd, &status) == 0 : errno == ELOOP || errno == ENOTDIR;
+    if (!is_known) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%s of the image: %s", name, strerror(errno));
     }
-    return 0;
+    return fd >= 0 && (status.st_mode & S_IFMT) == type
+            ? 0
+            : laz_err_set(err, LAZ_E_REQUEST, 0,
+                      "the image has something else at %s, where the host mounts its own", name);
 }
 
-static bool is_same(const struct stat *a, const char *path)
+static int compare(const struct stat *root, const char *path, bool *ret, struct laz_err *err)
 {
-    struct stat b;
-    return stat(path, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
+    struct stat status;
+    if (stat(path, &status) < 0) {
+        *ret = false;
+        return errno == ENOENT
+                ? 0
+                : laz_err_set(err, LAZ_E_SYSTEM, errno, "%s: %s", path, strerror(errno));
+    }
+    *ret = root->st_dev == status.st_dev && root->st_ino == status.st_ino;
+    return 0;
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -71,31 +82,46 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
+/* As the kernel has it. */
+static int find_path(int root, char ret[LAZ_BUNDLE_PATH_SIZE], struct laz_err *err)
+{
+    char name[NAME_SIZE];
+    (void)laz_format(name, sizeof(name), "/proc/self/fd/%d", root);
+    ssize_t length = readlink(name, ret, LAZ_BUNDLE_PATH_SIZE - 1);
+    ret[length < 0 ? 0 : length] = '\0';
+    return length >= 0 ? 0 : laz_err_set(err, LAZ_E_SYSTEM, errno, "%s: %s", name, strerror(errno));
+}
+
 /* The host's own: as itself, or from within; and what others use too, as itself. */
 static int judge_root(int root, struct laz_err *err)
 {
     static const char *const own[] = {
             "/boot", "/dev", "/etc", "/proc", "/root", "/run/lazaret", "/sys", "/usr", "/var/log"};
-    static const char *const shared[] = {"/home", "/media", "/mnt", "/opt", "/run", "/srv", "/tmp",
-            "/var", "/var/lib", "/var/tmp"};
-    char name[NAME_SIZE];
+    static const char *const shared[] = {"/", "/home", "/media", "/mnt", "/opt", "/run", "/srv",
+            "/tmp", "/var", "/var/lib", "/var/tmp"};
     char path[LAZ_BUNDLE_PATH_SIZE];
     struct stat status;
-    (void)laz_format(name, sizeof(name), "/proc/self/fd/%d", root);
-    ssize_t length = readlink(name, path, sizeof(path) - 1); /* as the kernel has it */
-    path[length < 0 ? 0 : length] = '\0';
-    bool is_own =
-            path[0] != '/' || path[1] == '\0' || fstat(root, &status) < 0 || is_same(&status, "/");
-    for (size_t i = 0; !is_own && i < sizeof(own) / sizeof(own[0]); i++) {
-        is_own = is_below(path, own[i]) || is_same(&status, own[i]);
+    if (find_path(root, path, err) < 0) {
+        return -1;
     }
-    for (size_t i = 0; !is_own && i < sizeof(shared) / sizeof(shared[0]); i++) {
-        is_own = is_same(&status, shared[i]);
+    if (fstat(root, &status) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "root.path: fstat: %s", strerror(errno));
+    }
+    bool is_own = path[0] != '/' || path[1] == '\0';
+    for (size_t i = 0; !is_own && i < LENGTH(own); i++) {
+        if (compare(&status, own[i], &is_own, err) < 0) {
+            return -1;
+        }
+        is_own = is_own || is_below(path, own[i]);
+    }
+    for (size_t i = 0; !is_own && i < LENGTH(shared); i++) {
+        if (compare(&status, shared[i], &is_own, err) < 0) {
+            return -1;
+        }
     }
     return !is_own ? 0
                    : laz_err_set(err, LAZ_E_REQUEST, 0,
-                             "root.path is a part of the host: %.200s (nothing allows it)",
-                             path[0] == '\0' ? "?" : path);
+                             "root.path is a part of the host: %.200s (nothing allows it)", path);
 }
 
 static int open_root(const struct laz_bundle *bundle, struct laz_err *err)

@@ -18,22 +18,27 @@ extern const char laz_own_file[] __asm__("__ehdr_start") __attribute__((visibili
 #define BEGINNING 1024 /* with the number of the build in it */
 
 /* By its bytes, so that a copy is told too; and procfs makes much of /proc/self/exe. */
-static bool is_own(int fd)
+static int find_own(int fd, bool *ret, struct laz_err *err)
 {
     char bytes[BEGINNING];
-    return pread(fd, bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes) &&
-            memcmp(bytes, laz_own_file, sizeof(bytes)) == 0;
+    ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+    *ret = n == (ssize_t)sizeof(bytes) && memcmp(bytes, laz_own_file, sizeof(bytes)) == 0;
+    return n >= 0 ? 0 : laz_err_set(err, LAZ_E_RUNTIME, errno, "pread: %s", strerror(errno));
 }
 
 int laz_program_check(const char *path, struct laz_err *err)
 {
     laz_cleanup_fd int fd = -1;
+    bool is_own = false;
     struct laz_err why = {0};
     if (laz_rooted_open(path, &fd, &why) < 0) {
         return laz_err_set(err, why.kind == LAZ_E_HOST_UNSAFE ? why.kind : LAZ_E_RUNTIME,
                 why.sys_errno, "%s", why.message);
     }
-    if (is_own(fd)) {
+    if (find_own(fd, &is_own, err) < 0) {
+        return laz_err_context(err, "%s", path);
+    }
+    if (is_own) {
         return laz_err_set(err, LAZ_E_RUNTIME, 0, "%s is lazaret-shim itself", path);
     }
     return 0;

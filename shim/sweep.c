@@ -18,6 +18,8 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/num.h"
+#include "oci/record.h"
+#include "shim/clamp.h"
 
 #define MARK          ".create-" /* ID.create-PID */
 #define RECORD        ".json"
@@ -180,13 +182,14 @@ static bool is_marked(int folder, const char *id)
         laz_fd_close(&fd);
         return is;
     }
-    while (!is && (entry = readdir(entries)) != NULL) {
+    for (errno = 0; !is && (entry = readdir(entries)) != NULL; errno = 0) {
         uint64_t pid = 0;
         const char *rest = entry->d_name + length;
         is = strncmp(entry->d_name, id, length) == 0 && strncmp(rest, MARK, strlen(MARK)) == 0 &&
                 laz_parse_u64(rest + strlen(MARK), strlen(rest) - strlen(MARK), INT32_MAX, &pid) &&
                 pid != (uint64_t)getpid() && !has_ended(folder, entry->d_name, (pid_t)pid);
     }
+    is = is || errno != 0; /* likewise */
     (void)closedir(entries);
     return is;
 }
@@ -247,4 +250,31 @@ bool laz_sweep_is_there(const struct laz_call *call, int folder)
 {
     const char *id = call->arguments->id;
     return has_container(call, id) || is_marked(folder, id);
+}
+
+/* ---- what comes to nothing ---- */
+
+static void remove_own(const struct laz_call *call, int folder, const char *kind)
+{
+    char name[NAME_SIZE];
+    if (laz_format(name, sizeof(name), "%s%s%d", call->arguments->id, kind, (int)getpid()) <
+            (int)sizeof(name)) {
+        (void)unlinkat(folder, name, 0);
+    }
+}
+
+/* The record first: as long as the mark is there nobody else's can be in its place. */
+void laz_sweep_undo(const struct laz_call *call)
+{
+    struct laz_err ignored = {0};
+    laz_cleanup_fd int folder = -1;
+    if (call->arguments->id == NULL || !laz_oci_is_id(call->arguments->id) ||
+            laz_clamp_open_records(call->arguments, false, &folder, &ignored) < 0 || folder < 0) {
+        return;
+    }
+    if (call->has_record) {
+        laz_ignore(laz_oci_record_remove(folder, call->arguments->id, &ignored));
+    }
+    remove_own(call, folder, LAZ_SWEEP_COPY);
+    remove_own(call, folder, MARK);
 }

@@ -22,4 +22,7 @@ LAZ_MUST_CHECK int laz_sweep_begin(const struct laz_call *call, int folder, stru
  * laz_sweep_begin. */
 bool laz_sweep_is_there(const struct laz_call *call, int folder);
 
+/* Of a call that is refused: its mark, its copy, and the record if it is the call's. */
+void laz_sweep_undo(const struct laz_call *call);
+
 #endif

@@ -71,8 +71,11 @@ static bool is_last(const struct block *block)
 /* As the work of a loop goes on, block by block. */
 void free(void *ptr)
 {
+    if (ptr == NULL) {
+        return;
+    }
     struct block *block = (struct block *)ptr - 1;
-    if (ptr != NULL && block->size <= SMALL && is_last(block)) {
+    if (block->size <= SMALL && is_last(block)) {
         chunk.at = (char *)block;
         (void)memset(block, 0, sizeof(*block) + block->size);
     }

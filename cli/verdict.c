@@ -121,20 +121,20 @@ static void put_host_chain(struct laz_buf *buf, const struct laz_host_verdict *v
 
 static void put_host_completeness(struct laz_buf *buf, const struct laz_host_verdict *verdict)
 {
-    if (verdict->first_seq > 0) {
+    const bool is_headless = verdict->is_headless;
+    if (is_headless) {
         laz_buf_printf(buf, "headless: begins at %llu", (unsigned long long)verdict->first_seq);
     }
     if (verdict->torn > 0) {
         laz_buf_printf(buf, "%storn: %llu were begun and not written to their end, the first at ",
-                verdict->first_seq > 0 ? "; " : "", (unsigned long long)verdict->torn);
+                is_headless ? "; " : "", (unsigned long long)verdict->torn);
         put_place(buf, &verdict->tear);
     }
     if (verdict->end.line > 0) {
-        laz_buf_printf(
-                buf, "%storn at its end, ", verdict->first_seq + verdict->torn > 0 ? "; " : "");
+        laz_buf_printf(buf, "%storn at its end, ", is_headless || verdict->torn > 0 ? "; " : "");
         put_place(buf, &verdict->end);
     }
-    if (verdict->first_seq + verdict->torn + verdict->end.line == 0) {
+    if (!is_headless && verdict->torn + verdict->end.line == 0) {
         laz_buf_str(buf, "open: all from its first record on; nothing says which is the last");
     }
 }
@@ -183,9 +183,9 @@ void laz_verdict_host_file_json(
         laz_json_string(json, "why", verdict->broken_why);
     }
     laz_json_string(json, "completeness",
-            verdict->first_seq > 0 ? "headless"
-                    : is_torn      ? "torn"
-                                   : "open");
+            verdict->is_headless ? "headless"
+                    : is_torn    ? "torn"
+                                 : "open");
     laz_json_u64(json, "torn", verdict->torn);
     json_place(json, "tear", &verdict->tear);
     json_place(json, "torn_end", &verdict->end);

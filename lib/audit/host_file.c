@@ -110,8 +110,10 @@ static void judge_entry(
         set_first(&verdict->second, here);
     } else {
         judge_number(walk, entry, here);
-        bool is_headless = !walk->has_before && entry->line.seq > 0 && !is_none(entry->prev);
-        if (!is_headless && memcmp(entry->prev, walk->before, sizeof(walk->before)) != 0) {
+        verdict->is_headless = verdict->is_headless ||
+                (!walk->has_before && entry->line.seq > (walk->tear.line == 0 ? 0 : 1));
+        bool is_cut = !walk->has_before && verdict->is_headless;
+        if (!is_cut && memcmp(entry->prev, walk->before, sizeof(walk->before)) != 0) {
             set_broken(walk, here,
                     "it does not follow from the record in front of it: one of the two was "
                     "changed, or one between them is gone");
@@ -161,5 +163,5 @@ void laz_host_file_judge(const char *text, size_t length, struct laz_host_verdic
 bool laz_host_file_is_fine(const struct laz_host_verdict *verdict)
 {
     return verdict->records > 0 && verdict->breaks == 0 && verdict->torn == 0 &&
-            verdict->end.line == 0 && verdict->first_seq == 0;
+            verdict->end.line == 0 && !verdict->is_headless;
 }

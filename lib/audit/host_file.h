@@ -18,6 +18,7 @@ struct laz_host_place {
 struct laz_host_verdict {
     uint64_t records;
     uint64_t first_seq;
+    bool is_headless; /* there was one in front of the first */
     uint64_t last_seq;
     struct laz_span first_when;
     struct laz_span last_when;

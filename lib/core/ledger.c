@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/fd.h"
+#include "core/lock.h"
 #include "core/num.h"
 #include "core/record.h"
 #include "core/roots.h"
@@ -72,7 +74,13 @@ static int open_locked(int folder, const char *name, int *ret, struct laz_err *e
         laz_cleanup_fd int fd = openat(folder, name,
                 O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
                 S_IRUSR | S_IWUSR);
-        if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &held) < 0) {
+        if (fd < 0) {
+            return fail(err, name);
+        }
+        if (laz_lock_take(fd, name, err) < 0) {
+            return -1;
+        }
+        if (fstat(fd, &held) < 0) {
             return fail(err, name);
         }
         if (fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -86,57 +94,115 @@ static int open_locked(int folder, const char *name, int *ret, struct laz_err *e
 
 /* ---- what is in it ---- */
 
-/* Its number; false: it is no record. */
-static bool find_seq(const char *line, size_t length, uint64_t *ret)
+/* The last line of the file that is a record. */
+struct last {
+    bool is_there;
+    uint64_t seq;
+    off_t end; /* behind its newline; 0: there is none */
+};
+
+/* Without its newline. A page that was never written is zeros. */
+static bool is_record(const char *line, size_t length, uint64_t *ret_seq)
 {
     const char *at = memmem(line, length, number, sizeof(number) - 1);
-    if (length <= sizeof(head) || memcmp(line, head, sizeof(head) - 1) != 0 || at == NULL) {
+    if (length <= sizeof(head) || memcmp(line, head, sizeof(head) - 1) != 0 || at == NULL ||
+            memchr(line, '\0', length) != NULL || memcmp(line + length - 2, "}}", 2) != 0) {
         return false;
     }
     at += sizeof(number) - 1;
     const char *end = memchr(at, ',', (size_t)(line + length - at));
-    return end != NULL && laz_parse_u64(at, (size_t)(end - at), UINT64_MAX - 2, ret);
+    return end != NULL && laz_parse_u64(at, (size_t)(end - at), UINT64_MAX - 3, ret_seq);
 }
 
-/* After the last whole line. What a writer began that was killed counts as a record that is lost.
- */
-static int find_end(struct laz_ledger *ledger, const char *tail, size_t length, bool is_all,
-        struct laz_err *err)
+/* In a piece of the file, from its end; is_first: the piece is its beginning. */
+static void find_in(struct laz_ledger *ledger, const char *piece, size_t length, bool is_first,
+        struct last *ret)
 {
     uint8_t hash[LAZ_SHA256_SIZE];
-    uint64_t seq = 0;
-    const char *end = memrchr(tail, '\n', length);
-    ledger->is_torn = length > 0 && tail[length - 1] != '\n';
-    if (end == NULL && is_all) {
-        ledger->seq = ledger->is_torn ? 1 : 0;
-        return 0;
+    for (const char *end = memrchr(piece, '\n', length); end != NULL && !ret->is_there;) {
+        const char *before = memrchr(piece, '\n', (size_t)(end - piece));
+        const char *start = before == NULL ? piece : before + 1;
+        if ((before != NULL || is_first) && is_record(start, (size_t)(end - start), &ret->seq)) {
+            laz_sha256_of(start, (size_t)(end + 1 - start), hash);
+            laz_format_hex(hash, sizeof(hash), ledger->prev);
+            ret->is_there = true;
+            ret->end = end + 1 - piece;
+        }
+        end = before;
     }
-    const char *before = end == NULL ? NULL : memrchr(tail, '\n', (size_t)(end - tail));
-    const char *start = before == NULL ? tail : before + 1;
-    if (end == NULL || (before == NULL && !is_all) ||
-            !find_seq(start, (size_t)(end - start), &seq)) {
-        return laz_err_set(err, LAZ_E_LEDGER, 0, "its last line is no record");
+}
+
+/* A file that was begun, and never had a line, may be continued; another one is somebody else's. */
+static int find_last(struct laz_ledger *ledger, off_t size, struct last *ret, struct laz_err *err)
+{
+    char piece[2 * LAZ_RECORD_MAX]; /* a whole line, and the newline in front of it */
+    bool has_line = false;
+    off_t from = size;
+    off_t to = size;
+    *ret = (struct last){0};
+    while (from > 0 && !ret->is_there && size - from < (off_t)LAZ_LEDGER_LOOK_BACK) {
+        from = to > (off_t)sizeof(piece) ? to - (off_t)sizeof(piece) : 0;
+        ssize_t length = pread(ledger->fd, piece, (size_t)(to - from), from);
+        if (length != to - from) {
+            return fail(err, "read");
+        }
+        ledger->is_unfinished = to == size ? piece[length - 1] != '\n' : ledger->is_unfinished;
+        has_line = has_line || memchr(piece, '\n', (size_t)length) != NULL;
+        find_in(ledger, piece, (size_t)length, from == 0, ret);
+        ret->end += ret->is_there ? from : 0;
+        to = from + LAZ_RECORD_MAX + 1; /* the next piece has the line that this one cuts */
     }
-    laz_sha256_of(start, (size_t)(end + 1 - start), hash);
+    if (!ret->is_there && (has_line || from > 0)) {
+        return laz_err_set(
+                err, LAZ_E_LEDGER, 0, "no record is in its last %d bytes", (int)(size - from));
+    }
+    return 0;
+}
+
+/* What a writer began that was killed, or what a disk has lost, counts as a record that is lost:
+ * one number is left out. */
+static int note_tear(struct laz_ledger *ledger, off_t from, off_t size, struct laz_err *err)
+{
+    struct laz_json json;
+    struct laz_buf text;
+    uint8_t hash[LAZ_SHA256_SIZE];
+    struct laz_record record = {.ev = "ledger.tear",
+            .severity = 6,
+            .seq = ledger->seq + 1,
+            .task = "",
+            .ctr = "",
+            .exe = "",
+            .obj = "",
+            .act = "tear",
+            .prev = ledger->prev};
+    (void)clock_gettime(CLOCK_REALTIME, &record.when);
+    laz_buf_init_fixed(&text, ledger->tear, sizeof(ledger->tear));
+    laz_record_begin(&json, &text, &record);
+    laz_json_u64(&json, "from", (uint64_t)from);
+    laz_json_u64(&json, "bytes", (uint64_t)(size - from));
+    if (!laz_record_end(&json)) {
+        return laz_err_set(
+                err, LAZ_E_LEDGER, 0, "the record has more than %d bytes", LAZ_LEDGER_TEAR_SIZE);
+    }
+    ledger->tear_length = text.len;
+    ledger->seq += 2;
+    laz_sha256_of(text.data, text.len, hash);
     laz_format_hex(hash, sizeof(hash), ledger->prev);
-    ledger->seq = seq + (ledger->is_torn ? 2 : 1);
     return 0;
 }
 
 static int read_end(struct laz_ledger *ledger, struct laz_err *err)
 {
-    char tail[2 *
-            LAZ_RECORD_MAX]; /* a whole line, behind the end of another or before a torn one */
+    struct last last;
     struct stat status;
     if (fstat(ledger->fd, &status) < 0) {
         return fail(err, "fstat");
     }
-    off_t from = status.st_size > (off_t)sizeof(tail) ? status.st_size - (off_t)sizeof(tail) : 0;
-    ssize_t length = pread(ledger->fd, tail, sizeof(tail), from);
-    if (length < 0) {
-        return fail(err, "read");
+    if (find_last(ledger, status.st_size, &last, err) < 0) {
+        return -1;
     }
-    return find_end(ledger, tail, (size_t)length, from == 0, err);
+    ledger->seq = last.is_there ? last.seq + 1 : 0;
+    return last.end == status.st_size ? 0 : note_tear(ledger, last.end, status.st_size, err);
 }
 
 int laz_ledger_open(const char *path, struct laz_ledger *ret, struct laz_err *err)
@@ -163,14 +229,17 @@ int laz_ledger_append(
     if (fstat(ledger->fd, &status) < 0) {
         return fail(err, "fstat");
     }
-    if (ledger->is_torn && write(ledger->fd, "\n", 1) != 1) {
-        return fail(err, "write");
-    }
-    ssize_t n = write(ledger->fd, line, length);
-    if (n == (ssize_t)length && (ledger->is_lazy || fdatasync(ledger->fd) == 0)) {
+    const struct iovec parts[] = {
+            {.iov_base = (void *)(uintptr_t) "\n", .iov_len = ledger->is_unfinished ? 1 : 0},
+            {.iov_base = ledger->tear, .iov_len = ledger->tear_length},
+            {.iov_base = (void *)(uintptr_t)line, .iov_len = length},
+    };
+    size_t all = parts[0].iov_len + parts[1].iov_len + length;
+    ssize_t n = writev(ledger->fd, parts, sizeof(parts) / sizeof(parts[0]));
+    if (n == (ssize_t)all && (ledger->is_lazy || fdatasync(ledger->fd) == 0)) {
         return 0;
     }
-    errno = n >= 0 && n < (ssize_t)length ? ENOSPC : errno;
+    errno = n >= 0 && n < (ssize_t)all ? ENOSPC : errno;
     int result = fail(err, "write");
     /* half a line is worse than none; where it must stay, the next writer ends it */
     laz_ignore(ftruncate(ledger->fd, status.st_size));

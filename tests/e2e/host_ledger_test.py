@@ -114,6 +114,30 @@ def recipes():
     check_equal(said[0]["bundle"], records[0]["d"]["bundle"], "with what is in d")
 
 
+@case("a file that a power cut has torn is continued: the next call says so in it, and verify says where, and what is left out")
+def torn():
+    lived()
+    ledger = pathlib.Path(DEFAULT)
+    good, before = ledger.read_bytes(), len(ledger.read_text().splitlines())
+    folder = area.folder("bundle-torn")
+    (folder / "config.json").write_text("{}")
+    try:
+        for tail in (bytes(3 * 4096), b'{"lz":1,"ev":"shim.exec","sev":3,"s', b'{"lz":1,"ev":"sh\n'):
+            ledger.write_bytes(good + tail)
+            done = area.run([SHIM, "--root", "/run/state", "create", "--bundle", folder, "torn"], env={"PATH": area.PATH})
+            check_equal(done.code, 1, f"{tail[:9]}: it is refused for its bundle: {done}")
+            lines = ledger.read_bytes()[len(good) + len(tail):].splitlines()
+            tear, refusal = map(json.loads, [line for line in lines if line])
+            check_equal([tear[key] for key in ("ev", "act", "sev", "seq", "d")],
+                        ["ledger.tear", "tear", 6, before + 1, {"from": len(good), "bytes": len(tail)}], f"{tail[:9]}: the record of it")
+            check_equal((refusal["ev"], refusal["seq"]), ("shim.refuse", before + 2), f"{tail[:9]}: the one behind it")
+            verdict = area.run([area.program("lazaret"), "verify", ledger])
+            check(verdict.code == 1 and "integrity     ok" in verdict.out, f"{verdict}")
+            check(f"torn: 1 were begun and not written to their end, the first at line {before + 1}, byte {len(good)}" in verdict.out, f"{verdict}")
+    finally:
+        ledger.write_bytes(good)
+
+
 @case("what an engine calls a container is recorded with it: name, image, pod, hostname and control group; bounded, and without a letter that needs an escape")
 def names():
     create, second = [r["d"] for r in lived()[0] if r["ev"] == "hook.create"]

@@ -4,6 +4,7 @@
 The runtime is a stand-in, the ledger is the host's. What cannot be recorded does not happen, and the control of each refusal is the same call
 with a ledger that can be had.
 """
+import fcntl
 import hashlib
 import itertools
 import json
@@ -163,7 +164,13 @@ def unavailable():
         path.mkdir(mode=0o700)
         (path / "host.jsonl").write_text("no record\n")
         (path / "host.jsonl").chmod(0o600)
-        return path / "host.jsonl", "ledger-unavailable", "its last line is no record"
+        return path / "host.jsonl", "ledger-unavailable", "no record is in its last 10 bytes"
+
+    def held(path):
+        path.mkdir(mode=0o700)
+        fd = os.open(path / "host.jsonl", os.O_RDWR | os.O_CREAT, 0o600)  # until the suite ends
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return path / "host.jsonl", "host-busy", "another process has had the lock of host.jsonl for 5 seconds"
 
     prepare()
     small.mkdir(exist_ok=True)
@@ -171,7 +178,7 @@ def unavailable():
     off.unlink(missing_ok=True)
     off.symlink_to(SHIM)
     folder, passwd = bundle("unavailable"), pathlib.Path("/etc/passwd").read_bytes()
-    for make in (full, sealed, foreign, link, damaged):
+    for make in (full, sealed, foreign, link, damaged, held):
         file, name, why = make(small / make.__name__)
         log.unlink(missing_ok=True)
         configured({"file": str(file)})

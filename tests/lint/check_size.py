@@ -3,7 +3,7 @@
 """No file outgrows its reader: 700 lines, 250 for a header. Tables (.def) may be long."""
 from tree import Tree
 
-LIMITS = ((".h", 250), (".c", 700), (".py", 700), (".sh", 300), ("CMakeLists.txt", 350))
+LIMITS = ((".h", 250), (".c", 700), (".py", 700), (".sh", 300), ("CMakeLists.txt", 360))
 
 tree = Tree("size")
 files = tree.files(*("*" + ending for ending, _ in LIMITS), without=["tests/data/*"])

@@ -98,33 +98,48 @@ static size_t read_file(char *ret, size_t size)
     return length;
 }
 
-static void put(const char *text)
+static void put_bytes(const char *bytes, size_t length)
 {
     int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    cr_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    cr_assert(fd >= 0 && write(fd, bytes, length) == (ssize_t)length);
     (void)close(fd);
 }
 
-/* All lines are records, one behind the other; how many. */
-static uint64_t check_row(uint64_t first)
+static void put(const char *text)
 {
-    static char text[1 << 20];
+    put_bytes(text, strlen(text));
+}
+
+/* All lines are records, each made of the one before; ret: and numbered from there, one behind the
+ * other. Becomes the next number. */
+static void check_lines(const char *text, uint64_t *ret)
+{
     char want[160];
     char prev[LAZ_LEDGER_HASH_SIZE] = ZEROS;
     uint8_t hash[LAZ_SHA256_SIZE];
-    uint64_t n = first;
-    (void)read_file(text, sizeof(text));
-    for (char *line = text, *end = NULL; (end = strchr(line, '\n')) != NULL; line = end + 1, n++) {
-        (void)snprintf(want, sizeof(want), "\"seq\":%llu,", (unsigned long long)n);
-        cr_assert(memmem(line, (size_t)(end - line), want, strlen(want)) != NULL, "%s: %s", want,
-                line);
+    const char *end = NULL;
+    for (const char *line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        if (ret != NULL) {
+            (void)snprintf(want, sizeof(want), "\"seq\":%llu,", (unsigned long long)(*ret)++);
+            cr_assert(memmem(line, (size_t)(end - line), want, strlen(want)) != NULL, "%s: %s",
+                    want, line);
+        }
         (void)snprintf(want, sizeof(want), "\"prev\":\"%s\"", prev);
         cr_assert(memmem(line, (size_t)(end - line), want, strlen(want)) != NULL, "%s: %s", want,
                 line);
         laz_sha256_of(line, (size_t)(end + 1 - line), hash);
         laz_format_hex(hash, sizeof(hash), prev);
     }
-    return n - first;
+}
+
+/* Of the file; how many there are. */
+static uint64_t check_row(void)
+{
+    static char text[1 << 20];
+    uint64_t n = 0;
+    (void)read_file(text, sizeof(text));
+    check_lines(text, &n);
+    return n;
 }
 
 Test(ledger, of_many_writers_is_one_row_without_a_gap)
@@ -146,7 +161,7 @@ Test(ledger, of_many_writers_is_one_row_without_a_gap)
     for (int i = 0; i < WRITERS; i++) {
         cr_assert(wait(&status) > 0 && status == 0, "%d", status);
     }
-    cr_assert_eq(check_row(0), WRITERS * EACH);
+    cr_assert_eq(check_row(), WRITERS * EACH);
 }
 
 Test(ledger, is_made_for_root_alone)
@@ -159,34 +174,106 @@ Test(ledger, is_made_for_root_alone)
     cr_expect_eq(status.st_mode & 07777, 0600);
 }
 
-Test(ledger, counts_what_a_killed_writer_began_as_lost)
+/* What may be behind the last record after a kill or a power cut; then the next record says so, and
+ * goes on behind it. */
+Test(ledger, says_what_is_torn_and_goes_on)
 {
-    static char text[8192];
-    append_well("first");
-    put("{\"lz\":1,\"ev\":\"torn");
-    append_well("second");
-    append_well("third");
-    (void)read_file(text, sizeof(text));
-    cr_expect(strstr(text, "torn\n{\"lz\":1,\"ev\":\"second\",\"sev\":0,\"seq\":2,") != NULL, "%s",
-            text);
-    cr_expect(strstr(text, "\"ev\":\"third\",\"sev\":0,\"seq\":3,") != NULL, "%s", text);
-}
-
-Test(ledger, is_not_continued_behind_what_is_no_record)
-{
-    struct laz_err err;
-    static const char *const last[] = {"\n", "text\n", "{\"lz\":1,\"ev\":\"x\"}\n",
-            "{\"lz\":1,\"ev\":\"x\",\"seq\":-1,\"a\":1}\n",
-            "{\"lz\":2,\"ev\":\"x\",\"seq\":1,\"a\":1}\n"};
-    for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+    static const char zeros[3 * LAZ_RECORD_MAX];
+    static char text[1 << 20];
+    static const struct {
+        const char *what;
+        const char *tail;
+        size_t length; /* 0: of the text */
+    } rows[] = {
+            {"a line that was begun", "{\"lz\":1,\"ev\":\"torn", 0},
+            {"and ended by somebody who was killed then", "{\"lz\":1,\"ev\":\"torn\n", 0},
+            {"and another", "{\"lz\":1,\"ev\":\"torn\n{\"lz\":1,\"ev\":\"x", 0},
+            {"zeros", zeros, 100},
+            {"a page of them", zeros, LAZ_RECORD_MAX},
+            {"more than two records of them", zeros, sizeof(zeros)},
+            {"text", "words\nand more\n", 0},
+            {"a line that looks like a record", "{\"lz\":1,\"ev\":\"x\",\"seq\":7,\"a\":1\n", 0},
+            {"one with another number",
+                    "{\"lz\":1,\"ev\":\"x\",\"seq\":-1,\"a\":1}}\n{\"lz\":2,\"ev\":\"x\",\"seq\":1,"
+                    "\"a\":1}}\n",
+                    0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char want[200];
+        size_t length = rows[i].length > 0 ? rows[i].length : strlen(rows[i].tail);
         (void)unlink(file);
         append_well("first");
-        put(last[i]);
-        cr_expect_eq(append("second", &err), -1, "%s", last[i]);
-        cr_expect_eq(err.kind, LAZ_E_LEDGER, "%s", last[i]);
-        cr_expect(strstr(err.message, "host.jsonl: its last line is no record") != NULL, "%s",
-                err.message);
+        size_t before = read_file(text, sizeof(text));
+        put_bytes(rows[i].tail, length);
+        append_well("second");
+        append_well("third");
+        size_t after = read_file(text, sizeof(text));
+        bool is_ended = rows[i].tail[length - 1] == '\n';
+        const char *said = text + before + length + (is_ended ? 0 : 1);
+        cr_assert_eq(memcmp(text + before, rows[i].tail, length), 0, "%s: it stays", rows[i].what);
+        cr_assert(is_ended || said[-1] == '\n', "%s", rows[i].what);
+        cr_expect_eq(strncmp(said, "{\"lz\":1,\"ev\":\"ledger.tear\",\"sev\":6,\"seq\":2,", 42), 0,
+                "%s: %s", rows[i].what, said);
+        (void)snprintf(want, sizeof(want), ",\"d\":{\"from\":%zu,\"bytes\":%zu}}\n{\"lz\":1,",
+                before, length);
+        cr_expect(strstr(said, want) != NULL, "%s: no %s in %s", rows[i].what, want, said);
+        cr_expect(strstr(said, "\"ev\":\"second\",\"sev\":0,\"seq\":3,") != NULL, "%s: %s",
+                rows[i].what, said);
+        cr_expect(strstr(said, "\"ev\":\"third\",\"sev\":0,\"seq\":4,") != NULL, "%s: %s",
+                rows[i].what, said);
+        /* without what is torn, it is one chain */
+        (void)memmove(text + before, said, after - (size_t)(said - text) + 1);
+        check_lines(text, NULL);
     }
+}
+
+/* Wherever the last record ends: a piece that is looked at may begin and end anywhere in a line. */
+Test(ledger, finds_the_last_record_wherever_it_is)
+{
+    static const char zeros[5 * LAZ_RECORD_MAX];
+    static char text[1 << 20];
+    for (size_t length = 1; length < sizeof(zeros); length += 61) {
+        (void)unlink(file);
+        append_well("first");
+        append_well("second");
+        put_bytes(zeros, length);
+        append_well("third");
+        size_t size = read_file(text, sizeof(text));
+        cr_assert(memmem(text, size, "\"ev\":\"third\",\"sev\":0,\"seq\":4,", 29) != NULL, "%zu",
+                length);
+    }
+}
+
+Test(ledger, of_which_nothing_but_a_beginning_is_there_is_continued)
+{
+    static const char zeros[LAZ_RECORD_MAX];
+    static char text[1 << 20];
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    put_bytes(zeros, sizeof(zeros));
+    append_well("first");
+    (void)read_file(text, sizeof(text));
+    cr_expect(strstr(text + sizeof(zeros), "\"seq\":1,") != NULL, "%s", text + sizeof(zeros));
+    cr_expect(strstr(text + sizeof(zeros), "\"ev\":\"first\",\"sev\":0,\"seq\":2,") != NULL, "%s",
+            text + sizeof(zeros));
+}
+
+/* Of something else, or so much is gone that it is no tear. */
+Test(ledger, is_not_continued_where_no_record_is)
+{
+    static char zeros[LAZ_LEDGER_LOOK_BACK + 2 * LAZ_RECORD_MAX];
+    struct laz_err err;
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    put("words\nof another program\n");
+    cr_expect_eq(append("first", &err), -1);
+    cr_expect_eq(err.kind, LAZ_E_LEDGER);
+    cr_expect(strstr(err.message, "host.jsonl: no record is in its last 25 bytes") != NULL, "%s",
+            err.message);
+    (void)unlink(file);
+    append_well("first");
+    put_bytes(zeros, sizeof(zeros));
+    cr_expect_eq(append("second", &err), -1);
+    cr_expect_eq(err.kind, LAZ_E_LEDGER);
+    cr_expect(strstr(err.message, "no record is in its last 10") != NULL, "%s", err.message);
 }
 
 /* The whole line or nothing of it: RLIMIT_FSIZE stands for a disk that is full. */
@@ -208,24 +295,40 @@ Test(ledger, has_nothing_of_a_record_that_does_not_fit)
     cr_expect_eq(read_file(after, sizeof(after)), length);
     cr_expect_str_eq(after, before);
     append_well("third");
-    cr_expect_eq(check_row(0), 2);
+    cr_expect_eq(check_row(), 2);
 }
 
-/* Until the kernel shows that it waits for a lock. */
-static void await_waiting(pid_t pid)
+/* Until the process has the file open, and so asks for its lock. */
+static void await_asking(pid_t pid)
 {
-    static char text[1 << 16];
-    char want[64];
-    struct laz_err err = {0};
-    (void)snprintf(want, sizeof(want), "-> FLOCK  ADVISORY  WRITE %d ", (int)pid);
-    for (bool waits = false; !waits && waitpid(pid, NULL, WNOHANG) == 0;) {
-        size_t length = 0;
-        int fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
-        cr_assert_eq(laz_fd_read_all(fd, text, sizeof(text) - 1, &length, &err), 0);
-        (void)close(fd);
-        text[length] = '\0';
-        waits = strstr(text, want) != NULL;
+    char link[64];
+    char target[PATH_MAX];
+    for (bool asks = false; !asks && waitpid(pid, NULL, WNOHANG) == 0;) {
+        for (int fd = 3; fd < 32 && !asks; fd++) {
+            (void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+            ssize_t length = readlink(link, target, sizeof(target) - 1);
+            target[length < 0 ? 0 : length] = '\0';
+            asks = strcmp(target, file) == 0;
+        }
     }
+}
+
+/* Who has the lock may be stopped, for ever. */
+Test(ledger, is_not_waited_for_without_end)
+{
+    struct laz_ledger held;
+    struct laz_err err = {0};
+    append_well("first");
+    cr_assert_eq(laz_ledger_open(file, &held, &err), 0, "%s", err.message);
+    cr_expect_eq(append("second", &err), -1);
+    cr_expect_eq(err.kind, LAZ_E_BUSY);
+    cr_expect(strstr(err.message,
+                      "host.jsonl: another process has had the lock of host.jsonl for 5 seconds") !=
+                    NULL,
+            "%s", err.message);
+    laz_ledger_close(&held);
+    append_well("second");
+    cr_expect_eq(check_row(), 2);
 }
 
 /* Rotation: who waits for the lock of the file of before comes to the new one. */
@@ -243,13 +346,13 @@ Test(ledger, goes_on_in_the_file_of_the_name)
         (void)alarm(60);
         _exit(append("second", &err) < 0);
     }
-    await_waiting(pid);
+    await_asking(pid);
     cr_assert_eq(rename(file, old), 0);
     put("");
     laz_ledger_close(&held);
     int status = 0;
     cr_assert(waitpid(pid, &status, 0) == pid && status == 0, "%d", status);
-    cr_expect_eq(check_row(0), 1);
+    cr_expect_eq(check_row(), 1);
 }
 
 Test(ledger, is_never_where_others_have_a_hand_in_it)

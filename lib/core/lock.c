@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * By asking again: a signal that ends a blocking flock(2) would have to come from a timer, and both
+ * are the caller's, or are handed on to the runtime.
+ */
+#include "core/lock.h"
+
+#include <errno.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include "core/deadline.h"
+
+#define PAUSE_FIRST_NS (LAZ_NS_PER_MS / 8)
+#define PAUSE_LAST_NS  (4 * LAZ_NS_PER_MS)
+
+int laz_lock_take(int fd, const char *name, struct laz_err *err)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    const time_t end = now.tv_sec + LAZ_LOCK_WAIT_S;
+    uint64_t pause_ns = PAUSE_FIRST_NS;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return laz_err_set(
+                    err, LAZ_E_SYSTEM, errno, "%.200s: flock: %s", name, laz_err_errno_name(errno));
+        }
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec > end) {
+            return laz_err_set(err, LAZ_E_BUSY, 0,
+                    "another process has had the lock of %.200s for %d seconds", name,
+                    LAZ_LOCK_WAIT_S);
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
+        pause_ns = pause_ns < PAUSE_LAST_NS ? 2 * pause_ns : pause_ns;
+    }
+    return 0;
+}

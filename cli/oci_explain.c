@@ -17,10 +17,9 @@
 static int explain(const struct laz_bundle *bundle, const struct laz_policy *policy,
         struct laz_buf *ret, struct laz_err *err)
 {
-    char image[LAZ_IMAGE_PATH_SIZE];
     char hash[LAZ_OCI_ROOT_HASH_SIZE];
     struct laz_host_policy of;
-    struct laz_plan plan = {.policy = &of, .image = image, .hash = hash};
+    struct laz_plan plan = {.policy = &of, .hash = hash};
     laz_cleanup_oci_spec struct laz_oci_spec after = {.form = LAZ_OCI_CONFIG};
     laz_cleanup_buf struct laz_buf text;
     laz_cleanup_buf struct laz_buf profile;
@@ -28,10 +27,12 @@ static int explain(const struct laz_bundle *bundle, const struct laz_policy *pol
     laz_buf_init_heap(&profile, LAZ_OCI_TEXT_MAX + 1);
     plan.profile = &profile;
     laz_host_policy_of(policy, &of);
-    laz_image_path(of.source_digest, image);
+    laz_image_path(of.source_digest, plan.image);
     laz_oci_root_hash("", hash);
     if (laz_judge(bundle, &of, NULL, &plan.is_privileged, err) < 0 ||
-            laz_guard(bundle, &of, NULL, err) < 0 || laz_profile_make(policy, &profile, err) < 0 ||
+            laz_guard(bundle, &of, NULL, err) < 0 ||
+            (laz_guard_has_users(bundle) && laz_image_pin(policy, plan.pin, err) < 0) ||
+            laz_profile_make(policy, &profile, err) < 0 ||
             laz_rewrite(bundle, &plan, &text, err) < 0 ||
             laz_oci_spec_open(text.data, text.len, LAZ_OCI_CONFIG, &after, err) < 0) {
         return -1;

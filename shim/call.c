@@ -85,11 +85,10 @@ static int open_made(const struct laz_call *call, const char *name, const char *
 }
 
 int laz_call_find_image(const struct laz_call *call, const struct laz_host_policy *policy,
-        const char *name, char ret[LAZ_IMAGE_PATH_SIZE], struct laz_err *err)
+        const char *name, char ret[LAZ_IMAGE_PATH_SIZE], int *ret_fd, struct laz_err *err)
 {
-    laz_cleanup_fd int fd = -1;
     laz_image_path(policy->source_digest, ret);
-    return open_made(call, name, ret, &fd, err);
+    return open_made(call, name, ret, ret_fd, err);
 }
 
 int laz_call_take_profile(const struct laz_call *call, const struct laz_host_policy *policy,

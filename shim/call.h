@@ -20,16 +20,6 @@
 #define LAZ_CONTAINER_INIT   "/.lazaret/lazaret-init"
 #define LAZ_CONTAINER_POLICY "/.lazaret-policy"
 
-/* What stands in front of a container's command, and of an exec's. */
-#define LAZ_CONTAINER_WORDS                                                                        \
-    {                                                                                              \
-        LAZ_CONTAINER_INIT, "--policy", LAZ_CONTAINER_POLICY, "--"                                 \
-    }
-#define LAZ_CONTAINER_EXEC_WORDS                                                                   \
-    {                                                                                              \
-        LAZ_CONTAINER_INIT, "--enter", "--policy", LAZ_CONTAINER_POLICY, "--"                      \
-    }
-
 struct laz_call {
     const struct laz_arguments *arguments;
     struct laz_ask *ask;
@@ -50,10 +40,11 @@ LAZ_MUST_CHECK int laz_call_load_policy(const struct laz_call *call, const char 
         struct laz_host_policy **ret, struct laz_err *err);
 void laz_call_free_policy(struct laz_host_policy *policy);
 
-/* Where its compiled form lies, by the name that it was loaded by. Likewise. */
+/* Its compiled form, by the name that the policy was loaded by: where it lies, and, open, the file.
+ * Likewise. */
 LAZ_MUST_CHECK int laz_call_find_image(const struct laz_call *call,
         const struct laz_host_policy *policy, const char *name, char ret[LAZ_IMAGE_PATH_SIZE],
-        struct laz_err *err);
+        int *ret_fd, struct laz_err *err);
 
 /* Its seccomp profile, appended. Likewise. */
 LAZ_MUST_CHECK int laz_call_take_profile(const struct laz_call *call,

@@ -18,6 +18,7 @@
 #include "shim/decide.h"
 #include "shim/entries.h"
 #include "shim/guard.h"
+#include "shim/hash.h"
 #include "shim/image.h"
 #include "shim/judge.h"
 #include "shim/own_init.h"
@@ -49,9 +50,10 @@ static bool is_loosened(const struct laz_bundle *bundle, const struct laz_policy
 
 /* Also of a container without a policy: an exec into it is then known to be one. */
 static int remember(struct laz_call *call, const struct laz_bundle *bundle,
-        const struct laz_host_policy *policy, const char *name, const struct laz_buf *text,
+        const struct laz_plan *plan, const char *name, const struct laz_buf *text,
         struct laz_err *err)
 {
+    const struct laz_host_policy *policy = plan->policy;
     static const uint8_t none[LAZ_SHA256_SIZE] = {0};
     struct laz_oci_record record = {0};
     laz_cleanup_fd int folder = -1;
@@ -61,6 +63,7 @@ static int remember(struct laz_call *call, const struct laz_bundle *bundle,
     laz_format_hex(
             policy == NULL ? none : policy->source_digest, LAZ_SHA256_SIZE, record.policy_digest);
     put_digest(text->data, text->len, record.config_digest);
+    (void)laz_format(record.policy_pin, sizeof(record.policy_pin), "%s", plan->pin);
     record.is_loosened = policy != NULL && is_loosened(bundle, &policy->host);
     if (laz_decide_remember(bundle, &record, err) < 0 ||
             laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
@@ -79,15 +82,27 @@ static int remember(struct laz_call *call, const struct laz_bundle *bundle,
     return 0;
 }
 
+/* Inside a user namespace of the container's own no file of the host is root's. */
+static int find_image(const struct laz_call *call, const struct laz_bundle *bundle,
+        const char *name, struct laz_plan *plan, struct laz_err *err)
+{
+    laz_cleanup_fd int fd = -1;
+    if (laz_call_find_image(call, plan->policy, name, plan->image, &fd, err) < 0) {
+        return -1;
+    }
+    return !laz_guard_has_users(bundle) || laz_hash_file(fd, plan->pin)
+            ? 0
+            : laz_err_set(err, LAZ_E_SYSTEM, 0, "%s: cannot be read", plan->image);
+}
+
 static int confine(struct laz_call *call, struct laz_bundle *bundle,
         const struct laz_host_policy *policy, const char *name, struct laz_err *err)
 {
-    char image[LAZ_IMAGE_PATH_SIZE];
     char hash[LAZ_OCI_ROOT_HASH_SIZE];
     bool has_hooks = false;
     const char *root = call->arguments->values[LAZ_OPTION_ROOT];
     struct laz_own_init init;
-    struct laz_plan plan = {.policy = policy, .image = image};
+    struct laz_plan plan = {.policy = policy};
     laz_cleanup_buf struct laz_buf text;
     laz_cleanup_buf struct laz_buf profile;
     laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
@@ -97,7 +112,7 @@ static int confine(struct laz_call *call, struct laz_bundle *bundle,
             laz_guard(bundle, policy, hash, err) < 0 ||
             laz_own_init_find(call->runtime, bundle, &init, err) < 0 ||
             laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
-            laz_call_find_image(call, policy, name, image, err) < 0 ||
+            find_image(call, bundle, name, &plan, err) < 0 ||
             (laz_seccomp_needs_profile(&bundle->spec, &policy->host) &&
                     laz_call_take_profile(call, policy, name, &profile, err) < 0)) {
         return -1;
@@ -107,7 +122,7 @@ static int confine(struct laz_call *call, struct laz_bundle *bundle,
     call->note.has_own_init = init.is_images;
     plan.profile = &profile;
     if (laz_rewrite(bundle, &plan, &text, err) < 0 ||
-            remember(call, bundle, policy, name, &text, err) < 0) {
+            remember(call, bundle, &plan, name, &text, err) < 0) {
         return -1;
     }
     return laz_bundle_write(bundle, &text, err);
@@ -139,8 +154,9 @@ static int create_in(struct laz_call *call, struct laz_bundle *bundle, struct la
     }
     (void)laz_format(name, sizeof(name), "%s", selected);
     if (strcmp(selected, LAZ_RUNTIME_PASS_THROUGH) == 0) {
+        const struct laz_plan none = {.policy = NULL};
         laz_audit_policy(&call->note, name, NULL);
-        return remember(call, bundle, NULL, name, &bundle->text, err);
+        return remember(call, bundle, &none, name, &bundle->text, err);
     }
     if (laz_place_judge_root(bundle, err) < 0 || laz_select_stricter(call, bundle, name, err) < 0 ||
             laz_call_load_policy(call, name, &policy, err) < 0) {

@@ -19,13 +19,14 @@
 #include "shim/call.h"
 #include "shim/clamp.h"
 #include "shim/decide.h"
+#include "shim/init_words.h"
 #include "shim/sweep.h"
 
 #define COPY_MODE      0600
 #define COPY_NAME_SIZE 256
 #define PATH_SIZE      512
 #define VARIABLE_MAX   256
-#define WORDS_MORE     8
+#define WORDS_MORE     2 /* an option, and NULL */
 #define LENGTH(array)  (sizeof(array) / sizeof((array)[0]))
 
 /* Whose container it is. */
@@ -33,8 +34,6 @@ struct laz_entry {
     struct laz_host_policy *policy;      /* owned */
     const struct laz_oci_record *record; /* NULL: there is none */
 };
-
-static const char *const init_words[] = LAZ_CONTAINER_EXEC_WORDS;
 
 /* ---- the copy ---- */
 
@@ -141,20 +140,20 @@ static int change_bare(struct laz_oci_change *change, const struct laz_host_poli
 }
 
 /* No policy can name the folder of ECS's agent: it is another one in each container. */
-static int put_init(
-        struct laz_oci_change *change, const struct laz_entering *entering, struct laz_err *err)
+static int put_init(struct laz_oci_change *change, const struct laz_oci_record *record,
+        const struct laz_entering *entering, struct laz_err *err)
 {
-    const char *const agent_words[] = {LAZ_CONTAINER_INIT, "--enter", "--read-exec",
-            entering->agent_folder, "--policy", LAZ_CONTAINER_POLICY, "--"};
-    const struct laz_oci_strings init = {init_words, LENGTH(init_words)};
-    const struct laz_oci_strings agent = {agent_words, LENGTH(agent_words)};
-    return laz_oci_prepend_args(change, 0, entering->agent_folder[0] == '\0' ? &init : &agent, err);
+    const char *words[LAZ_INIT_WORDS_MAX];
+    const struct laz_oci_strings init = {
+            words, laz_init_words_of_exec(record->policy_pin, entering->agent_folder, words)};
+    return laz_oci_prepend_args(change, 0, &init, err);
 }
 
-static int change_command(struct laz_oci_change *change, const struct laz_host_policy *policy,
+static int change_command(struct laz_oci_change *change, const struct laz_entry *entry,
         const struct laz_oci_process *process, const struct laz_entering *entering,
         struct laz_err *err)
 {
+    const struct laz_host_policy *policy = entry->policy;
     bool is_confined = entering->mode == LAZ_HOST_EXEC_CONFINED;
     bool is_user = is_confined && process->uid != 0;
     if (laz_clamp(change, policy, is_confined && !is_user, err) < 0 ||
@@ -162,7 +161,7 @@ static int change_command(struct laz_oci_change *change, const struct laz_host_p
             drop_variables(change, policy, process->env, err) < 0) {
         return -1;
     }
-    return is_confined ? put_init(change, entering, err) : 0;
+    return is_confined ? put_init(change, entry->record, entering, err) : 0;
 }
 
 /* Here it is known who comes, and how. */
@@ -202,9 +201,8 @@ static int change_process(struct laz_call *call, const struct laz_entry *entry,
             laz_oci_change_init(&change, spec, err) < 0 || laz_oci_drop_labels(&change, err) < 0) {
         return -1;
     }
-    int result = decision.is_bare
-            ? change_bare(&change, entry->policy, &process, err)
-            : change_command(&change, entry->policy, &process, &decision, err);
+    int result = decision.is_bare ? change_bare(&change, entry->policy, &process, err)
+                                  : change_command(&change, entry, &process, &decision, err);
     return result < 0 ? -1 : laz_oci_change_apply(&change, ret, err);
 }
 
@@ -275,8 +273,13 @@ static int exec_by_words(struct laz_call *call, const struct laz_entry *entry, s
                         ? "but by a file (--process): there is no record of it (unknown-container)"
                         : "(host.exec)");
     }
-    char **argv = calloc((size_t)call->argc + WORDS_MORE, sizeof(*argv));
-    if (argv == NULL) {
+    const char *words[LAZ_INIT_WORDS_MAX];
+    char *pin = strdup(entry->record->policy_pin); /* until execve */
+    size_t n_words = laz_init_words_of_exec(pin == NULL ? "" : pin, "", words);
+    char **argv = calloc((size_t)call->argc + n_words + WORDS_MORE, sizeof(*argv));
+    if (argv == NULL || pin == NULL) {
+        free(argv);
+        free(pin);
         return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
     }
     int n = 0;
@@ -285,8 +288,8 @@ static int exec_by_words(struct laz_call *call, const struct laz_entry *entry, s
         if (call->argv[i] == arguments->verb_name) {
             argv[n++] = laz_unconst("--no-new-privs");
         }
-        for (size_t k = 0; i == arguments->id_at && k < LENGTH(init_words); k++) {
-            argv[n++] = laz_unconst(init_words[k]);
+        for (size_t k = 0; i == arguments->id_at && k < n_words; k++) {
+            argv[n++] = laz_unconst(words[k]);
         }
     }
     call->argc = n;

@@ -171,8 +171,22 @@ static int guard_paths(const struct laz_bundle *bundle, const struct laz_json_no
 
 /* ---- namespaces and users ---- */
 
-/* In a mount namespace that is there, our mounts would come from where its maker wants. What is no
- * namespace may keep the runtime waiting. */
+bool laz_guard_has_users(const struct laz_bundle *bundle)
+{
+    const struct laz_oci_spec *spec = &bundle->spec;
+    const struct laz_json_node *all = bundle->container.namespaces;
+    const struct laz_json_node *node = NULL;
+    while (all != NULL && (node = laz_json_next(&spec->doc, all, node)) != NULL) {
+        if (laz_oci_is(spec, laz_oci_member(spec, node, "type"), "user")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In a mount namespace that is there, our mounts would come from where its maker wants; of a user
+ * namespace that is there nobody says who its users are on the host. What is no namespace may keep
+ * the runtime waiting. */
 static int guard_namespaces(const struct laz_bundle *bundle, struct laz_err *err)
 {
     char path[LAZ_BUNDLE_PATH_SIZE];
@@ -187,6 +201,9 @@ static int guard_namespaces(const struct laz_bundle *bundle, struct laz_err *err
         }
         if (laz_oci_is(spec, laz_oci_member(spec, node, "type"), "mount")) {
             return refuse(err, "a mount namespace that is there already", "", NOTHING);
+        }
+        if (laz_oci_is(spec, laz_oci_member(spec, node, "type"), "user")) {
+            return refuse(err, "a user namespace that is there already", "", NOTHING);
         }
         if (!laz_json_copy(&spec->doc, at, path, sizeof(path)) || path[0] != '/') {
             return refuse(err, "a namespace by what is no absolute path", "", "host.namespaces");
@@ -223,9 +240,38 @@ static bool is_made_root(
     return false;
 }
 
+static bool maps_root(const struct laz_oci_spec *spec, const struct laz_json_node *all)
+{
+    const struct laz_json_node *node = NULL;
+    while (all != NULL && (node = laz_json_next(&spec->doc, all, node)) != NULL) {
+        uint64_t outside = 0;
+        if (!laz_json_number(
+                    &spec->doc, laz_oci_member(spec, node, "hostID"), UINT32_MAX, &outside) ||
+                outside == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool laz_guard_is_apart(const struct laz_bundle *bundle)
+{
+    const struct laz_oci_spec *spec = &bundle->spec;
+    const struct laz_json_node *node = bundle->container.linux_node;
+    return laz_guard_has_users(bundle) &&
+            !maps_root(spec, laz_oci_member(spec, node, "uidMappings")) &&
+            !maps_root(spec, laz_oci_member(spec, node, "gidMappings"));
+}
+
 static int guard_users(
         const struct laz_bundle *bundle, const struct laz_host_policy *policy, struct laz_err *err)
 {
+    if (policy->has_host_secrets && laz_guard_has_users(bundle)) {
+        return refuse(err,
+                "secrets of the host in a user namespace of the container's own, in which "
+                "lazaret-hook is not the host's root",
+                "", "secrets.items");
+    }
     const struct laz_oci_spec *spec = &bundle->spec;
     const struct laz_json_node *node = bundle->container.linux_node;
     const struct laz_json_node *groups = laz_oci_member(spec, node, "gidMappings");

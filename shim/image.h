@@ -7,6 +7,7 @@
 #define LAZ_SHIM_IMAGE_H
 
 #include "policy/policy.h"
+#include "shim/hash.h"
 
 #define LAZ_IMAGE_FOLDER      "/run/lazaret/images"
 #define LAZ_IMAGE_PATH_SIZE   160        /* the folder, a digest, a version */
@@ -18,5 +19,9 @@ void laz_image_profile_path(const uint8_t digest[LAZ_SHA256_SIZE], char ret[LAZ_
 
 /* Both, where they are not there yet: compiled, proved and tested. In lazaret-prepare. */
 LAZ_MUST_CHECK int laz_image_make(const struct laz_policy *policy, struct laz_err *err);
+
+/* SHA-256 of the first, as sha256sum(1) prints it; it need not be there. */
+LAZ_MUST_CHECK int laz_image_pin(
+        const struct laz_policy *policy, char ret[LAZ_HASH_SIZE], struct laz_err *err);
 
 #endif

@@ -16,6 +16,7 @@
 #include "policy/host_mounts.h"
 #include "policy/tables/tables.h"
 #include "shim/call.h"
+#include "shim/guard.h"
 #include "shim/image.h"
 #include "shim/place.h"
 
@@ -31,6 +32,7 @@ struct judge {
     const struct laz_host_policy *policy;
     const struct laz_sources *sources;
     const char *own; /* of the host's records */
+    bool is_apart;   /* no user of it is the host's root */
 };
 
 static int refuse(struct laz_err *err, const char *what, const char *of, const char *key)
@@ -361,12 +363,14 @@ static bool has_power(const struct judge *judge)
     return false;
 }
 
+/* The files are the host's root's; dockerd with userns-remap asks for such control groups. */
 static bool has_writable_sys(const struct judge *judge)
 {
     static const char *const types[] = {"sysfs", "cgroup", "cgroup2"};
     const struct laz_json_node *node = NULL;
     const struct laz_json_node *all = judge->container->mounts;
-    while (all != NULL && (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
+    while (!judge->is_apart && all != NULL &&
+            (node = laz_json_next(&judge->spec->doc, all, node)) != NULL) {
         struct laz_oci_mount mount = laz_oci_mount(judge->spec, node);
         for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
             if (laz_oci_is(judge->spec, mount.type, types[i]) && !is_read_only(judge, &mount)) {
@@ -477,7 +481,8 @@ int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *pol
             .host = &policy->host,
             .policy = policy,
             .sources = &sources,
-            .own = length == 0 ? NULL : own};
+            .own = length == 0 ? NULL : own,
+            .is_apart = laz_guard_is_apart(bundle)};
     bool is_privileged = false;
     if (bundle->process.node == NULL) {
         return refuse(err, "a container without a process", "", "nothing allows it");

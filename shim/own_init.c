@@ -6,20 +6,16 @@
 #include "shim/own_init.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "core/fd.h"
 #include "core/format.h"
-#include "core/num.h"
 #include "core/rooted.h"
-#include "core/sha256.h"
 #include "shim/call.h"
 #include "shim/clamp.h"
+#include "shim/hash.h"
 #include "shim/place.h"
 
 #define NAME          "lazaret-init"
-#define FILE_MAX      ((size_t)8 << 20) /* bytes: fifty times what it has */
-#define BLOCK         4096
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 struct words {
@@ -76,33 +72,42 @@ static void skip_engines(struct words *words)
     }
 }
 
+/* ---- the host's, of an earlier pass ---- */
+
+/* The digest may be another policy's by now. */
+static void skip_hosts(struct words *words)
+{
+    static const char *const hosts[] = {LAZ_CONTAINER_INIT, "--policy", LAZ_CONTAINER_POLICY};
+    struct words behind = *words;
+    for (size_t i = 0; i < LENGTH(hosts); i++) {
+        if (!is_word(&behind, hosts[i])) {
+            return;
+        }
+        step(&behind);
+    }
+    if (is_word(&behind, "--policy-sha256")) {
+        step(&behind);
+        step(&behind);
+    }
+    if (is_word(&behind, "--")) {
+        step(&behind);
+        *words = behind;
+    }
+}
+
 /* ---- the image's ---- */
 
-static int hash_file(int fd, char ret[2 * LAZ_SHA256_SIZE + 1], struct laz_err *err)
+static int hash_file(int fd, char ret[LAZ_HASH_SIZE], struct laz_err *err)
 {
-    struct laz_sha256 hash;
-    uint8_t block[BLOCK];
-    uint8_t digest[LAZ_SHA256_SIZE];
-    size_t total = 0;
-    ssize_t n = 0;
-    laz_sha256_init(&hash);
-    while ((n = read(fd, block, sizeof(block))) > 0 && (total += (size_t)n) <= FILE_MAX) {
-        laz_sha256_add(&hash, block, (size_t)n);
-    }
-    if (n != 0) {
-        return refuse(err, "its file cannot be read, or is too large");
-    }
-    laz_sha256_end(&hash, digest);
-    laz_format_hex(digest, sizeof(digest), ret);
-    return 0;
+    return laz_hash_file(fd, ret) ? 0 : refuse(err, "its file cannot be read, or is too large");
 }
 
 static int check_file(
         const struct laz_runtime *runtime, const struct words *words, struct laz_err *err)
 {
     char path[LAZ_BUNDLE_PATH_SIZE];
-    char images[2 * LAZ_SHA256_SIZE + 1];
-    char hosts[2 * LAZ_SHA256_SIZE + 1];
+    char images[LAZ_HASH_SIZE];
+    char hosts[LAZ_HASH_SIZE];
     laz_cleanup_fd int image = -1;
     laz_cleanup_fd int host = -1;
     if (!laz_json_copy(&words->bundle->spec.doc, words->at, path, sizeof(path)) || path[0] != '/') {
@@ -178,6 +183,7 @@ int laz_own_init_find(const struct laz_runtime *runtime, const struct laz_bundle
             : laz_json_next(&bundle->spec.doc, bundle->process.args, NULL);
     *ret = (struct laz_own_init){0};
     skip_engines(&words);
+    skip_hosts(&words);
     if (is_images(&words)) {
         if (runtime->image_init != LAZ_IMAGE_INIT_REPLACE) {
             return refuse(err, "let it be replaced, or start the image's command without it");

@@ -10,6 +10,7 @@
 #include "shim/call.h"
 #include "shim/clamp.h"
 #include "shim/entries.h"
+#include "shim/init_words.h"
 #include "shim/judge.h"
 #include "shim/seccomp.h"
 
@@ -24,11 +25,11 @@ static const char *const guarded[] = {
 static const char *const unguarded[] = {
         "/sys", "/sys/fs/cgroup"}; /* writable in a privileged container */
 
-static int put_init(struct laz_oci_change *change, size_t n_drop, struct laz_err *err)
+static int put_init(struct laz_oci_change *change, const struct laz_plan *plan, struct laz_err *err)
 {
-    static const char *const words[] = LAZ_CONTAINER_WORDS;
-    const struct laz_oci_strings init = {words, LENGTH(words)};
-    return laz_oci_prepend_args(change, n_drop, &init, err);
+    const char *words[LAZ_INIT_WORDS_MAX];
+    const struct laz_oci_strings init = {words, laz_init_words(plan->pin, words)};
+    return laz_oci_prepend_args(change, plan->n_drop, &init, err);
 }
 
 static int put_mounts(struct laz_oci_change *change, const char *image, struct laz_err *err)
@@ -86,7 +87,7 @@ int laz_rewrite(const struct laz_bundle *bundle, const struct laz_plan *plan, st
             laz_clamp(&change, policy, bundle->process.uid == 0, err) < 0 ||
             (bundle->process.uid != 0 &&
                     laz_oci_set_groups(&change, policy->groups, policy->n_groups, err) < 0) ||
-            put_init(&change, plan->n_drop, err) < 0 || put_mounts(&change, plan->image, err) < 0 ||
+            put_init(&change, plan, err) < 0 || put_mounts(&change, plan->image, err) < 0 ||
             put_paths(&change, &policy->host, plan->is_privileged, err) < 0 ||
             laz_oci_part_root(&change, err) < 0 ||
             laz_seccomp_put(&change, &policy->host, plan->profile, err) < 0 ||

@@ -138,7 +138,8 @@ int laz_oci_prepend_args(struct laz_oci_change *change, size_t n_drop,
         return laz_err_set(
                 err, LAZ_E_OCI, 0, "process.args: there are none to put anything before");
     }
-    if (n_drop == 0 && laz_oci_begins_with(spec, process.args, args, false)) {
+    if ((n_drop == 0 || n_drop == args->n) &&
+            laz_oci_begins_with(spec, process.args, args, false)) {
         return 0;
     }
     const struct laz_json_node *arg = laz_json_next(&spec->doc, process.args, NULL);

@@ -45,8 +45,8 @@ LAZ_MUST_CHECK int laz_oci_clamp_capabilities(
         struct laz_oci_change *change, const struct laz_oci_strings *allowed, struct laz_err *err);
 LAZ_MUST_CHECK int laz_oci_set_no_new_privileges(
         struct laz_oci_change *change, struct laz_err *err);
-/* The first `n_drop` of process.args go, these come in their place. Nothing where args begin with
- * them already. */
+/* The first `n_drop` of process.args go, these come in their place. Nothing where they are there
+ * already. */
 LAZ_MUST_CHECK int laz_oci_prepend_args(struct laz_oci_change *change, size_t n_drop,
         const struct laz_oci_strings *args, struct laz_err *err);
 /* Soft and hard are at most these; the limit is added where it is absent. "RLIMIT_CORE". */

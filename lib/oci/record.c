@@ -10,7 +10,7 @@
 #include "core/num.h"
 #include "core/sha256.h"
 
-#define NODES 32 /* seven members */
+#define NODES 32 /* ten members */
 
 static int fail(struct laz_err *err, const char *key, const char *why)
 {
@@ -39,6 +39,9 @@ static int check(const struct laz_oci_record *record, struct laz_err *err)
     }
     if (!is_digest(record->policy_digest)) {
         return fail(err, "policy-digest", "not a SHA-256");
+    }
+    if (record->policy_pin[0] != '\0' && !is_digest(record->policy_pin)) {
+        return fail(err, "policy-pin", "not a SHA-256");
     }
     if (!is_digest(record->config_digest)) {
         return fail(err, "config-digest", "not a SHA-256");
@@ -72,6 +75,9 @@ int laz_oci_record_write(
     laz_json_u64(&json, "version", 1);
     laz_json_string(&json, "policy", record->policy);
     laz_json_string(&json, "policy-digest", record->policy_digest);
+    if (record->policy_pin[0] != '\0') {
+        laz_json_string(&json, "policy-pin", record->policy_pin);
+    }
     laz_json_string(&json, "config-digest", record->config_digest);
     laz_json_string(&json, "mode", record->mode);
     laz_json_string(&json, "process-digest", record->process_digest);
@@ -105,8 +111,8 @@ static int read_bool(
 /* Our own files have no other key: whoever wrote one, it was not this version. */
 static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
 {
-    static const char *const keys[] = {"version", "policy", "policy-digest", "config-digest",
-            "mode", "process-digest", "nameless-digest", "ecs-agent", "loosened"};
+    static const char *const keys[] = {"version", "policy", "policy-digest", "policy-pin",
+            "config-digest", "mode", "process-digest", "nameless-digest", "ecs-agent", "loosened"};
     const struct laz_json_node *root = laz_json_root(doc);
     uint64_t version = 0;
     if (root->type != LAZ_JSON_OBJECT) {
@@ -132,7 +138,11 @@ static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
 static int read_fields(
         const struct laz_json_doc *doc, struct laz_oci_record *ret, struct laz_err *err)
 {
+    bool is_pinned = laz_json_member(doc, laz_json_root(doc), "policy-pin") != NULL;
     if (check_keys(doc, err) < 0 ||
+            (is_pinned &&
+                    read_word(doc, "policy-pin", ret->policy_pin, sizeof(ret->policy_pin), err) <
+                            0) ||
             read_word(doc, "policy", ret->policy, sizeof(ret->policy), err) < 0 ||
             read_word(doc, "policy-digest", ret->policy_digest, sizeof(ret->policy_digest), err) <
                     0 ||

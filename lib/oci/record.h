@@ -21,6 +21,7 @@
 struct laz_oci_record {
     char policy[LAZ_OCI_WORD_SIZE];            /* its name */
     char policy_digest[LAZ_OCI_DIGEST_SIZE];   /* of its source */
+    char policy_pin[LAZ_OCI_DIGEST_SIZE];      /* of its image, where users are mapped; "": none */
     char config_digest[LAZ_OCI_DIGEST_SIZE];   /* of the config.json as it was applied */
     char mode[LAZ_OCI_WORD_SIZE];              /* enforce, observe, ... */
     char process_digest[LAZ_OCI_DIGEST_SIZE];  /* of how its process began, but for the command */

@@ -4,6 +4,7 @@ oci explain: what the shim would do to a container.
 
 That the decisions are the same is for tests/unit/filter/profile_test.c, which has libseccomp's opinion of each.
 """
+import hashlib
 import json
 import re
 
@@ -162,6 +163,18 @@ def explains():
     rest = [line for line in lines if line not in hooks]
     bundle("runc-spec", lambda config: (config["linux"].update(seccomp={"defaultAction": "SCMP_ACT_ERRNO"}), apply(config, rest)))
     check_equal(lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout.splitlines(), hooks, "what is left")
+
+
+@case("with a user namespace of the container's own, the pin is the digest of the policy as it is compiled")
+def explains_users():
+    write("web.yaml", WEB)
+    lazaret("policy", "compile", "web.yaml", "-o", "web.img", expect=0)
+    digest = hashlib.sha256((FOLDER / "web.img").read_bytes()).hexdigest()
+    for users in (True, False):
+        folder = bundle("runc-spec", lambda config, users=users: config["linux"]["namespaces"].extend([{"type": "user"}] if users else []))
+        lines = lazaret("oci", "explain", "web.yaml", folder, expect=0).stdout.splitlines()
+        front = ["/.lazaret/lazaret-init", "--policy", "/.lazaret-policy", *(["--policy-sha256", digest] if users else []), "--"]
+        check_equal([line for line in lines if "process.args" in line], [f"+ process.args[{n}]: {json.dumps(word)}" for n, word in enumerate(front)], f"{users}")
 
 
 @case("what the shim would make of a container's seccomp profile, by host.seccomp")

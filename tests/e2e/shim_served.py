@@ -4,6 +4,7 @@
 Must never look at a container that it did not start. Needs root.
 """
 import json
+import os
 import time
 
 import area
@@ -38,10 +39,11 @@ def until(found, what, seconds=60):
 class Served:
     """A container with every helper, by the shim."""
 
-    def __init__(self, engine, *options, command=("sh", "-c", "while :; do sleep 1000; done")):
+    def __init__(self, engine, *options, command=("sh", "-c", "while :; do sleep 1000; done"), owner=0):
         self.engine = engine
         self.folder = world.OPT / f"trail-{len(list(world.OPT.glob('trail-*')))}"
         self.folder.mkdir()
+        os.chown(self.folder, owner, owner)  # root of the container, who may be none of the host
         self.name = engine.start("shell", command, options=[
             "--runtime", "lazaret", "--tmpfs", "/run:mode=0755", "-v", f"{self.folder}:/trail", "-e", "TOKEN=one-of-the-secrets",
             "-e", "SHOWN=another-secret", "-e", "PLAIN=1", *options])

@@ -99,6 +99,10 @@ Test(oci_state, names_have_a_ceiling)
     "{\"version\":1,\"policy\":\"" policy "\",\"policy-digest\":\"" digest                         \
     "\",\"config-digest\":\"" DIGEST "\",\"mode\":\"" mode "\",\"process-digest\":\"" process      \
     "\",\"nameless-digest\":\"" DIGEST "\",\"ecs-agent\":\"" agent "\",\"loosened\":"
+#define PINNED(pin)                                                                                \
+    "{\"version\":1,\"policy\":\"claims\",\"policy-digest\":\"" DIGEST "\",\"policy-pin\":\"" pin  \
+    "\",\"config-digest\":\"" DIGEST "\",\"mode\":\"enforce\",\"process-digest\":\"" DIGEST        \
+    "\",\"nameless-digest\":\"" DIGEST "\",\"ecs-agent\":\"" AGENT "\",\"loosened\":true}\n"
 #define RECORD(policy, digest, mode, process, agent)                                               \
     BEFORE(policy, digest, mode, process, agent) "true}\n"
 #define AGENT "/ecs-execute-command-0-a/amazon-ssm-agent"
@@ -124,6 +128,21 @@ static void expect_example(const struct laz_oci_record *record)
     cr_assert(record->is_loosened);
 }
 
+Test(oci_record, has_the_pin_of_a_policy_where_there_is_one)
+{
+    struct laz_oci_record record = example;
+    struct laz_buf text;
+    laz_buf_init_heap(&text, LAZ_OCI_RECORD_MAX);
+    (void)memcpy(record.policy_pin, DIGEST, sizeof(DIGEST));
+    cr_assert_eq(laz_oci_record_write(&record, &text, &err), 0, "%s", err.message);
+    cr_assert_str_eq(text.data, PINNED(DIGEST));
+    (void)memset(&record, 0, sizeof(record));
+    cr_assert_eq(laz_oci_record_read(text.data, text.len, &record, &err), 0, "%s", err.message);
+    expect_example(&record);
+    cr_assert_str_eq(record.policy_pin, DIGEST);
+    laz_buf_done(&text);
+}
+
 Test(oci_record, what_is_written_is_read)
 {
     struct laz_oci_record record;
@@ -133,6 +152,7 @@ Test(oci_record, what_is_written_is_read)
     cr_assert_str_eq(text.data, RECORD("claims", DIGEST, "enforce", DIGEST, AGENT));
     cr_assert_eq(laz_oci_record_read(text.data, text.len, &record, &err), 0, "%s", err.message);
     expect_example(&record);
+    cr_assert_str_eq(record.policy_pin, "");
     laz_buf_done(&text);
 }
 
@@ -154,6 +174,8 @@ Test(oci_record, refuses_what_it_did_not_write)
             {RECORD("a", "01", "enforce", DIGEST, ""), "record: policy-digest: not a SHA-256"},
             {RECORD("a", DIGEST "0", "enforce", DIGEST, ""),
                     "record: policy-digest: absent, or not a text of its size"},
+            {PINNED("01"), "record: policy-pin: not a SHA-256"},
+            {PINNED(DIGEST "0"), "record: policy-pin: absent, or not a text of its size"},
             {RECORD("a", DIGEST, "", DIGEST, ""), "record: mode: not a word"},
             {RECORD("a", DIGEST, "x", "", ""), "record: process-digest: not a SHA-256"},
             {RECORD("a", DIGEST, "x", DIGEST, "/a b"), "record: ecs-agent: not a path"},

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One system call after the other fails under lazaret-shim, lazaret-prepare and lazaret-hook, as a full disk, a bad one, or a host without memory
+"""One system call after the other fails under lazaret-shim and lazaret-prepare, as a full disk, a bad one, or a host without memory
 or descriptors has it: what they do then is whole, or is refused by name and has left nothing behind, and the next call is as ever.
 
-The control of each row is the call itself, which is seen to have been answered so. A runtime that is a stand-in says what it got; for the hook it is runc.
+The control of each row is the call itself, which is seen to have been answered so. A runtime that is a stand-in says what it got.
 """
 import contextlib
 import json
@@ -10,7 +10,7 @@ import pathlib
 import re
 
 import area
-import hook_world
+import faults
 import laz
 import rootfs
 import shim_world as world
@@ -21,49 +21,7 @@ POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text().
 LEDGER = OPT / "audit" / "host.jsonl"
 TRACE = OPT / "trace"
 STATE = pathlib.Path("/run/lazaret")
-REFUSED = re.compile(r"lazaret(-hook: error)?: [a-z0-9-]+: \S.*\n")
-# What the kernel does not fail, or not in a way that a program could notice; and who ends does not ask any more.
-NEVER = {"arch_prctl", "brk", "close", "exit_group", "getegid", "geteuid", "getgid", "getpid", "getppid", "gettid", "getuid", "munmap",
-         "rseq", "rt_sigprocmask", "set_robust_list", "set_tid_address", "umask"}
-# Of each call what the kernel may say; of the others EIO and ENOMEM. 0 of a read is a file that has just become shorter.
-ANSWERS = {
-    "flock": ["EINTR", "ENOLCK"], "execve": ["EACCES", "ENOMEM"], "execveat": ["EACCES", "ENOMEM"], "mmap": ["ENOMEM"],
-    "open": ["EMFILE", "EIO"], "openat": ["EMFILE", "EIO"], "openat2": ["EMFILE", "EIO"], "pread64": ["EIO", 0], "read": ["EIO", 0, "EINTR"],
-    "rename": ["ENOSPC"], "renameat": ["ENOSPC"], "write": ["ENOSPC", "EIO", "EINTR"], "fsync": ["EIO"], "fdatasync": ["EIO"],
-}
-EVERY = 1 if laz.LONG else 5  # of the rows
-
-
-def calls_of(trace):
-    """Each call before the last program, with its number among those of its name."""
-    counts, calls, last = {"execve": -1}, [], 0  # strace does not count its own
-    for line in trace.read_text().splitlines():
-        match = re.match(r"^(?:\d+ +)?(\w+)\(", line)
-        if match:
-            counts[match[1]] = counts.get(match[1], 0) + 1
-            calls.append((match[1], counts[match[1]]))
-            last = len(calls) if match[1] == "execve" and line.endswith(" = 0") else last
-    return calls[1:last] if last > 1 else calls[1:]
-
-
-def rows(calls):
-    """(call, its number, answer) for each that can fail, or a sample that has each call by its name."""
-    found = [(name, count, answer) for name, count in calls if name not in NEVER for answer in ANSWERS.get(name, ["EIO", "ENOMEM"])]
-    seen = set()
-    first = [row for row in found if not (row[0] in seen or seen.add(row[0]))]
-    return [*first, *(row for row in found[::EVERY] if row not in first)]
-
-
-def injection(row):
-    """For strace."""
-    name, count, answer = row
-    said = f"error={answer}" if isinstance(answer, str) else f"retval={answer}"
-    return ["-e", f"inject={name}:{said}:when={count}"]
-
-
-def was_injected(trace, row):
-    """Did it come to that?"""
-    return "(INJECTED)" in trace.read_text(), f"{row[0]} {row[1]} = {row[2]}"
+REFUSED = re.compile(r"lazaret: [a-z0-9-]+: \S.*\n")
 
 
 def is_named(result, what):
@@ -118,12 +76,12 @@ def go_through(host, begin, words, judge):
     whole = judge(None, result, records, "the whole call")
     left = host.state()
     refused = n = 0
-    for row in rows(calls_of(TRACE)):
+    for row in faults.rows(TRACE):
         begin()
         before = host.state()
-        result, records = host.call(*words, options=injection(row))
-        is_injected, what = was_injected(TRACE, row)
-        check(is_injected, f"{what}: it did not come to that: {result}")
+        result, records = host.call(*words, options=faults.injection(row))
+        line, what = faults.injected(TRACE, row)
+        check(line, f"{what}: it did not come to that: {result}")
         n += 1
         if not records:
             is_named(result, what)
@@ -249,8 +207,8 @@ def closed():
                 return host.call(*words, options=options)
 
             n = 0
-            for row in [None, *rows(calls_of(TRACE))] if call() else []:
-                result, records = call(*([] if row is None else injection(row)))
+            for row in [None, *faults.rows(TRACE)] if call() else []:
+                result, records = call(*([] if row is None else faults.injection(row)))
                 what = f"{name}: {row}: {result}"
                 check_equal((result.code, records), (1, []), what)
                 check(row is not None or (text in result.err and is_named(result, what) is None), what)

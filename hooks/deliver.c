@@ -71,9 +71,10 @@ static bool is_empty(int folder)
         (void)close(folder);
         return false;
     }
-    while (is && (entry = readdir(list)) != NULL) {
+    for (errno = 0; is && (entry = readdir(list)) != NULL; errno = 0) {
         is = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     }
+    is = is && errno == 0; /* what cannot be read may hold anything */
     (void)closedir(list);
     return is;
 }

@@ -8,6 +8,7 @@ import laz
 from hook_world import SECRETS
 from laz import case, check, check_equal
 
+LOOKS = {"getdents64", "openat2", "statfs", "stat", "lstat", "statx", "prctl", "close_range", "chdir"}  # each of them decides
 ENTRIES = {"audit-create": "createRuntime", "secrets": "createContainer", "audit-end": "poststop"}
 SCRIPT = f"cat {SECRETS}/db; echo; cat {SECRETS}/api.key; echo; echo x > {SECRETS}/new; echo ran"
 
@@ -57,13 +58,15 @@ def go_through(verb, judge_passed):
         n += 1
         laz.check_no_report(result.err)
         if "ran" in result.out:
+            check(verb == "audit-end" or row[0] not in LOOKS, f"{what}: what could not be looked at was taken for good")
             judge_passed(traced, what, result, records, is_left)
         else:
             check(result.code != 0 and result.out == "", f"{what}: {result}")
             check("lazaret-hook: error: " in result.err or line.startswith("write(2,"), f"{what}: {result}")
             refused += 1
         check_equal(traced.runtime.mounts(), mounts, f"{what}: mounts of the host")
-        traced.check_whole(f"the next one behind {what}", *traced.run())
+        if n % 8 == 0:
+            traced.check_whole(f"the next one behind {what}", *traced.run())
     print(f"     {verb}: {n} rows, {refused} refused by name")
     return refused
 

@@ -124,8 +124,7 @@ static int edit(
     }
     const char *text = before->len == 0 ? "" : before->data;
     struct laz_json_doc doc;
-    struct laz_json_room room = {
-            .max = laz_json_nodes_max(text, before->len), .kind = LAZ_E_ENGINE_FILE};
+    struct laz_json_room room = {.max = laz_json_nodes_max(before->len), .kind = LAZ_E_ENGINE_FILE};
     room.nodes = calloc((size_t)room.max + 1, sizeof(*room.nodes));
     if (room.nodes == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for %s", laz_install_docker.path);

@@ -41,7 +41,7 @@ static int read_names(const struct laz_buf *profile, struct names *ret, struct l
 {
     struct laz_json_doc doc;
     struct laz_json_room room = {.kind = LAZ_E_INTERNAL};
-    room.max = laz_json_nodes_max(profile->data, profile->len);
+    room.max = laz_json_nodes_max(profile->len);
     room.nodes = calloc(room.max, sizeof(*room.nodes));
     if (room.nodes == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a seccomp profile");

@@ -49,10 +49,14 @@ static unsigned char peek(const struct reader *in)
     return in->at < in->length ? (unsigned char)in->text[in->at] : 0;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static void skip_blanks(struct reader *in)
 {
-    while (in->at < in->length && in->text[in->at] != '\0' &&
-            strchr(" \t\r\n", in->text[in->at]) != NULL) {
+    while (in->at < in->length && is_blank(in->text[in->at])) {
         in->at++;
     }
 }
@@ -136,10 +140,27 @@ static size_t read_escape(const char *text, size_t left, char ret[4], size_t *re
     return 11;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Past the bytes of a string that stand for themselves, which nearly all of them do. */
+static void skip_plain(struct reader *in)
+{
+    const char *text = in->text;
+    size_t at = in->at;
+    while (at < in->length && is_plain((unsigned char)text[at])) {
+        at++;
+    }
+    in->at = at;
+}
+
 static bool read_string(struct reader *in)
 {
     size_t start = in->at++;
     for (;;) {
+        skip_plain(in);
         unsigned char c = peek(in);
         size_t left = in->length - in->at;
         size_t length = 0;
@@ -153,10 +174,6 @@ static bool read_string(struct reader *in)
         }
         if (c < 0x20) {
             return fail(in, "a control character in a string");
-        }
-        if (c < 0x80 && c != '\\') { /* nearly all of them */
-            in->at++;
-            continue;
         }
         if (c == '\\') {
             size_t used = read_escape(in->text + in->at + 1, left - 1, ignored, &length);
@@ -450,14 +467,12 @@ int laz_json_read(const char *text, size_t length, const struct laz_json_room *r
     return 0;
 }
 
-/* Every node but the outermost stands behind one of these; some of them are inside of strings. */
-uint32_t laz_json_nodes_max(const char *text, size_t length)
+/* A node has a byte of its own, and but for the outermost one before it: , : [ or {. The latter two
+ * are nodes themselves, and end with another byte: in a text that is cut off not all of them. */
+uint32_t laz_json_nodes_max(size_t length)
 {
-    uint32_t n = 1;
-    for (size_t i = 0; i < length && n < UINT32_MAX; i++) {
-        n += text[i] == ',' || text[i] == ':' || text[i] == '[' || text[i] == '{';
-    }
-    return n;
+    size_t max = length / 2 + 1 + LAZ_JSON_DEPTH_DEEP;
+    return max < UINT32_MAX ? (uint32_t)max : UINT32_MAX;
 }
 
 /* ---- looking at it ---- */
@@ -479,50 +494,46 @@ const struct laz_json_node *laz_json_next(const struct laz_json_doc *doc,
     return next < &doc->nodes[container->next] ? next : NULL;
 }
 
-/* How much of the text the string begins with, and whether there is more of the string. */
-static size_t common(const struct laz_json_doc *doc, const struct laz_json_node *node,
-        const char *text, bool *ret_more)
+/* The string begins with this text, and ends with it where it is to be all of it. */
+static bool is_text(const struct laz_json_doc *doc, const struct laz_json_node *node,
+        const char *text, bool is_all)
 {
     size_t at = node->start + 1U;
-    size_t done = 0;
-    size_t length = strlen(text);
-    while (at < node->end - 1U && done < length) {
-        if (doc->text[at] == text[done] && is_itself(text[done])) {
-            at++;
-            done++;
+    size_t end = node->end - 1U;
+    while (*text != '\0' && at < end) {
+        if (is_itself(doc->text[at])) {
+            if (doc->text[at++] != *text++) {
+                return false;
+            }
             continue;
         }
         char character[4];
-        size_t n = next_character(doc->text, &at, node->end - 1U, character);
-        if (n > length - done || memcmp(character, text + done, n) != 0) {
-            *ret_more = true;
-            return done;
+        size_t n = next_character(doc->text, &at, end, character);
+        if (strncmp(character, text, n) != 0) { /* one that is NUL is in no text */
+            return false;
         }
-        done += n;
+        text += n;
     }
-    *ret_more = at < node->end - 1U;
-    return done;
+    return *text == '\0' && (at == end || !is_all);
+}
+
+/* By its first byte; of an empty string that is the quote behind it. */
+static bool differs_at_once(
+        const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text)
+{
+    char first = doc->text[node->start + 1U];
+    return first != text[0] && first != '"' && is_itself(first);
 }
 
 bool laz_json_is(const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text)
 {
-    bool is_more = true;
-    if (node == NULL || node->type != LAZ_JSON_STRING) {
-        return false;
-    }
-    char first = doc->text[node->start + 1U]; /* the closing quote, of an empty one */
-    if (is_itself(first) && first != '"' && first != text[0]) {
-        return false; /* nearly always */
-    }
-    return common(doc, node, text, &is_more) == strlen(text) && !is_more;
+    return node != NULL && node->type == LAZ_JSON_STRING && is_text(doc, node, text, true);
 }
 
 bool laz_json_begins(
         const struct laz_json_doc *doc, const struct laz_json_node *node, const char *text)
 {
-    bool is_more = true;
-    return node != NULL && node->type == LAZ_JSON_STRING &&
-            common(doc, node, text, &is_more) == strlen(text);
+    return node != NULL && node->type == LAZ_JSON_STRING && is_text(doc, node, text, false);
 }
 
 /* Whether a character between the two, both included, is in a string. */
@@ -545,6 +556,13 @@ static bool has_between(const struct laz_json_doc *doc, const struct laz_json_no
 
 bool laz_json_is_ascii(const struct laz_json_doc *doc, const struct laz_json_node *node)
 {
+    size_t at = node == NULL ? 0 : node->start + 1U;
+    while (node != NULL && at < node->end - 1U && is_plain((unsigned char)doc->text[at])) {
+        at++;
+    }
+    if (node != NULL && node->type == LAZ_JSON_STRING && at == node->end - 1U) {
+        return true; /* nearly always */
+    }
     return node != NULL && node->type == LAZ_JSON_STRING && !has_between(doc, node, 0, 0) &&
             !has_between(doc, node, 0x80, 0xFF);
 }
@@ -562,9 +580,10 @@ const struct laz_json_node *laz_json_member(
     if (object == NULL || object->type != LAZ_JSON_OBJECT) {
         return NULL;
     }
-    for (const struct laz_json_node *node = laz_json_next(doc, object, NULL); node != NULL;
-            node = laz_json_next(doc, object, node + 1)) {
-        if (laz_json_is(doc, node, key)) {
+    const struct laz_json_node *end = &doc->nodes[object->next];
+    for (const struct laz_json_node *node = object + 1; node < end;
+            node = &doc->nodes[node[1].next]) { /* behind its value */
+        if (!differs_at_once(doc, node, key) && is_text(doc, node, key, true)) {
             return node + 1;
         }
     }

@@ -51,8 +51,8 @@ struct laz_json_room {
     size_t *ret_wrong_at; /* the byte where a fault is; written on failure alone; NULL: not asked */
 };
 
-/* More nodes than this the text does not have. */
-uint32_t laz_json_nodes_max(const char *text, size_t length);
+/* More nodes than this a text of that length does not have. */
+uint32_t laz_json_nodes_max(size_t length);
 
 /* Where and why, if it is none or needs more room than there is. */
 LAZ_MUST_CHECK int laz_json_read(const char *text, size_t length, const struct laz_json_room *room,

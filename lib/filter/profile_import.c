@@ -534,7 +534,7 @@ int laz_profile_import(const char *text, size_t length, const struct laz_profile
 {
     struct laz_json_doc doc;
     struct import *import = calloc(1, sizeof(*import));
-    uint32_t most = laz_json_nodes_max(text, length);
+    uint32_t most = laz_json_nodes_max(length);
     const struct laz_json_room room = {
             .nodes = calloc(most, sizeof(*room.nodes)), .max = most, .kind = LAZ_E_OCI};
     int result = -1;

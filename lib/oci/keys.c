@@ -68,6 +68,7 @@ enum object {
     MEMORY_POLICY,
     PERSONALITY,
     TIME_OFFSET,
+    OBJECTS_ALL,
 };
 
 struct row {
@@ -97,8 +98,15 @@ struct frame {
     uint32_t n; /* elements so far */
 };
 
+/* The rows of an object: from the first to behind the last. */
+struct span {
+    size_t from;
+    size_t to;
+};
+
 struct walk {
     const struct laz_json_doc *doc;
+    struct span spans[OBJECTS_ALL];
     struct frame frames[LAZ_OCI_DEPTH_MAX + 1];
     size_t depth; /* frames in use */
 };
@@ -138,9 +146,19 @@ static int fail(const struct walk *walk, const char *why, struct laz_err *err)
 
 /* ---- keys ---- */
 
-static const struct row *find_row(enum object object, const char *key, bool is_any_case)
+static void find_spans(struct span ret[OBJECTS_ALL])
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct span *span = &ret[rows[i].object];
+        span->from = span->to == 0 ? i : span->from;
+        span->to = i + 1;
+    }
+}
+
+static const struct row *find_row(
+        const struct walk *walk, enum object object, const char *key, bool is_any_case)
+{
+    for (size_t i = walk->spans[object].from; i < walk->spans[object].to; i++) {
         if (rows[i].object == object && (is_any_case || rows[i].key[0] == key[0]) &&
                 (is_any_case ? strcasecmp(rows[i].key, key) : strcmp(rows[i].key, key)) == 0) {
             return &rows[i];
@@ -176,12 +194,12 @@ static int check_key(
     if (frame->n > LAZ_OCI_KEYS_MAX) {
         return fail(walk, "more keys than an object of the specification has", err);
     }
-    const struct row *row = find_row(frame->wanted.inside, key, false);
+    const struct row *row = find_row(walk, frame->wanted.inside, key, false);
     if (row != NULL) {
         *ret = (struct wanted){.shape = row->shape, .inside = row->inside};
         return 0;
     }
-    row = find_row(frame->wanted.inside, key, true);
+    row = find_row(walk, frame->wanted.inside, key, true);
     if (row != NULL) {
         char why[WHY_SIZE];
         (void)laz_format(why, sizeof(why), "differs from %s by case alone", row->key);
@@ -295,9 +313,12 @@ static int step(struct walk *walk, struct laz_err *err)
     return 0;
 }
 
-/* Runtimes in C end a string there, others do not. */
+/* Runtimes in C end a string there, others do not. Only an escape can be one. */
 static int check_nuls(const struct laz_json_doc *doc, struct laz_err *err)
 {
+    if (memchr(doc->text, '\\', doc->length) == NULL) {
+        return 0;
+    }
     for (uint32_t i = 0; i < doc->n; i++) {
         if (laz_json_has_nul(doc, &doc->nodes[i])) {
             return laz_err_set(
@@ -311,6 +332,7 @@ int laz_oci_check_keys(const struct laz_json_doc *doc, enum laz_oci_form form, s
 {
     struct walk walk = {.doc = doc, .depth = 1};
     const struct laz_json_node *root = laz_json_root(doc);
+    find_spans(walk.spans);
     walk.frames[0] = (struct frame){.container = root,
             .wanted = {.shape = OBJECT, .inside = form == LAZ_OCI_CONFIG ? CONFIG : PROCESS}};
     if (root->type != LAZ_JSON_OBJECT) {

@@ -55,7 +55,7 @@ int laz_oci_spec_open(const char *text, size_t length, enum laz_oci_form form,
         return laz_err_set(err, LAZ_E_OCI, 0, "%s: %zu bytes, more than %zu", file_of(form), length,
                 LAZ_OCI_TEXT_MAX);
     }
-    uint32_t max = laz_json_nodes_max(text, length);
+    uint32_t max = laz_json_nodes_max(length);
     struct laz_oci_spec spec = {.form = form, .nodes = calloc(max, sizeof(*spec.nodes))};
     if (spec.nodes == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, 0, "%s: no memory to read it", file_of(form));

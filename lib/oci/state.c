@@ -103,7 +103,7 @@ int laz_oci_state_read(
         return laz_err_set(err, LAZ_E_OCI_STATE, 0, "state: %zu bytes, more than %zu", length,
                 LAZ_OCI_STATE_MAX);
     }
-    uint32_t max = laz_json_nodes_max(text, length);
+    uint32_t max = laz_json_nodes_max(length);
     struct laz_json_node *nodes = calloc(max, sizeof(*nodes));
     const struct laz_json_room room = {.nodes = nodes, .max = max, .kind = LAZ_E_OCI_STATE};
     if (nodes == NULL) {

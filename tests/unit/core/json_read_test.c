@@ -133,6 +133,68 @@ Test(json_read, is_as_deep_as_the_room_says_and_no_deeper)
     }
 }
 
+/* Also of a text that is cut off in the deepest place: it is not called too large then. */
+Test(json_read, a_text_has_no_more_nodes_than_its_length_says)
+{
+    char text[16 * LAZ_JSON_DEPTH_DEEP];
+    struct laz_json_doc doc = {0};
+    struct laz_err err = {0};
+    struct laz_json_room least = {
+            .max = laz_json_nodes_max(sizeof(text) - 1), .depth = LAZ_JSON_DEPTH_DEEP};
+    for (size_t i = 0; i < sizeof(text); i++) {
+        text[i] = i % 2 == 0 ? ',' : '1'; /* nothing has more of them */
+    }
+    text[0] = '[';
+    text[sizeof(text) - 2] = ']';
+    struct laz_json_node *nodes_of_it = calloc(least.max, sizeof(*nodes_of_it));
+    cr_assert_not_null(nodes_of_it);
+    least.nodes = nodes_of_it;
+    cr_assert_eq(laz_json_read(text, sizeof(text) - 1, &least, &doc, &err), 0, "%s", err.message);
+    cr_assert_eq(doc.n, sizeof(text) / 2);
+    (void)memset(text, '[', LAZ_JSON_DEPTH_DEEP);
+    least.max = laz_json_nodes_max(LAZ_JSON_DEPTH_DEEP);
+    cr_assert_eq(laz_json_read(text, LAZ_JSON_DEPTH_DEEP, &least, &doc, &err), -1);
+    cr_assert_str_eq(err.message, "not JSON: byte 64: no value");
+    free(nodes_of_it);
+}
+
+Test(json_read, a_string_is_a_text_whatever_is_escaped_in_it)
+{
+    static const struct {
+        const char *json;
+        const char *text;
+        bool is;
+        bool begins;
+    } rows[] = {
+            {"\"\"", "", true, true},
+            {"\"\"", "\"", false, false},
+            {"\"\\u0061b\"", "ab", true, true},
+            {"\"a\\u0062\"", "ab", true, true},
+            {"\"a\\\\b\"", "a\\b", true, true},
+            {"\"a\\b\"", "a\\b", false, false},
+            {"\"\\u0000\"", "", false, true},
+            {"\"a\\u0000\"", "a", false, true},
+            {"\"\\u00e9x\"", "\xC3\xA9", false, true},
+            {"\"\xC3\xA9\"", "\xC3\xA9", true, true},
+            {"\"\xC3\xA9\"", "\xC3", false, false},
+            {"\"\xC3\xA9\"", "\xC3\xA9x", false, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_json_doc doc = {0};
+        struct laz_err err = {0};
+        char object[64];
+        const char *json = rows[i].json;
+        cr_assert_eq(laz_json_read(json, strlen(json), &room, &doc, &err), 0, "%s", err.message);
+        const struct laz_json_node *node = laz_json_root(&doc);
+        cr_assert_eq(laz_json_is(&doc, node, rows[i].text), rows[i].is, "%s", json);
+        cr_assert_eq(laz_json_begins(&doc, node, rows[i].text), rows[i].begins, "%s", json);
+        (void)snprintf(object, sizeof(object), "{\"z\":[],%s:1}", json);
+        cr_assert_eq(laz_json_read(object, strlen(object), &room, &doc, &err), 0);
+        node = laz_json_member(&doc, laz_json_root(&doc), rows[i].text);
+        cr_assert_eq(node != NULL && node->type == LAZ_JSON_NUMBER, rows[i].is, "%s", object);
+    }
+}
+
 /* Compared each with each, these would take minutes. */
 Test(json_read, finds_the_key_that_is_twice_among_a_hundred_thousand, .timeout = 60)
 {
@@ -151,7 +213,7 @@ Test(json_read, finds_the_key_that_is_twice_among_a_hundred_thousand, .timeout =
         unsigned key = i * 7919 % KEYS; /* each once, in no order */
         length += (size_t)snprintf(text + length, 16, "\"k%u\":0,", key);
     }
-    cr_assert_geq(laz_json_nodes_max(text, length), 2 * KEYS + 1);
+    cr_assert_geq(laz_json_nodes_max(length), 2 * KEYS + 1);
     text[length - 1] = '}';
     cr_assert_eq(laz_json_read(text, length, &many_room, &doc, &err), 0, "%s", err.message);
     cr_assert_eq(doc.n, 2 * KEYS + 1);

@@ -22,7 +22,7 @@
 #define NAME_SIZE     256 /* the kernel's NAME_MAX, and a NUL */
 #define LINK_SIZE     (sizeof(DATA "/") + NAME_SIZE)
 #define ENTRIES_BYTES 1024
-#define ZEROS_BYTES   1024
+#define PAGE_MAX      ((off_t)1 << 30)
 #define DEPTH_MAX     130 /* folders in each other: a path has 255 bytes at the most */
 #define PASSES_MAX    64
 #define FOLDER_MODE   0755
@@ -78,10 +78,12 @@ static const char *next_name(struct listing *listing)
 
 /* ---- removing ---- */
 
-/* The bytes, before the name goes: whoever still has it open reads zeros. */
-static void overwrite(int folder, const char *name)
+/* The file loses its pages before its name: whoever still has it open or mapped sees zeros. They
+ * are not written over: one that was sent on without a copy, by splice or sendfile, is in
+ * somebody's pipe, and is what he was to get. Where that is refused, the pages go with the last who
+ * has it. */
+static void take_pages(int folder, const char *name)
 {
-    char zeros[ZEROS_BYTES] = {0};
     struct stat status;
     const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     /* It was given away: without CAP_DAC_OVERRIDE we open it only once it is ours again. */
@@ -92,14 +94,8 @@ static void overwrite(int folder, const char *name)
     }
     (void)fchmod(seen, S_IRUSR | S_IWUSR); /* its owner may need that */
     laz_cleanup_fd int fd = openat(folder, name, O_WRONLY | flags);
-    for (off_t at = 0; fd >= 0 && at < status.st_size;) {
-        off_t left = status.st_size - at;
-        ssize_t n = pwrite(fd, zeros, left < ZEROS_BYTES ? (size_t)left : ZEROS_BYTES, at);
-        if (n <= 0) {
-            return;
-        }
-        at += n;
-    }
+    /* to the end of the largest page that there is: of a part of one the kernel overwrites it */
+    laz_ignore(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE_MAX));
 }
 
 /* Removes the first thing in a folder. 1: done; 0: there is none; 2: *ret_folder is not empty. */
@@ -114,7 +110,7 @@ static int remove_first(int folder, int *ret_folder)
         return 1;
     }
     if (errno == ENOTDIR) {
-        overwrite(folder, name);
+        take_pages(folder, name);
         return unlinkat(folder, name, 0) < 0 ? -1 : 1;
     }
     *ret_folder = openat(folder, name, FOLDER_FLAGS | O_CLOEXEC);
@@ -322,7 +318,7 @@ int laz_deliver_put(const struct laz_deliver *deliver, int value, const struct l
     }
     int result = copy(value, fd) < 0 ? fail(err, "write the file") : give(fd, as, err);
     if (result < 0) {
-        overwrite(folder, name);
+        take_pages(folder, name);
         (void)unlinkat(folder, name, 0);
     }
     return result;

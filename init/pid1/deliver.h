@@ -38,10 +38,10 @@ LAZ_MUST_CHECK int laz_deliver_put(const struct laz_deliver *deliver, int value,
         const struct laz_deliver_as *as, struct laz_err *err);
 LAZ_MUST_CHECK int laz_deliver_swap(
         struct laz_deliver *deliver, uint32_t number, struct laz_err *err);
-/* Overwrite and remove one that nobody sees by its link any more, or not yet. */
+/* Empty and remove one that nobody sees by its link any more, or not yet. */
 LAZ_MUST_CHECK int laz_deliver_retire(
         struct laz_deliver *deliver, uint32_t number, struct laz_err *err);
-/* Overwrite and remove every generation, and the links to it; as much of it as can be. */
+/* Empty and remove every generation, and the links to it; as much of it as can be. */
 LAZ_MUST_CHECK int laz_deliver_wipe(int folder, struct laz_err *err);
 
 #endif

@@ -513,5 +513,18 @@ def overwritten():
                 check_equal(file.read(), bytes(len(PASSWORD)), "after")
 
 
+@case("what the workload has sent into a pipe without a copy is the value, also for a reader that comes when the container is gone")
+def sent_on():
+    send = f"import os; f = os.open('SECRETS', 0); assert os.sendfile(1, f, 0, 1000) == {len(PASSWORD)}"
+    with World(three(), VALUES) as world:
+        ours, theirs = os.pipe()
+        with world.start(send.replace("SECRETS", f"{world.dir}/db/password"), env=HOUSEHOLD, stdout=theirs) as run:
+            os.close(theirs)
+            check_equal(str(run.wait()), "exit 0", run.stderr())
+        check_equal(world.left(), [], "what is left on the tmpfs")
+        with open(ours, "rb", buffering=0) as reader:
+            check_equal(reader.read(), PASSWORD, "what the reader gets")
+
+
 if __name__ == "__main__":
     laz.main()

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -177,6 +178,33 @@ Test(deliver, wipes_what_is_its_own_and_nothing_else)
     (void)unlinkat(folder, "..g12x", AT_REMOVEDIR);
     (void)unlinkat(folder, "theirs", 0);
     (void)unlinkat(folder, "whole", 0);
+}
+
+/* What a program has sent on without a copy is a page of the file itself, and its reader's by then;
+ * what it has mapped is still there, and no fault. */
+Test(deliver, changes_nothing_of_what_a_program_has_sent_on)
+{
+    char text[13] = "";
+    int pipes[2][2];
+    cr_assert_eq(put("key", "secret"), 0, "%s", err.message);
+    laz_cleanup_fd int held = openat(deliver.generation, "key", O_RDONLY | O_CLOEXEC);
+    const char *mapped = mmap(NULL, 6, PROT_READ, MAP_SHARED, held, 0);
+    cr_assert(mapped != MAP_FAILED && memcmp(mapped, "secret", 6) == 0);
+    for (size_t i = 0; i < 2; i++) {
+        off_t at = 0;
+        cr_assert_eq(pipe2(pipes[i], O_CLOEXEC), 0);
+        ssize_t n = i == 0 ? sendfile(pipes[i][1], held, &at, 6)
+                           : splice(held, &at, pipes[i][1], NULL, 6, 0);
+        cr_assert_eq(n, 6, "%zu", i);
+    }
+    cr_assert_eq(laz_deliver_wipe(folder, &err), 0, "%s", err.message);
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(read(pipes[i][0], text + 6 * i, 6), 6, "%zu", i);
+        laz_fd_close(&pipes[i][0]);
+        laz_fd_close(&pipes[i][1]);
+    }
+    cr_expect_str_eq(text, "secretsecret", "what was sent on");
+    cr_expect_eq(memcmp(mapped, "\0\0\0\0\0\0", 6), 0, "what is mapped");
 }
 
 /* As root of a container that was left CAP_CHOWN and little else, who gives a file to somebody. */

@@ -99,6 +99,15 @@ static void find(struct run *run, const struct laz_err *err)
     }
 }
 
+/* Of an engine, or of all. */
+static bool has_left(struct run *run, const char *engine)
+{
+    size_t n = laz_install_left(
+            engine, &run->findings[run->n_findings], FINDINGS_MAX - run->n_findings);
+    run->n_findings += n;
+    return n > 0;
+}
+
 /* What an engine that uses the shim cannot do without. */
 static void look_around(struct run *run)
 {
@@ -149,7 +158,7 @@ static void undo_file(struct run *run, const struct laz_install_file *file, stru
     laz_cleanup_buf struct laz_buf none;
     laz_buf_init_heap(&none, 1);
     if (file->record.exists) {
-        if (laz_install_file_undo(file, err) == 0) {
+        if (!has_left(run, engine->name) && laz_install_file_undo(file, err) == 0) {
             put_part(
                     run, engine->name, file->path, "is as it was before", &none, engine->then_back);
         }
@@ -252,7 +261,7 @@ static void handle_place(struct run *run, const struct laz_divert *divert, struc
     if (run->mode == UNDO) {
         bool is_there = divert->is_link || divert->has_real || divert->has_record;
         state = is_there ? "is as it was before" : "is not lazaret-shim: nothing to undo";
-        if (is_there && laz_divert_undo(divert, err) < 0) {
+        if (is_there && (has_left(run, NULL) || laz_divert_undo(divert, err) < 0)) {
             return;
         }
     } else if (!laz_divert_is_done(divert)) {

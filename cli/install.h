@@ -41,6 +41,13 @@ LAZ_MUST_CHECK int laz_install_dockerd_look(bool is_default, struct laz_err *err
 /* podman's folders of hooks: what is said of an entry for lazaret-hook there; appended. */
 void laz_install_podman_hooks(struct laz_buf *ret);
 
+/* ---- install_left.c ---- */
+
+/* Containers that lazaret-shim has made and that are still there, of an engine (NULL: of any), each
+ * an error of its own, LAZ_E_CONTAINERS_LEFT; the last one counts those that there is no room for.
+ * Or the one why that cannot be known. How many errors there are. */
+LAZ_MUST_CHECK size_t laz_install_left(const char *engine, struct laz_err *ret, size_t max);
+
 /* ---- install_file.c: one file, and the record of what was there before ---- */
 
 struct laz_install_record {

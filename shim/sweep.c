@@ -21,13 +21,10 @@
 #include "oci/record.h"
 #include "shim/clamp.h"
 
-#define MARK          ".create-" /* ID.create-PID */
-#define RECORD        ".json"
-#define NAME_SIZE     256
-#define TEXT_SIZE     48   /* a number, or a path below /proc with one */
-#define STAT_SIZE     1024 /* of a process: 52 numbers and a name of 64 bytes */
-#define PATH_SIZE     4096 /* the kernel's PATH_MAX, with its NUL */
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define MARK      ".create-" /* ID.create-PID */
+#define NAME_SIZE 256
+#define TEXT_SIZE 48   /* a number, or a path below /proc with one */
+#define STAT_SIZE 1024 /* of a process: 52 numbers and a name of 64 bytes */
 
 /* ---- names ---- */
 
@@ -146,20 +143,10 @@ void laz_sweep_files(int folder)
 
 /* ---- which containers there are ---- */
 
-/* In the runtime's root each container has a folder of its name. true also where that cannot be
- * known. */
-static bool has_container(const struct laz_call *call, const char *id)
+static const char *root_of(const struct laz_call *call)
 {
-    static const char *const roots[] = {"/run/runc", "/run/crun"};
     const char *root = call->arguments->values[LAZ_OPTION_ROOT];
-    bool is = false;
-    for (size_t i = 0; !is && i < LENGTH(roots); i++) {
-        char path[PATH_SIZE];
-        is = laz_format(path, sizeof(path), "%s/%s", root == NULL ? roots[i] : root, id) >=
-                        (int)sizeof(path) ||
-                access(path, F_OK) == 0 || errno != ENOENT;
-    }
-    return is;
+    return root == NULL ? "" : root;
 }
 
 /* Of others than runc and crun it is not known how they keep their containers. */
@@ -198,13 +185,14 @@ static void remove_orphan(const struct laz_call *call, int folder, const char *n
 {
     char id[NAME_SIZE];
     size_t length = strlen(name);
-    if (name[0] == '.' || length <= strlen(RECORD) || length >= sizeof(id) ||
-            strcmp(name + length - strlen(RECORD), RECORD) != 0) {
+    if (name[0] == '.' || length <= strlen(LAZ_OCI_RECORD_END) || length >= sizeof(id) ||
+            strcmp(name + length - strlen(LAZ_OCI_RECORD_END), LAZ_OCI_RECORD_END) != 0) {
         return;
     }
-    (void)laz_format(id, sizeof(id), "%.*s", (int)(length - strlen(RECORD)), name);
+    (void)laz_format(id, sizeof(id), "%.*s", (int)(length - strlen(LAZ_OCI_RECORD_END)), name);
     /* in this order: a mark that is gone by now was of a runtime that has done its work */
-    if (!has_container(call, id) && !is_marked(folder, id) && !has_container(call, id)) {
+    if (!laz_oci_root_has(root_of(call), id) && !is_marked(folder, id) &&
+            !laz_oci_root_has(root_of(call), id)) {
         (void)unlinkat(folder, name, 0);
     }
 }
@@ -242,6 +230,7 @@ int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err
     }
     if (is_known(laz_runtime_program(call->runtime, call->argv0))) {
         visit(call, folder, remove_orphan);
+        return laz_oci_root_save(folder, root_of(call), err);
     }
     return 0;
 }
@@ -249,7 +238,7 @@ int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err
 bool laz_sweep_is_there(const struct laz_call *call, int folder)
 {
     const char *id = call->arguments->id;
-    return has_container(call, id) || is_marked(folder, id);
+    return laz_oci_root_has(root_of(call), id) || is_marked(folder, id);
 }
 
 /* ---- what comes to nothing ---- */

@@ -15,7 +15,7 @@ void laz_sweep_files(int folder);
 
 /* Until the folder is closed nobody else creates or sweeps. The container of the call is marked as
  * being created, until this process ends, and the records of containers that the runtime does not
- * have are removed. LAZ_E_OCI_STATE, LAZ_E_REQUEST. */
+ * have are removed; the runtime's root is noted. LAZ_E_OCI_STATE, LAZ_E_REQUEST. */
 LAZ_MUST_CHECK int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err);
 
 /* Does the runtime have the call's container, or is somebody else just creating it? After

@@ -15,7 +15,10 @@
 #define LAZ_OCI_RECORD_MAX     ((size_t)64 << 10) /* bytes */
 #define LAZ_OCI_DIGEST_SIZE    65                 /* hexadecimal, with a NUL */
 #define LAZ_OCI_ROOT_HASH_SIZE 33                 /* half of a SHA-256 */
-#define LAZ_OCI_WORD_SIZE      129                /* letters, digits, '.', '_', ':', '/' and '-' */
+#define LAZ_OCI_ROOT_FILE      "root"             /* beside records */
+#define LAZ_OCI_ROOT_SIZE      4096               /* the kernel's PATH_MAX, with its NUL */
+#define LAZ_OCI_RECORD_END     ".json"
+#define LAZ_OCI_WORD_SIZE      129 /* letters, digits, '.', '_', ':', '/' and '-' */
 
 /* Strings of digits are lower-case hexadecimal. */
 struct laz_oci_record {
@@ -53,5 +56,21 @@ LAZ_MUST_CHECK int laz_oci_record_load(int folder, const char *id, struct laz_oc
         bool *ret_found, struct laz_err *err);
 /* None is none, and no error. */
 LAZ_MUST_CHECK int laz_oci_record_remove(int folder, const char *id, struct laz_err *err);
+
+/* ---- Which containers there are ---- */
+
+/* Beside the records of a runtime's containers its root, once, in a line of its own: an empty one
+ * where none was given. For runtimes whose root has a folder for each container, as of runc and
+ * crun; nothing is written of a root that depends on where its caller is. */
+LAZ_MUST_CHECK int laz_oci_root_save(int folder, const char *root, struct laz_err *err);
+/* Is there such a folder? true also where that cannot be known. */
+bool laz_oci_root_has(const char *root, const char *id);
+
+/* root: NULL where it is not known. */
+typedef void laz_oci_container_fn(void *data, const char *root, const char *id);
+/* Each that has a record below `base` (LAZ_OCI_RECORD_FOLDER; absent: none) and, where its root is
+ * known, is in there. LAZ_E_OCI_STATE. */
+LAZ_MUST_CHECK int laz_oci_containers(
+        const char *base, laz_oci_container_fn *visit, void *data, struct laz_err *err);
 
 #endif

@@ -3,8 +3,10 @@
  * Records in their folder: root's alone, from its first part that is ours. Whoever runs us is who
  * they have to belong to, so that tests need not be root.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -80,7 +82,7 @@ static int put_name(const char *id, char ret[NAME_SIZE], struct laz_err *err)
     if (!laz_oci_is_id(id)) {
         return laz_err_set(err, LAZ_E_OCI_STATE, 0, "not the name of a container");
     }
-    (void)laz_format(ret, NAME_SIZE, "%s.json", id);
+    (void)laz_format(ret, NAME_SIZE, "%s" LAZ_OCI_RECORD_END, id);
     return 0;
 }
 
@@ -131,4 +133,117 @@ int laz_oci_record_remove(int folder, const char *id, struct laz_err *err)
         return -1;
     }
     return unlinkat(folder, name, 0) < 0 && errno != ENOENT ? fail(err, "unlink", name) : 0;
+}
+
+/* ---- roots ---- */
+
+int laz_oci_root_save(int folder, const char *root, struct laz_err *err)
+{
+    static const struct laz_replace how = {.mode = 0600};
+    char line[LAZ_OCI_ROOT_SIZE + 1];
+    if ((root[0] != '\0' && root[0] != '/') || strlen(root) >= LAZ_OCI_ROOT_SIZE ||
+            faccessat(folder, LAZ_OCI_ROOT_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        return 0;
+    }
+    int length = laz_format(line, sizeof(line), "%s\n", root);
+    return laz_replace_at(folder, LAZ_OCI_ROOT_FILE, &how, line, (size_t)length, err) < 0
+            ? laz_err_context(err, "the runtime's root")
+            : 0;
+}
+
+bool laz_oci_root_has(const char *root, const char *id)
+{
+    static const char *const own[] = {"/run/runc", "/run/crun"}; /* where none is given */
+    bool is = false;
+    for (size_t i = 0; !is && i < (root[0] == '\0' ? sizeof(own) / sizeof(own[0]) : 1); i++) {
+        char path[LAZ_OCI_ROOT_SIZE];
+        is = laz_format(path, sizeof(path), "%s/%s", root[0] == '\0' ? own[i] : root, id) >=
+                        (int)sizeof(path) ||
+                access(path, F_OK) == 0 || errno != ENOENT;
+    }
+    return is;
+}
+
+/* ---- which containers there are ---- */
+
+struct visit {
+    laz_oci_container_fn *visit;
+    void *data;
+};
+
+/* "" without a line: as if there were no file. */
+static const char *read_root(int folder, struct laz_buf *text)
+{
+    struct stat status;
+    struct laz_err unused = {0};
+    if (laz_read_at(folder, LAZ_OCI_ROOT_FILE, text, &status, &unused) < 0 || text->len == 0 ||
+            memchr(text->data, '\n', text->len) != text->data + text->len - 1) {
+        return NULL;
+    }
+    text->data[text->len - 1] = '\0';
+    return text->data;
+}
+
+/* The name of a record without its end; false: no record. */
+static bool take_id(const char *name, char ret[LAZ_OCI_ID_MAX + 1])
+{
+    size_t length = strlen(name);
+    size_t end = strlen(LAZ_OCI_RECORD_END);
+    if (length <= end || length - end > LAZ_OCI_ID_MAX ||
+            strcmp(name + length - end, LAZ_OCI_RECORD_END) != 0) {
+        return false;
+    }
+    (void)laz_format(ret, LAZ_OCI_ID_MAX + 1, "%.*s", (int)(length - end), name);
+    return laz_oci_is_id(ret);
+}
+
+static int visit_folder(
+        int folder, const char *path, const struct visit *visit, struct laz_err *err)
+{
+    char id[LAZ_OCI_ID_MAX + 1];
+    struct dirent **entries = NULL;
+    laz_cleanup_buf struct laz_buf text;
+    laz_buf_init_heap(&text, LAZ_OCI_ROOT_SIZE);
+    const char *root = read_root(folder, &text);
+    int n = scandir(path, &entries, NULL, alphasort);
+    int result = n < 0 ? fail(err, "scandir", path) : 0;
+    for (int i = 0; i < n; i++) {
+        if (take_id(entries[i]->d_name, id) && (root == NULL || laz_oci_root_has(root, id))) {
+            visit->visit(visit->data, root, id);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return result;
+}
+
+static int visit_name(
+        const char *base, const char *name, const struct visit *visit, struct laz_err *err)
+{
+    char path[LAZ_OCI_ROOT_SIZE];
+    laz_cleanup_fd int folder = -1;
+    if (strlen(name) != LAZ_OCI_ROOT_HASH_SIZE - 1U ||
+            strspn(name, "0123456789abcdef") != strlen(name)) {
+        return 0; /* what is prepared, images: of no container */
+    }
+    if (laz_oci_record_folder(base, name, false, &folder, err) < 0) {
+        return -1;
+    }
+    (void)laz_format(path, sizeof(path), "%s/%s", base, name);
+    return folder < 0 ? 0 : visit_folder(folder, path, visit, err);
+}
+
+int laz_oci_containers(
+        const char *base, laz_oci_container_fn *visit, void *data, struct laz_err *err)
+{
+    struct dirent **entries = NULL;
+    const struct visit each = {.visit = visit, .data = data};
+    int n = scandir(base, &entries, NULL, alphasort);
+    int result = n < 0 && errno != ENOENT ? fail(err, "scandir", base) : 0;
+    for (int i = 0; i < n; i++) {
+        result = result < 0 ? result : visit_name(base, entries[i]->d_name, &each, err);
+        free(entries[i]);
+    }
+    free(entries);
+    return result;
 }

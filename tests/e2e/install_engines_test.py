@@ -300,6 +300,16 @@ class Podman:
         return self.call(*options, "run", "--rm", "--network", "none", "--cgroup-parent", f"/{self.fence.cgroup}", "--log-driver", "k8s-file",
                          "--rootfs", root(), *words)
 
+    def must(self, *words):
+        done = self.call(*words)
+        check_equal(done.code, 0, f"podman {words}: {done.err}")
+        return done.out.strip()
+
+    def start(self, *words):
+        """A container that stays: its id."""
+        return self.must("run", "--detach", "--network", "none", "--cgroup-parent", f"/{self.fence.cgroup}", "--log-driver", "k8s-file", "--rootfs",
+                         root(), *words)
+
     def default(self):
         done = self.call("info", "--format", "{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}}")
         check_equal(done.code, 0, f"podman info: {done.err}")
@@ -319,6 +329,16 @@ def by_podman():
     install("--engine", "podman", "--default", "--apply")
     check_equal(podman.default(), f"lazaret {SHIM}", "the default runtime")
     check_confined(podman.run(*STATUS), "podman run")
+    first, second = podman.start("sleep", "1000"), podman.start("sleep", "1000")
+    done = install("--engine", "podman", "--undo", expect=1)
+    for ident in (first, second):
+        check_finding(done, "containers-left", f"container {ident} is still there (no --root")
+    check_equal(podman.default(), f"lazaret {SHIM}", "still there")
+    podman.must("rm", "--force", "--time", "0", first)
+    check_finding(install("--engine", "podman", "--undo", expect=1), "containers-left", f"container {second} ")
+    done = area.run(podman.fence.command(SHIM, "delete", "--force", second), env=podman.env)
+    check_equal(done.code, 0, f"as if podman knew of it no more: {done}")
+    podman.call("rm", "--force", second)
     install("--engine", "podman", "--undo")
     check_equal((podman.default(), CONF.exists()), (before, False), "after --undo")
     check(podman.run("true", options=by_name).code != 0, "the name is gone")

@@ -6,6 +6,7 @@ With real engines: install_engines_test.py. runc's place: install_divert_test.py
 import json
 import os
 import random
+import shutil
 import tomllib
 
 import area
@@ -163,6 +164,45 @@ def edited():
         path.unlink()  # by hand, as it was before
         host.call("--engine", engine, "--undo", expect=0)
         check_equal(list(host.look()).count(STATE), 0, "records")
+        host.close()
+
+
+RUN = "run/lazaret"
+ROOTS = {"docker": "/var/run/docker/runtime-lazaret/moby", "containerd": "/run/containerd/runc/k8s.io", "podman": "", "nobody": "/srv/roots", "unknown": None}
+
+
+def put_containers(host):
+    """One of each engine's, one by hand, one whose root is not known, and one that is gone."""
+    for n, (engine, root) in enumerate(ROOTS.items()):
+        folder = f"{RUN}/{n:032x}"
+        host.put(f"{folder}/of-{engine}.json", "{}", 0o600)
+        host.put(f"{folder}/gone.json", "{}", 0o600)
+        if root is None:
+            (host.root / folder / "gone.json").unlink()
+            continue
+        host.put(f"{folder}/root", f"{root}\n", 0o600)
+        (host.root / (root or "/run/crun").lstrip("/") / f"of-{engine}").mkdir(parents=True)
+
+
+@case("--undo changes nothing as long as a container is there that the engine, or whoever calls runc, could not stop any more; each is named")
+def containers_left():
+    for engine in (*ENGINES, None):
+        host = Host()
+        words = ["--divert-runc"] if engine is None else ["--engine", engine]
+        host.call(*words, "--apply", expect=0)
+        put_containers(host)
+        before = host.look()
+        said = host.as_json(*words, "--undo", expect=1)
+        check_equal({found["error"]["name"] for found in said["findings"]}, {"containers-left"}, engine)
+        found = {finding["error"]["message"].split()[1]: finding["error"]["message"] for finding in said["findings"]}
+        wanted = {"of-nobody", "of-unknown"} | ({f"of-{engine}"} if engine else {f"of-{name}" for name in ENGINES})
+        check_equal(set(found), wanted, f"{engine}: whose are named")
+        for name, root in ROOTS.items():
+            if root and f"of-{name}" in found:
+                check(f"(--root {root})" in found[f"of-{name}"], found)
+        check_equal(host.look(), before, f"{engine}: what was changed")
+        shutil.rmtree(host.root / RUN)
+        host.call(*words, "--undo", expect=0)
         host.close()
 
 

@@ -201,7 +201,9 @@ def used():
     name = engine.start("shell", ["sleep", "1000"])
     check_equal(dpkg("-i", package()).code, 0, "an upgrade")
     check("NoNewPrivs:\t1" in engine.must("exec", name, "cat", "/proc/self/status"), "an exec after it")
-    refused(f"container {engine.must('inspect', '-f', '{{.Id}}', name)} was made by the shim")
+    ident = engine.must("inspect", "-f", "{{.Id}}", name)
+    root, = {path.parent for path in engine.home.rglob(ident) if path.parent.parent.name.startswith("runtime-")}
+    refused(f"container {ident} was made by the shim and is still there (--root {root})", "lazaret-shim --root ROOT delete --force ID")
     engine.must("rm", "--force", name)
     engine.close()
 
@@ -274,7 +276,11 @@ def removed():
     installed()
     put("/etc/lazaret/runtime.yaml", RUNTIME.format("pass-through"))
     put("/etc/lazaret/policies.d/shell.yaml", POLICY)
-    pathlib.Path("/run/lazaret/0123").mkdir(parents=True, exist_ok=True)
+    stale = pathlib.Path("/run/lazaret/0123")  # a record of a container that is gone
+    stale.mkdir(parents=True, exist_ok=True)
+    put(stale / "gone.json", "{}")
+    refused("container gone was made by the shim and is still there (its runtime's root is not known)")
+    put(stale / "root", "/run/nowhere\n")
     RECORDS.touch()
     done = dpkg("--remove", "lazaret")
     check_equal(done.code, 0, f"remove: {done}")

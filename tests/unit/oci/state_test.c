@@ -271,3 +271,62 @@ Test(oci_record, is_kept_in_a_folder_that_is_ours_alone)
     cr_assert_str_eq(err.message, "not the hash of a runtime's root");
     cr_assert(unlink(path) == 0 && rmdir(base) == 0);
 }
+
+/* ---- which containers there are ---- */
+
+static char seen[512];
+
+static void see(void *data, const char *root, const char *id)
+{
+    (void)data;
+    (void)snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%s %s\n",
+            root == NULL ? "?" : root, id);
+}
+
+static void put(int folder, const char *name)
+{
+    (void)close(openat(folder, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+Test(oci_record, tells_which_containers_there_are)
+{
+    char base[] = "/tmp/lazaret-record-XXXXXX";
+    char root[64];
+    char wanted[128];
+    char hash[LAZ_OCI_ROOT_HASH_SIZE];
+    int folder = -1;
+    int unknown = -1;
+    int other = -1;
+    cr_assert_eq(laz_oci_containers("/tmp/lazaret-absent", see, NULL, &err), 0);
+    cr_assert_not_null(mkdtemp(base));
+    (void)snprintf(root, sizeof(root), "%s/root", base);
+    laz_oci_root_hash(root, hash);
+    cr_assert_eq(laz_oci_record_folder(base, hash, true, &folder, &err), 0);
+    cr_assert_eq(
+            laz_oci_record_folder(base, "ffffffffffffffffffffffffffffffff", true, &unknown, &err),
+            0);
+    cr_assert_eq(laz_oci_record_folder(base, "ffff", true, &other, &err), 0);
+    cr_assert_eq(laz_oci_root_save(folder, root, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_oci_root_save(folder, "/elsewhere", &err), 0, "one that is there stays");
+    cr_assert_eq(laz_oci_root_save(unknown, "../runc", &err), 0);
+    cr_assert_eq(faccessat(unknown, "root", F_OK, 0), -1, "it depends on where its caller is");
+    const char *const names[] = {"there.json", "gone.json", "there.create-1", ".json"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        put(folder, names[i]);
+        put(other, names[i]);
+    }
+    put(unknown, "any.json");
+    (void)snprintf(wanted, sizeof(wanted), "%s/there", root);
+    cr_assert(mkdir(root, 0700) == 0 && mkdir(wanted, 0700) == 0);
+    cr_assert_eq(laz_oci_containers(base, see, NULL, &err), 0, "%s", err.message);
+    (void)snprintf(wanted, sizeof(wanted), "%s there\n", root);
+    cr_expect_not_null(strstr(seen, wanted), "%s", seen);
+    cr_expect_not_null(strstr(seen, "? any\n"), "%s", seen);
+    cr_expect_eq(strlen(seen), strlen(wanted) + strlen("? any\n"), "%s", seen);
+    cr_assert_eq(fchmod(unknown, 0777), 0);
+    cr_assert_eq(laz_oci_containers(base, see, NULL, &err), -1);
+    cr_expect_not_null(strstr(err.message, "others could write there"), "%s", err.message);
+    cr_expect(laz_oci_root_has("/", "etc"));
+    cr_expect_not(laz_oci_root_has("/etc", "absent"));
+    cr_expect(laz_oci_root_has("/etc/passwd", "x"), "what cannot be known is there");
+}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lazaret-hook: run by a container runtime on the host, as root, from entries that lazaret-shim
- * puts into config.json. `audit-create` and `audit-end` record a container, `secrets` brings it the
- * host's. It believes the host's own files alone; whatever comes from the image is data. What it
- * cannot do ends with 1, and then the container does not begin. Manual: lazaret-hook(8).
+ * puts into config.json. `audit-create` judges what has been mounted in a container, it and
+ * `audit-end` record it, `secrets` brings it the host's. It believes the host's own files alone;
+ * whatever comes from the image is data. What it cannot do ends with 1, and then the container does
+ * not begin. Manual: lazaret-hook(8).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "hooks/call.h"
 #include "hooks/deliver.h"
 #include "hooks/hygiene.h"
+#include "hooks/look.h"
 #include "hooks/note.h"
 #include "policy/diagnostic.h"
 #include "policy/runtime.h"
@@ -93,6 +95,20 @@ static int bring_secrets(
     return result;
 }
 
+/* Of the mounts that the runtime has made. */
+static int look(
+        const struct laz_hook_note *note, const struct laz_runtime *runtime, struct laz_err *err)
+{
+    struct laz_policy *policy = NULL;
+    if (load_policy(&note->call->record, &policy, err) < 0) {
+        return -1;
+    }
+    int result = laz_hook_look(
+            note->bundle, note->call->state.pid, &policy->host, runtime->audit_file, err);
+    laz_policy_free(policy);
+    return result;
+}
+
 /* Of a container that is gone the bundle may be, too. */
 static int end(struct laz_hook_note *note, const struct laz_runtime *runtime, struct laz_err *err)
 {
@@ -121,7 +137,7 @@ static int act(struct laz_hook_call *call, const struct laz_runtime *runtime, st
     } else if (call->verb == LAZ_HOOK_SECRETS) {
         result = bring_secrets(&note, runtime, err);
     } else {
-        result = record(&note, runtime, err);
+        result = look(&note, runtime, err) < 0 ? -1 : record(&note, runtime, err);
     }
     laz_hook_bundle_done(&bundle);
     return result;

@@ -487,7 +487,7 @@ int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *pol
     if (bundle->process.node == NULL) {
         return refuse(err, "a container without a process", "", "nothing allows it");
     }
-    int result = laz_sources_read(&sources, err);
+    int result = laz_sources_read(LAZ_SOURCES_OWN, &sources, err);
     if (result == 0) {
         result = judge_all(&judge, &is_privileged, err);
     }

@@ -39,6 +39,7 @@ struct laz_mount_row {
     const char *root; /* what of its file system it shows; "" for all of it */
     const char *at;   /* "" for / */
     const char *type;
+    bool is_read_only;
 };
 
 /* ---- the table ---- */
@@ -83,16 +84,18 @@ static bool take_row(char *line, struct laz_mount_row *ret)
     }
     ret->type = strsep(&rest, " ");
     ret->device = words[DEVICE];
+    ret->is_read_only =
+            strncmp(words[OPTIONS], "ro", 2) == 0 && strchr(",", words[OPTIONS][2]) != NULL;
     ret->root = take_path(words[ROOT]);
     ret->at = take_path(words[AT]);
     return ret->type != NULL && laz_parse_u64(words[ID], strlen(words[ID]), UINT64_MAX, &ret->id) &&
             laz_parse_u64(words[PARENT], strlen(words[PARENT]), UINT64_MAX, &ret->parent);
 }
 
-static bool read_text(struct laz_buf *ret)
+static bool read_text(const char *table, struct laz_buf *ret)
 {
     char *part = malloc(TEXT_STEP);
-    laz_cleanup_fd int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    laz_cleanup_fd int fd = open(table, O_RDONLY | O_CLOEXEC);
     ssize_t length = fd < 0 || part == NULL ? -1 : 1;
     while (length > 0 && !ret->overflow) {
         length = read(fd, part, TEXT_STEP);
@@ -111,11 +114,11 @@ static size_t count_lines(const char *text)
     return n;
 }
 
-int laz_sources_read(struct laz_sources *ret, struct laz_err *err)
+int laz_sources_read(const char *table, struct laz_sources *ret, struct laz_err *err)
 {
     *ret = (struct laz_sources){.n = 0};
     laz_buf_init_heap(&ret->text, TEXT_MAX);
-    bool is_read = read_text(&ret->text) && ret->text.len > 0;
+    bool is_read = read_text(table, &ret->text) && ret->text.len > 0;
     size_t n = is_read ? count_lines(ret->text.data) : 0;
     ret->rows = calloc(n + 1, sizeof(*ret->rows));
     is_read = is_read && ret->rows != NULL;
@@ -125,7 +128,7 @@ int laz_sources_read(struct laz_sources *ret, struct laz_err *err)
     }
     return is_read ? 0
                    : laz_err_set(err, LAZ_E_REQUEST, 0,
-                             "what the host mounts cannot be read from /proc/self/mountinfo");
+                             "what the host mounts cannot be read from %s", table);
 }
 
 void laz_sources_done(struct laz_sources *sources)
@@ -345,6 +348,111 @@ const char *laz_source_refusal(const struct laz_sources *sources,
                 find_mount(sources, row->at) == row) {
             why = judge_one(sources, host, own, row->at, use->is_writable_below);
         }
+    }
+    return why;
+}
+
+/* ---- what is mounted already ---- */
+
+/* The container's own, over parts of which runtimes lay other parts of it. */
+static bool is_part_of(const struct laz_sources *sources, const struct laz_mount_row *row,
+        const char *root, const char *at)
+{
+    size_t length = strlen(root);
+    for (size_t i = 0; i < sources->n; i++) {
+        const struct laz_mount_row *other = &sources->rows[i];
+        if (is_in(other->at, root) && strcmp(other->at + length, at) == 0 &&
+                strcmp(other->device, row->device) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where engines mount the kernel's own. Control groups of version 1 are many file systems. */
+static bool is_as_engines_do(
+        const struct laz_sources *sources, const struct laz_mount_row *row, const char *root)
+{
+    static const struct {
+        const char *type;
+        const char *at;
+    } known[] = {{"proc", "/proc"}, {"sysfs", "/sys"}, {"mqueue", "/dev/mqueue"},
+            {"cgroup", "/sys/fs/cgroup"}, {"cgroup2", "/sys/fs/cgroup"}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(row->type, known[i].type) == 0 && is_in(row->at + strlen(root), known[i].at)) {
+            return strncmp(row->type, "cgroup", strlen("cgroup")) == 0 ||
+                    is_part_of(sources, row, root, known[i].at);
+        }
+    }
+    return false;
+}
+
+/* crun hides files behind the host's null; and in a user namespace, where nobody makes devices,
+ * runtimes bind those that each container has, and those of linux.devices. */
+static bool is_bound_device(const struct laz_policy_host *host, const char *name)
+{
+    static const char *const common[] = {
+            "/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"};
+    bool is = false;
+    for (size_t i = 0; !is && i < sizeof(common) / sizeof(common[0]); i++) {
+        is = strcmp(name, common[i]) == 0;
+    }
+    for (size_t i = 0; !is && i < host->devices.n; i++) {
+        is = strcmp(name, host->devices.items[i]) == 0;
+    }
+    return is;
+}
+
+/* A new one has no other name, whatever its type. */
+static const char *judge_row(const struct laz_sources *sources, const struct laz_policy_host *host,
+        const struct laz_mounted *mounted, const struct laz_mount_row *row, bool is_writable)
+{
+    const char *root = mounted->root;
+    struct place place;
+    char name[PATH_SIZE];
+    size_t at = 0;
+    bool is_known = false;
+    bool is_allowed = !is_kernels(row->type);
+    if (is_as_engines_do(sources, row, root)) {
+        return NULL;
+    }
+    if (!put_place(row, row->at, &place)) {
+        return "/";
+    }
+    while (next_name(sources, &place, root, &at, name)) {
+        if (is_bound_device(host, name)) {
+            return NULL;
+        }
+        is_known = true;
+        is_allowed = is_allowed || laz_host_allows_mount(host, name);
+    }
+    return !is_known     ? NULL
+            : is_allowed ? judge_place(sources, host, mounted->records, &place, root, is_writable)
+                         : row->type;
+}
+
+const char *laz_mounted_refusal(const struct laz_sources *sources,
+        const struct laz_policy_host *host, const struct laz_mounted *mounted, const char **ret_at)
+{
+    bool has_ours = false;
+    const char *why = NULL;
+    size_t length = strlen(mounted->root);
+    for (size_t i = 0; why == NULL && i < sources->n; i++) {
+        const struct laz_mount_row *row = &sources->rows[i];
+        if (!is_in(row->at, mounted->root) || row->at[length] == '\0') {
+            continue;
+        }
+        *ret_at = row->at + length;
+        bool is_ours = mounted->ours != NULL && strcmp(*ret_at, mounted->ours) == 0;
+        bool is_writable =
+                !row->is_read_only && !mounted->becomes_read_only(mounted->context, *ret_at);
+        has_ours = has_ours || is_ours;
+        why = is_ours && !is_writable ? NULL : judge_row(sources, host, mounted, row, is_writable);
+    }
+    if (why == NULL && !has_ours &&
+            mounted->ours != NULL) { /* it is another root, or another table */
+        *ret_at = mounted->ours;
+        why = "nothing";
     }
     return why;
 }

@@ -240,7 +240,7 @@ def images_are_harmless():
 # ---- A tmpfs of the host's, which is none of the container's -----------------------------------------
 
 OURS = len(world.config()["mounts"]) - 1
-SHARED = [  # source below /run/shared, destination, place among the mounts, what comes of it, why
+SHARED = [  # source below /var/log/shared, destination, place among the mounts, what comes of it, why
     ("a folder of it, with a slash behind", "folder", SECRETS + "/", OURS + 1, "secret-undeliverable", "mounts no tmpfs"),
     ("a folder of it, by way of dots", "folder", "/run/./x/..//lazaret/host-secrets", OURS + 1, "secret-undeliverable", "mounts no tmpfs"),
     ("a folder of it, by a link of the image's", "folder", "/foo", OURS + 1, "secret-undeliverable", "is no fresh tmpfs"),
@@ -256,16 +256,16 @@ def tmpfs_of_host():
         wrong = []
         for what, source, destination, place, expected, words in SHARED:
             runtime.set_up()
-            at = runtime.host("/run/shared")
-            runtime.must("mkdir", "-p", "/run/shared")
-            runtime.must("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run/shared")
+            at = runtime.host("/var/log/shared")
+            runtime.must("mkdir", "-p", "/var/log/shared")
+            runtime.must("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/var/log/shared")
             if source == "folder":
                 (at / "folder").mkdir()
             canary = world.Canary(at)
             c = Case(runtime, canary)
             c.link("foo", SECRETS)
             rootfs.put_folder(c.root, SECRETS)
-            path = "/run/shared" + ("/folder" if source == "folder" else "")
+            path = "/var/log/shared" + ("/folder" if source == "folder" else "")
             c.config["mounts"].insert(place, {"destination": destination, "type": "bind", "source": path, "options": ["rbind"]})
             mounts = runtime.mounts()
             done = c.run()
@@ -282,7 +282,7 @@ def tmpfs_of_host():
                 wrong.append(f"{runtime.name}: {what}: {why}")
             canary.close()
             shutil.rmtree(c.bundle)
-            runtime.must("umount", "/run/shared")
+            runtime.must("umount", "/var/log/shared")
         check(not wrong, "\n".join(wrong))
 
 

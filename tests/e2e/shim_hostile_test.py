@@ -613,6 +613,12 @@ def mounts():
     sweep(MOUNTS)
 
 
+@case("what is put at a source between the judgement and the runtime's own look is in no container; by the bare runtime it is")
+def meanwhile():
+    for host in hosts():
+        shim_sources.meanwhile(host, lambda host=host: Case(host, hook_world.Canary()), LEDGER)
+
+
 @case("the process: its folder, words, variables, user, capabilities, limits")
 def processes():
     sweep(PROCESS)

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of e2e_shim_hostile: bind mounts whose source is not what its path says: volumes that are mounts themselves, and what is
-mounted below a source.
+mounted below a source; and what is put there between the judgement and the runtime's own look.
 """
+import json
+
+import shim_world as world
+from laz import check, check_equal
+from shim_world import OPT, SHIM, configure
+
+BETWEEN = OPT / "between"
 WHY = "(host.mounts): there, or in it, is "
 
 
@@ -62,3 +69,57 @@ ROWS = [
     ("a volume of another folder", volume("{bundle}/other"), "confined"),
     ("a folder with an innocent mount below", volume("{bundle}/other", above=True), "confined"),
 ]
+
+
+# ---- Between the judgement and the runtime's look --------------------------------------------------------
+
+# What is done, what puts the host as it was, and where in the container something of the host is then; None: nowhere.
+EXCHANGES = [
+    ("a mount of /etc at the source", "mount --bind /etc {at}", "umount {at}", "/x"),
+    ("a mount of /etc below the source", "mount --bind /etc {at}/sub", "umount {at}/sub", "/x/sub"),
+    ("a mount of the host's root", "mount --bind / {at}", "umount {at}", "/x"),
+    ("a mount of the host's /proc", "mount --bind /proc {at}", "umount {at}", "/x"),
+    ("a mount of a file system below /run", "mkdir /run/apart; mount -t tmpfs apart /run/apart; mkdir /run/apart/seen; mount --bind /run/apart {at}",
+     "umount {at}; umount /run/apart; rmdir /run/apart", "/x"),
+    ("a link in the place of the source", "mv {at} {at}.before; ln -s /etc {at}", "rm {at}; mv {at}.before {at}", "/x"),
+    ("an innocent mount", "mount --bind {at}/sub {at}", "umount {at}", None),
+    ("a new file system", "mount -t tmpfs new {at}", "umount {at}", None),
+    ("nothing", "true", "true", None),
+]
+
+
+def last_why(ledger):
+    """Of the last refusal."""
+    records = [json.loads(line) for line in ledger.read_text().splitlines()]
+    return [record["d"]["why"] for record in records if record["ev"] == "hook.refuse"][-1]
+
+
+def meanwhile(host, make_case, ledger):
+    """By a runtime that does it before it begins: the shim has judged by then."""
+    configure(f"version: 1\nruntime: {BETWEEN}\ndefault-policy: shell\naudit: {{file: {ledger}}}\n")
+    for what, does, undoes, where in EXCHANGES:
+        for program in (BETWEEN, SHIM):
+            c = make_case()
+            at = c.bundle / "volume"
+            (at / "sub").mkdir(parents=True)
+            BETWEEN.write_text(f"#!/bin/sh\n{does.format(at=at)}\nexec {host.path} \"$@\"\n")
+            BETWEEN.chmod(0o755)
+            c.mounts.append({"destination": "/x", "type": "bind", "source": str(at), "options": ["rbind", "rprivate"]})
+            if program == BETWEEN:
+                c.process["args"] = ["/bin/sh", "-c", "ls -d /x/*/* /x/*; echo ran"]
+            c.write()
+            done = host.run(program, c.bundle)
+            host.must("sh", "-c", undoes.format(at=at))
+            told = f"{host.name}: {what}: {done}"
+            if where is None or program == BETWEEN:
+                check_equal(done.code, 0, told)
+            if program == BETWEEN and where is not None:
+                check(any(word in done.out for word in ("lazaret", "/x/1\n", "seen")), f"control, {told}")
+            if program == SHIM and where is not None:
+                check(done.code != 0 and "CapBnd" not in done.out, told)
+                check_equal(last_why(ledger).split(":")[0], f"what is mounted at {where} of the container is not what it was when it was judged", told)
+            if program == SHIM and host.name == "runc" and where is not None:
+                check("lazaret-hook: error: request-refused: " in done.err, told)
+            c.done()
+            c.canary.close()
+    world.records()

@@ -5,15 +5,12 @@ changes that is not the hook's own, no code of an image runs on the host, and no
 A row says what is hostile and what comes of it: the name of an error, DELIVERED, or RUNTIME, where the runtime itself
 has refused before a hook was asked. Each row runs with a watched tree of the host beside it.
 """
-import ctypes
 import json
 import os
-import pathlib
 import shutil
 import signal
 import stat
 import subprocess
-import threading
 import time
 
 import area
@@ -22,11 +19,11 @@ import laz
 import rootfs
 from hook_world import SECRETS, TMPFS
 from laz import case, check, check_equal
+from swaps import Swaps
 
 DELIVERED, RUNTIME = "delivered", "the runtime's own"
 ROUNDS = 20000 if laz.LONG else 300
 PATIENCE_S = 60
-AT_FDCWD, RENAME_EXCHANGE = -100, 2
 ATTACK = r"""
 #include <fcntl.h>
 #include <unistd.h>
@@ -528,28 +525,12 @@ def tmpfs_is_fresh():
 # ---- The race ----------------------------------------------------------------------------------------
 
 
-class Swaps:
-    """A thread that exchanges a folder of the image for a link to the host, again and again."""
-
-    def __init__(self, root, canary):
-        self.names = [str(root / "run" / name).encode() for name in ("lazaret", "other")]
-        (root / "run").mkdir()
-        (root / "run/lazaret/host-secrets").mkdir(parents=True)
-        (root / "run/other").symlink_to(canary.root / "lazaret")
-        self.n, self.is_over = 0, False
-        self.libc = ctypes.CDLL(None, use_errno=True)
-        self.thread = threading.Thread(target=self.work)
-        self.thread.start()
-
-    def work(self):
-        while not self.is_over:
-            done = self.libc.renameat2(AT_FDCWD, self.names[0], AT_FDCWD, self.names[1], RENAME_EXCHANGE)
-            check(done == 0, os.strerror(ctypes.get_errno()))
-            self.n += 1
-
-    def end(self):
-        self.is_over = True
-        self.thread.join()
+def exchanged(root, canary):
+    """A folder of the image, and a link to the host."""
+    (root / "run").mkdir()
+    (root / "run/lazaret/host-secrets").mkdir(parents=True)
+    (root / "run/other").symlink_to(canary.root / "lazaret")
+    return Swaps(root / "run" / "lazaret", root / "run" / "other")
 
 
 # The runtime's part, in a mount namespace of its own: a tmpfs where the image has the folder at this moment.
@@ -564,7 +545,6 @@ def race_is_lost():
     given = Given(runtime, canary)
     root = given.bundle / "rootfs"
     given.put_document()
-    swaps = Swaps(root, canary)
     script = f"""
     n=0; delivered=0
     while [ $n -lt {ROUNDS} ]; do
@@ -572,10 +552,8 @@ def race_is_lost():
         n=$((n + 1))
     done
     echo $delivered"""
-    try:
+    with exchanged(root, canary) as swaps:
         done = area.run(runtime.fence.command("sh", "-c", script), timeout=300 if not laz.LONG else 3600)
-    finally:
-        swaps.end()
     delivered = int(done.out)
     errors = runtime.host("/run/raced").read_text().splitlines()
     print(f"     {ROUNDS} rounds, {swaps.n} exchanges: {delivered} delivered, {len(errors)} refused")
@@ -597,17 +575,14 @@ def naive_writer_loses():
     canary = world.Canary()
     given = Given(runtime, canary)
     root = given.bundle / "rootfs"
-    swaps = Swaps(root, canary)
     target = root / "run/lazaret/host-secrets/db"
     deadline = time.monotonic() + PATIENCE_S
-    try:
+    with exchanged(root, canary):
         while canary.look() == canary.before and time.monotonic() < deadline:
             try:
                 target.write_text("naive")
             except OSError:
                 continue
-    finally:
-        swaps.end()
     check(canary.look() != canary.before and canary.events(), "the race does not bite")
     given.close()
     canary.close()

@@ -15,6 +15,7 @@ import laz
 import rootfs
 import shim_world as world
 from laz import case, check, check_equal
+from shim_confined import check_status, status_of
 from shim_world import SHIM, configure
 
 POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text().replace("/app, ", "")
@@ -42,27 +43,12 @@ def docker():
     return _made["docker"]
 
 
-def status_of(text):
-    """The lines of /proc/self/status."""
-    return {k: v.strip() for k, v in (line.split(":", 1) for line in text.splitlines() if ":" in line)}
-
-
-def check_confined(text, what):
-    """As the policy says."""
-    status = status_of(text)
-    check("Uid" in status, f"{what}: {text!r}")
-    check_equal(status["Uid"].split(), [str(rootfs.APP_UID)] * 4, f"{what}: uids")
-    for caps in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        check_equal(int(status[caps], 16), 0, f"{what}: {caps}")
-    check_equal((status["NoNewPrivs"], status["Seccomp"], status["Seccomp_filters"]), ("1", "2", "2"), f"{what}: filters")
-
-
 @case("docker run: the workload of an image that knows nothing of Lazaret is confined, and without the policy it is not")
 def run():
     engine = docker()
     result = engine.run("shell", STATUS, options=["--runtime", "lazaret"])
     check_equal(result.code, 0, f"docker run: {result.err}")
-    check_confined(result.out, "run")
+    check_status(result.out, "run")
     status = status_of(engine.run("shell", STATUS, options=["--runtime", "runc"]).out)
     check_equal((status["NoNewPrivs"], status["Uid"].split()[0]), ("0", "0"), "the control")
     check(int(status["CapEff"], 16) != 0, "the control: capabilities")
@@ -80,7 +66,7 @@ def execs():
     for options in ([], ["--privileged"], ["-u", "0:0"], ["-u", f"{rootfs.APP_UID}:{rootfs.APP_UID}"]):
         result = engine.call("exec", *options, name, *STATUS)
         check_equal(result.code, 0, f"exec {options}: {result}")
-        check_confined(result.out, f"exec {options}")
+        check_status(result.out, f"exec {options}")
     result = engine.call("exec", "-u", "1234", name, *STATUS)
     check(result.code != 0 and "user-mismatch" in result.out + result.err, f"exec as 1234: {result}")
     check_equal(engine.call("exec", name, "sh", "-c", "exit 7").code, 7, "exit code")
@@ -276,7 +262,7 @@ def clamped():
     world.install(shell=POLICY + "\nhost: {privileged: clamp}\n")
     result = engine.run("shell", STATUS, options=["--runtime", "lazaret", "--cap-add", "SYS_ADMIN", "--security-opt", "systempaths=unconfined"])
     check_equal(result.code, 0, result.err)
-    check_confined(result.out, "clamped")
+    check_status(result.out, "clamped")
     world.install(shell=POLICY)
 
 
@@ -312,7 +298,7 @@ def by_hand():
     words[-1] = str(states[0].parent.parent)
     result = area.run([*words, "exec", ident, *STATUS], env={"PATH": area.PATH})
     check_equal(result.code, 0, f"runc exec: {result}")
-    check_confined(result.out, "runc exec")
+    check_status(result.out, "runc exec")
     for option in (["--cap", "CAP_SYS_ADMIN"], ["--user", "0"], ["-e", "LD_PRELOAD=x"], ["--apparmor", "x"], ["--no-new-privs=false"]):
         result = area.run([*words, "exec", *option, ident, "true"], env={"PATH": area.PATH})
         check(result.code == 1 and "lazaret: request-refused: " in result.err, f"{option}: {result}")

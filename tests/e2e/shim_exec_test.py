@@ -15,6 +15,7 @@ import rootfs
 import shim_peers
 import shim_world as world
 from laz import case, check, check_equal
+from shim_confined import check_status, status_of
 from shim_served import BASE, HELPERS, Served, until
 from shim_world import SHIM, configure
 
@@ -40,21 +41,6 @@ def docker():
     return _made["docker"]
 
 
-def status_of(text):
-    """The lines of /proc/self/status."""
-    return {k: v.strip() for k, v in (line.split(":", 1) for line in text.splitlines() if ":" in line)}
-
-
-def check_confined(text, what):
-    """As the policy says."""
-    status = status_of(text)
-    check("Uid" in status, f"{what}: {text!r}")
-    check_equal(status["Uid"].split(), [str(rootfs.APP_UID)] * 4, f"{what}: uids")
-    for caps in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        check_equal(int(status[caps], 16), 0, f"{what}: {caps}")
-    check_equal((status["NoNewPrivs"], status["Seccomp"], status["Seccomp_filters"]), ("1", "2", "2"), f"{what}: filters")
-
-
 @case("a container with sinks, health, sense and secrets: execs are confined, two at once, and its helpers do not notice")
 def undisturbed():
     engine = docker()
@@ -69,7 +55,7 @@ def undisturbed():
         check_equal(first.stdout.readline(), "in\n", "the first")
         second = engine.call("exec", it.name, *STATUS)
         check_equal(second.code, 0, f"the second, beside it: {second}")
-        check_confined(second.out, "the second")
+        check_status(second.out, "the second")
         check_equal({name for _, name in it.processes()} - names, {"lazaret-init"} - names, "what was started")
         check(before <= it.processes(), f"{before} - {it.processes()}")
         check_equal(it.probe().code, 0, "ready, beside it")
@@ -364,7 +350,7 @@ def ecs():
             check("(host.ecs-exec)" in result.out + result.err, f"{rule}: {result}")
         elif "confined" in rule:
             check(result.out.startswith("amazon-ssm-agent\n"), result.out)
-            check_confined(result.out, rule)
+            check_status(result.out, rule)
             check(f'"read_exec":"{PLACE}"' in result.err, f"{rule}: what it may execute beside the policy's is recorded: {result.err}")
         else:
             status = status_of(result.out)

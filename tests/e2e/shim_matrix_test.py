@@ -14,7 +14,7 @@ import rootfs
 import shim_peers
 import shim_world as world
 from laz import case, check, check_equal
-from shim_confined import POLICY, STATUS, check_confined, check_open, fields
+from shim_confined import POLICY, STATUS, check_confined, check_open
 from shim_world import SHIM, configure
 
 UNIFIED = 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"'  # crun wants control groups of version 2 alone

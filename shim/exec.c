@@ -149,15 +149,46 @@ static int put_init(struct laz_oci_change *change, const struct laz_oci_record *
     return laz_oci_prepend_args(change, 0, &init, err);
 }
 
+static bool has_capability(
+        const struct laz_oci_spec *spec, enum laz_oci_capability_set set, const char *name)
+{
+    const struct laz_json_node *all = laz_oci_capabilities(spec, set);
+    const struct laz_json_node *node = NULL;
+    while (all != NULL && (node = laz_json_next(&spec->doc, all, node)) != NULL) {
+        if (laz_oci_is(spec, node, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Can lazaret-init become the policy's user? Engines give an exec what the container began with: as
+ * root that is nothing where it began as somebody else, and with no_new_privs it stays that. */
+static bool can_change_user(const struct laz_oci_spec *spec)
+{
+    static const enum laz_oci_capability_set sets[] = {
+            LAZ_OCI_BOUNDING, LAZ_OCI_EFFECTIVE, LAZ_OCI_PERMITTED};
+    bool can = true;
+    for (size_t i = 0; i < LENGTH(sets); i++) {
+        can = can && has_capability(spec, sets[i], "CAP_SETUID") &&
+                has_capability(spec, sets[i], "CAP_SETGID");
+    }
+    return can;
+}
+
 static int change_command(struct laz_oci_change *change, const struct laz_entry *entry,
         const struct laz_oci_process *process, const struct laz_entering *entering,
         struct laz_err *err)
 {
     const struct laz_host_policy *policy = entry->policy;
     bool is_confined = entering->mode == LAZ_HOST_EXEC_CONFINED;
-    bool is_user = is_confined && process->uid != 0;
-    if (laz_clamp(change, policy, is_confined && !is_user, err) < 0 ||
-            (is_user && laz_oci_set_groups(change, policy->groups, policy->n_groups, err) < 0) ||
+    bool is_root = is_confined && process->uid == 0;
+    bool begins_as_root = is_root && can_change_user(change->spec);
+    if (laz_clamp(change, policy, begins_as_root, err) < 0 ||
+            (is_confined && !begins_as_root &&
+                    laz_oci_set_groups(change, policy->groups, policy->n_groups, err) < 0) ||
+            (is_root && !begins_as_root &&
+                    laz_oci_set_user(change, policy->uid, policy->gid, err) < 0) ||
             drop_variables(change, policy, process->env, err) < 0) {
         return -1;
     }

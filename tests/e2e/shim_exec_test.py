@@ -217,7 +217,7 @@ def probe_file():
     by_hand(BASE)
     bundle("probe")
     init, front = "/.lazaret/lazaret-init", ["/.lazaret/lazaret-init", "--enter", "--policy", "/.lazaret-policy", "--"]
-    caps = {"bounding": ["CAP_KILL", "CAP_SETUID"], "effective": ["CAP_KILL"]}
+    caps = {kind: ["CAP_KILL", "CAP_SETGID", "CAP_SETUID"] for kind in ("bounding", "effective", "permitted")}
     for args, is_probe in (([init, "probe", "ready"], True), ([init, "probe", "live", "--timeout", "1s"], True), ([init, "--", "sh"], False),
                            ([init], False), (["/x" + init, "probe", "ready"], False), (["probe"], False)):
         result, found = entered("probe", args=args, capabilities=caps, user={"uid": 0, "gid": 0, "additionalGids": [0, 6]})
@@ -226,7 +226,7 @@ def probe_file():
         user = {"uid": rootfs.APP_UID, "gid": rootfs.APP_UID, "additionalGids": []} if is_probe else {"uid": 0, "gid": 0, "additionalGids": [0, 6]}
         check_equal(found["user"], user, f"{args}: as whom")
         check_equal(found["noNewPrivileges"], True, f"{args}: no_new_privs")
-        check_equal(set(sum(found["capabilities"].values(), [])), set() if is_probe else {"CAP_KILL", "CAP_SETUID"}, f"{args}: capabilities")
+        check_equal(set(sum(found["capabilities"].values(), [])), set() if is_probe else set(caps["bounding"]), f"{args}: capabilities")
     by_hand(BASE + "host: {exec: allow}\n")
     bundle("probe-allowed")
     check_equal(entered("probe-allowed", args=[init, "probe", "ready"])[1]["user"], {"uid": 0, "gid": 0}, "under allow, as it comes")
@@ -248,7 +248,7 @@ def groups():
         engine.must("rm", "--force", name)
     options[1] = "runc"
     check("42" in status_of(engine.run("shell", STATUS, options=options).out)["Groups"].split(), "the control, runc alone")
-    for rule, uid, groups_, expected in (("confined", 10001, [0, 42], []), ("confined", 10001, None, None), ("confined", 0, [0, 42], [0, 42]), ("allow", 10001, [0, 42], [0, 42])):
+    for rule, uid, groups_, expected in (("confined", 10001, [0, 42], []), ("confined", 10001, None, None), ("confined", 0, [0, 42], []), ("allow", 10001, [0, 42], [0, 42])):
         by_hand(BASE + f"host: {{exec: {rule}}}\n")
         bundle(f"groups-{rule}-{uid}-{groups_ is None}")
         result, found = entered(f"groups-{rule}-{uid}-{groups_ is None}", args=["true"], env=["PATH=/bin", "", "="],
@@ -256,6 +256,40 @@ def groups():
         check_equal(result.code, 0, f"{rule} {uid}: {result}")
         check_equal(found["user"].get("additionalGids"), expected, f"{rule} {uid}: groups")
         check_equal(found["env"], ["PATH=/bin", "", "="], f"{rule} {uid}: variables")
+
+
+@case("docker exec -u 0 and --privileged into a container that began as the policy's user are that user's too; exec-user is who refuses it")
+def root_into_user():
+    engine = docker()
+    prepare(shell=BASE)
+    for user in ([], ["-u", rootfs.APP_USER]):
+        name = engine.start("shell", ["sleep", "1000"], options=["--runtime", "lazaret", *user])
+        for options in (["-u", "0"], ["-u", "0:0", "--privileged"], ["--privileged"], ["-u", rootfs.APP_USER], []):
+            result = engine.call("exec", *options, name, *STATUS)
+            check_equal(result.code, 0, f"{user}: {options}: {result}")
+            check_confined(result.out, f"{user}: {options}")
+        world.install(shell=BASE + "host: {exec-user: non-root}\n")
+        result = engine.call("exec", "-u", "0", name, *STATUS)
+        check(result.code == 126 and "an exec as user 0:0 (host.exec-user)" in result.out + result.err, f"{user}: {result}")
+        world.install(shell=BASE)
+        engine.must("rm", "--force", name)
+
+
+@case("an exec as root that brings what lazaret-init needs to change its user begins as root; else, as the policy's user, with nothing")
+def root_without():
+    by_hand(BASE)
+    bundle("root-without")
+    needed = ["CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"]
+    whole = {kind: needed for kind in ("bounding", "effective", "permitted")}
+    rows = [(whole, True), ({}, False), (None, False), ({**whole, "permitted": []}, False), ({**whole, "effective": []}, False), ({**whole, "bounding": []}, False),
+            *[({kind: [n for n in needed if n != name] for kind in whole}, False) for name in ("CAP_SETUID", "CAP_SETGID")],
+            ({kind: [n for n in needed if n != "CAP_SETPCAP"] for kind in whole}, True)]
+    for caps, is_root in rows:
+        result, found = entered("root-without", args=["true"], user={"uid": 0, "gid": 0, "additionalGids": [0, 6]}, **({} if caps is None else {"capabilities": caps}))
+        check_equal(result.code, 0, f"{caps}: {result}")
+        user = {"uid": 0, "gid": 0, "additionalGids": [0, 6]} if is_root else {"uid": rootfs.APP_UID, "gid": rootfs.APP_UID, "additionalGids": []}
+        check_equal((found["user"], found["args"][0]), (user, "/.lazaret/lazaret-init"), f"{caps}")
+        check_equal(any(found["capabilities"].values()), is_root, f"{caps}: {found['capabilities']}")
 
 
 @case("a container without a record, unknown-container: clamp-default: an exec is the policy's user with nothing, and nothing is put in front of it")

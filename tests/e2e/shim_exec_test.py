@@ -267,7 +267,7 @@ def root_into_user():
         for options in (["-u", "0"], ["-u", "0:0", "--privileged"], ["--privileged"], ["-u", rootfs.APP_USER], []):
             result = engine.call("exec", *options, name, *STATUS)
             check_equal(result.code, 0, f"{user}: {options}: {result}")
-            check_confined(result.out, f"{user}: {options}")
+            check_status(result.out, f"{user}: {options}")
         world.install(shell=BASE + "host: {exec-user: non-root}\n")
         result = engine.call("exec", "-u", "0", name, *STATUS)
         check(result.code == 126 and "an exec as user 0:0 (host.exec-user)" in result.out + result.err, f"{user}: {result}")

@@ -56,7 +56,8 @@ pack_deb() {
         "$version" "$maintainer" "$(date -d "@$epoch" -R)" | gzip -9n >"$doc/changelog.gz"
     mkdir "$control"
     echo /etc/logrotate.d/lazaret >"$control/conffiles"
-    install -m 0755 "$here/debian/prerm" "$here/debian/postrm" "$control/"
+    install -m 0755 "$here/debian/preinst" "$here/debian/prerm" "$here/debian/postrm" "$control/"
+    sed -i "s/@FORMAT@/$format/" "$control/preinst"
     (cd "$tree" && find etc usr var -type f ! -path etc/logrotate.d/lazaret -print0 | sort -z | xargs -0 md5sum) >"$control/md5sums"
     libraries=$(if [ "$arch" = "$(dpkg --print-architecture)" ]; then static_libraries; fi)
     {
@@ -69,6 +70,7 @@ pack_deb() {
     dpkg-deb --root-owner-group -Zxz -b "$tree" "$work/$1" >/dev/null
 }
 
+format=$(sed -n 's/^#define LAZ_IMAGE_VERSION *//p' "$here/../../lib/policy/image.h")
 maintainer=$(sed -n 's/^Upstream-Contact: //p' "$here/debian/copyright")
 names=("lazaret-$version-linux-$processor.tar.gz" "lazaret_${version}_$arch.deb")
 pack_tar "${names[0]}"

@@ -201,11 +201,28 @@ def used():
     name = engine.start("shell", ["sleep", "1000"])
     check_equal(dpkg("-i", package()).code, 0, "an upgrade")
     check("NoNewPrivs:\t1" in engine.must("exec", name, "cat", "/proc/self/status"), "an exec after it")
+    upgrade_refused(engine.must("inspect", "-f", "{{.Id}}", name))
+    check("NoNewPrivs:\t1" in engine.must("exec", name, "cat", "/proc/self/status"), "an exec after an upgrade that was refused")
     ident = engine.must("inspect", "-f", "{{.Id}}", name)
     root, = {path.parent for path in engine.home.rglob(ident) if path.parent.parent.name.startswith("runtime-")}
     refused(f"container {ident} was made by the shim and is still there (--root {root})", "lazaret-shim --root ROOT delete --force ID")
     engine.must("rm", "--force", name)
     engine.close()
+
+
+def upgrade_refused(ident):
+    """Where the programs that come read another format than that of a container that runs; one that nobody runs does not matter."""
+    (record,) = pathlib.Path("/run/lazaret").glob(f"*/{ident}.json")
+    (image,) = pathlib.Path("/run/lazaret/images").glob(json.loads(record.read_text())["policy-digest"] + "-*.img")
+    older = image.with_name(image.name.replace(".img", "x.img"))  # as an older version would have made it
+    older.write_bytes(image.read_bytes()[:8] + b"\x03\0\0\0" + image.read_bytes()[12:])
+    done = dpkg("-i", package())
+    check(done.code != 0, "it was upgraded")
+    for text in ("lazaret is not upgraded", f"container {ident}: its policy is of format 3\n"):
+        check(text in done.err, f"no {text!r} in {done.err}")
+    check_equal(dpkg("--verify", "lazaret"), (0, "", ""), "all is still there")
+    older.rename(older.with_name(f"{64 * '0'}-0.img"))
+    check_equal(dpkg("-i", package()).code, 0, "with an image of nobody's")
 
 
 def refused(*texts):

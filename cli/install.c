@@ -248,6 +248,9 @@ static void handle_engine(struct run *run)
     }
     if (run->engine == &laz_install_podman) {
         laz_install_podman_hooks(&run->notes);
+        if (run->mode != UNDO) {
+            laz_install_podman_runtime(&run->notes);
+        }
     }
 }
 

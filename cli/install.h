@@ -40,6 +40,8 @@ extern const struct laz_install_engine laz_install_podman;
 LAZ_MUST_CHECK int laz_install_dockerd_look(bool is_default, struct laz_err *err);
 /* podman's folders of hooks: what is said of an entry for lazaret-hook there; appended. */
 void laz_install_podman_hooks(struct laz_buf *ret);
+/* Where the runtime that podman has without us is not that of runtime.yaml; appended. */
+void laz_install_podman_runtime(struct laz_buf *ret);
 
 /* ---- install_left.c ---- */
 

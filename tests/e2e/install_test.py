@@ -12,7 +12,7 @@ import tomllib
 import area
 import laz
 import readme
-from install_world import FILES, SHIM, STATE, Host, calls_of, check_finding, differences, kill_at, stopped_at
+from install_world import FILES, RUNC, SHIM, STATE, Host, calls_of, check_finding, differences, kill_at, stopped_at
 from laz import case, check, check_equal
 
 PAGE = laz.ROOT / "docs" / "reference" / "install.md"
@@ -463,6 +463,36 @@ def podman():
     said = host.call("--engine", "podman", "--check", expect=0).err
     check_equal(said, "lazaret: /usr/share/containers/oci/hooks.d/one.json enforces nothing: podman passes over a hook whose program is absent; "
                 "the entries that the shim makes fail closed\n", "the note")
+
+
+@case("podman: where it runs another program by itself than runtime.yaml names, that is said, and both are named")
+def podman_runtime():
+    host = Host()
+    conf, crun = "etc/containers/containers.conf", "usr/bin/crun"
+
+    def said(wanted):
+        for words in ([], ["--check"]) if wanted else ([],):
+            done = host.call("--engine", "podman", *words)
+            lines = [line for line in done.err.splitlines() if "by itself" in line]
+            check_equal(lines, [f"lazaret: {wanted}"] if wanted else [], f"{words}: {done}")
+
+    differs = "podman runs {} by itself, and runtime: of /etc/lazaret/runtime.yaml is /usr/sbin/runc: containers would be run by another program than before"
+    said("")  # neither a file nor a crun
+    host.put(crun, RUNC, 0o755)
+    said(differs.format("crun"))
+    host.put(conf, '[containers]\nruntime = "kata"\n[engine]\n# runtime = "kata"\nruntime = "runc"\n')
+    said("")
+    host.put("etc/containers/containers.conf.d/90-x.conf", '[engine]\nruntime = "/usr/bin/crun"\n')
+    said(differs.format("crun"))
+    host.put("etc/containers/containers.conf.d/95-x.txt", '[engine]\nruntime = "youki"\n')
+    host.call("--engine", "podman", "--default", "--apply", expect=0)  # our own file does not count
+    said(differs.format("crun"))
+    host.put("etc/containers/containers.conf.d/95-x.conf", "[containers]\ndefault_sysctls = [\n  'a=0',\n]\n[engine]\n  runtime='runc' # by hand")
+    said("")
+    host.put("etc/containers/containers.conf.d/96-x.conf", '[engine]\nruntime_supports_json = ["runc"]\nruntime = "youki"')
+    said(differs.format("youki"))
+    check("by itself" not in host.call("--engine", "podman", "--undo", expect=0).err, "of what is undone")
+    host.close()
 
 
 @case("words that contradict each other, or say nothing, are usage errors")

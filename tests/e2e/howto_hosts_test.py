@@ -52,6 +52,17 @@ def containerd():
     page.follow()
 
 
+@case("docker.md: the same")
+def docker():
+    area.require_program("dockerd")
+    dist()
+    page = host_page.Page(HOW_TO / "docker.md")
+    page.must("systemctl stop docker || true; rm -rf /etc/docker/daemon.json")
+    page.must(f"systemctl start docker && docker import {image()} busybox")
+    page.follow()
+    page.must("systemctl stop docker")
+
+
 @case("ecs-on-ec2.md: the same, from the tarball, with Docker and a stand-in for the agent")
 def ecs():
     area.require_program("dockerd")

@@ -26,6 +26,7 @@ python3-yaml -
 python3-jsonschema -
 python3-grpcio -
 iproute2 ip
+jq jq
 libseccomp-dev -
 libyaml-dev -
 libssl-dev -
@@ -48,7 +49,6 @@ systemd systemd-analyze
 strace strace
 gdb gdb
 runc runc
-crun crun
 crun crun
 docker.io dockerd
 podman podman

@@ -228,6 +228,14 @@ static bool is_kernels(const char *type)
     return false;
 }
 
+/* They show folders of other file systems, and nobody says which. A host may have one as its root;
+ * elsewhere it is an image's, or who makes a volume has asked for it. */
+static bool is_stacked(const char *type)
+{
+    return strcmp(type, "overlay") == 0 || strcmp(type, "aufs") == 0 ||
+            strcmp(type, "ecryptfs") == 0 || strcmp(type, "shiftfs") == 0;
+}
+
 /* Where a denied path really is: /var/lib/docker may be a link to another disk. One that is absent,
  * or too long, stays what it is. */
 static const char *resolve(const char *path, char ret[PATH_SIZE])
@@ -310,7 +318,10 @@ static const char *judge_place(const struct laz_sources *sources,
     const char *why = NULL;
     size_t at = 0;
     while (why == NULL && next_name(sources, place, below, &at, name)) {
-        why = judge_name(host, own, name, is_writable);
+        const struct laz_mount_row *row = &sources->rows[at - 1];
+        bool is_veiled = is_stacked(row->type) && row->at[0] != '\0' &&
+                !laz_host_allows_mount(host, row->at);
+        why = is_veiled ? row->type : judge_name(host, own, name, is_writable);
     }
     for (size_t i = 0; why == NULL && (denied = laz_host_denied(host, i)) != NULL; i++) {
         why = judge_link(sources, host, own, denied, place, is_writable);

@@ -250,6 +250,11 @@ def requests():
         result = engine.run("shell", ["true"], options=["--runtime", "lazaret", "-v", f"{name}:/host"])
         check(result.code == 125 and f"volumes/{name}/_data (host.mounts): there, or in it, is " in result.err, f"a volume of {device}: {result}")
         check_equal(engine.run("shell", ["true"], options=["--runtime", "runc", "-v", f"{name}:/host"]).code, 0, f"the control: {device}")
+    engine.must("volume", "create", "-d", "local", "-o", "type=overlay", "-o", "device=overlay", "-o", "o=lowerdir=/etc:/srv", "stacked")
+    result = engine.run("shell", ["true"], options=["--runtime", "lazaret", "-v", "stacked:/x"])
+    check(result.code == 125 and "volumes/stacked/_data (host.mounts): there, or in it, is overlay" in result.err, f"an overlay: {result.err[-300:]}")
+    result = engine.run("shell", ["ls", "/x/lazaret"], options=["--runtime", "runc", "-v", "stacked:/x"])
+    check(result.code == 0 and "runtime.yaml" in result.out, f"the control, an overlay: {result}")
     plain = area.folder("plain")
     for options in (["-v", f"{plain}:/host:ro"], ["--init"], ["--read-only"], ["--tmpfs", "/x"], ["--cap-drop", "ALL", "-u", f"{rootfs.APP_UID}:{rootfs.APP_UID}"]):
         result = engine.run("shell", STATUS, options=["--runtime", "lazaret", *options])

@@ -8,6 +8,7 @@ import shim_world as world
 from laz import check, check_equal
 from shim_world import OPT, SHIM, configure
 
+LENT = "/run/containers/storage/overlay-containers/x/userdata/volume"
 BETWEEN = OPT / "between"
 WHY = "(host.mounts): there, or in it, is "
 
@@ -40,6 +41,16 @@ def apart(at, *, inside="", option="rw"):
     return spoil
 
 
+def stacked(lower, at):
+    """What is at a place that engines lend is a new file system, with what is elsewhere in it."""
+    def spoil(c):
+        c.host.must("mkdir", "-p", at, "/opt/none")
+        c.host.must("mount", "-t", "overlay", "-o", f"lowerdir={lower}:/opt/none", "overlay", at)
+        c.undo = lambda: c.host.must("umount", at)
+        folder(at, "ro")(c)
+    return spoil
+
+
 def parted(propagation, *options):
     """Whatever the host mounts later at the source, or below it, is not seen: no mount of the container follows one of the host's."""
     def spoil(c):
@@ -58,6 +69,8 @@ ROWS = [
       for option in ("slave", "rslave")],
     *[(f"a volume that is {inside or 'all'} of what is mounted below {at}", apart(at, inside=inside), "request-refused", WHY)
       for at, inside in (("/run/apart", ""), ("/run/apart", "/a/b"), ("/etc/apart", ""), ("/usr/lib/apart", "/a"))],
+    *[(f"an overlay of {lower} at what engines lend", stacked(lower, LENT), "request-refused", WHY + "overlay") for lower in ("/etc", "/var/lib")],
+    ("an overlay elsewhere", stacked("/srv", "/opt/stacked"), "request-refused", WHY + "overlay"),
     ("a volume of what is mounted below programs, read-only", apart("/usr/lib/apart", option="ro"), "confined"),
     *[(f"a volume that is {what}, of which {inside or 'all'} is mounted", volume(what, inside), "request-refused", WHY)
       for what, inside in (("/", ""), ("/proc", ""), ("/sys", ""), ("/dev", ""), ("/run", ""), ("/run/lazaret", ""), ("/etc", ""), ("/", "/etc"),

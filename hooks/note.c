@@ -64,7 +64,9 @@ static void put_word(struct laz_json *json, const char *key, const struct laz_oc
     size_t length = text.len < WORD_MAX ? text.len : WORD_MAX;
     for (size_t i = 0; i < length; i++) {
         char c = text.data[i];
-        text.data[i] = c > ' ' && c <= '~' && c != '"' && c != '\\' ? c : '?';
+        if (c <= ' ' || c > '~' || c == '"' || c == '\\') {
+            text.data[i] = '?';
+        }
     }
     laz_json_bytes(json, key, text.data, length);
 }

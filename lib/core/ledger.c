@@ -230,9 +230,9 @@ int laz_ledger_append(
         return fail(err, "fstat");
     }
     const struct iovec parts[] = {
-            {.iov_base = (void *)(uintptr_t) "\n", .iov_len = ledger->is_unfinished ? 1 : 0},
+            {.iov_base = laz_unconst("\n"), .iov_len = ledger->is_unfinished ? 1 : 0},
             {.iov_base = ledger->tear, .iov_len = ledger->tear_length},
-            {.iov_base = (void *)(uintptr_t)line, .iov_len = length},
+            {.iov_base = laz_unconst(line), .iov_len = length},
     };
     size_t all = parts[0].iov_len + parts[1].iov_len + length;
     ssize_t n = writev(ledger->fd, parts, sizeof(parts) / sizeof(parts[0]));

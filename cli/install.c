@@ -6,6 +6,8 @@
 #include "cli/install.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/programs.h"
 #include "cli/runtime_check.h"
+#include "core/replace.h"
 
 #define FINDINGS_MAX 16
 
@@ -152,11 +155,35 @@ static bool is_same(const struct laz_install_file *file, const struct laz_buf *w
             (wanted->len == 0 || memcmp(file->text.data, wanted->data, wanted->len) == 0);
 }
 
+/* Somebody has changed it too: what is to be taken out by hand is in the difference. */
+static void show_edit(struct run *run, const struct laz_install_file *file)
+{
+    char path[128];
+    struct stat status;
+    struct laz_err unused = {0};
+    laz_cleanup_buf struct laz_buf before;
+    laz_cleanup_buf struct laz_buf diff;
+    laz_buf_init_heap(&before, LAZ_INSTALL_FILE_MAX);
+    laz_buf_init_heap(&diff, 4 * LAZ_INSTALL_FILE_MAX);
+    (void)snprintf(path, sizeof(path), LAZ_INSTALL_STATE "/%s.before", file->part);
+    if (strcmp(file->record.before, LAZ_INSTALL_ABSENT) != 0 &&
+            laz_read_at(AT_FDCWD, path, &before, &status, &unused) < 0) {
+        return;
+    }
+    laz_text_diff(file->path, &file->text, &before, &diff);
+    put_part(run, run->engine->name, file->path,
+            "is left as it is; from it to what was there before:", &diff, NULL);
+}
+
 static void undo_file(struct run *run, const struct laz_install_file *file, struct laz_err *err)
 {
     const struct laz_install_engine *engine = run->engine;
     laz_cleanup_buf struct laz_buf none;
     laz_buf_init_heap(&none, 1);
+    if (file->record.exists && laz_install_file_judge(file, err) < 0) {
+        show_edit(run, file);
+        return;
+    }
     if (file->record.exists) {
         if (!has_left(run, engine->name) && laz_install_file_undo(file, err) == 0) {
             put_part(

@@ -157,6 +157,9 @@ def edited():
         before = host.look()
         check_finding(host.call("--engine", engine, "--undo"), "installation-edited",
                       f"/{FILES[engine]} is not as this command left it: ", f"then remove /{STATE}/{engine}.json")
+        diff = host.as_json("--engine", engine, "--undo", expect=1)["parts"][0]["diff"].splitlines()
+        check(("-\"debug\": true}" if engine == "docker" else "-# mine") in diff, f"{engine}: the difference: {diff}")
+        check(any(line.startswith("-") and SHIM in line for line in diff), f"{engine}: what is to be taken out: {diff}")
         if engine != "podman":  # the name is there
             host.call("--engine", engine, "--check", expect=0)
             check_finding(host.call("--engine", engine, "--default", "--apply"), "installation-edited", "is not as this command left it")

@@ -19,6 +19,7 @@
 #include "core/replace.h"
 
 #define FINDINGS_MAX 16
+#define PATH_SIZE    128 /* of a record: the longest name is containerd.before */
 
 enum mode {
     SHOW,
@@ -158,7 +159,7 @@ static bool is_same(const struct laz_install_file *file, const struct laz_buf *w
 /* Somebody has changed it too: what is to be taken out by hand is in the difference. */
 static void show_edit(struct run *run, const struct laz_install_file *file)
 {
-    char path[128];
+    char path[PATH_SIZE];
     struct stat status;
     struct laz_err unused = {0};
     laz_cleanup_buf struct laz_buf before;

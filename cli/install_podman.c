@@ -19,6 +19,7 @@
 
 #define CONFIGURATIONS "/etc/containers/containers.conf.d"
 #define NAME_SIZE      64
+#define PATH_SIZE      (NAME_MAX + 64) /* a name in the folder */
 
 #define HEAD "# Written by lazaret install runtime.\n[engine]\n"
 #define TAIL "\n[engine.runtimes]\n" LAZ_INSTALL_NAME " = [\"" LAZ_PROGRAMS_SHIM "\"]\n"
@@ -137,7 +138,7 @@ static void take_all(char ret[NAME_SIZE])
     take_runtime("/etc/containers/containers.conf", ret);
     int n = scandir(CONFIGURATIONS, &entries, NULL, alphasort);
     for (int i = 0; i < n; i++) {
-        char path[PATH_MAX];
+        char path[PATH_SIZE];
         const char *end = strrchr(entries[i]->d_name, '.');
         (void)snprintf(path, sizeof(path), CONFIGURATIONS "/%s", entries[i]->d_name);
         if (end != NULL && strcmp(end, ".conf") == 0 &&

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/programs.h"
 
 #define JSON LAZ_OPTION_BIT(JSON)
 #define HELP LAZ_OPTION_BIT(HELP)
@@ -350,8 +351,39 @@ static void put_known(struct laz_buf *buf, const char *word, bool is_group)
     }
 }
 
+/* podman looks for a runtime that it cannot find by its name, "lazaret", in PATH. */
+static bool is_call_of_runtime(const char *word)
+{
+    static const char *const words[] = {"checkpoint", "create", "delete", "events", "exec",
+            "features", "kill", "list", "pause", "ps", "restore", "resume", "run", "start", "state",
+            "update"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(word, words[i]) == 0) {
+            return true;
+        }
+    }
+    return strncmp(word, "--root", 6) == 0 || strncmp(word, "--log", 5) == 0 ||
+            strcmp(word, "--systemd-cgroup") == 0 || strncmp(word, "--cgroup-manager", 16) == 0;
+}
+
+static int refuse_to_be_runtime(const char *word)
+{
+    struct laz_err err = {0};
+    struct laz_err why = {0};
+    bool is_there = laz_program_look("lazaret-shim", &why) == 0;
+    (void)laz_err_set(&err, LAZ_E_PROGRAM, 0,
+            "\"%.64s\" is for a container runtime, which lazaret-shim is and this command is not: "
+            "%s",
+            word,
+            is_there ? "have the engine call " LAZ_PROGRAMS_FOLDER "/lazaret-shim" : why.message);
+    return laz_cli_fail(&err, false);
+}
+
 static int unknown_command(int argc, char **argv)
 {
+    if (is_call_of_runtime(argv[0])) {
+        return refuse_to_be_runtime(argv[0]);
+    }
     struct laz_err err = {0};
     bool is_group = is_group_word(argv[0]);
     laz_cleanup_buf struct laz_buf text;

@@ -14,6 +14,7 @@
 #include "cli/loaded.h"
 #include "cli/output.h"
 #include "cli/programs.h"
+#include "cli/runtime_secrets.h"
 #include "core/fd.h"
 #include "core/num.h"
 #include "core/rooted.h"
@@ -138,6 +139,29 @@ static void put_policy(struct check *check, const char *name, const struct laz_p
     }
 }
 
+/* What is not there yet may come before a container does: a unit fills the folder at boot. */
+static void check_secrets(
+        struct check *check, const char *name, const struct laz_policy *policy, struct laz_pos pos)
+{
+    struct laz_report report = {.diagnostics = check->diagnostics, .files = &check->runtime->file};
+    for (size_t i = 0; i < policy->secrets.config.n_items; i++) {
+        bool is_absent = false;
+        struct laz_err err = {0};
+        const char *item = policy->secrets.config.items[i].name;
+        if (laz_runtime_secret_check(policy, i, name, &is_absent, &err) == 0) {
+            continue;
+        }
+        if (is_absent) {
+            laz_report_warning_at(&report, pos,
+                    "policy %s: secret %s: %s: no container begins under it until it is", name,
+                    item, err.message);
+        } else {
+            laz_report_at(
+                    &report, err.kind, pos, "policy %s: secret %s: %s", name, item, err.message);
+        }
+    }
+}
+
 static void json_policy(struct check *check, const struct laz_loaded *loaded)
 {
     struct laz_json *json = &check->policies;
@@ -185,6 +209,9 @@ static void check_policy(struct check *check, const char *name, struct laz_pos p
         report(check, &err, pos);
     } else {
         put_policy(check, name, loaded.policy);
+        if (check->is_here) {
+            check_secrets(check, name, loaded.policy, pos);
+        }
     }
     laz_loaded_done(&loaded);
 }

@@ -80,14 +80,25 @@ static bool is_empty(int folder)
 }
 
 /* Of the host there is the process that everything descends from, and its mounts are not these. */
-static bool is_in_container(void)
+static int check_namespace(struct laz_err *err)
 {
+    static const char its[] = "/proc/1/ns/mnt";
     struct stat host;
     struct stat ours;
     struct statfs system;
-    return statfs("/proc", &system) == 0 && system.f_type == PROC_SUPER_MAGIC &&
-            stat("/proc/1/ns/mnt", &host) == 0 && stat("/proc/self/ns/mnt", &ours) == 0 &&
-            (host.st_dev != ours.st_dev || host.st_ino != ours.st_ino);
+    if (statfs("/proc", &system) < 0 || system.f_type != PROC_SUPER_MAGIC) {
+        return laz_err_set(err, LAZ_E_HOST_UNSEEN, 0, "no /proc is mounted here");
+    }
+    if (stat(its, &host) < 0) {
+        return fail(err, LAZ_E_HOST_UNSEEN, its);
+    }
+    if (stat("/proc/self/ns/mnt", &ours) < 0) {
+        return fail(err, LAZ_E_HOST_UNSEEN, "/proc/self/ns/mnt");
+    }
+    return host.st_dev != ours.st_dev || host.st_ino != ours.st_ino
+            ? 0
+            : laz_err_set(err, LAZ_E_DELIVERY, 0,
+                      "this is the host's mount namespace, not a container's");
 }
 
 /* Made for this one mount. A tmpfs of the host is also where it was bound from, or below its own
@@ -138,11 +149,8 @@ static int open_target(const struct laz_hook_bundle *bundle, int *ret, struct la
         return laz_err_set(err, LAZ_E_DELIVERY, 0,
                 "config.json mounts no tmpfs at %s, or more than that", LAZ_HOOK_SECRETS_FOLDER);
     }
-    if (!is_in_container()) {
-        return laz_err_set(
-                err, LAZ_E_DELIVERY, 0, "this is the host's mount namespace, not a container's");
-    }
-    if (laz_hook_bundle_enter(bundle, LAZ_HOOK_SECRETS_FOLDER, &target, err) < 0 ||
+    if (check_namespace(err) < 0 ||
+            laz_hook_bundle_enter(bundle, LAZ_HOOK_SECRETS_FOLDER, &target, err) < 0 ||
             judge_mount(bundle, target, err) < 0) {
         return -1;
     }

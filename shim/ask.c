@@ -53,6 +53,7 @@ int laz_ask(const struct laz_ask *ask, const char *name, struct laz_err *err)
 {
     char descriptor[NUMBER_SIZE];
     char round[NUMBER_SIZE];
+    struct laz_err why = {0};
     laz_cleanup_fd int program = -1;
     if (ask->round == LAZ_ASK_ROUNDS_MAX) {
         return laz_err_set(err, LAZ_E_SYSTEM, 0,
@@ -60,8 +61,9 @@ int laz_ask(const struct laz_ask *ask, const char *name, struct laz_err *err)
                                     "time, or lazaret-prepare is of another version",
                 name);
     }
-    if (laz_rooted_open(LAZ_PREPARED_PROGRAM, &program, err) < 0) {
-        return -1;
+    if (laz_rooted_open(LAZ_PREPARED_PROGRAM, &program, &why) < 0) {
+        return laz_err_set(err, why.kind == LAZ_E_HOST_ABSENT ? LAZ_E_PROGRAM : why.kind,
+                why.sys_errno, "%s", why.message);
     }
     laz_cleanup_fd int own = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     if (own < 0 || fcntl(own, F_SETFD, 0) < 0) { /* it stays open in the other program */
@@ -75,9 +77,9 @@ int laz_ask(const struct laz_ask *ask, const char *name, struct laz_err *err)
     if (argv != NULL) {
         (void)execve(LAZ_PREPARED_PROGRAM, argv, environ);
     }
-    int why = errno;
+    int number = errno;
     free(argv);
-    return laz_err_set(err, LAZ_E_SYSTEM, why, LAZ_PREPARED_PROGRAM ": %s", strerror(why));
+    return laz_err_set(err, LAZ_E_SYSTEM, number, LAZ_PREPARED_PROGRAM ": %s", strerror(number));
 }
 
 int laz_ask_take(int argc, char **argv, int *ret_shim, const char **ret_name, struct laz_ask *ret,

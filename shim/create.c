@@ -139,7 +139,7 @@ static int create_under(struct laz_call *call, struct laz_bundle *bundle, const 
     if (note->is_restored && policy->host.checkpoint != LAZ_HOST_VERB_ALLOW) {
         return laz_err_set(err, LAZ_E_REQUEST, 0,
                 "restore: what the processes may do is in the image of the checkpoint, and not "
-                "looked at (host.checkpoint)");
+                "looked at (host.checkpoint: refuse)");
     }
     return confine(call, bundle, policy, name, err);
 }

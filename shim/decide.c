@@ -18,6 +18,7 @@
 
 #define OWN_VARIABLES "LAZARET_" /* which are dropped from both sides */
 #define HOST_NAME     "HOSTNAME" /* which podman gives the first process alone */
+#define DENIED        "(host.exec: deny; "
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Where the agent of ECS has its program on the host, below a folder for each version, and where it
@@ -274,22 +275,25 @@ int laz_decide(const struct laz_host_policy *policy, const struct laz_oci_record
 {
     const struct laz_policy_host *host = &policy->host;
     bool is_health = false;
-    *ret = (struct laz_entering){.why = "(host.exec)", .is_probe = is_probe(spec, process)};
+    *ret = (struct laz_entering){.why = host->health_command.n > 0
+                    ? DENIED "it is not the command of host.health-check)"
+                    : DENIED "an engine's health check comes in by host.health-check)",
+            .is_probe = is_probe(spec, process)};
     if (has_command(spec, process, &host->health_command)) {
         if (is_as_begun(record, spec, process, &is_health, err) < 0) {
             return -1;
         }
-        ret->why = "(host.exec: it is the health command, but not with the user, the variables and "
-                   "the folder that the container began with)";
+        ret->why = DENIED "it is the health command, but not with the user, the variables and "
+                          "the folder that the container began with)";
     }
     if (is_health) {
         ret->way = LAZ_NOTE_HEALTH;
         ret->mode = (enum laz_host_exec)host->health_exec;
-        ret->why = "(host.health-check.exec)";
+        ret->why = "(host.health-check.exec: deny)";
     } else if (is_recorded_agent(record, spec, process)) {
         ret->way = LAZ_NOTE_ECS;
         ret->mode = (enum laz_host_exec)host->ecs_exec;
-        ret->why = "(host.ecs-exec)";
+        ret->why = "(host.ecs-exec: deny)";
         (void)laz_format(ret->agent_folder, sizeof(ret->agent_folder), "%.*s",
                 (int)(strlen(record->ecs_agent) - strlen(AGENT_NAME)), record->ecs_agent);
     } else {

@@ -57,7 +57,7 @@ int laz_entries_find(const struct laz_runtime *runtime, const struct laz_host_po
     if (*ret_wanted || can_do_without) {
         return 0;
     }
-    return laz_err_set(err, why.kind, why.sys_errno,
+    return laz_err_set(err, why.kind == LAZ_E_HOST_ABSENT ? LAZ_E_PROGRAM : why.kind, why.sys_errno,
             "%s; it keeps the records of audit.required, and brings the host's secrets",
             why.message);
 }

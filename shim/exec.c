@@ -120,9 +120,11 @@ static int judge_user(const struct laz_host_policy *policy, const struct laz_oci
             !has_groups(spec, process);
     bool fits = policy->host.exec_user == LAZ_HOST_USER_ANY ||
             (policy->host.exec_user == LAZ_HOST_USER_NON_ROOT && process->uid != 0) || is_own;
-    return fits ? 0
-                : laz_err_set(err, LAZ_E_REQUEST, 0, "an exec as user %u:%u (host.exec-user)",
-                          process->uid, process->gid);
+    return fits
+            ? 0
+            : laz_err_set(err, LAZ_E_REQUEST, 0, "an exec as user %u:%u (host.exec-user: %s)",
+                      process->uid, process->gid,
+                      policy->host.exec_user == LAZ_HOST_USER_NON_ROOT ? "non-root" : "workload");
 }
 
 /* The policy's user and nothing of root, with no init in front. Our probe asks init by a socket and
@@ -302,7 +304,7 @@ static int exec_by_words(struct laz_call *call, const struct laz_entry *entry, s
         return laz_err_set(err, LAZ_E_REQUEST, 0, "no command may be run in this container %s",
                 is_unknown
                         ? "but by a file (--process): there is no record of it (unknown-container)"
-                        : "(host.exec)");
+                        : "(host.exec: deny)");
     }
     const char *words[LAZ_INIT_WORDS_MAX];
     char *pin = strdup(entry->record->policy_pin); /* until execve */
@@ -387,12 +389,13 @@ int laz_call_exec(struct laz_call *call, struct laz_err *err)
 static int judge_change(enum laz_verb verb, const struct laz_policy_host *host, struct laz_err *err)
 {
     if (verb == LAZ_VERB_UPDATE && host->update == LAZ_HOST_VERB_REFUSE) {
-        return laz_err_set(err, LAZ_E_REQUEST, 0, "update: limits stay as they are (host.update)");
+        return laz_err_set(
+                err, LAZ_E_REQUEST, 0, "update: limits stay as they are (host.update: refuse)");
     }
     if (verb == LAZ_VERB_CHECKPOINT && host->checkpoint == LAZ_HOST_VERB_REFUSE) {
         return laz_err_set(err, LAZ_E_REQUEST, 0,
                 "checkpoint: it would put the memory of the processes, and the secrets in it, into "
-                "files of the host (host.checkpoint)");
+                "files of the host (host.checkpoint: refuse)");
     }
     return 0;
 }

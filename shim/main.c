@@ -71,7 +71,11 @@ static int act(
         return 0;
     }
     call->runtime = configuration->runtime;
-    return record(call, judge(call, err) < 0, err);
+    bool is_refused = judge(call, err) < 0;
+    if (is_refused && err->kind == LAZ_E_REQUEST && call->note.policy[0] != '\0') {
+        laz_ignore(laz_err_context(err, "policy %s", call->note.policy));
+    }
+    return record(call, is_refused, err);
 }
 
 static const char *log_of(const struct laz_configuration *configuration)

@@ -126,7 +126,7 @@ int laz_prepared_begin(struct laz_buf *ret, const struct laz_prepared_source *so
 {
     uint64_t stamp[N_STAMP];
     if (!take_stamp(stamp)) {
-        return laz_err_set(err, LAZ_E_HOST_ABSENT, 0, LAZ_PREPARED_PROGRAM ": nothing is there");
+        return laz_err_set(err, LAZ_E_PROGRAM, 0, LAZ_PREPARED_PROGRAM ": nothing is there");
     }
     laz_buf_str(ret, MAGIC);
     laz_section_put_string(ret, LAZ_HOST_LAYOUT);

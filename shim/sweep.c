@@ -12,11 +12,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "core/fd.h"
 #include "core/format.h"
+#include "core/lock.h"
 #include "core/num.h"
 #include "oci/record.h"
 #include "shim/clamp.h"
@@ -221,8 +221,9 @@ int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err
     if (!laz_oci_is_id(call->arguments->id)) {
         return laz_err_set(err, LAZ_E_OCI_STATE, 0, "not the name of a container");
     }
-    if (flock(folder, LOCK_EX) < 0) {
-        return laz_err_set(err, LAZ_E_OCI_STATE, errno, "flock: %s", laz_err_errno_name(errno));
+    if (laz_lock_take(folder, "the folder of this runtime's containers in " LAZ_OCI_RECORD_FOLDER,
+                err) < 0) {
+        return -1;
     }
     laz_sweep_files(folder);
     if (put_mark(call, folder, err) < 0) {

@@ -522,6 +522,19 @@ def tmpfs_is_fresh():
             given.close()
 
 
+@case("a hook that may not look at process 1 says so, and takes it neither for the host's nor for the container's")
+def process_one_unseen():
+    for runtime in world.runtimes():
+        runtime.set_up()
+        given = Given(runtime, None)
+        rootfs.put_folder(given.bundle / "rootfs", SECRETS)
+        given.put_document()
+        words = ["setpriv", "--bounding-set", "-sys_ptrace", world.hook(), "secrets", world.HASH]
+        done = area.run(runtime.fence.command("sh", "-c", 'exec "$@" < "$0"', given.document, *words))
+        world.check_refused(done, "host-unseen", "/proc/1/ns/mnt: EACCES", runtime.name)
+        given.close()
+
+
 # ---- The race ----------------------------------------------------------------------------------------
 
 

@@ -101,6 +101,28 @@ def good():
 """.replace("VERSION", subprocess.run([LAZARET, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]), "output")
 
 
+@case("secrets of the host that a policy names: one that is absent is a warning, one that others may read, is not root's or is empty is an error; an optional one may be absent")
+def secrets():
+    item = "{name: db, from: {file: /run/lazaret/host-secrets/db-password}, file: {path: db}, optional: %s}"
+    for what, optional, mode, owner, text, code, said in (
+            ("absent", "false", None, 0, "", 0, "runtime.yaml:5:56: warning: policy task: secret db: /etc/lazaret/secrets.d/task/db-password: nothing is there"),
+            ("absent, and may be", "true", None, 0, "", 0, ""),
+            ("as it should be", "false", 0o400, 0, "x", 0, ""),
+            ("read by others", "true", 0o644, 0, "x", 1, "secret db: /etc/lazaret/secrets.d/task/db-password may be read by others than root, mode 0644"),
+            ("another's", "false", 0o600, 1000, "x", 1, "secret db: /etc/lazaret/secrets.d/task/db-password belongs to user 1000"),
+            ("empty", "false", 0o600, 0, "", 1, "secret db: /etc/lazaret/secrets.d/task/db-password has 0 bytes, and may have 1 to 131072")):
+        top = folder(task=TASK + f"secrets: {{items: [{item % optional}]}}\n")
+        if mode is not None:
+            path = top / "secrets.d" / "task" / "db-password"
+            path.parent.mkdir(parents=True)
+            path.write_text(text)
+            path.chmod(mode)
+            os.chown(path, owner, 0)
+        done = runtime_check(top, code)
+        check(said in done.stderr, f"{what}: {said!r} is not in\n{done.stderr}")
+        check(said or not done.stderr, f"{what}: {done.stderr}")
+
+
 @case("programs beside the shim that are absent, not root's or of another version are findings, and so is the shim, or a copy, as runtime")
 def beside():
     spoiled = pathlib.Path(tempfile.mkdtemp(prefix="lazaret-host-spoiled-"))
@@ -206,7 +228,7 @@ def file_itself():
             '/etc/lazaret/runtime.yaml:7:1: error: unknown key "default"', "    default: task\n    ^", "lazaret: error: policy-invalid")
     top = folder()
     (top / "runtime.yaml").unlink()
-    refused(top, "host-absent: /etc/lazaret/runtime.yaml: nothing is there", "remedy: Write the file;")
+    refused(top, "host-absent: /etc/lazaret/runtime.yaml: nothing is there", "remedy: Write the file that the message names, or name a policy that is there")
 
 
 @case("the file of another host: its policies lie beside it, and nobody asks whose they are")
@@ -224,6 +246,15 @@ def elsewhere():
     check_equal(done.returncode, 1, done.stdout + done.stderr)
     check("runtime.yaml:5:56: error: policy task: cannot open policies.d/task.yaml" in done.stderr, done.stderr)
     shutil.rmtree(top)
+
+
+@case("who is called as a container runtime, as podman does where it cannot find the one of that name, says which program is")
+def no_runtime():
+    for words in (["create", "--bundle", "/x", "id"], ["--root", "/run/x", "create"], ["--log-format=json", "exec"], ["features"], ["--systemd-cgroup", "run"]):
+        done = subprocess.run([LAZARET, *words], capture_output=True, text=True, check=False)
+        said = f'lazaret: error: program-unfit: "{words[0]}" is for a container runtime, which lazaret-shim is and this command is not: '
+        check(said in done.stderr and "/usr/libexec/lazaret/lazaret-shim" in done.stderr, f"{words}: {done.stderr}")
+        check_equal((done.returncode, done.stdout), (1, ""), f"{words}")
 
 
 @case("policy explain says what a policy says to the host, and where; nothing of one that says nothing")

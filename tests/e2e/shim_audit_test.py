@@ -89,9 +89,9 @@ def refusals():
     rows = [
         (["create", "--bundle", bad, "two"], "request-refused", "the host's namespace of type pid", True),
         (["run", "--bundle", bad, "two"], "request-refused", "the host's namespace of type pid", True),
-        (["restore", "--bundle", good, "two"], "request-refused", "(host.checkpoint)", True),
-        (["update", "--pids-limit", "7", "one"], "request-refused", "(host.update)", True),
-        (["checkpoint", "--image-path", "/tmp/image", "--leave-running", "one"], "request-refused", "(host.checkpoint)", True),
+        (["restore", "--bundle", good, "two"], "request-refused", "(host.checkpoint: refuse)", True),
+        (["update", "--pids-limit", "7", "one"], "request-refused", "policy shell: update: limits stay as they are (host.update: refuse)", True),
+        (["checkpoint", "--image-path", "/tmp/image", "--leave-running", "one"], "request-refused", "(host.checkpoint: refuse)", True),
         (["exec", "nobody", "true"], "request-refused", "there is no record of container nobody", False),
         (["create", "-bundle", good, "two"], "request-refused", "is not taken by all runtimes", False),
         (["create", "--bundle", "/nowhere", "two"], "oci-refused", "", False),

@@ -117,8 +117,8 @@ def health_check():
     argv = ["/bin/sh", "-c", WELL]
     check_equal(engine.call("exec", name, *argv).code, 0, "who starts the same is the same")
     other = "it is the health command, but not with the user, the variables and the folder"
-    for options, words, text in (([], ["true"], "(host.exec)"), ([], [*argv, "x"], "(host.exec)"), ([], argv[:2] + [WELL + " "], "(host.exec)"),
-                                 ([], argv[:2], "(host.exec)"), (["-u", "1"], argv, other), (["-e", "TWO=2"], argv, other),
+    for options, words, text in (([], ["true"], "(host.exec: deny; "), ([], [*argv, "x"], "(host.exec: deny; "), ([], argv[:2] + [WELL + " "], "(host.exec: deny; "),
+                                 ([], argv[:2], "(host.exec: deny; "), (["-u", "1"], argv, other), (["-e", "TWO=2"], argv, other),
                                  (["-e", "ONE=2"], argv, other), (["-w", "/tmp"], argv, other)):
         result = engine.call("exec", *options, name, *words)
         check(result.code == 126 and text in result.out + result.err, f"{options} {words}: {result}")
@@ -151,7 +151,7 @@ def podman_check():
         for _ in range(2):
             check_equal(podman.call("healthcheck", "run", f"well-{code}").code, code, f"{rule}: podman healthcheck")
         result = podman.call("exec", f"well-{code}", "true")
-        check(result.code != 0 and "(host.exec)" in result.err, f"{rule}: podman exec: {result}")
+        check(result.code != 0 and "(host.exec: deny; " in result.err, f"{rule}: podman exec: {result}")
         result = podman.call("exec", "-e", "HOSTNAME=x", f"well-{code}", "/bin/sh", "-c", WELL)
         check_equal(result.code != 0, True, f"{rule}: a name of one's own: {result}")
         podman.call("rm", "--force", "--time", "0", f"well-{code}")
@@ -381,7 +381,7 @@ def ecs():
         result = engine.call("exec", "-u", "0", name, AGENT)
         check_equal(result.code, code, f"{rule}: the agent: {result}")
         if code:
-            check("(host.ecs-exec)" in result.out + result.err, f"{rule}: {result}")
+            check("(host.ecs-exec: deny)" in result.out + result.err, f"{rule}: {result}")
         elif "confined" in rule:
             check(result.out.startswith("amazon-ssm-agent\n"), result.out)
             check_status(result.out, rule)

@@ -143,7 +143,7 @@ def absent():
     program = PROGRAMS / "lazaret-prepare"
     program.rename(PROGRAMS / "away")
     try:
-        refused(create()[0], "host-absent", "lazaret-prepare: nothing is there")
+        refused(create()[0], "program-unfit", "lazaret-prepare: nothing is there")
         check_equal(Caller().call(SHIM, "kill", "one").code, 0, "kill")
         configure(FILE + "runtime-by-name: {x: /opt/runtime}\n")
         check_equal(Caller().call(SHIM, "kill", "one").code, 0, "kill, where all of the file would have to be read")

@@ -121,7 +121,7 @@ def narrowed():
     for rule in ("seccomp: narrow", "seccomp: keep"):
         prepare(shell=with_host(rule))
         result = engine.run("shell", ["true"], options=["--runtime", "lazaret", "--security-opt", f"seccomp={deny_list}"])
-        check(result.code != 0 and "request-refused: a seccomp profile that lets happen what it does not name (host.seccomp)"
+        check(result.code != 0 and "request-refused: policy shell: a seccomp profile that lets happen what it does not name (host.seccomp)"
               in result.err, f"{rule}: a list of what is refused: {result}")
 
 

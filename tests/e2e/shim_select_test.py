@@ -219,7 +219,7 @@ def restored():
     folder = bundle()
     before = (folder / "config.json").read_text()
     result, _ = create(folder, verb="restore")
-    check(result.code == 1 and "(host.checkpoint)" in result.err and (folder / "config.json").read_text() == before, f"{result}")
+    check(result.code == 1 and "(host.checkpoint: refuse)" in result.err and (folder / "config.json").read_text() == before, f"{result}")
     world.install(host=POLICY + "\nhost: {checkpoint: allow}\n")
     LEDGER.unlink()
     result, policy = create(folder, verb="restore")

@@ -9,9 +9,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # package, and the command that shows that it is there, however it came; "-" asks dpkg. clang itself is for
-# fuzzing, which only --long does.
+# fuzzing, which only --long does; Go is for a wrapper that the benches measure the shim beside.
 packages() {
-    [ -z "$long" ] || printf '%s\n' 'clang clang' 'libclang-rt-dev -'
+    [ -z "$long" ] || printf '%s\n' 'clang clang' 'libclang-rt-dev -' 'golang-go -'
     cat <<'END'
 build-essential gcc
 cmake cmake

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -57,6 +58,17 @@ def small(name):
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         subprocess.run(["musl-gcc", "-O2", "-static", "-s", str(source), "-o", str(target)], check=True)
     return str(target)
+
+
+def small_go(name):
+    """bench/NAME.go, a static program; None where there is no Go, of Debian's package golang-go."""
+    beside = sorted(pathlib.Path("/usr/lib").glob("go-*/bin/go"))
+    compiler = shutil.which("go") or (beside and str(beside[-1]))
+    target = fence.build_folder() / f"{name}-go"
+    if compiler and not target.exists():
+        place = {"GOCACHE": str(fence.build_folder() / "go-cache"), "GO111MODULE": "off", "CGO_ENABLED": "0"}
+        subprocess.run([compiler, "build", "-ldflags", "-s -w", "-o", target, HERE / f"{name}.go"], check=True, env=os.environ | place)
+    return str(target) if compiler else None
 
 
 def payload(argv, timeout, mode="nested"):

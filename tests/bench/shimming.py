@@ -22,7 +22,8 @@ import shim_world as world
 
 START, CHANGE, WHOLE = 1.2, 2.0, 1.05  # what may be added, in times of the static wrapper; WHOLE: of runc alone, by docker
 POLICY = (laz.ROOT / "tests" / "data" / "policies" / "docker.yaml").read_text(encoding="utf-8").replace("/app, ", "")
-ROWS = {"static wrapper": world.OPT / "onward", "sh wrapper": world.OPT / "onward.sh", "shim": world.SHIM}
+GO = "Go, adds hooks"
+ROWS = {"static wrapper": world.OPT / "onward", "sh wrapper": world.OPT / "onward.sh", GO: world.OPT / "hooks-go", "shim": world.SHIM}
 
 
 def prepare():
@@ -33,6 +34,11 @@ def prepare():
         shutil.copy(harness.small("onward"), target)
     ROWS["sh wrapper"].write_text(f'#!/bin/sh\nexec {world.RUNTIME} "$@"\n', encoding="ascii")
     ROWS["sh wrapper"].chmod(0o755)
+    program = harness.small_go("hooks")
+    if program:
+        shutil.copy(program, ROWS[GO])
+    else:
+        del ROWS[GO]
     folder = world.OPT / "bundle"  # in memory, as engines keep them in /run
     folder.mkdir()
     area.run(["runc", "spec", "--bundle", folder])
@@ -63,7 +69,7 @@ def measure(rounds):
     """{"verb, what is enforced": {row: [ns]}}; the rows in turn."""
     folder, text = prepare()
     verbs = {"start": [], "create": ["--bundle", str(folder)], "exec": ["--process", str(folder / "process.json")]}
-    runtime = f"version: 1\nruntime: {world.RUNTIME}\ndefault-policy: {{}}\naudit: {{{{file: {world.OPT}/audit.jsonl, required: false}}}}\n"
+    runtime = f"version: 1\nruntime: {world.RUNTIME}\ndefault-policy: {{}}\naudit: {{{{required: false}}}}\n"
     kinds = [("start", "shell"), ("create", "shell"), ("exec", "shell"), ("create", "pass-through"), ("exec", "pass-through")]
     found = {}
     for verb, policy in kinds:
@@ -82,7 +88,7 @@ def measure_docker(rounds):
     off = world.OPT / "lazaret-off"
     off.symlink_to(world.SHIM)
     world.configure("version: 1\nruntime: /usr/sbin/runc\ndefault-policy: shell\nselect: [{runtime-name: lazaret-off, policy: pass-through}]\n"
-                    f"audit: {{file: {world.OPT}/audit.jsonl, required: false}}\n")
+                    "audit: {required: false}\n")
     engine = engines.Docker(["--add-runtime", f"lazaret={world.SHIM}", "--add-runtime", f"lazaret-off={off}"])
     engine.import_root(rootfs.busybox_root("bench-docker"), "bench", "ENV PATH=/bin:/usr/bin")
     runtimes = {"runc": "runc", "shim, pass-through": "lazaret-off", "shim": "lazaret"}
@@ -106,8 +112,8 @@ def measure_docker(rounds):
 
 @bench("shim")
 def shim():
-    """A call of the runtime with lazaret-shim in front of it, with a static wrapper and with one in sh."""
-    argv = [sys.executable, __file__, str(count(300, 2)), str(count(40, 1))]
+    """A call of the runtime with lazaret-shim in front of it, with a static wrapper, with one in sh and with one in Go that adds hooks."""
+    argv = [sys.executable, __file__, str(count(300, 2)), str(count(100, 1))]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
     laz.check(done.returncode == 0, f"{argv} ended with {done.returncode}: {done.stderr[-1000:]}")
     ratios = {}
@@ -118,6 +124,11 @@ def shim():
     goal("start through the shim, against a static wrapper", ratios["start, shell", "shim"], START)
     goal("create under a policy, against a static wrapper", ratios["create, shell", "shim"], CHANGE)
     goal("exec under a policy, against a static wrapper", ratios["exec, shell", "shim"], CHANGE)
+    for kind in ("start, shell", "create, shell", "exec, shell"):
+        if (kind, GO) in ratios:
+            goal(f"{kind.split(',', maxsplit=1)[0]} through the shim, against a wrapper in Go", ratios[kind, "shim"] / ratios[kind, GO], 1)
+    if ("create, shell", GO) not in ratios:
+        harness.say("  a wrapper in Go: not run, there is no Go (Debian's package golang-go)")
     goal("docker run under a policy, against runc alone", ratios["docker run", "shim"], WHOLE)
     goal("docker run without a policy, against runc alone", ratios["docker run", "shim, pass-through"], WHOLE)
 

@@ -232,8 +232,13 @@ static bool is_kernels(const char *type)
  * elsewhere it is an image's, or who makes a volume has asked for it. */
 static bool is_stacked(const char *type)
 {
-    return strcmp(type, "overlay") == 0 || strcmp(type, "aufs") == 0 ||
-            strcmp(type, "ecryptfs") == 0 || strcmp(type, "shiftfs") == 0;
+    static const char *const types[] = {"aufs", "ecryptfs", "overlay", "shiftfs"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (strcmp(types[i], type) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Where a denied path really is: /var/lib/docker may be a link to another disk. One that is absent,

@@ -148,6 +148,7 @@ enum {
     SEEN_NNP,
     SEEN_SECCOMP,
     SEEN_BLOCK,
+    SEEN_IGNORE,
     SEEN_CATCH,
     SEEN_ALL
 };
@@ -172,6 +173,7 @@ static bool parse_line(const char *key, size_t length, struct line value,
             {"CapBnd", &state->cap_bounding, SEEN_BND},
             {"CapAmb", &state->cap_ambient, SEEN_AMB},
             {"SigBlk", &state->sig_block, SEEN_BLOCK},
+            {"SigIgn", &state->sig_ignore, SEEN_IGNORE},
             {"SigCgt", &state->sig_catch, SEEN_CATCH},
     };
     for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
@@ -348,6 +350,12 @@ int laz_attest_check(const struct laz_process_state *state, const struct laz_ima
     }
     if (state->umask >= 0 && (uint32_t)state->umask != image->umask) {
         return differs(err, "Umask", (uint64_t)state->umask, image->umask);
+    }
+    if (state->sig_block != 0) {
+        return differs(err, "SigBlk", state->sig_block, 0);
+    }
+    if (state->sig_ignore != 0) {
+        return differs(err, "SigIgn", state->sig_ignore, 0);
     }
     if (state->no_new_privs != 1) {
         return differs(err, "NoNewPrivs", (uint64_t)state->no_new_privs, 1);

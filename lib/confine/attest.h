@@ -29,6 +29,7 @@ struct laz_process_state {
     int seccomp;
     int seccomp_filters; /* -1: not shown */
     uint64_t sig_block;  /* bit n-1: this thread, or the first, holds signal n back */
+    uint64_t sig_ignore; /* bit n-1: signal n is ignored, and would be behind an execve */
     uint64_t sig_catch;  /* bit n-1: signal n has a handler */
 };
 

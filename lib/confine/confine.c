@@ -182,10 +182,16 @@ static int final_capabilities_in_child(const struct laz_image *image, bool has_s
 
 static int set_death_signal_in_child(pid_t parent)
 {
-    if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL) < 0) {
+    int seen = 0;
+    if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL) < 0 ||
+            prctl(PR_GET_PDEATHSIG, &seen, 0UL, 0UL, 0UL) < 0) {
         return -1;
     }
-    if (getppid() != parent) { /* it died before the call above */
+    if (seen != SIGKILL) { /* an outer filter answers in the kernel's place */
+        errno = EPROTO;
+        return -1;
+    }
+    if (getppid() != parent) { /* it died before the calls above */
         errno = ESRCH;
         return -1;
     }
@@ -312,12 +318,29 @@ static void read_values_in_child(const struct laz_confine *confine)
     }
 }
 
+/* Where an outer filter answers that the folder was changed, or for what is asked here, and does
+ * nothing, these are two. */
+static int check_folder_in_child(int folder, const char *path)
+{
+    struct stat there = {.st_ino = 1};
+    struct stat here = {.st_ino = 2};
+    if (syscall(SYS_newfstatat, folder, path, &there, AT_EMPTY_PATH) < 0 ||
+            syscall(SYS_newfstatat, AT_FDCWD, ".", &here, 0) < 0) {
+        return -1;
+    }
+    if (there.st_dev != here.st_dev || there.st_ino != here.st_ino) {
+        errno = EPROTO;
+        return -1;
+    }
+    return 0;
+}
+
 /* Follows the policy's paths, as root: where nothing hostile has run yet, and nowhere else. */
 static int resolve_in_child(const struct laz_confine *confine)
 {
     const struct laz_image *image = confine->image;
     int ruleset = -1;
-    if (chdir(image->cwd) < 0) {
+    if (chdir(image->cwd) < 0 || check_folder_in_child(AT_FDCWD, image->cwd) < 0) {
         confine->page->step = LAZ_STEP_CWD;
         fail_in_child(confine->page, image->cwd);
     }
@@ -341,10 +364,12 @@ _Noreturn void laz_confine_in_child(const struct laz_confine *confine)
     step_in_child(confine, LAZ_STEP_LIMITS, set_limits_in_child(image, confine->decided));
     int ruleset = kept != NULL ? kept->ruleset : resolve_in_child(confine);
     /* The workload has gone there as root; and where root has no capability, the user may. */
-    bool is_there = kept == NULL || fchdir(kept->cwd) == 0;
+    bool is_there =
+            kept == NULL || (fchdir(kept->cwd) == 0 && check_folder_in_child(kept->cwd, "") == 0);
     become_user_in_child(confine);
     if (!is_there) {
         step_in_child(confine, LAZ_STEP_CWD, fchdir(kept->cwd));
+        step_in_child(confine, LAZ_STEP_CWD, check_folder_in_child(kept->cwd, ""));
     }
     if (confine->set_death_signal) {
         step_in_child(confine, LAZ_STEP_DEATH_SIGNAL, set_death_signal_in_child(confine->parent));

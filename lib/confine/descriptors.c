@@ -51,10 +51,29 @@ bool laz_descriptors_close(int keep)
     return false;
 }
 
+/* An outer filter may answer that something was done. What it answers is 0, and a flag is not. */
+static bool is_marked(int fd)
+{
+    return fcntl(fd, F_GETFD) == FD_CLOEXEC;
+}
+
 int laz_descriptors_mark_in_child(void)
 {
-    if (laz_sys_close_range(FIRST, ~0U, LAZ_CLOSE_RANGE_CLOEXEC) == 0) {
-        return 0;
+    int proof = fcntl(STDIN_FILENO, F_DUPFD, FIRST); /* NOLINT(android-cloexec-fcntl) */
+    if (proof < FIRST) {
+        errno = proof < 0 ? errno : EPROTO;
+        return -1;
     }
-    return laz_listed_each(FOLDER, mark, NULL);
+    bool is_done = laz_sys_close_range(FIRST, ~0U, LAZ_CLOSE_RANGE_CLOEXEC) == 0;
+    if (!is_done || !is_marked(proof)) {
+        is_done = laz_listed_each(FOLDER, mark, NULL) == 0;
+    }
+    if (is_done && !is_marked(proof)) {
+        errno = EPROTO;
+        is_done = false;
+    }
+    int cause = errno;
+    (void)close(proof); /* the table is shared: it would stay in init */
+    errno = cause;
+    return is_done ? 0 : -1;
 }

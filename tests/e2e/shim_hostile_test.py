@@ -629,15 +629,18 @@ def others():
     sweep(LINUX)
 
 
-@case("a folder of the host that the caller hands on as a descriptor is none of the workload's; by the bare runtime it is")
+@case("a folder of the host that the caller hands on as a descriptor is none of the workload's, also by a profile that only says so; by the bare runtime it is")
 def descriptors():
+    rows = [(SHIM, [], "ran"), (None, [], "ran"), (SHIM, ["close_range"], "ran"), (SHIM, ["close_range", "fcntl"], 'step "mark descriptors close-on-exec"')]
     for host in hosts():
-        for program, has_it in ((SHIM, False), (host.path, True)):
+        for program, lies, expected in rows:
             c = Case(host, hook_world.Canary())
-            c.process.update(args=["/bin/sh", "-c", "ls /proc/self/fd/3/host-secrets"])
+            c.process.update(args=["/bin/sh", "-c", "ls -l /proc/self/fd; echo ran"])
+            (shim_profiles.filtered(names=lies) if lies else linux())(c)
             c.write()
-            done = host.run("sh", c.bundle, "--preserve-fds", "1", before=["-c", f'exec 3<{c.canary.root}; exec "$@"', "sh", program])
-            check_equal("db" in done.out, has_it, f"{host.name}, {program}: {done}")
+            done = host.run("sh", c.bundle, "--preserve-fds", "1", before=["-c", f'exec 3<{c.canary.root}; exec "$@"', "sh", program or host.path])
+            check(expected in done.out + done.err, f"{host.name}, {program}, {lies}: {done}")
+            check_equal(c.canary.root.name in done.out, program is None, f"{host.name}, {program}, {lies}: {done}")
             c.done()
             c.canary.close()
 

@@ -22,7 +22,8 @@ static const char good[] = "Name:\tapp one\n"
                            "CapEff:\t0000000000000000\n"
                            "CapBnd:\t0000000000000000\n"
                            "CapAmb:\t0000000000000000\n"
-                           "SigBlk:\t0000000000000001\n"
+                           "SigBlk:\t0000000000000000\n"
+                           "SigIgn:\t0000000000000000\n"
                            "SigCgt:\t0000000180000000\n"
                            "NoNewPrivs:\t1\n"
                            "Seccomp:\t2\n"
@@ -49,7 +50,8 @@ Test(attest, reads_a_status_file)
     cr_assert_eq(state.uid[3], 10001);
     cr_assert_eq(state.n_groups, 2);
     cr_assert_eq(state.groups[1], 6);
-    cr_assert_eq(state.sig_block, 1);
+    cr_assert_eq(state.sig_block, 0);
+    cr_assert_eq(state.sig_ignore, 0);
     cr_assert_eq(state.sig_catch, UINT64_C(0x180000000));
     cr_assert_eq(state.seccomp_filters, 2);
 }
@@ -82,6 +84,8 @@ Test(attest, finds_every_single_difference)
             {"CapAmb:\t0", "CapAmb:\t8", "CapAmb is "},
             {"Umask:\t0027", "Umask:\t0022", "Umask is 0x12, the policy wants 0x17"},
             {"Umask:\t0027", "Umask:\t0000", "Umask is 0, the policy wants 0x17"},
+            {"SigBlk:\t0", "SigBlk:\t8", "SigBlk is 0x8000000000000000, the policy wants 0"},
+            {"SigIgn:\t0", "SigIgn:\t8", "SigIgn is 0x8000000000000000, the policy wants 0"},
             {"NoNewPrivs:\t1", "NoNewPrivs:\t0", "NoNewPrivs is 0, the policy wants 0x1"},
             {"Seccomp:\t2", "Seccomp:\t0", "Seccomp is 0"},
             {"filters:\t2", "filters:\t1", "Seccomp_filters is 0x1, the policy wants 0x2"},
@@ -105,7 +109,7 @@ Test(attest, finds_every_single_difference)
 Test(attest, refuses_a_file_that_lacks_a_line_or_has_a_bad_one)
 {
     static const char *const lines[] = {"Uid:", "Gid:", "Groups:", "CapInh:", "CapPrm:", "CapEff:",
-            "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "SigBlk:", "SigCgt:"};
+            "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "SigBlk:", "SigIgn:", "SigCgt:"};
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         char text[sizeof(good)];
         (void)memcpy(text, good, sizeof(good));

@@ -213,8 +213,8 @@ static bool put_place(const struct laz_mount_row *row, const char *path, struct 
 
 /* ---- the judgement ---- */
 
-/* They show the kernel itself, wherever they are mounted. */
-static bool is_kernels(const char *type)
+/* They show the kernel itself, wherever they are mounted; NULL: it is none of them. */
+static const char *find_kernels(const char *type)
 {
     static const char *const types[] = {"apparmorfs", "autofs", "binfmt_misc", "bpf", "cgroup",
             "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs", "fusectl", "mqueue",
@@ -222,10 +222,10 @@ static bool is_kernels(const char *type)
             "smackfs", "sysfs", "tracefs"};
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         if (strcmp(type, types[i]) == 0) {
-            return true;
+            return types[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* They show folders of other file systems, and nobody says which. A host may have one as its root;
@@ -348,8 +348,9 @@ static const char *judge_one(const struct laz_sources *sources, const struct laz
     if (row == NULL || !put_place(row, path, &place)) {
         return "/";
     }
-    return is_kernels(row->type) && !laz_host_allows_mount(host, source)
-            ? row->type
+    why = find_kernels(row->type);
+    return why != NULL && !laz_host_allows_mount(host, source)
+            ? why
             : judge_place(sources, host, own, &place, NULL, is_writable);
 }
 
@@ -428,7 +429,7 @@ static const char *judge_row(const struct laz_sources *sources, const struct laz
     char name[PATH_SIZE];
     size_t at = 0;
     bool is_known = false;
-    bool is_allowed = !is_kernels(row->type);
+    bool is_allowed = find_kernels(row->type) == NULL;
     if (is_as_engines_do(sources, row, root)) {
         return NULL;
     }

@@ -58,6 +58,7 @@ class Host:
         for path in ("/usr", "/tmp"):
             rootfs.put_folder(root, path)
         rootfs.put_users(root)
+        rootfs.put_libraries(root)
         area.run(["runc", "spec", "--bundle", made])
         config = json.loads((made / "config.json").read_text())
         caps = ["CAP_" + cap for cap in engines.DOCKER_CAPS]

@@ -468,10 +468,13 @@ def exec_file():
     path, own = world.OPT / "process.json", rootfs.APP_UID
     rows = [("workload", own, own, [0, 6], 1), ("workload", own, own, [own, 6], 1), ("workload", own, 6, None, 1), ("workload", 6, own, None, 1),
             ("workload", own, own, [own], 0), ("workload", own, own, None, 0), ("non-root", 0, own, None, 1), ("non-root", 7, 6, [0], 0),
-            ("any", 0, 0, [0, 6], 0)]
+            ("any", 0, 0, [0, 6], 0), ("any, as dockerd has it", 0, 0, [0, 6], 0)]
+    sets = ("bounding", "effective", "permitted")
     for rule, uid, gid, groups, code in rows:
+        rule, _, has_caps = rule.partition(",")
+        caps = {"capabilities": {name: ["CAP_SETGID", "CAP_SETUID"] for name in sets}} if has_caps else {}
         user = {"uid": uid, "gid": gid} | ({} if groups is None else {"additionalGids": groups})
-        path.write_text(json.dumps({"args": ["true"], "cwd": "/", "user": user, "env": ["LAZARET_EVENTS=/x", "LAZARET_NEW=1", "LD_PRELOAD=/x", "LAZARE=1"]}))
+        path.write_text(json.dumps({"args": ["true"], "cwd": "/", "user": user, **caps, "env": ["LAZARET_EVENTS=/x", "LAZARET_NEW=1", "LD_PRELOAD=/x", "LAZARE=1"]}))
         world.install(shell=POLICY + f"\nhost: {{exec-user: {rule}}}\n")
         world.records()
         result = area.run([SHIM, "--root", "/run/test", "exec", "--process", path, "one"], env={"PATH": area.PATH})
@@ -483,8 +486,9 @@ def exec_file():
             (copy,) = pathlib.Path("/run/lazaret").glob("*/one.exec-*")
             process = json.loads(copy.read_text())
             check_equal(process["env"], ["LAZARE=1"], f"{rule}, {user}: variables")
-            own_groups = {"additionalGids": []} if uid != 0 and groups is not None else {}  # the policy's, which has none
-            check_equal(process["user"], {**user, **own_groups}, f"{rule}: the user")
+            begun = user if has_caps or uid != 0 else {**user, "uid": own, "gid": own}  # root without them could not become the policy's user
+            own_groups = {"additionalGids": []} if begun["uid"] != 0 and groups is not None else {}  # the policy's, which has none
+            check_equal(process["user"], {**begun, **own_groups}, f"{rule}{has_caps}: the user")
             copy.unlink()
     world.install(shell=POLICY)
 

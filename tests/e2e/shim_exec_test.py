@@ -361,6 +361,8 @@ def agent():
         for part in ("upper", "work"):
             (upper / part).mkdir(parents=True)
         world.mount("-t", "overlay", "-o", f"lowerdir=/var/lib,upperdir={upper}/upper,workdir={upper}/work", "overlay", "/var/lib")
+        pathlib.Path("/var/lib/ecs").mkdir()
+        world.mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/var/lib/ecs")  # a host has no overlay there
         BIN.mkdir(parents=True)
         for name in ("amazon-ssm-agent", "ssm-agent-worker", "ssm-session-worker"):
             (BIN / name).write_text(f"#!/bin/sh\necho {name}\nexec cat /proc/self/status\n")

@@ -61,7 +61,8 @@ static int open_policy_file(
 }
 
 /* Pinned files prove themselves; others must be beyond anybody else's reach. */
-static int check_file(int fd, const char *path, bool has_pin, size_t *ret_size, struct laz_err *err)
+static int check_file(int fd, const char *path, bool has_pin, size_t *ret_size, bool *ret_is_roots,
+        struct laz_err *err)
 {
     struct stat status;
     if (fstat(fd, &status) < 0) {
@@ -79,20 +80,27 @@ static int check_file(int fd, const char *path, bool has_pin, size_t *ret_size, 
                 "%.256s: writable by group or others (mode %04o)", path, status.st_mode & 07777);
     }
     *ret_size = (size_t)status.st_size;
+    *ret_is_roots = status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
     return 0;
 }
 
-/* A pin is the source digest, or the hash of the file as sha256sum(1) prints it. */
+/* A pin is the hash of the file as sha256sum(1) prints it, or the source digest. A compiled policy
+ * only claims to be of these sources, and whoever may write it can make it claim so. */
 static int check_pin(const struct laz_image *image, const void *block, size_t length,
-        const uint8_t pin[LAZ_SHA256_SIZE], struct laz_err *err)
+        const uint8_t pin[LAZ_SHA256_SIZE], bool is_believed, struct laz_err *err)
 {
     uint8_t file_digest[LAZ_SHA256_SIZE];
-    if (memcmp(pin, image->source_digest, LAZ_SHA256_SIZE) == 0) {
+    bool is_claimed = memcmp(pin, image->source_digest, LAZ_SHA256_SIZE) == 0;
+    if (is_claimed && is_believed) {
         return 0;
     }
     laz_sha256_of(block, length, file_digest);
     if (memcmp(pin, file_digest, LAZ_SHA256_SIZE) == 0) {
         return 0;
+    }
+    if (is_claimed) {
+        return laz_err_set(err, LAZ_E_POLICY_PIN, 0,
+                "a compiled policy that is not root's alone is pinned by the hash of its file");
     }
     char text[2 * LAZ_SHA256_SIZE + 1];
     laz_format_hex(image->source_digest, LAZ_SHA256_SIZE, text);
@@ -106,7 +114,8 @@ static const char *name_of(uint32_t audit_arch)
     return audit_arch == AUDIT_ARCH_AARCH64 ? "aarch64" : "x86-64";
 }
 
-static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, struct laz_err *err)
+static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, bool is_believed,
+        struct laz_err *err)
 {
     if (laz_image_decode(block, length, &pid1->image, err) < 0) {
         return -1;
@@ -118,7 +127,7 @@ static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, s
                 name_of(LAZ_NATIVE_AUDIT_ARCH));
     }
     if (pid1->options.has_pin &&
-            check_pin(&pid1->image, block, length, pid1->options.pin, err) < 0) {
+            check_pin(&pid1->image, block, length, pid1->options.pin, is_believed, err) < 0) {
         return -1;
     }
     pid1->has_image = true;
@@ -126,7 +135,8 @@ static int take_block(struct laz_pid1 *pid1, const void *block, size_t length, s
     return 0;
 }
 
-static int read_image(struct laz_pid1 *pid1, int fd, size_t size, struct laz_err *err)
+static int read_image(
+        struct laz_pid1 *pid1, int fd, size_t size, bool is_believed, struct laz_err *err)
 {
     if (size == 0 || size > LAZ_IMAGE_MAX) {
         return laz_err_set(err, LAZ_E_POLICY_TOO_LARGE, 0,
@@ -140,7 +150,8 @@ static int read_image(struct laz_pid1 *pid1, int fd, size_t size, struct laz_err
     if (laz_fd_read_all(fd, block, size, &length, err) < 0) {
         return -1;
     }
-    return take_block(pid1, block, length, err); /* stays mapped: the decoded form points into it */
+    /* stays mapped: the decoded form points into it */
+    return take_block(pid1, block, length, is_believed, err);
 }
 
 static _Noreturn void setup_in_child(const char *program, const char *policy, int fd, bool pinned)
@@ -187,7 +198,8 @@ int laz_pid1_open_policy(struct laz_pid1 *pid1, struct laz_err *err)
         return -1;
     }
     size_t size = 0;
-    if (check_file(fd, path, pid1->options.has_pin, &size, err) < 0) {
+    bool is_roots = false;
+    if (check_file(fd, path, pid1->options.has_pin, &size, &is_roots, err) < 0) {
         return -1;
     }
     char magic[8] = {0};
@@ -196,7 +208,7 @@ int laz_pid1_open_policy(struct laz_pid1 *pid1, struct laz_err *err)
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "%.256s: %s", path, strerror(errno));
     }
     if (n == (ssize_t)sizeof(magic) && memcmp(magic, LAZ_IMAGE_MAGIC, sizeof(magic)) == 0) {
-        if (read_image(pid1, fd, size, err) < 0) {
+        if (read_image(pid1, fd, size, is_roots, err) < 0) {
             return laz_err_context(err, "%.200s", path);
         }
         return 0;
@@ -240,5 +252,5 @@ int laz_pid1_take_setup(struct laz_pid1 *pid1, int status, struct laz_err *err)
     if (block == MAP_FAILED) {
         return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
     }
-    return take_block(pid1, block, length, err);
+    return take_block(pid1, block, length, true, err); /* setup has read the sources */
 }

@@ -4,6 +4,7 @@ it answers without one.
 
 Folders are laid out as Kubernetes mounts a config map: policy.yaml -> ..data/policy.yaml, ..data -> ..1.
 """
+import hashlib
 import json
 import os
 import re
@@ -24,6 +25,7 @@ filesystem: {read-exec: [/]}
 """
 BASE = "version: 1\nextends: [builtin/web-api]\n"
 NO_PIN = "0" * 64
+CHECKED, SOURCES = 48, 52  # of a compiled policy: what its own digest is of, and the digest of its sources
 
 
 def folder(name):
@@ -125,15 +127,38 @@ def link_broken():
     refused(top / "round.yaml", "policy-absent", f"{top / 'round.yaml'}: Symbolic link loop", NO_PIN)
 
 
-@case("a file that others can write is refused without a pin, and taken with it")
+@case("a file that others can write is refused without a pin; with it YAML is taken by its digest, and a compiled policy by the hash of its file alone")
 def writable():
     top = folder("writable")
-    real = top / "..1" / "policy.img"
     pin = lazaret("check", top / "policy.yaml")["policies"][0]["digest"]
-    for mode in (0o664, 0o646):
-        real.chmod(mode)
-        refused(real, "policy-unsafe", f"{real}: writable by group or others (mode {mode:04o})")
-        check_equal(start(real, pin), (0, ""), f"mode {mode:o} under a pin")
+    image = top / "..1" / "policy.img"
+    whole = hashlib.sha256(image.read_bytes()).hexdigest()
+    for real, others in ((top / "..1" / "policy.yaml", lambda path: path.chmod(0o664)), (image, lambda path: path.chmod(0o646)),
+                         (image, lambda path: (path.chmod(0o644), os.chown(path, 10001, 0)))):
+        check_equal(start(real, pin), (0, ""), f"{real}: the control: root's, under the digest of its sources")
+        others(real)
+        refused(real, "policy-unsafe", f"{real}: ")
+        if real == image:
+            check_equal(start(real, whole), (0, ""), "under the hash of the file")
+            refused(real, "policy-pin-mismatch", f"{real}: a compiled policy that is not root's alone is pinned by the hash of its file", pin)
+        else:
+            check_equal(start(real, pin), (0, ""), "YAML under its digest")
+        real.chmod(0o644)
+        os.chown(real, 0, 0)
+
+
+@case("a compiled policy that is forged to be of other sources passes for root's word, as nobody else's")
+def forged():
+    top = folder("forged")
+    pin = hashlib.sha256(b"another policy").digest()
+    block = bytearray((top / "..1" / "policy.img").read_bytes())
+    block[SOURCES:SOURCES + 32] = pin
+    block[CHECKED - 32:CHECKED] = hashlib.sha256(block[CHECKED:]).digest()
+    image = top / "image"
+    image.write_bytes(block)
+    check_equal(start(image, pin.hex()), (0, ""), "the control: where root has put it")
+    os.chown(image, 10001, 0)
+    refused(image, "policy-pin-mismatch", f"{image}: a compiled policy that is not root's alone", pin.hex())
 
 
 @case("what is no file is refused, and does not hold init up")

@@ -103,9 +103,12 @@ static void find(struct run *run, const struct laz_err *err)
     }
 }
 
-/* Of an engine, or of all. */
+/* Of an engine, or of all. Where there is no room to say so, there are some. */
 static bool has_left(struct run *run, const char *engine)
 {
+    if (run->n_findings == FINDINGS_MAX) {
+        return true;
+    }
     size_t n = laz_install_left(
             engine, &run->findings[run->n_findings], FINDINGS_MAX - run->n_findings);
     run->n_findings += n;

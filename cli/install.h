@@ -47,7 +47,7 @@ void laz_install_podman_runtime(struct laz_buf *ret);
 
 /* Containers that lazaret-shim has made and that are still there, of an engine (NULL: of any), each
  * an error of its own, LAZ_E_CONTAINERS_LEFT; the last one counts those that there is no room for.
- * Or the one why that cannot be known. How many errors there are. */
+ * Or the one why that cannot be known. max: at least 1. How many errors there are. */
 LAZ_MUST_CHECK size_t laz_install_left(const char *engine, struct laz_err *ret, size_t max);
 
 /* ---- install_file.c: one file, and the record of what was there before ---- */

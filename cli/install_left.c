@@ -54,11 +54,12 @@ size_t laz_install_left(const char *engine, struct laz_err *ret, size_t max)
 {
     struct laz_err err = {0};
     struct left left = {.engine = engine, .max = max, .errors = ret};
-    if (max > 0 && laz_oci_containers(LAZ_OCI_RECORD_FOLDER, take, &left, &err) < 0) {
+    if (laz_oci_containers(LAZ_OCI_RECORD_FOLDER, take, &left, &err) < 0) {
         ret[0] = err;
         return 1;
     }
     if (left.n > max) {
+        ret[max - 1] = (struct laz_err){0};
         (void)laz_err_set(&ret[max - 1], LAZ_E_CONTAINERS_LEFT, 0,
                 "and %zu more containers are still there", left.n - max + 1);
     }

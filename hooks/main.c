@@ -161,7 +161,7 @@ static int run(struct laz_hook_call *call, struct laz_err *err)
     int result = laz_hook_take_state(call, err) < 0 || laz_hook_take_record(call, err) < 0
             ? -1
             : act(call, runtime, err);
-    if (result < 0) {
+    if (result < 0 && err->kind != LAZ_E_BUSY) { /* it would wait for the same lock again */
         record_refusal(call, runtime, err);
     }
     laz_runtime_free(runtime);

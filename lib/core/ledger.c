@@ -114,6 +114,27 @@ static bool is_record(const char *line, size_t length, uint64_t *ret_seq)
     return end != NULL && laz_parse_u64(at, (size_t)(end - at), UINT64_MAX - 3, ret_seq);
 }
 
+/* Only its newline is missing, which the next writer puts there. */
+static void find_unended(struct laz_ledger *ledger, const char *piece, size_t length, bool is_first,
+        struct last *ret)
+{
+    struct laz_sha256 hash;
+    uint8_t digest[LAZ_SHA256_SIZE];
+    const char *before = memrchr(piece, '\n', length);
+    const char *start = before == NULL ? piece : before + 1;
+    size_t rest = (size_t)(piece + length - start);
+    if ((before == NULL && !is_first) || rest == 0 || !is_record(start, rest, &ret->seq)) {
+        return;
+    }
+    laz_sha256_init(&hash);
+    laz_sha256_add(&hash, start, rest);
+    laz_sha256_add(&hash, "\n", 1);
+    laz_sha256_end(&hash, digest);
+    laz_format_hex(digest, sizeof(digest), ledger->prev);
+    ret->is_there = true;
+    ret->end = (off_t)length;
+}
+
 /* In a piece of the file, from its end; is_first: the piece is its beginning. */
 static void find_in(struct laz_ledger *ledger, const char *piece, size_t length, bool is_first,
         struct last *ret)
@@ -147,6 +168,9 @@ static int find_last(struct laz_ledger *ledger, off_t size, struct last *ret, st
             return fail(err, "read");
         }
         ledger->is_unfinished = to == size ? piece[length - 1] != '\n' : ledger->is_unfinished;
+        if (to == size) {
+            find_unended(ledger, piece, (size_t)length, from == 0, ret);
+        }
         has_line = has_line || memchr(piece, '\n', (size_t)length) != NULL;
         find_in(ledger, piece, (size_t)length, from == 0, ret);
         ret->end += ret->is_there ? from : 0;

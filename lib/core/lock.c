@@ -18,7 +18,7 @@ int laz_lock_take(int fd, const char *name, struct laz_err *err)
 {
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    const time_t end = now.tv_sec + LAZ_LOCK_WAIT_S;
+    const struct timespec end = {.tv_sec = now.tv_sec + LAZ_LOCK_WAIT_S, .tv_nsec = now.tv_nsec};
     uint64_t pause_ns = PAUSE_FIRST_NS;
     while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) {
@@ -26,7 +26,7 @@ int laz_lock_take(int fd, const char *name, struct laz_err *err)
                     err, LAZ_E_SYSTEM, errno, "%.200s: flock: %s", name, laz_err_errno_name(errno));
         }
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec > end) {
+        if (now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec)) {
             return laz_err_set(err, LAZ_E_BUSY, 0,
                     "another process has had the lock of %.200s for %d seconds", name,
                     LAZ_LOCK_WAIT_S);

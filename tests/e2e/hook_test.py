@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """lazaret-hook as runc and crun run it: what it records, what it brings, and what it refuses by name."""
+import fcntl
 import json
 import os
 import pathlib
@@ -80,6 +81,18 @@ def record_is_required():
         done, _ = runtime.run(world.bundle(world.config(script("echo ran"))))
         check_equal((done.code, done.out), (0, "ran\n"), f"{runtime.name}: {done.err}")
         check_equal(list(log.iterdir()), [], "records")
+
+
+@case("who holds the lock of the file of records for good stops no hook for good: it says so by name")
+def record_is_locked():
+    runtime = world.runtime("runc")
+    runtime.set_up()
+    check_equal(runtime.run(world.bundle())[0].code, 0, "the control")
+    with open(runtime.host(world.LEDGER), "rb") as ledger:
+        fcntl.flock(ledger, fcntl.LOCK_EX)
+        done, _ = runtime.run(world.bundle(world.config(script("echo ran"))))
+    check(done.out == "", f"{done}")
+    check_refused(done, "host-busy", "has had the lock of", "the lock")
 
 
 # ---- Secrets -----------------------------------------------------------------------------------------

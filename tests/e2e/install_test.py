@@ -209,6 +209,23 @@ def containers_left():
         host.close()
 
 
+@case("--undo changes nothing either where more containers are there than can be named")
+def many_left():
+    host = Host()
+    words = ["--engine", "docker", "--divert-runc"]
+    host.call(*words, "--apply", expect=0)
+    folder, root = f"{RUN}/{0:032x}", ROOTS["docker"]
+    host.put(f"{folder}/root", f"{root}\n", 0o600)
+    for n in range(40):
+        host.put(f"{folder}/c{n}.json", "{}", 0o600)
+        (host.root / root.lstrip("/") / f"c{n}").mkdir(parents=True)
+    before = host.look()
+    said = host.as_json(*words, "--undo", expect=1)
+    check(any("more containers are still there" in found["error"]["message"] for found in said["findings"]), f"{said}")
+    check_equal(host.look(), before, "what was changed")
+    host.close()
+
+
 @case("a record that is damaged, or whose bytes are gone, puts nothing back")
 def damaged():
     for name, content in (("docker.json", "{}"), ("docker.json", "x"), ("docker.json", '{"version":1,"before":"0","after":["0"],"folders":0}'),

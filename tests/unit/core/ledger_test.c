@@ -227,6 +227,24 @@ Test(ledger, says_what_is_torn_and_goes_on)
     }
 }
 
+/* A page ended there, or the disk was full by one byte: nothing is lost, and nothing is said. */
+Test(ledger, of_which_the_last_newline_alone_is_missing_is_one_chain)
+{
+    static char text[1 << 20];
+    for (unsigned n = 1; n < 4; n++) {
+        (void)unlink(file);
+        for (unsigned i = 0; i < n; i++) {
+            append_well("first");
+        }
+        cr_assert_eq(truncate(file, (off_t)read_file(text, sizeof(text)) - 1), 0);
+        append_well("second");
+        append_well("third");
+        (void)read_file(text, sizeof(text));
+        cr_expect(strstr(text, "ledger.tear") == NULL, "%s", text);
+        check_lines(text, NULL);
+    }
+}
+
 /* Wherever the last record ends: a piece that is looked at may begin and end anywhere in a line. */
 Test(ledger, finds_the_last_record_wherever_it_is)
 {

@@ -263,9 +263,24 @@ bool laz_guard_is_apart(const struct laz_bundle *bundle)
             !maps_root(spec, laz_oci_member(spec, node, "gidMappings"));
 }
 
+/* crun fills in mappings of its own, which have the host's root. */
+static bool has_mappings(const struct laz_bundle *bundle, const char *key)
+{
+    const struct laz_oci_spec *spec = &bundle->spec;
+    const struct laz_json_node *all = laz_oci_member(spec, bundle->container.linux_node, key);
+    return all != NULL && laz_json_next(&spec->doc, all, NULL) != NULL;
+}
+
 static int guard_users(
         const struct laz_bundle *bundle, const struct laz_host_policy *policy, struct laz_err *err)
 {
+    if (laz_guard_has_users(bundle) &&
+            (!has_mappings(bundle, "uidMappings") || !has_mappings(bundle, "gidMappings"))) {
+        return refuse(err,
+                "a user namespace without linux.uidMappings and linux.gidMappings, which the "
+                "runtime would choose",
+                "", NOTHING);
+    }
     if (policy->has_host_secrets && laz_guard_has_users(bundle)) {
         return refuse(err,
                 "secrets of the host in a user namespace of the container's own, in which "

@@ -202,6 +202,23 @@ def joined():
         world.refused(host.run(bundle), "request-refused", "a user namespace that is there already")
 
 
+@case("a user namespace of which config.json does not say whom its users are on the host is refused; crun would take the host's root")
+def unmapped():
+    for host in hosts(BASE):
+        for key in ("uidMappings", "gidMappings"):
+            for changes in ({key: []}, {}):
+                bundle = host.bundle(STATUS, **changes)
+                config = json.loads((bundle / "config.json").read_text())
+                if not changes:
+                    del config["linux"][key]
+                for mount in config["mounts"]:
+                    if mount["destination"] == "/sys/fs/cgroup":
+                        mount["options"] = [o for o in mount["options"] if o != "ro"]
+                (bundle / "config.json").write_text(json.dumps(config))
+                world.refused(host.run(bundle), "request-refused", "a user namespace without linux.uidMappings and linux.gidMappings")
+        check_confined(host.run(host.bundle(STATUS)), f"{host.name}: the control, with both")
+
+
 @case("secrets of the host do not come into a user namespace: refused by name before anything runs; the control, without one, has them")
 def secrets():
     for host in hosts(BASE.replace("read: [/etc, /proc]", "read: [/etc, /proc, /run/secrets]") + SECRETS):

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lazaret-shim: stands where a container engine expects a runtime, and becomes the real one by one
- * execve. It never forks, looks nothing up in PATH, takes no word of its environment, and touches
- * no descriptor that it did not open. Manual: docs/reference/shim.md.
+ * execve. It never forks, looks nothing up in PATH, takes no word of its environment but
+ * the one by which crun finds its containers, and touches no descriptor that it did not open.
+ * Manual: docs/reference/shim.md.
  */
 #include <string.h>
 
@@ -26,6 +27,13 @@ static int judge(struct laz_call *call, struct laz_err *err)
                 "the word \"%.200s\" is not taken by all runtimes in the same way: options come in "
                 "full and before the container's name",
                 arguments->unclear);
+    }
+    const char *root = arguments->values[LAZ_OPTION_ROOT];
+    if (root != NULL && root[0] != '/') {
+        return laz_err_set(err, LAZ_E_REQUEST, 0,
+                "--root \"%.200s\": not an absolute path, so another folder for each caller "
+                "(nothing allows it)",
+                root);
     }
     switch (arguments->verb) {
     case LAZ_VERB_CREATE:
@@ -88,7 +96,10 @@ __attribute__((noinline)) static void act_and_go_on(struct laz_ask *ask,
         const struct laz_arguments *arguments, const struct laz_configuration *configuration,
         struct laz_err *err)
 {
-    struct laz_call call = {.arguments = arguments,
+    char root[LAZ_OCI_ROOT_SIZE];
+    struct laz_arguments known = *arguments;
+    laz_sweep_put_root(configuration->program, &known, root);
+    struct laz_call call = {.arguments = &known,
             .ask = ask,
             .argv0 = ask->argc > 0 ? ask->argv[0] : "",
             .argc = ask->argc,

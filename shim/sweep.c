@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +19,6 @@
 #include "core/format.h"
 #include "core/lock.h"
 #include "core/num.h"
-#include "oci/record.h"
 #include "shim/clamp.h"
 
 #define MARK      ".create-" /* ID.create-PID */
@@ -149,12 +149,28 @@ static const char *root_of(const struct laz_call *call)
     return root == NULL ? "" : root;
 }
 
-/* Of others than runc and crun it is not known how they keep their containers. */
-static bool is_known(const char *program)
+static bool is_a(const char *kind, const char *program)
 {
     const char *slash = strrchr(program, '/');
-    const char *name = slash == NULL ? program : slash + 1;
-    return strncmp(name, "runc", strlen("runc")) == 0 || strncmp(name, "crun", strlen("crun")) == 0;
+    return strncmp(slash == NULL ? program : slash + 1, kind, strlen(kind)) == 0;
+}
+
+/* Of others it is not known how they keep their containers. */
+static bool is_known(const char *program)
+{
+    return is_a("runc", program) || is_a("crun", program);
+}
+
+/* One that is cut is longer than any path: nothing is found there, by crun either. */
+void laz_sweep_put_root(
+        const char *program, struct laz_arguments *arguments, char ret[LAZ_OCI_ROOT_SIZE])
+{
+    const char *session = getenv("XDG_RUNTIME_DIR");
+    if (arguments->values[LAZ_OPTION_ROOT] == NULL && is_a("crun", program) && session != NULL &&
+            session[0] != '\0') {
+        (void)laz_format(ret, LAZ_OCI_ROOT_SIZE, "%s/crun", session);
+        arguments->values[LAZ_OPTION_ROOT] = ret;
+    }
 }
 
 /* By another process than this one. Once for each record without a container: there are few. */

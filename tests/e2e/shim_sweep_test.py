@@ -94,6 +94,56 @@ def held():
     create("two")
 
 
+@case("a root that depends on where its caller is, whose records would be another's too, is refused by name, also of an exec; nothing is remembered of it")
+def relative():
+    prepare()
+    for words in (["create", "--bundle", bundle(), "one"], ["exec", "one", "true"]):
+        for root in ("st", "", "./st", "../st"):
+            result = area.run([SHIM, "--root", root, *words], env={"PATH": area.PATH}, cwd=ROOT)
+            text = f"lazaret: request-refused: --root \"{root}\": not an absolute path, so another folder for each caller"
+            check(result.code == 1 and result.err.startswith(text), f"{words[0]}: {result}")
+    check_equal(list(pathlib.Path("/run/lazaret").glob("*/*.json")), [], "records")
+    create("one")
+    result = area.run([SHIM, "--root", "st", "state", "one"], env={"PATH": area.PATH}, cwd=ROOT)
+    check("request-refused" not in result.err, f"what the shim does not act on: {result}")
+
+
+def begin(program, name, session):
+    """Without a root."""
+    env = {"PATH": area.PATH, **({"XDG_RUNTIME_DIR": session} if session else {})}
+    return area.run([program, "create", "--bundle", bundle(), name], env=env)
+
+
+@case("crun keeps its containers below XDG_RUNTIME_DIR, also root's, where no root is given: so does their record's folder, and none of them loses it; of runc that is no word")
+def session():
+    area.require_program("crun")
+    real = area.run(["crun", "state", "nobody"], env={"PATH": area.PATH, "XDG_RUNTIME_DIR": "/run/session"})
+    check("/run/session/crun/nobody" in real.err, f"the control: crun itself: {real}")
+    for name in ("crun", "runc"):
+        prepare(world.OPT / name)
+        for folder in ("session", "crun", "runc"):
+            shutil.rmtree(f"/run/{folder}", ignore_errors=True)
+        place = "${XDG_RUNTIME_DIR:-/run}" if name == "crun" else "/run"
+        (world.OPT / name).write_text(f'#!/bin/sh\nfor id; do :; done\nmkdir -p "{place}/{name}/$id"\n')
+        (world.OPT / name).chmod(0o755)
+        for session, container in (("/run/session", "one"), ("/run/session", "two"), (None, "three"), ("", "four"), ("/run/session", "five")):
+            check_equal(begin(SHIM, container, session).code, 0, f"{name}: {container}")
+        first, second = folder_of("one"), folder_of("three")
+        check_equal({*records(first), *records(second)}, {"one", "two", "three", "four", "five"}, f"{name}: none is lost")
+        check_equal((second / "root").read_text(), "\n", f"{name}: without one")
+        if name == "runc":
+            check_equal(first, second, "runc: one root")
+            continue
+        check_equal((first / "root").read_text(), "/run/session/crun\n", "its root")
+        again = begin(SHIM, "one", "/run/session")
+        check(again.code == 1 and "there is a container one, which keeps its policy" in again.err, f"a second one: {again}")
+        pathlib.Path("/run/session/crun/one").rmdir()
+        check_equal(begin(SHIM, "six", "/run/session").code, 0, "six")
+        check("one" not in records(first) and "two" in records(first), "the control: when it has gone")
+        there = begin(SHIM, "seven", "session")
+        check(there.code == 1 and '"session/crun": not an absolute path' in there.err, f"relative: {there}")
+
+
 @case("copies, marks and unfinished files of processes that have ended go; those of a process that lives stay, and so does what only looks like them")
 def leftovers():
     prepare()

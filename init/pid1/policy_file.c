@@ -80,7 +80,9 @@ static int check_file(int fd, const char *path, bool has_pin, size_t *ret_size, 
                 "%.256s: writable by group or others (mode %04o)", path, status.st_mode & 07777);
     }
     *ret_size = (size_t)status.st_size;
-    *ret_is_roots = status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    /* in a user namespace user 0 is the container's, and our own program still the host's */
+    *ret_is_roots = status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
+            stat("/proc/self/exe", &status) == 0 && status.st_uid == 0;
     return 0;
 }
 

@@ -5,6 +5,7 @@ lazaret-init's policy nor lazaret-init. By runc and crun on bundles, and by a do
 import copy
 import hashlib
 import json
+import os
 import pathlib
 import re
 
@@ -171,7 +172,12 @@ def another():
         image.write_bytes(compiled(BASE.replace("write: [/tmp]", "write: [/]"), bytes.fromhex(image.name[:64])))
         for done in (host.enter(name, bundle, STATUS), host.call("exec", name, *STATUS)):
             check(done.code == 101 and "policy-pin-mismatch: /.lazaret-policy: the pin names another policy" in done.err, f"{host.name}: {done}")
+        image.write_bytes(compiled(BASE.replace("write: [/tmp]", "write: [/]"), hashlib.sha256(before).digest()))
+        os.chown(image, FIRST, FIRST)  # root's, as the container sees it, and it claims what the pin is
+        done = host.call("exec", name, *STATUS)
+        check(done.code == 101 and "policy-pin-mismatch: /.lazaret-policy: a compiled policy that is not root's alone" in done.err, f"{host.name}: {done}")
         image.write_bytes(before)
+        os.chown(image, 0, 0)
         check_confined(host.enter(name, bundle, STATUS), f"{host.name}: the control, as it was")
         host.stop(name)
 

@@ -210,19 +210,31 @@ def used():
     engine.close()
 
 
+def write_format(image, number):
+    """In place: it is mounted into a container."""
+    with image.open("r+b") as file:
+        file.seek(8)
+        file.write(number.to_bytes(4, "little"))
+
+
 def upgrade_refused(ident):
-    """Where the programs that come read another format than that of a container that runs; one that nobody runs does not matter."""
+    """Where the programs that come read another format than that of a container that runs; what no container has mounted does not matter."""
     (record,) = pathlib.Path("/run/lazaret").glob(f"*/{ident}.json")
     (image,) = pathlib.Path("/run/lazaret/images").glob(json.loads(record.read_text())["policy-digest"] + "-*.img")
-    older = image.with_name(image.name.replace(".img", "x.img"))  # as an older version would have made it
-    older.write_bytes(image.read_bytes()[:8] + b"\x03\0\0\0" + image.read_bytes()[12:])
+    before = image.read_bytes()
+    older = image.with_name(image.name.replace(".img", "x.img"))  # of an earlier version, since the boot
+    older.write_bytes(before)
+    write_format(older, 3)
     done = dpkg("-i", package())
+    check_equal((done.code, "is not upgraded" in done.err), (0, False), f"with an image of the same policy that no container has: {done}")
+    write_format(image, 3)
+    done = dpkg("-i", package())
+    write_format(image, int.from_bytes(before[8:12], "little"))
     check(done.code != 0, "it was upgraded")
     for text in ("lazaret is not upgraded", f"container {ident}: its policy is of format 3\n"):
         check(text in done.err, f"no {text!r} in {done.err}")
     check_equal(dpkg("--verify", "lazaret"), (0, "", ""), "all is still there")
-    older.rename(older.with_name(f"{64 * '0'}-0.img"))
-    check_equal(dpkg("-i", package()).code, 0, "with an image of nobody's")
+    check_equal(dpkg("-i", package()).code, 0, "as it was")
 
 
 def refused(*texts):

@@ -404,6 +404,14 @@ static bool is_as_engines_do(
     return false;
 }
 
+/* A /proc is made for each container, and so are queues, unless the host's may be its own. */
+static bool is_made_anew(const struct laz_policy_host *host, const char *type)
+{
+    bool is_queues = strcmp(type, "mqueue") == 0;
+    return strcmp(type, "proc") == 0 ||
+            (is_queues && (host->namespaces >> LAZ_HOST_NAMESPACE_IPC & 1) == 0);
+}
+
 /* crun hides files behind the host's null; and in a user namespace, where nobody makes devices,
  * runtimes bind those that each container has, and those of linux.devices. */
 static bool is_bound_device(const struct laz_policy_host *host, const char *name)
@@ -430,9 +438,6 @@ static const char *judge_row(const struct laz_sources *sources, const struct laz
     size_t at = 0;
     bool is_known = false;
     bool is_allowed = find_kernels(row->type) == NULL;
-    if (is_as_engines_do(sources, row, root)) {
-        return NULL;
-    }
     if (!put_place(row, row->at, &place)) {
         return "/";
     }
@@ -442,6 +447,9 @@ static const char *judge_row(const struct laz_sources *sources, const struct laz
         }
         is_known = true;
         is_allowed = is_allowed || laz_host_allows_mount(host, name);
+    }
+    if (is_as_engines_do(sources, row, root) && !is_made_anew(host, row->type)) {
+        return NULL;
     }
     return !is_known     ? NULL
             : is_allowed ? judge_place(sources, host, mounted->records, &place, root, is_writable)

@@ -92,6 +92,7 @@ EXCHANGES = [
     ("a mount of /etc below the source", "mount --bind /etc {at}/sub", "umount {at}/sub", "/x/sub"),
     ("a mount of the host's root", "mount --bind / {at}", "umount {at}", "/x"),
     ("a mount of the host's /proc", "mount --bind /proc {at}", "umount {at}", "/x"),
+    ("a link to the host's /proc, where the image has a link to the container's", "mv {at} {at}.before; ln -s /proc {at}", "rm {at}; mv {at}.before {at}", "/proc"),
     ("a mount of a file system below /run", "mkdir /run/apart; mount -t tmpfs apart /run/apart; mkdir /run/apart/seen; mount --bind /run/apart {at}",
      "umount {at}; umount /run/apart; rmdir /run/apart", "/x"),
     ("a link in the place of the source", "mv {at} {at}.before; ln -s /etc {at}", "rm {at}; mv {at}.before {at}", "/x"),
@@ -117,6 +118,8 @@ def meanwhile(host, make_case, ledger):
             (at / "sub").mkdir(parents=True)
             BETWEEN.write_text(f"#!/bin/sh\n{does.format(at=at)}\nexec {host.path} \"$@\"\n")
             BETWEEN.chmod(0o755)
+            if where == "/proc":
+                c.link("x", where)
             c.mounts.append({"destination": "/x", "type": "bind", "source": str(at), "options": ["rbind", "rprivate"]})
             if program == BETWEEN:
                 c.process["args"] = ["/bin/sh", "-c", "ls -d /x/*/* /x/*; echo ran"]

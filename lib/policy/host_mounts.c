@@ -456,6 +456,16 @@ static const char *judge_row(const struct laz_sources *sources, const struct laz
                          : row->type;
 }
 
+/* The words of config.json are of this mount, if it is the only one at its place. */
+static bool is_alone(const struct laz_sources *sources, const struct laz_mount_row *row)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < sources->n; i++) {
+        n += strcmp(sources->rows[i].at, row->at) == 0;
+    }
+    return n == 1;
+}
+
 const char *laz_mounted_refusal(const struct laz_sources *sources,
         const struct laz_policy_host *host, const struct laz_mounted *mounted, const char **ret_at)
 {
@@ -469,8 +479,8 @@ const char *laz_mounted_refusal(const struct laz_sources *sources,
         }
         *ret_at = row->at + length;
         bool is_ours = mounted->ours != NULL && strcmp(*ret_at, mounted->ours) == 0;
-        bool is_writable =
-                !row->is_read_only && !mounted->becomes_read_only(mounted->context, *ret_at);
+        bool is_writable = !row->is_read_only &&
+                !(is_alone(sources, row) && mounted->becomes_read_only(mounted->context, *ret_at));
         has_ours = has_ours || is_ours;
         why = is_ours && !is_writable ? NULL : judge_row(sources, host, mounted, row, is_writable);
     }

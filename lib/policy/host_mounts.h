@@ -43,7 +43,8 @@ struct laz_mounted {
     const char *root;    /* of the container, as the table has it */
     const char *ours;    /* a mount that the host makes there itself, read-only; or NULL */
     const char *records; /* or NULL: as above */
-    /* What is mounted at this place of it is not yet read-only: will the runtime make it so? */
+    /* What is mounted at this place of it, alone, is not yet read-only: will the runtime make it
+     * so? */
     bool (*becomes_read_only)(void *context, const char *at);
     void *context;
 };

@@ -52,6 +52,16 @@ static const struct {
                 "60 54 0:23 / /c/dev/mqueue rw - mqueue mqueue rw\n", "mqueue", "/dev/mqueue"},
         {"the host's queues, where its ipc namespace may be the container's", "{namespaces: [ipc]}",
                 "60 54 0:23 / /c/dev/mqueue rw - mqueue mqueue rw\n", NULL, NULL},
+        {"programs that become read-only", "{}", "60 50 8:1 /usr /c/data rw - ext4 /dev/sda1 rw\n",
+                NULL, NULL},
+        {"programs over what becomes read-only", "{}",
+                "60 50 8:1 /srv/a /c/data rw - ext4 /dev/sda1 rw\n"
+                "61 60 8:1 /usr /c/data rw - ext4 /dev/sda1 rw\n",
+                "/usr", "/data"},
+        {"programs over what is read-only", "{}",
+                "60 50 8:1 /srv/a /c/data ro - ext4 /dev/sda1 rw\n"
+                "61 60 8:1 /usr /c/data rw - ext4 /dev/sda1 rw\n",
+                "/usr", "/data"},
 };
 
 /* A file with the table, as /proc would have it. */

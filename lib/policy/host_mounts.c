@@ -404,6 +404,16 @@ static bool is_as_engines_do(
     return false;
 }
 
+/* A mount without a name of the host's is one of these, or its name is hidden. */
+static bool is_new(
+        const struct laz_sources *sources, const struct laz_mount_row *row, const char *root)
+{
+    return strcmp(row->type, "tmpfs") == 0 || strcmp(row->type, "ramfs") == 0 ||
+            is_part_of(sources, row, root, "") ||
+            (strcmp(row->type, "devpts") == 0 && is_part_of(sources, row, root, "/dev/pts")) ||
+            is_as_engines_do(sources, row, root);
+}
+
 /* A /proc is made for each container, and so are queues, unless the host's may be its own. */
 static bool is_made_anew(const struct laz_policy_host *host, const char *type)
 {
@@ -428,7 +438,6 @@ static bool is_bound_device(const struct laz_policy_host *host, const char *name
     return is;
 }
 
-/* A new one has no other name, whatever its type. */
 static const char *judge_row(const struct laz_sources *sources, const struct laz_policy_host *host,
         const struct laz_mounted *mounted, const struct laz_mount_row *row, bool is_writable)
 {
@@ -451,9 +460,11 @@ static const char *judge_row(const struct laz_sources *sources, const struct laz
     if (is_as_engines_do(sources, row, root) && !is_made_anew(host, row->type)) {
         return NULL;
     }
-    return !is_known     ? NULL
-            : is_allowed ? judge_place(sources, host, mounted->records, &place, root, is_writable)
-                         : row->type;
+    if (!is_known) {
+        return is_new(sources, row, root) ? NULL : row->type;
+    }
+    return is_allowed ? judge_place(sources, host, mounted->records, &place, root, is_writable)
+                      : row->type;
 }
 
 /* The words of config.json are of this mount, if it is the only one at its place. */

@@ -62,6 +62,23 @@ static const struct {
                 "60 50 8:1 /srv/a /c/data ro - ext4 /dev/sda1 rw\n"
                 "61 60 8:1 /usr /c/data rw - ext4 /dev/sda1 rw\n",
                 "/usr", "/data"},
+        {"a new tmpfs", "{}", "60 50 0:60 / /c/x rw - tmpfs tmpfs rw\n", NULL, NULL},
+        {"a new ramfs", "{}", "60 50 0:60 / /c/x rw - ramfs ramfs rw\n", NULL, NULL},
+        {"a part of the container's root", "{}", "60 50 0:50 /a /c/a ro - overlay overlay rw\n",
+                NULL, NULL},
+        {"the container's terminal", "{}", "60 52 0:53 /0 /c/dev/console rw - devpts devpts rw\n",
+                NULL, NULL},
+        {"another's terminals", "{}", "60 52 0:60 / /c/x rw - devpts devpts rw\n", "devpts", "/x"},
+        {"an overlay that no name leads to", "{}", "60 50 0:60 / /c/x rw - overlay overlay rw\n",
+                "overlay", "/x"},
+        {"a disk that no name leads to", "{}", "60 50 8:9 / /c/x rw - ext4 /dev/sdb1 rw\n", "ext4",
+                "/x"},
+        {"a /proc elsewhere", "{}", "60 50 0:60 / /c/x rw - proc proc rw\n", "proc", "/x"},
+        {"a namespace", "{}", "60 50 0:4 net:[4026531840] /c/x rw - nsfs nsfs rw\n", "nsfs", "/x"},
+        {"a disk that is a volume of the host", "{}",
+                "30 20 8:9 / /srv/disk rw - ext4 /dev/sdb1 rw\n"
+                "60 50 8:9 / /c/x rw - ext4 /dev/sdb1 rw\n",
+                NULL, NULL},
 };
 
 /* A file with the table, as /proc would have it. */

@@ -451,7 +451,8 @@ static const char *judge_row(const struct laz_sources *sources, const struct laz
         return "/";
     }
     while (next_name(sources, &place, root, &at, name)) {
-        if (is_bound_device(host, name)) {
+        bool is_in_it = is_in(place.inside, sources->rows[at - 1].root); /* not around it */
+        if (is_in_it && is_bound_device(host, name)) {
             return NULL;
         }
         is_known = true;

@@ -79,6 +79,15 @@ static const struct {
                 "30 20 8:9 / /srv/disk rw - ext4 /dev/sdb1 rw\n"
                 "60 50 8:9 / /c/x rw - ext4 /dev/sdb1 rw\n",
                 NULL, NULL},
+        {"null", "{}", "60 52 0:5 /null /c/dev/null rw - devtmpfs udev rw\n", NULL, NULL},
+        {"null, which the host has by itself", "{}",
+                "30 24 0:62 /null /dev/null rw - devtmpfs outer rw\n"
+                "60 52 0:62 /null /c/dev/null rw - devtmpfs outer rw\n",
+                NULL, NULL},
+        {"all devices with null, which the host has by itself", "{}",
+                "30 24 0:62 /null /dev/null rw - devtmpfs outer rw\n"
+                "60 50 0:62 / /c/x rw - devtmpfs outer rw\n",
+                "devtmpfs", "/x"},
 };
 
 /* A file with the table, as /proc would have it. */

@@ -216,10 +216,12 @@ static bool put_place(const struct laz_mount_row *row, const char *path, struct 
 /* They show the kernel itself, wherever they are mounted; NULL: it is none of them. */
 static const char *find_kernels(const char *type)
 {
-    static const char *const types[] = {"apparmorfs", "autofs", "binfmt_misc", "bpf", "cgroup",
-            "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs", "fusectl", "mqueue",
-            "nfsd", "nsfs", "proc", "pstore", "resctrl", "rpc_pipefs", "securityfs", "selinuxfs",
-            "smackfs", "sysfs", "tracefs"};
+    static const char *const types[] = {"apparmorfs", "autofs", "binder", "binfmt_misc", "bpf",
+            "cgroup", "cgroup2", "configfs", "cpuset", "debugfs", "devpts", "devtmpfs", "efivarfs",
+            "functionfs", "fusectl", "gadgetfs", "hostfs", "ibmasmfs", "ipathfs", "mqueue", "nfsd",
+            "nsfs", "ocfs2_dlmfs", "openpromfs", "pidfs", "proc", "pstore", "resctrl", "rpc_pipefs",
+            "s390_hypfs", "securityfs", "selinuxfs", "smackfs", "spufs", "sysfs", "tracefs",
+            "xenfs"};
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         if (strcmp(type, types[i]) == 0) {
             return types[i];

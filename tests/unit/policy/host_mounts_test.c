@@ -88,6 +88,10 @@ static const struct {
                 "30 24 0:62 /null /dev/null rw - devtmpfs outer rw\n"
                 "60 50 0:62 / /c/x rw - devtmpfs outer rw\n",
                 "devtmpfs", "/x"},
+        {"a hypervisor's", "{}",
+                "30 20 0:61 / /srv/xen rw - xenfs xenfs rw\n"
+                "60 50 0:61 / /c/x rw - xenfs xenfs rw\n",
+                "xenfs", "/x"},
 };
 
 /* A file with the table, as /proc would have it. */

@@ -98,7 +98,7 @@ __attribute__((noinline)) static void act_and_go_on(struct laz_ask *ask,
 {
     char root[LAZ_OCI_ROOT_SIZE];
     struct laz_arguments known = *arguments;
-    laz_sweep_put_root(configuration->program, &known, root);
+    laz_sweep_put_root(configuration->program, environ, &known, root);
     struct laz_call call = {.arguments = &known,
             .ask = ask,
             .argv0 = ask->argc > 0 ? ask->argv[0] : "",

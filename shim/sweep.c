@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -161,13 +160,24 @@ static bool is_known(const char *program)
     return is_a("runc", program) || is_a("crun", program);
 }
 
-/* One that is cut is longer than any path: nothing is found there, by crun either. */
-void laz_sweep_put_root(
-        const char *program, struct laz_arguments *arguments, char ret[LAZ_OCI_ROOT_SIZE])
+/* The only variable that is looked at, as crun does: the first one counts. */
+static const char *find_session(char *const *environment)
 {
-    const char *session = getenv("XDG_RUNTIME_DIR");
-    if (arguments->values[LAZ_OPTION_ROOT] == NULL && is_a("crun", program) && session != NULL &&
-            session[0] != '\0') {
+    static const char name[] = "XDG_RUNTIME_DIR=";
+    for (; *environment != NULL; environment++) {
+        if (strncmp(*environment, name, sizeof(name) - 1) == 0) {
+            return *environment + sizeof(name) - 1;
+        }
+    }
+    return "";
+}
+
+/* One that is cut is longer than any path: nothing is found there, by crun either. */
+void laz_sweep_put_root(const char *program, char *const *environment,
+        struct laz_arguments *arguments, char ret[LAZ_OCI_ROOT_SIZE])
+{
+    const char *session = find_session(environment);
+    if (arguments->values[LAZ_OPTION_ROOT] == NULL && is_a("crun", program) && session[0] != '\0') {
         (void)laz_format(ret, LAZ_OCI_ROOT_SIZE, "%s/crun", session);
         arguments->values[LAZ_OPTION_ROOT] = ret;
     }

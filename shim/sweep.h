@@ -13,8 +13,8 @@
 
 /* crun's own choice where no root is given and its caller has a session, which root may have too:
  * from here on as if it had been given. Not in argv. */
-void laz_sweep_put_root(
-        const char *program, struct laz_arguments *arguments, char ret[LAZ_OCI_ROOT_SIZE]);
+void laz_sweep_put_root(const char *program, char *const *environment,
+        struct laz_arguments *arguments, char ret[LAZ_OCI_ROOT_SIZE]);
 
 /* Removes copies, marks and unfinished files of processes that have ended. */
 void laz_sweep_files(int folder);

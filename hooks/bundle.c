@@ -5,12 +5,13 @@
 #include "hooks/bundle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/fd.h"
+#include "core/resolve.h"
 #include "core/roots.h"
-#include "hooks/opening.h"
 #include "oci/values.h"
 
 static int fail(struct laz_err *err, const char *what)
@@ -39,7 +40,7 @@ static int open_folder(const char *path, struct laz_hook_bundle *bundle, struct 
     if (!is_plain(path)) {
         return laz_err_set(err, LAZ_E_BUNDLE, 0, "\"%.200s\" is no plain path of a bundle", path);
     }
-    bundle->folder = laz_hook_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
+    bundle->folder = laz_resolve_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
     if (bundle->folder < 0) {
         return fail(err, path);
     }
@@ -51,7 +52,7 @@ static int read_config(struct laz_hook_bundle *bundle, struct laz_err *err)
     static const char name[] = "config.json";
     struct stat status;
     struct laz_err why = {0};
-    laz_cleanup_fd int fd = laz_hook_open(bundle->folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+    laz_cleanup_fd int fd = laz_resolve_open(bundle->folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY,
             RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
     if (fd < 0 || fstat(fd, &status) < 0) {
         return fail(err, name);
@@ -86,7 +87,7 @@ static int open_root(struct laz_hook_bundle *bundle, struct laz_err *err)
         return laz_err_set(err, LAZ_E_BUNDLE, 0, "config.json: root.path is no path");
     }
     bool is_absolute = path[0] == '/';
-    bundle->root = laz_hook_open(bundle->folder, path, O_PATH | O_DIRECTORY,
+    bundle->root = laz_resolve_open(bundle->folder, path, O_PATH | O_DIRECTORY,
             RESOLVE_NO_SYMLINKS | (is_absolute ? 0 : RESOLVE_BENEATH));
     if (bundle->root < 0 || fstat(bundle->root, &bundle->root_status) < 0) {
         return fail(err, path);
@@ -123,7 +124,7 @@ void laz_hook_bundle_done(struct laz_hook_bundle *bundle)
 int laz_hook_bundle_enter(
         const struct laz_hook_bundle *bundle, const char *path, int *ret, struct laz_err *err)
 {
-    int fd = laz_hook_open(bundle->root, path, O_PATH | O_DIRECTORY,
+    int fd = laz_resolve_open(bundle->root, path, O_PATH | O_DIRECTORY,
             RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     if (fd < 0) {
         return fail(err, path);

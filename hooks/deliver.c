@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -17,9 +18,9 @@
 
 #include "core/fd.h"
 #include "core/format.h"
+#include "core/resolve.h"
 #include "core/roots.h"
 #include "hooks/mounts.h"
-#include "hooks/opening.h"
 
 #define VALUE_MAX (2LL * LAZ_FETCH_VALUE_MAX) /* bytes: as init takes them from a source */
 #define OWN_MODE  0711 /* of the folder: to be passed through, not to be looked at */
@@ -165,12 +166,12 @@ static int open_value(const char *policy, const char *name, int *ret, struct laz
     char path[sizeof(LAZ_HOOK_SECRETS_SOURCE) + LAZ_FETCH_PATH_MAX + LAZ_OCI_WORD_SIZE];
     struct stat status;
     (void)laz_format(path, sizeof(path), "%s/%s", LAZ_HOOK_SECRETS_SOURCE, policy);
-    laz_cleanup_fd int folder = laz_hook_open(
+    laz_cleanup_fd int folder = laz_resolve_open(
             AT_FDCWD, path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     (void)laz_format(path, sizeof(path), "%s/%s/%s", LAZ_HOOK_SECRETS_SOURCE, policy, name);
     laz_cleanup_fd int fd = folder < 0
             ? -1
-            : laz_hook_open(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+            : laz_resolve_open(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY,
                       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
     if (fd < 0) {
         return errno == ENOENT ? 0 : fail(err, LAZ_E_SECRET, path);

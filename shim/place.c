@@ -6,14 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/fd.h"
 #include "core/format.h"
+#include "core/resolve.h"
 #include "shim/call.h"
 
 #define NAME_SIZE     64 /* of a descriptor below /proc */
@@ -24,9 +23,7 @@
 /* Links of /proc lead elsewhere in the runtime than here. */
 static int open_plainly(int folder, const char *path, uint64_t flags)
 {
-    const struct open_how how = {
-            .flags = O_PATH | O_CLOEXEC | flags, .resolve = RESOLVE_NO_MAGICLINKS};
-    return (int)syscall(SYS_openat2, folder, path, &how, sizeof(how));
+    return laz_resolve_open(folder, path, O_PATH | flags, RESOLVE_NO_MAGICLINKS);
 }
 
 bool laz_place_is_magic(const char *path)
@@ -39,11 +36,7 @@ bool laz_place_is_magic(const char *path)
 
 static int open_inside(int root, const char *name)
 {
-    const struct open_how how = {
-            .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
-    };
-    return (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+    return laz_resolve_open(root, name, O_PATH | O_NOFOLLOW, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 }
 
 static int judge_name(int root, const char *name, mode_t type, struct laz_err *err)
@@ -153,15 +146,13 @@ int laz_place_open(const struct laz_bundle *bundle, const char *path, int *ret, 
 {
     struct stat status;
     char name[NAME_SIZE];
-    static const struct open_how how = {
-            .flags = O_PATH | O_CLOEXEC, /* a fifo would block, a device do whatever it does */
-            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
-    };
     laz_cleanup_fd int root = open_root(bundle, err);
     if (root < 0) {
         return -1;
     }
-    laz_cleanup_fd int place = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    /* O_PATH: a fifo would block, a device do whatever it does */
+    laz_cleanup_fd int place = laz_resolve_open(
+            root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
     if (place < 0 && errno == ENOENT) {
         *ret = -1;
         return 0;

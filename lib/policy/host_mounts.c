@@ -8,15 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/num.h"
+#include "core/resolve.h"
 
 #define PATH_SIZE 4096               /* the kernel's PATH_MAX, with its NUL */
 #define TEXT_MAX  ((size_t)16 << 20) /* some 100,000 mounts, the kernel's own limit */
@@ -247,9 +246,7 @@ static bool is_stacked(const char *type)
  * or too long, stays what it is. */
 static const char *resolve(const char *path, char ret[PATH_SIZE])
 {
-    static const struct open_how how = {
-            .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
-    laz_cleanup_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    laz_cleanup_fd int fd = laz_resolve_open(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS);
     return fd < 0 && errno == ELOOP && realpath(path, ret) != NULL ? ret : path;
 }
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * openat2(2), of which libcs know nothing.
+ */
+#ifndef LAZ_CORE_RESOLVE_H
+#define LAZ_CORE_RESOLVE_H
+
+#include <linux/openat2.h>
+#include <stdint.h>
+
+/* Close-on-exec; -1 and errno. Where a rename or a mount, of whomever on the host, came between a
+ * ".." and the kernel's look at it, the kernel answers EAGAIN: it is asked again, 100 times at
+ * most. */
+int laz_resolve_open(int folder, const char *path, uint64_t flags, uint64_t resolve);
+
+#endif

@@ -23,10 +23,13 @@
 #define KEY_FILE_MAX 16384
 #define LARGE_BYTES  (128 << 10) /* as glibc begins */
 #define PROGRAM_MAX  (8U << 20)
-/* To say that it was not enough, before init loses its patience. */
-#define FINISH_SLACK_NS UINT64_C(50000000)
-#define LEAVE_NS        UINT64_C(250000000) /* more than any sink takes for it */
-#define FINISH_TURN_US  2000
+/* To say that it was not enough, before init loses its patience: a part of the time for finishing,
+ * within limits. A busy machine lets this process wait for longer than the least. */
+#define SLACK_PARTS    16
+#define SLACK_LEAST_NS UINT64_C(50000000)
+#define SLACK_MOST_NS  UINT64_C(250000000)
+#define LEAVE_NS       UINT64_C(250000000) /* more than any sink takes for it */
+#define FINISH_TURN_US 2000
 /* Parts of 16 of the time for finishing, after which nobody waits for metrics; */
 #define METERS_PART 1
 /* after which nobody waits for what is passed through; */
@@ -491,8 +494,12 @@ static void on_finish_timer(evutil_socket_t fd, short what, void *context)
 
 static void begin_finish(struct laz_ship *ship)
 {
-    ship->finish_began_ns = laz_ship_now_ns();
-    ship->finish_deadline_ns -= FINISH_SLACK_NS;
+    uint64_t now_ns = laz_ship_now_ns();
+    uint64_t deadline_ns = ship->finish_deadline_ns;
+    uint64_t slack_ns = deadline_ns > now_ns ? (deadline_ns - now_ns) / SLACK_PARTS : 0;
+    slack_ns = slack_ns > SLACK_LEAST_NS ? slack_ns : SLACK_LEAST_NS;
+    ship->finish_began_ns = now_ns;
+    ship->finish_deadline_ns -= slack_ns < SLACK_MOST_NS ? slack_ns : SLACK_MOST_NS;
     finish_turn(ship);
 }
 

@@ -186,7 +186,9 @@ static void put_certificates(const struct laz_health_view *view, struct laz_json
         laz_json_object(json, NULL);
         laz_json_string(json, "name", health->config->items[i]);
         put_second(json, "not_after", item->expires);
-        laz_json_i64(json, "days_left", left_s < 0 ? -1 : left_s / S_PER_DAY);
+        bool is_over =
+                item->state == LAZ_CONTROL_EXPIRED || left_s <= 0; /* init's clock may be ahead */
+        laz_json_i64(json, "days_left", is_over ? -1 : left_s / S_PER_DAY);
         laz_json_bool(json, "key_match", true);
         laz_json_object_end(json);
     }

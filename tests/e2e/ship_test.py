@@ -146,7 +146,7 @@ def check_stop(timeout, sink):
     check_equal([r["d"]["exit"] for r in world.records("chain.final", data)], [9], f"{what}: exit code in the trail")
     world.judge(trail_judge.FINE, data=data)
     said = ["sink-failed: some sink has not acknowledged everything"]
-    if timeout == 2:  # init hears from a ship on a busy machine too late for that
+    if timeout <= 10:  # init hears from a ship on a busy machine too late for that
         said.append("sink-failed: the trail was not closed within shutdown.flush")
     check_equal(any(words in run.stderr() for words in said), is_late, f"{what}: {run.stderr()}")
     if is_late:

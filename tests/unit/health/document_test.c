@@ -75,6 +75,32 @@ Test(health_document, every_answer_is_json_and_the_short_ones_name_nothing)
     }
 }
 
+Test(health_document, a_certificate_is_over_at_its_second_or_as_soon_as_init_says_so)
+{
+    static struct laz_health_config config = {.n_items = 1, .items = {"itemname"}};
+    static struct laz_health health;
+    struct laz_health_view view = {.health = &health, .facts = &facts};
+    static const struct {
+        int64_t left_s;
+        enum laz_control_state state;
+        const char *says;
+    } rows[] = {{86400, LAZ_CONTROL_GOOD, "days_left\":1,"},
+            {1, LAZ_CONTROL_GOOD, "days_left\":0,"}, {1, LAZ_CONTROL_EXPIRED, "days_left\":-1,"},
+            {0, LAZ_CONTROL_GOOD, "days_left\":-1,"}, {-1, LAZ_CONTROL_EXPIRED, "days_left\":-1,"}};
+    view.now = (struct laz_health_now){.ns = 100 * S, .unix_s = 1800000000};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        laz_health_init(&health, &config, &view.now);
+        struct laz_status status = {.phase = LAZ_PHASE_RUNNING, .n_items = 1};
+        status.items[0].expires = (uint64_t)(1800000000 + rows[i].left_s);
+        status.items[0].state = rows[i].state;
+        laz_health_hear(&health, &status, view.now.ns);
+        laz_cleanup_buf struct laz_buf buf;
+        laz_buf_init_heap(&buf, LAZ_HEALTH_DOCUMENT_MAX);
+        laz_health_write_answer(&view, LAZ_HEALTH_ASK_WHOLE, true, &buf);
+        cr_expect(strstr(buf.data, rows[i].says) != NULL, "row %zu: %s", i, buf.data);
+    }
+}
+
 Test(health_document, a_probe_has_one_line_with_the_worst_first)
 {
     static struct laz_health_config config = {.ready_rise = 1, .ready_fall = 1, .live_fall = 1};

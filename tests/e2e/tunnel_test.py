@@ -291,7 +291,8 @@ def hostile():
 @case("a server that says nothing has handshake-timeout; a flood of refusals is one record, with their number")
 def limits():
     def silent(connection):
-        time.sleep(5)
+        connection.recv(1 << 16)  # the greeting
+        connection.recv(1)  # until it is over
 
     closed, = peers.free_ports(1)
     with Server(silent, wrap=False) as server, World([
@@ -301,7 +302,7 @@ def limits():
         began = time.monotonic()
         with world.dial("silent") as plain:
             check_equal(reset_or_end(plain), b"", "answer")
-            check(0.6 < time.monotonic() - began < 4, f"after {time.monotonic() - began} s")
+            check(0.6 < time.monotonic() - began < 20, f"after {time.monotonic() - began} s")
         check_equal(world.wait_for("tunnel.refused", obj="silent")["act"], "timeout", "act")
         for _ in range(200):
             with contextlib.suppress(ConnectionResetError), world.dial("closed") as plain:
@@ -577,7 +578,7 @@ def drains():
                 except ConnectionRefusedError:
                     return True
 
-            peers.wait_until(closed, "nobody new comes in", seconds=5)
+            peers.wait_until(closed, "nobody new comes in", seconds=30)
             check_equal(talk_on(wire), b"hello", "what was open")
             with world.dial("out") as plain:
                 plain.sendall(b"x")

@@ -166,8 +166,11 @@ class Rsyslog:
         self.process.send_signal(number)
 
     def kill(self):
+        """What it had half written is no record, and would be the beginning of the next one."""
         self.process.kill()
         self.process.wait()
+        if self.records.exists():
+            os.truncate(self.records, self.records.read_bytes().rfind(b"\n") + 1)
 
     def stop(self):
         """All that it has taken is in the files afterwards."""

@@ -233,6 +233,19 @@ def follow(run, attached, outcome, plan, baseline_pid1, waits_for_term):
     os.set_blocking(out.fileno(), False)
     end = time.monotonic() + TIMEOUT
     sources, held = [run.control, out, attached.process.stdout], False
+
+    def let_go():
+        nonlocal held
+        if not held and "hold" in attached.lines:
+            held = True
+            meanwhile(run, plan)
+            attached.release()
+
+    def look():
+        if attached.open and select.select([attached.process.stdout], [], [], 0)[0]:
+            attached.read()
+        let_go()
+
     while run.ended is None and time.monotonic() < end:
         ready, _, _ = select.select([s for s in sources if s], [], [], 0.5)
         if run.control in ready:
@@ -249,13 +262,10 @@ def follow(run, attached, outcome, plan, baseline_pid1, waits_for_term):
         if outcome.report is None and b"\n" in text:
             outcome.report = json.loads(text.split(b"\n")[0])
             if waits_for_term:
-                outcome.pid1 = settled(run, baseline_pid1)
+                outcome.pid1 = settled(run, baseline_pid1, look)
                 run.kill(fence.WINCH)  # forwarded, and harmless
                 run.kill(fence.TERM)
-        if not held and "hold" in attached.lines:
-            held = True
-            meanwhile(run, plan)
-            attached.release()
+        let_go()
     if outcome.report is None and b"\n" in text:
         outcome.report = json.loads(text.split(b"\n")[0])
     outcome.ended = run.ended
@@ -274,13 +284,17 @@ def meanwhile(run, plan):
     time.sleep(STALLED_S if plan.action == "stall" else HELD_S)
 
 
-def settled(run, baseline):
-    """PID 1's state, once it is the baseline's, or the last one of a while."""
-    end = time.monotonic() + (0.3 if baseline else 0.1)
-    state = None
-    while time.monotonic() < end and (state is None or state != baseline):
+def settled(run, baseline, look):
+    """PID 1's state, once it is the baseline's, or when it has slept for a while: on a busy machine it waits for its turn."""
+    end, state = time.monotonic() + TIMEOUT, None
+    idle = 0.3 if baseline else 0.1
+    while idle > 0 and time.monotonic() < end and (state is None or state != baseline):
+        look()
         state = pid1_state(run) or state
+        began = time.monotonic()
+        sleeps = fence.state(run.pid) == "S"
         time.sleep(0.005)
+        idle -= time.monotonic() - began if sleeps and fence.state(run.pid) == "S" else 0
     return state
 
 

@@ -87,15 +87,16 @@ int laz_helpers_begin(
         return -1;
     }
     helpers->image = image;
-    if (image->fetches && laz_helpers_begin_secrets(helpers, world, err) < 0) {
-        return -1;
-    }
+    bool has_secrets = !image->fetches || laz_helpers_begin_secrets(helpers, world, err) == 0;
     if (image->n_tunnels > 0) {
         laz_tunnels_begin(&helpers->tunnels, image);
     }
     if (image->watches) {
         helpers->has_sockets = laz_watch_begin(&helpers->watch, image, world->environment);
         helpers->ship.watch = &helpers->watch;
+    }
+    if (!has_secrets) {
+        return -1; /* not before: from here on whatever the policy names is looked at */
     }
     if (!image->ships) {
         return 0;

@@ -435,6 +435,28 @@ def not_tmpfs():
             check_equal((world.starts(), world.dir.exists()), (0, there), "starts, and the folder")
 
 
+@case("where the policy has health and tunnels as well, a start that is refused before they begin is refused with its code, by name")
+def before_others():
+    more = {"network": {"tcp-bind": [8080], "tcp-connect": [6432]},
+            "health": {"ready": {"checks": [{"name": "web", "http": "http://127.0.0.1:8080/"}]}},
+            "tls": {"trust": [{"name": "ca", "file": "/nowhere/ca.pem"}], "connect": [
+                {"name": "db", "bind": "127.0.0.1:6432", "to": "db.internal:5432", "trust": "ca"}]}}
+    for mode in adapters.MODES:
+        for prepare in (lambda world: world, with_sinks):
+            with prepare(World(three(), VALUES, changes=more)) as world:
+                world.dir = world.folder / "disk"
+                source = world.kept / "policy.yaml"  # unlike a compiled one it is read when the loop has begun
+                source.write_text(json.dumps(world.policy()))
+                code, errors = world.outcome(mode=mode, env=HOUSEHOLD, options=("--policy", str(source)))
+                check_equal(code, 103, errors)
+                check(f"secret-undeliverable: secrets.dir: {world.dir} is not on a tmpfs" in errors, errors)
+                check_equal((world.starts(), world.marker.exists()), (0, False), "starts, and whether the workload ran")
+        with with_sinks(World(three(), VALUES, changes=more)) as world:
+            code, errors = world.outcome(mode=mode, env=HOUSEHOLD, options=("--events", str(world.folder / "said")))
+            check_equal(code, 101, errors)
+            check("--events: the policy has sinks, and events go there" in errors, errors)
+
+
 @case("a folder in which somebody else may rename is refused with 103, by name: what lies there would be that one's choice")
 def others():
     with World(three(), VALUES) as world:

@@ -97,7 +97,7 @@ int laz_clamp(struct laz_oci_change *change, const struct laz_host_policy *polic
         return -1;
     }
     /* By them lazaret-init would take its orders from the image: which policy, where events go. */
-    return laz_oci_drop_environment(change, OWN_VARIABLES, true, err);
+    return laz_oci_drop_environment(change, OWN_VARIABLES, err);
 }
 
 bool laz_clamp_ends_with(

@@ -25,7 +25,6 @@
 #define COPY_MODE      0600
 #define COPY_NAME_SIZE 256
 #define PATH_SIZE      512
-#define VARIABLE_MAX   256
 #define WORDS_MORE     2 /* an option, and NULL */
 #define LENGTH(array)  (sizeof(array) / sizeof((array)[0]))
 
@@ -89,10 +88,8 @@ static int drop_variables(struct laz_oci_change *change, const struct laz_host_p
         if (text.len == 0) {
             continue; /* no name, and no text */
         }
-        size_t length = strcspn(text.data, "=");
-        text.data[length] = '\0';
-        if (!laz_host_takes_variable(&policy->host, text.data, length) &&
-                laz_oci_drop_environment(change, text.data, false, err) < 0) {
+        if (!laz_host_takes_variable(&policy->host, text.data, strcspn(text.data, "=")) &&
+                laz_json_remove(&change->edits, env, node, err) < 0) {
             return -1;
         }
     }

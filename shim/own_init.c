@@ -32,7 +32,7 @@ static void step(struct words *words)
 
 static bool is_word(const struct words *words, const char *text)
 {
-    return words->at != NULL && laz_oci_is(&words->bundle->spec, words->at, text);
+    return laz_oci_is(&words->bundle->spec, words->at, text);
 }
 
 static int refuse(struct laz_err *err, const char *why)

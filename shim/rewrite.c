@@ -69,9 +69,8 @@ static int put_paths(struct laz_oci_change *change, const struct laz_policy_host
 
 static int drop_annotations(struct laz_oci_change *change, struct laz_err *err)
 {
-    size_t ignored = 0;
     for (size_t i = 0; laz_judge_annotations[i] != NULL; i++) {
-        if (laz_oci_drop_annotations(change, laz_judge_annotations[i], &ignored, err) < 0) {
+        if (laz_oci_drop_annotations(change, laz_judge_annotations[i], err) < 0) {
             return -1;
         }
     }

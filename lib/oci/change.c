@@ -46,32 +46,19 @@ int laz_oci_change_apply(struct laz_oci_change *change, struct laz_buf *ret, str
 
 /* ---- capabilities ---- */
 
-static int enter_capabilities(
-        struct laz_oci_change *change, struct laz_json_place *ret, struct laz_err *err)
+/* Said aloud, where it was absent. */
+static int put_empty_set(
+        struct laz_oci_change *change, enum laz_oci_capability_set set, struct laz_err *err)
 {
-    struct laz_json_place process;
-    if (laz_oci_enter_process(change, &process, err) < 0) {
+    static const char none[] = "[]";
+    const char *name = laz_oci_capability_set_name(set);
+    struct laz_json_place place;
+    if (laz_oci_enter_process(change, &place, err) < 0 ||
+            laz_json_enter(&change->edits, place, "capabilities", LAZ_JSON_OBJECT, &place, err) <
+                    0) {
         return -1;
     }
-    return laz_json_enter(&change->edits, process, "capabilities", LAZ_JSON_OBJECT, ret, err);
-}
-
-int laz_oci_set_capabilities(struct laz_oci_change *change, enum laz_oci_capability_set set,
-        const struct laz_oci_strings *names, struct laz_err *err)
-{
-    struct laz_json_place capabilities;
-    struct laz_json json;
-    laz_cleanup_buf struct laz_buf value;
-    laz_buf_init_heap(&value, VALUE_MAX);
-    if (laz_oci_begins_with(change->spec, laz_oci_capabilities(change->spec, set), names, true)) {
-        return 0;
-    }
-    laz_json_init(&json, &value);
-    laz_oci_put_strings(&json, NULL, names);
-    if (enter_capabilities(change, &capabilities, err) < 0) {
-        return -1;
-    }
-    return laz_oci_set_value(change, capabilities, laz_oci_capability_set_name(set), &value, err);
+    return laz_json_set(&change->edits, place, name, none, strlen(none), err);
 }
 
 static bool has_item(const struct laz_oci_spec *spec, const struct laz_json_node *node,
@@ -88,11 +75,10 @@ static bool has_item(const struct laz_oci_spec *spec, const struct laz_json_node
 static int clamp_set(struct laz_oci_change *change, enum laz_oci_capability_set set,
         const struct laz_oci_strings *allowed, struct laz_err *err)
 {
-    static const struct laz_oci_strings none = {0};
     const struct laz_oci_spec *spec = change->spec;
     const struct laz_json_node *names = laz_oci_capabilities(spec, set);
     if (names == NULL) {
-        return laz_oci_set_capabilities(change, set, &none, err);
+        return put_empty_set(change, set, err);
     }
     for (const struct laz_json_node *name = laz_json_next(&spec->doc, names, NULL); name != NULL;
             name = laz_json_next(&spec->doc, names, name)) {
@@ -304,8 +290,7 @@ int laz_oci_clamp_rlimit(struct laz_oci_change *change, const char *type, uint64
 
 /* ---- the environment ---- */
 
-int laz_oci_drop_environment(
-        struct laz_oci_change *change, const char *name, bool is_prefix, struct laz_err *err)
+int laz_oci_drop_environment(struct laz_oci_change *change, const char *prefix, struct laz_err *err)
 {
     const struct laz_oci_spec *spec = change->spec;
     struct laz_oci_process process;
@@ -314,64 +299,10 @@ int laz_oci_drop_environment(
     }
     for (const struct laz_json_node *entry = laz_json_next(&spec->doc, process.env, NULL);
             entry != NULL; entry = laz_json_next(&spec->doc, process.env, entry)) {
-        bool is_meant = is_prefix ? laz_oci_begins(spec, entry, name)
-                                  : laz_oci_is_variable(spec, entry, name);
-        if (is_meant && laz_json_remove(&change->edits, process.env, entry, err) < 0) {
+        if (laz_oci_begins(spec, entry, prefix) &&
+                laz_json_remove(&change->edits, process.env, entry, err) < 0) {
             return -1;
         }
     }
     return 0;
-}
-
-/* "NAME=VALUE" as JSON. */
-static int put_variable(
-        struct laz_buf *ret, const char *name, const char *value, struct laz_err *err)
-{
-    struct laz_json json;
-    laz_cleanup_buf struct laz_buf entry;
-    laz_buf_init_heap(&entry, VALUE_MAX);
-    laz_buf_str(&entry, name);
-    laz_buf_char(&entry, '=');
-    laz_buf_str(&entry, value);
-    laz_json_init(&json, ret);
-    if (!entry.overflow) {
-        laz_json_bytes(&json, NULL, entry.data, entry.len);
-    }
-    return entry.overflow || ret->overflow
-            ? laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a variable")
-            : 0;
-}
-
-int laz_oci_set_environment(
-        struct laz_oci_change *change, const char *name, const char *value, struct laz_err *err)
-{
-    const struct laz_oci_spec *spec = change->spec;
-    struct laz_oci_process process;
-    struct laz_json_place place;
-    laz_cleanup_buf struct laz_buf text;
-    laz_buf_init_heap(&text, VALUE_MAX);
-    if (laz_oci_process(spec, &process, err) < 0 || put_variable(&text, name, value, err) < 0) {
-        return -1;
-    }
-    bool is_there = false;
-    for (const struct laz_json_node *entry = laz_json_next(&spec->doc, process.env, NULL);
-            entry != NULL; entry = laz_json_next(&spec->doc, process.env, entry)) {
-        if (!laz_oci_is_variable(spec, entry, name)) {
-            continue;
-        }
-        int result = is_there ? laz_json_remove(&change->edits, process.env, entry, err)
-                              : laz_json_replace(&change->edits, entry, text.data, text.len, err);
-        if (result < 0) {
-            return -1;
-        }
-        is_there = true;
-    }
-    if (is_there) {
-        return 0;
-    }
-    if (laz_oci_enter_process(change, &place, err) < 0 ||
-            laz_json_enter(&change->edits, place, "env", LAZ_JSON_ARRAY, &place, err) < 0) {
-        return -1;
-    }
-    return laz_oci_append_value(change, place, &text, err);
 }

@@ -36,9 +36,6 @@ LAZ_MUST_CHECK int laz_oci_change_apply(
 
 /* ---- the process: of a config.json, or a process.json itself ---- */
 
-/* This set has these names afterwards, in this order, unless it has them already. */
-LAZ_MUST_CHECK int laz_oci_set_capabilities(struct laz_oci_change *change,
-        enum laz_oci_capability_set set, const struct laz_oci_strings *names, struct laz_err *err);
 /* Each of the five sets loses what is not in the list. A set that is absent becomes an empty one,
  * said aloud: in a process.json absent capabilities are the container's. */
 LAZ_MUST_CHECK int laz_oci_clamp_capabilities(
@@ -52,12 +49,9 @@ LAZ_MUST_CHECK int laz_oci_prepend_args(struct laz_oci_change *change, size_t n_
 /* Soft and hard are at most these; the limit is added where it is absent. "RLIMIT_CORE". */
 LAZ_MUST_CHECK int laz_oci_clamp_rlimit(struct laz_oci_change *change, const char *type,
         uint64_t soft, uint64_t hard, struct laz_err *err);
-/* Every NAME=... goes; where `is_prefix`, every NAME...=... too. */
+/* What begins with this goes. */
 LAZ_MUST_CHECK int laz_oci_drop_environment(
-        struct laz_oci_change *change, const char *name, bool is_prefix, struct laz_err *err);
-/* NAME=VALUE is the one entry of this name afterwards. */
-LAZ_MUST_CHECK int laz_oci_set_environment(
-        struct laz_oci_change *change, const char *name, const char *value, struct laz_err *err);
+        struct laz_oci_change *change, const char *prefix, struct laz_err *err);
 /* The groups beside it stay. */
 LAZ_MUST_CHECK int laz_oci_set_user(
         struct laz_oci_change *change, uint32_t uid, uint32_t gid, struct laz_err *err);
@@ -82,9 +76,6 @@ struct laz_oci_new_mount {
  * the image are the runtime's business. */
 LAZ_MUST_CHECK int laz_oci_add_mount(
         struct laz_oci_change *change, const struct laz_oci_new_mount *mount, struct laz_err *err);
-/* An element of mounts. */
-LAZ_MUST_CHECK int laz_oci_remove_mount(
-        struct laz_oci_change *change, const struct laz_json_node *mount, struct laz_err *err);
 
 struct laz_oci_new_hook {
     const char *path;            /* absolute */
@@ -103,7 +94,6 @@ LAZ_MUST_CHECK int laz_oci_readonly_paths(
         struct laz_oci_change *change, const struct laz_oci_strings *paths, struct laz_err *err);
 /* What the host mounts later, or unmounts, is not seen. */
 LAZ_MUST_CHECK int laz_oci_part_root(struct laz_oci_change *change, struct laz_err *err);
-LAZ_MUST_CHECK int laz_oci_set_root_readonly(struct laz_oci_change *change, struct laz_err *err);
 
 /* Is there a profile that does anything but let calls happen? And does it refuse what it does not
  * name? */
@@ -118,10 +108,8 @@ LAZ_MUST_CHECK int laz_oci_set_seccomp(
 LAZ_MUST_CHECK int laz_oci_narrow_seccomp(struct laz_oci_change *change,
         bool (*keep)(void *context, const char *name), void *context, struct laz_err *err);
 
-LAZ_MUST_CHECK int laz_oci_set_annotation(
-        struct laz_oci_change *change, const char *key, const char *value, struct laz_err *err);
-/* How many went. */
+/* What begins with this goes. */
 LAZ_MUST_CHECK int laz_oci_drop_annotations(
-        struct laz_oci_change *change, const char *prefix, size_t *ret_n, struct laz_err *err);
+        struct laz_oci_change *change, const char *prefix, struct laz_err *err);
 
 #endif

@@ -102,14 +102,6 @@ int laz_oci_add_mount(
     return append_to_root(change, "mounts", &value, err);
 }
 
-int laz_oci_remove_mount(
-        struct laz_oci_change *change, const struct laz_json_node *mount, struct laz_err *err)
-{
-    const struct laz_json_node *mounts = laz_oci_container(change->spec).mounts;
-    return mounts == NULL ? laz_err_set(err, LAZ_E_INTERNAL, 0, "no mounts to remove one from")
-                          : laz_json_remove(&change->edits, mounts, mount, err);
-}
-
 /* ---- hooks ---- */
 
 static bool is_this_hook(const struct laz_oci_spec *spec, const struct laz_json_node *node,
@@ -205,15 +197,6 @@ int laz_oci_readonly_paths(
         struct laz_oci_change *change, const struct laz_oci_strings *paths, struct laz_err *err)
 {
     return add_paths(change, "readonlyPaths", paths, err);
-}
-
-int laz_oci_set_root_readonly(struct laz_oci_change *change, struct laz_err *err)
-{
-    struct laz_json_place root;
-    if (laz_oci_enter_root(change, "root", &root, err) < 0) {
-        return -1;
-    }
-    return laz_json_set(&change->edits, root, "readonly", "true", 4, err);
 }
 
 int laz_oci_part_root(struct laz_oci_change *change, struct laz_err *err)
@@ -339,37 +322,16 @@ int laz_oci_narrow_seccomp(struct laz_oci_change *change,
 
 /* ---- annotations ---- */
 
-int laz_oci_set_annotation(
-        struct laz_oci_change *change, const char *key, const char *value, struct laz_err *err)
-{
-    struct laz_json_place place;
-    struct laz_json json;
-    laz_cleanup_buf struct laz_buf text;
-    laz_buf_init_heap(&text, VALUE_MAX);
-    laz_json_init(&json, &text);
-    laz_json_string(&json, NULL, value);
-    if (laz_oci_enter_root(change, "annotations", &place, err) < 0) {
-        return -1;
-    }
-    return laz_oci_set_value(change, place, key, &text, err);
-}
-
-int laz_oci_drop_annotations(
-        struct laz_oci_change *change, const char *prefix, size_t *ret_n, struct laz_err *err)
+int laz_oci_drop_annotations(struct laz_oci_change *change, const char *prefix, struct laz_err *err)
 {
     const struct laz_oci_spec *spec = change->spec;
     const struct laz_json_node *annotations = laz_oci_container(spec).annotations;
-    size_t n = 0;
     for (const struct laz_json_node *key = laz_json_next(&spec->doc, annotations, NULL);
             key != NULL; key = laz_json_next(&spec->doc, annotations, key + 1)) {
-        if (!laz_oci_begins(spec, key, prefix)) {
-            continue;
-        }
-        if (laz_json_remove(&change->edits, annotations, key + 1, err) < 0) {
+        if (laz_oci_begins(spec, key, prefix) &&
+                laz_json_remove(&change->edits, annotations, key + 1, err) < 0) {
             return -1;
         }
-        n++;
     }
-    *ret_n = n;
     return 0;
 }

@@ -126,9 +126,3 @@ void laz_oci_state_done(struct laz_oci_state *state)
     free(state->nodes);
     state->nodes = NULL;
 }
-
-const struct laz_json_node *laz_oci_state_annotation(
-        const struct laz_oci_state *state, const char *key)
-{
-    return laz_json_member(&state->doc, member(state, "annotations"), key);
-}

@@ -39,8 +39,5 @@ bool laz_oci_is_id(const char *id);
 LAZ_MUST_CHECK int laz_oci_state_read(
         const char *text, size_t length, struct laz_oci_state *ret, struct laz_err *err);
 void laz_oci_state_done(struct laz_oci_state *state);
-/* The value, or NULL. */
-const struct laz_json_node *laz_oci_state_annotation(
-        const struct laz_oci_state *state, const char *key);
 
 #endif

@@ -23,6 +23,7 @@ LEDGER = world.OPT / "audit" / "host.jsonl"
 RUNTIME_YAML = f"version: 1\nruntime: /usr/sbin/runc\ndefault-policy: {{}}\naudit: {{{{file: {LEDGER}}}}}\n"
 ALLOWED = {"CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"}
 STATUS = ["cat", "/proc/self/status"]
+LONG = "N" * 300  # a name that a policy may have
 _made = {}
 
 
@@ -474,8 +475,9 @@ def exec_file():
         rule, _, has_caps = rule.partition(",")
         caps = {"capabilities": {name: ["CAP_SETGID", "CAP_SETUID"] for name in sets}} if has_caps else {}
         user = {"uid": uid, "gid": gid} | ({} if groups is None else {"additionalGids": groups})
-        path.write_text(json.dumps({"args": ["true"], "cwd": "/", "user": user, **caps, "env": ["LAZARET_EVENTS=/x", "LAZARET_NEW=1", "LD_PRELOAD=/x", "LAZARE=1"]}))
-        world.install(shell=POLICY + f"\nhost: {{exec-user: {rule}}}\n")
+        path.write_text(json.dumps({"args": ["true"], "cwd": "/", "user": user, **caps, 
+                                    "env": ["LAZARET_EVENTS=/x", "LAZARET_NEW=1", "LD_PRELOAD=/x", "LAZARE=1", "LD_PRELOAD", f"{LONG}=1", f"{LONG}X=1", "GCONV_PATH="]}))
+        world.install(shell=POLICY + f"\nhost: {{exec-user: {rule}, exec-env-deny: [{LONG}]}}\n")
         world.records()
         result = area.run([SHIM, "--root", "/run/test", "exec", "--process", path, "one"], env={"PATH": area.PATH})
         check_equal(result.code, code, f"{rule}, {user}: {result}")
@@ -485,7 +487,7 @@ def exec_file():
         if calls:
             (copy,) = pathlib.Path("/run/lazaret").glob("*/one.exec-*")
             process = json.loads(copy.read_text())
-            check_equal(process["env"], ["LAZARE=1"], f"{rule}, {user}: variables")
+            check_equal(process["env"], ["LAZARE=1", f"{LONG}X=1"], f"{rule}, {user}: variables")
             begun = user if has_caps or uid != 0 else {**user, "uid": own, "gid": own}  # root without them could not become the policy's user
             own_groups = {"additionalGids": []} if begun["uid"] != 0 and groups is not None else {}  # the policy's, which has none
             check_equal(process["user"], {**begun, **own_groups}, f"{rule}{has_caps}: the user")

@@ -22,13 +22,11 @@ static int make(struct laz_oci_change *change, bool is_config, struct laz_err *e
     const struct laz_oci_new_hook hook = {
             .path = "/h", .args = {.items = words, .n = 1}, .env = strings, .timeout_s = 1};
     struct laz_oci_process process;
-    size_t n = 0;
     int result = laz_oci_process(change->spec, &process, err);
     result = result < 0 ? -1 : laz_oci_clamp_capabilities(change, &strings, err);
     result = result < 0 ? -1 : laz_oci_set_no_new_privileges(change, err);
     result = result < 0 ? -1 : laz_oci_clamp_rlimit(change, "RLIMIT_CORE", 0, 0, err);
-    result = result < 0 ? -1 : laz_oci_drop_environment(change, "LD_", true, err);
-    result = result < 0 ? -1 : laz_oci_set_environment(change, "A", "b", err);
+    result = result < 0 ? -1 : laz_oci_drop_environment(change, "LD_", err);
     result = result < 0 ? -1 : laz_oci_set_user(change, 0, 0, err);
     if (result == 0 && process.args != NULL) {
         result = laz_oci_prepend_args(change, 0, &strings, err);
@@ -40,9 +38,7 @@ static int make(struct laz_oci_change *change, bool is_config, struct laz_err *e
     result = result < 0 ? -1 : laz_oci_add_hook(change, LAZ_OCI_POSTSTOP, &hook, err);
     result = result < 0 ? -1 : laz_oci_mask_paths(change, &strings, err);
     result = result < 0 ? -1 : laz_oci_readonly_paths(change, &strings, err);
-    result = result < 0 ? -1 : laz_oci_set_root_readonly(change, err);
-    result = result < 0 ? -1 : laz_oci_drop_annotations(change, "run.oci.", &n, err);
-    result = result < 0 ? -1 : laz_oci_set_annotation(change, "io.lazaret.applied", "x", err);
+    result = result < 0 ? -1 : laz_oci_drop_annotations(change, "run.oci.", err);
     if (result == 0 && laz_oci_container(change->spec).seccomp != NULL) {
         result = laz_oci_narrow_seccomp(change, keep, NULL, err);
     }

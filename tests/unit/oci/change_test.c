@@ -73,24 +73,14 @@ static void expect_refusal(const char *text, change_function *make, const char *
 
 /* ---- the process ---- */
 
-static int set_kill(struct laz_oci_change *change)
-{
-    const struct laz_oci_strings names = LIST("CAP_KILL", "CAP_SETUID");
-    return laz_oci_set_capabilities(change, LAZ_OCI_BOUNDING, &names, &err);
-}
-
 static int clamp_to_kill(struct laz_oci_change *change)
 {
     const struct laz_oci_strings names = LIST("CAP_KILL");
     return laz_oci_clamp_capabilities(change, &names, &err);
 }
 
-Test(oci_change, capabilities_are_set_and_clamped)
+Test(oci_change, capabilities_are_clamped)
 {
-    expect("{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_KILL\"]}}}", set_kill,
-            "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"CAP_SETUID\"]}}}");
-    expect("{}", set_kill,
-            "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"CAP_SETUID\"]}}}");
     expect("{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\", \"CAP_KILL\"],"
            "\"effective\":[\"cap_kill\"],\"inheritable\":null,\"permitted\":[\"CAP_KILL\"]}}}",
             clamp_to_kill,
@@ -169,21 +159,17 @@ Test(oci_change, limits_only_fall)
 
 static int clean_environment(struct laz_oci_change *change)
 {
-    return laz_oci_drop_environment(change, "LD_", true, &err) < 0 ||
-                    laz_oci_drop_environment(change, "LD_PRELOAD", false, &err) < 0 ||
-                    laz_oci_drop_environment(change, "B", false, &err) < 0 ||
-                    laz_oci_set_environment(change, "A", "new", &err) < 0
+    return laz_oci_drop_environment(change, "LD_", &err) < 0 ||
+                    laz_oci_drop_environment(change, "LD_PRE", &err) < 0
             ? -1
             : 0;
 }
 
-Test(oci_change, the_environment_has_what_it_is_to_have)
+Test(oci_change, variables_go_by_prefix)
 {
-    expect("{\"process\":{\"env\":[\"LD_PRELOAD=x\",\"BB=1\",\"B=1\",\"A=\",\"C\",\"A=2\"]}}",
-            clean_environment, "{\"process\":{\"env\":[\"BB=1\",\"A=new\",\"C\"]}}");
-    expect("{\"process\":{\"env\":[\"LD_PRELOAD=x\"]}}", clean_environment,
-            "{\"process\":{\"env\":[\"A=new\"]}}");
-    expect("{}", clean_environment, "{\"process\":{\"env\":[\"A=new\"]}}");
+    expect("{\"process\":{\"env\":[\"LD_PRELOAD=x\",\"LD\",\"A=LD_\",\"LD_\",\"\\u004cD_X\"]}}",
+            clean_environment, "{\"process\":{\"env\":[\"LD\",\"A=LD_\"]}}");
+    expect("{}", clean_environment, "{}");
 }
 
 static int set_root(struct laz_oci_change *change)
@@ -195,6 +181,56 @@ Test(oci_change, the_user_is_set_and_the_groups_stay)
 {
     expect("{\"process\":{\"user\":{\"uid\":5,\"gid\":6,\"additionalGids\":[7]}}}", set_root,
             "{\"process\":{\"user\":{\"uid\":0,\"gid\":0,\"additionalGids\":[7]}}}");
+}
+
+static int set_groups(struct laz_oci_change *change)
+{
+    static const uint32_t groups[] = {7, 4294967295};
+    return laz_oci_set_groups(change, groups, 2, &err);
+}
+
+static int drop_groups(struct laz_oci_change *change)
+{
+    return laz_oci_set_groups(change, NULL, 0, &err);
+}
+
+static int set_group_0(struct laz_oci_change *change)
+{
+    static const uint32_t group = 0;
+    return laz_oci_set_groups(change, &group, 1, &err);
+}
+
+Test(oci_change, groups_are_these_and_no_others)
+{
+    static const char *const rows[] = {"7", "7,4294967295,8", "8,4294967295", "4294967295,7",
+            "7,4294967296", "7,7", "7,4294967294", ""};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof(text),
+                "{\"process\":{\"user\":{\"uid\":5,\"additionalGids\":[%s]}}}", rows[i]);
+        expect(text, set_groups,
+                "{\"process\":{\"user\":{\"uid\":5,\"additionalGids\":[7,4294967295]}}}");
+    }
+    expect("{\"process\":{\"user\":{\"additionalGids\":[ 7, 4294967295 ]}}}", set_groups,
+            "{\"process\":{\"user\":{\"additionalGids\":[ 7, 4294967295 ]}}}");
+    expect("{\"process\":{\"user\":{\"additionalGids\":[0]}}}", drop_groups,
+            "{\"process\":{\"user\":{\"additionalGids\":[]}}}");
+    expect("{\"process\":{}}", drop_groups, "{\"process\":{}}");
+    expect("{\"process\":{\"user\":{\"additionalGids\":[4294967296]}}}", set_group_0,
+            "{\"process\":{\"user\":{\"additionalGids\":[0]}}}");
+    expect_form("{\"user\":null}", LAZ_OCI_PROCESS, set_groups,
+            "{\"user\":{\"additionalGids\":[7,4294967295]}}");
+}
+
+static int drop_labels(struct laz_oci_change *change)
+{
+    return laz_oci_drop_labels(change, &err);
+}
+
+Test(oci_change, labels_go)
+{
+    expect_form("{\"apparmorProfile\":\"a\",\"cwd\":\"/\",\"selinuxLabel\":\"s\"}", LAZ_OCI_PROCESS,
+            drop_labels, "{\"cwd\":\"/\"}");
 }
 
 /* ---- the container ---- */
@@ -233,6 +269,9 @@ Test(oci_change, a_mount_is_the_last_and_nothing_covers_it)
     }
     expect_refusal("{\"mounts\":[{\"destination\":\"/run/lazaret\",\"type\":\"bind\"}]}", add_mount,
             "mounts[0]: would hide what the host mounts at /run/lazaret");
+    expect_refusal("{\"mounts\":[{\"destination\":\"/run/lazaret\",\"type\":\"ramfs\",\"source\":"
+                   "\"tmpfs\",\"options\":[\"nosuid\",\"nodev\"]}]}",
+            add_mount, "mounts[0]: would hide what the host mounts at /run/lazaret");
     expect_refusal("{\"mounts\":[{\"type\":\"bind\"}]}", add_mount,
             "mounts[0].destination: absent, or too long");
 }
@@ -272,19 +311,6 @@ Test(oci_change, an_earlier_mount_gets_the_new_source_where_it_is_the_only_one)
     }
 }
 
-static int drop_first_mount(struct laz_oci_change *change)
-{
-    const struct laz_json_node *mounts = laz_oci_container(change->spec).mounts;
-    return laz_oci_remove_mount(change, laz_json_next(&change->spec->doc, mounts, NULL), &err);
-}
-
-Test(oci_change, a_mount_goes)
-{
-    char *once = changed("{\"mounts\":[{\"a\":1}, {\"b\":2}]}", LAZ_OCI_CONFIG, drop_first_mount);
-    cr_assert_str_eq(once, "{\"mounts\":[{\"b\":2}]}");
-    free(once);
-}
-
 static int add_hooks(struct laz_oci_change *change)
 {
     const struct laz_oci_new_hook hook = {
@@ -303,6 +329,33 @@ Test(oci_change, hooks_are_behind_those_that_are_there)
     expect("{\"hooks\":{\"prestart\":[],\"poststop\":[{\"path\":\"/x\"}]}}", add_hooks,
             "{\"hooks\":{\"prestart\":[],\"poststop\":[{\"path\":\"/x\"}," HOOK "],"
             "\"createRuntime\":[" HOOK "]}}");
+}
+
+/* What differs in one member is another's, and is not taken for it. */
+Test(oci_change, a_hook_is_there_only_if_all_of_it_is)
+{
+    static const char *const others[] = {
+            "{\"path\":\"/hooks\",\"args\":[\"hook\",\"x\"],\"env\":[\"A=B\"],\"timeout\":10}",
+            "{\"path\":\"/hook\",\"args\":[\"hook\"],\"env\":[\"A=B\"],\"timeout\":10}",
+            "{\"path\":\"/hook\",\"args\":[\"hook\",\"x\",\"y\"],\"env\":[\"A=B\"],\"timeout\":10}",
+            "{\"path\":\"/"
+            "hook\",\"args\":[\"hook\",\"x\"],\"env\":[\"A=B\",\"C=D\"],\"timeout\":10}",
+            "{\"path\":\"/hook\",\"args\":[\"hook\",\"x\"],\"env\":[],\"timeout\":10}",
+            "{\"path\":\"/hook\",\"args\":[\"hook\",\"x\"],\"timeout\":10}",
+            "{\"path\":\"/hook\",\"args\":[\"hook\",\"x\"],\"env\":[\"A=B\"],\"timeout\":11}",
+            "{\"path\":\"/"
+            "hook\",\"args\":[\"hook\",\"x\"],\"env\":[\"A=B\"],\"timeout\":4294967306}",
+            "{\"path\":\"/hook\",\"args\":[\"hook\",\"x\"],\"env\":[\"A=B\"]}",
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        char text[512];
+        char expected[512];
+        (void)snprintf(text, sizeof(text),
+                "{\"hooks\":{\"createRuntime\":[%s],\"poststop\":[" HOOK "]}}", others[i]);
+        (void)snprintf(expected, sizeof(expected),
+                "{\"hooks\":{\"createRuntime\":[%s," HOOK "],\"poststop\":[" HOOK "]}}", others[i]);
+        expect(text, add_hooks, expected);
+    }
 }
 
 Test(oci_change, a_hook_says_its_environment_and_its_time_out)
@@ -330,19 +383,28 @@ static int hide_paths(struct laz_oci_change *change)
     const struct laz_oci_strings masked = LIST("/proc/kcore", "/sys/firmware");
     const struct laz_oci_strings readonly = LIST("/proc/sys");
     return laz_oci_mask_paths(change, &masked, &err) < 0 ||
-                    laz_oci_readonly_paths(change, &readonly, &err) < 0 ||
-                    laz_oci_set_root_readonly(change, &err) < 0
+                    laz_oci_readonly_paths(change, &readonly, &err) < 0
             ? -1
             : 0;
 }
 
 Test(oci_change, paths_are_hidden)
 {
-    expect("{\"root\":{\"path\":\"r\"},\"linux\":{\"maskedPaths\":[\"/sys/firmware\"]}}",
-            hide_paths,
-            "{\"root\":{\"path\":\"r\",\"readonly\":true},"
-            "\"linux\":{\"maskedPaths\":[\"/sys/firmware\",\"/proc/kcore\"],"
+    expect("{\"linux\":{\"maskedPaths\":[\"/sys/firmware\"]}}", hide_paths,
+            "{\"linux\":{\"maskedPaths\":[\"/sys/firmware\",\"/proc/kcore\"],"
             "\"readonlyPaths\":[\"/proc/sys\"]}}");
+}
+
+static int part_root(struct laz_oci_change *change)
+{
+    return laz_oci_part_root(change, &err);
+}
+
+Test(oci_change, the_root_is_parted_from_the_hosts)
+{
+    expect("{\"linux\":{\"rootfsPropagation\":\"rshared\"}}", part_root,
+            "{\"linux\":{\"rootfsPropagation\":\"rprivate\"}}");
+    expect("{}", part_root, "{\"linux\":{\"rootfsPropagation\":\"rprivate\"}}");
 }
 
 static int set_filter(struct laz_oci_change *change)
@@ -386,19 +448,155 @@ Test(oci_change, a_filter_is_set_or_narrowed)
             "linux.seccomp.defaultAction: lets calls happen, and cannot be narrowed by name");
 }
 
-static int mark(struct laz_oci_change *change)
+Test(oci_change, a_filter_refuses_by_what_its_actions_are)
 {
-    size_t n = 0;
-    return laz_oci_drop_annotations(change, "run.oci.", &n, &err) < 0
-            ? -1
-            : laz_oci_set_annotation(change, "io.lazaret.applied", "d", &err);
+    static const struct {
+        const char *action;
+        bool refuses;
+        bool is_any; /* does anything but let calls happen */
+    } rows[] = {
+            {"SCMP_ACT_ERRNO", true, true},
+            {"SCMP_ACT_KILL", true, true},
+            {"SCMP_ACT_KILL_THREAD", true, true},
+            {"SCMP_ACT_KILL_PROCESS", true, true},
+            {"SCMP_ACT_TRAP", true, true},
+            {"SCMP_ACT_ALLOW", false, false},
+            {"SCMP_ACT_LOG", false, false},
+            {"SCMP_ACT_TRACE", false, true},
+            {"SCMP_ACT_NOTIFY", false, true},
+            {"SCMP_ACT_ERRN", false, true},
+            {"", false, true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_oci_spec spec;
+        char text[128];
+        (void)snprintf(text, sizeof(text), "{\"linux\":{\"seccomp\":{\"defaultAction\":\"%s\"}}}",
+                rows[i].action);
+        cr_assert_eq(laz_oci_spec_open(text, strlen(text), LAZ_OCI_CONFIG, &spec, &err), 0);
+        cr_expect_eq(laz_oci_seccomp_refuses_by_default(&spec), rows[i].refuses, "%s", text);
+        cr_expect_eq(laz_oci_seccomp_refuses(&spec), rows[i].is_any, "%s", text);
+        laz_oci_spec_done(&spec);
+    }
 }
 
-Test(oci_change, annotations_go_by_prefix_and_come_by_name)
+static int set_no_filter(struct laz_oci_change *change)
 {
-    expect("{}", mark, "{\"annotations\":{\"io.lazaret.applied\":\"d\"}}");
-    expect("{\"annotations\":{\"run.oci.a\":\"1\",\"b\":\"2\",\"run\\u002eoci.c\":\"3\"}}", mark,
-            "{\"annotations\":{\"b\":\"2\",\"io.lazaret.applied\":\"d\"}}");
+    return laz_oci_set_seccomp(change, "[]", 2, &err);
+}
+
+Test(oci_change, the_new_text_is_read_as_strictly_as_the_old_one)
+{
+    expect_refusal("{\"linux\":{}}", set_no_filter,
+            "after the change: config.json: linux.seccomp: not an object");
+}
+
+static int drop_annotations(struct laz_oci_change *change)
+{
+    return laz_oci_drop_annotations(change, "run.oci.", &err);
+}
+
+Test(oci_change, annotations_go_by_prefix)
+{
+    expect("{}", drop_annotations, "{}");
+    expect("{\"annotations\":{\"run.oci.a\":\"1\",\"b\":\"2\",\"run\\u002eoci.c\":\"3\"}}",
+            drop_annotations, "{\"annotations\":{\"b\":\"2\"}}");
+}
+
+/* ---- what cannot be done ---- */
+
+/* With room for so many edits, and how many there were. */
+static int make_within(const char *text, change_function *make, uint32_t max, uint32_t *ret_n)
+{
+    struct laz_oci_spec spec;
+    struct laz_oci_change change;
+    err = (struct laz_err){0};
+    cr_assert_eq(laz_oci_spec_open(text, strlen(text), LAZ_OCI_CONFIG, &spec, &err), 0);
+    cr_assert_eq(laz_oci_change_init(&change, &spec, &err), 0);
+    change.edits.max = max;
+    int result = make(&change);
+    *ret_n = change.edits.n;
+    laz_oci_change_done(&change);
+    laz_oci_spec_done(&spec);
+    return result;
+}
+
+/* What could not be taken away would stay. */
+Test(oci_change, whatever_has_no_room_for_its_edits_is_refused)
+{
+    static const char all[] =
+            "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"],"
+            "\"effective\":[],\"inheritable\":[],\"permitted\":[],\"ambient\":[]}}}";
+    static const char four[] = "{\"process\":{\"capabilities\":{\"bounding\":[],"
+                               "\"effective\":[],\"inheritable\":[],\"permitted\":[]}}}";
+#define CORE "{\"type\":\"RLIMIT_CORE\",\"hard\":0,\"soft\":0}"
+    static const struct {
+        const char *text;
+        change_function *make;
+    } rows[] = {
+            {all, clamp_to_kill},
+            {four, clamp_to_kill},
+            {"{}", clamp_to_kill},
+            {"{\"process\":{}}", set_flag},
+            {"{}", set_flag},
+            {"{\"process\":{\"args\":[\"sh\"]}}", put_init},
+            {"{\"process\":{\"args\":[\"/sbin/docker-init\",\"--\"]}}", put_init_for_dockers},
+            {"{\"process\":{\"rlimits\":[" CORE "]}}", clamp_limits},
+            {"{\"process\":{\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"hard\":9999}," CORE "]}}",
+                    clamp_limits},
+            {"{\"process\":{\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":9999}," CORE "]}}",
+                    clamp_limits},
+            {"{}", clamp_limits},
+            {"{\"process\":{\"env\":[\"LD_A=\"]}}", clean_environment},
+            {"{\"process\":{\"user\":{\"uid\":5,\"gid\":0}}}", set_root},
+            {"{\"process\":{\"user\":{\"uid\":0,\"gid\":5}}}", set_root},
+            {"{}", set_root},
+            {"{\"process\":{\"user\":{}}}", set_groups},
+            {"{\"process\":{}}", set_groups},
+            {"{}", set_groups},
+            {"{\"process\":{\"apparmorProfile\":\"a\"}}", drop_labels},
+            {"{\"process\":{\"selinuxLabel\":\"a\"}}", drop_labels},
+            {"{}", add_mount},
+            {"{\"mounts\":[" FILE_OF("/images/old") "]}", add_file},
+            {"{\"hooks\":{\"createRuntime\":[" HOOK "]}}", add_hooks},
+            {"{}", add_hooks},
+            {"{\"linux\":{\"maskedPaths\":[\"/proc/kcore\"],\"readonlyPaths\":[\"/proc/sys\"]}}",
+                    hide_paths},
+            {"{}", hide_paths},
+            {"{}", part_root},
+            {"{}", set_filter},
+            {"{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_TRAP\",\"syscalls\":["
+             "{\"names\":[\"bpf\"],\"action\":\"\"}]}}}",
+                    narrow_filter},
+            {"{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_TRAP\",\"syscalls\":["
+             "{\"names\":[\"read\",\"bpf\"],\"action\":\"\"}]}}}",
+                    narrow_filter},
+            {"{\"annotations\":{\"run.oci.a\":\"\"}}", drop_annotations},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint32_t n = 0;
+        uint32_t unused = 0;
+        cr_assert_eq(make_within(rows[i].text, rows[i].make, LAZ_OCI_EDITS_MAX, &n), 0);
+        cr_assert_gt(n, 0, "row %zu changes something", i);
+        for (uint32_t max = 0; max < n; max++) {
+            char expected[64];
+            (void)snprintf(
+                    expected, sizeof(expected), "cannot be changed: more than %u edits", max);
+            cr_assert_eq(make_within(rows[i].text, rows[i].make, max, &unused), -1,
+                    "row %zu: %u edits", i, max);
+            cr_assert_eq(err.kind, LAZ_E_OCI);
+            cr_assert_str_eq(err.message, expected, "row %zu: %s", i, err.message);
+        }
+    }
+}
+
+Test(oci_change, a_process_that_cannot_be_read_is_not_changed)
+{
+    change_function *const all[] = {
+            put_init, clamp_limits, clean_environment, set_groups, drop_groups, drop_labels};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        expect_refusal("{\"process\":{\"args\":[\"a\"],\"user\":{\"uid\":4294967296}}}", all[i],
+                "config.json: process.user.uid: not a number of 32 bits");
+    }
 }
 
 /* ---- as engines write them ---- */
@@ -406,7 +604,7 @@ Test(oci_change, annotations_go_by_prefix_and_come_by_name)
 static int make_all(struct laz_oci_change *change)
 {
     change_function *const all[] = {clamp_to_kill, set_flag, put_init, clamp_limits,
-            clean_environment, set_root, add_mount, add_hooks, hide_paths, mark};
+            clean_environment, set_root, add_mount, add_hooks, hide_paths, drop_annotations};
     int result = 0;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && result == 0; i++) {
         result = all[i](change);

@@ -80,6 +80,8 @@ Test(oci_spec, refuses_what_two_runtimes_read_differently)
                     "hoo\?\?\?s: a key that is not ASCII, which one runtime takes for another key"},
             {"unknown keys alike", "{\"linux\":{\"future\":1,\"x\":2,\"FUTURE\":3}}",
                     "linux.FUTURE: differs from a key before it by case alone"},
+            {"no letter", "{\"process\":{\"b\":1,\"a\x7f\":1,\"A\x7f\":2}}",
+                    "process.A\?: differs from a key before it by case alone"},
             {"NUL in a key", "{\"process\\u0000\":{}}",
                     "process\\u0000: a key that is not ASCII, which one runtime takes for another "
                     "key"},
@@ -235,8 +237,19 @@ Test(oci_spec, shows_what_is_there)
 Test(oci_spec, an_id_has_32_bits)
 {
     struct laz_oci_process process;
-    open_good("{\"process\":{\"user\":{\"gid\":4294967296}}}");
-    cr_assert_eq(laz_oci_process(&spec, &process, &err), -1);
-    cr_assert_str_eq(err.message, "config.json: process.user.gid: not a number of 32 bits");
-    laz_oci_spec_done(&spec);
+    static const char *const keys[] = {"uid", "gid", "umask"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "{\"process\":{\"user\":{\"%s\":4294967295}}}", keys[i]);
+        open_good(text);
+        cr_assert_eq(laz_oci_process(&spec, &process, &err), 0, "%s", err.message);
+        laz_oci_spec_done(&spec);
+        (void)snprintf(text, sizeof(text), "{\"process\":{\"user\":{\"%s\":4294967296}}}", keys[i]);
+        open_good(text);
+        cr_assert_eq(laz_oci_process(&spec, &process, &err), -1);
+        (void)snprintf(text, sizeof(text), "config.json: process.user.%s: not a number of 32 bits",
+                keys[i]);
+        cr_assert_str_eq(err.message, text, "%s", err.message);
+        laz_oci_spec_done(&spec);
+    }
 }

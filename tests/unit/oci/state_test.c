@@ -33,14 +33,10 @@ Test(oci_state, reads_what_runc_and_crun_write)
     cr_assert_str_eq(state.bundle, "/b");
     cr_assert_str_eq(state.root, "");
     cr_assert(state.pid == 4711 && state.status == LAZ_OCI_CREATING);
-    cr_assert(laz_json_is(
-            &state.doc, laz_oci_state_annotation(&state, "io.lazaret.policy"), "claims"));
-    cr_assert_null(laz_oci_state_annotation(&state, "policy"));
     laz_oci_state_done(&state);
     cr_assert_eq(laz_oci_state_read(crun, strlen(crun), &state, &err), 0, "%s", err.message);
     cr_assert_str_eq(state.root, "rootfs");
     cr_assert(state.pid == 0 && state.status == LAZ_OCI_STOPPED);
-    cr_assert_null(laz_oci_state_annotation(&state, "a"));
     laz_oci_state_done(&state);
 }
 
@@ -153,6 +149,27 @@ Test(oci_record, what_is_written_is_read)
     cr_assert_eq(laz_oci_record_read(text.data, text.len, &record, &err), 0, "%s", err.message);
     expect_example(&record);
     cr_assert_str_eq(record.policy_pin, "");
+    laz_buf_done(&text);
+    struct laz_oci_record plain = example;
+    plain.ecs_agent[0] = '\0';
+    plain.is_loosened = false;
+    laz_buf_init_heap(&text, LAZ_OCI_RECORD_MAX);
+    cr_assert_eq(laz_oci_record_write(&plain, &text, &err), 0, "%s", err.message);
+    cr_assert_eq(laz_oci_record_read(text.data, text.len, &record, &err), 0, "%s", err.message);
+    cr_assert(record.ecs_agent[0] == '\0' && !record.is_loosened);
+    laz_buf_done(&text);
+}
+
+Test(oci_record, what_it_would_not_read_is_not_written)
+{
+    struct laz_oci_record record = example;
+    struct laz_buf text;
+    laz_buf_init_heap(&text, LAZ_OCI_RECORD_MAX);
+    record.mode[0] = ' ';
+    cr_assert_eq(laz_oci_record_write(&record, &text, &err), -1);
+    cr_assert_eq(err.kind, LAZ_E_OCI_STATE);
+    cr_assert_str_eq(err.message, "record: mode: not a word");
+    cr_assert_eq(text.len, 0);
     laz_buf_done(&text);
 }
 

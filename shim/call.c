@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/fd.h"
 #include "core/format.h"
+#include "core/replace.h"
 #include "core/rooted.h"
 #include "shim/prepared.h"
 
@@ -95,20 +97,18 @@ int laz_call_take_profile(const struct laz_call *call, const struct laz_host_pol
         const char *name, struct laz_buf *ret, struct laz_err *err)
 {
     char path[LAZ_IMAGE_PATH_SIZE];
-    size_t length = 0;
+    struct stat status;
     laz_cleanup_fd int fd = -1;
     laz_image_profile_path(policy->source_digest, path);
     if (open_made(call, name, path, &fd, err) < 0) {
         return -1;
     }
-    char *text = malloc(LAZ_IMAGE_PROFILE_MAX);
-    if (text == NULL) {
-        return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory for a seccomp profile");
+    if (fstat(fd, &status) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%s: %s", path, strerror(errno));
     }
-    int result = laz_fd_read_all(fd, text, LAZ_IMAGE_PROFILE_MAX, &length, err);
-    laz_buf_put(ret, text, result == 0 ? length : 0);
-    free(text);
-    return result < 0 ? laz_err_context(err, "%s", path) : 0;
+    return laz_read_rest(fd, (size_t)status.st_size, ret, err) < 0
+            ? laz_err_context(err, "%s", path)
+            : 0;
 }
 
 int laz_call_find_widening(const struct laz_call *call, const char *child, const char *parent,

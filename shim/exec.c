@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/fd.h"
@@ -25,7 +26,8 @@
 #define COPY_MODE      0600
 #define COPY_NAME_SIZE 256
 #define PATH_SIZE      512
-#define WORDS_MORE     2 /* an option, and NULL */
+#define PROCESS_SIZE   4096 /* of a pipe: more than engines write */
+#define WORDS_MORE     2    /* an option, and NULL */
 #define LENGTH(array)  (sizeof(array) / sizeof((array)[0]))
 
 /* Whose container it is. */
@@ -236,42 +238,40 @@ static int change_process(struct laz_call *call, const struct laz_entry *entry,
     return result < 0 ? -1 : laz_oci_change_apply(&change, ret, err);
 }
 
-static int read_process(const char *path, char **ret, size_t *ret_length, struct laz_err *err)
+/* A file or a pipe. */
+static int read_process(const char *path, struct laz_buf *ret, struct laz_err *err)
 {
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    char *text = malloc(LAZ_OCI_TEXT_MAX);
-    *ret = text;
-    if (fd < 0 || text == NULL) {
+    struct stat status;
+    struct laz_err why = {0};
+    laz_cleanup_fd int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &status) < 0) {
         return laz_err_set(err, LAZ_E_OCI, errno, "%s: %s", path, strerror(errno));
     }
-    if (laz_fd_read_all(fd, text, LAZ_OCI_TEXT_MAX, ret_length, err) < 0) {
-        err->kind = LAZ_E_OCI; /* too large, or a folder: it is no process.json */
-        return laz_err_context(err, "%s", path);
+    size_t expected = S_ISREG(status.st_mode) ? (size_t)status.st_size : PROCESS_SIZE;
+    if (laz_read_rest(fd, expected, ret, &why) == 0) {
+        return 0;
     }
-    return 0;
+    return why.sys_errno == EFBIG
+            ? laz_err_set(err, LAZ_E_OCI, 0, "%s: more than %zu bytes", path, LAZ_OCI_TEXT_MAX)
+            : laz_err_set(err, LAZ_E_OCI, why.sys_errno, "%s: %s", path, why.message);
 }
 
 static int exec_by_file(
         struct laz_call *call, const struct laz_entry *entry, int folder, struct laz_err *err)
 {
-    char *text = NULL;
-    size_t length = 0;
     char path[PATH_SIZE];
+    laz_cleanup_buf struct laz_buf text;
     laz_cleanup_oci_spec struct laz_oci_spec spec = {0};
     laz_cleanup_buf struct laz_buf changed;
+    laz_buf_init_heap(&text, LAZ_OCI_TEXT_MAX + 1);
     laz_buf_init_heap(&changed, LAZ_OCI_TEXT_MAX + 1);
-    int result = read_process(call->arguments->values[LAZ_OPTION_PROCESS], &text, &length, err);
-    if (result == 0) {
-        result = laz_oci_spec_open(text, length, LAZ_OCI_PROCESS, &spec, err);
+    if (read_process(call->arguments->values[LAZ_OPTION_PROCESS], &text, err) < 0 ||
+            laz_oci_spec_open(text.data, text.len, LAZ_OCI_PROCESS, &spec, err) < 0 ||
+            change_process(call, entry, &spec, &changed, err) < 0 ||
+            put_copy(call, folder, &changed, path, err) < 0) {
+        return -1;
     }
-    if (result == 0) {
-        result = change_process(call, entry, &spec, &changed, err);
-    }
-    if (result == 0) {
-        result = put_copy(call, folder, &changed, path, err);
-    }
-    free(text);
-    return result < 0 ? -1 : substitute(call, path, err);
+    return substitute(call, path, err);
 }
 
 /* ---- without a file ---- */

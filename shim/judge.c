@@ -30,9 +30,9 @@ struct judge {
     const struct laz_oci_container *container;
     const struct laz_policy_host *host;
     const struct laz_host_policy *policy;
-    const struct laz_sources *sources;
-    const char *own; /* of the host's records */
-    bool is_apart;   /* no user of it is the host's root */
+    struct laz_sources *sources; /* read where the first bind mount asks for them */
+    const char *own;             /* of the host's records */
+    bool is_apart;               /* no user of it is the host's root */
 };
 
 static int refuse(struct laz_err *err, const char *what, const char *of, const char *key)
@@ -141,6 +141,9 @@ static bool is_read_only(const struct judge *judge, const struct laz_oci_mount *
 static int judge_real(const struct judge *judge, const struct laz_oci_mount *mount,
         const char *path, const char *real, struct laz_err *err)
 {
+    if (judge->sources->n == 0 && laz_sources_read(LAZ_SOURCES_OWN, judge->sources, err) < 0) {
+        return -1;
+    }
     const struct laz_source_use use = {.is_writable = !is_read_only(judge, mount),
             .is_recursive = has_word(judge, mount->options, "rbind") ||
                     !has_word(judge, mount->options, "bind"),
@@ -475,7 +478,7 @@ int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *pol
     const char *last = records == NULL ? NULL : strrchr(records, '/');
     size_t length = last == NULL ? 0 : (size_t)(last - records);
     (void)laz_format(own, sizeof(own), "%.*s", (int)length, records == NULL ? "" : records);
-    struct laz_sources sources;
+    struct laz_sources sources = {.n = 0};
     const struct judge judge = {.spec = &bundle->spec,
             .container = &bundle->container,
             .host = &policy->host,
@@ -487,10 +490,7 @@ int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *pol
     if (bundle->process.node == NULL) {
         return refuse(err, "a container without a process", "", "nothing allows it");
     }
-    int result = laz_sources_read(LAZ_SOURCES_OWN, &sources, err);
-    if (result == 0) {
-        result = judge_all(&judge, &is_privileged, err);
-    }
+    int result = judge_all(&judge, &is_privileged, err);
     laz_sources_done(&sources);
     if (result == 0) {
         *ret_is_privileged = is_privileged;

@@ -30,6 +30,9 @@ void laz_buf_init_fixed(struct laz_buf *buf, char *memory, size_t size);
  * allocator. */
 void laz_buf_init_heap(struct laz_buf *buf, size_t max);
 void laz_buf_done(struct laz_buf *buf);
+/* Room for so many bytes more, and a NUL, at data + len: who fills it adds to len. NULL: overflow.
+ */
+char *laz_buf_room(struct laz_buf *buf, size_t length);
 /* The same for what nobody else may see: what it grows out of is wiped, and what it was. */
 void laz_buf_init_wiped(struct laz_buf *buf, size_t max);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/buf.h"
+#include "core/num.h"
 
 static size_t next_size(const struct laz_buf *buf, size_t needed)
 {
@@ -59,6 +60,19 @@ void laz_buf_init_heap(struct laz_buf *buf, size_t max)
 void laz_buf_init_wiped(struct laz_buf *buf, size_t max)
 {
     *buf = (struct laz_buf){.max = max, .grow = grow_wiped};
+}
+
+char *laz_buf_room(struct laz_buf *buf, size_t length)
+{
+    size_t needed = 0;
+    bool fits = !buf->overflow && laz_add_size(buf->len, length, &needed) &&
+            laz_add_size(needed, 1, &needed) && (needed <= buf->cap || buf->grow(buf, needed));
+    buf->overflow = !fits;
+    if (!fits) {
+        return NULL;
+    }
+    buf->data[buf->len] = '\0';
+    return buf->data + buf->len;
 }
 
 void laz_buf_done(struct laz_buf *buf)

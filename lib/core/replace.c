@@ -13,9 +13,9 @@
 
 #include "core/fd.h"
 
-#define NAME_SIZE 256  /* the kernel's own, with a NUL */
-#define PART_SIZE 8192 /* read at once */
-#define TRIES     16   /* left-overs of killed runs with our pid */
+#define NAME_SIZE 256                /* the kernel's own, with a NUL */
+#define PART_SIZE ((size_t)64 << 10) /* read at once, where there is more than was expected */
+#define TRIES     16                 /* left-overs of killed runs with our pid */
 
 static int fail(struct laz_err *err, const char *what)
 {
@@ -79,20 +79,30 @@ static int refuse(struct laz_err *err, int sys_errno, const char *why)
     return laz_err_set(err, LAZ_E_SYSTEM, sys_errno, "%s", why);
 }
 
-static int read_whole(int fd, struct laz_buf *ret, struct laz_err *err)
+/* Into the memory where it stays. Whether there is more than was expected, one byte says. */
+int laz_read_rest(int fd, size_t expected, struct laz_buf *ret, struct laz_err *err)
 {
-    char part[PART_SIZE];
+    size_t left = expected;
     for (;;) {
-        ssize_t n = read(fd, part, sizeof(part));
-        if (n == 0) {
-            return 0;
-        }
+        char more = 0;
+        char *room = left == 0 ? &more : laz_buf_room(ret, left);
+        ssize_t n = room == NULL ? 0 : read(fd, room, left == 0 ? 1 : left);
         if (n < 0 && errno != EINTR) {
             return fail(err, "read");
         }
-        laz_buf_put(ret, part, n < 0 ? 0 : (size_t)n);
+        if (n > 0 && left == 0) {
+            laz_buf_put(ret, &more, 1);
+            left = ret->max - ret->len < PART_SIZE ? ret->max - ret->len - 1 : PART_SIZE;
+        } else if (n > 0) {
+            ret->len += (size_t)n;
+            ret->data[ret->len] = '\0';
+            left -= (size_t)n;
+        }
         if (ret->overflow) {
             return refuse(err, EFBIG, "too large");
+        }
+        if (n == 0) {
+            return 0;
         }
     }
 }
@@ -113,7 +123,7 @@ int laz_read_at(int folder, const char *name, struct laz_buf *ret, struct stat *
     if (!S_ISREG(is.st_mode)) {
         return refuse(err, EINVAL, "not a regular file");
     }
-    if (read_whole(fd, ret, err) < 0) {
+    if (laz_read_rest(fd, (size_t)is.st_size, ret, err) < 0) {
         return -1;
     }
     *ret_stat = is;

@@ -26,6 +26,10 @@ struct laz_replace {
 LAZ_MUST_CHECK int laz_replace_at(int folder, const char *name, const struct laz_replace *how,
         const void *bytes, size_t length, struct laz_err *err);
 
+/* What is left in a descriptor, appended to `ret`; if it is so many bytes as `expected`, by one
+ * read and the one that finds its end. LAZ_E_SYSTEM, with EFBIG where there is no room for it. */
+LAZ_MUST_CHECK int laz_read_rest(int fd, size_t expected, struct laz_buf *ret, struct laz_err *err);
+
 /* A regular file in a folder, whole: no link is followed, nothing that could hang is opened. Bytes
  * are appended to `ret`, whose ceiling is the file's; what it is goes to *ret_stat. LAZ_E_SYSTEM,
  * with ELOOP for a link, EINVAL where it is no regular file, EFBIG where it is too large. */

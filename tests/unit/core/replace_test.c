@@ -170,3 +170,45 @@ Test(read_at, takes_regular_files_alone, .init = make_folder, .fini = take_folde
         laz_buf_done(&text);
     }
 }
+
+/* What is expected is of a moment ago: the file may have grown or shrunk since, and of a pipe
+ * nobody knows. */
+Test(read_rest, takes_all_that_is_there, .init = make_folder, .fini = take_folder, .timeout = 60)
+{
+    static const char bytes[] = "0123456789abcdef";
+    static const struct {
+        size_t expected;
+        size_t max; /* with the NUL */
+        bool fits;
+    } rows[] = {{16, 17, true}, {16, 16, false}, {15, 17, true}, {15, 16, false}, {0, 17, true},
+            {0, 16, false}, {1, 17, true}, {40, 100, true}, {40, 17, false}};
+    put("file", bytes, 0644);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct laz_err err = {0};
+        struct laz_buf text;
+        laz_buf_init_heap(&text, rows[i].max);
+        int fd = openat(folder, "file", O_RDONLY | O_CLOEXEC);
+        int result = laz_read_rest(fd, rows[i].expected, &text, &err);
+        cr_assert_eq(result, rows[i].fits ? 0 : -1, "row %zu", i);
+        cr_assert_eq(err.sys_errno, rows[i].fits ? 0 : EFBIG, "row %zu", i);
+        cr_assert(!rows[i].fits || (text.len == 16 && strcmp(text.data, bytes) == 0), "row %zu", i);
+        (void)close(fd);
+        laz_buf_done(&text);
+    }
+}
+
+Test(read_rest, goes_on_behind_what_is_there_already, .timeout = 60)
+{
+    int ends[2];
+    struct laz_err err = {0};
+    struct laz_buf text;
+    laz_buf_init_heap(&text, 4096);
+    laz_buf_str(&text, "before, ");
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "in a pipe", 9), 9);
+    (void)close(ends[1]);
+    cr_assert_eq(laz_read_rest(ends[0], 4, &text, &err), 0, "%s", err.message);
+    cr_assert_str_eq(text.data, "before, in a pipe");
+    (void)close(ends[0]);
+    laz_buf_done(&text);
+}

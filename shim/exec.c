@@ -322,7 +322,6 @@ static int exec_by_words(struct laz_call *call, const struct laz_entry *entry, s
             argv[n++] = laz_unconst(words[k]);
         }
     }
-    call->argc = n;
     call->argv = argv;
     return 0;
 }

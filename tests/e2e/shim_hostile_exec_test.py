@@ -119,6 +119,66 @@ def processes():
     print(f"     {len(ROWS)} rows")
 
 
+@case("a process.json that asks for more changes than there is room for is refused, whatever the policy makes of an exec: none is half done")
+def room():
+    folder = prepare()
+    path = folder / "process"
+    rows = [("capabilities", {"capabilities": {"bounding": ["CAP_X"] * 3000}}), ("variables", {"env": ["LD_PRELOAD=/x"] * 3000}),
+            ("variables of ours", {"env": ["LAZARET_X=/x"] * 3000})]
+    for host, ident, mode in (("", "one", "confined"), ("exec: allow", "one", "allow"), ("", "unknown", "clamped")):
+        world.install(shell=POLICY + f"\nhost: {{{host}}}\n")
+        configure(RUNTIME_YAML + "unknown-container: clamp-default\n")
+        check_equal(shim("create", "--bundle", folder, "one").code, 0, "create")
+        world.records()
+        for what, changes in rows:
+            told = f"{what}, {mode}"
+            few = {key: value[:9] if isinstance(value, list) else {k: v[:9] for k, v in value.items()} for key, value in changes.items()}
+            path.write_text(said(user={"uid": rootfs.APP_UID, "gid": rootfs.APP_UID}, **few))
+            check_equal(shim("exec", "--process", path, ident).code, 0, f"{told}: the control")
+            left = json.loads(world.records()[0]["process"])
+            check_equal((left["env"], left["capabilities"]["bounding"]), ([] if "env" in few else BASE["env"], []), f"{told}: the control")
+            path.write_text(said(user={"uid": rootfs.APP_UID, "gid": rootfs.APP_UID}, **changes))
+            world.refused(shim("exec", "--process", path, ident), "oci-refused", "more than 2048 edits")
+        shutil.rmtree("/run/lazaret")
+
+
+@case("process.json by each form of its option: the runtime gets the copy, in the same form")
+def forms():
+    folder = prepare()
+    check_equal(shim("create", "--bundle", folder, "one").code, 0, "create")
+    world.records()
+    path = folder / "process"
+    path.write_text(said())
+    for before, joined in ((["--process"], ""), (["-p"], ""), ([], "--process="), (["--detach", "-p"], "")):
+        result = shim("exec", *before, f"{joined}{path}", "one")
+        check_equal(result.code, 0, f"{before}, {joined}: {result}")
+        (record,) = world.records()
+        word = record["words"][-2]
+        check_equal(record["words"][1:-2], ["--root", "/run/test", "exec", *before], "what is in front of it")
+        check(word.startswith(f"{joined}/run/lazaret/") and ".exec-" in word, f"{before}, {joined}: {word}")
+        check_confined(json.loads(pathlib.Path(word.removeprefix(joined)).read_text()), word)
+
+
+@case("records in a folder that others may write are none: create, exec and update are refused by name, also where an unknown container may be entered")
+def unsafe():
+    folder = prepare()
+    configure(RUNTIME_YAML + "unknown-container: clamp-default\n")
+    path = folder / "process"
+    path.write_text(said())
+    check_equal(shim("create", "--bundle", folder, "one").code, 0, "create")
+    world.records()
+    (records,) = {path.parent for path in pathlib.Path("/run/lazaret").glob("*/one.json")}
+    calls = (["create", "--bundle", folder, "two"], ["exec", "--process", path, "one"], ["exec", "--process", path, "unknown"], ["update", "one"], ["update", "unknown"])
+    for place, kind, text in ((records.parent, "host-unsafe", "not root's alone"), (records, "oci-state-refused", "others could write there")):
+        place.chmod(0o777)
+        for words in calls:
+            world.refused(shim(*words), kind, text)
+        place.chmod(0o755)
+    for words in calls:
+        check_equal(shim(*words).code, 0, f"the control: {words}")
+    world.records()
+
+
 @case("a name that is no plain name of a container is refused, and makes no file anywhere")
 def names():
     folder = prepare()

@@ -145,6 +145,10 @@ def refused():
             check_equal(result.code, 1, what)
             check(result.err.startswith(f"lazaret: {kind}: {who}: ") and text in result.err, what)
     name_file()
+    world.install(host=POLICY + "\nno: key\n")
+    result, _ = create(bundle())
+    check(result.code == 1 and result.err.startswith("lazaret: policy-invalid: /etc/lazaret/policies.d/host.yaml:"), f"the control, where nobody names one: {result}")
+    prepare()
     for words in ({"annotation": "narrow", "variable": "other"}, {"variable": "other", "file": "narrow"}, {"annotation": "other", "file": "narrow"}):
         name_file()
         result, _ = create(bundle(**words))

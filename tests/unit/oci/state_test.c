@@ -4,6 +4,7 @@
  */
 #include "oci/state.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,37 @@ Test(oci_state, reads_what_runc_and_crun_write)
     laz_oci_state_done(&state);
 }
 
+Test(oci_state, knows_each_status_and_null_is_absent)
+{
+    for (int i = LAZ_OCI_CREATING; i <= LAZ_OCI_STOPPED; i++) {
+        struct laz_oci_state state;
+        char text[128];
+        (void)snprintf(text, sizeof(text),
+                "{\"id\":\"a\",\"bundle\":\"/b\",\"pid\":null,\"root\":null,\"annotations\":null,"
+                "\"status\":\"%s\"}",
+                laz_oci_status_name((enum laz_oci_status)i));
+        cr_assert_eq(laz_oci_state_read(text, strlen(text), &state, &err), 0, "%s", err.message);
+        cr_assert(state.status == (enum laz_oci_status)i && state.pid == 0, "%s", text);
+        laz_oci_state_done(&state);
+    }
+}
+
+Test(oci_state, has_a_ceiling)
+{
+    static const char state[] = "{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"created\"}";
+    struct laz_oci_state read;
+    char *text = malloc(LAZ_OCI_STATE_MAX + 1);
+    cr_assert_not_null(text);
+    (void)memset(text, ' ', LAZ_OCI_STATE_MAX + 1);
+    (void)memcpy(text, state, strlen(state));
+    cr_assert_eq(laz_oci_state_read(text, LAZ_OCI_STATE_MAX, &read, &err), 0, "%s", err.message);
+    laz_oci_state_done(&read);
+    cr_assert_eq(laz_oci_state_read(text, LAZ_OCI_STATE_MAX + 1, &read, &err), -1);
+    cr_assert_eq(err.kind, LAZ_E_OCI_STATE);
+    cr_assert_str_eq(err.message, "state: 1048577 bytes, more than 1048576", "%s", err.message);
+    free(text);
+}
+
 Test(oci_state, refuses_what_no_runtime_writes)
 {
     static const struct {
@@ -60,7 +92,8 @@ Test(oci_state, refuses_what_no_runtime_writes)
             {"{\"id\":\"a\",\"pid\":\"1\"}", "state: pid: not the number of a process"},
             {"{\"id\":\"a\"}", "state: bundle: absent, or not an absolute path"},
             {"{\"id\":\"a\",\"bundle\":\"b\"}", "state: bundle: absent, or not an absolute path"},
-            {"{\"id\":\"a\",\"bundle\":\"/b\",\"root\":1}", "state: root: not a path"},
+            {"{\"id\":\"a\",\"bundle\":\"/b\",\"root\":1,\"status\":\"created\"}",
+                    "state: root: not a path"},
             {"{\"id\":\"a\",\"bundle\":\"/b\"}",
                     "state: status: absent, or not one that a runtime has"},
             {"{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"Created\"}",
@@ -235,6 +268,11 @@ Test(oci_record, the_slashes_of_a_root_do_not_count)
     }
 }
 
+static void put(int folder, const char *name)
+{
+    (void)close(openat(folder, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
 Test(oci_record, is_kept_in_a_folder_that_is_ours_alone)
 {
     char base[] = "/tmp/lazaret-record-XXXXXX";
@@ -263,6 +301,7 @@ Test(oci_record, is_kept_in_a_folder_that_is_ours_alone)
     cr_assert_eq(laz_oci_record_load(folder, "c1", &record, &is_found, &err), -1);
     cr_assert_eq(err.kind, LAZ_E_OCI_STATE);
     cr_assert_not_null(strstr(err.message, "others could write there"), "%s", err.message);
+    errno = 0;
     cr_assert_eq(laz_oci_record_remove(folder, "c1", &err), 0);
     cr_assert_eq(laz_oci_record_remove(folder, "c1", &err), 0, "none is none");
     err = (struct laz_err){0};
@@ -272,8 +311,18 @@ Test(oci_record, is_kept_in_a_folder_that_is_ours_alone)
     err = (struct laz_err){0};
     cr_assert_eq(laz_oci_record_save(folder, "../c1", &example, &err), -1);
     cr_assert_str_eq(err.message, "not the name of a container");
+    put(folder, "c3.json");
+    cr_assert_eq(laz_oci_record_load(folder, "../c1", &record, &is_found, &err), -1);
+    cr_assert_eq(laz_oci_record_remove(folder, "x/../c3", &err), -1);
+    cr_assert_eq(faccessat(folder, "c3.json", F_OK, 0), 0);
     (void)unlinkat(folder, "c2.json", 0);
+    (void)unlinkat(folder, "c3.json", 0);
     (void)close(folder);
+    err = (struct laz_err){0};
+    cr_assert_eq(chmod(base, 0777), 0);
+    cr_assert_eq(laz_oci_record_folder(base, hash, false, &folder, &err), -1);
+    cr_assert_not_null(strstr(err.message, "others could write there"), "%s", err.message);
+    cr_assert_eq(chmod(base, 0700), 0);
     err = (struct laz_err){0};
     (void)snprintf(path, sizeof(path), "%s/%s", base, hash);
     cr_assert_eq(chmod(path, 0770), 0);
@@ -298,11 +347,6 @@ static void see(void *data, const char *root, const char *id)
     (void)data;
     (void)snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%s %s\n",
             root == NULL ? "?" : root, id);
-}
-
-static void put(int folder, const char *name)
-{
-    (void)close(openat(folder, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 }
 
 Test(oci_record, tells_which_containers_there_are)
@@ -332,9 +376,17 @@ Test(oci_record, tells_which_containers_there_are)
         put(folder, names[i]);
         put(other, names[i]);
     }
+    char long_name[LAZ_OCI_ID_MAX + sizeof("a.json")];
+    (void)memset(long_name, 'a', LAZ_OCI_ID_MAX + 1);
+    (void)memcpy(long_name + LAZ_OCI_ID_MAX + 1, ".json", sizeof(".json"));
+    put(unknown, long_name);
     put(unknown, "any.json");
+    put(unknown, "any.create-1");
     (void)snprintf(wanted, sizeof(wanted), "%s/there", root);
     cr_assert(mkdir(root, 0700) == 0 && mkdir(wanted, 0700) == 0);
+    (void)snprintf(wanted, sizeof(wanted), "%s/%032d", base, 0);
+    wanted[strlen(wanted) - 1] = 'g';
+    cr_assert_eq(mkdir(wanted, 0777), 0, "of the length of a hash");
     cr_assert_eq(laz_oci_containers(base, see, NULL, &err), 0, "%s", err.message);
     (void)snprintf(wanted, sizeof(wanted), "%s there\n", root);
     cr_expect_not_null(strstr(seen, wanted), "%s", seen);

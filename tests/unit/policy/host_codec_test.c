@@ -207,6 +207,39 @@ Test(host_codec, what_a_policy_gives_a_process_is_written)
     }
 }
 
+Test(host_policy, is_what_the_policy_says)
+{
+    static const struct {
+        const char *from;
+        bool is_hosts;
+    } rows[] = {
+            {"{file: /run/lazaret/host-secrets/x}", true},
+            {"{file: /run/lazaret/host-secrets-of-another/x}", false},
+            {"{file: /run/secrets/x}", false},
+            {"{parameter: /run/lazaret/host-secrets/x}", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[TEXT_MAX];
+        struct laz_host_policy *of = calloc(1, sizeof(*of));
+        cr_assert_not_null(of);
+        (void)snprintf(text, sizeof(text),
+                "version: 1\nextends: [builtin/web-api]\nfilesystem: {read-exec: [/usr]}\n"
+                "workload: {user: \"7:8\", groups: [\"9\", \"4711\"]}\nmode: observe\n"
+                "secrets: {region: us-east-1, items: [{name: x, from: %s, file: {path: x}}]}\n",
+                rows[i].from);
+        struct laz_policy *policy = must_load(text);
+        laz_host_policy_of(policy, of);
+        cr_expect_eq(of->has_host_secrets, rows[i].is_hosts, "%s", rows[i].from);
+        cr_expect(of->uid == 7 && of->gid == 8 && of->mode == policy->mode);
+        cr_expect(of->n_groups == 2 && of->groups[0] == 9 && of->groups[1] == 4711);
+        cr_expect_arr_eq(of->source_digest, policy->source_digest, LAZ_SHA256_SIZE);
+        cr_expect_arr_eq(of->limits, policy->limits, sizeof(of->limits));
+        cr_expect_eq(of->keep_capabilities, policy->keep_capabilities);
+        free(of);
+        laz_policy_free(policy);
+    }
+}
+
 /* ---- what is read ---- */
 
 static struct laz_section section_of(const struct laz_buf *buf, size_t length)
@@ -274,6 +307,9 @@ Test(host_codec, the_hosts_file_is_read_as_it_was_written)
     runtime->n_known_inits = 2;
     runtime->known_inits[0] = "first";
     runtime->known_inits[1] = "second";
+    runtime->n_names = 1;
+    runtime->names[0].name = "n";
+    runtime->names[0].program = "/by/name";
     laz_cleanup_buf struct laz_buf first;
     laz_cleanup_buf struct laz_buf second;
     laz_buf_init_heap(&first, WHOLE_MAX);
@@ -290,6 +326,8 @@ Test(host_codec, the_hosts_file_is_read_as_it_was_written)
     cr_expect_null(read.rules[0].name);
     cr_expect_str_eq(read.rules[1].name, "n");
     cr_expect_str_eq(laz_runtime_select(&read, "/x/n", NULL), "pass-through");
+    cr_expect_str_eq(laz_runtime_program(&read, "/x/n"), "/by/name");
+    cr_expect_str_eq(laz_runtime_program(&read, "/n/x"), "/other/runc");
     laz_runtime_put(&second, &read);
     cr_expect_eq(first.len, second.len);
     cr_expect_eq(memcmp(first.data, second.data, first.len), 0);

@@ -116,8 +116,7 @@ static void look_spool(struct laz_task *task)
         laz_task_say(task, LAZ_TASK_SPOOL_PLACE,
                 laz_task_at(task, task->container, "readonlyRootFilesystem"),
                 "spool.dir %s cannot be written: put a volume or a tmpfs there, at least as large "
-                "as "
-                "spool.max-size",
+                "as spool.max",
                 dir.text);
         return;
     }

@@ -548,6 +548,29 @@ def links():
                     check((laz.ROOT / name).exists(), f"{path.relative_to(laz.ROOT)}: no {name}")
 
 
+# What is written like a key of a policy and is none: a sink's own keys, members of the health document, a folder, a host.
+NO_KEYS = {"tls.ca", "tls.cert", "tls.key", "tls.peer", "tls.name", "logs.sink", "spool.used", "secrets.d", "logs.internal"}
+
+
+@case("a key of a policy or of runtime.yaml that a page or a message of the command names is there")
+def keys():
+    reference = "".join((laz.ROOT / "docs" / "reference" / page).read_text(encoding="utf-8") for page in ("policy.md", "runtime.md"))
+    named = re.findall(r"^\| `([a-z0-9.\[\]-]+)` \|", reference, re.MULTILINE)
+    known = {key.replace("[]", "").rsplit(".", n)[0] for key in named for n in range(4)}
+    events = set(re.findall(r'"([a-z]+\.[a-z]+)"', (laz.ROOT / "lib" / "sink" / "ocsf.def").read_text(encoding="utf-8")))
+    sections = "|".join(sorted({key.split(".")[0] for key in known if "." in key}))
+    key = rf"(?<![\w./$-])((?:{sections})(?:\[\w*\])?(?:\.[a-z][a-z0-9-]*(?:\[\w*\])?)+)(?![\w(/])"
+    texts = [(page, re.findall(r"`[^`\n]+`", page.read_text(encoding="utf-8"))) for page in readme.pages()]
+    texts += [(path, re.findall(r'"(?:[^"\\\n]|\\.)*"', path.read_text(encoding="utf-8"))) for path in (laz.ROOT / "cli").glob("*.c")]
+    seen = 0
+    for path, words in texts:
+        for name in re.findall(key, "\n".join(words)):
+            plain = re.sub(r"\[\w*\]", "", name)
+            seen += plain in known
+            check(plain in known | events | NO_KEYS, f"{path.relative_to(laz.ROOT)}: no key {name}")
+    check(seen > 300, f"{seen} keys: the pattern finds none")
+
+
 def cases_of(suite):
     """The names of a suite's cases, without what says how they run."""
     done = area.run([sys.executable, laz.ROOT / "tests" / "e2e" / f"{suite}_test.py", "--list"])

@@ -10,6 +10,8 @@
 #include "cli/output.h"
 #include "cli/programs.h"
 
+#define HELP_COLUMN 22 /* where the words behind options begin */
+
 #define JSON LAZ_OPTION_BIT(JSON)
 #define HELP LAZ_OPTION_BIT(HELP)
 #define ARCH LAZ_OPTION_BIT(ARCH)
@@ -112,11 +114,13 @@ static const struct laz_cli_command commands[] = {
                 "standard error, by name.\n",
                 BIT(STRICT) | ROOT | ARCH | HELP, 1, 1, laz_cli_oci_export},
         {"oci explain", "POLICY BUNDLE", "say what the shim would refuse or change of a container",
-                "Reads the config.json of a BUNDLE as lazaret-shim does on create, and changes "
-                "nothing. Either what\n"
-                "it would refuse, or a line for each place that it would change: + what comes, - "
-                "what goes,\n"
-                "~ what becomes another.\n",
+                "BUNDLE is the folder of a container's config.json, of one that has no policy yet: "
+                "Docker has it\n"
+                "below /run as .../moby/ID, while the container runs. Reads it as lazaret-shim "
+                "does on create, and\n"
+                "changes nothing. Either what it would refuse, or a line for each place that it "
+                "would change:\n"
+                "+ what comes, - what goes, ~ what becomes another.\n",
                 HELP, 2, 2, laz_cli_oci_explain},
         {"verify", "PATH...", "say whether an audit trail is whole",
                 "PATH is a file or a folder of files, from one sink or from several; - is "
@@ -260,13 +264,18 @@ static void put_options(struct laz_buf *buf, uint64_t options)
             laz_buf_printf(buf, " %s", rows[id].value);
         }
         size_t used = buf->len - before;
-        laz_buf_printf(buf, "%*s%s\n", used < 22 ? (int)(22 - used) : 1, "", rows[id].help);
+        if (used >= HELP_COLUMN) {
+            laz_buf_str(buf, "\n");
+            used = 0;
+        }
+        laz_buf_printf(buf, "%*s%s\n", (int)(HELP_COLUMN - used), "", rows[id].help);
     }
 }
 
 static void put_command_help(struct laz_buf *buf, const struct laz_cli_command *command)
 {
-    laz_buf_printf(buf, "usage: lazaret %s [OPTION]... %s\n\n", command->name, command->operands);
+    laz_buf_printf(buf, "usage: lazaret %s [OPTION]...%s%s\n\n", command->name,
+            command->operands[0] == '\0' ? "" : " ", command->operands);
     laz_buf_printf(buf, "%s\nOptions:\n", command->details);
     put_options(buf, command->options);
     bool has_codes = strstr(command->details, "Exit code: ") != NULL;

@@ -26,7 +26,8 @@ int laz_select(const struct laz_call *call, const struct laz_bundle *bundle, con
     *ret = laz_runtime_select(call->runtime, call->argv0, node == NULL ? NULL : path);
     if (*ret == NULL) {
         return laz_err_set(err, LAZ_E_REQUEST, 0,
-                "no policy of " LAZ_RUNTIME_FILE " is for this container, with cgroup \"%.200s\"",
+                "no policy of " LAZ_RUNTIME_FILE
+                " is for this container (default-policy), with cgroup \"%.200s\"",
                 path);
     }
     return 0;

@@ -209,7 +209,8 @@ static void do_exit(struct laz_pid1 *pid1, int code)
     if (pid1->has_image && pid1->image.watches && pid1->helpers.watch.helper.chan >= 0) {
         laz_ignore(laz_helper_say_only(pid1->helpers.watch.helper.chan, LAZ_MESSAGE_LEAVE));
     }
-    if (pid1->helpers.is_finishing && (!ship->is_flushed || ship->undelivered > 0)) {
+    bool is_said = ship->is_lost && !ship->was_ever_ready; /* there is no trail, nor a spool */
+    if (pid1->helpers.is_finishing && !is_said && (!ship->is_flushed || ship->undelivered > 0)) {
         struct laz_err err = {0};
         (void)laz_err_set(&err, LAZ_E_SINK, 0,
                 "%s within shutdown.flush; what is missing is in the spool%s%s",

@@ -442,8 +442,9 @@ static int open_trusted(struct laz_feed *feed, struct laz_err *err)
     (void)snprintf(folder, sizeof(folder), "%.*s", (int)(name - config->path), config->path);
     if (laz_trusted_open_folder(folder, &feed->ship->orders.config.workload, &feed->folder, &why) <
             0) {
-        return laz_err_set(err, LAZ_E_SINK, why.sys_errno, "sink %s: %.200s: %s", config->name,
-                config->path, why.message);
+        return laz_err_set(err, LAZ_E_SINK, why.sys_errno, "sink %s: %.200s: %s%s", config->name,
+                config->path, why.message,
+                why.sys_errno == ENOENT ? "; its folder has to be there" : "");
     }
     feed->fd = openat(feed->folder, name,
             O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);

@@ -28,7 +28,9 @@ static int check_value_from(const struct laz_scalar *scalar, struct laz_err *err
     }
     if (strncmp(scalar->text, "arn:", 4) != 0) {
         return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
-                "%s; any other parameter is named by {parameter: NAME}", why);
+                "%s; by a mapping it is {variable: NAME}, {file: PATH}, {parameter: NAME} or "
+                "another",
+                why);
     }
     return refuse(err, scalar, why);
 }

@@ -34,6 +34,9 @@ def helps():
     for command in commands:
         text = lazaret(*command.split(), "--help", expect=0).stdout
         check_equal(lazaret(*command.split(), "-h", expect=0).stdout, text, f"{command} -h")
+        # Words of options stand below each other, or in the next line; no line ends with a blank.
+        crooked = [row for row in re.findall(r"^  -.*|.* $", text, re.MULTILINE) if not re.fullmatch(r"  --\S+ \S+|.{21} \S.*\S", row)]
+        check_equal(crooked, [], f"{command} --help")
         known = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
         for option in ("--json", "--arch=x86-64", "--root=/", "--output=x", "--running", "--no-logs", "--anchor=x", "--digest-key=x", "--key=x", "--help",
                        "--nonsense"):
@@ -45,16 +48,14 @@ def helps():
 def usage():
     web()
     rows = [
-        ([], "no command"), (["polcy"], "did you mean"), (["policy"], "policy needs a command"),
+        ([], "no command"), (["polcy"], "did you mean"),
         (["policy", "cheque"], 'did you mean "policy check"?'), (["check", "x"], 'did you mean "policy check"?'),
         (["doctr"], 'did you mean "doctor"?'), (["policy", "help"], "there are policy check, policy explain"),
         (["policy"], "policy needs a command; there are policy check"), (["--json", "policy"], "there are policy check"),
-        (["policy", "check"], "needs FILE"),
-        (["policy", "explain", "web.yaml", "socket", "x"], 'what to do with "x"'),
+        (["policy", "check"], "needs FILE"), (["policy", "explain", "web.yaml", "socket", "x"], 'what to do with "x"'),
         (["policy", "schema", "x"], 'what to do with "x"'), (["doctor", "a", "b"], 'what to do with "b"'),
         (["policy", "test", "--arch", "mips", "web.yaml"], 'unknown architecture "mips"'),
-        (["policy", "test", "web.yaml", "--arch"], "--arch needs a value"),
-        (["policy", "test", "web.yaml", "--arch="], "--arch needs a value"),
+        (["policy", "test", "web.yaml", "--arch"], "--arch needs a value"), (["policy", "test", "web.yaml", "--arch="], "--arch needs a value"),
         (["policy", "test", "web.yaml", "--json=1"], "--json takes no value"),
         (["policy", "compile", "web.yaml"], "needs -o IMAGE"),
         (["policy", "explain", "web.yaml", "opnat"], 'did you mean "openat"?'),
@@ -63,8 +64,7 @@ def usage():
         (["policy", "explain", "web.yaml", "0"], '"0": TCP ports are 1 to 65535'),
         (["policy", "explain", "web.yaml", "65536"], '"65536": TCP ports are 1 to 65535'),
         (["policy", "explain", "web.yaml", "tcp-bind:0"], '"tcp-bind:0": TCP ports are 1 to 65535'),
-        (["policy", "explain", "web.yaml", "53/udp"], "Landlock knows TCP ports alone"),
-        (["policy", "explain", "web.yaml", "udp:53"], "Landlock knows TCP ports alone"),
+        *((["policy", "explain", "web.yaml", port], "Landlock knows TCP ports alone") for port in ("53/udp", "udp:53")),
         (["policy", "explain", "web.yaml", "80/sctp"], "behind a port stands /tcp or nothing"),
         (["policy", "explain", "web.yaml", "db.local:5432"], "not addresses: ask for 5432, tcp-bind:5432 or"),
         (["policy", "explain", "web.yaml", "[::1]:80"], "rules know ports, not addresses"),

@@ -457,6 +457,17 @@ def before_others():
             check("--events: the policy has sinks, and events go there" in errors, errors)
 
 
+@case("a file sink whose folder is not there, beside secrets: 106, by name, and nothing is said of a trail that never was")
+def no_sink():
+    with World(three(), VALUES) as world:
+        path = world.kept / "nowhere" / "trail.jsonl"
+        world.sinks = [file_sink(path)]
+        code, errors = world.outcome(env=HOUSEHOLD)
+        check_equal(code, 106, errors)
+        check(f"sink trail: {path}: No such file or directory; its folder has to be there\n" in errors, errors)
+        check_equal((errors.count("error: "), world.marker.exists()), (1, False), f"errors, and whether the workload ran: {errors}")
+
+
 @case("a folder in which somebody else may rename is refused with 103, by name: what lies there would be that one's choice")
 def others():
     with World(three(), VALUES) as world:

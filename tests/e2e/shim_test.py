@@ -417,7 +417,7 @@ def logged():
     check_equal(log.exists(), False, "a log")
     refused(refuse("create", ID), "host-absent")
     configure(f"version: 1\nruntime: {RUNTIME}\nlog: {log}\n")
-    refused(Caller().call(SHIM, "create", "--bundle", BUNDLE, ID), "request-refused", "no policy of /etc/lazaret/runtime.yaml")
+    refused(Caller().call(SHIM, "create", "--bundle", BUNDLE, ID), "request-refused", "no policy of /etc/lazaret/runtime.yaml is for this container (default-policy), with cgroup ")
     (line,) = log.read_text().splitlines()
     check("lazaret: request-refused: " in line, f"the host's own log: {line}")
     log.unlink()

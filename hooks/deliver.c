@@ -263,6 +263,7 @@ static int deliver_item(const struct laz_policy *policy, size_t i, int target,
 static int close_mount(int target, struct laz_err *err)
 {
     static const char where[] = LAZ_HOOK_SECRETS_FOLDER;
+    static const unsigned long wanted = ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC;
     struct statvfs system;
     if (fchdir(target) < 0 || chmod(".", OWN_MODE) < 0 ||
             mount(NULL, ".", NULL,
@@ -271,8 +272,9 @@ static int close_mount(int target, struct laz_err *err)
             chdir("/") < 0 || fstatvfs(target, &system) < 0) {
         return fail(err, LAZ_E_DELIVERY, where);
     }
-    if ((system.f_flag & ST_RDONLY) == 0) {
-        return laz_err_set(err, LAZ_E_DELIVERY, 0, "%s is still to be written", where);
+    if ((system.f_flag & wanted) != wanted) {
+        return laz_err_set(err, LAZ_E_DELIVERY, 0,
+                "%s is not read-only, nosuid, nodev and noexec, though it was made so", where);
     }
     return 0;
 }

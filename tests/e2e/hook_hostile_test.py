@@ -179,6 +179,11 @@ IMAGES = [
     ("a mount that is read-only", lambda c: c.mount(options=["ro"]), {"runc": DELIVERED, "crun": "secret-undeliverable"}, "EROFS"),
     ("the root is a link", root_path("link"), {"runc": RUNTIME, "crun": "bundle-refused"}, "ELOOP"),
     ("the root is a link, by its path", root_path("{bundle}/link"), {"runc": RUNTIME, "crun": "bundle-refused"}, "ELOOP"),
+    ("programs of the host's are mounted, and may be written", add_mount(destination="/x", type="bind", source="/usr", options=["rbind"]),
+     "request-refused", "/x of the container is not what it was when it was judged: there, or in it, is /usr (host.mounts)"),
+    ("programs of the host's are mounted read-only, but not what is in them", add_mount(
+        destination="/x", type="bind", source="/usr", options=["rbind", "ro", "rrw"]), "request-refused", "/usr (host.mounts)"),
+    ("control: programs of the host's are mounted read-only", add_mount(destination="/x", type="bind", source="/usr", options=["rbind", "ro"]), DELIVERED, ""),
     ("the root is upwards", root_path("../{bundle.name}/rootfs"), "bundle-refused", "EXDEV"),
 ]
 
@@ -306,6 +311,7 @@ class Given:
 
     def __init__(self, runtime, canary):
         self.runtime, self.canary = runtime, canary
+        self.processes = []
         self.bundle = world.bundle()
         self.id = f"by-hand-{self.bundle.name}"
         self.state = {"ociVersion": "1.0.2-dev", "id": self.id, "status": "creating", "pid": self.container(),
@@ -315,11 +321,11 @@ class Given:
                           "created": "2026-11-23T00:00:00Z", "annotations": {}}
         self.raw = None
 
-    def container(self):
+    def container(self, *before):
         """A process in a mount namespace of its own, as the hook numbers it."""
-        at = f"/run/pid-{self.bundle.name}"
-        self.process = subprocess.Popen(
-            self.runtime.fence.command("unshare", "--mount", "sh", "-c", f"echo $$ > {at}; exec sleep 1000"))
+        at = f"/run/pid-{self.bundle.name}-{len(self.processes)}"
+        self.processes.append(subprocess.Popen(
+            self.runtime.fence.command(*(before or ("unshare", "--mount")), "sh", "-c", f"echo $$ > {at}; exec sleep 1000")))
         deadline = time.monotonic() + PATIENCE_S
         path = self.runtime.host(at)
         while not path.exists() or not path.read_text().endswith("\n"):
@@ -339,8 +345,9 @@ class Given:
         return self.runtime.direct(verb, document)
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        for process in self.processes:
+            process.kill()
+            process.wait()
         shutil.rmtree(self.bundle, ignore_errors=True)
 
 
@@ -434,6 +441,7 @@ BY_HAND = [
 ]
 PIDS = [
     ("the pid of the host's first process", state(pid=1), "bundle-refused", "pid 1 is no process of a container"),
+    ("the pid of another process of the host's", lambda g: g.state.update(pid=g.container("env")), "bundle-refused", "is no process of a container"),
     ("no pid", state(pid=0), "bundle-refused", "pid 0 is no process of a container"),
     ("a pid of nobody", state(pid=4194000), "bundle-refused", "pid 4194000 is no process of a container"),
 ]

@@ -101,7 +101,7 @@ def record_is_locked():
 @case("a secret of the host is a file of the workload's own, on a mount that nobody writes to")
 def secret_is_delivered():
     look = (f"cd {SECRETS}; stat -c '%n %u:%g %a' db api.key; stat -c '%u:%g %a' .; cat db api.key; ls /none 2>/dev/null; "
-            "for f in db new; do (echo x > $f) 2>&1; done; umount . 2>&1; mount -o remount,rw . 2>&1; exit 0")
+            "for f in db new; do (echo x > $f) 2>&1; done; umount . 2>&1; mount -o remount,rw . 2>&1; echo MOUNTS; cat /proc/self/mountinfo")
     for runtime in world.runtimes():
         for user in (world.UID, 0):
             runtime.set_up()
@@ -111,7 +111,9 @@ def secret_is_delivered():
             check_equal(lines[:3], [f"db {world.UID}:0 440", f"api.key {world.UID}:0 440", "0:0 711"], f"{runtime.name} {done}")
             values = runtime.values
             check(values["db"] + values["api.key"] in done.out, f"{runtime.name}: {done}")
-            errors = done.out[done.out.index(values["api.key"]) + len(values["api.key"]):]
+            errors, _, table = done.out[done.out.index(values["api.key"]) + len(values["api.key"]):].partition("MOUNTS\n")
+            (mount,) = [line.split() for line in table.splitlines() if line.split()[4] == SECRETS]
+            check({"ro", "nosuid", "nodev", "noexec"} <= set(mount[5].split(",")), f"{runtime.name}: {mount}")
             check_equal(errors.count("Read-only file system"), 2, f"{runtime.name}: {errors}")
             check("umount" in errors and errors.count("ermi") + errors.count("perm") >= 2, f"{runtime.name}: {errors}")
         control, _ = runtime.run(world.bundle(world.config(script(f"ls {SECRETS}"), user=12345)))

@@ -3,6 +3,7 @@
 
 The images know nothing of Lazaret. Each claim has its control: the same without a policy.
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -23,6 +24,10 @@ LEDGER = world.OPT / "audit" / "host.jsonl"
 RUNTIME_YAML = f"version: 1\nruntime: /usr/sbin/runc\ndefault-policy: {{}}\naudit: {{{{file: {LEDGER}}}}}\n"
 ALLOWED = {"CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"}
 STATUS = ["cat", "/proc/self/status"]
+MASKED = ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
+          "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"]  # beside /proc/keys
+HOOK = world.PROGRAMS / "lazaret-hook"
+HASH = hashlib.sha256(b"/run/test").hexdigest()[:32]
 LONG = "N" * 300  # a name that a policy may have
 _made = {}
 
@@ -338,6 +343,10 @@ def bundle(name, change=lambda config: None):
     return folder
 
 
+def own_hook(args):
+    return {"createRuntime": [{"path": str(HOOK), "args": args, "env": ["PATH=/usr/bin:/bin"], "timeout": 10}]}
+
+
 def create(folder, *words):
     """`create` with a runtime that does nothing: the result, and config.json after it."""
     configure(RUNTIME_YAML.replace("/usr/sbin/runc", str(world.RUNTIME)).format("shell"))
@@ -348,7 +357,7 @@ def create(folder, *words):
 
 @case("the rewrite: init and policy are in front, all else is kept byte for byte, mode and owner stay; a second pass changes nothing, or the policy alone")
 def rewrite():
-    folder = bundle("rewrite", lambda c: c.update(futureKey={"x": [18446744073709551615]}))
+    folder = bundle("rewrite", lambda c: (c.update(futureKey={"x": [18446744073709551615]}), c["linux"].update(maskedPaths=["/proc/keys", "/proc/x"], readonlyPaths=["/proc/sys"])))
     before = (folder / "config.json").read_text()
     result, after = create(folder)
     check_equal((result.code, result.err), (0, ""), "create")
@@ -363,10 +372,11 @@ def rewrite():
         check_equal((hook["path"], hook["env"], hook["timeout"]), ("/usr/libexec/lazaret/lazaret-hook", ["PATH=/usr/bin:/bin"], 10), "an entry")
     for kind, names in config["process"]["capabilities"].items():
         check(set(names) <= ALLOWED, f"{kind}: {names}")
-    check({"/proc/kcore", "/proc/keys"} <= set(config["linux"]["maskedPaths"]), "masked paths")
+    check_equal(config["linux"]["maskedPaths"], ["/proc/keys", "/proc/x", *MASKED], "masked paths")
+    check_equal(config["linux"]["readonlyPaths"], ["/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"], "read-only paths")
     mounts = {m["destination"]: m for m in config["mounts"]}
-    for path in ("/.lazaret", "/.lazaret-policy"):
-        check("ro" in mounts[path]["options"], f"{path}: {mounts[path]}")
+    for path, kind, options in (("/.lazaret", "rbind", []), ("/.lazaret-policy", "bind", ["noexec"])):
+        check_equal(mounts[path]["options"], [kind, "ro", "nosuid", "nodev", *options], path)
     check_equal((folder / "config.json").stat().st_mode & 0o777, 0o640, "mode")
     check(before != after, "the control")
     check_equal(create(folder)[1], after, "a second pass")
@@ -410,10 +420,22 @@ def hostile():
     prepare()
     disguised.mkdir()
     world.mount("--bind", "/etc", disguised)
+    for name in ("all", "home"):
+        (world.OPT / name).mkdir()
+    world.mount("--bind", "/", world.OPT / "all")
+    world.mount("--bind", "/home", world.OPT / "home")
     (world.OPT / "linked").symlink_to("/sys")
     rows += [
         ("the host's root", lambda c: c["root"].update(path="/"), "root.path is a part of the host"),
         ("the host's /etc", lambda c: c["root"].update(path="/etc"), "root.path is a part of the host"),
+        ("the host's root by another name", lambda c: c["root"].update(path="/opt/all"), "root.path is a part of the host: /opt/all ("),
+        ("the host's /etc by another name", lambda c: c["root"].update(path="/opt/disguised"), "root.path is a part of the host: /opt/disguised ("),
+        ("the host's /home by another name", lambda c: c["root"].update(path="/opt/home"), "root.path is a part of the host: /opt/home ("),
+        ("more capabilities than can go", lambda c: c["process"].update(capabilities={"bounding": ["CAP_X"] * 3000}), "more than 2048 edits"),
+        *[(f"our hook, {name}", lambda c, args=args: c.update(hooks=own_hook(args)), "lazaret-hook with other words than the host's, in createRuntime")
+          for name, args in (("as another stage has it", [HOOK.name, "audit-end", HASH]), ("and a word more", [HOOK.name, "audit-create", HASH, "x"]),
+                             ("of another root", [HOOK.name, "audit-create", HASH[::-1]]), ("by another name", ["x", "audit-create", HASH]),
+                             ("without a root", [HOOK.name, "audit-create"]), ("without a verb", [HOOK.name]), ("without a word", []))],
         ("a link in the image", lambda c: c["root"].update(path=str(link)), "something else at /.lazaret,"),
         ("a folder in the image", lambda c: c["root"].update(path=str(other)), "something else at /.lazaret-policy"),
         ("a layer", lambda c: c["mounts"].append({"destination": "/x", "type": "overlay", "source": "overlay", "options": ["lowerdir=/etc:/opt"]}),
@@ -442,6 +464,7 @@ def hostile():
         folder = bundle(f"node-{code}", lambda c: c["linux"].update(devices=[{"path": "/dev/null", **node}]))
         world.install(shell=POLICY + "\nhost: {devices: [/dev/null]}\n")
         check_equal(create(folder)[0].code, code, f"host.devices, {name}")
+    check_equal(create(bundle("own-hook", lambda c: c.update(hooks=own_hook([HOOK.name, "audit-create", HASH]))))[0].code, 0, "the control: our hook as it is ours")
     node, rule = world.OPT / "node", {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rwm"}
     os.mknod(node, stat.S_IFCHR | 0o600, os.makedev(10, 229))
     listed = [{"path": str(node), "type": "c", "major": 10, "minor": 229}]
@@ -457,9 +480,30 @@ def hostile():
     world.install(shell=POLICY + "\nhost: {annotations: strip}\n")
     result, after = create(folder)
     check_equal((result.code, json.loads(after)["annotations"]), (0, {"kept": "1"}), f"host.annotations: strip: {result.err}")
+    folder = bundle("strip-all", lambda c: c.update(annotations={f"run.oci.{n}": "x" for n in range(3000)}))
+    world.install(shell=POLICY + "\nhost: {annotations: strip}\n")
+    result, _ = create(folder)
+    check(result.code == 1 and "lazaret: oci-refused: " in result.err and "more than 2048 edits" in result.err, f"more annotations than can go: {result}")
     world.install(shell=POLICY)
     folder = bundle("narrow", lambda c: c.update(annotations={"io.lazaret.policy": "narrow"}))
     check_equal(create(folder)[0].code, 0, "a narrower policy")
+
+
+@case("lazaret-hook that others may write is refused, also where records are not required; where they are not, a container begins without it")
+def unsafe_hook():
+    for number, (required, mode, kind) in enumerate((("true", 0o755, None), ("true", 0o775, "host-unsafe"), ("false", 0o775, "host-unsafe"), ("true", None, "program-unfit"), ("false", None, None))):
+        folder = bundle(f"unsafe-hook-{number}")
+        if mode is None:
+            HOOK.unlink()
+        else:
+            HOOK.chmod(mode)
+        configure(RUNTIME_YAML.replace("/usr/sbin/runc", str(world.RUNTIME)).format("shell").replace("}\n", f", required: {required}}}\n"))
+        world.records()
+        result = area.run([SHIM, "--root", "/run/test", "create", "--bundle", folder, "one"], env={"PATH": area.PATH})
+        what = f"required: {required}, mode {mode}: {result}"
+        check_equal((result.code, len(world.records())), (0, 1) if kind is None else (1, 0), what)
+        check(kind is None or result.err.startswith(f"lazaret: {kind}: ") and str(HOOK) in result.err, what)
+    world.install()
 
 
 @case("an exec's file: other groups than the workload's are refused by exec-user: workload; Lazaret's variables are dropped, others stay")

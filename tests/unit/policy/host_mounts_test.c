@@ -6,6 +6,7 @@
 #include "policy/host_mounts.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loading.h"
@@ -168,6 +169,8 @@ Test(policy_host_mounts, what_the_host_mounts_itself_is_there_and_read_only)
             {"its name begins like it", "60 50 0:60 / /c/policy2 ro - tmpfs tmpfs rw\n", "nothing",
                     "/policy"},
             {"it is absent", "", "nothing", "/policy"},
+            {"something else, and it is absent", "61 50 0:60 / /c/x rw - nsfs nsfs rw\n", "nsfs",
+                    "/x"},
             {"something else, too",
                     "60 50 8:1 /etc/p /c/policy ro - ext4 /dev/sda1 rw\n"
                     "61 50 0:60 / /c/x rw - nsfs nsfs rw\n",
@@ -248,6 +251,9 @@ static const struct {
                 NULL},
         {"programs below it that may be written", "{}", DISK(30, "/usr", "/srv/x/usr"), "/srv/x",
                 RECURSIVE | WRITABLE_BELOW, "/usr"},
+        {"what a mount hides that was made later, above it", "{}",
+                "31 20 0:60 / /srv/x rw - tmpfs tmpfs rw\n" DISK(30, "/etc", "/srv/x/y"),
+                "/srv/x/y/z", 0, NULL},
         {"the records", "{}", "", "/opt/own", 0, "/opt/own"},
         {"in the records", "{}", "", "/opt/own/x", 0, "/opt/own"},
         {"around the records", "{}", "", "/opt", 0, "/opt/own"},
@@ -282,6 +288,70 @@ Test(policy_host_mounts, a_source_is_what_is_there)
     }
 }
 
+/* As a link in the place of /var/lib/docker: what is denied is where it leads to. */
+Test(policy_host_mounts, a_denied_path_may_be_a_link)
+{
+    char folder[] = "/tmp/lazaret-link-XXXXXX";
+    char link[64];
+    char real[64];
+    char inside[64];
+    char host[128];
+    cr_assert_not_null(mkdtemp(folder));
+    (void)snprintf(link, sizeof(link), "%s/link", folder);
+    (void)snprintf(real, sizeof(real), "%s/real", folder);
+    (void)snprintf(inside, sizeof(inside), "%s/real/x", folder);
+    (void)snprintf(host, sizeof(host), "{mounts: {deny: [%s]}}", link);
+    cr_assert(mkdir(real, 0700) == 0 && symlink("real", link) == 0);
+    struct laz_policy *policy = policy_of(host);
+    struct laz_policy *without = policy_of("{}");
+    struct laz_sources sources = read_table("");
+    const struct laz_source_use use = {.is_writable = true};
+    const char *why = laz_source_refusal(&sources, &policy->host, NULL, inside, &use);
+    cr_expect(why != NULL && strcmp(why, link) == 0, "denied: %s", why == NULL ? "not" : why);
+    why = laz_source_refusal(&sources, &without->host, link, inside, &use);
+    cr_expect(why != NULL && strcmp(why, link) == 0, "the records: %s", why == NULL ? "not" : why);
+    cr_expect_null(laz_source_refusal(&sources, &without->host, NULL, inside, &use), "neither");
+    laz_sources_done(&sources);
+    laz_policy_free(policy);
+    laz_policy_free(without);
+    cr_assert(unlink(link) == 0 && rmdir(real) == 0 && rmdir(folder) == 0);
+}
+
+/* What is mounted at / is the initial file system's, or an image's, or nothing that is known. */
+Test(policy_host_mounts, the_root_may_be_of_any_kind)
+{
+    static const struct {
+        const char *what;
+        const char *table;
+        const char *source;
+        const char *why;
+    } roots[] = {
+            {"a disk over the initial one",
+                    "1 1 0:2 / / rw - rootfs rootfs rw\n20 1 8:1 / / rw - ext4 a rw\n", "/srv/x",
+                    NULL},
+            {"another mount of that",
+                    "1 1 0:2 / / rw - rootfs rootfs rw\n20 1 8:1 / / rw - ext4 a rw\n"
+                    "30 20 8:1 / /srv/all rw - ext4 a rw\n",
+                    "/srv/all/etc/ssl", "/etc"},
+            {"a stack", "20 1 0:50 / / rw - overlay overlay rw\n", "/srv/x", NULL},
+            {"a stack, and what is denied", "20 1 0:50 / / rw - overlay overlay rw\n", "/etc/ssl",
+                    "/etc"},
+            {"none", "30 20 8:1 / /srv rw - ext4 a rw\n", "/srv/x", "/"},
+    };
+    struct laz_policy *policy = policy_of("{}");
+    for (size_t i = 0; i < LENGTH(roots); i++) {
+        struct laz_sources sources;
+        struct laz_err err = {0};
+        cr_assert_eq(try_table(roots[i].table, "", &sources, &err), 0, "%s", err.message);
+        const char *why = judge(&sources, policy, roots[i].source, WRITABLE);
+        bool is_same = why == NULL || roots[i].why == NULL ? why == roots[i].why
+                                                           : strcmp(why, roots[i].why) == 0;
+        cr_expect(is_same, "%s: %s", roots[i].what, why == NULL ? "it may be bound" : why);
+        laz_sources_done(&sources);
+    }
+    laz_policy_free(policy);
+}
+
 Test(policy_host_mounts, what_shows_the_kernel_is_lent_nowhere)
 {
     static const char *const types[] = {"apparmorfs", "autofs", "binder", "binfmt_misc", "bpf",
@@ -306,8 +376,10 @@ Test(policy_host_mounts, what_shows_the_kernel_is_lent_nowhere)
 
 Test(policy_host_mounts, a_table_that_cannot_be_read_is_none)
 {
-    static const char *const tables[] = {"", "x\n", "1 2 3:4 / / rw -\n", "1 2 3:4 / / rw - \n\n",
-            "x 2 3:4 / / rw - ext4 a rw\n", "1 x 3:4 / / rw - ext4 a rw\n", "1 2 3:4 / /\n"};
+    static const char *const tables[] = {"", "x\n", "1 2 3:4 / / rw -\n",
+            "1 2 3:4 / / rw shared:1 master:2\n", "x\n1 2 3:4 / / rw - ext4 a rw\n",
+            "1 2 3:4 / / rw - \n\n", "x 2 3:4 / / rw - ext4 a rw\n", "1 x 3:4 / / rw - ext4 a rw\n",
+            "1 2 3:4 / /\n"};
     for (size_t i = 0; i < LENGTH(tables); i++) {
         struct laz_sources sources;
         struct laz_err err = {0};

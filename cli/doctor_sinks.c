@@ -4,6 +4,7 @@
  * sink leads. Whether anybody is there is tried only if that is asked for. Sends nothing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include "cli/doctor.h"
+#include "core/fd.h"
+#include "core/trusted.h"
 #include "sink/cloudwatch.h"
 
 #define PATH_BYTES 4096 /* as long as the kernel takes one */
@@ -42,77 +45,98 @@ static void look_at_helper(struct laz_doctor *doctor)
 
 /* ---- Keys and certificates ---- */
 
-/* False, with the reason in the line, if it is not there for this user. */
-static bool has_file(struct laz_doctor_line *line, const char *key, const char *path)
+#define NO_HAND                                                                                    \
+    "Put it there, readable for lazaret-init, and where the workload can change no part of the "   \
+    "path; a tmpfs of an engine's is everybody's without mode=0755."
+
+/* False, with the reason in the line, if lazaret-helper would not take it. Nothing of it is read.
+ */
+static bool has_file(struct laz_doctor_line *line, const struct laz_party *workload,
+        const char *key, const char *path)
 {
-    struct stat status;
-    if (path == NULL || path[0] == '\0') {
+    struct laz_err err = {0};
+    laz_cleanup_fd int fd = -1;
+    if (path == NULL || path[0] == '\0' || laz_trusted_open(path, workload, &fd, &err) == 0) {
         return true;
     }
-    int why = stat(path, &status) < 0  ? errno
-            : !S_ISREG(status.st_mode) ? EINVAL
-            : access(path, R_OK) < 0   ? errno
-                                       : 0;
-    if (why != 0) {
-        laz_doctor_say(line, "%s: %.800s: %s", key, path,
-                why == EINVAL ? "not a regular file" : strerror(why));
-    }
-    return why == 0;
+    laz_doctor_say(line, "%s: %.800s: %s", key, path,
+            err.sys_errno == EINVAL ? "not a regular file" : err.message);
+    return false;
 }
 
 static void look_at_keys(struct laz_doctor *doctor, const struct laz_ship_config *config)
 {
     struct laz_doctor_line *line = laz_doctor_add(doctor, "keys", LAZ_DOCTOR_YES);
-    bool has = has_file(line, "spool.open-with", config->open_with);
+    const struct laz_party *workload = &config->workload;
+    bool has = has_file(line, workload, "spool.open-with", config->open_with);
     for (uint32_t i = 0; i < config->n_seal_to && has; i++) {
-        has = has_file(line, "spool.seal-to", config->seal_to[i]);
+        has = has_file(line, workload, "spool.seal-to", config->seal_to[i]);
     }
     for (uint32_t i = 0; i < config->n_sinks && has; i++) {
         const struct laz_ship_sink *sink = &config->sinks[i];
-        has = has_file(line, "tls.ca", sink->tls_ca) &&
-                has_file(line, "tls.cert", sink->tls_cert) &&
-                has_file(line, "tls.key", sink->tls_key) &&
-                has_file(line, "enrol password", sink->enrol_password) &&
-                (sink->type != LAZ_SINK_OSSEC || has_file(line, "path", sink->path));
+        has = has_file(line, workload, "tls.ca", sink->tls_ca) &&
+                has_file(line, workload, "tls.cert", sink->tls_cert) &&
+                has_file(line, workload, "tls.key", sink->tls_key) &&
+                has_file(line, workload, "enrol password", sink->enrol_password) &&
+                (sink->type != LAZ_SINK_OSSEC || has_file(line, workload, "path", sink->path));
     }
     if (has) {
         laz_doctor_say(line, "every file that the policy names can be read by this user");
-        line->means = "they were not opened: what is in them shows at the start";
+        line->means = "they were not read: what is in them shows at the start";
         return;
     }
     line->state = LAZ_DOCTOR_NO;
     line->is_vital = true;
     line->means = "no policy starts without its keys and certificates (106)";
-    line->remedy = "Put it there, readable for whoever starts lazaret-init.";
+    line->remedy = NO_HAND;
 }
 
 /* ---- Sinks ---- */
 
-/* 0, or an errno: what opening it would say. */
-static int judge_file(const char *path, const char *folder)
+static int fail(struct laz_err *err, int sys_errno)
 {
-    struct stat status;
-    if (lstat(path, &status) < 0) {
-        return errno != ENOENT || access(folder, W_OK | X_OK) < 0 ? errno : 0;
-    }
-    if (S_ISLNK(status.st_mode)) {
-        return ELOOP; /* lazaret-helper follows none */
-    }
-    return access(path, R_OK | W_OK) < 0 ? errno : 0;
+    return laz_err_set(err, LAZ_E_SYSTEM, sys_errno, "%s", strerror(sys_errno));
 }
 
-static void say_file(struct laz_doctor_line *line, const struct laz_ship_sink *sink)
+/* What opening it would say to lazaret-helper, which follows no link there. */
+static int judge_file(const char *path, const struct laz_party *workload, struct laz_err *err)
 {
-    char folder[PATH_BYTES];
-    (void)snprintf(folder, sizeof(folder), "%s", sink->path);
-    int why = judge_file(sink->path, dirname(folder));
-    line->state = why == 0 ? LAZ_DOCTOR_YES : LAZ_DOCTOR_NO;
+    char text[PATH_BYTES];
+    const char *name = strrchr(path, '/') + 1;
+    laz_cleanup_fd int folder = -1;
+    (void)snprintf(text, sizeof(text), "%s", path);
+    if (laz_trusted_open_folder(dirname(text), workload, &folder, err) < 0) {
+        return -1;
+    }
+    laz_cleanup_fd int fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    if (fd < 0 && errno == ENOENT) {
+        return faccessat(folder, ".", W_OK | X_OK, 0) < 0 ? fail(err, errno) : 0;
+    }
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return fail(err, errno);
+    }
+    if (S_ISLNK(status.st_mode)) {
+        return fail(err, ELOOP);
+    }
+    return faccessat(folder, name, R_OK | W_OK, 0) < 0 ? fail(err, errno)
+                                                       : laz_trusted_check(fd, workload, err);
+}
+
+static void say_file(struct laz_doctor_line *line, const struct laz_ship_sink *sink,
+        const struct laz_party *workload)
+{
+    struct laz_err err = {0};
+    bool is_good = judge_file(sink->path, workload, &err) == 0;
+    line->state = is_good ? LAZ_DOCTOR_YES : LAZ_DOCTOR_NO;
     laz_doctor_say(line, "%s: %.800s: %s", sink->name, sink->path,
-            why == 0 ? "may be written to" : strerror(why));
-    if (why != 0) {
+            is_good ? "may be written to" : err.message);
+    if (!is_good) {
         line->is_vital = true;
         line->means = "no policy starts without the files of its sinks (106)";
-        line->remedy = "Make the folder, and let lazaret-init write to it.";
+        line->remedy = "Make the folder, where lazaret-init may write and the workload can change "
+                       "no part of the path; a tmpfs of an engine's is everybody's without "
+                       "mode=0755.";
     }
 }
 
@@ -163,7 +187,7 @@ static void look_at_sink(struct laz_doctor *doctor, const struct laz_policy *pol
                                  : "a connection says nothing of TLS and of logins";
     if (sink->type == LAZ_SINK_FILE) {
         line->means = laz_ship_guarantee(sink);
-        say_file(line, sink);
+        say_file(line, sink, &policy->shipping.config.workload);
     } else if (sink->type == LAZ_SINK_SYSLOG && sink->transport == LAZ_TRANSPORT_UNIX) {
         line->means = laz_ship_guarantee(sink);
         say_socket(line, sink);

@@ -268,6 +268,37 @@ def doctor_sinks():
         check_equal((line["state"], line["vital"], line["seen"]), ("no", True, f"lost: {path}: {why}"), f"{line}")
 
 
+@case("doctor FILE: a sink's file and a key in which the workload has a hand are refused here as they are at the start, and good without it")
+def doctor_hands():
+    need_root()
+    open_to_all, its_own, file, key = (FOLDER / name for name in ("open", "own", "own-file", "own-key"))
+    for folder in (open_to_all, its_own):
+        folder.mkdir()
+    for path in (file, key):
+        path.write_text("")
+    spool = {"dir": str(FOLDER / "spool-of-hands"), "max": "4MiB"}
+
+    def line_of(path, name, expect, **more):
+        shipping({**spool, **more}, [{"name": "a", "type": "file", "path": str(path), "classes": ["ids", "audit"]}])
+        return doctor("ship.yaml", expect=expect)[name]
+
+    def change():
+        open_to_all.chmod(0o1777)
+        for path in (its_own, file, key):
+            os.chown(path, 10001, 10001)
+    rows = (("sink", open_to_all / "a", {}, f"{open_to_all} is a folder where everybody may make files"),
+            ("sink", its_own / "a", {}, f"{its_own} belongs to the workload, user 10001"),
+            ("sink", file, {}, "belongs to the workload, user 10001"),
+            ("keys", FOLDER / "a", {"seal-to": [str(key)]}, "belongs to the workload, user 10001"))
+    for name, path, more, _ in rows:
+        check_equal(line_of(path, name, 0, **more)["state"], "yes", f"{path}, before")
+    change()
+    for name, path, more, why in rows:
+        line = line_of(path, name, 1, **more)
+        check_equal((line["state"], line["vital"]), ("no", True), f"{line}")
+        check(line["seen"].endswith(why) and "mode=0755" in line["remedy"], f"{line}")
+
+
 def accepts(listener):
     """Who connects, or None."""
     try:

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import shutil
 import subprocess
 import time
 
@@ -57,6 +58,20 @@ def container_is_recorded():
         check(create["pid"] > 1, f"{create}")
         check_equal(secrets["d"]["items"], ["db-password", "api-key"], "items")
         check(not runtime.host(f"/run/lazaret/{world.HASH}/{name}.json").exists(), "the record of an ended container")
+
+
+@case("the end of a container is recorded, and its record goes, also where its bundle has gone before")
+def bundle_is_gone():
+    runtime = next(world.runtimes())
+    made = world.bundle()
+    runtime.record("gone", made)
+    shutil.rmtree(made)
+    done = runtime.direct("audit-end", {"ociVersion": "1.0.2", "id": "gone", "status": "stopped", "bundle": str(made)})
+    check_equal((done.code, done.err), (0, ""), "audit-end")
+    (record,) = runtime.ledger()
+    check_equal((record["ev"], record["obj"], record["ctr"], record["d"]["bundle"]), ("hook.end", "gone", "task", str(made)), "the record")
+    check_equal([key for key in ("root", "uid", "config_as_recorded") if key in record["d"]], [], "what nobody knows any more")
+    check(not runtime.host(f"/run/lazaret/{world.HASH}/gone.json").exists(), "what is remembered")
 
 
 @case("what was changed in config.json behind the shim is said")
@@ -161,13 +176,15 @@ def missing_secret_refuses():
         ("too long", "x" * 131073, {}, "secret-unavailable", "has 131073 bytes"),
         ("read by others", "v", {"mode": 0o644}, "host-unsafe", "may be read by others than root, mode 0644"),
         ("another's", "v", {"owner": (5, 0)}, "host-unsafe", "secrets.d/task/db belongs to user 5, not to root"),
+        ("absent, behind one that is there", None, {"name": "api.key"}, "secret-unavailable", "the host has no /etc/lazaret/secrets.d/task/api.key"),
     ]
     for runtime in world.runtimes():
         for what, text, how, error, words in rows:
             canary = world.Canary()
             made = world.bundle(world.config(script("echo ran")))
             runtime.set_up()
-            runtime.put(f"{world.SOURCE}/task/db", text, **{"mode": 0o600, **how})
+            name = how.get("name", "db")
+            runtime.put(f"{world.SOURCE}/task/{name}", text, **{"mode": 0o600, **{key: value for key, value in how.items() if key != "name"}})
             mounts = runtime.mounts()
             done, _ = runtime.run(made)
             check("ran" not in done.out, f"{what}: {done}")
@@ -193,6 +210,11 @@ def record_decides():
             runtime.set_up()
             done, _ = runtime.run(world.bundle(), **record)
             refusal(runtime, done, error, words, f"{runtime.name}: {what}")
+        for stage, verb in (("createRuntime", "audit-create"), ("createContainer", "secrets")):
+            runtime.set_up()
+            said = {**world.config(), "hooks": {stage: [world.entry(verb)]}}
+            done, _ = runtime.run(world.bundle(said), **{"policy-digest": "2" * 64})
+            refusal(runtime, done, "policy-pin-mismatch", "policy task is not as it was", f"{runtime.name}: by {verb} alone")
         runtime.set_up()
         runtime.put("/etc/lazaret/runtime.yaml", None)
         done, _ = runtime.run(world.bundle())

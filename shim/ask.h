@@ -7,6 +7,7 @@
 #define LAZ_SHIM_ASK_H
 
 #include "core/err.h"
+#include "core/rooted.h"
 
 /* The first word that the shim gets from lazaret-prepare; behind it the caller's. */
 #define LAZ_ASK_WORD       "--lazaret-prepared="
@@ -17,7 +18,8 @@ struct laz_ask {
     const char *context; /* in front of why it is refused; NULL: nothing */
     int argc;
     char **argv;
-    unsigned round; /* how often lazaret-prepare was asked in this call */
+    struct laz_rooted folders; /* of the host's files, that have passed in this process */
+    unsigned round;            /* how often lazaret-prepare was asked in this call */
 };
 
 void laz_ask_init(int argc, char **argv, struct laz_ask *ret);

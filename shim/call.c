@@ -27,12 +27,12 @@ bool laz_call_passes_all(const struct laz_runtime *runtime)
     return passes;
 }
 
-static bool open_prepared(
-        const char *beginning, const char *name, const char *other, struct laz_prepared *ret)
+static bool open_prepared(const struct laz_call *call, const char *beginning, const char *name,
+        const char *other, struct laz_prepared *ret)
 {
     char file[LAZ_PREPARED_NAME_SIZE];
     return laz_format(file, sizeof(file), "%s%s%s", beginning, name, other) < (int)sizeof(file) &&
-            laz_prepared_open(file, ret);
+            laz_prepared_open(&call->ask->folders, file, ret);
 }
 
 /* Also of a name that is none: lazaret-prepare says so. */
@@ -52,7 +52,7 @@ int laz_call_load_policy(const struct laz_call *call, const char *name,
     if (policy == NULL) {
         return laz_err_set(err, LAZ_E_MEMORY, errno, "no memory");
     }
-    if (open_prepared(LAZ_PREPARED_POLICY, name, "", &from)) {
+    if (open_prepared(call, LAZ_PREPARED_POLICY, name, "", &from)) {
         laz_host_policy_take(&from.body, policy);
         if (from.body.wrong == NULL && from.body.at == from.body.end) {
             policy->memory = from.memory;
@@ -78,7 +78,7 @@ static int open_made(const struct laz_call *call, const char *name, const char *
         struct laz_err *err)
 {
     struct laz_err why = {0};
-    if (laz_rooted_open(path, ret, &why) == 0) {
+    if (laz_rooted_open_known(&call->ask->folders, path, ret, &why) == 0) {
         return 0;
     }
     return why.kind == LAZ_E_HOST_ABSENT
@@ -117,7 +117,7 @@ int laz_call_find_widening(const struct laz_call *call, const char *child, const
     char names[LAZ_PREPARED_NAME_SIZE];
     struct laz_prepared from;
     (void)laz_format(names, sizeof(names), "%s+", child);
-    if (!open_prepared(LAZ_PREPARED_PAIR, names, parent, &from)) {
+    if (!open_prepared(call, LAZ_PREPARED_PAIR, names, parent, &from)) {
         return ask(call, LAZ_PREPARED_PAIR, names, parent, err);
     }
     *ret = (struct laz_widening){0};

@@ -94,10 +94,10 @@ static int read_large(int fd, struct text *ret, struct laz_err *err)
     return result;
 }
 
-static int read_file(struct text *ret, struct laz_err *err)
+static int read_file(struct laz_ask *ask, struct text *ret, struct laz_err *err)
 {
     laz_cleanup_fd int fd = -1;
-    if (laz_rooted_open(LAZ_RUNTIME_FILE, &fd, err) < 0) {
+    if (laz_rooted_open_known(&ask->folders, LAZ_RUNTIME_FILE, &fd, err) < 0) {
         return -1;
     }
     ssize_t n = read(fd, ret->room, ROOM_SIZE); /* of a file it is short at its end alone */
@@ -125,9 +125,9 @@ void laz_configuration_done(struct laz_configuration *configuration)
     laz_prepared_done(&configuration->from);
 }
 
-static bool take_prepared(struct laz_configuration *ret)
+static bool take_prepared(struct laz_ask *ask, struct laz_configuration *ret)
 {
-    if (!laz_prepared_open(LAZ_PREPARED_RUNTIME, &ret->from)) {
+    if (!laz_prepared_open(&ask->folders, LAZ_PREPARED_RUNTIME, &ret->from)) {
         return false;
     }
     ret->runtime = malloc(sizeof(*ret->runtime));
@@ -158,21 +158,22 @@ static bool salvage(const struct text *text, struct laz_configuration *ret)
 }
 
 /* The program, by what has been made of the file or by what is left of it; "": neither says. */
-static int take_by(const struct laz_ask *ask, bool acts, struct text *text,
-        struct laz_configuration *ret, struct laz_err *err)
+static int take_by(struct laz_ask *ask, bool acts, struct text *text, struct laz_configuration *ret,
+        struct laz_err *err)
 {
     if (!acts) { /* all else costs as much as the rest of such a call */
-        if (read_file(text, &ret->why) < 0 || (is_plain(text) && salvage(text, ret))) {
+        if (read_file(ask, text, &ret->why) < 0 || (is_plain(text) && salvage(text, ret))) {
             return 0;
         }
     }
-    if (take_prepared(ret)) {
+    if (take_prepared(ask, ret)) {
         return take_program(ask->argc > 0 ? ask->argv[0] : "", ret, err);
     }
-    if (acts && read_file(text, &ret->why) < 0) {
+    if (acts && read_file(ask, text, &ret->why) < 0) {
         return 0;
     }
-    if (is_plain(text) && salvage(text, ret) && laz_program_check(ret->program, &ret->why) < 0) {
+    if (is_plain(text) && salvage(text, ret) &&
+            laz_program_check(&ask->folders, ret->program, &ret->why) < 0) {
         return 0; /* the caller finds the same, or it was for a moment */
     }
     if (acts || ask->round == 0) {
@@ -182,8 +183,7 @@ static int take_by(const struct laz_ask *ask, bool acts, struct text *text,
     return 0;
 }
 
-static int take(
-        const struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err)
+static int take(struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err)
 {
     struct text text;
     text.owned = NULL;
@@ -194,24 +194,24 @@ static int take(
 }
 
 int laz_configuration_read(
-        const struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err)
+        struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err)
 {
     const char *program = NULL;
     if (take(ask, acts, ret, err) < 0) {
         return -1;
     }
     if (ret->program[0] != '\0') {
-        if (laz_program_check(ret->program, err) == 0) {
+        if (laz_program_check(&ask->folders, ret->program, err) == 0) {
             return 0;
         }
         if (!acts) { /* the whole file says where refusals are logged */
-            if (!take_prepared(ret) && ask->round == 0) {
+            if (!take_prepared(ask, ret) && ask->round == 0) {
                 laz_ignore(laz_ask(ask, LAZ_PREPARED_RUNTIME, &ret->why));
             }
         }
         return -1;
     }
-    if (laz_program_find(&program, err) < 0) {
+    if (laz_program_find(&ask->folders, &program, err) < 0) {
         return -1;
     }
     (void)memcpy(ret->program, program, strlen(program) + 1);

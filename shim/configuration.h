@@ -26,7 +26,7 @@ struct laz_configuration {
  * one line `runtime: /path` names or, where that is not to be had from a file of root's, runc in
  * its usual places. The process may go on as lazaret-prepare in between. */
 LAZ_MUST_CHECK int laz_configuration_read(
-        const struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err);
+        struct laz_ask *ask, bool acts, struct laz_configuration *ret, struct laz_err *err);
 
 void laz_configuration_done(struct laz_configuration *configuration);
 

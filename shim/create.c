@@ -111,7 +111,7 @@ static int confine(struct laz_call *call, struct laz_bundle *bundle,
     if (laz_judge(bundle, policy, call->runtime->audit_file, &plan.is_privileged, err) < 0 ||
             laz_guard(bundle, policy, hash, err) < 0 ||
             laz_own_init_find(call->runtime, bundle, &init, err) < 0 ||
-            laz_entries_find(call->runtime, policy, &has_hooks, err) < 0 ||
+            laz_entries_find(&call->ask->folders, call->runtime, policy, &has_hooks, err) < 0 ||
             find_image(call, bundle, name, &plan, err) < 0 ||
             (laz_seccomp_needs_profile(&bundle->spec, &policy->host) &&
                     laz_call_take_profile(call, policy, name, &profile, err) < 0)) {

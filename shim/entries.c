@@ -46,12 +46,12 @@ static int put_secrets(struct laz_oci_change *change, const char *hash, struct l
     return put_entry(change, LAZ_OCI_CREATE_CONTAINER, hash, err);
 }
 
-int laz_entries_find(const struct laz_runtime *runtime, const struct laz_host_policy *policy,
-        bool *ret_wanted, struct laz_err *err)
+int laz_entries_find(struct laz_rooted *folders, const struct laz_runtime *runtime,
+        const struct laz_host_policy *policy, bool *ret_wanted, struct laz_err *err)
 {
     struct laz_err why = {0};
     laz_cleanup_fd int fd = -1;
-    *ret_wanted = laz_rooted_open(LAZ_HOST_HOOK, &fd, &why) == 0;
+    *ret_wanted = laz_rooted_open_known(folders, LAZ_HOST_HOOK, &fd, &why) == 0;
     bool can_do_without =
             why.kind == LAZ_E_HOST_ABSENT && !runtime->audit_required && !policy->has_host_secrets;
     if (*ret_wanted || can_do_without) {

@@ -11,7 +11,7 @@
 
 /* *ret_wanted: the program is there. Where it is not, the container is refused if audit.required is
  * true, or the policy has secrets of the host: LAZ_E_PROGRAM. */
-LAZ_MUST_CHECK int laz_entries_find(const struct laz_runtime *runtime,
+LAZ_MUST_CHECK int laz_entries_find(struct laz_rooted *folders, const struct laz_runtime *runtime,
         const struct laz_host_policy *policy, bool *ret_wanted, struct laz_err *err);
 /* hash: of the runtime's root. */
 LAZ_MUST_CHECK int laz_entries_put(struct laz_oci_change *change,

@@ -194,10 +194,10 @@ static int refuse(
 
 /* Where nobody has a policy, or nothing is changed, nothing has to be kept: /run may be full, or
  * not the caller's. The runtime is the one that the file names, or none. */
-static int pass_on(const struct prepare *prepare, struct laz_err *err)
+static int pass_on(struct prepare *prepare, struct laz_err *err)
 {
     const char *program = laz_runtime_program(prepare->runtime, prepare->ask.argv[0]);
-    return laz_program_check(program, err) < 0
+    return laz_program_check(&prepare->ask.folders, program, err) < 0
             ? -1
             : laz_program_become(program, prepare->ask.argv, environ, err);
 }

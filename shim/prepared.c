@@ -53,18 +53,18 @@ static bool is_same(int fd, const uint8_t *text, size_t length)
     }
 }
 
-static bool take_source(struct laz_section *in)
+static bool take_source(struct laz_rooted *folders, struct laz_section *in)
 {
     struct laz_err ignored = {0};
     laz_cleanup_fd int fd = -1;
     const char *path = laz_section_path(in);
     size_t length = laz_section_u32(in, 0, LAZ_POLICY_FILE_MAX);
     const uint8_t *text = laz_section_bytes(in, length);
-    return in->wrong == NULL && laz_rooted_open(path, &fd, &ignored) == 0 &&
+    return in->wrong == NULL && laz_rooted_open_known(folders, path, &fd, &ignored) == 0 &&
             is_same(fd, text, length);
 }
 
-static bool take_frame(struct laz_section *in)
+static bool take_frame(struct laz_rooted *folders, struct laz_section *in)
 {
     static const char layout[] = LAZ_HOST_LAYOUT;
     uint64_t stamp[N_STAMP];
@@ -76,12 +76,12 @@ static bool take_frame(struct laz_section *in)
     }
     size_t n = is_fresh ? laz_section_u32(in, 1, 2 * LAZ_POLICY_FILES_MAX) : 0;
     for (size_t i = 0; is_fresh && i < n; i++) {
-        is_fresh = take_source(in);
+        is_fresh = take_source(folders, in);
     }
     return is_fresh && in->wrong == NULL;
 }
 
-static bool read_file(const char *name, struct laz_prepared *ret)
+static bool read_file(struct laz_rooted *folders, const char *name, struct laz_prepared *ret)
 {
     char path[sizeof(LAZ_PREPARED_FOLDER) + LAZ_PREPARED_NAME_SIZE];
     struct laz_err ignored = {0};
@@ -89,7 +89,7 @@ static bool read_file(const char *name, struct laz_prepared *ret)
     laz_cleanup_fd int fd = -1;
     if (strchr(name, '/') != NULL ||
             laz_format(path, sizeof(path), LAZ_PREPARED_FOLDER "/%s", name) >= (int)sizeof(path) ||
-            laz_rooted_open(path, &fd, &ignored) < 0 || fstat(fd, &status) < 0 ||
+            laz_rooted_open_known(folders, path, &fd, &ignored) < 0 || fstat(fd, &status) < 0 ||
             status.st_size > (off_t)LAZ_PREPARED_MAX) {
         return false;
     }
@@ -103,10 +103,10 @@ static bool read_file(const char *name, struct laz_prepared *ret)
     return true;
 }
 
-bool laz_prepared_open(const char *name, struct laz_prepared *ret)
+bool laz_prepared_open(struct laz_rooted *folders, const char *name, struct laz_prepared *ret)
 {
     *ret = (struct laz_prepared){.memory = NULL};
-    if (read_file(name, ret) && take_frame(&ret->body)) {
+    if (read_file(folders, name, ret) && take_frame(folders, &ret->body)) {
         return true;
     }
     laz_prepared_done(ret);

@@ -7,6 +7,7 @@
 #ifndef LAZ_SHIM_PREPARED_H
 #define LAZ_SHIM_PREPARED_H
 
+#include "core/rooted.h"
 #include "policy/host_policy.h"
 
 #define LAZ_PREPARED_PROGRAM "/usr/libexec/lazaret/lazaret-prepare"
@@ -27,7 +28,8 @@ struct laz_prepared {
 
 /* false: it is not there, or not of what is there now; for whatever reason, lazaret-prepare can say
  * why. */
-LAZ_MUST_CHECK bool laz_prepared_open(const char *name, struct laz_prepared *ret);
+LAZ_MUST_CHECK bool laz_prepared_open(
+        struct laz_rooted *folders, const char *name, struct laz_prepared *ret);
 void laz_prepared_done(struct laz_prepared *prepared);
 
 /* A file that it is made of, as it is now. */

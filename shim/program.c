@@ -26,12 +26,12 @@ static int find_own(int fd, bool *ret, struct laz_err *err)
     return n >= 0 ? 0 : laz_err_set(err, LAZ_E_RUNTIME, errno, "pread: %s", strerror(errno));
 }
 
-int laz_program_check(const char *path, struct laz_err *err)
+int laz_program_check(struct laz_rooted *folders, const char *path, struct laz_err *err)
 {
     laz_cleanup_fd int fd = -1;
     bool is_own = false;
     struct laz_err why = {0};
-    if (laz_rooted_open(path, &fd, &why) < 0) {
+    if (laz_rooted_open_known(folders, path, &fd, &why) < 0) {
         return laz_err_set(err, why.kind == LAZ_E_HOST_UNSAFE ? why.kind : LAZ_E_RUNTIME,
                 why.sys_errno, "%s", why.message);
     }
@@ -44,14 +44,14 @@ int laz_program_check(const char *path, struct laz_err *err)
     return 0;
 }
 
-int laz_program_find(const char **ret, struct laz_err *err)
+int laz_program_find(struct laz_rooted *folders, const char **ret, struct laz_err *err)
 {
     /* the last two: where `lazaret install runtime --divert-runc` keeps it */
     static const char *const places[] = {
             "/usr/bin/runc", "/usr/sbin/runc", "/usr/bin/runc.real", "/usr/sbin/runc.real"};
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         *err = (struct laz_err){0}; /* of the last one */
-        if (laz_program_check(places[i], err) == 0) {
+        if (laz_program_check(folders, places[i], err) == 0) {
             *ret = places[i];
             return 0;
         }

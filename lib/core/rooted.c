@@ -103,7 +103,34 @@ static int open_file(const struct walk *walk, int *ret, struct laz_err *err)
     return 0;
 }
 
-int laz_rooted_open(const char *path, int *ret, struct laz_err *err)
+/* How much of the path has passed already, as a part of a folder that has. */
+static size_t known_length(const struct laz_rooted *known, const char *path)
+{
+    size_t longest = 0;
+    for (unsigned i = 0; i < known->n; i++) {
+        size_t common = 0;
+        const char *folder = known->folders[i];
+        for (size_t at = 0; folder[at] == path[at] || (folder[at] == '\0' && path[at] == '/');
+                at++) {
+            common = path[at] == '/' ? at : common;
+            if (folder[at] == '\0') {
+                break;
+            }
+        }
+        longest = common > longest ? common : longest;
+    }
+    return longest;
+}
+
+static void remember(struct laz_rooted *known, const char *path, size_t length)
+{
+    if (known->n < LAZ_ROOTED_FOLDERS && length < LAZ_ROOTED_SIZE) {
+        (void)memcpy(known->folders[known->n], path, length);
+        known->folders[known->n++][length] = '\0';
+    }
+}
+
+int laz_rooted_open_known(struct laz_rooted *known, const char *path, int *ret, struct laz_err *err)
 {
     bool is_last = false;
     struct walk walk;
@@ -112,16 +139,28 @@ int laz_rooted_open(const char *path, int *ret, struct laz_err *err)
     if (path[0] != '/') {
         return laz_err_set(err, LAZ_E_HOST_UNSAFE, 0, "%s is not a plain path from the root", path);
     }
-    if (judge_part(&walk, "/", false, err) < 0) {
+    size_t length = known_length(known, path);
+    if (known->n == 0 && judge_part(&walk, "/", false, err) < 0) {
         return -1;
     }
     while (!is_last) {
         if (take_part(&walk, &is_last, err) < 0) {
             return -1;
         }
-        if (!is_last && judge_part(&walk, walk.part, false, err) < 0) {
+        if (!is_last && walk.seen > length && judge_part(&walk, walk.part, false, err) < 0) {
             return -1;
         }
     }
+    size_t folder = (size_t)(strrchr(path, '/') - path);
+    if (length < folder) {
+        remember(known, path, folder);
+    }
     return open_file(&walk, ret, err);
+}
+
+int laz_rooted_open(const char *path, int *ret, struct laz_err *err)
+{
+    struct laz_rooted known;
+    known.n = 0;
+    return laz_rooted_open_known(&known, path, ret, err);
 }

@@ -13,4 +13,18 @@
  * names the part. */
 LAZ_MUST_CHECK int laz_rooted_open(const char *path, int *ret, struct laz_err *err);
 
+#define LAZ_ROOTED_FOLDERS 8
+#define LAZ_ROOTED_SIZE    64
+
+/* Folders that have passed, with all above them. They still do: nobody but root could have changed
+ * that. Longer ones, and more of them, are looked at each time. */
+struct laz_rooted {
+    unsigned n;
+    char folders[LAZ_ROOTED_FOLDERS][LAZ_ROOTED_SIZE];
+};
+
+/* The same, for many files of the same folders. */
+LAZ_MUST_CHECK int laz_rooted_open_known(
+        struct laz_rooted *known, const char *path, int *ret, struct laz_err *err);
+
 #endif

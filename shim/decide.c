@@ -15,6 +15,7 @@
 #include "core/sha256.h"
 #include "shim/call.h"
 #include "shim/clamp.h"
+#include "shim/place.h"
 
 #define OWN_VARIABLES "LAZARET_" /* which are dropped from both sides */
 #define HOST_NAME     "HOSTNAME" /* which podman gives the first process alone */
@@ -145,19 +146,6 @@ static bool is_agent(const struct laz_oci_spec *spec, const struct laz_oci_mount
             is_agent_at(source, AGENT_SOURCE) && laz_rooted_open(source, &fd, &ignored) == 0;
 }
 
-static bool is_plain(const char *path)
-{
-    const char *part = path;
-    while (*part == '/') {
-        size_t length = strcspn(part + 1, "/");
-        if (length == 0 || (part[1] == '.' && (length == 1 || (length == 2 && part[2] == '.')))) {
-            return false;
-        }
-        part += 1 + length;
-    }
-    return part > path && *part == '\0';
-}
-
 /* Behind it, nothing may be mounted on it, or on what it is in: not by its own name, and not by one
  * that climbs. */
 static bool may_cover(
@@ -168,7 +156,7 @@ static bool may_cover(
         return true;
     }
     size_t length = strlen(path);
-    return !is_plain(path) ||
+    return !laz_place_is_plain(path) ||
             (strncmp(path, place, length) == 0 && (place[length] == '/' || place[length] == '\0'));
 }
 

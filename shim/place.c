@@ -70,6 +70,19 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
+bool laz_place_is_plain(const char *path)
+{
+    const char *part = path;
+    while (*part == '/') {
+        size_t length = strcspn(part + 1, "/");
+        if (length == 0 || (part[1] == '.' && (length == 1 || (length == 2 && part[2] == '.')))) {
+            return false;
+        }
+        part += 1 + length;
+    }
+    return part > path && *part == '\0';
+}
+
 /* As the kernel has it. */
 static int find_path(int root, char ret[LAZ_BUNDLE_PATH_SIZE], struct laz_err *err)
 {
@@ -81,17 +94,13 @@ static int find_path(int root, char ret[LAZ_BUNDLE_PATH_SIZE], struct laz_err *e
 }
 
 /* The host's own: as itself, or from within; and what others use too, as itself. */
-static int judge_root(int root, struct laz_err *err)
+static int judge_root(int root, const char *path, struct laz_err *err)
 {
     static const char *const own[] = {
             "/boot", "/dev", "/etc", "/proc", "/root", "/run/lazaret", "/sys", "/usr", "/var/log"};
     static const char *const shared[] = {"/", "/home", "/media", "/mnt", "/opt", "/run", "/srv",
             "/tmp", "/var", "/var/lib", "/var/tmp"};
-    char path[LAZ_BUNDLE_PATH_SIZE];
     struct stat status;
-    if (find_path(root, path, err) < 0) {
-        return -1;
-    }
     if (fstat(root, &status) < 0) {
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "root.path: fstat: %s", strerror(errno));
     }
@@ -112,23 +121,34 @@ static int judge_root(int root, struct laz_err *err)
                              "root.path is a part of the host: %.200s (nothing allows it)", path);
 }
 
-static int open_root(const struct laz_bundle *bundle, struct laz_err *err)
+/* And its path. A plain one without a link is the kernel's own; asked for another one, procfs takes
+ * as long as ten system calls of other kinds. */
+static int open_root(const struct laz_bundle *bundle, char ret_path[LAZ_BUNDLE_PATH_SIZE],
+        bool *ret_is_kernels, struct laz_err *err)
 {
-    char path[LAZ_BUNDLE_PATH_SIZE];
     const struct laz_json_node *node = bundle->container.root_path;
-    if (node == NULL || !laz_json_copy(&bundle->spec.doc, node, path, sizeof(path))) {
+    if (node == NULL || !laz_json_copy(&bundle->spec.doc, node, ret_path, LAZ_BUNDLE_PATH_SIZE)) {
         return laz_err_set(err, LAZ_E_REQUEST, 0, "a container without a root.path");
     }
-    int root = open_plainly(bundle->folder, path, O_DIRECTORY);
-    return root >= 0
-            ? root
-            : laz_err_set(err, LAZ_E_REQUEST, errno, "root.path %.200s: %s", path, strerror(errno));
+    *ret_is_kernels = laz_place_is_plain(ret_path);
+    int root =
+            laz_resolve_open(bundle->folder, ret_path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+    if (root < 0 && errno == ELOOP) {
+        *ret_is_kernels = false;
+        root = open_plainly(bundle->folder, ret_path, O_DIRECTORY);
+    }
+    return root >= 0 ? root
+                     : laz_err_set(err, LAZ_E_REQUEST, errno, "root.path %.200s: %s", ret_path,
+                               strerror(errno));
 }
 
 int laz_place_judge_root(const struct laz_bundle *bundle, struct laz_err *err)
 {
-    laz_cleanup_fd int root = open_root(bundle, err);
-    if (root < 0 || judge_root(root, err) < 0 ||
+    bool is_kernels = false;
+    char path[LAZ_BUNDLE_PATH_SIZE];
+    laz_cleanup_fd int root = open_root(bundle, path, &is_kernels, err);
+    if (root < 0 || (!is_kernels && find_path(root, path, err) < 0) ||
+            judge_root(root, path, err) < 0 ||
             judge_name(root, LAZ_CONTAINER_FOLDER, S_IFDIR, err) < 0) {
         return -1;
     }
@@ -141,7 +161,9 @@ int laz_place_open(const struct laz_bundle *bundle, const char *path, int *ret, 
 {
     struct stat status;
     char name[NAME_SIZE];
-    laz_cleanup_fd int root = open_root(bundle, err);
+    char root_path[LAZ_BUNDLE_PATH_SIZE];
+    bool is_kernels = false;
+    laz_cleanup_fd int root = open_root(bundle, root_path, &is_kernels, err);
     if (root < 0) {
         return -1;
     }

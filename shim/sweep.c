@@ -12,8 +12,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/deadline.h"
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/lock.h"
@@ -24,6 +27,7 @@
 #define NAME_SIZE 256
 #define TEXT_SIZE 48   /* a number, or a path below /proc with one */
 #define STAT_SIZE 1024 /* of a process: 52 numbers and a name of 64 bytes */
+#define TICKS     100  /* in a second: the kernel's USER_HZ on both architectures */
 
 /* ---- names ---- */
 
@@ -63,9 +67,17 @@ static bool is_alive(pid_t pid)
     return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
-/* When it was started, as its 22nd field in /proc says, in ticks since the boot: its number may be
- * another's by now. 0: not known. */
-static size_t read_start(pid_t pid, char ret[TEXT_SIZE])
+/* Since the boot, as /proc counts them. The kernel's own call: to find that of libc would take
+ * longer than all else that a mark needs. */
+static uint64_t ticks_now(void)
+{
+    struct timespec now = {0};
+    (void)syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * TICKS + (uint64_t)now.tv_nsec / (1000 / TICKS * LAZ_NS_PER_MS);
+}
+
+/* When it was started, as its 22nd field in /proc says; false: not known. */
+static bool read_start(pid_t pid, uint64_t *ret)
 {
     char path[TEXT_SIZE];
     char text[STAT_SIZE];
@@ -77,26 +89,23 @@ static size_t read_start(pid_t pid, char ret[TEXT_SIZE])
     for (int i = 2; at != NULL && i < 22; i++) {
         at = strchr(at + 1, ' ');
     }
-    size_t length = at == NULL ? 0 : strcspn(at + 1, " ");
-    if (length == 0 || length >= TEXT_SIZE) {
-        return 0;
-    }
-    (void)memcpy(ret, at + 1, length);
-    return length;
+    return at != NULL && laz_parse_u64(at + 1, strcspn(at + 1, " "), UINT64_MAX, ret);
 }
 
-/* What is not known to have ended has not. */
+/* A mark has the time at which it was made. What was started later is another one of the same
+ * number; what is not known to have ended has not. */
 static bool has_ended(int folder, const char *mark, pid_t pid)
 {
-    char is[TEXT_SIZE];
-    char was[TEXT_SIZE];
+    char text[TEXT_SIZE];
+    uint64_t made = 0;
+    uint64_t started = 0;
     if (!is_alive(pid)) {
         return true;
     }
     laz_cleanup_fd int fd = openat(folder, mark, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, was, sizeof(was));
-    size_t length = read_start(pid, is);
-    return n > 0 && length > 0 && (length != (size_t)n || memcmp(is, was, length) != 0);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    return n > 0 && laz_parse_u64(text, (size_t)n, UINT64_MAX, &made) &&
+            read_start(pid, &started) && started > made;
 }
 
 static bool is_stale(int folder, const char *name)
@@ -234,12 +243,13 @@ static int put_mark(const struct laz_call *call, int folder, struct laz_err *err
     }
     laz_cleanup_fd int fd = openat(
             folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    char start[TEXT_SIZE];
+    char text[TEXT_SIZE];
     if (fd < 0) {
         return laz_err_set(
                 err, LAZ_E_OCI_STATE, errno, "%.200s: %s", name, laz_err_errno_name(errno));
     }
-    return laz_fd_write_all(fd, start, read_start(getpid(), start), err);
+    int length = laz_format(text, sizeof(text), "%llu", (unsigned long long)ticks_now());
+    return laz_fd_write_all(fd, text, (size_t)length, err);
 }
 
 int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err)

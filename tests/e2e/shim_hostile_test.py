@@ -307,8 +307,9 @@ def no_proc(c):
 IMAGES = [
     ("the rootfs is a link to the host", lambda c: (shutil.rmtree(c.root), c.root.symlink_to("/")), "request-refused", "root.path is a part of the host"),
     ("the rootfs is a link to /etc", lambda c: (shutil.rmtree(c.root), c.root.symlink_to("/etc")), "request-refused", "root.path is a part of the host: /etc ("),
-    *[(f"the rootfs is {path}", lambda c, path=path: c.config["root"].update(path=path), "request-refused", f"root.path is a part of the host: {path} (")
-      for path in ("/usr/share", "/var", "/run", "/tmp", "/var/log")],
+    *[(f"the rootfs is {path}", lambda c, path=path: c.config["root"].update(path=path), "request-refused",
+       f"root.path is a part of the host: {os.path.realpath(path)} (")  # the last two climb, and are a link
+      for path in ("/usr/share", "/var", "/run", "/tmp", "/var/log", "/opt/../usr/share", "/bin")],
     ("the rootfs is a magic link", lambda c: (shutil.rmtree(c.root), c.root.symlink_to("/proc/self/root")), "request-refused", "root.path rootfs"),
     ("the rootfs is a file", lambda c: (shutil.rmtree(c.root), c.root.write_text("")), "request-refused", "root.path rootfs"),
     ("the rootfs is a loop", lambda c: (shutil.rmtree(c.root), c.root.symlink_to("rootfs")), "request-refused", "root.path rootfs"),

@@ -215,10 +215,20 @@ def marked():
     create("again")
     (ROOT / "again").rmdir()
     (mark,) = folder.glob("again.create-*")
-    other = mark.with_name(f"again.create-{os.getpid()}")
-    mark.rename(other)
-    create("again")
-    check(not other.exists(), "a mark of a process whose number is another's now")
+    older = mark.with_name(f"again.create-{os.getpid()}")
+    mark.rename(older)
+    again = area.run([*words[:-1], "again"], env={"PATH": area.PATH})
+    check(again.code == 1 and "there is a container again" in again.err, f"the control: a process that was there when it was marked: {again}")
+    time.sleep(0.1)  # processes are told apart by the hundredth of a second in which they began
+    younger = subprocess.Popen(["sleep", "1000"])
+    try:
+        other = mark.with_name(f"again.create-{younger.pid}")
+        older.rename(other)
+        create("again")
+        check(not other.exists(), "a mark of a process whose number is another's now")
+    finally:
+        younger.kill()
+        younger.wait()
 
 
 def asks(pid, folder):

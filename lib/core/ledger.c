@@ -51,10 +51,10 @@ static int open_folder(const char *path, int *ret, const char **ret_name, struct
     }
     (void)memcpy(folder, path, length);
     folder[length] = '\0';
-    if (mkdir(folder, S_IRWXU) < 0 && errno != EEXIST) {
-        return fail(err, folder);
+    laz_cleanup_fd int fd = openat(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && (mkdir(folder, S_IRWXU) == 0 || errno == EEXIST)) {
+        fd = openat(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     }
-    laz_cleanup_fd int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return fail(err, folder);
     }

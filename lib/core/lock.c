@@ -17,15 +17,19 @@
 int laz_lock_take(int fd, const char *name, struct laz_err *err)
 {
     struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    const struct timespec end = {.tv_sec = now.tv_sec + LAZ_LOCK_WAIT_S, .tv_nsec = now.tv_nsec};
-    uint64_t pause_ns = PAUSE_FIRST_NS;
+    struct timespec end = {0};
+    uint64_t pause_ns = 0; /* nobody has it, nearly always: then there is no need for a clock */
     while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) {
             return laz_err_set(
                     err, LAZ_E_SYSTEM, errno, "%.200s: flock: %s", name, laz_err_errno_name(errno));
         }
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        if (pause_ns == 0) {
+            end = now;
+            end.tv_sec += LAZ_LOCK_WAIT_S;
+            pause_ns = PAUSE_FIRST_NS;
+        }
         if (now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec)) {
             return laz_err_set(err, LAZ_E_BUSY, 0,
                     "another process has had the lock of %.200s for %d seconds", name,

@@ -110,8 +110,7 @@ static size_t known_length(const struct laz_rooted *known, const char *path)
     for (unsigned i = 0; i < known->n; i++) {
         size_t common = 0;
         const char *folder = known->folders[i];
-        for (size_t at = 0; folder[at] == path[at] || (folder[at] == '\0' && path[at] == '/');
-                at++) {
+        for (size_t at = 0; folder[at] == path[at] || folder[at] == '\0'; at++) {
             common = path[at] == '/' ? at : common;
             if (folder[at] == '\0') {
                 break;

@@ -36,11 +36,15 @@ static int check_owner(const struct stat *is, const char *path, struct laz_err *
 /* A folder in a folder; -1 in *ret: there is none. */
 static int open_folder(int parent, const char *name, bool create, int *ret, struct laz_err *err)
 {
+    static const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     struct stat is;
-    if (create && mkdirat(parent, name, 0700) < 0 && errno != EEXIST) {
-        return fail(err, "mkdir", name);
+    int fd = openat(parent, name, flags);
+    if (fd < 0 && errno == ENOENT && create) { /* the first time */
+        if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST) {
+            return fail(err, "mkdir", name);
+        }
+        fd = openat(parent, name, flags);
     }
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && !create) {
         *ret = -1;
         return 0;

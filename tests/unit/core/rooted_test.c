@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lib/core/rooted: a folder that has passed is not looked at again, and nothing else counts as one.
- * What does not pass is shown with the programs (e2e_shim).
+ * What does not pass is shown with the programs (e2e_shim). lib/core/roots: each folder above.
  */
 #include "core/rooted.h"
 
@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <criterion/criterion.h>
+
+#include "core/roots.h"
 
 #define PATH_SIZE 128
 
@@ -114,4 +116,32 @@ Test(rooted, forgets_rather_than_overflows, .init = make, .fini = take, .timeout
     cr_assert_eq(known.n, LAZ_ROOTED_FOLDERS);
     loosen("a/b");
     cr_assert_eq(judge(&known, "a/b/file"), LAZ_E_HOST_UNSAFE);
+}
+
+/* How many levels above does not matter. */
+Test(roots, looks_at_each_folder_above, .init = make, .fini = take, .timeout = 60)
+{
+    static const char *const above[] = {"a/b", "a", "."};
+    static const struct {
+        mode_t mode;
+        uid_t uid;
+        bool passes;
+    } rows[] = {{0755, 0, true}, {0775, 0, false}, {0757, 0, false}, {01777, 0, true},
+            {0755, 54321, false}, {01777, 54321, false}};
+    char path[PATH_SIZE];
+    int folder = open(path_of(path, "a/b/c"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    cr_assert_geq(folder, 0);
+    for (size_t i = 0; i < sizeof(above) / sizeof(above[0]); i++) {
+        for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+            struct laz_err err = {0};
+            (void)path_of(path, above[i]);
+            cr_assert(chown(path, rows[k].uid, 0) == 0 && chmod(path, rows[k].mode) == 0);
+            int result = laz_roots_folder(folder, "c", &err);
+            cr_expect_eq(result, rows[k].passes ? 0 : -1, "%s, row %zu", above[i], k);
+            cr_expect(rows[k].passes || strstr(err.message, "c is in a folder that ") != NULL,
+                    "%s, row %zu: %s", above[i], k, err.message);
+        }
+        cr_assert(chown(path, 0, 0) == 0 && chmod(path, 0755) == 0);
+    }
+    (void)close(folder);
 }

@@ -15,6 +15,7 @@
 #include "confine/sys.h"
 #include "core/fd.h"
 #include "core/format.h"
+#include "core/num.h"
 
 #define DATA          "..data"
 #define NEXT          "..next" /* becomes ..data by a rename */
@@ -149,7 +150,7 @@ static bool is_generation(const char *name)
 {
     size_t length = sizeof(GENERATION) - 1;
     return strncmp(name, GENERATION, length) == 0 && name[length] != '\0' &&
-            strspn(name + length, "0123456789") == strlen(name + length);
+            name[length + laz_count_digits(name + length)] == '\0';
 }
 
 /* 1: it was ours, and is gone; 0: not ours; -1: it stays. */
@@ -236,13 +237,14 @@ int laz_deliver_begin(struct laz_deliver *deliver, int folder, uint32_t number, 
 /* The name alone, of at most NAME_SIZE - 1 bytes, of the next component. NULL: it is none. */
 static const char *take_component(const char *path, char ret[NAME_SIZE])
 {
-    size_t length = strcspn(path, "/");
+    const char *end = strchrnul(path, '/');
+    size_t length = (size_t)(end - path);
     if (length == 0 || length >= NAME_SIZE) {
         return NULL;
     }
     (void)memcpy(ret, path, length);
     ret[length] = '\0';
-    return strcmp(ret, ".") == 0 || strcmp(ret, "..") == 0 ? NULL : path + length;
+    return strcmp(ret, ".") == 0 || strcmp(ret, "..") == 0 ? NULL : end;
 }
 
 /* The folder in which the file is to be, which the caller closes, and the file's name. */

@@ -27,10 +27,8 @@ struct laz_helper_end {
 
 struct laz_helpers {
     const struct laz_image *image; /* NULL: the policy needs none, and all of this is idle */
-    struct laz_shipping shipping;
     pid_t launcher;
-    int launcher_chan;           /* owned; -1 = closed */
-    struct laz_err launcher_err; /* how it ended */
+    int launcher_chan; /* owned; -1 = closed */
     struct laz_helper ship;
     struct laz_helper sense;
     unsigned n_late; /* ends that were not known as such when they came */
@@ -40,8 +38,10 @@ struct laz_helpers {
     bool is_finishing;
     bool ship_told; /* to finish */
     int exit_code;
-    uint64_t finish_ns;   /* CLOCK_BOOTTIME: until then */
-    uint64_t farewell_ns; /* until then sense may speak */
+    uint64_t finish_ns;          /* CLOCK_BOOTTIME: until then */
+    uint64_t farewell_ns;        /* until then sense may speak */
+    struct laz_err launcher_err; /* how launch ended */
+    struct laz_shipping shipping;
     /* Untouched where the policy has no secrets; and as few pages as can be where it has some. */
     struct laz_helper fetch;
     struct laz_secrets secrets;

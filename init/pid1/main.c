@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "confine/descriptors.h"
+#include "confine/sys.h"
 #include "core/fd.h"
 #include "init/pid1/pid1.h"
 #include "init/pid1/probe.h"
@@ -25,13 +26,12 @@ static bool arm(void)
     const uint64_t all = UINT64_MAX;
     const uint64_t never = UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1);
     uint64_t seen = 0;
-    struct sigaction defaults = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
     if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all)) < 0 ||
             syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &seen, sizeof(seen)) < 0) {
         return false;
     }
     errno = EPROTO; /* an outer filter answers in the kernel's place */
-    return (seen | never) == UINT64_MAX && sigaction(SIGCHLD, &defaults, NULL) == 0;
+    return (seen | never) == UINT64_MAX && laz_sys_default_action(SIGCHLD, SA_NOCLDSTOP) == 0;
 }
 
 /* No memory of ours in a core, and nobody of our uid may look into us. coredump_filter first: it is

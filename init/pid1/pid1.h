@@ -39,6 +39,8 @@ struct laz_renewal {
     uint8_t held[LAZ_SIGNAL_MAX + 1]; /* in how many looks in a row all threads held it back */
 };
 
+/* Small things first, of the large ones that follow the small things first, and last what most runs
+ * never touch: memory that nobody touches is never there. */
 struct laz_pid1 {
     struct laz_state state;
     struct laz_image image;
@@ -47,10 +49,6 @@ struct laz_pid1 {
     struct laz_options options;
     char **argv;
     char **environment; /* until the fork */
-    struct laz_workload workload;
-    struct laz_listener listener;
-    struct laz_trail trail;
-    struct laz_helpers helpers;
     struct laz_renewal renewal;
     struct laz_control control;
     bool end_told; /* the record of the end is written */
@@ -80,6 +78,10 @@ struct laz_pid1 {
     struct laz_err refusal; /* why nothing started */
     bool done;
     int exit_code;
+    struct laz_workload workload;
+    struct laz_trail trail;
+    struct laz_helpers helpers;
+    struct laz_listener listener;
 };
 
 /* Signals are blocked already. Returns the exit code. */

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "confine/sys.h"
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/words.h"
@@ -43,7 +44,7 @@ static int listen_in(int folder, const char *name, int type, mode_t mode)
     (void)unlinkat(folder, name, 0); /* of an earlier run */
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool is_bound = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-            fchmodat(folder, name, mode, 0) == 0 && listen(fd, BACKLOG) == 0;
+            laz_sys_fchmodat(folder, name, mode) == 0 && listen(fd, BACKLOG) == 0;
     if (!is_bound) {
         laz_fd_close(&fd);
     }

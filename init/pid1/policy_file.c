@@ -25,13 +25,12 @@
 /* A link is nobody's word for what it leads to; what a pin names may lie anywhere. */
 static int refuse_opening(const char *path, bool has_pin, struct laz_err *err)
 {
-    int cause = errno;
-    if (cause != ELOOP || has_pin) {
-        return laz_err_set(err, LAZ_E_POLICY_ABSENT, cause, "%.256s: %s", path, strerror(cause));
+    if (errno != ELOOP || has_pin) {
+        return laz_err_set_errno(err, LAZ_E_POLICY_ABSENT, path);
     }
     char target[LAZ_FILE_PATH_MAX] = "";
     ssize_t n = readlink(path, target, sizeof(target) - 1);
-    return laz_err_set(err, LAZ_E_POLICY_UNSAFE, cause,
+    return laz_err_set(err, LAZ_E_POLICY_UNSAFE, ELOOP,
             "%.256s: is a link (to %.128s) and not pinned", path, n > 0 ? target : "?");
 }
 
@@ -66,7 +65,7 @@ static int check_file(int fd, const char *path, bool has_pin, size_t *ret_size, 
 {
     struct stat status;
     if (fstat(fd, &status) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%.256s: %s", path, strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, path);
     }
     if (!S_ISREG(status.st_mode)) {
         return laz_err_set(err, LAZ_E_POLICY_UNSAFE, 0, "%.256s: not a regular file", path);
@@ -146,7 +145,7 @@ static int read_image(
     }
     void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED) {
-        return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_MEMORY, "mmap");
     }
     size_t length = 0;
     if (laz_fd_read_all(fd, block, size, &length, err) < 0) {
@@ -177,7 +176,7 @@ static int start_setup(struct laz_pid1 *pid1, const char *policy, struct laz_err
     laz_launcher_find(SETUP_NAME, program, sizeof(program));
     pid1->setup_fd = memfd_create("lazaret-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (pid1->setup_fd < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "memfd_create: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "memfd_create");
     }
     /* Not libc's fork: it takes the signal mask away and puts it back, and the mask is what PID 1
      * relies on. */
@@ -186,7 +185,7 @@ static int start_setup(struct laz_pid1 *pid1, const char *policy, struct laz_err
         setup_in_child(program, policy, pid1->setup_fd, pid1->options.has_pin);
     }
     if (pid < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "fork: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "fork");
     }
     pid1->setup_pid = pid;
     return 0;
@@ -207,7 +206,7 @@ int laz_pid1_open_policy(struct laz_pid1 *pid1, struct laz_err *err)
     char magic[8] = {0};
     ssize_t n = pread(fd, magic, sizeof(magic), 0);
     if (n < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%.256s: %s", path, strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, path);
     }
     if (n == (ssize_t)sizeof(magic) && memcmp(magic, LAZ_IMAGE_MAGIC, sizeof(magic)) == 0) {
         if (read_image(pid1, fd, size, is_roots, err) < 0) {
@@ -242,7 +241,7 @@ int laz_pid1_take_setup(struct laz_pid1 *pid1, int status, struct laz_err *err)
     const unsigned seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
     struct stat file;
     if (fcntl(pid1->setup_fd, F_ADD_SEALS, seals) < 0 || fstat(pid1->setup_fd, &file) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "sealing: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "sealing");
     }
     if (file.st_size <= 0 || file.st_size > LAZ_IMAGE_MAX) {
         return laz_err_set(err, LAZ_E_SETUP_FAILED, 0, "lazaret-setup left %lld bytes",
@@ -252,7 +251,7 @@ int laz_pid1_take_setup(struct laz_pid1 *pid1, int status, struct laz_err *err)
     const void *block = mmap(NULL, length, PROT_READ, MAP_SHARED, pid1->setup_fd, 0);
     laz_fd_close(&pid1->setup_fd);
     if (block == MAP_FAILED) {
-        return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_MEMORY, "mmap");
     }
     return take_block(pid1, block, length, true, err); /* setup has read the sources */
 }

@@ -45,7 +45,7 @@ static int say(const char *text)
 
 static bool parse_time(const char *text, uint64_t *ret_ms)
 {
-    size_t digits = strspn(text, "0123456789");
+    size_t digits = laz_count_digits(text);
     bool is_ms = strcmp(text + digits, "ms") == 0;
     uint64_t value = 0;
     if ((!is_ms && strcmp(text + digits, "s") != 0) ||

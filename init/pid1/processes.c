@@ -118,7 +118,7 @@ static int64_t parse_oom_kills(const char *text)
         if (strncmp(at, key, sizeof(key) - 1) == 0) {
             const char *digits = at + sizeof(key) - 1;
             uint64_t value = 0;
-            return laz_parse_u64(digits, strspn(digits, "0123456789"), INT64_MAX, &value)
+            return laz_parse_u64(digits, laz_count_digits(digits), INT64_MAX, &value)
                     ? (int64_t)value
                     : 0;
         }
@@ -152,8 +152,7 @@ void laz_pid1_reap_main(struct laz_pid1 *pid1)
     }
     const struct laz_state *state = &pid1->state;
     int status = pid1->main_status;
-    struct laz_exit_note note = {
-            .pid = pid1->workload.pid, .status = status, .forced = state->forced};
+    struct laz_exit_note note = {.status = status, .forced = state->forced};
     note.as_asked = state->stop_requested && WIFSIGNALED(status) &&
             WTERMSIG(status) == pid1->image.signal_map[state->stop.number];
     while (wait4(pid1->workload.pid, NULL, 0, &note.usage) < 0 && errno == EINTR) {

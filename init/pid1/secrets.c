@@ -88,7 +88,7 @@ static int memory_file(const void *bytes, size_t length, struct laz_err *err)
     int fd = memfd_create("lazaret-inherited", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0 || laz_fd_write_all(fd, bytes, length, err) < 0 ||
             fcntl(fd, F_ADD_SEALS, SEALS) < 0) {
-        (void)laz_err_set(err, LAZ_E_SYSTEM, errno, "memfd: %s", strerror(errno));
+        (void)laz_err_set_errno(err, LAZ_E_SYSTEM, "memfd");
         laz_fd_close(&fd);
     }
     return fd;
@@ -158,7 +158,7 @@ static int make_key(struct laz_secrets *secrets, struct laz_err *err)
     uint8_t key[LAZ_FINGERPRINT_KEY_SIZE];
     if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key) ||
             getrandom(&secrets->seed, sizeof(secrets->seed), 0) != (ssize_t)sizeof(secrets->seed)) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "getrandom: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "getrandom");
     }
     secrets->key = memory_file(key, sizeof(key), err);
     explicit_bzero(key, sizeof(key));

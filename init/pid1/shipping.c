@@ -39,7 +39,7 @@ static int memory_file(const char *name, off_t size, struct laz_err *err)
     const unsigned seals = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0 || ftruncate(fd, size) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0) {
-        (void)laz_err_set(err, LAZ_E_SYSTEM, errno, "%s: %s", name, strerror(errno));
+        (void)laz_err_set_errno(err, LAZ_E_SYSTEM, name);
         laz_fd_close(&fd);
     }
     return fd;
@@ -60,7 +60,7 @@ static int make_stream(struct laz_shipping *shipping, enum laz_stream stream, st
 {
     int *pipe_fds = shipping->pipes[stream];
     if (make_pipe(stream, pipe_fds) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "pipe: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "pipe");
     }
     if (!laz_stream_is_workloads(stream)) {
         /* whatever is done to its other end does not hold the writer */
@@ -84,7 +84,7 @@ static int capture(struct laz_shipping *shipping, struct laz_err *err)
             return -1;
         }
         if (dup2(shipping->pipes[stream][1], fd) < 0) { /* meant to be inherited */
-            return laz_err_set(err, LAZ_E_SYSTEM, errno, "dup2: %s", strerror(errno));
+            return laz_err_set_errno(err, LAZ_E_SYSTEM, "dup2");
         }
         laz_fd_close(&shipping->pipes[stream][1]);
     }
@@ -97,7 +97,7 @@ static int keep_outputs(struct laz_shipping *shipping, struct laz_err *err)
     shipping->outputs[LAZ_STREAM_STDOUT] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     shipping->outputs[LAZ_STREAM_STDERR] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     if (shipping->outputs[LAZ_STREAM_STDOUT] < 0 || shipping->outputs[LAZ_STREAM_STDERR] < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "dup: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "dup");
     }
     return 0;
 }

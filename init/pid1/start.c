@@ -270,8 +270,7 @@ void laz_pid1_open_gate(struct laz_pid1 *pid1, uint64_t now_ns)
     } else {
         const uint64_t open = 1;
         if (write(pid1->workload.gate, &open, sizeof(open)) < 0) {
-            result = laz_err_set(&pid1->refusal, LAZ_E_ENFORCE, errno,
-                    "the gate cannot be opened: %s", strerror(errno));
+            result = laz_err_set_errno(&pid1->refusal, LAZ_E_ENFORCE, "the gate cannot be opened");
         }
     }
     if (result < 0) {

@@ -26,20 +26,20 @@
 
 int laz_trail_open(const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err)
 {
-    struct laz_trail trail = {.fd = -1, .ctr = ""};
+    int fd = -1;
     uint64_t number = STDERR_FILENO;
     bool is_number = where == NULL || laz_parse_u64(where, strlen(where), INT32_MAX, &number);
     if (is_number) {
-        trail.fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
+        fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
     } else {
-        trail.fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     }
-    if (trail.fd < 0) {
+    if (fd < 0) {
         return laz_err_set(err, LAZ_E_USAGE, errno, "events: %.128s: %s",
                 where == NULL ? "stderr" : where, strerror(errno));
     }
     *ret_shared = is_number && number <= STDERR_FILENO;
-    *ret = trail;
+    ret->fd = fd;
     return 0;
 }
 
@@ -59,24 +59,26 @@ static bool write_line(int fd, const struct laz_buf *line)
     return n == (ssize_t)line->len;
 }
 
-static void begin(struct laz_trail *trail, struct laz_json *json, struct laz_buf *line,
-        char *memory, struct laz_record *record)
+static void begin(struct laz_trail *trail, struct laz_subject who, const char *ev, int severity,
+        const char *obj, const char *act)
 {
-    laz_buf_init_fixed(line, memory, LAZ_RECORD_MAX);
-    (void)clock_gettime(CLOCK_REALTIME, &record->when);
-    record->seq = trail->seq++;
-    record->task = "";
-    record->ctr = trail->ctr;
-    laz_record_begin(json, line, record);
+    struct laz_record record = {.ev = ev,
+            .severity = severity,
+            .seq = trail->seq++,
+            .task = "",
+            .ctr = trail->ctr,
+            .pid = who.pid,
+            .exe = who.exe,
+            .obj = obj,
+            .act = act};
+    (void)clock_gettime(CLOCK_REALTIME, &record.when);
+    laz_buf_init_fixed(&trail->line, trail->memory, sizeof(trail->memory));
+    laz_record_begin(&trail->json, &trail->line, &record);
 }
 
-void laz_trail_write(struct laz_trail *trail, struct laz_json *json)
+static bool end(struct laz_trail *trail)
 {
-    bool fits = laz_record_end(json);
-    if (!fits || !write_line(trail->fd, json->buf)) {
-        trail->lost++;
-        trail->lost_ever++;
-    }
+    return laz_record_end(&trail->json) && write_line(trail->fd, &trail->line);
 }
 
 /* Records that were lost before: said in the stream as soon as it can take something again. */
@@ -85,27 +87,42 @@ static void tell_gap(struct laz_trail *trail)
     if (trail->lost == 0) {
         return;
     }
-    char memory[LAZ_RECORD_MAX];
-    struct laz_buf line;
-    struct laz_json json;
-    uint64_t lost = trail->lost;
-    struct laz_record record = {
-            .ev = "events.gap", .severity = 6, .exe = "", .obj = "records", .act = "lost"};
-    begin(trail, &json, &line, memory, &record);
-    laz_json_u64(&json, "lost", lost);
-    laz_json_u64(&json, "lost_ever", trail->lost_ever);
-    if (laz_record_end(&json) && write_line(trail->fd, &line)) {
+    begin(trail, (struct laz_subject){.exe = ""}, "events.gap", 6, "records", "lost");
+    laz_json_u64(&trail->json, "lost", trail->lost);
+    laz_json_u64(&trail->json, "lost_ever", trail->lost_ever);
+    if (end(trail)) {
         trail->lost = 0;
     } else {
         trail->seq--; /* the gap itself is not a loss: it is said again later */
     }
 }
 
-void laz_trail_begin(struct laz_trail *trail, struct laz_json *json, struct laz_buf *line,
-        char *memory, struct laz_record *record)
+struct laz_json *laz_trail_begin_about(struct laz_trail *trail, struct laz_subject who,
+        const char *ev, int severity, const char *obj, const char *act)
 {
     tell_gap(trail);
-    begin(trail, json, line, memory, record);
+    begin(trail, who, ev, severity, obj, act);
+    return &trail->json;
+}
+
+struct laz_json *laz_trail_begin(
+        struct laz_trail *trail, const char *ev, int severity, const char *obj, const char *act)
+{
+    const struct laz_subject nobody = {.exe = ""};
+    return laz_trail_begin_about(trail, nobody, ev, severity, obj, act);
+}
+
+struct laz_subject laz_trail_workload(const struct laz_trail *trail)
+{
+    return (struct laz_subject){.pid = trail->main_pid, .exe = trail->main_exe};
+}
+
+void laz_trail_write(struct laz_trail *trail)
+{
+    if (!end(trail)) {
+        trail->lost++;
+        trail->lost_ever++;
+    }
 }
 
 /* Not pointers, each of which would be relocated at every start. */
@@ -195,55 +212,55 @@ void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
     static const char fips_words[] = LAZ_FIPS_STATES(LAZ_WORD);
     struct utsname name = {0};
     (void)uname(&name); /* an empty release says that it is unknown */
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.start", .severity = degraded == 0 ? 1 : 3,
-            .pid = workload->pid, .exe = workload->path, .obj = image->name,
-            .act = laz_mode_name(image->mode));
-    laz_json_string(&json, "version", LAZARET_VERSION);
-    laz_json_string(&json, "kernel", name.release);
-    laz_json_bool(&json, "pid1", workload->probe.pid == 1);
+    struct laz_json *json = laz_trail_begin_about(trail, laz_trail_workload(trail), "init.start",
+            degraded == 0 ? 1 : 3, image->name, laz_mode_name(image->mode));
+    laz_json_string(json, "version", LAZARET_VERSION);
+    laz_json_string(json, "kernel", name.release);
+    laz_json_bool(json, "pid1", workload->probe.pid == 1);
     if (trail->has_entered) {
-        laz_json_bool(&json, "entered", true);
+        laz_json_bool(json, "entered", true);
     }
     if (image->also_read_exec != NULL) {
-        laz_json_string(&json, "read_exec", image->also_read_exec);
+        laz_json_string(json, "read_exec", image->also_read_exec);
     }
-    digest_member(&json, "policy_sha256", image->source_digest);
-    digest_member(&json, "filter_sha256", filter_digest);
-    laz_json_string(&json, "events", workload->listener >= 0 ? "notify" : "errno");
-    laz_json_i64(&json, "exec_budget", image->exec_budget);
-    laz_json_i64(&json, "outer_filters", workload->probe.outer_filters);
-    attested_member(&json, image, workload);
+    digest_member(json, "policy_sha256", image->source_digest);
+    digest_member(json, "filter_sha256", filter_digest);
+    laz_json_string(json, "events", workload->listener >= 0 ? "notify" : "errno");
+    laz_json_i64(json, "exec_budget", image->exec_budget);
+    laz_json_i64(json, "outer_filters", workload->probe.outer_filters);
+    attested_member(json, image, workload);
     if (fips != LAZ_FIPS_UNASKED && fips < LAZ_FIPS_STATE_COUNT) {
-        laz_json_string(&json, "fips", laz_word(fips_words, fips));
+        laz_json_string(json, "fips", laz_word(fips_words, fips));
     }
-    laz_json_array(&json, "degraded");
+    laz_json_array(json, "degraded");
     for (unsigned i = 0; i < LAZ_DEGRADATION_COUNT; i++) {
         if ((degraded >> i & 1) != 0) {
-            laz_json_string(&json, NULL, degradation_names[i]);
+            laz_json_string(json, NULL, degradation_names[i]);
         }
     }
-    laz_json_array_end(&json);
-    strings_member(&json, "relaxations", image->relaxations);
-    laz_trail_write(trail, &json);
+    laz_json_array_end(json);
+    strings_member(json, "relaxations", image->relaxations);
+    laz_trail_write(trail);
 }
 
 void laz_trail_refusal(struct laz_trail *trail, const struct laz_err *err, int exit_code)
 {
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.stop", .severity = 8, .exe = "",
-            .obj = laz_err_name(err->kind), .act = "refused");
-    laz_json_i64(&json, "exit", exit_code);
-    laz_json_string(&json, "message", err->message);
-    laz_json_string(&json, "errno", err->sys_errno == 0 ? "" : laz_err_errno_name(err->sys_errno));
-    laz_trail_write(trail, &json);
+    struct laz_json *json =
+            laz_trail_begin(trail, "init.stop", 8, laz_err_name(err->kind), "refused");
+    laz_json_i64(json, "exit", exit_code);
+    laz_json_string(json, "message", err->message);
+    laz_json_string(json, "errno", err->sys_errno == 0 ? "" : laz_err_errno_name(err->sys_errno));
+    laz_trail_write(trail);
 }
 
 void laz_trail_helper(struct laz_trail *trail, const struct laz_helper_end *end)
 {
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "helper.exit", .severity = 6, .pid = end->pid, .exe = "",
-            .obj = laz_role_name(end->role), .act = end->is_lost ? "lost" : "restarted");
-    laz_json_string(&json, "error", laz_err_name(end->why->kind));
-    laz_json_string(&json, "message", end->why->message);
-    laz_trail_write(trail, &json);
+    struct laz_json *json = laz_trail_begin_about(trail,
+            (struct laz_subject){.pid = end->pid, .exe = ""}, "helper.exit", 6,
+            laz_role_name(end->role), end->is_lost ? "lost" : "restarted");
+    laz_json_string(json, "error", laz_err_name(end->why->kind));
+    laz_json_string(json, "message", end->why->message);
+    laz_trail_write(trail);
 }
 
 static void tunnel_refused(struct laz_trail *trail, struct laz_fields *fields)
@@ -257,12 +274,12 @@ static void tunnel_refused(struct laz_trail *trail, struct laz_fields *fields)
         return;
     }
     bool is_grave = strcmp(reason, "no-tls") == 0 || strcmp(reason, "unverified") == 0;
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "tunnel.refused", .severity = is_grave ? 6 : 4, .exe = "",
-            .obj = entry, .act = reason);
-    laz_json_string(&json, "peer", peer);
-    laz_json_string(&json, "why", why);
-    laz_json_u64(&json, "count", count);
-    laz_trail_write(trail, &json);
+    struct laz_json *json =
+            laz_trail_begin(trail, "tunnel.refused", is_grave ? 6 : 4, entry, reason);
+    laz_json_string(json, "peer", peer);
+    laz_json_string(json, "why", why);
+    laz_json_u64(json, "count", count);
+    laz_trail_write(trail);
 }
 
 static void tunnel_counted(struct laz_trail *trail, struct laz_fields *fields)
@@ -277,21 +294,20 @@ static void tunnel_counted(struct laz_trail *trail, struct laz_fields *fields)
     if (!laz_fields_done(fields)) {
         return;
     }
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "tunnel.stat", .severity = 1, .exe = "", .obj = entry,
-            .act = "counted");
+    struct laz_json *json = laz_trail_begin(trail, "tunnel.stat", 1, entry, "counted");
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        laz_json_u64(&json, names[i], numbers[i]);
+        laz_json_u64(json, names[i], numbers[i]);
     }
-    laz_trail_write(trail, &json);
+    laz_trail_write(trail);
 }
 
 void laz_trail_identity(struct laz_trail *trail, const char *identity, const char *why)
 {
     bool is_kept = why[0] != '\0';
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "tunnel.identity", .severity = is_kept ? 6 : 1, .exe = "",
-            .obj = identity, .act = is_kept ? "kept" : "renewed");
-    laz_json_string(&json, "why", why);
-    laz_trail_write(trail, &json);
+    struct laz_json *json = laz_trail_begin(
+            trail, "tunnel.identity", is_kept ? 6 : 1, identity, is_kept ? "kept" : "renewed");
+    laz_json_string(json, "why", why);
+    laz_trail_write(trail);
 }
 
 void laz_trail_tunnel(struct laz_trail *trail, const struct laz_message *said)
@@ -315,18 +331,18 @@ void laz_trail_signal(struct laz_trail *trail, const struct laz_signal_note *not
 {
     char name[24];
     (void)laz_format(name, sizeof(name), "signal %d", note->number);
-    LAZ_TRAIL_BEGIN(trail, json, .ev = note->ev, .severity = note->severity, .pid = note->sender,
-            .exe = "", .obj = name, .act = note->act);
-    laz_json_i64(&json, "sender_pid", note->sender);
-    laz_json_u64(&json, "sender_uid", note->sender_uid);
-    laz_trail_write(trail, &json);
+    struct laz_json *json =
+            laz_trail_begin_about(trail, (struct laz_subject){.pid = note->sender, .exe = ""},
+                    note->ev, note->severity, name, note->act);
+    laz_json_i64(json, "sender_pid", note->sender);
+    laz_json_u64(json, "sender_uid", note->sender_uid);
+    laz_trail_write(trail);
 }
 
 /* Who it is about: the path that we launched for the main process, otherwise its own word for
  * itself. */
 struct subject {
-    pid_t pid;
-    const char *exe;
+    struct laz_subject who;
     bool untrusted;
     struct laz_process_state state;
 };
@@ -334,14 +350,13 @@ struct subject {
 static void identify(const struct laz_trail *trail, pid_t thread, struct subject *ret)
 {
     struct laz_err ignored = {0};
-    *ret = (struct subject){.pid = thread, .exe = ""};
+    *ret = (struct subject){.who = {.pid = thread, .exe = ""}};
     if (laz_attest_read(thread, &ret->state, &ignored) == 0 && ret->state.tgid > 0) {
-        ret->pid = ret->state.tgid;
-        ret->exe = ret->state.name;
+        ret->who = (struct laz_subject){.pid = ret->state.tgid, .exe = ret->state.name};
         ret->untrusted = true;
     }
-    if (ret->pid == trail->main_pid) {
-        ret->exe = trail->main_exe;
+    if (ret->who.pid == trail->main_pid) {
+        ret->who = laz_trail_workload(trail);
         ret->untrusted = false;
     }
 }
@@ -360,21 +375,20 @@ void laz_trail_denied(struct laz_trail *trail, const struct laz_refused *refused
     const char *known = native ? laz_sysname(refused->nr) : NULL;
     char number[32];
     (void)laz_format(number, sizeof(number), "%s%u", native ? "syscall_" : "foreign_", refused->nr);
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "seccomp.deny", .severity = native ? 6 : 7,
-            .pid = subject.pid, .exe = subject.exe, .obj = known != NULL ? known : number,
-            .act = answer_name(refused));
-    laz_json_i64(&json, "tid", refused->pid);
-    laz_json_bool(&json, "exe_untrusted", subject.untrusted);
-    laz_json_u64(&json, "nr", refused->nr);
-    hex_member(&json, "arch", refused->audit_arch);
-    laz_json_array(&json, "args");
+    struct laz_json *json = laz_trail_begin_about(trail, subject.who, "seccomp.deny",
+            native ? 6 : 7, known != NULL ? known : number, answer_name(refused));
+    laz_json_i64(json, "tid", refused->pid);
+    laz_json_bool(json, "exe_untrusted", subject.untrusted);
+    laz_json_u64(json, "nr", refused->nr);
+    hex_member(json, "arch", refused->audit_arch);
+    laz_json_array(json, "args");
     for (size_t i = 0; i < 6; i++) {
-        hex_member(&json, NULL, refused->args[i]);
+        hex_member(json, NULL, refused->args[i]);
     }
-    laz_json_array_end(&json);
-    hex_member(&json, "ip", refused->ip);
-    laz_json_u64(&json, "count", refused->count);
-    laz_trail_write(trail, &json);
+    laz_json_array_end(json);
+    hex_member(json, "ip", refused->ip);
+    laz_json_u64(json, "count", refused->count);
+    laz_trail_write(trail);
 }
 
 void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *refused,
@@ -382,13 +396,13 @@ void laz_trail_exec_budget(struct laz_trail *trail, const struct laz_refused *re
 {
     struct subject subject;
     identify(trail, refused->pid, &subject);
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "exec.budget", .severity = 7, .pid = subject.pid,
-            .exe = subject.exe, .obj = "execve", .act = answer_name(refused));
-    laz_json_i64(&json, "tid", refused->pid);
-    laz_json_bool(&json, "exe_untrusted", subject.untrusted);
-    laz_json_u64(&json, "attempts", attempts);
-    laz_json_i64(&json, "budget", budget);
-    laz_trail_write(trail, &json);
+    struct laz_json *json = laz_trail_begin_about(
+            trail, subject.who, "exec.budget", 7, "execve", answer_name(refused));
+    laz_json_i64(json, "tid", refused->pid);
+    laz_json_bool(json, "exe_untrusted", subject.untrusted);
+    laz_json_u64(json, "attempts", attempts);
+    laz_json_i64(json, "budget", budget);
+    laz_trail_write(trail);
 }
 
 static int64_t milliseconds(struct timeval time)
@@ -399,30 +413,28 @@ static int64_t milliseconds(struct timeval time)
 void laz_trail_exit(struct laz_trail *trail, const struct laz_exit_note *note)
 {
     bool by_signal = WIFSIGNALED(note->status);
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "proc.exit",
-            .severity = by_signal && !note->as_asked ? 5 : 1, .pid = note->pid,
-            .exe = trail->main_exe, .obj = "workload", .act = by_signal ? "killed" : "exited");
-    laz_json_i64(&json, by_signal ? "signal" : "status",
+    struct laz_json *json = laz_trail_begin_about(trail, laz_trail_workload(trail), "proc.exit",
+            by_signal && !note->as_asked ? 5 : 1, "workload", by_signal ? "killed" : "exited");
+    laz_json_i64(json, by_signal ? "signal" : "status",
             by_signal ? WTERMSIG(note->status) : WEXITSTATUS(note->status));
-    laz_json_bool(&json, "core", by_signal && WCOREDUMP(note->status));
-    laz_json_bool(&json, "forced", note->forced);
-    laz_json_u64(&json, "ran_ms", note->ran_ms);
-    laz_json_i64(&json, "user_ms", milliseconds(note->usage.ru_utime));
-    laz_json_i64(&json, "system_ms", milliseconds(note->usage.ru_stime));
-    laz_json_i64(&json, "max_rss_kib", note->usage.ru_maxrss);
-    laz_json_i64(&json, "oom_kills", note->oom_kills);
-    laz_trail_write(trail, &json);
+    laz_json_bool(json, "core", by_signal && WCOREDUMP(note->status));
+    laz_json_bool(json, "forced", note->forced);
+    laz_json_u64(json, "ran_ms", note->ran_ms);
+    laz_json_i64(json, "user_ms", milliseconds(note->usage.ru_utime));
+    laz_json_i64(json, "system_ms", milliseconds(note->usage.ru_stime));
+    laz_json_i64(json, "max_rss_kib", note->usage.ru_maxrss);
+    laz_json_i64(json, "oom_kills", note->oom_kills);
+    laz_trail_write(trail);
 }
 
 void laz_trail_stop(
         struct laz_trail *trail, int exit_code, const char *cause, const struct laz_totals *totals)
 {
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "init.stop", .severity = 1, .exe = "", .obj = cause,
-            .act = "stopped");
-    laz_json_i64(&json, "exit", exit_code);
-    laz_json_u64(&json, "denied", totals->denied);
-    laz_json_u64(&json, "held", totals->held);
-    laz_json_u64(&json, "reaped", totals->reaped);
-    laz_json_u64(&json, "lost", trail->lost_ever);
-    laz_trail_write(trail, &json);
+    struct laz_json *json = laz_trail_begin(trail, "init.stop", 1, cause, "stopped");
+    laz_json_i64(json, "exit", exit_code);
+    laz_json_u64(json, "denied", totals->denied);
+    laz_json_u64(json, "held", totals->held);
+    laz_json_u64(json, "reaped", totals->reaped);
+    laz_json_u64(json, "lost", trail->lost_ever);
+    laz_trail_write(trail);
 }

@@ -26,6 +26,9 @@ struct laz_trail {
     bool has_entered; /* by --enter */
     pid_t main_pid;   /* for it `exe` is known */
     const char *main_exe;
+    struct laz_json json; /* the record that is being written; there is never a second */
+    struct laz_buf line;
+    char memory[LAZ_RECORD_MAX];
 };
 
 /* What happened to a signal. */
@@ -52,7 +55,6 @@ struct laz_refused {
 
 /* How the workload ended. */
 struct laz_exit_note {
-    pid_t pid;
     int status; /* as wait(2) */
     struct rusage usage;
     bool forced;

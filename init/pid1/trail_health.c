@@ -9,21 +9,19 @@ void laz_trail_health(struct laz_trail *trail, const struct laz_watch *watch)
 {
     const struct laz_watch_verdict *verdict = &watch->verdict;
     int severity = !verdict->is_live ? 5 : !verdict->is_ready ? 3 : 1;
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "health.state", .severity = severity, .exe = "",
-            .obj = verdict->state,
-            .act = !verdict->is_live     ? "not-live"
+    struct laz_json *json = laz_trail_begin(trail, "health.state", severity, verdict->state,
+            !verdict->is_live            ? "not-live"
                     : !verdict->is_ready ? "not-ready"
                                          : "ready");
-    laz_json_string(&json, "why", verdict->why);
-    laz_json_u64(&json, "missed", watch->missed);
-    laz_trail_write(trail, &json);
+    laz_json_string(json, "why", verdict->why);
+    laz_json_u64(json, "missed", watch->missed);
+    laz_trail_write(trail);
 }
 
 void laz_trail_drain_end(struct laz_trail *trail, const char *evidence, uint64_t ms)
 {
-    LAZ_TRAIL_BEGIN(trail, json, .ev = "drain.end", .severity = 1, .exe = "", .obj = "lb-grace",
-            .act = "ended");
-    laz_json_string(&json, "evidence", evidence);
-    laz_json_u64(&json, "ms", ms);
-    laz_trail_write(trail, &json);
+    struct laz_json *json = laz_trail_begin(trail, "drain.end", 1, "lb-grace", "ended");
+    laz_json_string(json, "evidence", evidence);
+    laz_json_u64(json, "ms", ms);
+    laz_trail_write(trail);
 }

@@ -5,21 +5,22 @@
 #ifndef LAZ_INIT_PID1_TRAIL_RECORD_H
 #define LAZ_INIT_PID1_TRAIL_RECORD_H
 
-#include "core/json.h"
 #include "init/pid1/trail.h"
 
-/* `memory` has LAZ_RECORD_MAX bytes. A gap before it is said first. */
-void laz_trail_begin(struct laz_trail *trail, struct laz_json *json, struct laz_buf *line,
-        char *memory, struct laz_record *record);
-/* Written whole, or counted as lost. */
-void laz_trail_write(struct laz_trail *trail, struct laz_json *json);
+/* Whom a record is about. */
+struct laz_subject {
+    pid_t pid;
+    const char *exe; /* "" if unknown */
+};
 
-/* One record: this, the members of its d, and laz_trail_write at the end. */
-#define LAZ_TRAIL_BEGIN(trail, json, ...)                                                          \
-    char memory[LAZ_RECORD_MAX];                                                                   \
-    struct laz_buf line;                                                                           \
-    struct laz_json json;                                                                          \
-    struct laz_record record = {__VA_ARGS__};                                                      \
-    laz_trail_begin(trail, &json, &line, memory, &record)
+/* One record: this, the members of its d into what it returns, and laz_trail_write at the end. A
+ * gap before it is said first. */
+struct laz_json *laz_trail_begin(
+        struct laz_trail *trail, const char *ev, int severity, const char *obj, const char *act);
+struct laz_json *laz_trail_begin_about(struct laz_trail *trail, struct laz_subject who,
+        const char *ev, int severity, const char *obj, const char *act);
+struct laz_subject laz_trail_workload(const struct laz_trail *trail);
+/* Written whole, or counted as lost. */
+void laz_trail_write(struct laz_trail *trail);
 
 #endif

@@ -179,8 +179,8 @@ static int resolve(struct laz_workload *workload, const struct laz_image *image,
     int worst = ENOENT;
     char refused[LAZ_SAID_PATH_MAX] = "";
     for (const char *at = search;; at++) {
-        size_t length = strcspn(at, ":");
-        if (join(workload->path, sizeof(workload->path), cwd, at, length, name)) {
+        const char *end = strchrnul(at, ':');
+        if (join(workload->path, sizeof(workload->path), cwd, at, (size_t)(end - at), name)) {
             int why = judge(workload->path);
             if (why == 0) {
                 return 0;
@@ -191,7 +191,7 @@ static int resolve(struct laz_workload *workload, const struct laz_image *image,
                         refused, sizeof(refused), "%.*s", LAZ_SAID_PATH_MAX - 1, workload->path);
             }
         }
-        at += length;
+        at = end;
         if (*at == '\0') {
             break;
         }
@@ -211,7 +211,7 @@ static int fork_child(struct laz_workload *workload, const struct laz_image *ima
 {
     workload->gate = eventfd(0, EFD_CLOEXEC);
     if (workload->gate < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "eventfd: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "eventfd");
     }
     const struct laz_confine confine = {
             .image = image,
@@ -233,7 +233,7 @@ static int fork_child(struct laz_workload *workload, const struct laz_image *ima
         laz_confine_in_child(&confine);
     }
     if (pid < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "fork: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "fork");
     }
     workload->pid = pid;
     (void)setpgid(pid, pid); /* the child does the same; EACCES once it has exec'd */
@@ -253,7 +253,7 @@ int laz_workload_fork(struct laz_workload *workload, const struct laz_image *ima
     size_t size = n * sizeof(char *) + exposed.bytes;
     void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED || arena == MAP_FAILED) {
-        return laz_err_set(err, LAZ_E_MEMORY, errno, "mmap: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_MEMORY, "mmap");
     }
     workload->page = page;
     workload->page->listener = -1;

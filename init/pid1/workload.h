@@ -23,7 +23,6 @@ struct laz_workload {
     struct laz_probe probe;
     struct laz_decided decided;
     struct laz_confine_page *page; /* shared mapping */
-    char path[LAZ_FILE_PATH_MAX];  /* the one absolute file */
     pid_t pid;
     int gate; /* an eventfd, for where there is no listener; shared with the child until the exec */
     const int *fds; /* of the workload, by number; in the child they live on; borrowed */
@@ -31,6 +30,7 @@ struct laz_workload {
     const struct laz_secrets *secrets; /* of which some may be variables; NULL: none; borrowed */
     int listener;                      /* -1 until it is there, and where there is none */
     struct laz_process_state seen;     /* what was read back at the gate */
+    char path[LAZ_FILE_PATH_MAX];      /* the one absolute file */
 };
 
 void laz_workload_init(struct laz_workload *workload);

@@ -29,7 +29,7 @@ static int read_proc(pid_t pid, const char *name, char *ret, size_t size, size_t
     }
     laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return laz_err_set(err, LAZ_E_ENVIRONMENT, errno, "%s: %s", path, strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_ENVIRONMENT, path);
     }
     struct laz_err inner = {0};
     if (laz_fd_read_all(fd, ret, size - 1, ret_length, &inner) < 0) {

@@ -52,22 +52,10 @@ static _Noreturn void fail_in_child(struct laz_confine_page *page, const char *d
     die_in_child(page->step != LAZ_STEP_EXEC ? 109 : page->sys_errno == ENOENT ? 127 : 126);
 }
 
-/* The kernel's own struct sigaction; libc's refuses signals 32-34. */
-struct kernel_sigaction {
-    void *handler;
-    unsigned long flags;
-    void *restorer;
-    uint64_t mask;
-};
-
 static int reset_signals_in_child(bool is_workload)
 {
-    const struct kernel_sigaction defaults = {0};
     for (int s = 1; s <= LAZ_SIGNAL_MAX; s++) {
-        if (s == SIGKILL || s == SIGSTOP) {
-            continue;
-        }
-        if (syscall(SYS_rt_sigaction, s, &defaults, NULL, sizeof(uint64_t)) < 0) {
+        if (s != SIGKILL && s != SIGSTOP && laz_sys_default_action(s, 0) < 0) {
             return -1;
         }
     }

@@ -68,8 +68,8 @@ int laz_probe_run(struct laz_probe *ret, struct laz_err *err)
         return -1;
     }
     if (access("/proc/self/status", R_OK) < 0) {
-        return laz_err_set(err, LAZ_E_ENVIRONMENT, errno,
-                "/proc is needed to read back what was enforced: %s", strerror(errno));
+        return laz_err_set_errno(
+                err, LAZ_E_ENVIRONMENT, "/proc is needed to read back what was enforced");
     }
     probe.effective = effective_capabilities();
 

@@ -84,6 +84,26 @@ struct laz_dirent {
     char name[];
 };
 
+/* rt_sigaction(2). libc's refuses signals 32-34. */
+struct laz_sigaction {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+};
+
+static inline int laz_sys_default_action(int signal_number, unsigned long flags)
+{
+    const struct laz_sigaction action = {.flags = flags}; /* SIG_DFL */
+    return (int)syscall(SYS_rt_sigaction, signal_number, &action, NULL, sizeof(action.mask));
+}
+
+/* libc's has flags, and emulates them through /proc */
+static inline int laz_sys_fchmodat(int folder, const char *name, unsigned mode)
+{
+    return (int)syscall(SYS_fchmodat, folder, name, mode);
+}
+
 static inline int laz_sys_seccomp(unsigned operation, unsigned flags, void *args)
 {
     return (int)syscall(SYS_seccomp, operation, flags, args);

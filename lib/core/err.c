@@ -27,6 +27,12 @@ int laz_err_set(struct laz_err *err, enum laz_err_kind kind, int sys_errno, cons
     return -1;
 }
 
+int laz_err_set_errno(struct laz_err *err, enum laz_err_kind kind, const char *what)
+{
+    int cause = errno;
+    return laz_err_set(err, kind, cause, "%.256s: %s", what, strerror(cause));
+}
+
 int laz_err_context(struct laz_err *err, const char *format, ...)
 {
     char old[sizeof(err->message)];

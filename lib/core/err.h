@@ -49,6 +49,10 @@ struct laz_err {
 int laz_err_set(struct laz_err *err, enum laz_err_kind kind, int sys_errno, const char *format, ...)
         LAZ_PRINTF(4, 5);
 
+/* The same of a system call that has just failed: "what: " and the words for errno. Of `what`, 256
+ * bytes are told. */
+int laz_err_set_errno(struct laz_err *err, enum laz_err_kind kind, const char *what);
+
 /* Put "context: " before the message. Returns -1. */
 int laz_err_context(struct laz_err *err, const char *format, ...) LAZ_PRINTF(2, 3);
 

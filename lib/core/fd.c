@@ -27,7 +27,7 @@ int laz_fd_write_all(int fd, const void *bytes, size_t length, struct laz_err *e
             continue;
         }
         if (n <= 0) {
-            return laz_err_set(err, LAZ_E_SYSTEM, errno, "write: %s", strerror(errno));
+            return laz_err_set_errno(err, LAZ_E_SYSTEM, "write");
         }
         p += n;
         length -= (size_t)n;
@@ -47,7 +47,7 @@ int laz_fd_read_all(int fd, void *memory, size_t size, size_t *ret_length, struc
             continue;
         }
         if (n < 0) {
-            return laz_err_set(err, LAZ_E_SYSTEM, errno, "read: %s", strerror(errno));
+            return laz_err_set_errno(err, LAZ_E_SYSTEM, "read");
         }
         if (n == 0) {
             *ret_length = length;

@@ -4,6 +4,7 @@
  */
 #include "core/format.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -24,9 +25,11 @@ struct conversion {
     bool alternate;
     int width;
     int precision; /* -1: none */
-    unsigned longs;
-    bool is_size;
+    bool is_long;
 };
+
+/* One width for l, ll and z. */
+static_assert(sizeof(long) == sizeof(long long) && sizeof(long) == sizeof(size_t), "not LP64");
 
 static void put(struct output *output, const char *text, size_t length)
 {
@@ -98,26 +101,24 @@ static const char *read_conversion(const char *at, struct conversion *ret, va_li
         ret->precision = number(&at, args);
     }
     for (; *at == 'l' || *at == 'z'; at++) {
-        ret->longs += *at == 'l' ? 1 : 0;
-        ret->is_size = ret->is_size || *at == 'z';
+        ret->is_long = true;
     }
     return at;
 }
 
 static uint64_t take_unsigned(const struct conversion *how, va_list *args)
 {
-    if (how->longs >= 2) {
-        return va_arg(*args, unsigned long long);
-    }
-    return how->longs == 1 || how->is_size ? va_arg(*args, unsigned long) : va_arg(*args, unsigned);
+    return how->is_long ? va_arg(*args, unsigned long) : va_arg(*args, unsigned);
 }
 
 static int64_t take_signed(const struct conversion *how, va_list *args)
 {
-    if (how->longs >= 2) {
-        return va_arg(*args, long long);
-    }
-    return how->longs == 1 || how->is_size ? va_arg(*args, long) : va_arg(*args, int);
+    return how->is_long ? va_arg(*args, long) : va_arg(*args, int);
+}
+
+static unsigned base_of(char letter)
+{
+    return letter == 'u' ? 10 : letter == 'x' ? 16 : 8;
 }
 
 static void convert(
@@ -134,13 +135,9 @@ static void convert(
         put_digits(output, how, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10, value < 0);
         break;
     case 'u':
-        put_digits(output, how, take_unsigned(how, args), 10, false);
-        break;
     case 'x':
-        put_digits(output, how, take_unsigned(how, args), 16, false);
-        break;
     case 'o':
-        put_digits(output, how, take_unsigned(how, args), 8, false);
+        put_digits(output, how, take_unsigned(how, args), base_of(*letter), false);
         break;
     case 'c':
         c = (char)va_arg(*args, int);

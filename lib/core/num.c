@@ -4,6 +4,15 @@
  */
 #include "core/num.h"
 
+size_t laz_count_digits(const char *text)
+{
+    size_t n = 0;
+    while (text[n] >= '0' && text[n] <= '9') {
+        n++;
+    }
+    return n;
+}
+
 bool laz_parse_u64(const char *text, size_t length, uint64_t max, uint64_t *ret)
 {
     if (length == 0 || (length > 1 && text[0] == '0')) {

@@ -9,6 +9,9 @@
 
 #include "core/err.h"
 
+/* How many decimal digits the text begins with. */
+size_t laz_count_digits(const char *text);
+
 /* Decimal digits only: no sign, no blanks, no leading zero, no empty text. false leaves *ret alone.
  */
 LAZ_MUST_CHECK bool laz_parse_u64(const char *text, size_t length, uint64_t max, uint64_t *ret);

@@ -46,7 +46,7 @@ static enum place place_of(pid_t pid)
     char theirs[PROC_MAX];
     read_start(getpid(), "mountinfo", own);
     read_start(pid, "mountinfo", theirs);
-    size_t n = strcspn(own, " ");
+    size_t n = (size_t)(strchrnul(own, ' ') - own);
     if (n == 0 || theirs[0] == '\0') {
         return SOMEWHERE;
     }

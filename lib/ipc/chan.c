@@ -20,7 +20,7 @@ int laz_chan_pair(int ret[2], struct laz_err *err)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "socketpair: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "socketpair");
     }
     ret[0] = pair[0];
     ret[1] = pair[1];
@@ -47,7 +47,7 @@ int laz_chan_send(
         n = sendmsg(chan, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
-        return laz_err_set(err, LAZ_E_SYSTEM, errno, "sendmsg: %s", strerror(errno));
+        return laz_err_set_errno(err, LAZ_E_SYSTEM, "sendmsg");
     }
     return 0;
 }

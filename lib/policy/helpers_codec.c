@@ -128,11 +128,12 @@ static bool is_below(const char *path)
         return false;
     }
     for (const char *part = path;; part++) {
-        size_t n = strcspn(part, "/");
+        const char *end = strchrnul(part, '/');
+        size_t n = (size_t)(end - part);
         if (n == 0 || (n == 1 && part[0] == '.') || (n >= 2 && part[0] == '.' && part[1] == '.')) {
             return false;
         }
-        part += n;
+        part = end;
         if (*part == '\0') {
             return true;
         }
@@ -151,9 +152,9 @@ static void take_deliveries(struct laz_section *in, struct laz_image *image)
         const char *path = laz_section_string(in, 0, SIZE_MAX);
         bool is_free = fd >= LAZ_IMAGE_FD_MIN && (taken[fd / 64] >> (fd % 64) & 1) == 0;
         bool fits = fd == 0 ? is_below(path) && (mode == 0400 || mode == 0440 || mode == 0444)
-                : fd == LAZ_IMAGE_FD_VARIABLE
-                ? mode == 0400 && path[0] != '\0' && strpbrk(path, "=/") == NULL
-                : path[0] == '\0' && mode == 0400 && is_free;
+                : fd == LAZ_IMAGE_FD_VARIABLE ? mode == 0400 && path[0] != '\0' &&
+                        strchr(path, '=') == NULL && strchr(path, '/') == NULL
+                                              : path[0] == '\0' && mode == 0400 && is_free;
         laz_section_require(
                 in, item < image->fetched.n && fits, "a delivery does not fit together");
         taken[fd / 64] |= UINT64_C(1) << (fd % 64);

@@ -27,6 +27,23 @@ Test(err, keeps_the_first_cause)
     cr_assert_str_eq(err.message, "first");
 }
 
+Test(err, says_of_a_system_call_what_errno_says_and_no_more_of_a_path_than_there_is_room_for)
+{
+    struct laz_err err = {0};
+    errno = ENOENT;
+    cr_assert_eq(laz_err_set_errno(&err, LAZ_E_MEMORY, "mmap"), -1);
+    errno = EPERM; /* the first cause wins */
+    cr_assert_eq(laz_err_set_errno(&err, LAZ_E_SYSTEM, "fork"), -1);
+    cr_assert_eq(err.kind, LAZ_E_MEMORY);
+    cr_assert_eq(err.sys_errno, ENOENT);
+    cr_assert_str_eq(err.message, "mmap: No such file or directory");
+    char path[LAZ_ERR_MESSAGE_MAX + 1] = {0};
+    (void)memset(path, 'p', sizeof(path) - 1);
+    err = (struct laz_err){0};
+    cr_assert_eq(laz_err_set_errno(&err, LAZ_E_SYSTEM, path), -1);
+    cr_assert_str_eq(err.message + 256, ": Operation not permitted");
+}
+
 Test(err, puts_context_before_the_message_and_cuts_what_is_too_long)
 {
     struct laz_err err = {0};
@@ -90,6 +107,16 @@ Test(num, takes_plain_decimals_only)
     }
     uint64_t value = 0;
     cr_assert(!laz_parse_u64("65536", 5, 65535, &value));
+}
+
+Test(num, counts_the_digits_in_front)
+{
+    cr_assert_eq(laz_count_digits(""), 0);
+    cr_assert_eq(laz_count_digits("s"), 0);
+    cr_assert_eq(laz_count_digits("0123456789"), 10);
+    cr_assert_eq(laz_count_digits("15s2"), 2);
+    cr_assert_eq(laz_count_digits("/0"), 0); /* beside 0 and 9 in ASCII */
+    cr_assert_eq(laz_count_digits("9:"), 1);
 }
 
 Test(num, hexadecimal_goes_both_ways)

@@ -194,6 +194,10 @@ void laz_helper_started(struct laz_helper *helper, int32_t pid, uint64_t now_ns)
         helper->is_new = true;
     } else {
         laz_fd_close(&helper->chan);
+        helper->err = (struct laz_err){0};
+        (void)laz_err_set(&helper->err, helper->lost_as, -pid,
+                "lazaret-helper %s cannot be started: %s", laz_role_name(helper->role),
+                strerror(-pid));
         retry_later(helper, now_ns);
     }
 }

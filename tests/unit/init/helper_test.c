@@ -4,6 +4,8 @@
  */
 #include "init/pid1/helper.h"
 
+#include <errno.h>
+
 #include <criterion/criterion.h>
 
 #define NOW    UINT64_C(5000000000)
@@ -106,6 +108,22 @@ Test(helper, that_never_came_up_is_lost_at_the_third_try)
     cr_assert(helper.is_lost);
     cr_assert_str_eq(helper.err.message,
             "lazaret-helper does not stay up: lazaret-helper ship ended by exit 1");
+}
+
+Test(helper, that_cannot_be_started_is_lost_with_the_reason)
+{
+    struct laz_helper helper = needed_one();
+    helper.was_ever_ready = false;
+    for (unsigned i = 0; i < LAZ_HELPER_START_TRIES; i++) {
+        cr_assert_not(helper.is_lost);
+        helper.is_starting = true;
+        laz_helper_started(&helper, -EAGAIN, NOW);
+    }
+    cr_assert(helper.is_lost);
+    cr_assert_eq(helper.err.kind, LAZ_E_AUDIT);
+    cr_assert_str_eq(helper.err.message,
+            "lazaret-helper does not stay up: lazaret-helper ship cannot be started: "
+            "Resource temporarily unavailable");
 }
 
 /* What a helper says, by its channel. */

@@ -15,6 +15,7 @@
 #include <sys/sendfile.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "core/fd.h"
 #include "core/format.h"

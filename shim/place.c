@@ -13,6 +13,7 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/resolve.h"
+#include "policy/host_mounts.h"
 #include "shim/call.h"
 
 #define NAME_SIZE     64 /* of a descriptor below /proc */
@@ -51,7 +52,8 @@ static int judge_name(int root, const char *name, mode_t type, struct laz_err *e
                       "the image has something else at %s, where the host mounts its own", name);
 }
 
-static int compare(const struct stat *root, const char *path, bool *ret, struct laz_err *err)
+static int compare(const struct stat *root, const char *path, bool *ret, bool *ret_is_near,
+        struct laz_err *err)
 {
     struct stat status;
     if (stat(path, &status) < 0) {
@@ -60,7 +62,9 @@ static int compare(const struct stat *root, const char *path, bool *ret, struct 
                 ? 0
                 : laz_err_set(err, LAZ_E_SYSTEM, errno, "%s: %s", path, strerror(errno));
     }
-    *ret = root->st_dev == status.st_dev && root->st_ino == status.st_ino;
+    bool is_near = root->st_dev == status.st_dev;
+    *ret = is_near && root->st_ino == status.st_ino;
+    *ret_is_near = *ret_is_near || is_near;
     return 0;
 }
 
@@ -93,11 +97,24 @@ static int find_path(int root, char ret[LAZ_BUNDLE_PATH_SIZE], struct laz_err *e
     return length >= 0 ? 0 : laz_err_set(err, LAZ_E_SYSTEM, errno, "%s: %s", name, strerror(errno));
 }
 
+static const char *const own[] = {
+        "/boot", "/dev", "/etc", "/proc", "/root", "/run/lazaret", "/sys", "/usr", "/var/log"};
+
+/* From within, by another name: a part of it may be mounted elsewhere. */
+static int judge_names(const char *path, bool *ret, struct laz_err *err)
+{
+    struct laz_sources sources;
+    int result = laz_sources_read(LAZ_SOURCES_OWN, &sources, err);
+    for (size_t i = 0; result == 0 && !*ret && i < LENGTH(own); i++) {
+        *ret = laz_source_is_in(&sources, path, own[i]);
+    }
+    laz_sources_done(&sources);
+    return result;
+}
+
 /* The host's own: as itself, or from within; and what others use too, as itself. */
 static int judge_root(int root, const char *path, struct laz_err *err)
 {
-    static const char *const own[] = {
-            "/boot", "/dev", "/etc", "/proc", "/root", "/run/lazaret", "/sys", "/usr", "/var/log"};
     static const char *const shared[] = {"/", "/home", "/media", "/mnt", "/opt", "/run", "/srv",
             "/tmp", "/var", "/var/lib", "/var/tmp"};
     struct stat status;
@@ -105,16 +122,20 @@ static int judge_root(int root, const char *path, struct laz_err *err)
         return laz_err_set(err, LAZ_E_SYSTEM, errno, "root.path: fstat: %s", strerror(errno));
     }
     bool is_own = path[0] != '/' || path[1] == '\0';
+    bool is_near = false; /* an image's layers are a device of their own, and have one name */
     for (size_t i = 0; !is_own && i < LENGTH(own); i++) {
-        if (compare(&status, own[i], &is_own, err) < 0) {
+        if (compare(&status, own[i], &is_own, &is_near, err) < 0) {
             return -1;
         }
         is_own = is_own || is_below(path, own[i]);
     }
     for (size_t i = 0; !is_own && i < LENGTH(shared); i++) {
-        if (compare(&status, shared[i], &is_own, err) < 0) {
+        if (compare(&status, shared[i], &is_own, &is_near, err) < 0) {
             return -1;
         }
+    }
+    if (!is_own && is_near && judge_names(path, &is_own, err) < 0) {
+        return -1;
     }
     return !is_own ? 0
                    : laz_err_set(err, LAZ_E_REQUEST, 0,

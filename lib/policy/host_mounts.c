@@ -368,6 +368,23 @@ const char *laz_source_refusal(const struct laz_sources *sources,
     return why;
 }
 
+bool laz_source_is_in(const struct laz_sources *sources, const char *path, const char *folder)
+{
+    struct place place;
+    char name[PATH_SIZE];
+    size_t at = 0;
+    bool is = false;
+    const struct laz_mount_row *row = find_mount(sources, plain(path));
+    if (row == NULL || !put_place(row, plain(path), &place)) {
+        return true;
+    }
+    while (!is && next_name(sources, &place, NULL, &at, name)) {
+        bool is_all = is_in(place.inside, sources->rows[at - 1].root); /* not a part of it alone */
+        is = is_all && is_in(name, folder);
+    }
+    return is;
+}
+
 /* ---- what is mounted already ---- */
 
 /* The container's own, over parts of which runtimes lay other parts of it. */

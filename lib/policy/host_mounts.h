@@ -38,6 +38,10 @@ const char *laz_source_refusal(const struct laz_sources *sources,
         const struct laz_policy_host *host, const char *own, const char *source,
         const struct laz_source_use *use);
 
+/* Is a path (absolute, links resolved) in this folder, by any name that the host's mounts give it?
+ * What cannot be placed is. */
+bool laz_source_is_in(const struct laz_sources *sources, const char *path, const char *folder);
+
 /* A container whose mounts have been made, in a table that has those of the host too. */
 struct laz_mounted {
     const char *root;    /* of the container, as the table has it */

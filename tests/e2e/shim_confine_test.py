@@ -433,10 +433,9 @@ def hostile():
     prepare()
     disguised.mkdir()
     world.mount("--bind", "/etc", disguised)
-    for name in ("all", "home"):
+    for name, source in (("all", "/"), ("home", "/home"), ("part", "/etc/ssl"), ("image", rootfs.busybox_root("image-elsewhere"))):
         (world.OPT / name).mkdir()
-    world.mount("--bind", "/", world.OPT / "all")
-    world.mount("--bind", "/home", world.OPT / "home")
+        world.mount("--bind", source, world.OPT / name)
     (world.OPT / "linked").symlink_to("/sys")
     rows += [
         ("the host's root", lambda c: c["root"].update(path="/"), "root.path is a part of the host"),
@@ -444,6 +443,8 @@ def hostile():
         ("the host's root by another name", lambda c: c["root"].update(path="/opt/all"), "root.path is a part of the host: /opt/all ("),
         ("the host's /etc by another name", lambda c: c["root"].update(path="/opt/disguised"), "root.path is a part of the host: /opt/disguised ("),
         ("the host's /home by another name", lambda c: c["root"].update(path="/opt/home"), "root.path is a part of the host: /opt/home ("),
+        ("a part of /etc by another name", lambda c: c["root"].update(path="/opt/part"), "root.path is a part of the host: /opt/part ("),
+        ("a part of /etc, below another name", lambda c: c["root"].update(path="/opt/disguised/ssl"), "root.path is a part of the host: /opt/disguised/ssl ("),
         ("more capabilities than can go", lambda c: c["process"].update(capabilities={"bounding": ["CAP_X"] * 3000}), "more than 2048 edits"),
         *[(f"our hook, {name}", lambda c, args=args: c.update(hooks=own_hook(args)), "lazaret-hook with other words than the host's, in createRuntime")
           for name, args in (("as another stage has it", [HOOK.name, "audit-end", HASH]), ("and a word more", [HOOK.name, "audit-create", HASH, "x"]),
@@ -477,6 +478,7 @@ def hostile():
         folder = bundle(f"node-{code}", lambda c: c["linux"].update(devices=[{"path": "/dev/null", **node}]))
         world.install(shell=POLICY + "\nhost: {devices: [/dev/null]}\n")
         check_equal(create(folder)[0].code, code, f"host.devices, {name}")
+    check_equal(create(bundle("elsewhere", lambda c: c["root"].update(path="/opt/image")))[0].code, 0, "the control: an image by another name")
     check_equal(create(bundle("own-hook", lambda c: c.update(hooks=own_hook([HOOK.name, "audit-create", HASH]))))[0].code, 0, "the control: our hook as it is ours")
     node, rule = world.OPT / "node", {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rwm"}
     os.mknod(node, stat.S_IFCHR | 0o600, os.makedev(10, 229))

@@ -352,6 +352,47 @@ Test(policy_host_mounts, the_root_may_be_of_any_kind)
     laz_policy_free(policy);
 }
 
+Test(policy_host_mounts, a_path_is_in_a_folder_by_any_of_its_names)
+{
+    static const struct {
+        const char *what;
+        const char *table;
+        const char *path;
+        bool is;
+    } paths[] = {
+            {"itself", "", "/etc", true},
+            {"what is in it", "", "/etc/ssl", true},
+            {"beside it", "", "/etcetera", false},
+            {"around it", "", "/", false},
+            {"a part that is mounted elsewhere", DISK(30, "/etc/ssl", "/srv/part"), "/srv/part",
+                    true},
+            {"in a part that is mounted elsewhere", DISK(30, "/etc/ssl", "/srv/part"),
+                    "/srv/part/certs", true},
+            {"all that is mounted elsewhere", DISK(30, "/", "/srv/all"), "/srv/all/etc/ssl", true},
+            {"around that", DISK(30, "/", "/srv/all"), "/srv/all", false},
+            {"another part", DISK(30, "/srv/y", "/srv/part"), "/srv/part", false},
+            {"a part of it is mounted there", DISK(30, "/srv/x/keys", "/etc/keys"), "/srv/x",
+                    false},
+            {"it is mounted there", DISK(30, "/srv/x", "/etc/keys"), "/srv/x/y", true},
+            {"it is mounted there, and hidden",
+                    DISK(30, "/srv/x", "/etc/keys") "31 30 0:60 / /etc/keys rw - tmpfs tmpfs rw\n",
+                    "/srv/x", false},
+            {"another disk", "30 20 8:9 / /srv/disk rw - ext4 /dev/sdb1 rw\n", "/srv/disk/etc",
+                    false},
+    };
+    for (size_t i = 0; i < LENGTH(paths); i++) {
+        struct laz_sources sources = read_table(paths[i].table);
+        cr_expect_eq(laz_source_is_in(&sources, paths[i].path, "/etc"), paths[i].is, "%s",
+                paths[i].what);
+        laz_sources_done(&sources);
+    }
+    struct laz_sources sources;
+    struct laz_err err = {0};
+    cr_assert_eq(try_table("30 20 8:1 / /srv rw - ext4 a rw\n", "", &sources, &err), 0);
+    cr_expect(laz_source_is_in(&sources, "/srv/x", "/etc"), "without a root nothing is known");
+    laz_sources_done(&sources);
+}
+
 Test(policy_host_mounts, what_shows_the_kernel_is_lent_nowhere)
 {
     static const char *const types[] = {"apparmorfs", "autofs", "binder", "binfmt_misc", "bpf",

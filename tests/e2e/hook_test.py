@@ -60,6 +60,18 @@ def container_is_recorded():
         check(not runtime.host(f"/run/lazaret/{world.HASH}/{name}.json").exists(), "the record of an ended container")
 
 
+@case("what a container is called is in its record by letters that need no escape, at most 128 of them, by whichever engine's annotation")
+def names():
+    runtime = next(world.runtimes())
+    for key, member in (("nerdctl/name", "name"), ("io.kubernetes.cri.container-name", "name"), ("io.kubernetes.cri-o.ImageName", "image"), ("io.kubernetes.pod.name", "pod")):
+        runtime.set_up()
+        made = world.bundle({**world.config(script("exit 0")), "annotations": {key: 'a"b\\c d\te\x7f~!' + "x" * 200}})
+        check_equal(runtime.run(made)[0].code, 0, key)
+        record = runtime.ledger()[0]
+        check_equal(record["d"][member], "a?b?c?d?e?~!" + "x" * 116, key)
+        check_equal(record["d"]["root"], "rootfs", "root")
+
+
 @case("the end of a container is recorded, and its record goes, also where its bundle has gone before")
 def bundle_is_gone():
     runtime = next(world.runtimes())

@@ -312,6 +312,9 @@ def replaced():
         check_equal(found, [True] if is_own else [], f"{args}: records")
         before = (folder / "config.json").read_text()
         check_equal((create(folder)[1], (folder / "config.json").read_text()), ("host", before), f"{args}: a second pass")
+    for place in ("/dev/init", "/run/podman-init"):  # podman's
+        folder = own([place, "--", OWN, "--", "app"], [place])
+        check_equal((create(folder)[1], args_of(folder)), ("host", FRONT + ["app"]), place)
     for args, text in NOT_REPLACED:
         folder = own(args, ["/sbin/docker-init"])
         result, _ = create(folder)

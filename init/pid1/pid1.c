@@ -200,14 +200,22 @@ static void tell_end(struct laz_pid1 *pid1, int code)
     laz_trail_stop(&pid1->trail, code, why_it_ends(pid1, lost), &pid1->totals);
 }
 
+/* -1 where the policy has no such helper, or there are none yet. */
+static int chan_of(struct laz_pid1 *pid1, enum laz_role role)
+{
+    const struct laz_helper *helper = laz_helpers_of(&pid1->helpers, role);
+    return helper == NULL ? -1 : helper->chan;
+}
+
 static void do_exit(struct laz_pid1 *pid1, int code)
 {
     pid1->done = true;
     pid1->exit_code = code;
     tell_end(pid1, code);
     const struct laz_helper *ship = &pid1->helpers.ship;
-    if (pid1->has_image && pid1->image.watches && pid1->helpers.watch.helper.chan >= 0) {
-        laz_ignore(laz_helper_say_only(pid1->helpers.watch.helper.chan, LAZ_MESSAGE_LEAVE));
+    int health_chan = chan_of(pid1, LAZ_ROLE_HEALTH);
+    if (health_chan >= 0) {
+        laz_ignore(laz_helper_say_only(health_chan, LAZ_MESSAGE_LEAVE));
     }
     bool is_said = ship->is_lost && !ship->was_ever_ready; /* there is no trail, nor a spool */
     if (pid1->helpers.is_finishing && !is_said && (!ship->is_flushed || ship->undelivered > 0)) {
@@ -429,15 +437,12 @@ static void wait_for_world(
     fds[POLL_SIGNALS] = (struct pollfd){.fd = pid1->signal_fd, .events = POLLIN};
     fds[POLL_LISTENER] = (struct pollfd){.fd = pid1->workload.listener, .events = POLLIN};
     fds[POLL_LAUNCHER] = (struct pollfd){.fd = pid1->helpers.launcher_chan, .events = POLLIN};
-    fds[POLL_SHIP] = (struct pollfd){.fd = pid1->helpers.ship.chan, .events = POLLIN};
-    fds[POLL_SENSE] = (struct pollfd){.fd = pid1->helpers.sense.chan, .events = POLLIN};
-    int fetch_chan = pid1->image.fetches ? pid1->helpers.fetch.chan : -1;
-    fds[POLL_FETCH] = (struct pollfd){.fd = fetch_chan, .events = POLLIN};
+    fds[POLL_SHIP] = (struct pollfd){.fd = chan_of(pid1, LAZ_ROLE_SHIP), .events = POLLIN};
+    fds[POLL_SENSE] = (struct pollfd){.fd = chan_of(pid1, LAZ_ROLE_SENSE), .events = POLLIN};
+    fds[POLL_FETCH] = (struct pollfd){.fd = chan_of(pid1, LAZ_ROLE_FETCH), .events = POLLIN};
     fds[POLL_CONTROL] = (struct pollfd){.fd = laz_control_fd(&pid1->control), .events = POLLIN};
-    int tunnel_chan = pid1->image.n_tunnels > 0 ? pid1->helpers.tunnels.helper.chan : -1;
-    fds[POLL_TUNNEL] = (struct pollfd){.fd = tunnel_chan, .events = POLLIN};
-    int health_chan = pid1->image.watches ? pid1->helpers.watch.helper.chan : -1;
-    fds[POLL_HEALTH] = (struct pollfd){.fd = health_chan, .events = POLLIN};
+    fds[POLL_TUNNEL] = (struct pollfd){.fd = chan_of(pid1, LAZ_ROLE_TUNNEL), .events = POLLIN};
+    fds[POLL_HEALTH] = (struct pollfd){.fd = chan_of(pid1, LAZ_ROLE_HEALTH), .events = POLLIN};
     uint64_t due_ns = next_due(pid1, now_ns);
     uint64_t wait_ns = busy || (due_ns != 0 && due_ns <= now_ns) ? 0 : due_ns - now_ns;
     struct timespec timeout = {

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import secrets
+import socket
 import subprocess
 import time
 
@@ -452,9 +453,12 @@ def before_others():
                 check(f"secret-undeliverable: secrets.dir: {world.dir} is not on a tmpfs" in errors, errors)
                 check_equal((world.starts(), world.marker.exists()), (0, False), "starts, and whether the workload ran")
         with with_sinks(World(three(), VALUES, changes=more)) as world:
-            code, errors = world.outcome(mode=mode, env=HOUSEHOLD, options=("--events", str(world.folder / "said")))
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            code, errors = world.outcome(mode=mode, env=HOUSEHOLD, options=("--events", str(world.folder / "said")), stdin=theirs)
+            theirs.close()
             check_equal(code, 101, errors)
             check("--events: the policy has sinks, and events go there" in errors, errors)
+            check_equal(ours.recv(100), b"", "what whoever started it has heard by its descriptor 0")
 
 
 @case("a file sink whose folder is not there, beside secrets: 106, by name, and nothing is said of a trail that never was")

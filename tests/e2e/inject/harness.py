@@ -285,16 +285,16 @@ def meanwhile(run, plan):
 
 
 def settled(run, baseline, look):
-    """PID 1's state, once it is the baseline's, or when it has slept for a while: on a busy machine it waits for its turn."""
+    """PID 1's state, once it is the baseline's, or when it has slept, or is gone, for a while: on a busy machine it waits for its turn."""
     end, state = time.monotonic() + TIMEOUT, None
     idle = 0.3 if baseline else 0.1
     while idle > 0 and time.monotonic() < end and (state is None or state != baseline):
         look()
         state = pid1_state(run) or state
-        began = time.monotonic()
-        sleeps = fence.state(run.pid) == "S"
+        began, before = time.monotonic(), fence.state(run.pid)
         time.sleep(0.005)
-        idle -= time.monotonic() - began if sleeps and fence.state(run.pid) == "S" else 0
+        if before in "SZX" and fence.state(run.pid) == before:
+            idle -= time.monotonic() - began
     return state
 
 

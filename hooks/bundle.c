@@ -22,23 +22,11 @@ static int fail(struct laz_err *err, const char *what)
 
 /* ---- the bundle ---- */
 
-/* Runtimes make it one before they hand it on. */
-static bool is_plain(const char *path)
-{
-    for (const char *part = path; part != NULL; part = strchr(part + 1, '/')) {
-        size_t length = strcspn(part + 1, "/");
-        if (part[0] != '/' || length == 0 || (length <= 2 && strspn(part + 1, ".") == length)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Docker's is below /var/run, which is a link of root's: the path may have some, what it leads to
  * is judged. */
 static int open_folder(const char *path, struct laz_hook_bundle *bundle, struct laz_err *err)
 {
-    if (!is_plain(path)) {
+    if (!laz_resolve_is_plain(path)) { /* runtimes make it so before they hand it on */
         return laz_err_set(err, LAZ_E_BUNDLE, 0, "\"%.200s\" is no plain path of a bundle", path);
     }
     bundle->folder = laz_resolve_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, RESOLVE_NO_MAGICLINKS);

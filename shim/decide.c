@@ -11,11 +11,11 @@
 #include "core/fd.h"
 #include "core/format.h"
 #include "core/num.h"
+#include "core/resolve.h"
 #include "core/rooted.h"
 #include "core/sha256.h"
 #include "shim/call.h"
 #include "shim/clamp.h"
-#include "shim/place.h"
 
 #define OWN_VARIABLES "LAZARET_" /* which are dropped from both sides */
 #define HOST_NAME     "HOSTNAME" /* which podman gives the first process alone */
@@ -156,7 +156,7 @@ static bool may_cover(
         return true;
     }
     size_t length = strlen(path);
-    return !laz_place_is_plain(path) ||
+    return !laz_resolve_is_plain(path) ||
             (strncmp(path, place, length) == 0 && (place[length] == '/' || place[length] == '\0'));
 }
 

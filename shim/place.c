@@ -74,19 +74,6 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-bool laz_place_is_plain(const char *path)
-{
-    const char *part = path;
-    while (*part == '/') {
-        size_t length = strcspn(part + 1, "/");
-        if (length == 0 || (part[1] == '.' && (length == 1 || (length == 2 && part[2] == '.')))) {
-            return false;
-        }
-        part += 1 + length;
-    }
-    return part > path && *part == '\0';
-}
-
 /* As the kernel has it. */
 static int find_path(int root, char ret[LAZ_BUNDLE_PATH_SIZE], struct laz_err *err)
 {
@@ -151,7 +138,7 @@ static int open_root(const struct laz_bundle *bundle, char ret_path[LAZ_BUNDLE_P
     if (node == NULL || !laz_json_copy(&bundle->spec.doc, node, ret_path, LAZ_BUNDLE_PATH_SIZE)) {
         return laz_err_set(err, LAZ_E_REQUEST, 0, "a container without a root.path");
     }
-    *ret_is_kernels = laz_place_is_plain(ret_path);
+    *ret_is_kernels = laz_resolve_is_plain(ret_path);
     int root =
             laz_resolve_open(bundle->folder, ret_path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
     if (root < 0 && errno == ELOOP) {

@@ -7,9 +7,6 @@
 
 #include "shim/bundle.h"
 
-/* Absolute, and no part of it is empty, . or .. */
-LAZ_MUST_CHECK bool laz_place_is_plain(const char *path);
-
 /* One of the kernel's own links, such as /proc/self/fd/3, is on the way. */
 LAZ_MUST_CHECK bool laz_place_is_magic(const char *path);
 

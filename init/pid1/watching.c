@@ -24,7 +24,8 @@ static uint32_t put_items(const struct laz_secrets *secrets, struct laz_status_i
 void laz_pid1_tell_health(struct laz_pid1 *pid1)
 {
     struct laz_status status = {.phase = pid1->state.phase};
-    if (!laz_helpers_exist(&pid1->helpers) || pid1->helpers.watch.helper.chan < 0) {
+    const struct laz_helper *health = laz_helpers_of(&pid1->helpers, LAZ_ROLE_HEALTH);
+    if (health == NULL || health->chan < 0) {
         return; /* the start is refused; or the next one is told with everything else */
     }
     bool runs = pid1->gate_open && !pid1->main_exited;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,4 +21,17 @@ int laz_resolve_open(int folder, const char *path, uint64_t flags, uint64_t reso
             return fd;
         }
     }
+}
+
+bool laz_resolve_is_plain(const char *path)
+{
+    const char *part = path;
+    while (*part == '/') {
+        size_t length = strcspn(part + 1, "/");
+        if (length == 0 || (part[1] == '.' && (length == 1 || (length == 2 && part[2] == '.')))) {
+            return false;
+        }
+        part += 1 + length;
+    }
+    return part > path && *part == '\0';
 }

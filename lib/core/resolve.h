@@ -6,11 +6,15 @@
 #define LAZ_CORE_RESOLVE_H
 
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Close-on-exec; -1 and errno. Where a rename or a mount, of whomever on the host, came between a
  * ".." and the kernel's look at it, the kernel answers EAGAIN: it is asked again, 100 times at
  * most. */
 int laz_resolve_open(int folder, const char *path, uint64_t flags, uint64_t resolve);
+
+/* Absolute, and each part of it a name: none is empty, "." or "..". */
+bool laz_resolve_is_plain(const char *path);
 
 #endif

@@ -69,3 +69,16 @@ Test(resolve, what_is_not_there_is_said_at_once_and_descriptors_are_closed_on_ex
     cr_expect_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
     close(fd);
 }
+
+Test(resolve, a_plain_path_is_absolute_and_of_names_alone)
+{
+    static const char *const plain[] = {"/a", "/a/b", "/...", "/.a/..b/c."};
+    static const char *const others[] = {"", "/", "a", "a/b", "/a/", "//a", "/a//b", "/.", "/..",
+            "/./a", "/a/.", "/a/../b", "/a/.."};
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        cr_expect(laz_resolve_is_plain(plain[i]), "%s", plain[i]);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        cr_expect_not(laz_resolve_is_plain(others[i]), "%s", others[i]);
+    }
+}

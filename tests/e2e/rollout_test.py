@@ -202,7 +202,9 @@ def never_ready():
         time.sleep(SETTLE_S)
     balance(load.count)
     check_equal(load.count.failed, 0, f"failed requests ({load.count.said[-500:]})")
-    check_equal({colour for _, colour, _ in balancer().lines()}, {old.colour}, "who served")
+    # The client that is told to end may close a connection before its request is whole: nobody is chosen for that.
+    served = {colour for _, colour, ended in balancer().lines() if colour != "<NOSRV>" or not ended.startswith("C")}
+    check_equal(served, {old.colour}, "who served")
 
 
 # ---- The drain that ends early, of a task alone --------------------------------------------------------

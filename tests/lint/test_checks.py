@@ -261,12 +261,38 @@ with tempfile.TemporaryDirectory() as folder:
     empty.write_text("<testsuite></testsuite>", encoding="utf-8")
     one = pathlib.Path(folder, "one.xml")
     one.write_text('<testsuite><testcase name="a" status="run"/></testsuite>', encoding="utf-8")
+
+    def results(name, **tests):
+        """A file of results: how each test ended."""
+        path = pathlib.Path(folder, f"{name}.xml")
+        path.write_text("<testsuite>" + "".join(
+            f'<testcase name="{test}" status="{status}"><system-out>{said}</system-out></testcase>'
+            for test, (status, said) in tests.items()) + "</testsuite>", encoding="utf-8")
+        return path
+
+    fine, bad, skip = ("run", ""), ("fail", ""), ("run", "e2e_a: 1 passed, 0 failed, 1 skipped")
+    red = results("red", e2e_a=bad, e2e_b=fine)
+    green, still, skips = results("green", e2e_a=fine), results("still", e2e_a=bad), results("skips", e2e_a=skip)
+    unit = results("unit", e2e_a=bad, unit_a=bad)
+    many = results("many", **{f"e2e_{i}": bad for i in range(tally.UNSTEADY + 1)})
+    many_green = results("many_green", **{f"e2e_{i}": fine for i in range(tally.UNSTEADY + 1)})
+    some = results("some", **{f"e2e_{i}": bad for i in range(tally.UNSTEADY)})
     for arguments, expected in [([one], 0), ([one, empty], 1), ([one, "broken:dev"], 1), ([empty], 1),
-                                ([one, pathlib.Path(folder, "absent.xml")], 1)]:
+                                ([one, pathlib.Path(folder, "absent.xml")], 1), ([red], 1), ([red, f"again:{green}"], 0),
+                                ([red, f"again:{still}"], 1), ([red, f"again:{skips}"], 1), ([red, f"again:{empty}"], 1),
+                                ([one, f"again:{green}", red], 1), ([red, one, f"again:{green}"], 1),
+                                ([unit, f"again:{green}"], 1), ([many, f"again:{many_green}"], 1),
+                                ([some, f"again:{many_green}"], 0)]:
         done = subprocess.run(
             [sys.executable, ROOT / "tests/tally.py", *arguments], text=True, stdout=subprocess.PIPE, check=False)
         names = [pathlib.PurePath(a).name for a in arguments]
         claim(f"tally: {names} exits {expected}", done.returncode == expected, done.stdout)
+        repeated = any(str(a).startswith("again:") for a in arguments) and expected == 0
+        claim(f"tally: {names} names what is unsteady", ("unsteady: e2e_" in done.stdout) == repeated, done.stdout)
+    for path, expected in [(red, ["e2e_a"]), (green, []), (unit, []), (many, []), (some, [f"e2e_{i}" for i in range(tally.UNSTEADY)]),
+                           (empty, [])]:
+        done = subprocess.run([sys.executable, ROOT / "tests/tally.py", "--failed", path], text=True, stdout=subprocess.PIPE, check=False)
+        claim(f"tally: of {path.name}, to be run again: {expected}", done.stdout.split() == expected, done.stdout)
 
 covered = {row[0] for row in BAD} | {"artefacts"}
 unproved = {p.stem.removeprefix("check_") for p in LINT.glob("check_*.py")} - covered

@@ -14,7 +14,8 @@
 #include "core/fd.h"
 #include "core/num.h"
 
-#define STREAM_CHUNK 8192
+#define STREAM_CHUNK     8192
+#define FINDING_PATH_MAX 255
 
 void laz_trails_done(struct laz_trails *trails)
 {
@@ -192,6 +193,23 @@ static int add_path(struct laz_trails *trails, const char *path, struct laz_err 
     return add_file(trails, fd, path, err);
 }
 
+/* Digests of one folder vouch for no other operand, and for nothing that came without a folder. */
+static int add_operand(struct laz_trails *trails, const char *path, struct laz_err *err)
+{
+    struct laz_digests *digests = &trails->digests;
+    uint64_t before = digests->n;
+    if (add_path(trails, path, err) < 0) {
+        return -1;
+    }
+    if (trails->digest_key != NULL && digests->n == before) {
+        size_t length = strcspn(path, "\n"); /* a finding is one line */
+        digests->n_findings++;
+        laz_buf_printf(&digests->findings, "%.*s: there is no digest, and a key was given\n",
+                (int)(length < FINDING_PATH_MAX ? length : FINDING_PATH_MAX), path);
+    }
+    return 0;
+}
+
 /* CHAIN:SEQ:H */
 static int add_anchor(struct laz_verify *verify, const char *text, struct laz_err *err)
 {
@@ -256,13 +274,9 @@ int laz_trails_read(
         }
     }
     for (size_t i = 0; i < arguments->n_operands; i++) {
-        if (add_path(ret, arguments->operands[i], err) < 0) {
+        if (add_operand(ret, arguments->operands[i], err) < 0) {
             return -1;
         }
-    }
-    if (ret->digest_key != NULL && ret->digests.n == 0) {
-        ret->digests.n_findings++;
-        laz_buf_str(&ret->digests.findings, "there is no digest, and a key was given\n");
     }
     return laz_verify_run(ret->verify, err);
 }

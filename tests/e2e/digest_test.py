@@ -218,9 +218,24 @@ def refused():
         check("a digest can only name files of printable ASCII without blanks" in done.stderr, f"{name!r}: {done.stderr}")
         (path / name).unlink()
     check_equal(sorted(p.name for p in path.iterdir()), ["00000001.digest", "00000002.digest", "one.jsonl"], "the folder")
-    answer = json.loads(lazaret("verify", "--json", "--digest-key", PUBLIC, path / "one.jsonl", expect=1).stdout)
-    check_equal(answer["digests"]["findings"], ["there is no digest, and a key was given"], "a file alone")
     shutil.rmtree(path)
+
+
+@case("with a key each operand is asked for digests of its own: those of a folder vouch for no other, for no file, and for no stream")
+def each_by_itself():
+    path, bare = folder("vouched"), FOLDER / "bare"
+    bare.mkdir()
+    (bare / "two.jsonl").write_bytes(OTHER)
+    stranger = bare / "two.jsonl"
+    for words, unvouched in (([path], []), ([path, path], []), ([stranger], [stranger]), ([bare], [bare]), ([path, bare], [bare]), ([bare, path], [bare]),
+                             ([path, stranger], [stranger]), ([path, "-"], ["-"]), (["-", bare, path], ["-", bare])):
+        for command in ("verify", "report"):
+            done = lazaret(command, "--json", "--digest-key", PUBLIC, *words, around=["sh", "-c", 'exec "$@" <"$0"', stranger])
+            answer = json.loads(done.stdout)
+            found = answer["digests"]["findings"] if command == "verify" else answer["digest_findings"]
+            check_equal(found, [f"{x}: there is no digest, and a key was given" for x in unvouched], f"{command} {words}")
+            check_equal((done.returncode, answer["ok"]), (1, False) if unvouched else (0, True), f"{command} {words}")
+    lazaret("verify", path, bare, expect=0)  # without a key nobody is asked
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Does nobody come to this colour any more? By each target's own count of connections that it
- * accepted, and by how long ago the last one came. Neither is known without being said.
+ * Does nobody come to this colour any more, and is nobody there yet? By each target's own count of
+ * connections that it accepted, by how long ago the last one came, and by how many are open. None
+ * of them is known without being said.
  */
 #include <inttypes.h>
 
@@ -12,6 +13,7 @@
 /* The first and the last document of a target, and whether what is between them holds together. */
 struct window {
     const struct laz_gate_sample *first;
+    const struct laz_gate_sample *before; /* the last one */
     const struct laz_gate_sample *last;
     uint64_t polls;                 /* with a document */
     bool is_known;                  /* each of them counts */
@@ -68,6 +70,7 @@ static struct window look(const struct laz_gate_case *judged, const char *target
             find_break(judged->config, window.last, at, window.broken);
         }
         window.first = window.first == NULL ? at : window.first;
+        window.before = window.last;
         window.last = at;
         window.is_minimal = laz_gate_health_is_minimal(&at->health);
         window.polls++;
@@ -174,11 +177,40 @@ static void say_accepted(const struct laz_gate_case *judged, const char *target,
             came, span_ms / 1000, most, window->polls);
 }
 
+/* Who is connected stays connected when nobody comes any more. Where health checks come to the
+ * workload's port, one of them may be open just at this poll: the next one tells. */
+static void say_open(const struct laz_gate_case *judged, const char *target,
+        const struct window *window, struct laz_gate_rows *rows)
+{
+    struct laz_gate_say say = {.check = "open",
+            .target = target,
+            .result = LAZ_GATE_INCONCLUSIVE,
+            .wanted = "no connection is open"};
+    int64_t open = window->last == NULL ? -1 : window->last->health.established;
+    if (window->last == NULL) {
+        laz_gate_rows_add(rows, &say, "no document");
+    } else if (!window->is_fresh) {
+        laz_gate_rows_add(rows, &say, "the last document is not of now");
+    } else if (open < 0) {
+        say.is_final = true;
+        laz_gate_rows_add(rows, &say, "%s",
+                window->is_minimal ? LAZ_GATE_SAYS_MINIMAL : "it does not say: it cannot count");
+    } else if (open > 0 && judged->config->probes_per_minute > 0 &&
+            (window->before == NULL || window->before->health.established == 0)) {
+        laz_gate_rows_add(rows, &say, "%" PRId64 " now, and none before: perhaps a health check",
+                open);
+    } else {
+        say.result = open == 0 ? LAZ_GATE_PASS : LAZ_GATE_FAIL;
+        laz_gate_rows_add(rows, &say, "%" PRId64, open);
+    }
+}
+
 void laz_gate_judge_retire(const struct laz_gate_case *judged, struct laz_gate_rows *rows)
 {
     for (size_t i = 0; i < judged->n_targets; i++) {
         const struct window window = look(judged, judged->targets[i]);
         say_age(judged, judged->targets[i], &window, rows);
         say_accepted(judged, judged->targets[i], &window, rows);
+        say_open(judged, judged->targets[i], &window, rows);
     }
 }

@@ -275,6 +275,12 @@ WRONG = [
     ("a target that was started anew", "retire", lambda f: put(last(f, "health-blue.json"), "uptime_s", 3), "inconclusive", "accepted", "1.100", "started anew"),
     ("a look that was too short", "retire", lambda f: config(f, "bake: 15s", "bake: 16s", "retire.yaml"), "inconclusive", "accepted", "1.100", "0 in 15 s"),
     ("a target that does not answer any more", "retire", lambda f: f["health-blue.json"][-2].pop("health"), "inconclusive", "last-connection", "1.100", "not of now"),
+    ("a client that is connected", "retire", lambda f: put(last(f, "health-blue.json")["net"], "established", 5), "fail", "open", "1.100", "5"),
+    ("a client that stays, where health checks come", "retire", lambda f: (put_all([d["net"] for d in docs(f, "health-blue.json")[-2:]], "established", 1), config(f, "quiet: 30m", "quiet: 30m\nprobes-per-minute: 12", "retire.yaml")), "fail", "open", "1.100", "1"),
+    ("a connection that may be a health check's", "retire", lambda f: (put(last(f, "health-blue.json")["net"], "established", 1), config(f, "quiet: 30m", "quiet: 30m\nprobes-per-minute: 12", "retire.yaml")), "inconclusive", "open", "1.100", "1 now, and none before: perhaps a health check"),
+    ("connections of which nobody says how many are open", "retire", lambda f: last(f, "health-blue.json")["net"].pop("established"), "inconclusive", "open", "1.100", "it does not say: it cannot count"),
+    ("connections below 0", "retire", lambda f: put(last(f, "health-blue.json")["net"], "established", -1), "inconclusive", "open", "1.100", "it does not say: it cannot count"),
+    ("a target whose document becomes minimal", "retire", lambda f: [last(f, "health-blue.json").pop(k) for k in ("build", "policy", "app", "tls", "logs", "net")], "inconclusive", "open", "1.100", "the document is minimal (health.expose: full in the policy)"),
     ("one target of two", "retire", lambda f: put(f, "health-blue.json", f["health-blue.json"][::2]), "fail", "number", "", "1 of at least 2"),
     # files
     ("an answer that goes on elsewhere", "promote", lambda f: put(f["tasks.json"], "nextToken", "AAAA"), "inconclusive", "input", "tasks", "not all of it"),
@@ -303,6 +309,7 @@ def wrong():
 
 RIGHT = [
     ("health checks that explain the connections", "retire", lambda f: (put(last(f, "health-blue.json")["net"], "passive_opens", 1045), config(f, "quiet: 30m", "quiet: 30m\nprobes-per-minute: 12", "retire.yaml"))),
+    ("clients that were there, and went", "retire", lambda f: put_all([d["net"] for d in docs(f, "health-blue.json")[:-1]], "established", 7)),
     ("a colour that nobody has ever reached, and that has been up for longer", "retire", lambda f: unreached(f, 1786)),
     ("a rule's share of 0 for a group of which nothing is known", "promote", lambda f: shares(f).append({"TargetGroupArn": shares(f)[0]["TargetGroupArn"].replace("portal-blue", "portal-grey"), "Weight": 0})),
     ("a flap within the limit", "promote", lambda f: (flap(f, "+-++++"), config(f, "failure-limit: 0", "failure-limit: 1"))),

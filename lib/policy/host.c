@@ -4,11 +4,15 @@
  */
 #include "policy/host.h"
 
+#include "core/resolve.h"
+
+/* containerd's, for Kubernetes: a sandbox is a pod, and a volume is what its image asks for. */
+#define OF_CRI "io.containerd.grpc.v1.cri"
+
 /* Of /run, by both of its names. */
 #define LENT_OF_RUN                                                                                \
     {                                                                                              \
-        "containerd/io.containerd.grpc.v1.cri/sandboxes/*/shm",                                    \
-                "containers/storage/*-containers/*/userdata/*"                                     \
+        "containerd/" OF_CRI "/sandboxes/*/shm", "containers/storage/*-containers/*/userdata/*"    \
     }
 
 /* Whoever can read one of these has the host, or what other containers keep: its devices and its
@@ -27,7 +31,9 @@ static const struct {
         {"/sys", {NULL}},
         {"/var/lib/amazon", {NULL}},
         {"/var/lib/cloud", {NULL}},
-        {"/var/lib/containerd", {NULL}},
+        {"/var/lib/containerd",
+                {OF_CRI "/containers/*/volumes/*", OF_CRI "/sandboxes/*/hostname",
+                        OF_CRI "/sandboxes/*/hosts", OF_CRI "/sandboxes/*/resolv.conf"}},
         {"/var/lib/containers", {"storage/*-containers/*/userdata/*", "storage/volumes/*/_data"}},
         {"/var/lib/docker",
                 {"containers/*/hostname", "containers/*/hosts", "containers/*/mounts/*",
@@ -91,7 +97,8 @@ static bool is_lent(size_t i, const char *source)
 {
     bool is = false;
     size_t length = strlen(denied[i].path);
-    if (!laz_path_is_at_or_below(source, denied[i].path) || source[length] == '\0') {
+    if (!laz_path_is_at_or_below(source, denied[i].path) || source[length] == '\0' ||
+            !laz_resolve_is_plain(source)) { /* ".." of what is not there yet */
         return false;
     }
     for (size_t k = 0; !is && k < LENGTH(denied[i].lent) && denied[i].lent[k] != NULL; k++) {

@@ -194,6 +194,26 @@ def explains_seccomp():
         check(len(lines) >= n and (n > 1 or len(lines) == n) and all(n > 1 or line.startswith(begin) for line in lines), f"{rule}, {given}: {lines[:3]}")
 
 
+@case("what containerd's CRI binds into each pod by itself is no reason to refuse one; what else is there is")
+def explains_pods():
+    write("web.yaml", WEB)
+    sandbox = "containerd/io.containerd.grpc.v1.cri/sandboxes/0123456789abcdef"
+    pause = {"/etc/resolv.conf": "resolv.conf"}
+    container = pause | {"/etc/hostname": "hostname", "/etc/hosts": "hosts"}
+
+    def bind(at, source):
+        return {"destination": at, "type": "bind", "source": source, "options": ["rbind", "rprivate", "rw"]}
+
+    for files, why in ((pause, None), (container, None), ({"/mnt": ""}, "sandboxes/0123456789abcdef/"), ({"/mnt": "metadata"}, "sandboxes/0123456789abcdef/metadata")):
+        def change(config, files=files):
+            config["mounts"] = [m for m in config["mounts"] if m["destination"] != "/dev/shm"] + [bind("/dev/shm", f"/run/{sandbox}/shm")]
+            config["mounts"] += [bind(at, f"/var/lib/{sandbox}/{name}") for at, name in files.items()]
+        done = lazaret("oci", "explain", "web.yaml", bundle("runc-spec", change), expect=1 if why else 0)
+        errors = [line for line in done.stderr.splitlines() if "error:" in line]
+        wanted = [f"lazaret: error: request-refused: a bind mount of /var/lib/containerd/io.containerd.grpc.v1.cri/{why} (host.mounts)"] if why else []
+        check_equal(errors, wanted, files)
+
+
 @case("what the shim would refuse of a container, and what is no container, by name")
 def explains_refusals():
     write("web.yaml", WEB)

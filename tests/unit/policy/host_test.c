@@ -181,6 +181,8 @@ Test(policy_host, is_compared_key_by_key)
 
 /* ---- What they mean ---- */
 
+#define CRI "/var/lib/containerd/io.containerd.grpc.v1.cri"
+
 Test(policy_host, refuses_mounts_of_what_rules_the_host)
 {
     static const struct {
@@ -233,6 +235,23 @@ Test(policy_host, refuses_mounts_of_what_rules_the_host)
             {"/var/lib/kubelet/pods/x/etc-hosts", NULL, NULL},
             {"/var/lib/kubelet/pods/x", "/var/lib/kubelet", "/var/lib/kubelet"},
             {"/var/lib/kubelet/pki", "/var/lib/kubelet", "/var/lib/kubelet"},
+            {CRI "/sandboxes/x/hostname", NULL, NULL},
+            {CRI "/sandboxes/x/hosts", NULL, NULL},
+            {CRI "/sandboxes/x/resolv.conf", NULL, NULL},
+            {CRI "/sandboxes/x/resolv.conf.bak", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/sandboxes/x", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/sandboxes/hosts", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/sandboxes/x/y/hosts", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/sandboxes/../hosts", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/sandboxes/x/hosts/../..", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/sandboxes/./hosts", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/containers/x/hosts", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/containers/x/volumes/y", NULL, NULL},
+            {CRI "/containers/x/volumes/y/..x", NULL, NULL},
+            {CRI "/containers/x/volumes", "/var/lib/containerd", "/var/lib/containerd"},
+            {CRI "/containers/x/status", "/var/lib/containerd", "/var/lib/containerd"},
+            {"/var/lib/containerd/io.containerd.content.v1.content/sandboxes/x/hosts",
+                    "/var/lib/containerd", "/var/lib/containerd"},
             {"/var/lib/postgresql", NULL, NULL},
             {"/run/containers/storage/overlay-containers/x/userdata/hosts", NULL, NULL},
             {"/run/containers/storage/vfs-containers/x/userdata/hosts", NULL, NULL},

@@ -54,6 +54,7 @@ void laz_gate_judge_beanstalk(
         const struct laz_gate_case *judged, struct laz_gate_json root, struct laz_gate_rows *rows);
 void laz_gate_judge_volumes(struct laz_gate_json root, struct laz_gate_rows *rows);
 void laz_gate_judge_facts(const struct laz_gate_case *judged, struct laz_gate_rows *rows);
+void laz_gate_judge_time(const struct laz_gate_case *judged, struct laz_gate_rows *rows);
 void laz_gate_judge_retire(const struct laz_gate_case *judged, struct laz_gate_rows *rows);
 
 /* Is the file's group the colour's own? */

@@ -273,8 +273,9 @@ static const struct fact facts[] = {
         {"sinks", wants_logs, put_sinks, judge_sinks, laz_gate_health_is_minimal},
         {"certificates", wants_certificates, put_days, judge_days, has_no_certificate},
         {"clock", wants_clock, put_clock, judge_clock, is_off_ecs},
-        {"clock-skew", is_always_wanted, put_skew, judge_skew, is_never},
 };
+
+static const struct fact skew = {"clock-skew", is_always_wanted, put_skew, judge_skew, is_never};
 
 /* ---- Each fact of each target ---- */
 
@@ -408,6 +409,14 @@ static bool has_baseline(const struct laz_gate_case *judged)
     return false;
 }
 
+/* Who can be ended is asked for nothing that a colour has to be, but its evidence is of now. */
+void laz_gate_judge_time(const struct laz_gate_case *judged, struct laz_gate_rows *rows)
+{
+    for (size_t i = 0; i < judged->n_targets; i++) {
+        judge_fact(judged, &skew, judged->targets[i], rows);
+    }
+}
+
 void laz_gate_judge_facts(const struct laz_gate_case *judged, struct laz_gate_rows *rows)
 {
     const struct laz_gate_config *config = judged->config;
@@ -422,6 +431,7 @@ void laz_gate_judge_facts(const struct laz_gate_case *judged, struct laz_gate_ro
             judge_fact(judged, &facts[i], judged->targets[j], rows);
         }
     }
+    laz_gate_judge_time(judged, rows);
     if (!config->require.any_policy) {
         judge_one(
                 judged, "one-policy", offsetof(struct laz_gate_health, policy_sha256), false, rows);

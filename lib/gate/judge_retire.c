@@ -55,6 +55,24 @@ static void find_break(const struct laz_gate_config *config, const struct laz_ga
     }
 }
 
+/* Seconds that are rounded, and skew that is allowed, hide between two polls what they cannot hide
+ * over all of them: a document that is an old one each time. */
+static void find_standstill(const struct laz_gate_config *config,
+        const struct laz_gate_sample *first, const struct laz_gate_sample *at,
+        char ret[LAZ_GATE_SAID_MAX])
+{
+    int64_t elapsed_s = (at->at_ms - first->at_ms) / 1000;
+    int64_t least_s = first->health.uptime_s + elapsed_s - (int64_t)(config->clock_skew_ms / 1000);
+    struct laz_buf buf;
+    laz_buf_init_fixed(&buf, ret, LAZ_GATE_SAID_MAX);
+    if (first->health.uptime_s >= 0 && at->health.uptime_s < least_s) {
+        laz_buf_printf(&buf,
+                "its time stands still (up for %" PRId64 " s, and %" PRId64 " s when %" PRId64
+                " s were over): its documents are old ones",
+                first->health.uptime_s, at->health.uptime_s, elapsed_s);
+    }
+}
+
 static struct window look(const struct laz_gate_case *judged, const char *target)
 {
     struct window window = {.is_known = true};
@@ -68,6 +86,9 @@ static struct window look(const struct laz_gate_case *judged, const char *target
         window.is_known = window.is_known && at->health.accepted >= 0 && at->at_ms >= 0;
         if (window.last != NULL && window.broken[0] == '\0') {
             find_break(judged->config, window.last, at, window.broken);
+        }
+        if (window.first != NULL && window.broken[0] == '\0') {
+            find_standstill(judged->config, window.first, at, window.broken);
         }
         window.first = window.first == NULL ? at : window.first;
         window.before = window.last;
@@ -197,8 +218,8 @@ static void say_open(const struct laz_gate_case *judged, const char *target,
                 window->is_minimal ? LAZ_GATE_SAYS_MINIMAL : "it does not say: it cannot count");
     } else if (open > 0 && judged->config->probes_per_minute > 0 &&
             (window->before == NULL || window->before->health.established == 0)) {
-        laz_gate_rows_add(rows, &say, "%" PRId64 " now, and none before: perhaps a health check",
-                open);
+        laz_gate_rows_add(
+                rows, &say, "%" PRId64 " now, and none before: perhaps a health check", open);
     } else {
         say.result = open == 0 ? LAZ_GATE_PASS : LAZ_GATE_FAIL;
         laz_gate_rows_add(rows, &say, "%" PRId64, open);

@@ -256,6 +256,7 @@ void laz_gate_judge_targets(const struct laz_gate_case *judged,
     say_number(judged, counts, rows);
     if (judged->mode == LAZ_GATE_RETIRE) {
         laz_gate_judge_retire(judged, rows);
+        laz_gate_judge_time(judged, rows);
         return;
     }
     for (size_t i = 0; i < judged->n_targets; i++) {

@@ -133,9 +133,14 @@ static bool next_order(struct laz_secrets *secrets, struct laz_buf *message, int
     return false;
 }
 
-/* Is it a part of an identity that `tunnel` shows? Then every later one needs it, too. */
+/* Is it a part of an identity that `tunnel` or `health` shows? Then every later one needs it, too.
+ */
 static bool is_shown(const struct laz_image *image, uint32_t item)
 {
+    const uint8_t *health = image->health_identity;
+    if (image->health_shows && (health[0] == item || health[1] == item)) {
+        return true;
+    }
     for (uint32_t i = 0; i < 2 * image->n_identities; i++) {
         if (image->identities[i] == item) {
             return true;

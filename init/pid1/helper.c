@@ -26,8 +26,12 @@
 
 bool laz_helper_say(int chan, struct laz_buf *message, const int *fds, size_t n_fds)
 {
-    struct laz_err ignored = {0}; /* the caller ends it */
-    return laz_message_end(message) && laz_chan_send(chan, message, fds, n_fds, &ignored) == 0;
+    struct laz_err err = {.sys_errno = EMSGSIZE}; /* the caller ends it */
+    if (laz_message_end(message) && laz_chan_send(chan, message, fds, n_fds, &err) == 0) {
+        return true;
+    }
+    errno = err.sys_errno;
+    return false;
 }
 
 bool laz_helper_say_only(int chan, enum laz_message_type type)
@@ -158,6 +162,18 @@ void laz_helper_drop(struct laz_helper *helper)
 {
     laz_fd_close(&helper->chan);
     end_mute(helper);
+}
+
+void laz_helper_drop_untold(struct laz_helper *helper)
+{
+    int cause = errno;
+    if (cause != EPIPE && cause != ECONNRESET) {
+        helper->err = (struct laz_err){0};
+        (void)laz_err_set(&helper->err, helper->lost_as, cause,
+                "lazaret-helper %s cannot be told what it needs: %s", laz_role_name(helper->role),
+                strerror(cause));
+    }
+    laz_helper_drop(helper);
 }
 
 /* It may have ended, and been reaped as one of many, before `launch` had said its number; or have

@@ -62,7 +62,7 @@ struct laz_reaped {
     int status;
 };
 
-/* What more than one of them is told, or says. False: it has gone, or does not read. */
+/* What more than one of them is told, or says. False: it has gone, or does not read; errno. */
 LAZ_MUST_CHECK bool laz_helper_say(int chan, struct laz_buf *message, const int *fds, size_t n_fds);
 LAZ_MUST_CHECK bool laz_helper_say_only(int chan, enum laz_message_type type);
 LAZ_MUST_CHECK bool laz_helper_say_config(int chan, const uint8_t *section, uint32_t length);
@@ -85,6 +85,9 @@ LAZ_MUST_CHECK bool laz_helper_look(
         struct laz_helper *helper, const struct laz_reaped reaped[LAZ_REAPED_MAX], uint64_t now_ns);
 /* It cannot be talked to: it sees that, and ends, or is ended. */
 void laz_helper_drop(struct laz_helper *helper);
+/* Likewise, after one of the above has said so: unless it has gone by itself, which its end shows,
+ * its end names that errno. */
+void laz_helper_drop_untold(struct laz_helper *helper);
 /* One message of it, if there is one: a helper that talks without end does not keep us from the
  * rest. */
 void laz_helper_read(struct laz_helper *helper, uint64_t now_ns);

@@ -167,7 +167,7 @@ static void ask_for_server(struct laz_helpers *helpers, struct laz_helper *helpe
     if (laz_helper_ask(helper, helpers->launcher_chan, now_ns) &&
             !(helper->role == LAZ_ROLE_TUNNEL ? laz_tunnels_tell(&helpers->tunnels, secrets)
                                               : laz_watch_tell(&helpers->watch, secrets, now_ns))) {
-        laz_helper_drop(helper);
+        laz_helper_drop_untold(helper);
     }
 }
 
@@ -177,11 +177,11 @@ void laz_helpers_show(struct laz_helpers *helpers, uint32_t changed)
     struct laz_helper *health = laz_helpers_of(helpers, LAZ_ROLE_HEALTH);
     if (tunnel != NULL && tunnel->chan >= 0 &&
             !laz_tunnels_show(&helpers->tunnels, &helpers->secrets, changed)) {
-        laz_helper_drop(tunnel); /* the next one is told with everything else */
+        laz_helper_drop_untold(tunnel); /* the next one is told with everything else */
     }
     if (health != NULL && health->chan >= 0 &&
             !laz_watch_show(&helpers->watch, &helpers->secrets, changed)) {
-        laz_helper_drop(health);
+        laz_helper_drop_untold(health);
     }
 }
 

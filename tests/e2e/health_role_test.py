@@ -620,6 +620,12 @@ def under_init():
         check(all(entry["days_left"] in (1, 2) for entry in found["tls"]), f"two days, or a second less: {found['tls']}")
         check_equal([(sink["sink"], sink["up"]) for sink in found["logs"]], [("trail", True)], "logs")
         check(found["pid1"] and found["policy"]["mode"] == "enforce" and found["spool"]["limit"] == 16 << 20, found)
+        first = one.pid("lazaret-health")
+        os.kill(first, fence.KILL)  # nothing is renewed, and its successor shows the same certificate
+        peers.wait_until(lambda: one.pid("lazaret-health") not in (None, first), "a successor", lambda: one.records("helper.exit"), 30)
+        died = one.wait_for("helper.exit", obj="health")
+        check_equal((died["act"], died["d"]["message"]), ("restarted", "lazaret-helper health ended by signal 9"), died)
+        peers.wait_until(lambda: ask("/readyz")[0] == 200, "readiness of the successor", lambda: ask("/readyz"), 30)
         with socket.create_connection(listener.getsockname()), listener.accept()[0]:  # a client holds the drain up
             one.run.kill(fence.TERM)
             peers.wait_until(lambda: ask("/readyz")[0] == 503, "readiness off", seconds=30)

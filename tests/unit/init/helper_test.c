@@ -8,6 +8,9 @@
 
 #include <criterion/criterion.h>
 
+#include "core/fd.h"
+#include "init/pid1/secrets.h"
+
 #define NOW    UINT64_C(5000000000)
 #define MS     UINT64_C(1000000)
 #define MINUTE (LAZ_HELPER_ABSENT_MAX_MS * MS)
@@ -127,6 +130,39 @@ Test(helper, that_cannot_be_started_is_lost_with_the_reason)
 }
 
 /* What a helper says, by its channel. */
+/* Its end, where it could not be given an identity whose key is `value`, and where it has gone. */
+static const char *end_untold(struct laz_helper *helper, int value, bool has_gone)
+{
+    static struct laz_secrets secrets;
+    const uint8_t items[] = {0, 0};
+    struct laz_err err = {0};
+    int pair[2];
+    cr_assert_eq(laz_chan_pair(pair, &err), 0);
+    laz_helper_init(helper, LAZ_ROLE_HEALTH, LAZ_E_HEALTH);
+    helper->chan = pair[0];
+    secrets.items[0].value = value;
+    if (has_gone) {
+        laz_fd_close(&pair[1]);
+    }
+    cr_assert_not(laz_helper_say_identity(helper->chan, 0, &secrets, items));
+    laz_helper_drop_untold(helper);
+    cr_assert_eq(helper->chan, -1, "it is dropped");
+    laz_fd_close(&pair[1]);
+    laz_helper_ended(helper, 3 << 8, true, NOW);
+    cr_assert_eq(helper->err.kind, LAZ_E_HEALTH);
+    return helper->err.message;
+}
+
+Test(helper, that_cannot_be_told_what_it_needs_ends_with_the_reason)
+{
+    struct laz_helper helper;
+    cr_assert_str_eq(end_untold(&helper, -1, false),
+            "lazaret-helper health cannot be told what it needs: Bad file descriptor");
+    cr_assert_eq(helper.err.sys_errno, EBADF);
+    cr_assert_str_eq(end_untold(&helper, 0, true), "lazaret-helper health ended by exit 3",
+            "of one that has gone its end says more");
+}
+
 static void say(int chan, enum laz_message_type type, const char *text)
 {
     char memory[LAZ_ERR_MESSAGE_MAX + 64];

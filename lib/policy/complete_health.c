@@ -83,6 +83,10 @@ static void check_reported(struct laz_merge *merge, enum laz_field_id id)
     if (is_secret) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
                 "the variable has a secret, and this is shown to whoever asks");
+    } else if (name != NULL && laz_is_secret_like(name->text)) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, name,
+                "the name looks like that of a secret, and this is shown to whoever asks: name a "
+                "variable that says colour or version and nothing else");
     }
 }
 

@@ -128,20 +128,32 @@ static void merge_document(struct laz_merge *merge, struct laz_document *documen
     }
 }
 
-/* The file itself and all that it extends, as bits. Parents come before their children in `order`.
- */
-static uint32_t closure_of(const struct laz_load *load, uint16_t file)
+/* The file and all that it extends, parents first, each once: as if it were the file that was
+ * named. Not what load->order keeps of it, for whoever names one of its parents before it moves
+ * that one there. What is extended has no cycles. */
+static size_t order_of(
+        const struct laz_load *load, uint16_t file, uint16_t ret_order[LAZ_POLICY_FILES_MAX])
 {
-    uint32_t closures[LAZ_POLICY_FILES_MAX] = {0};
-    for (size_t i = 0; i < load->n_order; i++) {
-        const struct laz_document *document = &load->documents[load->order[i]];
-        uint32_t files = 1u << load->order[i];
-        for (size_t parent = 0; parent < document->n_parents; parent++) {
-            files |= closures[document->parents[parent]];
+    uint16_t path[LAZ_POLICY_FILES_MAX] = {file};
+    size_t followed[LAZ_POLICY_FILES_MAX] = {0}; /* parents of each file */
+    uint32_t met = 1u << file;
+    size_t depth = 1;
+    size_t n = 0;
+    while (depth > 0) {
+        uint16_t top = path[depth - 1];
+        const struct laz_document *document = &load->documents[top];
+        if (followed[top] == document->n_parents) {
+            ret_order[n++] = top;
+            depth--;
+            continue;
         }
-        closures[load->order[i]] = files;
+        uint16_t parent = document->parents[followed[top]++];
+        if ((met >> parent & 1) == 0) {
+            met |= 1u << parent;
+            path[depth++] = parent;
+        }
     }
-    return closures[file];
+    return n;
 }
 
 static void name_policy(struct laz_merge *merge, uint16_t file)
@@ -172,11 +184,10 @@ void laz_merge(struct laz_load *load, struct laz_report *report, uint16_t file,
     for (unsigned i = 0; i <= LAZ_SIGNAL_MAX; i++) {
         ret_policy->signal_map[i] = (uint8_t)i;
     }
-    uint32_t files = closure_of(load, file);
-    for (size_t i = 0; i < load->n_order; i++) {
-        if ((files >> load->order[i] & 1) != 0) {
-            merge_document(&merge, &load->documents[load->order[i]], load->order[i] == file);
-        }
+    uint16_t order[LAZ_POLICY_FILES_MAX];
+    size_t n = order_of(load, file, order);
+    for (size_t i = 0; i < n; i++) {
+        merge_document(&merge, &load->documents[order[i]], order[i] == file);
     }
     store_singles(&merge);
     name_policy(&merge, file);

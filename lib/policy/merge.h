@@ -150,6 +150,9 @@ const char *laz_name_arguments(struct laz_quoted *ret, const struct laz_syscall 
 bool laz_value_resolve(struct laz_merge *merge, struct laz_node *node,
         const struct laz_syscall *call, unsigned arg, uint64_t *ret_value);
 
+/* Is a variable of this name likely to have a secret? In merge_workload.c. */
+bool laz_is_secret_like(const char *name);
+
 /* users.c: "uid:gid", "name", "name:group" and "gid", "group" by the image's files. */
 LAZ_MUST_CHECK int laz_user_resolve(const struct laz_policy_source *source, const char *text,
         uint32_t *ret_uid, uint32_t *ret_gid, struct laz_err *err);

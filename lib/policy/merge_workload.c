@@ -53,17 +53,22 @@ static bool names_a_file(const struct laz_node *node)
             strcasecmp(node->key + node->key_length - length, "_FILE") == 0;
 }
 
-static void warn_about_secret(struct laz_merge *merge, const struct laz_node *node)
+bool laz_is_secret_like(const char *name)
 {
     static const char *const words[] = {
             "PASSWORD", "PASSWD", "SECRET", "TOKEN", "PRIVATE", "CREDENTIAL", "APIKEY"};
+    size_t length = strlen(name);
     size_t key_length = strlen("_KEY");
-    bool is_secret = node->key_length >= key_length &&
-            strcasecmp(node->key + node->key_length - key_length, "_KEY") == 0;
+    bool is_secret = length >= key_length && strcasecmp(name + length - key_length, "_KEY") == 0;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        is_secret = is_secret || contains_word(node->key, words[i]);
+        is_secret = is_secret || contains_word(name, words[i]);
     }
-    if (is_secret && node->length > 0 && !names_a_file(node)) {
+    return is_secret;
+}
+
+static void warn_about_secret(struct laz_merge *merge, const struct laz_node *node)
+{
+    if (laz_is_secret_like(node->key) && node->length > 0 && !names_a_file(node)) {
         laz_report_warning(merge->report, node,
                 "looks like a secret, which a policy is no place for: everybody can read it; "
                 "\"secrets\" has it delivered");

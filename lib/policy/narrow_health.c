@@ -109,6 +109,13 @@ static const char *identity_of(const struct laz_policy *policy)
             : "";
 }
 
+/* A variable that the parent does not show to whoever can connect. */
+static bool shows_other(
+        const struct laz_comparison *comparison, const char *key, const char *mine, const char *its)
+{
+    return mine[0] != '\0' && strcmp(mine, its) != 0 && laz_comparison_note(comparison, key, mine);
+}
+
 static bool find_in_listen(const struct laz_comparison *comparison)
 {
     const struct laz_health_config *child = &comparison->child->watching.config;
@@ -124,9 +131,15 @@ static bool find_in_listen(const struct laz_comparison *comparison)
     if (child->expose_full && !parent->expose_full) {
         return laz_comparison_note(comparison, "health.expose", "full");
     }
-    return parent->has_identity &&
-            strcmp(identity_of(comparison->child), identity_of(comparison->parent)) != 0 &&
-            laz_comparison_note(comparison, "health.tls", identity_of(comparison->child));
+    if (parent->has_identity &&
+            strcmp(identity_of(comparison->child), identity_of(comparison->parent)) != 0) {
+        return laz_comparison_note(comparison, "health.tls", identity_of(comparison->child));
+    }
+    const struct laz_watching *mine = &comparison->child->watching;
+    const struct laz_watching *its = &comparison->parent->watching;
+    return child->port != 0 &&
+            (shows_other(comparison, "health.color-from", mine->color, its->color) ||
+                    shows_other(comparison, "health.version-from", mine->version, its->version));
 }
 
 static bool has_sink(const struct laz_health_config *config, const char *name)

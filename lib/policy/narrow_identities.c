@@ -83,6 +83,12 @@ static bool is_widened(const struct laz_comparison *comparison, uint32_t c, uint
     if (!is_of_same_items(comparison, mine, its)) {
         return note(comparison, c, p, "from", "another source");
     }
+    if (mine->key != its->key) {
+        return note(comparison, c, p, "key", laz_identity_key_name(mine->key));
+    }
+    if (mine->signing != its->signing) {
+        return note(comparison, c, p, "from.signing", laz_signing_name(mine->signing));
+    }
     if (mine->validity_s > its->validity_s) {
         return note(comparison, c, p, "from.validity", "longer");
     }

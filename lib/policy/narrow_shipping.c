@@ -212,7 +212,8 @@ static bool find_in_logs(const struct laz_comparison *comparison)
     if (is_captured && !child->capture) {
         return note(comparison, "logs.capture", "disabled");
     }
-    if (parent->config.redact != 0 && child->config.passthrough && !parent->config.passthrough) {
+    bool is_held = is_captured || parent->config.redact != 0;
+    if (is_held && child->config.passthrough && !parent->config.passthrough) {
         return note(comparison, "logs.passthrough", "true");
     }
     if (parent->config.logs_block && !child->config.logs_block) {

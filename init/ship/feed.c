@@ -278,15 +278,24 @@ bool laz_ship_feed_is_done(const struct laz_feed *feed)
 
 /* ---- for init's messages ---- */
 
-/* Of those with which something is wrong: a required one, if one is; one that is down. */
+/* "": nothing. Whether the gate opens is asked until the end begins. */
+static const char *why_of(const struct laz_feed *feed)
+{
+    bool is_for_gate = feed->rejects.start_why[0] != '\0' && !feed->ship->is_finishing;
+    return is_for_gate ? feed->rejects.start_why : feed->why;
+}
+
+/* Of those with which something is wrong: a required one, if one is; one that is down; before all
+ * of them one that keeps the gate shut for good. */
 static const struct laz_feed *find_trouble(const struct laz_ship *ship)
 {
     const struct laz_feed *found = NULL;
     unsigned most = 0;
     for (size_t i = 0; i < ship->n_feeds; i++) {
         const struct laz_feed *feed = &ship->feeds[i];
-        unsigned rank = 1U + (feed->config->required ? 2U : 0U) + (feed->is_down ? 1U : 0U);
-        if (feed->why[0] != '\0' && rank > most) {
+        unsigned rank = 1U + (feed->config->required ? 2U : 0U) + (feed->is_down ? 1U : 0U) +
+                (why_of(feed) == feed->why ? 0U : 4U);
+        if (why_of(feed)[0] != '\0' && rank > most) {
             found = feed;
             most = rank;
         }
@@ -302,7 +311,7 @@ void laz_ship_tell_trouble(struct laz_ship *ship)
     const struct laz_feed *feed = find_trouble(ship);
     if (feed != NULL) {
         (void)snprintf(text, sizeof(text), "sink %s%s: %.300s", feed->config->name,
-                feed->config->required ? " (required)" : "", feed->why);
+                feed->config->required ? " (required)" : "", why_of(feed));
     }
     laz_ship_mask_text(ship->ledger.redactor, text, sizeof(text));
     if (strcmp(text, ship->trouble) == 0) {

@@ -7,12 +7,18 @@
 
 #include "init/ship/ship.h"
 
-#define REASON_MAX 1024 /* escaped */
+#define REASON_MAX    1024 /* escaped */
+#define REFUSED_START "it has rejected a record of the start"
 
 /* In the state: it outlives us. */
 static uint64_t *count_of(const struct laz_feed *feed)
 {
     return &feed->ship->state->rejected[feed - feed->ship->feeds];
+}
+
+static uint64_t bit_of(const struct laz_feed *feed)
+{
+    return UINT64_C(1) << (feed - feed->ship->feeds);
 }
 
 static void tell(struct laz_feed *feed)
@@ -57,8 +63,44 @@ static void tell_in_time(struct laz_feed *feed)
     (void)event_add(rejects->timer, &left);
 }
 
+bool laz_ship_rejects_start(const struct laz_feed *feed)
+{
+    return (feed->ship->state->refused_start & bit_of(feed)) != 0;
+}
+
+/* Of this run's chain, and not behind the record of the start. */
+static bool is_of_start(const struct laz_feed *feed, uint64_t ticket)
+{
+    uint64_t start_at = feed->ship->state->start_at;
+    for (size_t i = 0; i < feed->n_blocks; i++) {
+        const struct laz_feed_block *block = &feed->blocks[i];
+        uint64_t at = (uint64_t)block->at.segment << 32 | block->at.offset;
+        if (ticket >= block->first_ticket && ticket - block->first_ticket < block->n) {
+            return block->has_place && (start_at == 0 || at <= start_at);
+        }
+    }
+    return false;
+}
+
+/* What is rejected counts as arrived from here on: whoever waits for the start is not to take that
+ * for an acknowledgement. In the state, since a successor finds the cursor behind it. */
+static void note_start(struct laz_feed *feed, uint64_t ticket, const char *why)
+{
+    struct laz_ship *ship = feed->ship;
+    if (ship->orders.config.durability_acked && feed->config->required && !ship->acked_said &&
+            is_of_start(feed, ticket)) {
+        ship->state->refused_start |= bit_of(feed);
+        (void)snprintf(feed->rejects.start_why, sizeof(feed->rejects.start_why), "%s: %.300s",
+                REFUSED_START, why);
+        laz_ship_tell_trouble(ship);
+    }
+}
+
 int laz_ship_rejects_open(struct laz_feed *feed, struct laz_err *err)
 {
+    if (laz_ship_rejects_start(feed)) {
+        (void)snprintf(feed->rejects.start_why, sizeof(feed->rejects.start_why), REFUSED_START);
+    }
     feed->rejects.timer = event_new(feed->ship->base, -1, 0, on_interval, feed);
     return feed->rejects.timer != NULL ? 0
                                        : laz_err_set(err, LAZ_E_MEMORY, 0, "no memory for a timer");
@@ -86,6 +128,7 @@ void laz_ship_rejects_add(struct laz_feed *feed, uint64_t ticket, const char *wh
     struct laz_rejects *rejects = &feed->rejects;
     feed->rejected++;
     ++*count_of(feed);
+    note_start(feed, ticket, why);
     if (is_own(rejects, ticket)) {
         return; /* counted, with whatever is told next */
     }

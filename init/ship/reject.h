@@ -23,12 +23,16 @@ struct laz_rejects {
     size_t n_own;
     uint64_t own[LAZ_REJECT_OWN_MAX]; /* tickets of records that tell of this sink's rejections */
     char why[LAZ_ERR_MESSAGE_MAX];    /* of the last one */
+    char start_why[LAZ_ERR_MESSAGE_MAX]; /* it has rejected a record of the start; "": it has not */
 };
 
 LAZ_MUST_CHECK int laz_ship_rejects_open(struct laz_feed *feed, struct laz_err *err);
 /* A record that tells of this sink's rejections was offered to it. */
 void laz_ship_rejects_offered(struct laz_feed *feed, uint64_t ticket);
 void laz_ship_rejects_add(struct laz_feed *feed, uint64_t ticket, const char *why);
+/* With `durability: acked`, of a required sink: has it rejected one of the first records, up to
+ * that of the start, in this process or in one before it? Then it never has the start. */
+bool laz_ship_rejects_start(const struct laz_feed *feed);
 /* At the end: whatever no record has told yet. */
 void laz_ship_rejects_tell(struct laz_ship *ship);
 

@@ -513,7 +513,8 @@ void laz_ship_look(struct laz_ship *ship)
     for (size_t i = 0; i < ship->n_feeds; i++) {
         const struct laz_feed *feed = &ship->feeds[i];
         uint64_t at = (uint64_t)feed->cursor.segment << 32 | feed->cursor.offset;
-        if (feed->config->required && at <= ship->state->start_at) {
+        if (feed->config->required &&
+                (at <= ship->state->start_at || laz_ship_rejects_start(feed))) {
             return;
         }
     }

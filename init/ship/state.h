@@ -71,6 +71,7 @@ struct laz_ship_state {
     uint64_t drain_ms;                   /* 0: there was none, or none has ended */
     uint64_t ecs_told;                   /* 1: a record has it, or was about to */
     uint64_t ecs_facts[LAZ_SHIP_ECS_SIZE / sizeof(uint64_t)]; /* struct laz_ecs_facts */
+    uint64_t refused_start; /* a bit for each sink: of what the gate waits for it has not all */
 };
 
 _Static_assert(sizeof(struct laz_ship_state) <= LAZ_SHIP_STATE_SIZE, "the state fits its file");

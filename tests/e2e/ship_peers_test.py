@@ -4,6 +4,7 @@ what is between: what was said has arrived or is counted in a gap, to the byte, 
 left open: a window of records, or, where the whole container was killed, what had arrived since the cursors were saved.
 """
 import collections
+import os
 import re
 import time
 
@@ -14,7 +15,7 @@ import ship_world
 import sinks_peers as peers
 import trail_judge
 from laz import case, check, check_equal
-from ship_world import World, check_rejects, numbered, sealed, text_of, until
+from ship_world import World, check_rejects, listens, numbered, sealed, text_of, until
 from sinks_peers import Proxy, RelpSession, Rsyslog, Scripted
 
 KILLS = 100 if laz.LONG else 6
@@ -84,6 +85,50 @@ def refusals():
         check_equal(str(run.wait()), "exit 3", f"the end: {run.stderr()}")
     receiver.close()
     check_rejects(world, "collector", 3)
+
+
+def refuse_start(seen, connection):
+    """Whatever else comes is taken."""
+    session = RelpSession(connection)
+    session.open()
+    while True:
+        number, _, data = session.frame()
+        name = b"init.start" if b'"ev":"init.start"' in data else b"behind" if seen[b"init.start"] == 4 else b"before"
+        session.answer(number, b"500 no" if name == b"init.start" else b"200 OK")
+        seen[name] += 1
+
+
+def refused_start(wait_s, kill):
+    """What a start says with a required receiver that refuses its record; None where there was no time for that, and for a kill."""
+    seen = collections.Counter()
+    receiver = Scripted(lambda connection, _: refuse_start(seen, connection))
+    world = World({"audit": {"durability": "acked", "start-wait": f"{wait_s}s"}})
+    world.sinks = [world.file_sink(), sink(receiver.port, tls=False)]
+    marker = world.folder / "ran"
+
+    def await_while_it_waits(found, what):
+        until(lambda: run.has_ended(0.002) or found(), what, 120)
+        return not run.has_ended(0)
+
+    with world.start(f"touch={marker}", "exit=3", ready=False) as run:
+        was_there = await_while_it_waits(lambda: seen[b"behind"] > 0 and world.records("sink.reject"), lambda: f"refusals: {seen}")
+        if kill and was_there:
+            ship = world.pid("ship")
+            os.kill(ship, fence.KILL)
+            was_there = await_while_it_waits(lambda: world.pid("ship") not in (None, ship) and listens(world.pid("ship")), "another ship")
+        code, errors = run.wait(120).code, run.stderr()
+    receiver.close()
+    check_equal((code, marker.exists()), (106, False), f"exit code, and whether the workload ran: {seen}, {errors}")
+    return errors if was_there else None
+
+
+@case("durability acked: a receiver that refuses the record of the start, and takes what comes behind it, has not acknowledged it; nor where ship dies meanwhile")
+def refused_starts():
+    why = ": sink collector [(]required[)]: it has rejected a record of the start: the receiver refuses it: 500 no\n"
+    for kill, tail in ((False, why), (True, "")):  # the next ship may not have come to saying it
+        said = next(filter(None, (refused_start(wait_s, kill) for wait_s in (3, 12, 60))), None)
+        check(said is not None, "there was no time for it")
+        check(re.search("audit-unavailable: no acknowledgement of the start from every required sink within [0-9]+ ms" + tail, said), said)
 
 
 @case("a run that ends takes leave of its receiver, who logs no error for it [RELP, RELP over TLS, syslog over TLS, TCP]")

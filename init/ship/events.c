@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/trail.h"
 #include "core/json_read.h"
 #include "core/record.h"
 #include "init/ship/ship.h"
@@ -40,9 +41,9 @@ static bool make_event(struct laz_ship *ship, const char *line, size_t length)
     return true;
 }
 
-/* A record whose name sense may use, and whose form leaves no two ways to read it: one object
- * without a key twice, `d` its last member, no byte that is no text. Taken over, sense still does
- * not speak for init. */
+/* A record whose name sense may use, which the chain can take over, and whose form leaves no two
+ * ways to read it: one object without a key twice, `d` its last member, no byte that is no text.
+ * Taken over, sense still neither speaks for init nor ends the run with a line that is none. */
 static bool is_senses(const char *line, size_t length)
 {
     static const char start[] = "{\"lz\":1,\"ev\":\"";
@@ -53,6 +54,7 @@ static bool is_senses(const char *line, size_t length)
     struct laz_err ignored = {0};
     if (length >= LAZ_RECORD_MAX || length <= skip || memcmp(line, start, skip) != 0 ||
             memchr(line, 0x7f, length) != NULL ||
+            !laz_trail_is_unchained((struct laz_span){.at = line, .length = length}) ||
             laz_json_read(line, length, &room, &doc, &ignored) < 0) {
         return false;
     }

@@ -72,7 +72,7 @@ def forges():
         stop(run)
     records = here.records()
     refused = [(r["obj"], r["act"], r["sev"], r["d"]) for r in records if r["ev"] == "helper.refused"]
-    check_equal(sum(r[3]["count"] for r in refused), 12, f"lines that were dropped: {refused}")
+    check_equal(sum(r[3]["count"] for r in refused), 20, f"lines that were dropped: {refused}")
     check(all(r[:3] == ("sense", "dropped", 8) for r in refused), f"{refused}")
     check_equal([(r["obj"], r["d"]["exit"]) for r in records if r["ev"] == "init.stop"], [("stop-request", 3)], "init's end")
     check_equal([r["ev"] for r in records if r["ev"] in ("chain.final", "net.listening")], ["chain.final"], "forged")

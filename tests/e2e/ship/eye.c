@@ -74,6 +74,28 @@ static void twist(int events, const char *more)
     (void)!write(events, line, (size_t)n);
 }
 
+/* JSON, of a name that it may use, and yet no records of lib/core/record.h's form. */
+static void bend(int events)
+{
+#define HEAD(sev) "{\"lz\":1,\"ev\":\"fim.change\"," sev "\"task\":\"\",\"ctr\":\"\",\"pid\":7,"
+#define TAIL(obj, ts)                                                                              \
+    "\"exe\":\"\",\"obj\":\"" obj "\",\"act\":\"bent\",\"ts\":\"" ts "\",\"d\":{}}\n"
+#define TIME "2026-11-22T12:00:00.000000Z"
+    static const char *const lines[] = {
+            "{\"lz\":1,\"ev\":\"fim.change\",\"d\":{}}\n",
+            "{\"lz\":1,\"ev\":\"fim.change\",\"seq\":0,\"sev\":6,\"d\":{}}\n",
+            HEAD("\"sev\":11,\"seq\":0,") TAIL("x", TIME),
+            HEAD("\"sev\":6,") TAIL("x", TIME),
+            HEAD("\"sev\":6,\"seq\":0,\"more\":0,") TAIL("x", TIME),
+            HEAD("\"sev\":6,\"seq\":0,") TAIL("x", "2026-11-22 12:00:00.000000Z"),
+            HEAD("\"sev\":6,\"seq\":0,") TAIL("a\\nb", TIME),
+            HEAD("\"sev\":6,\"seq\":0,") "\"d\":{}}\n",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        (void)!write(events, lines[i], strlen(lines[i]));
+    }
+}
+
 static const char *long_name(void)
 {
     static char name[5000];
@@ -113,6 +135,7 @@ static _Noreturn void watch(const char *how)
         say(events, "net.listen", "\177");
         say(events, "net.listen", "\xff");
         say(events, "net.listen", long_name());
+        bend(events);
         say(events, "fim.change", "/behind");
     }
     if (strcmp(how, "shout") == 0) { /* as fast as it is read, and faster */

@@ -154,7 +154,8 @@ static void see_balancer(const struct laz_health_door *door, struct evhttp_reque
     if (from != NULL &&
             (inet_pton(AF_INET, from, address + 12) == 1 ||
                     inet_pton(AF_INET6, from, address) == 1)) {
-        laz_health_drain_see(&door->role->health.drain, address, view->now.ns, was_refused);
+        laz_health_drain_see(
+                &door->role->health.drain, &door->role->config, address, view->now.ns, was_refused);
     }
 }
 

@@ -10,14 +10,20 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-static bool is_current(const struct laz_health_balancer *balancer, uint64_t now_ns)
+/* Whose last question is so old has gone. lb-grace is meant to cover more than one interval of the
+ * balancer's, so that a slow one is not taken for gone between two questions. */
+static bool is_current(const struct laz_health_config *config, uint64_t seen_ns, uint64_t now_ns)
 {
-    return now_ns - balancer->seen_ns <= LAZ_HEALTH_BALANCER_S * NS_PER_S;
+    uint64_t keep_ns = config->lb_max_ms * NS_PER_MS;
+    if (keep_ns < LAZ_HEALTH_BALANCER_S * NS_PER_S) {
+        keep_ns = LAZ_HEALTH_BALANCER_S * NS_PER_S;
+    }
+    return now_ns - seen_ns <= keep_ns;
 }
 
 /* Where this one is, or may be put; NULL: all are others who count. */
-static struct laz_health_balancer *place_of(
-        struct laz_health_drain *drain, const uint8_t address[16], uint64_t now_ns)
+static struct laz_health_balancer *place_of(struct laz_health_drain *drain,
+        const struct laz_health_config *config, const uint8_t address[16], uint64_t now_ns)
 {
     struct laz_health_balancer *oldest = NULL;
     for (uint32_t i = 0; i < drain->n_balancers; i++) {
@@ -31,7 +37,7 @@ static struct laz_health_balancer *place_of(
     }
     if (drain->n_balancers < LAZ_HEALTH_BALANCERS_MAX) {
         oldest = &drain->balancers[drain->n_balancers++];
-    } else if (is_current(oldest, now_ns)) {
+    } else if (is_current(config, oldest->seen_ns, now_ns)) {
         drain->crowded_ns = now_ns;
         if (drain->has_begun) {
             return NULL;
@@ -42,10 +48,10 @@ static struct laz_health_balancer *place_of(
     return oldest;
 }
 
-void laz_health_drain_see(struct laz_health_drain *drain, const uint8_t address[16],
-        uint64_t now_ns, bool was_refused)
+void laz_health_drain_see(struct laz_health_drain *drain, const struct laz_health_config *config,
+        const uint8_t address[16], uint64_t now_ns, bool was_refused)
 {
-    struct laz_health_balancer *balancer = place_of(drain, address, now_ns);
+    struct laz_health_balancer *balancer = place_of(drain, config, address, now_ns);
     if (balancer == NULL) {
         return;
     }
@@ -68,19 +74,19 @@ void laz_health_drain_begin(struct laz_health_drain *drain, uint64_t now_ns)
 
 /* How many there are who count. False: one of them has not been refused often enough, and may send
  * requests yet, though none comes just now. */
-static bool are_refused(
-        const struct laz_health_drain *drain, uint32_t threshold, uint64_t now_ns, uint32_t *ret)
+static bool are_refused(const struct laz_health_drain *drain,
+        const struct laz_health_config *config, uint64_t now_ns, uint32_t *ret)
 {
     uint32_t n = 0;
-    if (drain->crowded_ns != 0 && now_ns - drain->crowded_ns <= LAZ_HEALTH_BALANCER_S * NS_PER_S) {
+    if (drain->crowded_ns != 0 && is_current(config, drain->crowded_ns, now_ns)) {
         return false;
     }
     for (uint32_t i = 0; i < drain->n_balancers; i++) {
         const struct laz_health_balancer *one = &drain->balancers[i];
-        if (!is_current(one, now_ns)) {
+        if (!is_current(config, one->seen_ns, now_ns)) {
             continue;
         }
-        if (one->refused < threshold) {
+        if (one->refused < config->lb_threshold) {
             return false;
         }
         n++;
@@ -127,7 +133,7 @@ bool laz_health_drain_look(struct laz_health_drain *drain, const struct laz_heal
         return false;
     }
     uint32_t n = 0;
-    if (!are_refused(drain, config->lb_threshold, now_ns, &n)) {
+    if (!are_refused(drain, config, now_ns, &n)) {
         return false;
     }
     if (quiet_ms >= config->lb_quiet_ms) {

@@ -9,8 +9,9 @@
 #include "policy/health.h"
 
 #define LAZ_HEALTH_BALANCERS_MAX 64
-#define LAZ_HEALTH_BALANCER_S    60 /* one that has not asked for so long is none of ours any more */
-#define LAZ_HEALTH_EVIDENCE_MAX  160
+#define LAZ_HEALTH_BALANCER_S                                                                      \
+    60 /* one that has not asked for so long, and for lb-grace, has gone */
+#define LAZ_HEALTH_EVIDENCE_MAX 160
 
 /* What the network namespace shows at one time. */
 struct laz_health_sample {
@@ -46,8 +47,8 @@ struct laz_health_drain {
 
 /* A balancer has asked, and was refused or not. Of too many, the one that asked longest ago is
  * forgotten, but while the grace runs nobody who still counts is. */
-void laz_health_drain_see(struct laz_health_drain *drain, const uint8_t address[16],
-        uint64_t now_ns, bool was_refused);
+void laz_health_drain_see(struct laz_health_drain *drain, const struct laz_health_config *config,
+        const uint8_t address[16], uint64_t now_ns, bool was_refused);
 void laz_health_drain_begin(struct laz_health_drain *drain, uint64_t now_ns);
 /* One look. True, once: nobody comes any more, and *ret says how one knows. */
 LAZ_MUST_CHECK bool laz_health_drain_look(struct laz_health_drain *drain,

@@ -144,7 +144,7 @@ static void see(struct laz_health_drain *drain, unsigned who, uint64_t at_ns, bo
 {
     uint8_t address[16] = {
             [10] = 0xff, [11] = 0xff, [14] = (uint8_t)(who >> 8), [15] = (uint8_t)who};
-    laz_health_drain_see(drain, address, at_ns, was_refused);
+    laz_health_drain_see(drain, &config, address, at_ns, was_refused);
 }
 
 Test(health_drain, ends_where_every_balancer_was_refused_often_enough)
@@ -187,6 +187,31 @@ Test(health_drain, quiet_is_no_evidence_while_a_balancer_was_not_refused)
     cr_expect(!look(&drain, 150 * S, 0, 5, evidence));
     cr_expect(!look(&drain, 159 * S, 0, 5, evidence));
     cr_expect(look(&drain, 160 * S, 0, 5, evidence), "it has not asked for so long");
+}
+
+/* Interval 90 s, unhealthy 2: lb-grace covers it, and its last question was 70 s ago. */
+Test(health_drain, a_slow_balancer_counts_for_as_long_as_lb_grace_waits_for_it)
+{
+    static struct laz_health_drain drain;
+    static const struct laz_health_config slow = {
+            .lb_max_ms = 200000, .lb_least_ms = 3000, .lb_quiet_ms = 2000, .lb_threshold = 2};
+    const struct laz_health_sample quiet = {.is_known = true, .opens = 5};
+    const uint8_t address[16] = {1};
+    char evidence[LAZ_HEALTH_EVIDENCE_MAX] = "";
+    laz_health_drain_see(&drain, &slow, address, 1000 * S, false);
+    laz_health_drain_begin(&drain, 1070 * S);
+    cr_expect(!laz_health_drain_look(&drain, &slow, &quiet, 1070 * S, evidence));
+    cr_expect(!laz_health_drain_look(&drain, &slow, &quiet, 1073 * S, evidence), "70 s ago");
+    laz_health_drain_see(&drain, &slow, address, 1090 * S, true);
+    cr_expect(!laz_health_drain_look(&drain, &slow, &quiet, 1170 * S, evidence), "one refusal");
+    laz_health_drain_see(&drain, &slow, address, 1180 * S, true);
+    cr_expect(laz_health_drain_look(&drain, &slow, &quiet, 1180 * S, evidence));
+    drain = (struct laz_health_drain){0};
+    laz_health_drain_see(&drain, &slow, address, 1000 * S, false);
+    laz_health_drain_begin(&drain, 1070 * S);
+    cr_expect(!laz_health_drain_look(&drain, &slow, &quiet, 1070 * S, evidence));
+    cr_expect(!laz_health_drain_look(&drain, &slow, &quiet, 1200 * S, evidence));
+    cr_expect(laz_health_drain_look(&drain, &slow, &quiet, 1201 * S, evidence), "200 s and more");
 }
 
 Test(health_drain, one_who_finds_no_place_in_a_crowd_counts)

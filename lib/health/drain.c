@@ -10,8 +10,8 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-/* Whose last question is so old has gone. lb-grace is meant to cover more than one interval of the
- * balancer's, so that a slow one is not taken for gone between two questions. */
+/* Whose last question is older than that has gone. lb-grace is meant to cover more than one
+ * interval of the balancer's, so that a slow one is not taken for gone between two questions. */
 static bool is_current(const struct laz_health_config *config, uint64_t seen_ns, uint64_t now_ns)
 {
     uint64_t keep_ns = config->lb_max_ms * NS_PER_MS;
@@ -127,8 +127,9 @@ bool laz_health_drain_look(struct laz_health_drain *drain, const struct laz_heal
     }
     note_opens(drain, sample, now_ns);
     drain->has_udp = sample->has_udp;
+    drain->is_young = drain->watched_ns != 0 && is_current(config, drain->watched_ns + 1, now_ns);
     uint64_t quiet_ms = (now_ns - drain->changed_ns) / NS_PER_MS;
-    if (sample->established != 0 || sample->has_udp ||
+    if (sample->established != 0 || sample->has_udp || drain->is_young ||
             (now_ns - drain->began_ns) / NS_PER_MS < config->lb_least_ms) {
         return false;
     }

@@ -37,8 +37,10 @@ struct laz_health_drain {
     bool has_opens;
     uint64_t opens;
     uint64_t ours;
-    uint64_t strangers; /* who came between the last two looks, and was none of ours by then */
-    bool is_blind;      /* /proc/net cannot be read */
+    uint64_t strangers;  /* who came between the last two looks, and was none of ours by then */
+    bool is_blind;       /* /proc/net cannot be read */
+    uint64_t watched_ns; /* since when one sees who asks; 0: since the start */
+    bool is_young;       /* that is not long enough to have seen each balancer */
     bool has_udp;
     uint64_t crowded_ns; /* when one who counts had no place any more; 0: never */
     uint32_t n_balancers;

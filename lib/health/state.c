@@ -49,6 +49,9 @@ static void begin_warming(struct laz_health *health, uint64_t now_ns)
 void laz_health_hear(struct laz_health *health, const struct laz_status *status, uint64_t now_ns)
 {
     enum laz_phase before = health->has_status ? health->status.phase : LAZ_PHASE_SETUP;
+    if (!health->has_status && status->restarts > 0) {
+        health->drain.watched_ns = now_ns; /* who asked before, the one before this one knew */
+    }
     health->status = *status;
     health->has_status = true;
     health->heard_ns = now_ns;
@@ -359,6 +362,7 @@ static void why_of_state(const struct laz_health *health, struct laz_health_verd
         bool drains = verdict->state == LAZ_HEALTH_IS_DRAINING;
         const char *more = drains && health->drain.is_blind ? "; /proc/net cannot be read"
                 : drains && health->drain.has_udp           ? "; a UDP port is open"
+                : drains && health->drain.is_young          ? "; a helper was started anew"
                                                             : "";
         (void)snprintf(verdict->why, sizeof(verdict->why), "SIG%s%s%s", name == NULL ? "?" : name,
                 more, more[0] == '\0' ? "" : ": lb-grace does not end early");

@@ -112,6 +112,20 @@ def unrefused():
         init.wait_word("DRAINED")
 
 
+@case("a successor does not know who asked the one before it: quiet and a balancer's refusals end nothing", beside=True)
+def successor():
+    agent = {"User-Agent": "ELB-HealthChecker/2.0"}
+    with Init(lb=(30000, 300, 300, 2)) as init:
+        init.status("RUNNING", restarts=1)
+        init.wait_state("ready")
+        init.status("LB_GRACE")
+        init.wait_state("draining", "SIGTERM; a helper was started anew: lb-grace does not end early")
+        for _ in range(3):
+            check_equal(init.tcp("/readyz", headers=agent)[0], 503, "refused")
+        time.sleep(1.5)
+        check("DRAINED" not in init.words, "another balancer may not have asked yet")
+
+
 @case("where /proc/net cannot be read nothing ends a drain early, and that is said")
 def blind():
     net = area.folder("health-net")

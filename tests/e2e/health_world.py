@@ -150,7 +150,7 @@ class Init:
         items = m.get("items", ())
         self.say("STATUS", struct.pack("<BIIIQQIQQQQQQBBI", PHASES.index(self.phase), m.get("exit_code", 0) & 0xffffffff,
                                        m.get("forced_code", 0), m.get("stop_signal", 0), m.get("stop_ns", 0), started, m.get("pid", 7),
-                                       m.get("denied", 0), m.get("held", 0), 1, 2, 3, m.get("degraded", 0), m.get("mode", 0),
+                                       m.get("denied", 0), m.get("held", 0), 1, 2, m.get("restarts", 0), m.get("degraded", 0), m.get("mode", 0),
                                        m.get("has_started", 0), len(items))
                  + b"".join(struct.pack("<BQ", STATES.index(state), expires) for state, expires in items))
 

@@ -214,6 +214,24 @@ Test(health_drain, a_slow_balancer_counts_for_as_long_as_lb_grace_waits_for_it)
     cr_expect(laz_health_drain_look(&drain, &slow, &quiet, 1201 * S, evidence), "200 s and more");
 }
 
+/* Balancers are in a memory that ended with its process. */
+Test(health_drain, a_successor_shows_nothing_before_each_balancer_has_had_time_to_ask)
+{
+    static struct laz_health_drain drain;
+    char evidence[LAZ_HEALTH_EVIDENCE_MAX] = "";
+    drain.watched_ns = 90 * S;
+    laz_health_drain_begin(&drain, 100 * S);
+    cr_expect(!look(&drain, 100 * S, 0, 5, evidence));
+    cr_expect(!look(&drain, 110 * S, 0, 5, evidence), "quiet");
+    cr_expect(drain.is_young);
+    see(&drain, 1, 111 * S, true);
+    see(&drain, 1, 112 * S, true);
+    cr_expect(!look(&drain, 150 * S, 0, 5, evidence), "one of perhaps two balancers");
+    cr_expect(!look(&drain, 150 * S - 1, 0, 5, evidence));
+    cr_expect(look(&drain, 151 * S, 0, 5, evidence));
+    cr_expect(!drain.is_young);
+}
+
 Test(health_drain, one_who_finds_no_place_in_a_crowd_counts)
 {
     static struct laz_health_drain drain;

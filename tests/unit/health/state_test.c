@@ -221,6 +221,33 @@ Test(health_state, a_successor_is_told_whether_start_up_is_over)
     cr_expect_str_eq(laz_health_overdue(&world.health, world.now.ns + S), "port");
 }
 
+Test(health_state, a_successor_does_not_end_a_drain_of_whose_balancers_it_knows_nothing)
+{
+    const struct laz_health_sample quiet = {.is_known = true};
+    char evidence[LAZ_HEALTH_EVIDENCE_MAX];
+    static struct world world;
+    for (uint64_t restarts = 0; restarts < 2; restarts++) {
+        world = world_of(NULL, 0);
+        world.config.lb_max_ms = 30000;
+        world.config.lb_least_ms = 3000;
+        world.config.lb_quiet_ms = 2000;
+        begin(&world);
+        world.status.restarts = restarts;
+        hear(&world, LAZ_PHASE_RUNNING);
+        world.status.restarts++; /* another helper's, later on */
+        hear(&world, LAZ_PHASE_LB_GRACE);
+        cr_expect(!laz_health_drain_look(
+                &world.health.drain, &world.config, &quiet, world.now.ns, evidence));
+        cr_expect_eq(laz_health_drain_look(&world.health.drain, &world.config, &quiet,
+                             world.now.ns + 10 * S, evidence),
+                restarts == 0);
+        (void)laz_health_judge(&world.health, &world.now);
+        expect(&world, LAZ_HEALTH_IS_DRAINING, "l-s",
+                restarts == 0 ? "SIGTERM"
+                              : "SIGTERM; a helper was started anew: lb-grace does not end early");
+    }
+}
+
 Test(health_state, a_late_successor_asks_before_it_says_that_nothing_has_passed)
 {
     static const struct laz_health_check checks[] = {{.name = "port", .list = LAZ_HEALTH_STARTUP},

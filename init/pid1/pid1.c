@@ -256,11 +256,10 @@ static void do_action(struct laz_pid1 *pid1, const struct laz_do *action)
         do_kill_main(pid1);
         break;
     case LAZ_DO_TERM_OTHERS:
-        laz_pid1_signal_others(pid1, SIGTERM);
-        laz_pid1_signal_others(pid1, SIGCONT);
+        laz_pid1_ask_others(pid1);
         break;
     case LAZ_DO_KILL_OTHERS:
-        laz_pid1_signal_others(pid1, SIGKILL);
+        laz_pid1_kill_others(pid1);
         break;
     case LAZ_DO_REAP_MAIN:
         laz_pid1_hand_terminal(pid1, getpgrp());

@@ -25,6 +25,7 @@
 
 #define LAZ_START_TIMEOUT_MS  10000 /* from the first instruction to the open gate */
 #define LAZ_MEMORY_EVENTS_MAX 512   /* memory.events of a cgroup has six short lines */
+#define LAZ_ASKED_MAX         256   /* strays that are asked to leave and have not, at once */
 #define LAZ_REAP_TURN_MAX     64    /* zombies collected between two looks at the signals */
 
 /* What follows from secrets that change or grow old. */
@@ -82,6 +83,8 @@ struct laz_pid1 {
     struct laz_trail trail;
     struct laz_helpers helpers;
     struct laz_listener listener;
+    unsigned n_asked;
+    pid_t asked[LAZ_ASKED_MAX]; /* strays that have had their SIGTERM, where that is one by one */
 };
 
 /* Signals are blocked already. Returns the exit code. */
@@ -94,7 +97,8 @@ LAZ_MUST_CHECK int laz_pid1_open_policy(struct laz_pid1 *pid1, struct laz_err *e
 LAZ_MUST_CHECK int laz_pid1_take_setup(struct laz_pid1 *pid1, int status, struct laz_err *err);
 
 /* processes.c: everything about children. */
-void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number);
+void laz_pid1_ask_others(struct laz_pid1 *pid1); /* SIGTERM, and SIGCONT so that it is heard */
+void laz_pid1_kill_others(struct laz_pid1 *pid1);
 /* At most LAZ_REAP_TURN_MAX; true if there may be more. */
 bool laz_pid1_reap(struct laz_pid1 *pid1, uint64_t now_ns);
 void laz_pid1_reap_main(struct laz_pid1 *pid1); /* once */

@@ -52,20 +52,63 @@ static bool next_child(struct children *children, pid_t *ret)
     return true;
 }
 
-/* Where we are not PID 1, kill(-1) would reach strangers: signal the workload's group, and whatever
- * was reparented to us, one by one, as /proc lists them. A process that forks while this runs is
- * found at the next turn, because its child is reparented to us when it dies. */
-static void signal_children(struct laz_pid1 *pid1, int signal_number)
+/* Whom we signal one by one: whoever is our child, but the workload, whose group has had it. */
+static bool is_stray(const struct laz_pid1 *pid1, pid_t pid)
+{
+    return pid != pid1->workload.pid && !laz_helpers_own(&pid1->helpers, pid);
+}
+
+static void signal_group(const struct laz_pid1 *pid1, int signal_number)
 {
     if (pid1->workload.pid > 0 && pid1->main_exited && !pid1->main_reaped) {
         /* the leader is not reaped yet: the id is ours */
         (void)kill(-pid1->workload.pid, signal_number);
     }
+}
+
+/* A process that forks while this runs is found at the next turn, because its child is reparented
+ * to us when it dies. */
+static void kill_children(const struct laz_pid1 *pid1)
+{
     struct children children;
     read_children(pid1, &children);
     for (pid_t pid = 0; next_child(&children, &pid);) {
-        if (pid != pid1->workload.pid && !laz_helpers_own(&pid1->helpers, pid)) {
-            (void)kill(pid, signal_number);
+        if (is_stray(pid1, pid)) {
+            (void)kill(pid, SIGKILL);
+        }
+    }
+}
+
+static bool was_asked(const struct laz_pid1 *pid1, pid_t pid)
+{
+    for (unsigned i = 0; i < pid1->n_asked; i++) {
+        if (pid1->asked[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void forget_asked(struct laz_pid1 *pid1, pid_t pid)
+{
+    for (unsigned i = 0; i < pid1->n_asked; i++) {
+        if (pid1->asked[i] == pid) {
+            pid1->asked[i] = pid1->asked[--pid1->n_asked];
+        }
+    }
+}
+
+/* To leave, each once. Who finds no room, who is adopted later, and everybody while some child may
+ * be a helper that has just been started: at a later turn. */
+static void ask_children(struct laz_pid1 *pid1)
+{
+    struct children children;
+    read_children(pid1, &children);
+    for (pid_t pid = 0; pid1->n_asked < LAZ_ASKED_MAX && next_child(&children, &pid);) {
+        if (is_stray(pid1, pid) && !was_asked(pid1, pid)) {
+            pid1->asked[pid1->n_asked++] = pid;
+            (void)kill(pid, SIGTERM);
+            (void)kill(pid, SIGCONT);
         }
     }
 }
@@ -95,18 +138,36 @@ static bool has_children(void)
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
-void laz_pid1_signal_others(struct laz_pid1 *pid1, int signal_number)
+/* kill(-1) walks through all processes of the host, so look first whether it is for anybody. */
+static bool is_anybody_left(struct laz_pid1 *pid1)
 {
-    if (!pid1->is_pid1 || laz_helpers_exist(&pid1->helpers)) { /* our helpers are to live on */
-        signal_children(pid1, signal_number);
-        return;
-    }
-    /* kill(-1) walks through all processes of the host, so look first whether it is for anybody. */
     if (pid1->main_exited) {
         laz_pid1_reap_main(pid1);
     }
-    if (has_children()) {
-        (void)kill(-1, signal_number); /* everybody in the namespace but PID 1 */
+    return has_children() && !only_helpers(pid1);
+}
+
+/* As PID 1, everybody in the namespace at once: our helpers have all signals blocked. Elsewhere
+ * kill(-1) would reach strangers. */
+void laz_pid1_ask_others(struct laz_pid1 *pid1)
+{
+    if (!pid1->is_pid1) {
+        signal_group(pid1, SIGTERM);
+        signal_group(pid1, SIGCONT);
+        ask_children(pid1);
+    } else if (is_anybody_left(pid1)) {
+        (void)kill(-1, SIGTERM);
+        (void)kill(-1, SIGCONT);
+    }
+}
+
+void laz_pid1_kill_others(struct laz_pid1 *pid1)
+{
+    if (!pid1->is_pid1 || laz_helpers_exist(&pid1->helpers)) { /* our helpers are to live on */
+        signal_group(pid1, SIGKILL);
+        kill_children(pid1);
+    } else if (is_anybody_left(pid1)) {
+        (void)kill(-1, SIGKILL);
     }
 }
 
@@ -192,6 +253,7 @@ static void setup_ended(struct laz_pid1 *pid1, int status, uint64_t now_ns)
 static void child_ended(struct laz_pid1 *pid1, pid_t pid, int status, uint64_t now_ns)
 {
     struct laz_helper_end end = {0};
+    forget_asked(pid1, pid);
     if (pid == pid1->setup_pid) {
         setup_ended(pid1, status, now_ns);
     } else if (laz_helpers_ended(&pid1->helpers, pid, status, now_ns, &end)) {
@@ -251,9 +313,12 @@ static int reap_one(struct laz_pid1 *pid1, uint64_t now_ns)
 
 bool laz_pid1_reap(struct laz_pid1 *pid1, uint64_t now_ns)
 {
-    if (pid1->state.phase == LAZ_PHASE_DRAIN_KILLED &&
+    /* those that were reparented to us since the last turn */
+    if (pid1->state.phase == LAZ_PHASE_DRAINING && !pid1->is_pid1) {
+        ask_children(pid1);
+    } else if (pid1->state.phase == LAZ_PHASE_DRAIN_KILLED &&
             (!pid1->is_pid1 || laz_helpers_exist(&pid1->helpers))) {
-        signal_children(pid1, SIGKILL); /* those that were reparented to us since the last turn */
+        kill_children(pid1);
     }
     for (unsigned i = 0; i < LAZ_REAP_TURN_MAX && !pid1->done; i++) {
         int handled = reap_one(pid1, now_ns);

@@ -36,6 +36,16 @@ def polite(mode):
             laz.check(late < 2, f"{kind}: init lingered {late:.2f} s after the last stray")
 
 
+@both("who comes to init only when its parent has left is asked to leave as well, once")
+def heir(mode):
+    policy = {"shutdown": {"drain": "20s", "stop-timeout": "60s"}}
+    with INIT.start(["stray=heir:100", "sleep=60", "exit=5"], mode, policy=policy) as run:
+        run.expect("stray")
+        laz.check_equal(str(run.wait(30)), "exit 5", "status")
+        laz.check_equal(len(run.seen("signal", name="stray-heir", sig=15)), 1, "TERMs")
+        laz.check(run.seen("left"), "was not let finish")
+
+
 @laz.case("control: under tini a stray is killed at once")
 def polite_control():
     word = scenarios.strays_in_session(adapters.control("tini"), "pid1")

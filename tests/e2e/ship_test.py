@@ -199,6 +199,22 @@ def grandchildren():
     world.judge(trail_judge.FINE)
 
 
+@case("strays are asked to leave beside a helper too, once each, also the child of one that does not care")
+def asked_to_leave():
+    for kind, mode in (("session", "pid1"), ("heir", "pid1"), ("below", "pid1"), ("session", "nested"), ("heir", "nested")):
+        what = f"{kind}, {mode}"
+        world = World({"shutdown": {"drain": "20s" if kind != "below" else "4s", "stop-timeout": "60s"}})
+        log = str(world.folder / "log")
+        app = [fence.tool("probe"), f"log={log}", f"stray={kind}:100", "sleep=60", "exit=5"]
+        with world.start(app=app, mode=mode, log=log) as run:
+            run.expect("stray")
+            check_equal(str(run.wait()), "exit 5", f"{what}: the end: {run.stderr()}")
+            check_equal(len(run.seen("signal", name=f"stray-{kind}", sig=15)), 1, f"{what}: TERMs")
+            check(run.seen("left"), f"{what}: was not let finish")
+        check_equal(world.records("helper.exit"), [], f"{what}: helpers that TERM has ended")
+        world.judge(trail_judge.FINE)
+
+
 @case("somebody outside who writes to the workload's output without end does not keep the trail from being closed")
 def outsider():
     world = World()

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -59,6 +60,26 @@ static void stray_run(const struct probe *probe, const char *kind, const char *m
     }
 }
 
+/* The stray becomes the child of one that dies of TERM ("heir"), or does not care ("below"). */
+static void stray_descend(const char *kind, int ready)
+{
+    bool is_heir = strcmp(kind, "heir") == 0;
+    if (!is_heir && strcmp(kind, "below") != 0) {
+        return;
+    }
+    (void)setsid();
+    (void)signal(SIGTERM, is_heir ? SIG_DFL : SIG_IGN);
+    if (fork() == 0) {
+        (void)signal(SIGTERM, SIG_DFL);
+        return;
+    }
+    (void)close(ready);
+    mask_set(SIG_SETMASK, 0);
+    for (;;) {
+        sleep_ns(60LL * 1000000000);
+    }
+}
+
 void probe_start_stray(const struct probe *probe, const char *how)
 {
     char kind[32] = {0};
@@ -93,6 +114,7 @@ void probe_start_stray(const struct probe *probe, const char *how)
     } else if (strcmp(kind, "session") == 0 || strcmp(kind, "double") == 0) {
         (void)setsid();
     }
+    stray_descend(kind, ready[1]);
     stray_run(probe, kind, manner, ready[1]);
 }
 

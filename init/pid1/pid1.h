@@ -139,6 +139,11 @@ void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns); /* all is t
 void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns);
 uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns); /* 0: never */
 
+/* renewal_ages.c: what is stale or has expired, and what that means for readiness. */
+void laz_pid1_turn_ages(struct laz_pid1 *pid1, uint64_t now_ns);
+void laz_pid1_set_unready(
+        struct laz_pid1 *pid1, enum laz_unready reason, uint32_t item, bool holds);
+
 /* renewal_signals.c: the workload is told, as soon as it takes the signals for it. */
 void laz_pid1_turn_signals(struct laz_pid1 *pid1, uint64_t now_ns);
 

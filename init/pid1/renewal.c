@@ -45,53 +45,6 @@ void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
     }
 }
 
-/* ---- readiness ---- */
-
-static void set_unready(struct laz_pid1 *pid1, enum laz_unready reason, uint32_t item, bool holds)
-{
-    struct laz_readiness *readiness = &pid1->renewal.readiness;
-    pid1->helpers.watch.wants_status = true;
-    if (laz_readiness_set(readiness, reason, item, holds)) {
-        laz_trail_ready(&pid1->trail, laz_readiness_is_ready(readiness), laz_unready_name(reason),
-                laz_secrets_name(&pid1->helpers.secrets, item));
-    }
-}
-
-/* Of what is stale alone: what has expired is not ready, and goes on. */
-static void stop_for_it(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    const struct laz_event event = {.type = LAZ_EVENT_SECRET_STALE};
-    if (pid1->image.stale_then == LAZ_STALE_STOP) {
-        laz_pid1_event(pid1, &event, now_ns);
-    }
-}
-
-static void on_aged(struct laz_pid1 *pid1, uint32_t items, enum laz_unready reason, uint64_t now_ns)
-{
-    struct laz_secrets *secrets = &pid1->helpers.secrets;
-    bool is_expired = reason == LAZ_UNREADY_EXPIRED;
-    bool counts = is_expired || pid1->image.stale_then != LAZ_STALE_KEEP;
-    for (uint32_t i = 0; i < secrets->image->fetched.n; i++) {
-        if ((items >> i & 1) != 0) {
-            uint64_t age_ns = now_ns - secrets->rotation.items[i].good_ns;
-            laz_trail_aged(&pid1->trail, secrets, i, is_expired, age_ns / (1000 * LAZ_NS_PER_MS));
-            if (counts) {
-                set_unready(pid1, reason, i, true);
-            }
-        }
-    }
-    if (items != 0 && !is_expired) {
-        stop_for_it(pid1, now_ns);
-    }
-}
-
-static void turn_ages(struct laz_pid1 *pid1, uint64_t now_ns)
-{
-    struct laz_rotation *rotation = &pid1->helpers.secrets.rotation;
-    on_aged(pid1, laz_rotation_stale(rotation, now_ns), LAZ_UNREADY_STALE, now_ns);
-    on_aged(pid1, laz_rotation_expired(rotation, now_ns), LAZ_UNREADY_EXPIRED, now_ns);
-}
-
 /* ---- what came of one item, or of one group: `item` is its first ---- */
 
 static bool is_of(const struct laz_secrets *secrets, uint32_t item, uint32_t first)
@@ -106,11 +59,11 @@ static void confirm(struct laz_pid1 *pid1, uint32_t item, uint64_t now_ns)
     const struct laz_rotation_said said = said_of(&secrets->items[item].said);
     laz_rotation_good(&secrets->rotation, item, &said, now_ns);
     secrets->why[item][0] = '\0';
-    turn_ages(
-            pid1, now_ns); /* what has expired does so before it is stale no more: nothing flaps */
+    /* What has expired does so before it is stale no more: nothing flaps. */
+    laz_pid1_turn_ages(pid1, now_ns);
     bool is_expired = laz_rotation_at(&secrets->rotation, item)->is_expired;
-    set_unready(pid1, LAZ_UNREADY_EXPIRED, item, is_expired);
-    set_unready(pid1, LAZ_UNREADY_STALE, item, false);
+    laz_pid1_set_unready(pid1, LAZ_UNREADY_EXPIRED, item, is_expired);
+    laz_pid1_set_unready(pid1, LAZ_UNREADY_STALE, item, false);
 }
 
 static void keep_why(struct laz_secrets *secrets, uint32_t item, const char *why)
@@ -284,7 +237,8 @@ static void on_back(struct laz_pid1 *pid1, uint32_t first, uint64_t now_ns)
     const struct laz_rotation_said said = said_of(&secrets->items[first].now);
     laz_rotation_back(&secrets->rotation, first, &said, now_ns);
     keep_why(secrets, first, TAKEN_BACK);
-    set_unready(pid1, LAZ_UNREADY_EXPIRED, first, secrets->rotation.items[first].is_expired);
+    laz_pid1_set_unready(
+            pid1, LAZ_UNREADY_EXPIRED, first, secrets->rotation.items[first].is_expired);
 }
 
 static bool is_going_back(const struct laz_secrets *secrets)
@@ -536,13 +490,28 @@ static void step_on(struct laz_pid1 *pid1, uint64_t now_ns)
 
 /* ---- the turn ---- */
 
-/* The run ends: what is under way is left where it is, until all is removed. */
-static void stop(struct laz_pid1 *pid1)
+/* Of another generation: what came of it is not judged yet. */
+static bool is_delivering(const struct laz_secrets *secrets)
 {
+    return secrets->phase == LAZ_SECRETS_REDELIVERING ||
+            secrets->phase == LAZ_SECRETS_REDELIVERED ||
+            secrets->phase == LAZ_SECRETS_NOT_REDELIVERED;
+}
+
+/* The run ends: what is under way is left where it is, until all is removed. But what the workload
+ * may see already, or will with the answer that is to come, is said. */
+static void stop(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
     if (!pid1->renewal.is_stopped) {
         pid1->renewal.is_stopped = true;
-        pid1->helpers.secrets.rotation.is_over = true;
+        secrets->rotation.is_over = true;
         laz_helper_drop(&pid1->helpers.fetch);
+    }
+    if (secrets->phase == LAZ_SECRETS_REDELIVERING && secrets->ordered != LAZ_SECRETS_ORDER_SWAP) {
+        secrets->phase = LAZ_SECRETS_OVER;
+    } else if (is_delivering(secrets)) {
+        step_on(pid1, now_ns);
     }
 }
 
@@ -558,10 +527,10 @@ void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
         return;
     }
     if (pid1->state.phase != LAZ_PHASE_RUNNING) {
-        stop(pid1);
+        stop(pid1, now_ns);
         return;
     }
-    turn_ages(pid1, now_ns);
+    laz_pid1_turn_ages(pid1, now_ns);
     if (laz_rollback_turn(&secrets->rollback, checks_of(pid1), now_ns)) {
         laz_secrets_drop_before(secrets);
     }

@@ -244,6 +244,59 @@ Test(renewal, what_cannot_be_removed_is_told_and_tried_again)
     cr_expect_neq(secrets->phase, LAZ_SECRETS_RETIRING, "nor is that waited for");
 }
 
+/* ---- the end of the run ---- */
+
+/* As PID 1 does between what launch says and the turn. */
+static void answer_and_go_on(enum laz_message_type wanted, int32_t result)
+{
+    answer(wanted, result);
+    laz_secrets_deliver(secrets, pid1.helpers.launcher_chan);
+    turn_at(now);
+}
+
+static void stop_after(unsigned n_answers)
+{
+    static const enum laz_message_type orders[] = {LAZ_MESSAGE_FOLDER, LAZ_MESSAGE_PUT};
+    laz_pid1_begin_renewal(&pid1, now);
+    bring("11", 0);
+    pid1.helpers.ship.n_hiding = 0;
+    turn_at(now);
+    for (unsigned i = 0; i < n_answers; i++) {
+        answer(orders[i], 0);
+    }
+    pid1.state.phase = LAZ_PHASE_STOPPING;
+    turn_at(now);
+}
+
+Test(renewal, a_stop_ends_a_delivery_whose_values_nobody_sees_yet)
+{
+    stop_after(1);
+    answer_and_go_on(LAZ_MESSAGE_PUT, 0);
+    cr_expect_eq(secrets->phase, LAZ_SECRETS_OVER);
+    cr_expect_eq(secrets->n_ordered, 0, "and nothing more is ordered");
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, "00");
+    cr_expect_eq(count("\"secret.rotate\"", ""), 0);
+}
+
+Test(renewal, what_the_workload_sees_in_spite_of_a_stop_is_told)
+{
+    stop_after(2);
+    answer_and_go_on(LAZ_MESSAGE_SWAP, 0);
+    cr_expect_eq(secrets->phase, LAZ_SECRETS_THERE);
+    cr_expect_eq(secrets->current, 2);
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, "11");
+    cr_expect_eq(count("\"secret.rotate\"", "\"rotated\""), 1);
+}
+
+Test(renewal, what_a_stop_finds_on_its_way_and_is_refused_is_told)
+{
+    stop_after(2);
+    answer_and_go_on(LAZ_MESSAGE_SWAP, -EIO);
+    cr_expect_eq(secrets->current, 1);
+    cr_expect_str_eq(secrets->items[0].now.fingerprint, "00");
+    cr_expect_eq(count("\"secret.rotate\"", "remove it: Input/output error"), 1);
+}
+
 /* ---- what has expired ---- */
 
 static void expire(enum laz_stale_then then)

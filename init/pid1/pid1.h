@@ -37,6 +37,7 @@ struct laz_renewal {
     uint64_t deferred;                /* of those, what was said to be late */
     uint64_t signals_due_ns;          /* when to look again whether the workload handles them */
     uint64_t until_ns;                /* what somebody else is at has to be done by then */
+    uint64_t look_ns;                 /* when to look at the wall clock next */
     uint8_t held[LAZ_SIGNAL_MAX + 1]; /* in how many looks in a row all threads held it back */
 };
 
@@ -140,6 +141,7 @@ void laz_pid1_turn_renewal(struct laz_pid1 *pid1, uint64_t now_ns);
 uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns); /* 0: never */
 
 /* renewal_ages.c: what is stale or has expired, and what that means for readiness. */
+uint64_t laz_pid1_wall_s(void); /* CLOCK_REALTIME */
 void laz_pid1_turn_ages(struct laz_pid1 *pid1, uint64_t now_ns);
 void laz_pid1_set_unready(
         struct laz_pid1 *pid1, enum laz_unready reason, uint32_t item, bool holds);

@@ -5,7 +5,6 @@
  * way leaves everything as it was. libc only.
  */
 #include <string.h>
-#include <time.h>
 
 #include "core/deadline.h"
 #include "init/pid1/pid1.h"
@@ -27,10 +26,8 @@ enum verdict {
 
 static struct laz_rotation_said said_of(const struct laz_secret_seen *seen)
 {
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
     return (struct laz_rotation_said){
-            .renew = seen->renew, .expires = seen->expires, .now = (uint64_t)now.tv_sec};
+            .renew = seen->renew, .expires = seen->expires, .now = laz_pid1_wall_s()};
 }
 
 void laz_pid1_begin_renewal(struct laz_pid1 *pid1, uint64_t now_ns)
@@ -561,6 +558,7 @@ uint64_t laz_pid1_renewal_due_ns(const struct laz_pid1 *pid1, uint64_t now_ns)
         laz_sooner(&due_ns, laz_rotation_due_ns(&secrets->rotation));
     }
     laz_sooner(&due_ns, laz_rollback_due_ns(&secrets->rollback));
+    laz_sooner(&due_ns, secrets->rotation.has_times ? pid1->renewal.look_ns : 0);
     for (unsigned i = 0; is_resting && can_retire(pid1) && i < secrets->n_old; i++) {
         laz_sooner(&due_ns, secrets->old[i].until_ns);
     }

@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is too old: secrets that are stale or have expired are said, and are a reason not to be
- * ready. Plans nothing. libc only.
+ * ready. Ends are times of the wall clock, which may be set while we run: that is looked at. Plans
+ * nothing. libc only.
  */
+#include <time.h>
+
 #include "core/deadline.h"
 #include "init/pid1/pid1.h"
+
+#define LOOK_NS (60000 * LAZ_NS_PER_MS)
+
+uint64_t laz_pid1_wall_s(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec;
+}
 
 void laz_pid1_set_unready(struct laz_pid1 *pid1, enum laz_unready reason, uint32_t item, bool holds)
 {
@@ -44,9 +56,26 @@ static void on_aged(struct laz_pid1 *pid1, uint32_t items, enum laz_unready reas
     }
 }
 
+/* What had expired by a clock that was wrong is ready again. */
+static void look_at_clock(struct laz_pid1 *pid1, uint64_t now_ns)
+{
+    struct laz_secrets *secrets = &pid1->helpers.secrets;
+    if (now_ns < pid1->renewal.look_ns) {
+        return;
+    }
+    pid1->renewal.look_ns = now_ns + LOOK_NS;
+    uint32_t valid = laz_rotation_look(&secrets->rotation, laz_pid1_wall_s(), now_ns);
+    for (uint32_t i = 0; valid != 0 && i < secrets->image->fetched.n; i++) {
+        if ((valid >> i & 1) != 0) {
+            laz_pid1_set_unready(pid1, LAZ_UNREADY_EXPIRED, i, false);
+        }
+    }
+}
+
 void laz_pid1_turn_ages(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct laz_rotation *rotation = &pid1->helpers.secrets.rotation;
+    look_at_clock(pid1, now_ns);
     on_aged(pid1, laz_rotation_stale(rotation, now_ns), LAZ_UNREADY_STALE, now_ns);
     on_aged(pid1, laz_rotation_expired(rotation, now_ns), LAZ_UNREADY_EXPIRED, now_ns);
 }

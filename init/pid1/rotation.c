@@ -186,19 +186,28 @@ static uint64_t on_our_clock(uint64_t then, uint64_t now, uint64_t now_ns)
     return left > UINT64_MAX / NS_PER_S / 2 ? UINT64_MAX / 2 : now_ns + left * NS_PER_S;
 }
 
+static void plan_times(struct laz_rotation *rotation, struct laz_rotation_item *item, uint64_t now,
+        uint64_t now_ns)
+{
+    uint64_t earliest_ns = item->asked_ns + least_ns(rotation);
+    item->expires_ns = item->expires == 0 ? 0 : on_our_clock(item->expires, now, now_ns);
+    if (item->renew != 0) {
+        item->due_ns = on_our_clock(item->renew, now, now_ns);
+        item->due_ns = item->due_ns < earliest_ns ? earliest_ns : item->due_ns;
+    }
+}
+
 void laz_rotation_told(struct laz_rotation *rotation, uint32_t number,
         const struct laz_rotation_said *said, uint64_t now_ns)
 {
     struct laz_rotation_item *item = plan_of(rotation, number);
-    uint64_t earliest_ns = item->asked_ns + least_ns(rotation);
     bool is_past = said->expires != 0 && said->expires <= said->now;
     item->is_expired = item->is_expired && is_past; /* it was said already */
     item->is_timed = said->renew != 0 && said->expires != 0;
-    item->expires_ns = said->expires == 0 ? 0 : on_our_clock(said->expires, said->now, now_ns);
-    if (item->is_renewed && said->renew != 0) {
-        item->due_ns = on_our_clock(said->renew, said->now, now_ns);
-        item->due_ns = item->due_ns < earliest_ns ? earliest_ns : item->due_ns;
-    }
+    item->expires = said->expires;
+    item->renew = item->is_renewed ? said->renew : 0;
+    rotation->has_times |= item->expires != 0 || item->renew != 0;
+    plan_times(rotation, item, said->now, now_ns);
 }
 
 void laz_rotation_good(struct laz_rotation *rotation, uint32_t number,
@@ -229,6 +238,7 @@ static void try_again(
     item->due_ns = now_ns + vary(rotation, wait_ms < most_ms ? wait_ms : most_ms);
     item->due_ns = item->due_ns < earliest_ns ? earliest_ns : item->due_ns;
     item->is_asked = false;
+    item->renew = 0;
 }
 
 void laz_rotation_failed(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns)
@@ -250,6 +260,7 @@ void laz_rotation_back(struct laz_rotation *rotation, uint32_t number,
     uint64_t half_ns = item->expires_ns > now_ns ? (item->expires_ns - now_ns) / 2 : 0;
     uint64_t wait_ns = half_ns > least_ns(rotation) ? half_ns : least_ns(rotation);
     item->failures++;
+    item->renew = 0;
     item->due_ns =
             now_ns + (item->is_timed ? wait_ns : vary(rotation, rotation->image->refresh_ms));
 }
@@ -288,6 +299,19 @@ uint32_t laz_rotation_expired(struct laz_rotation *rotation, uint64_t now_ns)
     return found;
 }
 
+uint32_t laz_rotation_look(struct laz_rotation *rotation, uint64_t now, uint64_t now_ns)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; rotation->has_times && i < rotation->image->fetched.n; i++) {
+        struct laz_rotation_item *item = &rotation->items[i];
+        bool is_valid_again = item->is_expired && item->expires > now;
+        plan_times(rotation, item, now, now_ns);
+        item->is_expired = item->is_expired && !is_valid_again;
+        found |= (uint32_t)is_valid_again << i;
+    }
+    return found;
+}
+
 void laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t now_ns)
 {
     struct laz_rotation_item *item = plan_of(rotation, number);
@@ -295,5 +319,6 @@ void laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t 
     earliest_ns = earliest_ns < now_ns ? now_ns : earliest_ns;
     if (!item->is_asked && item->due_ns > earliest_ns) {
         item->due_ns = earliest_ns;
+        item->renew = 0;
     }
 }

@@ -29,12 +29,15 @@ struct laz_rotation_item {
     uint64_t asked_ns;   /* when it was last */
     uint64_t good_ns;    /* when its source last confirmed it */
     uint64_t expires_ns; /* 0: it does not */
+    uint64_t expires;    /* the same, in seconds of Unix time */
+    uint64_t renew;      /* likewise, what due_ns is by; 0: it is by the interval, or by somebody */
 };
 
 struct laz_rotation {
     const struct laz_image *image; /* borrowed; NULL: nothing is renewed */
     uint64_t random;               /* where the sequence of them stands */
     bool is_over;                  /* nobody is asked any more */
+    bool has_times;                /* the wall clock counts, too */
     uint32_t asked;                /* what is under way; 0: nothing */
     uint64_t until_ns;             /* and until when */
     struct laz_rotation_item items[LAZ_IMAGE_FETCHED_MAX];
@@ -90,6 +93,10 @@ void laz_rotation_settled(struct laz_rotation *rotation);
  * group that of its first. */
 uint32_t laz_rotation_stale(struct laz_rotation *rotation, uint64_t now_ns);
 uint32_t laz_rotation_expired(struct laz_rotation *rotation, uint64_t now_ns);
+
+/* The wall clock says `now`, and may have been set since a time of it was planned: what its sources
+ * said is planned by it again. Those that had expired and have not, a bit for each, likewise. */
+uint32_t laz_rotation_look(struct laz_rotation *rotation, uint64_t now, uint64_t now_ns);
 
 /* Somebody wants it now: as soon as min-interval lets it. */
 void laz_rotation_want(struct laz_rotation *rotation, uint32_t number, uint64_t now_ns);

@@ -246,15 +246,8 @@ Test(renewal, what_cannot_be_removed_is_told_and_tried_again)
 
 /* ---- the end of the run ---- */
 
-/* As PID 1 does between what launch says and the turn. */
-static void answer_and_go_on(enum laz_message_type wanted, int32_t result)
-{
-    answer(wanted, result);
-    laz_secrets_deliver(secrets, pid1.helpers.launcher_chan);
-    turn_at(now);
-}
-
-static void stop_after(unsigned n_answers)
+/* It comes behind so many answers, and this one behind it. */
+static void stop_after(unsigned n_answers, enum laz_message_type wanted, int32_t result)
 {
     static const enum laz_message_type orders[] = {LAZ_MESSAGE_FOLDER, LAZ_MESSAGE_PUT};
     laz_pid1_begin_renewal(&pid1, now);
@@ -266,33 +259,30 @@ static void stop_after(unsigned n_answers)
     }
     pid1.state.phase = LAZ_PHASE_STOPPING;
     turn_at(now);
+    answer(wanted, result);
+    laz_secrets_deliver(secrets, pid1.helpers.launcher_chan); /* as PID 1 does between turns */
+    turn_at(now);
 }
 
 Test(renewal, a_stop_ends_a_delivery_whose_values_nobody_sees_yet)
 {
-    stop_after(1);
-    answer_and_go_on(LAZ_MESSAGE_PUT, 0);
-    cr_expect_eq(secrets->phase, LAZ_SECRETS_OVER);
-    cr_expect_eq(secrets->n_ordered, 0, "and nothing more is ordered");
+    stop_after(1, LAZ_MESSAGE_PUT, 0);
+    cr_expect(secrets->phase == LAZ_SECRETS_OVER && secrets->n_ordered == 0, "no more is ordered");
     cr_expect_str_eq(secrets->items[0].now.fingerprint, "00");
     cr_expect_eq(count("\"secret.rotate\"", ""), 0);
 }
 
 Test(renewal, what_the_workload_sees_in_spite_of_a_stop_is_told)
 {
-    stop_after(2);
-    answer_and_go_on(LAZ_MESSAGE_SWAP, 0);
-    cr_expect_eq(secrets->phase, LAZ_SECRETS_THERE);
-    cr_expect_eq(secrets->current, 2);
+    stop_after(2, LAZ_MESSAGE_SWAP, 0);
+    cr_expect(secrets->phase == LAZ_SECRETS_THERE && secrets->current == 2);
     cr_expect_str_eq(secrets->items[0].now.fingerprint, "11");
     cr_expect_eq(count("\"secret.rotate\"", "\"rotated\""), 1);
 }
 
 Test(renewal, what_a_stop_finds_on_its_way_and_is_refused_is_told)
 {
-    stop_after(2);
-    answer_and_go_on(LAZ_MESSAGE_SWAP, -EIO);
-    cr_expect_eq(secrets->current, 1);
+    stop_after(2, LAZ_MESSAGE_SWAP, -EIO);
     cr_expect_str_eq(secrets->items[0].now.fingerprint, "00");
     cr_expect_eq(count("\"secret.rotate\"", "remove it: Input/output error"), 1);
 }
@@ -312,6 +302,12 @@ Test(renewal, what_has_expired_is_not_ready_and_ends_no_run)
     expire(LAZ_STALE_STOP); /* an event would fail the test */
     cr_expect_eq(count("secret.expired", "one"), 1);
     cr_expect_eq(count("ready.off", "expired"), 1);
+    secrets->rotation.items[0].expires += 3600; /* as if the clock were set back by an hour */
+    cr_assert_eq(laz_pid1_renewal_due_ns(&pid1, now), now + 60 * S);
+    turn_at(now + 60 * S - 1);
+    cr_expect_eq(count("ready.on", "expired"), 0);
+    turn_at(now + 1);
+    cr_expect_eq(count("ready.on", "expired"), 1, "and it is looked at each minute");
 }
 
 Test(renewal, of_what_has_expired_readiness_does_not_come_and_go)

@@ -353,6 +353,63 @@ Test(rotation, wakes_for_the_end_of_what_is_not_renewed_beside_others)
     cr_expect_eq(laz_rotation_due_ns(&plan), START + 60 * S, "before the others are due");
 }
 
+/* One with an end, and what its source says of it, where the wall clock is at 5000000. */
+static void with_times(uint64_t renew, uint64_t expires)
+{
+    const struct laz_rotation_said said = {.renew = renew, .expires = expires, .now = 5000000};
+    laz_rotation_told(&plan, 0, &said, now);
+}
+
+Test(rotation, a_clock_that_goes_on_changes_nothing)
+{
+    with_times(5000300, 5000600);
+    cr_assert(plan.has_times);
+    cr_expect_eq(laz_rotation_look(&plan, 5000060, START + 60 * S), 0);
+    cr_expect_eq(plan.items[0].due_ns, START + 300 * S);
+    cr_expect_eq(plan.items[0].expires_ns, START + 600 * S);
+    cr_expect_eq(plan.items[1].due_ns, START + 100 * S, "its source says nothing");
+    cr_expect_eq(plan.items[1].expires_ns, 0);
+}
+
+Test(rotation, a_clock_that_was_behind_is_not_what_ends_are_by)
+{
+    with_times(5000300, 5000600);
+    cr_expect_eq(laz_rotation_look(&plan, 5000360, START + 60 * S), 0);
+    cr_expect_eq(plan.items[0].due_ns, START + 60 * S, "it is renewed now");
+    cr_expect_eq(plan.items[0].expires_ns, START + 300 * S);
+    cr_expect_eq(laz_rotation_expired(&plan, START + 300 * S - 1), 0);
+    cr_expect_eq(laz_rotation_expired(&plan, START + 300 * S), 1);
+    cr_expect_eq(laz_rotation_look(&plan, 5000660, START + 360 * S), 0, "it has");
+}
+
+Test(rotation, what_had_expired_by_a_clock_that_was_ahead_has_not)
+{
+    with_times(4999000, 4999100);
+    cr_assert_eq(laz_rotation_expired(&plan, START), 1);
+    cr_expect_eq(laz_rotation_look(&plan, 4998060, START + 60 * S), 1);
+    cr_expect_not(plan.items[0].is_expired);
+    cr_expect_eq(plan.items[0].due_ns, START + 1000 * S);
+    cr_expect_eq(laz_rotation_look(&plan, 4998061, START + 61 * S), 0, "it is said once");
+    cr_expect_eq(laz_rotation_expired(&plan, START + 1100 * S - 1), 0);
+    cr_expect_eq(laz_rotation_expired(&plan, START + 1100 * S), 1);
+}
+
+Test(rotation, no_clock_asks_for_what_has_failed_or_is_wanted_at_another_time)
+{
+    with_times(5000300, 5000600);
+    laz_rotation_failed(&plan, 0, START + 300 * S);
+    (void)laz_rotation_look(&plan, 5000301, START + 301 * S);
+    cr_expect_eq(plan.items[0].due_ns, START + 305 * S);
+    with_times(5000300, 5000600);
+    laz_rotation_want(&plan, 0, START + 10 * S);
+    (void)laz_rotation_look(&plan, 5000011, START + 11 * S);
+    cr_expect_eq(plan.items[0].due_ns, START + 10 * S);
+    laz_rotation_back(&plan, 0,
+            &(struct laz_rotation_said){.renew = 5000300, .expires = 5000600, .now = 5000000}, now);
+    (void)laz_rotation_look(&plan, 5000011, START + 11 * S);
+    cr_expect_eq(plan.items[0].due_ns, START + 300 * S, "half of what is left");
+}
+
 Test(rotation, what_has_expired_is_said_once_until_there_is_another_end)
 {
     struct laz_rotation_said said = {.expires = 5000060, .now = 5000000};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Judged before anything is changed. Namespaces are compared as the kernel has them: engines write
- * a path where they mean the host's.
+ * Judged before anything is changed.
  */
 #include "shim/judge.h"
 
@@ -18,6 +17,7 @@
 #include "shim/call.h"
 #include "shim/guard.h"
 #include "shim/image.h"
+#include "shim/judge_kernel.h"
 #include "shim/place.h"
 
 #define PSEUDO_TERMINALS 136 /* their major number */
@@ -26,6 +26,7 @@ const char *const laz_judge_annotations[] = {
         "run.oci.", "org.criu.config", "org.systemd.property.", NULL};
 
 struct judge {
+    const struct laz_bundle *bundle;
     const struct laz_oci_spec *spec;
     const struct laz_oci_container *container;
     const struct laz_policy_host *host;
@@ -58,63 +59,6 @@ static int judge_annotations(const struct judge *judge, struct laz_err *err)
             }
         }
         key = laz_json_next(doc, all, key); /* its value */
-    }
-    return 0;
-}
-
-/* ---- namespaces ---- */
-
-static const struct laz_json_node *find_namespace(const struct judge *judge, const char *type)
-{
-    const struct laz_json_node *node = NULL;
-    while (judge->container->namespaces != NULL &&
-            (node = laz_json_next(&judge->spec->doc, judge->container->namespaces, node)) != NULL) {
-        if (laz_oci_is(judge->spec, laz_oci_member(judge->spec, node, "type"), type)) {
-            return node;
-        }
-    }
-    return NULL;
-}
-
-/* Of who asks: the engine, on the host. What cannot be told apart is the host's. */
-static bool is_hosts(const struct judge *judge, const char *type, const char *own)
-{
-    char path[LAZ_BUNDLE_PATH_SIZE];
-    struct stat theirs;
-    struct stat ours;
-    const struct laz_json_node *node = find_namespace(judge, type);
-    const struct laz_json_node *at =
-            node == NULL ? NULL : laz_oci_member(judge->spec, node, "path");
-    if (node == NULL || at == NULL || laz_oci_is(judge->spec, at, "")) {
-        return node == NULL;
-    }
-    return !laz_json_copy(&judge->spec->doc, at, path, sizeof(path)) || stat(path, &theirs) < 0 ||
-            stat(own, &ours) < 0 || (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino);
-}
-
-static int judge_namespaces(const struct judge *judge, struct laz_err *err)
-{
-    static const struct {
-        const char *type;
-        const char *own;
-    } kinds[] = {
-            [LAZ_HOST_NAMESPACE_PID] = {"pid", "/proc/self/ns/pid"},
-            [LAZ_HOST_NAMESPACE_IPC] = {"ipc", "/proc/self/ns/ipc"},
-            [LAZ_HOST_NAMESPACE_NETWORK] = {"network", "/proc/self/ns/net"},
-            [LAZ_HOST_NAMESPACE_UTS] = {"uts", "/proc/self/ns/uts"},
-    };
-    for (size_t i = 0; i < LAZ_HOST_NAMESPACE_COUNT; i++) {
-        if ((judge->host->namespaces & 1U << i) == 0 &&
-                is_hosts(judge, kinds[i].type, kinds[i].own)) {
-            return refuse(err, "the host's namespace of type", kinds[i].type, "host.namespaces");
-        }
-    }
-    if (is_hosts(judge, "mount", "/proc/self/ns/mnt")) {
-        return refuse(err, "the host's mount namespace", "", "nothing allows it");
-    }
-    if (judge->host->user_namespace == LAZ_HOST_USER_NAMESPACE_REQUIRED &&
-            is_hosts(judge, "user", "/proc/self/ns/user")) {
-        return refuse(err, "no user namespace of its own", "", "host.user-namespace");
     }
     return 0;
 }
@@ -392,7 +336,7 @@ static int judge_privileged(const struct judge *judge, bool *ret, struct laz_err
             : has_writable_sys(judge) ? "a writable /sys or /sys/fs/cgroup (privileged)"
             : masked == NULL || laz_json_next(&judge->spec->doc, masked, NULL) == NULL
             ? "a /proc without masked paths (privileged)"
-            : NULL;
+            : laz_judge_labels(judge->bundle);
     *ret = what != NULL;
     if (what != NULL && judge->host->privileged == LAZ_HOST_PRIVILEGED_REFUSE) {
         return refuse(err, what, "", "host.privileged");
@@ -464,7 +408,7 @@ static int judge_hooks(const struct judge *judge, struct laz_err *err)
 static int judge_all(const struct judge *judge, bool *ret_is_privileged, struct laz_err *err)
 {
     if (judge_annotations(judge, err) < 0 || judge_privileged(judge, ret_is_privileged, err) < 0 ||
-            judge_namespaces(judge, err) < 0 || judge_mounts(judge, err) < 0 ||
+            laz_judge_kernel(judge->bundle, judge->host, err) < 0 || judge_mounts(judge, err) < 0 ||
             judge_nodes(judge, err) < 0) {
         return -1;
     }
@@ -479,7 +423,8 @@ int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *pol
     size_t length = last == NULL ? 0 : (size_t)(last - records);
     (void)laz_format(own, sizeof(own), "%.*s", (int)length, records == NULL ? "" : records);
     struct laz_sources sources = {.n = 0};
-    const struct judge judge = {.spec = &bundle->spec,
+    const struct judge judge = {.bundle = bundle,
+            .spec = &bundle->spec,
             .container = &bundle->container,
             .host = &policy->host,
             .policy = policy,

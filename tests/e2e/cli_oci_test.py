@@ -217,9 +217,16 @@ def explains_pods():
 @case("what the shim would refuse of a container, and what is no container, by name")
 def explains_refusals():
     write("web.yaml", WEB)
+
+    def unconfined(config):
+        config.pop("hooks", None)
+        config["process"].update(apparmorProfile="unconfined")
+
     rows = [
         ("request-refused: devices of the host (privileged) (host.privileged)", "docker-privileged", lambda config: config.pop("hooks")),
         ("request-refused: annotation run.oci. (host.annotations)", "podman-annotated", lambda config: None),
+        ("request-refused: process.apparmorProfile: unconfined (privileged) (host.privileged)", "docker-default", unconfined),
+        ("request-refused: linux.sysctl of the whole host: vm.swappiness (nothing allows it)", "runc-spec", lambda config: config["linux"].update(sysctl={"vm.swappiness": "0"})),
         ("oci-refused: config.json: process.Args: differs from args by case alone", "runc-spec",
          lambda config: config["process"].update(Args=[])),
         ("oci-refused: config.json: hooks: not an object", "runc-spec", lambda config: config.update(hooks=[])),
@@ -228,6 +235,8 @@ def explains_refusals():
         done = lazaret("oci", "explain", "web.yaml", bundle(name, change), expect=1)
         errors = [line for line in done.stderr.splitlines() if "error:" in line]
         check_equal((done.stdout, errors), ("", [f"lazaret: error: {expected}"]), name)
+    write("clamp.yaml", WEB + "host: {privileged: clamp}\n")
+    lazaret("oci", "explain", "clamp.yaml", bundle("docker-default", unconfined), expect=0)
     (FOLDER / "bundle" / "config.json").unlink()
     done = lazaret("oci", "explain", "web.yaml", FOLDER / "bundle", expect=1)
     check("bundle/config.json: open: No such file or directory" in done.stderr, done.stderr)

@@ -91,6 +91,13 @@ int laz_ship_kept_save_slot(struct laz_ship *ship, struct laz_err *err)
     return 0;
 }
 
+void laz_ship_kept_forget_slot(struct laz_ship *ship)
+{
+    struct laz_ship_slot *other = &ship->state->slots[(ship->ledger.block + 1) & 1];
+    __atomic_store_n(&other->block, 0, __ATOMIC_RELEASE); /* not a slot, from here on */
+    explicit_bzero(other, sizeof(*other));
+}
+
 bool laz_ship_kept_find_slot(
         struct laz_ship *ship, const struct laz_ship_slot **ret, uint64_t *ret_unsaid)
 {
@@ -232,6 +239,7 @@ int laz_ship_ledger_open(
     if (laz_chain_resume(&ship->start, slot->chain, &ledger->chain, err) < 0) {
         return -1;
     }
+    laz_ship_kept_forget_slot(ship); /* a predecessor was killed before it could */
     ledger->batch_first = laz_chain_next(ledger->chain);
     laz_ship_kept_tell_unsaid(ship, unsaid);
     return 0;

@@ -21,6 +21,9 @@ LAZ_MUST_CHECK int laz_ship_ledger_open(
 size_t laz_ship_kept_words(const struct laz_ship *ship, uint8_t ret[LAZ_SPOOL_META_MAX]);
 /* The chain as it is when that block has been appended. */
 LAZ_MUST_CHECK int laz_ship_kept_save_slot(struct laz_ship *ship, struct laz_err *err);
+/* It has been appended, or a successor has resumed from there: what the other slot holds, the
+ * private key of before included, is gone. */
+void laz_ship_kept_forget_slot(struct laz_ship *ship);
 /* What has been dropped so far, and up to where the streams are done with. */
 void laz_ship_kept_save_dropped(struct laz_ship *ship);
 /* The chain as it was at the last block of this run, and the streams put back to there; false if

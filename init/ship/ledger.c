@@ -117,6 +117,7 @@ static void appended(struct laz_ship *ship, struct laz_spool_at at)
 {
     struct laz_ship_ledger *ledger = &ship->ledger;
     ledger->block++;
+    laz_ship_kept_forget_slot(ship);
     ledger->stuck_ns = 0;
     ledger->sheds = false;
     for (size_t i = 0; i < LAZ_STREAM_COUNT; i++) {

@@ -33,8 +33,9 @@ enum laz_ship_readiness {
     LAZ_SHIP_IS_READY,
 };
 
-/* How the chain stood when `block` was appended to the spool. Two of them, by turns: the one that
- * agrees with the spool's last block counts. */
+/* How the chain stood when `block` was appended to the spool. Two of them, by turns, while a block
+ * is being appended: the one that agrees with the spool's last block counts. The other one is wiped
+ * as soon as that is known: its private key may be one that has signed for the last time. */
 struct laz_ship_slot {
     uint64_t block;
     uint64_t is_final; /* the chain is closed */

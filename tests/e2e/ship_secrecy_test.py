@@ -11,6 +11,7 @@ import laz
 import ship_world
 from laz import case, check, check_equal
 from ship_world import SHIP_UID, World, sealed, talk, until
+from trail_verifier import public_of
 
 # With these the workload's filter refuses nothing of what pry.c tries: what refuses then is the kernel's own view of
 # users, and that nobody is dumpable.
@@ -194,6 +195,42 @@ def memory(pid):
                     yield rest[-1], mem.read(end - start)
                 except OSError:
                     pass
+
+
+# Where struct laz_ship_state has its two slots, what is in front of a slot's chain, and in that the private key.
+SLOTS, SLOT, HEAD, KEY = 56, 208, 16, slice(96, 128)
+
+
+def keys_kept(run):
+    """The private keys that init's page of ship's state holds."""
+    page = next(path for path in pathlib.Path(f"/proc/{run.pid}/fd").iterdir() if "memfd:lazaret-ship " in os.readlink(path)).read_bytes()
+    slots = (page[SLOTS + i * SLOT + HEAD:][KEY] for i in range(2))
+    return [key for key in slots if any(key)]
+
+
+def key_of_now(run, world):
+    """The private key that is kept, once it is the only one, and is that of the last public key in the trail."""
+    def found():
+        keys = keys_kept(run)
+        signed = [r for r in world.records() if r["ev"] in ("chain.genesis", "chain.checkpoint")]
+        return keys[0] if len(keys) == 1 and signed and public_of(keys[0]).hex() == signed[-1]["d"]["pk"] else None
+    return until(found, lambda: f"key that signs next, alone: {len(keys_kept(run))} keys", 60)
+
+
+@case("the private key that has signed is nowhere any more, while nothing happens too, nor after a death of ship")
+def keys_wiped():
+    world = World({"audit": {"checkpoint": {"every": "1s"}}})
+    with world.start("say=up", "term", "exit=0") as run:
+        for _ in range(2):
+            ship, old = world.ready(), key_of_now(run, world)
+            until(lambda old=old: key_of_now(run, world) != old, "another key")
+            where = [name for name, data in memory(ship) if old in data]
+            check(old not in keys_kept(run) and not where, f"the key that has signed is still in {where}")
+            os.kill(ship, fence.KILL)
+            world.ship(ship)
+        run.kill(fence.TERM)
+        check_equal(str(run.wait()), "exit 0", "the end")
+    world.judge("ok closed single")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,10 @@ static void on_changed(struct laz_pid1 *pid1, uint32_t first, uint64_t now_ns)
     for (uint32_t i = first; i < secrets->image->fetched.n; i++) {
         secrets->items[i].is_changed = secrets->items[i].is_changed && (members >> i & 1) == 0;
     }
-    on_failed(pid1, first, TAKEN_BACK, now_ns);
+    const struct laz_rotation_said said = said_of(&secrets->items[first].now);
+    laz_rotation_back(&secrets->rotation, first, &said, now_ns); /* its source is well */
+    keep_why(secrets, first, TAKEN_BACK);
+    laz_trail_refetched(&pid1->trail, secrets, first, TAKEN_BACK);
 }
 
 /* What differs of it becomes what the workload has, if all of it is good. */

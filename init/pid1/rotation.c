@@ -260,6 +260,7 @@ void laz_rotation_back(struct laz_rotation *rotation, uint32_t number,
     uint64_t half_ns = item->expires_ns > now_ns ? (item->expires_ns - now_ns) / 2 : 0;
     uint64_t wait_ns = half_ns > least_ns(rotation) ? half_ns : least_ns(rotation);
     item->failures++;
+    item->is_asked = false;
     item->renew = 0;
     item->due_ns =
             now_ns + (item->is_timed ? wait_ns : vary(rotation, rotation->image->refresh_ms));

@@ -82,8 +82,8 @@ void laz_rotation_good(struct laz_rotation *rotation, uint32_t number,
 void laz_rotation_failed(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns);
 /* It had to make room: it is asked for again, and has not failed. */
 void laz_rotation_put_off(struct laz_rotation *rotation, uint32_t item, uint64_t now_ns);
-/* What came of it last was taken back, and `said` is of what was before: a CA is asked again after
- * half of what is left of that, every other source at its interval. */
+/* What came of it last was taken back, or would be again, and `said` is of what was before: a CA is
+ * asked again after half of what is left of that, every other source at its interval. */
 void laz_rotation_back(struct laz_rotation *rotation, uint32_t number,
         const struct laz_rotation_said *said, uint64_t now_ns);
 /* Nothing is under way any more. */

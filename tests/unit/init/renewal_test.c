@@ -432,6 +432,7 @@ Test(renewal, what_was_taken_back_is_not_taken_again_and_another_one_is)
         say_checks(i == 1 ? LAZ_CHECKS_FAIL : LAZ_CHECKS_PASS);
         rest();
         bring("11", 0);
+        cr_expect_eq(laz_rotation_at(&secrets->rotation, 0)->due_ns, now + 100 * S, "interval");
         rest();
         cr_expect_str_eq(secrets->items[0].now.fingerprint, "00");
         cr_expect_eq(count("\"secret.fetch\"", "\"rolled-back: "), i);

@@ -46,17 +46,22 @@ int laz_trail_open(const char *where, struct laz_trail *ret, bool *ret_shared, s
 /* A pipe that polls writable takes PIPE_BUF (4096) bytes without blocking, pipe(7); our records are
  * no longer. O_NONBLOCK would do too, but it would change the stream for everybody who shares it.
  */
-static bool write_line(int fd, const struct laz_buf *line)
+static bool write_line(struct laz_trail *trail)
 {
-    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-    if (fd < 0 || poll(&poll_fd, 1, 0) != 1 || (poll_fd.revents & POLLOUT) == 0) {
+    struct pollfd poll_fd = {.fd = trail->fd, .events = POLLOUT};
+    if (trail->fd < 0 || poll(&poll_fd, 1, 0) != 1 || (poll_fd.revents & POLLOUT) == 0) {
         return false;
     }
+    size_t before = trail->torn ? 0 : 1; /* what is there of another line ends first */
+    size_t length = 1 + trail->line.len - before;
     ssize_t n = 0;
     do {
-        n = write(fd, line->data, line->len);
+        n = write(trail->fd, trail->memory + before, length);
     } while (n < 0 && errno == EINTR);
-    return n == (ssize_t)line->len;
+    if (n > 0) { /* a disk that is full takes a part */
+        trail->torn = (size_t)n < length && trail->memory[before + (size_t)n - 1] != '\n';
+    }
+    return n == (ssize_t)length;
 }
 
 static void begin(struct laz_trail *trail, struct laz_subject who, const char *ev, int severity,
@@ -72,13 +77,14 @@ static void begin(struct laz_trail *trail, struct laz_subject who, const char *e
             .obj = obj,
             .act = act};
     (void)clock_gettime(CLOCK_REALTIME, &record.when);
-    laz_buf_init_fixed(&trail->line, trail->memory, sizeof(trail->memory));
+    trail->memory[0] = '\n';
+    laz_buf_init_fixed(&trail->line, trail->memory + 1, sizeof(trail->memory) - 1);
     laz_record_begin(&trail->json, &trail->line, &record);
 }
 
 static bool end(struct laz_trail *trail)
 {
-    return laz_record_end(&trail->json) && write_line(trail->fd, &trail->line);
+    return laz_record_end(&trail->json) && write_line(trail);
 }
 
 /* Records that were lost before: said in the stream as soon as it can take something again. */

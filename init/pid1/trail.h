@@ -3,6 +3,7 @@
  * Event records of PID 1: into the pipe of the helper that ships them or, where the policy has no
  * sinks, into the stream that --events names. Never blocks: a stream that cannot take a whole
  * record costs that record, and the next one that fits is preceded by a gap record with the count.
+ * What a full disk has taken of one is a line of its own.
  */
 #ifndef LAZ_INIT_PID1_TRAIL_H
 #define LAZ_INIT_PID1_TRAIL_H
@@ -28,7 +29,8 @@ struct laz_trail {
     const char *main_exe;
     struct laz_json json; /* the record that is being written; there is never a second */
     struct laz_buf line;
-    char memory[LAZ_RECORD_MAX];
+    bool torn; /* the stream ends with a part of a line */
+    char memory[1 + LAZ_RECORD_MAX]; /* a newline, if that has to be ended, and the record */
 };
 
 /* What happened to a signal. */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The stream of PID 1's events, where it does not take what is written: every line is a whole
+ * record, or what is left of one, and what is lost is counted.
+ */
+#include "init/pid1/trail.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+
+static struct laz_trail trail = {.ctr = "unit"};
+static struct laz_err err;
+static char lines[8][LAZ_RECORD_MAX];
+static char path[] = "/tmp/lazaret-trail-XXXXXX";
+
+static void open_file(void)
+{
+    bool is_shared = false;
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    (void)close(fd);
+    cr_assert_eq(laz_trail_open(path, &trail, &is_shared, &err), 0, "%s", err.message);
+    cr_assert_not(is_shared);
+}
+
+static void close_file(void)
+{
+    (void)unlink(path);
+}
+
+static void write_one(int number)
+{
+    const struct laz_signal_note note = {
+            .ev = "signal.drop", .act = "dropped", .severity = 1, .number = number};
+    laz_trail_signal(&trail, &note);
+}
+
+/* How much more the file takes. */
+static void set_room(off_t bytes)
+{
+    struct rlimit limit = {.rlim_max = RLIM_INFINITY};
+    limit.rlim_cur = bytes < 0 ? RLIM_INFINITY : (rlim_t)(lseek(trail.fd, 0, SEEK_END) + bytes);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* The file's lines, without their ends. */
+static size_t read_lines(void)
+{
+    size_t n = 0;
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file);
+    while (n < 8 && fgets(lines[n], LAZ_RECORD_MAX, file) != NULL) {
+        lines[n][strcspn(lines[n], "\n")] = '\0';
+        n++;
+    }
+    (void)fclose(file);
+    return n;
+}
+
+static void check_record(const char *line, const char *ev, const char *has)
+{
+    char begins[64];
+    (void)snprintf(begins, sizeof(begins), "{\"lz\":1,\"ev\":\"%s\",", ev);
+    cr_assert_eq(strncmp(line, begins, strlen(begins)), 0, "%s", line);
+    cr_assert_eq(strcmp(line + strlen(line) - 2, "}}"), 0, "%s", line);
+    cr_assert_not_null(strstr(line, has), "%s: %s", has, line);
+}
+
+TestSuite(pid1_trail, .init = open_file, .fini = close_file);
+
+Test(pid1_trail, what_a_full_disk_has_taken_of_a_record_destroys_no_other)
+{
+    write_one(1);
+    set_room(100);
+    write_one(2); /* a part of it */
+    write_one(3); /* nothing */
+    set_room(-1);
+    write_one(4);
+    write_one(5);
+    cr_assert_eq(read_lines(), 5);
+    check_record(lines[0], "signal.drop", "\"obj\":\"signal 1\"");
+    cr_assert_eq(strlen(lines[1]), 100);
+    check_record(lines[2], "events.gap", "\"lost\":2,\"lost_ever\":2");
+    check_record(lines[3], "signal.drop", "\"obj\":\"signal 4\"");
+    check_record(lines[4], "signal.drop", "\"obj\":\"signal 5\"");
+    cr_assert_eq(trail.lost, 0);
+}
+
+/* The end of the part that is there is taken, and nothing behind it: that is not done twice. */
+Test(pid1_trail, a_part_of_a_record_is_ended_once)
+{
+    set_room(100);
+    write_one(1);
+    set_room(1);
+    write_one(2);
+    set_room(-1);
+    write_one(3);
+    cr_assert_eq(read_lines(), 3);
+    cr_assert_eq(strlen(lines[0]), 100);
+    check_record(lines[1], "events.gap", "\"lost\":2,");
+    check_record(lines[2], "signal.drop", "\"obj\":\"signal 3\"");
+}

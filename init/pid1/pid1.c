@@ -331,11 +331,14 @@ static void on_signal(struct laz_pid1 *pid1, const struct laz_signal *received, 
     laz_pid1_event(pid1, &event, now_ns);
 }
 
+/* At most LAZ_HELD_MAX; it can still be read if there are more. Who sends them without end holds up
+ * nothing else. */
 static void turn_signalfd(struct laz_pid1 *pid1, uint64_t now_ns)
 {
     struct signalfd_siginfo infos[16];
-    ssize_t n = 0;
-    do {
+    ssize_t n = sizeof(infos);
+    for (size_t read_before = 0; read_before < LAZ_HELD_MAX && n == (ssize_t)sizeof(infos);
+            read_before += sizeof(infos) / sizeof(infos[0])) {
         n = read(pid1->signal_fd, infos, sizeof(infos));
         for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(infos[0]); i++) {
             const struct laz_signal received = {
@@ -347,7 +350,7 @@ static void turn_signalfd(struct laz_pid1 *pid1, uint64_t now_ns)
             };
             on_signal(pid1, &received, now_ns);
         }
-    } while (n == (ssize_t)sizeof(infos));
+    }
 }
 
 /* rt_sigtimedwait with no time: the kernel's own set, 64 bits wide, because libc keeps some for

@@ -108,6 +108,29 @@ def drained(records):
     return records + [json.loads(line) for line in text.splitlines()]
 
 
+@case("signals that come faster than they are read hold up nobody else: a refused call is answered between them")
+def among_signals():
+    """Init is stopped until all is there, so the order is certain."""
+    count, number = 300, 40
+    with INIT.start(["until=10", f"ask={CALL},1", "exit=7"], policy={"signals": {"drop": [f"RTMIN+{number - 34}"]}}) as run:
+        run.expect("listening")
+        workload = run.children()[0]
+        run.kill(fence.STOP)
+        for _ in range(count):
+            run.kill(number)
+        os.kill(workload, 10)
+        asks, end = pathlib.Path(f"/proc/{workload}/syscall"), time.monotonic() + fence.PATIENCE
+        while asks.read_text().split()[0] != str(CALL):
+            check(time.monotonic() < end, f"the workload never asked: {asks.read_text()}")
+            time.sleep(0.01)
+        run.kill(fence.CONT)
+        check_equal(str(run.wait()), "exit 7", "status")
+        names = [e["ev"] for e in adapters.events(run)]
+        check_equal((names.count("signal.drop"), names.count("seccomp.deny")), (count, 1), f"records: {names}")
+        before = names[:names.index("seccomp.deny")].count("signal.drop")
+        check(before <= 64, f"{before} signals came before it")
+
+
 @case("a full stream: nobody waits, no record is cut, and what was lost is said as soon as it can be")
 def full_stream():
     words = [f"ask={CALL},30", "until=10", f"ask={CALL},1", "exit=7"]

@@ -214,6 +214,21 @@ static bool matches(const char *text, uint64_t code)
     return false;
 }
 
+/* A drain takes a balancer for gone that was refused as often as the policy says. */
+static void look_threshold(const struct group *group)
+{
+    const struct laz_policy *policy = group->task->policy;
+    uint64_t unhealthy = number_in(group, "UnhealthyThresholdCount", UNHEALTHY);
+    if (policy->watching.config.lb_threshold < unhealthy) {
+        laz_task_say(group->task, LAZ_TASK_THRESHOLD_LOW,
+                in_group(group, "UnhealthyThresholdCount"),
+                "a balancer is turned away after %" PRIu64
+                " refusals, and shutdown.unhealthy-threshold is %u: the drain may end when it "
+                "still sends requests; say unhealthy-threshold %" PRIu64,
+                unhealthy, policy->watching.config.lb_threshold, unhealthy);
+    }
+}
+
 /* /readyz is at health.listen, and as it says there. */
 static void look_endpoint(const struct group *group)
 {
@@ -239,6 +254,7 @@ static void look_endpoint(const struct group *group)
                 "workload's; say \"%u\"",
                 port, port);
     }
+    look_threshold(group);
     laz_task_text(group->file, group->node, "HealthCheckProtocol", said, sizeof(said));
     const char *speaks = policy->watching.config.has_identity ? "HTTPS" : "HTTP";
     if (strcmp(said[0] == '\0' ? "HTTP" : said, speaks) != 0) {

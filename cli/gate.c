@@ -307,6 +307,7 @@ static enum laz_gate_result judge(struct run *run)
 {
     run->rows.n = run->n_file_rows;
     run->judged.n_targets = run->targets.n;
+    run->judged.unclear = run->targets.unclear[0] == '\0' ? NULL : run->targets.unclear;
     laz_gate_judge_targets(&run->judged, &run->counts, &run->rows);
     return laz_gate_rows_verdict(&run->rows);
 }

@@ -22,6 +22,7 @@ struct laz_gate_targets {
     char (*names)[LAZ_GATE_NAME_MAX]; /* owned; LAZ_GATE_TARGETS_MAX of them */
     const char *list[LAZ_GATE_TARGETS_MAX];
     size_t n;
+    char unclear[LAZ_GATE_SAID_MAX]; /* why they may not be all; "" */
 };
 
 /* The command line, understood. All texts borrowed from it. */

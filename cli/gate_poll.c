@@ -210,6 +210,44 @@ static bool put_address(
     return true;
 }
 
+static size_t count_family(const struct laz_resolver_answer *answer, sa_family_t family)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < answer->n_addresses; i++) {
+        n += answer->addresses[i].at.ss_family == family ? 1 : 0;
+    }
+    return n;
+}
+
+/* A host with an address of each family is one target, asked at the first of them. Where there are
+ * more of the one than of the other, which host has which nobody can know. */
+static int add_addresses(struct poller *poller, const struct laz_resolver_answer *answer,
+        uint16_t port, struct laz_err *err)
+{
+    struct laz_gate_targets *targets = poller->poll->targets;
+    size_t n4 = count_family(answer, AF_INET);
+    size_t n6 = count_family(answer, AF_INET6);
+    for (size_t i = 0; i < answer->n_addresses; i++) {
+        char name[LAZ_GATE_NAME_MAX];
+        bool is_another = n4 != n6 || answer->addresses[i].at.ss_family == AF_INET;
+        if (is_another && put_address(&answer->addresses[i], port, name) &&
+                laz_gate_targets_add(targets, name, err) < 0) {
+            return -1;
+        }
+    }
+    if (answer->is_cut) {
+        (void)laz_format(targets->unclear, sizeof(targets->unclear),
+                "the name has more than %d addresses: say all of them by --targets",
+                LAZ_RESOLVER_ADDRESSES_MAX);
+    } else if (n4 > 0 && n6 > 0 && n4 != n6) {
+        (void)laz_format(targets->unclear, sizeof(targets->unclear),
+                "the name has %zu addresses of IPv4 and %zu of IPv6, and some may be of one host: "
+                "say one of each by --targets",
+                n4, n6);
+    }
+    return 0;
+}
+
 static void on_resolved(void *context, const struct laz_resolver_answer *answer)
 {
     struct poller *poller = context;
@@ -218,13 +256,9 @@ static void on_resolved(void *context, const struct laz_resolver_answer *answer)
         fail(poller);
         return;
     }
-    for (size_t i = 0; answer->why == NULL && i < answer->n_addresses; i++) {
-        char name[LAZ_GATE_NAME_MAX];
-        if (put_address(&answer->addresses[i], place.port, name) &&
-                laz_gate_targets_add(poller->poll->targets, name, poller->err) < 0) {
-            fail(poller);
-            return;
-        }
+    if (answer->why == NULL && add_addresses(poller, answer, place.port, poller->err) < 0) {
+        fail(poller);
+        return;
     }
     if (answer->why != NULL) { /* nobody to ask: that is for the judge to say */
         stop(poller);

@@ -19,7 +19,8 @@ struct laz_gate_case {
     const struct laz_gate_samples *baseline; /* of the other colour */
     const char *const *targets;              /* each once */
     size_t n_targets;
-    bool asks_targets; /* it polls them; otherwise samples come from files */
+    const char *unclear; /* why they may not be all of this colour; NULL */
+    bool asks_targets;   /* it polls them; otherwise samples come from files */
 };
 
 /* Beyond the rows: how many there are of this colour, for those that the gate was not told of; -1

@@ -209,13 +209,18 @@ static void say_number(const struct laz_gate_case *judged, const struct laz_gate
             .result = judged->n_targets >= min ? LAZ_GATE_PASS : LAZ_GATE_FAIL,
             .wanted = "as many targets as min-targets"};
     laz_gate_rows_add(rows, &say, "%zu of at least %" PRIu64, judged->n_targets, min);
-    if (known > (int64_t)judged->n_targets) {
+    if (known > (int64_t)judged->n_targets || judged->unclear != NULL) {
         say.check = "missing";
         say.is_final = true; /* who is asked is settled when the gate begins */
         say.result = LAZ_GATE_INCONCLUSIVE;
         say.wanted = "each task and each registered target is asked";
+    }
+    if (known > (int64_t)judged->n_targets) {
         laz_gate_rows_add(
                 rows, &say, "%zu were asked, and there are %" PRId64, judged->n_targets, known);
+    }
+    if (judged->unclear != NULL) {
+        laz_gate_rows_add(rows, &say, "%s", judged->unclear);
     }
     if (counts->registered >= 0 && counts->running > counts->registered) {
         say.check = "registered";

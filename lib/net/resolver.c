@@ -67,6 +67,8 @@ static void on_answer(int failed, struct evutil_addrinfo *found, void *context)
             (void)memcpy(&address->at, a->ai_addr, a->ai_addrlen);
             address->length = (socklen_t)a->ai_addrlen;
             answer.n_addresses++;
+        } else {
+            answer.is_cut = true;
         }
     }
     if (found != NULL) {

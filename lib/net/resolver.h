@@ -23,6 +23,7 @@ struct laz_resolver_answer {
     const char *why; /* NULL: there are addresses; static */
     struct laz_resolver_address addresses[LAZ_RESOLVER_ADDRESSES_MAX];
     size_t n_addresses;
+    bool is_cut; /* the name has more */
 };
 
 /* Who waits for one answer; embedded, and its owner's. Zeros but for the first two: nobody waits.

@@ -259,6 +259,37 @@ def names():
         expect_row(said, "number", "", "inconclusive", "there is no target")
 
 
+HOSTS = """\
+127.0.0.2 dual.test
+127.0.0.3 dual.test
+::1 dual.test
+fd00::1 dual.test
+127.0.0.2 mixed.test
+127.0.0.3 mixed.test
+::1 mixed.test
+""" + "".join(f"127.0.1.{n} {name}.test\n" for name, last in (("most", 16), ("many", 17)) for n in range(1, last + 1))
+# (name, verdict, how many are asked, what the row `missing` says)
+FAMILIES = [("dual", "pass", 2, ""), ("most", "pass", 16, ""),
+            ("mixed", "inconclusive", 3, "the name has 2 addresses of IPv4 and 1 of IPv6, and some may be of one host"),
+            ("many", "inconclusive", 16, "the name has more than 16 addresses: say all of them by --targets")]
+
+
+@case("a host of two families is one target; a name that does not show all of its hosts is inconclusive", beside=True)
+def families():
+    hosts = TOP / "hosts"
+    hosts.write_text(HOSTS)
+    with Target(ready, ("0.0.0.0", 0)) as a:
+        inputs = Inputs(lambda f: f.update({"rollout.yaml": CONFIG}))
+        for name, verdict, number, words in FAMILIES:
+            done = subprocess.run(["unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "-", LAZARET, "gate",
+                                   "promote", "--config", "rollout.yaml", "--dns", f"{name}.test:{a.port}", "--timeout", "20s",
+                                   "--format", "json"], cwd=inputs.folder, capture_output=True, text=True, check=False, timeout=120)
+            said = json.loads(done.stdout)
+            check_equal(len({s["target"] for s in said["samples"]}), number, f"{name}: targets")
+            check_equal([r["observed"].startswith(words) for r in rows_of(said, "missing")], [True] if words else [], f"{name}: {said['checks']}")
+            check_equal((said["verdict"], done.returncode), (verdict, CODES[verdict]), name)
+
+
 @case("with evidence that can never pass, the gate asks once around and does not wait for its time to be over")
 def hopeless():
     with Target(ready) as a:

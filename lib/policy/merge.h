@@ -123,6 +123,10 @@ void laz_merge_party(const struct laz_policy *policy, struct laz_party *ret);
 /* The default of a field, by the same reader as a value of the file; 0 if it has none. */
 uint64_t laz_preset_number(const struct laz_field *field);
 
+/* Does a rule of this class let files that are there be written to? Of devices too: Landlock does
+ * not tell a node from a file. */
+bool laz_path_class_writes(enum laz_path_class class);
+
 /* May the workload write there, as far as the policy can see? */
 bool laz_policy_may_write(const struct laz_policy *policy, const char *path);
 

@@ -63,6 +63,12 @@ static bool is_known(
 static void add_path(struct laz_merge *merge, struct laz_node *node, enum laz_path_class class)
 {
     struct laz_policy *policy = merge->policy;
+    if (class == LAZ_PATH_DEVICES && !laz_path_is_at_or_below(node->text, "/dev")) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, node,
+                "must be below /dev: of an ordinary file this would be write access, which "
+                "\"write\" is for");
+        return;
+    }
     const struct laz_path_rule *other = find_in_document(policy, node);
     if (other != NULL) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, node,

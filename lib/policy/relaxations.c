@@ -50,9 +50,21 @@ static void add_workload(struct laz_merge *merge)
     }
 }
 
+/* What every container has there, and nobody can execute. */
+static bool is_common_node(const char *path)
+{
+    static const char *const nodes[] = {
+            "/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"};
+    bool is = false;
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+        is = is || strcmp(path, nodes[i]) == 0;
+    }
+    return is;
+}
+
 static bool can_write(const struct laz_path_rule *rule)
 {
-    return rule->class == LAZ_PATH_WRITE || rule->class == LAZ_PATH_WRITE_EXEC;
+    return laz_path_class_writes(rule->class) && !is_common_node(rule->path);
 }
 
 static bool can_execute(const struct laz_path_rule *rule)

@@ -8,12 +8,16 @@
 
 #define WHAT_SIZE 128 /* a name, and what it is of */
 
+bool laz_path_class_writes(enum laz_path_class class)
+{
+    return class == LAZ_PATH_WRITE || class == LAZ_PATH_WRITE_EXEC || class == LAZ_PATH_DEVICES;
+}
+
 bool laz_policy_may_write(const struct laz_policy *policy, const char *path)
 {
     for (size_t i = 0; i < policy->n_paths; i++) {
         const struct laz_path_rule *rule = &policy->paths[i];
-        bool can_write = rule->class == LAZ_PATH_WRITE || rule->class == LAZ_PATH_WRITE_EXEC;
-        if (can_write && laz_path_is_at_or_below(path, rule->path)) {
+        if (laz_path_class_writes(rule->class) && laz_path_is_at_or_below(path, rule->path)) {
             return true;
         }
     }

@@ -55,6 +55,26 @@ static int check_policy_name(const struct laz_scalar *scalar, struct laz_err *er
     return 0;
 }
 
+/* By a process or its descriptors: where that leads is decided when it is opened, and its text says
+ * nothing of it. What compares paths by their text would be wrong about it. */
+static bool leads_by_process(const char *path)
+{
+    static const char *const names[] = {"/proc/self", "/proc/thread-self", "/dev/fd", "/dev/stdin",
+            "/dev/stdout", "/dev/stderr"};
+    static const char proc[] = "/proc/";
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (laz_path_is_at_or_below(path, names[i])) {
+            return true;
+        }
+    }
+    if (strncmp(path, proc, strlen(proc)) != 0) {
+        return false;
+    }
+    const char *number = path + strlen(proc);
+    size_t digits = strspn(number, "0123456789");
+    return digits > 0 && (number[digits] == '\0' || number[digits] == '/');
+}
+
 static int check_path(const struct laz_scalar *scalar, struct laz_err *err)
 {
     if (scalar->text[0] != '/') {
@@ -77,6 +97,11 @@ static int check_path(const struct laz_scalar *scalar, struct laz_err *err)
             break;
         }
         part += length + 1;
+    }
+    if (leads_by_process(scalar->text)) {
+        return laz_err_set(err, LAZ_E_POLICY_INVALID, 0,
+                "leads by a process or its descriptors, and so may lead anywhere: name the file "
+                "itself, or /proc for what processes read of each other");
     }
     return 0;
 }

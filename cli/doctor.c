@@ -19,6 +19,9 @@
 
 #define NAME_WIDTH 27 /* columns of "unknown " and the name */
 #define BESIDES    "Helper, keys, spool and sinks have lines of their own"
+#define OBSERVES                                                                                   \
+    "mode observe lets refused calls, and what is over the exec budget, through, with an event; "  \
+    "the rest that it asks of the kernel is enforced"
 
 struct degradation {
     const char *name;
@@ -100,11 +103,26 @@ static bool has_paths(const struct laz_image *image, int abi, const char *secret
     return false;
 }
 
-static void put_degradations(laz_degraded degraded, bool has_more, struct laz_doctor_line *line)
+static const char *meaning_of(laz_degraded degraded, bool observes, bool has_more)
+{
+    if (degraded != 0) {
+        return has_more ? "init.start names the same degradations. " BESIDES
+                        : "init.start names the same degradations";
+    }
+    if (observes) {
+        return has_more ? OBSERVES ". " BESIDES : OBSERVES;
+    }
+    return has_more ? "everything that it asks of the kernel is enforced. " BESIDES
+                    : "everything that it asks for is enforced";
+}
+
+static void put_degradations(
+        laz_degraded degraded, bool observes, bool has_more, struct laz_doctor_line *line)
 {
     struct laz_buf text;
     laz_buf_init_fixed(&text, line->seen, sizeof(line->seen));
     laz_buf_str(&text, "would start here");
+    laz_buf_str(&text, observes ? " in mode observe" : "");
     laz_buf_str(&text, has_more ? ", unless a line below says otherwise" : "");
     for (int i = 0; i < LAZ_DEGRADATION_COUNT; i++) {
         if ((degraded >> i & 1) != 0) {
@@ -112,13 +130,6 @@ static void put_degradations(laz_degraded degraded, bool has_more, struct laz_do
                     degradations[i].name);
         }
     }
-    if (has_more) {
-        line->means = degraded == 0 ? "everything that it asks of the kernel is enforced. " BESIDES
-                                    : "init.start names the same degradations. " BESIDES;
-        return;
-    }
-    line->means = degraded == 0 ? "everything that it asks for is enforced"
-                                : "init.start names the same degradations";
 }
 
 static void ask_policy(struct laz_doctor *doctor, const struct laz_policy *policy)
@@ -139,8 +150,10 @@ static void ask_policy(struct laz_doctor *doctor, const struct laz_policy *polic
     }
     bool has_secrets = policy->secrets.config.n_items > 0;
     if (has_paths(&image, decided.landlock_abi, has_secrets ? policy->secrets.dir : "", line)) {
-        put_degradations(
-                decided.degraded, has_secrets || policy->shipping.config.n_sinks > 0, line);
+        bool observes = policy->mode == LAZ_MODE_OBSERVE;
+        bool has_more = has_secrets || policy->shipping.config.n_sinks > 0;
+        put_degradations(decided.degraded, observes, has_more, line);
+        line->means = meaning_of(decided.degraded, observes, has_more);
     }
 }
 

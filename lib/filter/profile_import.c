@@ -228,18 +228,20 @@ static int visit_names(struct import *import, const struct entry *entry, visit_c
 
 /* ---- Conditions ---- */
 
-/* The flags of `mask` that are to be set, and those that are not. */
-static bool put_masked(struct laz_buf *when, const char *name, uint64_t bits, uint64_t mask,
+/* The value, where all of `whole` is compared; of what else `mask` has, the flags that are to be
+ * set, and those that are not. */
+static bool put_masked(struct laz_buf *when, const char *name, uint64_t whole, uint64_t mask,
         uint64_t value, unsigned *n)
 {
     if ((value & ~mask) != 0) {
         return false; /* it never holds */
     }
-    if (mask == bits) {
+    if ((mask & whole) == whole) {
         laz_buf_printf(when, "%s{arg: %s, eq: 0x%llx}", *n > 0 ? ", " : "", name,
-                (unsigned long long)value);
+                (unsigned long long)(value & whole));
         *n += 1;
-        return true;
+        mask &= ~whole;
+        value &= ~whole;
     }
     if ((mask & ~value) != 0) {
         laz_buf_printf(when, "%s{arg: %s, no-flags: 0x%llx}", *n > 0 ? ", " : "", name,
@@ -291,11 +293,15 @@ static bool put_condition(const struct import *import, const struct laz_syscall 
     if (bits == 0 || (first & ~bits & (is_masked ? second : UINT64_MAX)) != 0) {
         return false; /* a pointer, or bits that the kernel does not look at */
     }
+    uint64_t whole = laz_arg_value_mask(call, (unsigned)index);
     if (is_masked) {
-        return put_masked(when, name, bits, first & bits, second, n);
+        return put_masked(when, name, whole, first & bits, second, n);
     }
     if (laz_json_is(import->doc, op, "SCMP_CMP_EQ")) {
-        return put_masked(when, name, bits, bits, first, n);
+        return put_masked(when, name, whole, bits, first, n);
+    }
+    if (whole != bits) {
+        return false; /* the others compare flags and value at once */
     }
     if (laz_json_is(import->doc, op, "SCMP_CMP_NE")) {
         laz_buf_printf(when, "%s{arg: %s, not-in: [0x%llx]}", *n > 0 ? ", " : "", name,

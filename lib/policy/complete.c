@@ -91,6 +91,10 @@ static void check_requires(struct laz_merge *merge)
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, node,
                 "the budget is enforced by events, and \"requires.events\" is disabled");
     }
+    if (policy->mode == LAZ_MODE_OBSERVE) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, node,
+                "\"mode: observe\" lets through what is over the budget: take one of the two out");
+    }
     if (policy->exec_budget < 0) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, node,
                 "\"workload.exec-budget\" is -1: there is no budget to enforce");

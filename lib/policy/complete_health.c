@@ -59,7 +59,12 @@ static void check_listen(struct laz_merge *merge)
                     entry->name);
         }
     }
-    if (!policy->tcp_bind.any && laz_ports_have(&policy->tcp_bind, config->port)) {
+    if (policy->tcp_bind.any) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, listen,
+                "\"network.tcp-bind\" is any port, %u too: the workload could answer in Lazaret's "
+                "place; name its ports there",
+                config->port);
+    } else if (laz_ports_have(&policy->tcp_bind, config->port)) {
         laz_report_node(merge->report, LAZ_E_POLICY_INVALID, listen,
                 "\"network.tcp-bind\" has port %u: the workload could answer in Lazaret's place",
                 config->port);

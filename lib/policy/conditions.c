@@ -179,6 +179,23 @@ static bool make_flags(struct laz_merge *merge, struct laz_node *test, struct la
     return true;
 }
 
+/* A test for whole values looks at no more than makes the value: a program could add a flag to pass
+ * it by. false: a value has more; reported. */
+static bool make_values(struct laz_merge *merge, struct laz_node *test,
+        const struct laz_syscall *call, struct laz_cond *condition)
+{
+    condition->negate = test->field == LAZ_FIELD_WHEN_NOT_IN;
+    condition->mask = laz_arg_value_mask(call, condition->arg);
+    if ((all_of(condition) & ~condition->mask) != 0) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, test,
+                "%s of %s is compared without the flags beside it: test those by \"any-flags\" or "
+                "\"no-flags\", in a condition of their own",
+                call->args[condition->arg].name, call->name);
+        return false;
+    }
+    return true;
+}
+
 static bool build_condition(struct laz_merge *merge, struct laz_node *node,
         const struct laz_syscall *call, struct laz_clause *clause)
 {
@@ -194,21 +211,11 @@ static bool build_condition(struct laz_merge *merge, struct laz_node *node,
     if (!take_values(merge, test, call, &condition)) {
         return false;
     }
-    switch ((int)test->field) {
-    case LAZ_FIELD_WHEN_ANY_FLAGS:
-    case LAZ_FIELD_WHEN_NO_FLAGS:
-    case LAZ_FIELD_WHEN_FLAGS_SUBSET_OF:
-        if (!make_flags(merge, test, &condition)) {
-            return false;
-        }
-        break;
-    case LAZ_FIELD_WHEN_NOT_IN:
-        condition.negate = true;
-        break;
-    default:
-        break;
-    }
-    return laz_clause_add(merge->arena, clause, call, &condition);
+    bool is_whole = test->field == LAZ_FIELD_WHEN_EQ || test->field == LAZ_FIELD_WHEN_IN ||
+            test->field == LAZ_FIELD_WHEN_NOT_IN;
+    bool is_made = is_whole ? make_values(merge, test, call, &condition)
+                            : make_flags(merge, test, &condition);
+    return is_made && laz_clause_add(merge->arena, clause, call, &condition);
 }
 
 bool laz_conditions_build(struct laz_merge *merge, struct laz_node *when,

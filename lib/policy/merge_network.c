@@ -9,8 +9,7 @@
 #include "policy/image.h"
 #include "policy/merge.h"
 
-#define SOCKET_TYPE_MASK 0xF /* the kernel's SOCK_TYPE_MASK: above it are flags */
-#define GUARD_VALUES_MAX 3   /* values of one condition of a guard */
+#define GUARD_VALUES_MAX 3 /* values of one condition of a guard */
 #define PROTOCOL_TCP     6
 #define PROTOCOL_MPTCP   262
 
@@ -148,13 +147,13 @@ static void guard_internet(
     const uint64_t protocols[] = {0, PROTOCOL_TCP, PROTOCOL_MPTCP};
     begin(guard, pos);
     add_values(guard, DOMAIN, UINT32_MAX, domains, n);
-    add_values(guard, TYPE, SOCKET_TYPE_MASK, stream, 1);
+    add_values(guard, TYPE, LAZ_SOCKET_TYPE_MASK, stream, 1);
     add_values(guard, PROTOCOL, UINT32_MAX, protocols, multipath ? 3 : 2);
     end(guard);
     const uint64_t others[] = {SOCK_DGRAM, SOCK_RAW};
     begin(guard, pos);
     add_values(guard, DOMAIN, UINT32_MAX, domains, n);
-    add_values(guard, TYPE, SOCKET_TYPE_MASK, others, guard->merge->policy->raw ? 2 : 1);
+    add_values(guard, TYPE, LAZ_SOCKET_TYPE_MASK, others, guard->merge->policy->raw ? 2 : 1);
     end(guard);
 }
 

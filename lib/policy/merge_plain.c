@@ -4,6 +4,7 @@
  * told, what contradicts it elsewhere in the policy, and what it gives up by name.
  */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "policy/address.h"
 #include "policy/merge.h"
@@ -169,6 +170,23 @@ static void check_ports(struct laz_merge *merge)
     }
 }
 
+/* Families whose sockets leave this host, or may, by no port that Landlock sees: SMC, for one, is
+ * TCP to whoever has no such hardware. */
+static void check_families(struct laz_merge *merge, const char *where)
+{
+    for (size_t i = 0; i < laz_socket_family_count(); i++) {
+        const struct laz_socket_family *family = laz_socket_family_at(i);
+        bool is_seen = family->family == AF_UNIX || family->family == AF_INET ||
+                family->family == AF_INET6 || family->family == AF_NETLINK;
+        if ((merge->families >> i & 1) != 0 && !is_seen) {
+            laz_report_at(merge->report, LAZ_E_POLICY_INVALID, merge->family_pos[i],
+                    "network.families: Landlock does not see %s, so that \"tls.plain\" (%s) would "
+                    "enforce nothing: take it out, or say \"mode: detect\" there",
+                    family->name, where);
+        }
+    }
+}
+
 /* Ways past the rules for ports. */
 static void check_ways_around(struct laz_merge *merge)
 {
@@ -186,6 +204,7 @@ static void check_ways_around(struct laz_merge *merge)
                     where);
         }
     }
+    check_families(merge, where);
     if (policy->require[LAZ_REQUIRE_LANDLOCK] == LAZ_LEVEL_DISABLED) {
         laz_report_at(merge->report, LAZ_E_POLICY_INVALID,
                 policy->key_pos[LAZ_FIELD_REQUIRES_LANDLOCK],

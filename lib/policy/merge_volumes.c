@@ -3,6 +3,7 @@
  * volumes: what must be encrypted where the workload keeps its data. An item is one value: a later
  * file that names its path replaces it. It is the helper `sense` that looks.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "policy/merge.h"
@@ -16,6 +17,7 @@ void laz_merge_volumes(struct laz_merge *merge, struct laz_document *document)
 {
     struct laz_policy_volumes *volumes = &merge->policy->volumes;
     struct laz_node *list = document->at[LAZ_FIELD_VOLUMES];
+    struct laz_quoted quoted;
     for (struct laz_node *item = laz_check_item(list, NULL); item != NULL;
             item = laz_check_item(list, item)) {
         if (item->has_bad) {
@@ -26,6 +28,14 @@ void laz_merge_volumes(struct laz_merge *merge, struct laz_document *document)
         while (slot < volumes->n &&
                 strcmp(child_of(volumes->items[slot], LAZ_FIELD_VOLUME_PATH)->text, path) != 0) {
             slot++;
+        }
+        const struct laz_node *other = slot < volumes->n ? volumes->items[slot] : NULL;
+        if (other != NULL && other->pos.file == item->pos.file) {
+            laz_report_node(merge->report, LAZ_E_POLICY_INVALID,
+                    child_of(item, LAZ_FIELD_VOLUME_PATH),
+                    "%s is the path of another one, at line %" PRIu32,
+                    laz_quote(&quoted, path, strlen(path)), other->pos.line);
+            continue;
         }
         if (slot == LAZ_SENSE_VOLUMES_MAX) {
             laz_report_node(merge->report, LAZ_E_POLICY_TOO_LARGE, item, "more than %d volumes",

@@ -123,6 +123,12 @@ def doctor_user():
     check_equal(as_root["state"], "yes", f"as root: {as_root}")
     check("shared-user" not in as_root["seen"], f"as root: {as_root}")
     check("lines of their own" not in as_root["means"], f"without sinks: {as_root}")
+    check_equal(as_root["means"], "everything that it asks for is enforced", "enforced")
+    write("observes.yaml", "mode: observe\n" + (FOLDER / "here.yaml").read_text())
+    observing = doctor("observes.yaml")["policy"]
+    check("in mode observe" in observing["seen"], f"{observing}")
+    check("mode observe lets refused calls" in observing["means"], f"{observing}")
+    check("everything" not in observing["means"], f"{observing}")
 
 
 @case("doctor: file systems in memory, the IPC namespace, locked memory and the helpers' users are looked at")

@@ -106,6 +106,14 @@ uint64_t laz_arg_mask(enum laz_arg_kind kind)
     return 0;
 }
 
+uint64_t laz_arg_value_mask(const struct laz_syscall *call, unsigned arg)
+{
+    const char *name = call->args[arg].name;
+    bool is_type = strncmp(call->name, "socket", strlen("socket")) == 0 && name != NULL &&
+            strcmp(name, "type") == 0;
+    return is_type ? LAZ_SOCKET_TYPE_MASK : laz_arg_mask((enum laz_arg_kind)call->args[arg].kind);
+}
+
 const struct laz_syscall *laz_syscall_by_name(const char *name, size_t len)
 {
     size_t low = 0;

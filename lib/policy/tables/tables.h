@@ -49,6 +49,8 @@ enum laz_arg_kind {
  * whoever compares more can be deceived with the others. 0 for NONE and POINTER. */
 uint64_t laz_arg_mask(enum laz_arg_kind kind);
 
+#define LAZ_SOCKET_TYPE_MASK 0xF /* the kernel's SOCK_TYPE_MASK: above it are flags */
+
 struct laz_syscall_arg {
     const char *name;
     uint8_t kind; /* enum laz_arg_kind */
@@ -80,6 +82,10 @@ size_t laz_syscall_index(const struct laz_syscall *call);
 /* Position of the named argument, or -1. Also accepts "arg0" to "arg5" where the call has that
  * many. */
 int laz_syscall_arg_by_name(const struct laz_syscall *call, const char *name, size_t len);
+
+/* Those of laz_arg_mask() that make the value: of a socket's type not the flags beside it, with
+ * which it is the same type. */
+uint64_t laz_arg_value_mask(const struct laz_syscall *call, unsigned arg);
 
 /* ---- Groups ---- */
 

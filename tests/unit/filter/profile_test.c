@@ -576,6 +576,24 @@ Test(filter_profile, imported_ones_decide_as_libseccomp_does)
     drop(&imported);
 }
 
+/* A policy compares a socket's type without the flags beside it, a profile with them. */
+Test(filter_profile, imports_types_of_sockets_as_they_are)
+{
+    static const char json[] =
+            "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":["
+            "{\"names\":[\"socketpair\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":1,"
+            "\"value\":524289,\"op\":\"SCMP_CMP_EQ\"}]},"
+            "{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":1,"
+            "\"value\":3,\"op\":\"SCMP_CMP_NE\"}]}]}";
+    struct imported imported = import_of(json, strlen(json), 0);
+    cr_assert_eq(imported.result, 0, "%s", imported.err.message);
+    cr_expect_not_null(strstr(imported.yaml.data,
+            "when: [{arg: type, eq: 0x1}, {arg: type, no-flags: 0xfff7fff0}, {arg: type, "
+            "any-flags: 0x80000}]"));
+    cr_expect_not_null(strstr(imported.losses.data, "condition: socket is allowed"));
+    drop(&imported);
+}
+
 /* The default of podman and its kin, which began as Docker's. */
 Test(filter_profile, an_imported_default_of_engines_decides_as_libseccomp_does)
 {

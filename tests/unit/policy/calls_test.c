@@ -159,6 +159,36 @@ Test(policy_calls, the_strictest_refusal_answers)
     check_rows(rows, LENGTH(rows));
 }
 
+#define TYPED(action, when)                                                                        \
+    "network: {families: [unix]}\nsyscalls: {allow: [read, socketpair], rules: [{names: "          \
+    "[socketpair], action: " action ", when: " when "}]}\n"
+
+/* A flag beside the type makes no other type of it, and is no way past a rule. */
+Test(policy_calls, types_of_sockets_are_compared_without_flags)
+{
+    enum {
+        CLOEXEC = 02000000
+    };
+    static const struct row rows[] = {
+            {"eq", TYPED("kill", "{arg: type, eq: SOCK_DGRAM}"), "socketpair", {1, 2}, KILL},
+            {"eq, with a flag", TYPED("kill", "{arg: type, eq: SOCK_DGRAM}"), "socketpair",
+                    {1, 2 | CLOEXEC}, KILL},
+            {"eq, of another", TYPED("kill", "{arg: type, eq: SOCK_DGRAM}"), "socketpair",
+                    {1, 1 | CLOEXEC}, ALLOW},
+            {"in, with a flag", TYPED("kill", "{arg: type, in: [SOCK_RAW, 2]}"), "socketpair",
+                    {1, 3 | CLOEXEC}, KILL},
+            {"not-in, with a flag", TYPED("kill", "{arg: type, not-in: [SOCK_STREAM]}"),
+                    "socketpair", {1, 1 | CLOEXEC}, ALLOW},
+            {"not-in, of another", TYPED("kill", "{arg: type, not-in: [SOCK_STREAM]}"),
+                    "socketpair", {1, 5 | CLOEXEC}, KILL},
+            {"a flag itself", TYPED("kill", "{arg: type, any-flags: SOCK_CLOEXEC}"), "socketpair",
+                    {1, 2 | CLOEXEC}, KILL},
+            {"no flag", TYPED("kill", "{arg: type, any-flags: SOCK_CLOEXEC}"), "socketpair", {1, 2},
+                    ALLOW},
+    };
+    check_rows(rows, LENGTH(rows));
+}
+
 #define NET(network)                                                                               \
     "syscalls: {allow: [read, socket, socketpair, sendto, sendmsg]}\nnetwork: " network "\n"
 

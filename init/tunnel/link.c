@@ -18,6 +18,8 @@
 #include "net/tls_profile.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define AGAIN_MS  10U /* before a full queue is tried again, and then twice as long */
+#define DOUBLINGS 5U
 
 /* ---- its sides ---- */
 
@@ -79,6 +81,7 @@ static void attach(struct laz_tunnel_link *link, struct laz_tunnel_side *side, i
     bool is_plain = side == &link->plain;
     side->fd = fd;
     side->has_events = true;
+    side->reads = side->writes = false;
     (void)event_assign(&side->readable, base, fd, EV_READ | EV_PERSIST,
             is_plain ? on_plain_readable : on_wire_readable, link);
     (void)event_assign(&side->writable, base, fd, EV_WRITE | EV_PERSIST,
@@ -212,9 +215,29 @@ static void open_link(struct laz_tunnel_link *link)
     }
 }
 
+/* A unix socket whose queue is full has no way to say when it is not. Nothing is there to wait for
+ * but the time. */
+static void try_again(struct laz_tunnel_link *link)
+{
+    unsigned wait_ms = AGAIN_MS << (link->n_tried < DOUBLINGS ? link->n_tried : DOUBLINGS);
+    const struct timeval wait = {.tv_usec = (suseconds_t)wait_ms * 1000};
+    link->n_tried++;
+    attach(link, &link->plain, -1);
+    laz_tunnel_want(link, &link->wire, false, false);
+    if (event_add(&link->plain.writable, &wait) != 0) {
+        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_MEMORY, "no memory for a connection");
+    }
+}
+
 static void connect_plain(struct laz_tunnel_link *link)
 {
-    int fd = laz_tunnel_connect_plain(&link->port->entry->to);
+    const struct laz_tunnel_end *to = &link->port->entry->to;
+    int fd = laz_tunnel_connect_plain(to);
+    link->phase = LAZ_TUNNEL_CONNECTING;
+    if (fd < 0 && errno == EAGAIN && to->port == 0) {
+        try_again(link);
+        return;
+    }
     if (fd < 0) {
         char why[LAZ_TUNNEL_WHY_MAX];
         (void)snprintf(why, sizeof(why), "the workload: %s", strerror(errno));
@@ -222,7 +245,6 @@ static void connect_plain(struct laz_tunnel_link *link)
         return;
     }
     attach(link, &link->plain, fd);
-    link->phase = LAZ_TUNNEL_CONNECTING;
     laz_tunnel_want(link, &link->wire, false, false);
     laz_tunnel_want(link, &link->plain, false, true);
 }
@@ -247,6 +269,11 @@ static void finish_plain(struct laz_tunnel_link *link)
 {
     int failed = 0;
     socklen_t size = sizeof(failed);
+    if (link->plain.fd < 0) {
+        detach(&link->plain);
+        connect_plain(link);
+        return;
+    }
     if (getsockopt(link->plain.fd, SOL_SOCKET, SO_ERROR, &failed, &size) != 0) {
         failed = errno;
     }

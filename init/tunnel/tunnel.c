@@ -120,6 +120,12 @@ static void on_orders(evutil_socket_t fd, short what, void *context)
     }
 }
 
+static const char *why_late(const struct laz_tunnel_link *link)
+{
+    return link->n_tried > 0 ? "the workload takes no connection: the queue of its socket is full"
+                             : "no connection and no handshake within handshake-timeout";
+}
+
 static void sweep(struct laz_tunnel_port *port, uint64_t now_ns)
 {
     uint64_t idle_ns = port->entry->idle_ms * NS_PER_MS;
@@ -127,8 +133,7 @@ static void sweep(struct laz_tunnel_port *port, uint64_t now_ns)
     for (struct laz_tunnel_link *link = port->links; link != NULL; link = next) {
         next = link->next;
         if (link->deadline_ns != 0 && now_ns >= link->deadline_ns) {
-            laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_TIMEOUT,
-                    "no connection and no handshake within handshake-timeout");
+            laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_TIMEOUT, why_late(link));
         } else if (link->deadline_ns == 0 && idle_ns != 0 && now_ns >= link->moved_ns + idle_ns) {
             laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_IDLE, "nothing went through for so long");
         } else {

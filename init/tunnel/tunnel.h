@@ -98,6 +98,7 @@ struct laz_tunnel_link {
     uint64_t deadline_ns; /* of the handshake and all before it; 0: it is open */
     uint64_t moved_ns;    /* when something went through last */
     unsigned n_asked;
+    unsigned n_tried;                /* so often the workload's queue was full */
     uint8_t head[LAZ_POSTGRES_HEAD]; /* postgres: of the client's first message */
     size_t n_head;
     bool plain_ended;   /* nothing more comes from there */
@@ -182,7 +183,8 @@ LAZ_MUST_CHECK int laz_tunnel_listen(
 /* Raises the limit of open files as far as the connections want it. */
 /* How many there may be; they are shared out, so that no entry takes another's. */
 size_t laz_tunnel_make_room(struct laz_tunnel *tunnel);
-/* To the plain side of what comes in, without waiting. -1: errno says why. */
+/* To the plain side of what comes in, without waiting. -1: errno says why; EAGAIN of a unix socket:
+ * its queue is full. */
 int laz_tunnel_connect_plain(const struct laz_tunnel_end *to);
 /* Without Nagle's rule; a peer that is gone is noticed. Unix sockets have neither. */
 void laz_tunnel_tune(int fd);

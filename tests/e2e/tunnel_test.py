@@ -458,6 +458,48 @@ def listen():
         check_equal(world.records("tunnel.refused"), [], "refusals")
 
 
+def full_socket(path):
+    """A socket of the workload's that nobody accepts from, and who waits there: not one more can."""
+    listener, waiting = socket.socket(socket.AF_UNIX), []
+    listener.settimeout(30)
+    listener.bind(str(path))
+    path.chmod(0o666)
+    listener.listen(1)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            one = socket.socket(socket.AF_UNIX)
+            one.setblocking(False)
+            one.connect(str(path))
+            waiting.append(one)
+    return listener, waiting
+
+
+@case("who comes while the queue of the workload's unix socket is full waits for a place, until handshake-timeout", beside=True)
+def full():
+    folder = fence.scratch() / "full"
+    folder.mkdir()
+    short, waiting = full_socket(folder / "short.sock")
+    never, _kept = full_socket(folder / "never.sock")
+    with short, never, plain_echo() as server, World(listen=[
+            {"name": "https", "to": server.to}, {"name": "short", "to": f"unix:{folder}/short.sock", "handshake-timeout": "60s"},
+            {"name": "never", "to": f"unix:{folder}/never.sock", "handshake-timeout": "8s"}]).start() as world:
+        with world.dial_tls("short") as wire:
+            wire.sendall(b"hello")
+            with world.dial_tls("https") as other:  # by the one thread that has tried the queue before
+                check_equal(exchange(other, b"x"), b"x", "another entry meanwhile")
+            for _ in waiting:
+                short.accept()[0].close()
+            with short.accept()[0] as taken:
+                check_equal(taken.recv(5), b"hello", "as soon as there is a place")
+                taken.sendall(b"world")
+                check_equal(wire.recv(5), b"world", "and back")
+        check_equal(talk(world.dial_tls("never")), b"", "where no place comes")
+        record = world.wait_for("tunnel.refused", timeout=60)
+        check_equal((record["obj"], record["act"], record["d"]["why"]),
+                    ("never", "timeout", "the workload takes no connection: the queue of its socket is full"), "record")
+        check_equal(len(world.records("tunnel.refused")), 1, "refusals")
+
+
 def talk(wire):
     """What comes back; "" where we are refused, which with TLS 1.3 shows at the first read."""
     try:

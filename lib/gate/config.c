@@ -97,6 +97,10 @@ static const struct row require[] = {
                 .kind = COUNT_OR_ANY,
                 .max = UINT32_MAX,
                 .offset = AT(require.restarts)},
+        {.key = "eb-requests",
+                .kind = COUNT_OR_ANY,
+                .max = UINT32_MAX,
+                .offset = AT(require.eb_requests)},
         {.key = "clock", .kind = WORD, .offset = AT(require.clock), .words = clocks},
         {.key = NULL},
 };

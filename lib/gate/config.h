@@ -27,6 +27,7 @@ struct laz_gate_require {
     uint64_t violations;
     uint64_t log_dropped;
     uint64_t restarts;
+    uint64_t eb_requests; /* that failed */
 };
 
 struct laz_gate_config {

@@ -28,6 +28,7 @@ struct laz_gate_case {
 struct laz_gate_counts {
     int64_t running;    /* tasks */
     int64_t registered; /* in the target group */
+    int64_t instances;  /* of the environment of Elastic Beanstalk */
 };
 
 /* What stands in the files: once for each run. */
@@ -51,8 +52,8 @@ void laz_gate_judge_group(const struct laz_gate_case *judged, const struct laz_g
         struct laz_gate_rows *rows, struct laz_gate_counts *counts);
 void laz_gate_judge_rules(
         const struct laz_gate_case *judged, struct laz_gate_json root, struct laz_gate_rows *rows);
-void laz_gate_judge_beanstalk(
-        const struct laz_gate_case *judged, struct laz_gate_json root, struct laz_gate_rows *rows);
+void laz_gate_judge_beanstalk(const struct laz_gate_case *judged, struct laz_gate_json root,
+        struct laz_gate_rows *rows, struct laz_gate_counts *counts);
 void laz_gate_judge_volumes(struct laz_gate_json root, struct laz_gate_rows *rows);
 void laz_gate_judge_facts(const struct laz_gate_case *judged, struct laz_gate_rows *rows);
 void laz_gate_judge_time(const struct laz_gate_case *judged, struct laz_gate_rows *rows);

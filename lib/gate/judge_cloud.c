@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "core/format.h"
 #include "gate/judge.h"
 
 #define VOLUME_MAX 64
@@ -30,38 +31,49 @@ static void say_word(struct laz_gate_rows *rows, const char *name, struct laz_ga
 }
 
 /* After the switch: have requests failed in the last seconds? */
-static void judge_requests(struct laz_gate_json root, const char *name, struct laz_gate_rows *rows)
+static void judge_requests(
+        uint64_t most, struct laz_gate_json root, const char *name, struct laz_gate_rows *rows)
 {
     struct laz_gate_json metrics = laz_gate_json_member(root, "ApplicationMetrics");
     int64_t failed = laz_gate_json_number(
             laz_gate_json_member(laz_gate_json_member(metrics, "StatusCodes"), "Status5xx"));
-    const struct laz_gate_say say = {.check = "eb-requests",
-            .target = name,
-            .result = failed < 0 ? LAZ_GATE_INCONCLUSIVE
-                    : failed > 0 ? LAZ_GATE_FAIL
-                                 : LAZ_GATE_PASS,
-            .wanted = "no answer with a status of 5xx"};
+    char wanted[LAZ_GATE_SAID_MAX];
+    (void)laz_format(
+            wanted, sizeof(wanted), "at most %" PRIu64 " answers with a status of 5xx", most);
+    struct laz_gate_say say = {
+            .check = "eb-requests", .target = name, .result = LAZ_GATE_SKIPPED, .wanted = ""};
+    if (most == LAZ_GATE_ANY) {
+        laz_gate_rows_add(rows, &say, "not required");
+        return;
+    }
+    say.wanted = wanted;
+    say.result = failed < 0            ? LAZ_GATE_INCONCLUSIVE
+            : (uint64_t)failed <= most ? LAZ_GATE_PASS
+                                       : LAZ_GATE_FAIL;
     if (failed < 0) {
-        laz_gate_rows_add(rows, &say, "it does not say");
+        laz_gate_rows_add(rows, &say,
+                "it does not say: nobody writes the log of requests that Beanstalk counts");
     } else {
         laz_gate_rows_add(rows, &say, "%" PRId64 " of 5xx", failed);
     }
 }
 
-/* Instances that may still become Ok. */
-static uint64_t count_undecided(struct laz_gate_json instances)
+/* Words for instances, up to NULL. */
+static const char *const undecided[] = {"NoData", "Unknown", "Pending", "Info", NULL};
+static const char *const decided[] = {"Ok", "Warning", "Degraded", "Severe", NULL};
+
+static uint64_t count_words(struct laz_gate_json instances, const char *const *words)
 {
-    static const char *const words[] = {"NoData", "Unknown", "Pending", "Info"};
     uint64_t n = 0;
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        int64_t number = laz_gate_json_number(laz_gate_json_member(instances, words[i]));
+    for (; *words != NULL; words++) {
+        int64_t number = laz_gate_json_number(laz_gate_json_member(instances, *words));
         n += number > 0 && number <= INT32_MAX ? (uint64_t)number : 0;
     }
     return n;
 }
 
-void laz_gate_judge_beanstalk(
-        const struct laz_gate_case *judged, struct laz_gate_json root, struct laz_gate_rows *rows)
+void laz_gate_judge_beanstalk(const struct laz_gate_case *judged, struct laz_gate_json root,
+        struct laz_gate_rows *rows, struct laz_gate_counts *counts)
 {
     char name[LAZ_GATE_TEXT_SHOWN];
     uint64_t min = judged->config->min_targets;
@@ -74,16 +86,21 @@ void laz_gate_judge_beanstalk(
     int64_t ok = laz_gate_json_number(laz_gate_json_member(instances, "Ok"));
     const struct laz_gate_say say = {.check = "eb-instances",
             .target = name,
-            .result = ok < 0 ? LAZ_GATE_INCONCLUSIVE
-                             : laz_gate_judge_number((uint64_t)ok, count_undecided(instances), min),
+            .result = ok < 0
+                    ? LAZ_GATE_INCONCLUSIVE
+                    : laz_gate_judge_number((uint64_t)ok, count_words(instances, undecided), min),
             .wanted = "as many Ok as min-targets"};
     if (ok < 0) {
         laz_gate_rows_add(rows, &say, "it does not say");
     } else {
         laz_gate_rows_add(rows, &say, "%" PRId64 " of at least %" PRIu64, ok, min);
     }
+    if (laz_gate_json_is(instances, LAZ_JSON_OBJECT)) {
+        counts->instances =
+                (int64_t)(count_words(instances, undecided) + count_words(instances, decided));
+    }
     if (judged->mode == LAZ_GATE_VERIFY) {
-        judge_requests(root, name, rows);
+        judge_requests(judged->config->require.eb_requests, root, name, rows);
     }
 }
 

@@ -179,7 +179,7 @@ static void judge_file(const struct laz_gate_case *judged, const struct laz_gate
         if (is_retire) {
             say_unjudged(input, rows);
         } else {
-            laz_gate_judge_beanstalk(judged, root, rows);
+            laz_gate_judge_beanstalk(judged, root, rows, counts);
         }
         return;
     case LAZ_GATE_INPUT_VOLUMES:
@@ -202,7 +202,7 @@ static void judge_file(const struct laz_gate_case *judged, const struct laz_gate
 void laz_gate_judge_files(
         const struct laz_gate_case *judged, struct laz_gate_rows *rows, struct laz_gate_counts *ret)
 {
-    *ret = (struct laz_gate_counts){.running = -1, .registered = -1};
+    *ret = (struct laz_gate_counts){.running = -1, .registered = -1, .instances = -1};
     say_missing(judged, rows);
     for (size_t i = 0; i < judged->n_inputs; i++) {
         if (say_input(judged, &judged->inputs[i], rows)) {

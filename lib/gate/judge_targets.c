@@ -204,6 +204,7 @@ static void say_number(const struct laz_gate_case *judged, const struct laz_gate
 {
     uint64_t min = judged->config->min_targets;
     int64_t known = counts->running > counts->registered ? counts->running : counts->registered;
+    known = known > counts->instances ? known : counts->instances;
     struct laz_gate_say say = {.check = "number",
             .target = "",
             .result = judged->n_targets >= min ? LAZ_GATE_PASS : LAZ_GATE_FAIL,
@@ -213,7 +214,7 @@ static void say_number(const struct laz_gate_case *judged, const struct laz_gate
         say.check = "missing";
         say.is_final = true; /* who is asked is settled when the gate begins */
         say.result = LAZ_GATE_INCONCLUSIVE;
-        say.wanted = "each task and each registered target is asked";
+        say.wanted = "each task, registered target and instance is asked";
     }
     if (known > (int64_t)judged->n_targets) {
         laz_gate_rows_add(

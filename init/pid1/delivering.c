@@ -45,13 +45,23 @@ static bool is_again(const struct laz_secrets *secrets)
     return secrets->phase == LAZ_SECRETS_REDELIVERING;
 }
 
+/* The owner is the only thing that CAP_CHOWN is for. Anything else is refused where the folder is
+ * sticky, and holds what another user has made. */
+static const char *hint_at(int cause, const char *step)
+{
+    bool is_owner = strcmp(step, "set the owner") == 0;
+    return cause == ENOSPC   ? "; the tmpfs at secrets.dir is too small"
+            : cause != EPERM ? ""
+            : is_owner       ? "; lazaret-init needs CAP_CHOWN for it"
+                             : "; another user's files are in that folder, which is sticky: "
+                               "lazaret-init needs CAP_FOWNER, or a folder of its own";
+}
+
 static void refuse(struct laz_secrets *secrets, int cause, const char *step)
 {
     struct laz_err err = {0};
-    const char *hint = cause == ENOSPC ? "; the tmpfs at secrets.dir is too small"
-            : cause == EPERM           ? "; lazaret-init needs CAP_CHOWN for it"
-                                       : "";
-    (void)laz_err_set(&err, LAZ_E_DELIVERY, cause, "%s: %s%s", step, strerror(cause), hint);
+    (void)laz_err_set(
+            &err, LAZ_E_DELIVERY, cause, "%s: %s%s", step, strerror(cause), hint_at(cause, step));
     if (secrets->ordered == LAZ_SECRETS_ORDER_PUT) {
         (void)laz_err_context(&err, "item \"%s\"", laz_secrets_name(secrets, secrets->at.item));
     } else {

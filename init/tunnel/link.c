@@ -374,9 +374,10 @@ static void begin_handshake(struct laz_tunnel_link *link)
 
 static void ask_server(struct laz_tunnel_link *link)
 {
-    if (send(link->wire.fd, laz_postgres_ssl_request, LAZ_POSTGRES_HEAD, MSG_NOSIGNAL) !=
-            LAZ_POSTGRES_HEAD) {
-        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS, strerror(errno));
+    ssize_t n = send(link->wire.fd, laz_postgres_ssl_request, LAZ_POSTGRES_HEAD, MSG_NOSIGNAL);
+    if (n != LAZ_POSTGRES_HEAD) {
+        laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS,
+                n < 0 ? strerror(errno) : "the server takes not even the question for TLS");
         return;
     }
     link->phase = LAZ_TUNNEL_OFFERED;
@@ -400,8 +401,11 @@ static void hear_server(struct laz_tunnel_link *link)
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
+    if (n == 1 && bytes[0] == LAZ_POSTGRES_GRANTED) {
+        n = recv(link->wire.fd, bytes, 1, 0);
+    }
     bool is_granted = n == 1 && bytes[0] == LAZ_POSTGRES_GRANTED;
-    if (n < 0 || (is_granted && recv(link->wire.fd, bytes, 1, 0) != 1)) {
+    if (n < 0) {
         laz_tunnel_refuse_link(link, LAZ_TUNNEL_IS_NO_TLS, strerror(errno));
     } else if (is_granted) {
         begin_handshake(link);
@@ -498,10 +502,11 @@ static void answer_client(struct laz_tunnel_link *link)
         return;
     case LAZ_POSTGRES_ASKS:
         link->n_head = 0;
-        if (++link->n_asked > LAZ_POSTGRES_ASKED_MAX ||
-                send(link->plain.fd, &denied, 1, MSG_NOSIGNAL) != 1) {
+        if (++link->n_asked > LAZ_POSTGRES_ASKED_MAX) {
             laz_tunnel_refuse_link(
                     link, LAZ_TUNNEL_IS_PROTOCOL, "the client asks for encryption again and again");
+        } else if (send(link->plain.fd, &denied, 1, MSG_NOSIGNAL) != 1) {
+            laz_tunnel_end_link(link); /* it has gone, and asked for nothing */
         }
         return;
     case LAZ_POSTGRES_BEGINS:

@@ -217,6 +217,25 @@ def never_plain():
             check(b"user" not in got and got[8:9] in (b"", b"\x16", b"\x15"), f"{name}: it got {got!r}")
 
 
+@case("a PostgreSQL client that asks for encryption and has gone asks for nothing again and again")
+def gone_client():
+    world = World()
+    path = world.folder / "pg.sock"
+    world.tls["connect"].append({"name": "pg", "bind": f"unix:{path}", "to": "127.0.0.1:1", "trust": "good", "server-name": "server.test",
+                                 "protocol": "postgres"})
+    with world.start():
+        helper = world.pid()
+        os.kill(helper, signal.SIGSTOP)  # it hears of the question when nobody waits for the answer any more
+        with world.dial("pg") as plain:
+            plain.sendall(SSL_REQUEST)
+        os.kill(helper, signal.SIGCONT)
+        with world.dial("pg") as plain:
+            plain.sendall(b"GET / HT")
+            check_equal(reset_or_end(plain), b"", "who speaks something else")
+        record = world.wait_for("tunnel.refused")
+        check_equal((record["act"], record["d"]["why"], record["d"]["count"]), ("protocol", "the client does not speak PostgreSQL", 1), "record")
+
+
 @case("PostgreSQL with SCRAM and TLS 1.3: psql with sslmode disable and prefer, end to end; and a query is cancelled")
 def postgresql():
     port = real.postgres()

@@ -295,16 +295,21 @@ Test(secrets, of_an_item_the_last_three_masks_are_kept)
 }
 
 /* Of a launch that answers. */
-static void answer(int32_t result)
+static void answer_of(const char *step, int32_t result)
 {
     fields();
     laz_message_u32(&message, 0);
     laz_message_u32(&message, (uint32_t)result);
-    laz_message_string(&message, result < 0 ? "make the file" : "");
+    laz_message_string(&message, step);
     const struct laz_message told = {.type = LAZ_MESSAGE_DELIVERED,
             .fields = (const uint8_t *)message.data,
             .length = message.len};
     laz_secrets_delivered(&secrets, &told);
+}
+
+static void answer(int32_t result)
+{
+    answer_of(result < 0 ? "make the file" : "", result);
 }
 
 /* What was ordered: its type, and its first number. */
@@ -398,4 +403,30 @@ Test(secrets, become_another_generation_or_stay_what_they_were)
     laz_secrets_adopt(&secrets, 88);
     cr_expect(
             secrets.current == 3 && secrets.n_old == 1, "no folder is made for it, and none goes");
+}
+
+Test(secrets, that_may_not_be_delivered_say_what_is_missing)
+{
+    static const struct {
+        const char *step;
+        enum laz_secrets_order order;
+        const char *message;
+    } rows[] = {
+            {"set the owner", LAZ_SECRETS_ORDER_PUT,
+                    "item \"one\": set the owner: Operation not permitted; lazaret-init needs "
+                    "CAP_CHOWN for it"},
+            {"swap the generation", LAZ_SECRETS_ORDER_SWAP,
+                    "secrets.dir: /run/secrets: swap the generation: Operation not permitted; "
+                    "another user's files are in that folder, which is sticky: lazaret-init needs "
+                    "CAP_FOWNER, or a folder of its own"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        secrets.phase = LAZ_SECRETS_REDELIVERING;
+        secrets.ordered = rows[i].order;
+        secrets.n_ordered = 1;
+        answer_of(rows[i].step, -EPERM);
+        cr_expect_eq(secrets.phase, LAZ_SECRETS_NOT_REDELIVERED, "%s", rows[i].step);
+        cr_expect_eq(secrets.err.kind, LAZ_E_DELIVERY, "%s", rows[i].step);
+        cr_expect_str_eq(secrets.err.message, rows[i].message);
+    }
 }

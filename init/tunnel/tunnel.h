@@ -12,6 +12,7 @@
 
 #include "init/role/orders.h"
 #include "init/tunnel/newcomers.h"
+#include "init/tunnel/told.h"
 #include "net/dial.h"
 #include "net/postgres.h"
 #include "net/tls.h"
@@ -23,26 +24,6 @@
 #define LAZ_TUNNEL_WHY_MAX   256
 #define LAZ_TUNNEL_UNSENT_MS 30000U /* a peer that confirms nothing for so long is gone */
 #define LAZ_TUNNEL_PEER      64     /* bytes of an address as text */
-
-/* Why a connection was refused or broken, as records have it. X(ENUM, "act") */
-#define LAZ_TUNNEL_REASONS(X)                                                                      \
-    X(CEILING, "ceiling")         /* more than the policy allows, or descriptors */                \
-    X(UNREACHABLE, "unreachable") /* nobody is where it goes to */                                 \
-    X(NO_TLS, "no-tls")           /* the server does not offer it */                               \
-    X(UNVERIFIED, "unverified")   /* the certificate, or its name, is not good */                  \
-    X(HANDSHAKE, "handshake")     /* TLS did not come about */                                     \
-    X(TIMEOUT, "timeout")         /* in time */                                                    \
-    X(PROTOCOL, "protocol")       /* what is spoken inside is not what the policy says */          \
-    X(BROKEN, "broken")           /* it was open, and ended without its end */                     \
-    X(IDLE, "idle")                                                                                \
-    X(MEMORY, "memory")
-
-enum laz_tunnel_reason {
-#define X(id, word) LAZ_TUNNEL_IS_##id,
-    LAZ_TUNNEL_REASONS(X)
-#undef X
-    LAZ_TUNNEL_REASON_COUNT
-};
 
 enum laz_tunnel_phase {
     LAZ_TUNNEL_ASKED,      /* postgres: what does the client want? */
@@ -108,20 +89,6 @@ struct laz_tunnel_link {
     bool up_wants_read; /* TLS has to read before it can write */
     bool down_wants_write;
     char peer[LAZ_TUNNEL_PEER];
-};
-
-/* What is said of one reason at once, and then not for a while. */
-struct laz_tunnel_tally {
-    uint32_t n;
-    uint64_t quiet_until_ns;
-};
-
-struct laz_tunnel_counts {
-    uint64_t opened;
-    uint64_t refused;
-    uint64_t broken;
-    uint64_t bytes_up;
-    uint64_t bytes_down;
 };
 
 /* An entry of the policy, at work. */

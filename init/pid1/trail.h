@@ -29,7 +29,7 @@ struct laz_trail {
     const char *main_exe;
     struct laz_json json; /* the record that is being written; there is never a second */
     struct laz_buf line;
-    bool torn; /* the stream ends with a part of a line */
+    bool torn;                       /* the stream ends with a part of a line */
     char memory[1 + LAZ_RECORD_MAX]; /* a newline, if that has to be ended, and the record */
 };
 

@@ -64,13 +64,15 @@ static void stray_run(const struct probe *probe, const char *kind, const char *m
 static void stray_descend(const char *kind, int ready)
 {
     bool is_heir = strcmp(kind, "heir") == 0;
+    const struct sigaction by_default = {.sa_handler = SIG_DFL};
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
     if (!is_heir && strcmp(kind, "below") != 0) {
         return;
     }
     (void)setsid();
-    (void)signal(SIGTERM, is_heir ? SIG_DFL : SIG_IGN);
+    (void)sigaction(SIGTERM, is_heir ? &by_default : &ignored, NULL);
     if (fork() == 0) {
-        (void)signal(SIGTERM, SIG_DFL);
+        (void)sigaction(SIGTERM, &by_default, NULL);
         return;
     }
     (void)close(ready);

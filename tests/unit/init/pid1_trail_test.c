@@ -3,8 +3,6 @@
  * The stream of PID 1's events, where it does not take what is written: every line is a whole
  * record, or what is left of one, and what is lost is counted.
  */
-#include "init/pid1/trail.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +12,7 @@
 
 #include <criterion/criterion.h>
 
+#include "init/pid1/trail.h"
 
 static struct laz_trail trail = {.ctr = "unit"};
 static struct laz_err err;
@@ -47,7 +46,8 @@ static void set_room(off_t bytes)
 {
     struct rlimit limit = {.rlim_max = RLIM_INFINITY};
     limit.rlim_cur = bytes < 0 ? RLIM_INFINITY : (rlim_t)(lseek(trail.fd, 0, SEEK_END) + bytes);
-    (void)signal(SIGXFSZ, SIG_IGN);
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
+    cr_assert_eq(sigaction(SIGXFSZ, &ignored, NULL), 0);
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 

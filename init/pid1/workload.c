@@ -303,6 +303,14 @@ int laz_workload_attest(
     return 0;
 }
 
+static const char *advice_on_path(int why)
+{
+    return why == ENOENT   ? " (filesystem.optional is for paths that may be missing)"
+            : why == ELOOP ? " (a part of it is a link, of /proc or where the workload may write: "
+                             "name what is meant)"
+                           : "";
+}
+
 int laz_workload_failure(const struct laz_workload *workload, int wait_status, struct laz_err *err)
 {
     const struct laz_confine_page *page = workload->page;
@@ -320,11 +328,10 @@ int laz_workload_failure(const struct laz_workload *workload, int wait_status, s
         (void)laz_err_set(err, LAZ_E_REQUIRED_ABSENT, why, "seccomp notifications: %s%s",
                 strerror(why), why == EBUSY ? " (the platform listens already)" : "");
     } else {
-        bool is_absent = page->step == LAZ_STEP_LANDLOCK_BUILD && why == ENOENT;
         (void)laz_err_set(err, LAZ_E_ENFORCE, why, "step \"%s\"%s%s: %s%s",
                 laz_confine_step_name((enum laz_confine_step)page->step),
                 page->detail[0] == '\0' ? "" : " at ", page->detail, strerror(why),
-                is_absent ? " (filesystem.optional is for paths that may be missing)" : "");
+                page->step == LAZ_STEP_LANDLOCK_BUILD ? advice_on_path(why) : "");
     }
     return laz_err_exit_code(err->kind);
 }

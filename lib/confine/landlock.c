@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -73,9 +75,93 @@ laz_degraded laz_landlock_missing(const struct laz_image *image, int abi)
     return missing;
 }
 
-static int add_path(int ruleset, int abi, const struct laz_image_path *rule)
+/* Follows links, but none of /proc to what some process has. Where openat2(2) is refused, as by
+ * outer filters of old engines, those as well. */
+static int open_path(const char *path)
 {
-    int fd = open(rule->path, O_PATH | O_CLOEXEC);
+    const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    bool is_refused = fd < 0 && (errno == ENOSYS || errno == EPERM);
+    return is_refused ? open(path, O_PATH | O_CLOEXEC) : fd;
+}
+
+/* ELOOP for a link. Closes the folder. */
+static int open_part(int folder, const char *part, size_t length)
+{
+    char name[NAME_MAX + 1];
+    struct stat status;
+    int fd = -1;
+    errno = ENAMETOOLONG;
+    if (length < sizeof(name)) {
+        (void)memcpy(name, part, length);
+        name[length] = '\0';
+        fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    }
+    if (fd >= 0 && (fstat(fd, &status) < 0 || S_ISLNK(status.st_mode))) {
+        (void)close(fd);
+        fd = -1;
+        errno = ELOOP;
+    }
+    int saved = errno;
+    (void)close(folder);
+    errno = saved;
+    return fd;
+}
+
+static bool may_write(const struct laz_image_path *rule)
+{
+    return rule->class == LAZ_PATH_WRITE || rule->class == LAZ_PATH_WRITE_EXEC;
+}
+
+/* The topmost folder above a rule's path in which the workload may have put a link, in an earlier
+ * run for example; NULL: there is none, or wherever a link leads to the workload has the same
+ * rights already. */
+static const char *writable_above(
+        const struct laz_image *image, int abi, const struct laz_image_path *rule)
+{
+    const uint64_t wanted = laz_landlock_rights(rule->class, abi, true);
+    const uint8_t *cursor = image->paths;
+    const char *found = NULL;
+    for (uint32_t i = 0; i < image->n_paths; i++) {
+        struct laz_image_path above;
+        laz_image_path_next(&cursor, &above);
+        size_t length = strlen(above.path);
+        bool is_root = length == 1;
+        bool is_below = is_root
+                ? rule->path[1] != '\0'
+                : strncmp(rule->path, above.path, length) == 0 && rule->path[length] == '/';
+        bool is_all = is_root && (wanted & ~laz_landlock_rights(above.class, abi, true)) == 0;
+        if (is_all) {
+            return NULL;
+        }
+        if (may_write(&above) && is_below && (found == NULL || length < strlen(found))) {
+            found = above.path;
+        }
+    }
+    return found;
+}
+
+/* Below what the workload may write no part may be a link: the rule is for what is there. */
+static int open_rule(const struct laz_image *image, int abi, const struct laz_image_path *rule)
+{
+    const char *above = writable_above(image, abi, rule);
+    if (above == NULL) {
+        return open_path(rule->path);
+    }
+    int fd = open_path(above);
+    const char *part = rule->path + strlen(above);
+    for (part += strspn(part, "/"); fd >= 0 && *part != '\0'; part += strspn(part, "/")) {
+        size_t length = strcspn(part, "/");
+        fd = open_part(fd, part, length);
+        part += length;
+    }
+    return fd;
+}
+
+static int add_path(
+        int ruleset, const struct laz_image *image, int abi, const struct laz_image_path *rule)
+{
+    int fd = open_rule(image, abi, rule);
     if (fd < 0) {
         return rule->optional && (errno == ENOENT || errno == ENOTDIR) ? 0 : -1;
     }
@@ -114,7 +200,7 @@ static int add_paths(int ruleset, const struct laz_image *image, int abi, const 
         if (i < image->n_paths) {
             laz_image_path_next(&cursor, &rule);
         }
-        if (add_path(ruleset, abi, &rule) < 0) {
+        if (add_path(ruleset, image, abi, &rule) < 0) {
             *ret_path = rule.path;
             return -1;
         }

@@ -17,7 +17,8 @@ uint64_t laz_landlock_rights(enum laz_path_class class, int abi, bool is_directo
 laz_degraded laz_landlock_missing(const struct laz_image *image, int abi);
 
 /* Build the ruleset. Returns its descriptor, or -1 with errno; *ret_path is then the path to blame
- * (borrowed from the image) or NULL. A missing path that is not optional is ENOENT. */
+ * (borrowed from the image) or NULL. A missing path that is not optional is ENOENT; ELOOP where
+ * below a path that the workload may write a part is a link. */
 int laz_landlock_build(const struct laz_image *image, int abi, const char **ret_path);
 
 /* After the ruleset is on: 0 if "/" can still be listed though no rule grants it (the ruleset is

@@ -183,6 +183,22 @@ def missing_path():
     check_equal(start(path), (0, ""), "optional")
 
 
+@case("a link that an earlier run left where it may write: nothing starts, and the error names the rule; a folder there is one")
+def planted_link():
+    data = fence.scratch() / "planted"
+    (data / "plugins").mkdir(parents=True)
+    path = fence.scratch() / "planted.yaml"
+    path.write_text(POLICY.replace("base.yaml", "builtin/web-api").replace("[/]}", f"[/bin, /lib, /lib64, /usr, {data}/plugins], "
+                                                                           f"write: [{data}], optional: [/lib64], read: [/proc]}}"))
+    check_equal(start(path), (0, ""), "a folder")
+    (data / "plugins").rmdir()
+    (data / "plugins").symlink_to("/etc")
+    code, said = start(path)
+    check_equal(code, 102, f"exit code: {said}")
+    check(f'enforcement-failed: step "build the Landlock rules" at {data}/plugins: ' in said and
+          "(a part of it is a link, of /proc or where the workload may write: name what is meant)\n" in said, said)
+
+
 @case("a policy whose own tests fail, or that makes too large a filter, starts nothing")
 def not_to_be_built():
     text = POLICY.replace("base.yaml", "builtin/web-api")

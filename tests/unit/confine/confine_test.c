@@ -66,6 +66,7 @@ TestSuite(confine, .init = set_up);
  */
 static int no_jit_memory;
 static uint16_t notification_size; /* of this kernel; 0: what it is */
+static int no_openat2;             /* errno; 0: it is there */
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
@@ -83,6 +84,10 @@ __attribute__((no_sanitize_address)) long __wrap_syscall(long number, ...)
     if (number == SYS_seccomp && no_jit_memory > 0) {
         no_jit_memory--;
         errno = LAZ_ENOTSUPP;
+        return -1;
+    }
+    if (number == SYS_openat2 && no_openat2 != 0) {
+        errno = no_openat2;
         return -1;
     }
     if (number == SYS_seccomp && a[0] == SECCOMP_GET_NOTIF_SIZES && notification_size != 0) {
@@ -318,6 +323,128 @@ Test(confine, learns_nothing_about_landlock_from_another_error)
     image.n_paths = SYSTEM_N;
     before = have_no_descriptors_for_folders;
     assert_fails(LAZ_STEP_LANDLOCK_PROBE, EMFILE, "");
+}
+
+/* What an earlier run may have left in a folder that it could write, and links of the image. */
+static const struct {
+    const char *to;
+    const char *at;
+} links[] = {{"data", "link"}, {".", "data/plugins"}, {"/etc", "data/etc"}, {"real", "data/alias"},
+        {"data", "beside"}, {"/proc/self/cwd", "magic"}};
+static char link_folder[] = "/tmp/laz-links-XXXXXX";
+
+static void leave_links(void)
+{
+    cr_assert_not_null(mkdtemp(link_folder));
+    cr_assert_eq(chdir(link_folder), 0);
+    cr_assert_eq(mkdir("data", 0700), 0);
+    cr_assert_eq(mkdir("data/real", 0700), 0);
+    cr_assert_eq(mkdir("data/real/below", 0700), 0);
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+        cr_assert_eq(symlink(links[i].to, links[i].at), 0);
+    }
+}
+
+static void remove_links(void)
+{
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+        cr_assert_eq(unlink(links[i].at), 0);
+    }
+    cr_assert(rmdir("data/real/below") == 0 && rmdir("data/real") == 0 && rmdir("data") == 0);
+    cr_assert_eq(rmdir(link_folder), 0);
+}
+
+/* The rules of a policy, each path in the folder of the test: "w:data r?data/x". */
+static int build_rules(const char *rules, const char **ret_path)
+{
+    static uint8_t paths[1024];
+    static const char classes[] = "rxwWd";
+    char folder[64];
+    size_t length = 0;
+    cr_assert_not_null(getcwd(folder, sizeof(folder)));
+    image.n_paths = 0;
+    for (const char *at = rules; *at != '\0'; at += strcspn(at, " "), at += strspn(at, " ")) {
+        paths[length++] = (uint8_t)(strchr(classes, at[0]) - classes);
+        paths[length++] = at[1] == '?';
+        bool is_absolute = at[2] == '/';
+        int n = snprintf((char *)paths + length, sizeof(paths) - length, "%s%s%.*s",
+                is_absolute ? "" : folder, is_absolute ? "" : "/", (int)strcspn(at, " ") - 2,
+                at + 2);
+        length += (size_t)n + 1;
+        image.n_paths++;
+    }
+    image.paths = paths;
+    return laz_landlock_build(&image, decided.landlock_abi, ret_path);
+}
+
+/* A letter for the class (read, exec, write, Write-exec), "?" for optional; of the last one is the
+ * question. */
+static const struct {
+    const char *rules;
+    int error;
+} linked[] = {
+        {"w:data x:data/real", 0},
+        {"w:data x:data/real/below", 0},
+        {"w:data x:data/plugins", ELOOP},
+        {"w:data r:data/etc", ELOOP},
+        {"w:data w:data/etc", ELOOP},
+        {"W:data d:data/etc", ELOOP},
+        {"w:data x?data/etc", ELOOP},
+        {"w:data x:data/alias/below", ELOOP},
+        {"w:data x?data/alias/below", ELOOP},
+        {"w:data w:data/real x:data/alias/below", ELOOP},
+        {"x:data/plugins w:data", ELOOP},
+        {"w:data x?data/absent/below", 0},
+        {"w:data x:data/absent", ENOENT},
+        /* whoever made these is not the workload */
+        {"w:link x:link/real", 0},
+        {"w:link x:link/plugins", ELOOP},
+        {"w:data x:beside", 0},
+        {"r:data x:data/plugins", 0},
+        /* what it leads to has the rights already */
+        {"W:/ x:data/plugins", 0},
+        {"w:/ r:data/plugins", 0},
+        {"w:/ x:data/plugins", ELOOP},
+};
+
+Test(confine, follows_no_link_below_what_the_workload_may_write)
+{
+    static const int openat2s[] = {0, ENOSYS, EPERM};
+    if (!has_landlock()) {
+        cr_skip_test("no Landlock");
+    }
+    leave_links();
+    for (size_t k = 0; k < sizeof(openat2s) / sizeof(openat2s[0]); k++) {
+        no_openat2 = openat2s[k];
+        for (size_t i = 0; i < sizeof(linked) / sizeof(linked[0]); i++) {
+            const char *path = NULL;
+            errno = 0;
+            int ruleset = build_rules(linked[i].rules, &path);
+            cr_expect_eq(ruleset < 0 ? errno : 0, linked[i].error, "%s: errno %d", linked[i].rules,
+                    errno);
+            cr_expect_eq(path != NULL, linked[i].error != 0, "%s: no path", linked[i].rules);
+            (void)close(ruleset);
+        }
+    }
+    remove_links();
+}
+
+Test(confine, follows_no_link_to_what_a_process_has)
+{
+    if (!has_landlock()) {
+        cr_skip_test("no Landlock");
+    }
+    const char *path = NULL;
+    leave_links();
+    int ruleset = build_rules("r:/proc/self", &path);
+    cr_assert_geq(ruleset, 0, "that one says only where it is");
+    (void)close(ruleset);
+    cr_assert_eq(build_rules("r:magic", &path), -1);
+    cr_assert_eq(errno, ELOOP);
+    cr_assert_eq(build_rules("r:/proc/self/root/etc", &path), -1);
+    cr_assert_eq(errno, ELOOP);
+    cr_assert_str_eq(path, "/proc/self/root/etc");
+    remove_links();
 }
 
 Test(confine, forgives_an_optional_path_its_absence_and_nothing_else)

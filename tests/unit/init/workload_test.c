@@ -163,6 +163,10 @@ Test(workload, says_why_the_child_ended)
                     "(filesystem.optional is for paths that may be missing)"},
             {LAZ_STEP_LANDLOCK_BUILD, EACCES, "/srv", true, false, 0, LAZ_E_ENFORCE,
                     "step \"build the Landlock rules\" at /srv: Permission denied"},
+            {LAZ_STEP_LANDLOCK_BUILD, ELOOP, "/srv", true, false, 0, LAZ_E_ENFORCE,
+                    "step \"build the Landlock rules\" at /srv: Too many levels of symbolic links "
+                    "(a part of it is a link, of /proc or where the workload may write: name what "
+                    "is meant)"},
     };
     memcpy(workload.path, "/app", sizeof("/app"));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

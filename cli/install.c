@@ -314,6 +314,16 @@ static void handle_place(struct run *run, const struct laz_divert *divert, struc
     put_part(run, LAZ_DIVERT_PART, divert->place, state, &steps, NULL);
 }
 
+/* What goes around the place, or comes to it twice. */
+static void look_beside(struct run *run, const struct laz_divert *divert)
+{
+    if (run->mode != UNDO) {
+        run->n_findings += laz_divert_others(
+                divert, &run->findings[run->n_findings], FINDINGS_MAX - run->n_findings);
+        laz_divert_note(divert, &run->notes);
+    }
+}
+
 static void handle_divert(struct run *run)
 {
     struct laz_err err = {0};
@@ -322,6 +332,7 @@ static void handle_divert(struct run *run)
         return;
     }
     if (laz_divert_look(&divert, &err) == 0) {
+        look_beside(run, &divert);
         handle_place(run, &divert, &err);
     }
     if (err.kind != LAZ_E_NONE) {

@@ -31,6 +31,15 @@ void laz_divert_show(const struct laz_divert *divert, struct laz_buf *ret);
 LAZ_MUST_CHECK int laz_divert_apply(const struct laz_divert *divert, struct laz_err *err);
 LAZ_MUST_CHECK int laz_divert_undo(const struct laz_divert *divert, struct laz_err *err);
 
+/* ---- install_divert_others.c ---- */
+
+/* Programs by the name of runc in the folders in which engines look for it, that do not lead to the
+ * place or to the shim: each an error of its own, LAZ_E_ENGINE_FILE. How many there are. */
+LAZ_MUST_CHECK size_t laz_divert_others(
+        const struct laz_divert *divert, struct laz_err *ret, size_t max);
+/* Where runtime.yaml names a program that calls runc by its name itself; appended. */
+void laz_divert_note(const struct laz_divert *divert, struct laz_buf *ret);
+
 /* ---- runtime_line.c: the value of `runtime:` in runtime.yaml ---- */
 
 /* Where it is `from`, it is `to` afterwards, and every other byte as it was; else nothing is done.

@@ -68,11 +68,66 @@ def beside():
 def first_place():
     host = Host()
     host.put("usr/bin/runc", RUNC, 0o755)
+    (host.root / PLACE).unlink()
+    (host.root / PLACE).symlink_to("/usr/bin/runc")
     host.put("etc/lazaret/runtime.yaml", "version: 1\ndefault-policy: pass-through\nruntime:   '/usr/bin/runc'\n")
     host.call(*WORDS, "--apply", expect=0)
     check_equal(os.readlink(host.root / "usr/bin/runc"), SHIM, "/usr/bin")
     check_equal((host.root / "etc/lazaret/runtime.yaml").read_text().splitlines()[2], "runtime:   '/usr/bin/runc.real'", "runtime.yaml")
-    check_equal((host.root / PLACE).read_bytes(), RUNC, "the other one")
+    check_equal(os.readlink(host.root / PLACE), "/usr/bin/runc", "the other one")
+    host.call(*WORDS, "--check", expect=0)
+
+
+@case("another runc where engines look for one is a finding, and nothing is done; a name of the same one, and what nobody can run, are not")
+def others():
+    for path in ("usr/local/sbin/runc", "usr/local/bin/runc", "sbin/runc", "bin/runc"):
+        host = Host()
+        host.put(path, RUNC, 0o755)
+        before = host.look()
+        for words in ((), ("--apply",), ("--check",)):
+            check_finding(host.call(*WORDS, *words), "engine-file-refused",
+                          f"/{path} is another runc than /usr/sbin/runc, and engines may call that one: remove it, or make it a link to /usr/sbin/runc")
+        check_equal(host.look(), before, f"nothing was changed for {path}")
+        (host.root / path).unlink()
+        host.call(*WORDS, "--apply", expect=0)
+        host.call(*WORDS, "--check", expect=0)
+        host.put(path, RUNC, 0o755)
+        check_finding(host.call(*WORDS, "--check"), "engine-file-refused", f"/{path} is another runc than /usr/sbin/runc")
+        host.call(*WORDS, "--undo", expect=0)
+        host.close()
+    host = Host()
+    (host.root / "sbin").symlink_to("usr/sbin")
+    (host.root / "usr/local/sbin").mkdir(parents=True)
+    (host.root / "usr/local/sbin/runc").symlink_to("../../sbin/runc")
+    (host.root / "usr/bin").mkdir()
+    (host.root / "usr/bin/runc").symlink_to("/nowhere")
+    host.put("usr/local/bin/runc", RUNC, 0o644)
+    (host.root / "bin/runc").mkdir(parents=True)
+    for words in ("--apply", "--check"):
+        host.call(*WORDS, words, expect=0)
+    (host.root / "bin/runc").rmdir()
+    os.link(host.root / REAL, host.root / "bin/runc")
+    check_finding(host.call(*WORDS, "--check"), "engine-file-refused", "/bin/runc is another runc")
+
+
+@case("where runtime.yaml names nvidia's program, which calls runc by its name itself, a note says so until its file names the other one")
+def nvidia():
+    host = Host()
+    yaml = YAML + "runtime-by-name: {gpu: /usr/bin/nvidia-container-runtime, other: /usr/bin/crun}\n"
+    for path in ("usr/bin/nvidia-container-runtime", "usr/bin/crun"):
+        host.put(path, RUNC, 0o755)
+    note = ("runtime-by-name: gpu is /usr/bin/nvidia-container-runtime, which looks for runc by that name, and finds lazaret-shim: each container would be judged twice, "
+            'the second time as runc\'s; in /etc/nvidia-container-runtime/config.toml: runtimes = ["/usr/sbin/runc.real"]\n')
+    host.put("etc/lazaret/runtime.yaml", yaml)
+    check_equal(host.as_json(*WORDS, expect=1)["notes"], note, "before")
+    check_equal(host.as_json(*WORDS, "--apply")["notes"], note, "--apply")
+    for text, expected in (('[nvidia-container-runtime]\nruntimes = ["runc", "/usr/sbin/runc.real"]\n', note), ('[other]\nruntimes = ["/usr/sbin/runc.real"]\n', note),
+                           ('[nvidia-container-runtime]\nruntimes = [\n"/usr/sbin/runc.real"]\n', note), ('[nvidia-container-runtime]\nruntimes = ["/usr/sbin/runc.real"]\n', "")):
+        host.put("etc/nvidia-container-runtime/config.toml", text)
+        check_equal(host.as_json(*WORDS, "--check")["notes"], expected, text)
+    host.put("etc/lazaret/runtime.yaml", host.root.joinpath("etc/lazaret/runtime.yaml").read_text().replace("gpu: /usr/bin/nvidia-container-runtime, ", ""))
+    (host.root / "etc/nvidia-container-runtime/config.toml").unlink()
+    check_equal(host.as_json(*WORDS, "--check")["notes"], "", "without nvidia's")
 
 
 @case("a runc that is not root's alone, a link, or of Lazaret, and a runc.real of somebody's, are refused by name, and nothing is changed")

@@ -45,13 +45,14 @@ struct run {
 
 /* ---- What was asked for ---- */
 
+const struct laz_install_engine *const laz_install_engines[] = {
+        &laz_install_docker, &laz_install_containerd, &laz_install_podman, NULL};
+
 static const struct laz_install_engine *find_engine(const char *name)
 {
-    static const struct laz_install_engine *const engines[] = {
-            &laz_install_docker, &laz_install_containerd, &laz_install_podman};
-    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
-        if (strcmp(engines[i]->name, name) == 0) {
-            return engines[i];
+    for (size_t i = 0; laz_install_engines[i] != NULL; i++) {
+        if (strcmp(laz_install_engines[i]->name, name) == 0) {
+            return laz_install_engines[i];
         }
     }
     return NULL;

@@ -35,6 +35,7 @@ struct laz_install_engine {
 extern const struct laz_install_engine laz_install_docker;
 extern const struct laz_install_engine laz_install_containerd;
 extern const struct laz_install_engine laz_install_podman;
+extern const struct laz_install_engine *const laz_install_engines[]; /* NULL behind the last */
 
 /* A dockerd that runs on this host takes its file as it would be: LAZ_E_ENGINE_FILE. */
 LAZ_MUST_CHECK int laz_install_dockerd_look(bool is_default, struct laz_err *err);
@@ -49,6 +50,13 @@ void laz_install_podman_runtime(struct laz_buf *ret);
  * an error of its own, LAZ_E_CONTAINERS_LEFT; the last one counts those that there is no room for.
  * Or the one why that cannot be known. max: at least 1. How many errors there are. */
 LAZ_MUST_CHECK size_t laz_install_left(const char *engine, struct laz_err *ret, size_t max);
+
+/* ---- install_kept.c ---- */
+
+/* Engines that do not name the shim any more though a record says that they were told to, and
+ * runc's place likewise: each an error of its own, LAZ_E_NOT_INSTALLED or why it cannot be known.
+ * How many there are. */
+LAZ_MUST_CHECK size_t laz_install_kept(struct laz_err *ret, size_t max);
 
 /* ---- install_file.c: one file, and the record of what was there before ---- */
 

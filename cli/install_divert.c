@@ -69,14 +69,16 @@ static int look_at_program(const char *path, struct laz_err *err)
     return says[0] == '\0' ? 0 : refuse(err, path, "is a program of Lazaret, and no runc");
 }
 
+/* The one that is diverted already; else the first that has a runc. */
 static int find_place(struct laz_divert *ret, struct laz_err *err)
 {
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+    const size_t n = sizeof(places) / sizeof(places[0]);
+    for (size_t i = 0; i < 2 * n; i++) {
         *err = (struct laz_err){0}; /* of the last one */
-        ret->place = places[i].place;
-        ret->real = places[i].real;
+        ret->place = places[i % n].place;
+        ret->real = places[i % n].real;
         ret->is_link = is_shim(ret->place);
-        if (ret->is_link || look_at_program(ret->place, err) == 0) {
+        if (ret->is_link || (i >= n && look_at_program(ret->place, err) == 0)) {
             return 0;
         }
     }

@@ -2,7 +2,8 @@
  *
  * lazaret runtime check [FILE]: the host's file, the program that it names and every policy that it
  * selects, as lazaret-shim would come to them. Each finding is at the key that names what is wrong.
- * And of this host, the programs that have to lie beside the shim.
+ * And of this host, the programs that have to lie beside the shim, and engines that were told of
+ * it.
  */
 #include "cli/runtime_check.h"
 
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "cli/command.h"
+#include "cli/install.h"
 #include "cli/loaded.h"
 #include "cli/output.h"
 #include "cli/programs.h"
@@ -23,7 +25,7 @@
 
 #define POLICIES_MAX (LAZ_RUNTIME_RULES_MAX + 2)
 #define KEY_COLUMN   18
-#define PROGRAMS_MAX 8
+#define UNFIT_MAX    24
 
 struct check {
     const char *path;
@@ -35,7 +37,7 @@ struct check {
     size_t n_named; /* policies that have been looked at */
     const char *named[POLICIES_MAX];
     size_t n_unfit;
-    struct laz_err unfit[PROGRAMS_MAX]; /* of the programs beside the shim */
+    struct laz_err unfit[UNFIT_MAX]; /* of the programs beside the shim, and of engines */
     struct laz_buf out;
     struct laz_json policies; /* members of one array */
     struct laz_buf policies_text;
@@ -81,7 +83,7 @@ static int look_at_program(const char *path, struct laz_err *err)
 /* Those that lie beside the shim. */
 static void check_programs(struct check *check)
 {
-    for (size_t i = 0; laz_programs[i] != NULL && check->n_unfit < PROGRAMS_MAX; i++) {
+    for (size_t i = 0; laz_programs[i] != NULL && check->n_unfit < UNFIT_MAX; i++) {
         struct laz_err *err = &check->unfit[check->n_unfit];
         if (laz_program_look(laz_programs[i], err) < 0) {
             check->n_unfit++;
@@ -403,6 +405,7 @@ int laz_cli_runtime_check(const struct laz_cli_arguments *arguments)
     begin(&check);
     if (read_all(&check, &err) == 0 && is_here) {
         check_programs(&check);
+        check.n_unfit += laz_install_kept(&check.unfit[check.n_unfit], UNFIT_MAX - check.n_unfit);
     }
     int result = LAZ_EXIT_FINDINGS;
     if (check.diagnostics == NULL) {

@@ -96,6 +96,13 @@ def others():
         host.call(*WORDS, "--undo", expect=0)
         host.close()
     host = Host()
+    host.call(*WORDS, "--apply", expect=0)
+    other = host.put("usr/bin/runc", RUNC, 0o755)  # which comes first, where there is a choice
+    check_finding(host.call(*WORDS, "--check"), "engine-file-refused", "/usr/bin/runc is another runc than /usr/sbin/runc")
+    host.call(*WORDS, "--undo", expect=0)
+    check_equal((state(host), other.read_bytes()), (BEFORE, RUNC), "what was diverted is undone")
+    host.close()
+    host = Host()
     (host.root / "sbin").symlink_to("usr/sbin")
     (host.root / "usr/local/sbin").mkdir(parents=True)
     (host.root / "usr/local/sbin/runc").symlink_to("../../sbin/runc")

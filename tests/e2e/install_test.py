@@ -515,6 +515,75 @@ def podman_runtime():
     host.close()
 
 
+HERE = """\
+top=$1; shift
+mkdir -p "$top/usr/bin"
+for folder in etc usr/libexec usr/sbin var/lib usr/bin; do mount --bind "$top/$folder" "/$folder" || exit 9; done
+exec "$@"
+"""
+
+
+def runtime_check(host, *words):
+    """lazaret runtime check, where this host is the machine's own."""
+    return area.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", HERE, "sh", host.root, host.words()[0], "runtime", "check", *words])
+
+
+@case("runtime check: an engine that was told of the shim, and whose file does not name it any more, is a finding, and runc's place too")
+def kept():
+    foreign = {"docker": '{"debug": true}', "containerd": "version = 2\n", "podman": "[engine]\n"}
+    for engine in ENGINES:
+        for default in ([], ["--default"]):
+            host = Host()
+            path = host.root / FILES[engine]
+            words = ["--engine", engine, *default]
+            why = f"/{FILES[engine]} does not name lazaret-shim any more{' as the default runtime' if default else ''}: lazaret install runtime {' '.join(words)}"
+            if engine != "podman":
+                host.put(FILES[engine], FOUND[engine][1])
+            check_equal(runtime_check(host).code, 0, "before")
+            host.call(*words, "--apply", expect=0)
+            done = runtime_check(host)
+            check_equal((done.code, done.err), (0, ""), f"{words}: applied")
+            if engine == "docker":
+                path.write_text(json.dumps({**json.loads(path.read_text()), "debug": True}))
+                check_equal(runtime_check(host).code, 0, "changed, and names the shim")
+            path.unlink()
+            check_finding(runtime_check(host), "not-installed", why)
+            if engine != "podman":  # whose file is the command's alone
+                for text in (FOUND[engine][1], foreign[engine]):
+                    host.put(FILES[engine], text)
+                    check_finding(runtime_check(host), "not-installed", why)
+                if default:
+                    check_equal(json.loads(runtime_check(host, "--json").out)["unfit"], [why], "as JSON")
+                host.call("--engine", engine, "--apply", expect=1)
+                (host.root / STATE / f"{engine}.json").unlink()
+                check_equal(runtime_check(host).code, 0, "nothing says that it was told")
+            host.close()
+    host = Host()
+    host.put(FILES["docker"], PRETTY)
+    host.call("--engine", "docker", "--default", "--apply", expect=0)
+    host.put(FILES["docker"], json.dumps(NAMED))
+    check_finding(runtime_check(host), "not-installed", "does not name lazaret-shim any more as the default runtime: lazaret install runtime --engine docker --default")
+    host.put(FILES["docker"], "no JSON")
+    check_finding(runtime_check(host), "engine-file-refused", "/etc/docker/daemon.json: ")
+    host.close()
+
+
+@case("runtime check: runc's place that was diverted, and is a runc again, or has another beside it, is a finding")
+def kept_place():
+    host = Host()
+    host.call("--divert-runc", "--apply", expect=0)
+    check_equal(runtime_check(host).code, 0, "diverted")
+    host.put("usr/sbin/runc", RUNC, 0o755)
+    check_finding(runtime_check(host), "not-installed", "/usr/sbin/runc is not diverted to lazaret-shim any more: lazaret install runtime --divert-runc")
+    host.call("--divert-runc", "--apply", expect=0)
+    host.put("usr/bin/runc", RUNC, 0o755)
+    check_finding(runtime_check(host), "engine-file-refused", "/usr/bin/runc is another runc than /usr/sbin/runc")
+    (host.root / "usr/bin/runc").unlink()
+    host.call("--divert-runc", "--undo", expect=0)
+    check_equal(runtime_check(host).code, 0, "undone")
+    host.close()
+
+
 @case("words that contradict each other, or say nothing, are usage errors")
 def usage():
     host = Host()

@@ -40,6 +40,18 @@ static int explain(const struct laz_bundle *bundle, const struct laz_policy *pol
     return laz_oci_diff(&bundle->spec.doc, &after.doc, ret, err);
 }
 
+static void note_made(void)
+{
+    static const char text[] =
+            "this bundle was made by lazaret-shim already, and lazaret-init stands in front of its "
+            "command: what another pass would change is no answer. Ask about what the engine wrote";
+    char memory[sizeof(text)];
+    struct laz_buf note;
+    laz_buf_init_fixed(&note, memory, sizeof(memory));
+    laz_buf_str(&note, text);
+    laz_cli_note(&note);
+}
+
 int laz_cli_oci_explain(const struct laz_cli_arguments *arguments)
 {
     laz_cleanup_loaded struct laz_loaded loaded;
@@ -53,8 +65,11 @@ int laz_cli_oci_explain(const struct laz_cli_arguments *arguments)
     struct laz_bundle bundle;
     laz_cleanup_buf struct laz_buf lines;
     laz_buf_init_heap(&lines, LAZ_CLI_OUTPUT_MAX);
-    if (laz_bundle_open(arguments->operands[1], &bundle, &err) < 0 ||
-            explain(&bundle, loaded.policy, &lines, &err) < 0) {
+    result = laz_bundle_open(arguments->operands[1], &bundle, &err);
+    if (result == 0 && laz_judge_is_made(&bundle)) {
+        note_made();
+    }
+    if (result < 0 || explain(&bundle, loaded.policy, &lines, &err) < 0) {
         result = laz_cli_fail(&err, false);
     } else {
         result = laz_cli_print(&lines, LAZ_EXIT_FINE);

@@ -121,10 +121,10 @@ static int judge_source(
 
 /* Ours, of an earlier pass over the same bundle, are judged by laz_oci_add_mount, which puts the
  * policy of today in its place. */
-static bool is_ours(const struct judge *judge, const struct laz_oci_mount *mount)
+static bool is_ours(const struct laz_oci_spec *spec, const struct laz_oci_mount *mount)
 {
-    return laz_oci_is(judge->spec, mount->destination, LAZ_CONTAINER_POLICY) &&
-            laz_oci_begins(judge->spec, mount->source, LAZ_IMAGE_FOLDER "/");
+    return laz_oci_is(spec, mount->destination, LAZ_CONTAINER_POLICY) &&
+            laz_oci_begins(spec, mount->source, LAZ_IMAGE_FOLDER "/");
 }
 
 /* What is no bind mount is what engines mount, where they do: a second proc would have none of its
@@ -161,7 +161,7 @@ static int judge_mounts(const struct judge *judge, struct laz_err *err)
         bool is_bind = laz_oci_is(judge->spec, mount.type, "bind") ||
                 has_word(judge, mount.options, "bind") || has_word(judge, mount.options, "rbind");
         if (!is_bind ? judge_type(judge, &mount, err) < 0
-                     : !is_ours(judge, &mount) && judge_source(judge, &mount, err) < 0) {
+                     : !is_ours(judge->spec, &mount) && judge_source(judge, &mount, err) < 0) {
             return -1;
         }
     }
@@ -441,4 +441,19 @@ int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *pol
         *ret_is_privileged = is_privileged;
     }
     return result;
+}
+
+bool laz_judge_is_made(const struct laz_bundle *bundle)
+{
+    const struct laz_oci_spec *spec = &bundle->spec;
+    const struct laz_json_node *args = bundle->process.args;
+    const struct laz_json_node *first = args == NULL ? NULL : laz_json_next(&spec->doc, args, NULL);
+    const struct laz_json_node *all = bundle->container.mounts;
+    const struct laz_json_node *node = NULL;
+    bool is = false;
+    while (!is && all != NULL && (node = laz_json_next(&spec->doc, all, node)) != NULL) {
+        struct laz_oci_mount mount = laz_oci_mount(spec, node);
+        is = is_ours(spec, &mount);
+    }
+    return is && laz_oci_is(spec, first, LAZ_CONTAINER_INIT);
 }

@@ -14,6 +14,10 @@
 LAZ_MUST_CHECK int laz_judge(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
         const char *records, bool *ret_is_privileged, struct laz_err *err);
 
+/* Has the shim made this bundle already? Its init stands in front of the command, and the mount of
+ * its policy is there: an init of the image's, or another's mount, is not enough. */
+bool laz_judge_is_made(const struct laz_bundle *bundle);
+
 /* Annotations that a runtime obeys; NULL behind the last. */
 extern const char *const laz_judge_annotations[];
 

@@ -308,8 +308,15 @@ with open(folder + "/calls", "a") as file:
     file.write(json.dumps(["aws", *words]) + "\\n")
 if words[1] in os.environ.get("BROKEN", "").split():
     sys.exit(254)
-answers = {"describe-instances": {"Reservations": [{"Instances": [{"PrivateIpAddress": "10.0.2.100", "InstanceId": "i-1"}]}, {"Instances": [{"PrivateIpAddress": "10.0.3.7", "InstanceId": "i-2"}]}]},
-           "describe-environment-health": {"EnvironmentName": "claims-green", "Color": "Green", "Status": "Ready", "HealthStatus": "Ok"}}
+# A change takes two looks.
+left = folder + "/left"
+n = int(open(left).read()) if os.path.exists(left) else 0
+if words[1] in ("update-environment", "swap-environment-cnames", "describe-environments"):
+    open(left, "w").write(str(max(n - 1, 0) if words[1] == "describe-environments" else 2))
+status = os.environ["STATUS"] if n else "Ready"
+answers = {"describe-environments": {"Environments": [{"Status": status, "VersionLabel": os.environ["DEPLOYED"]}]},
+           "describe-instances": {"Reservations": [{"Instances": [{"PrivateIpAddress": "10.0.2.100", "InstanceId": "i-1"}]}, {"Instances": [{"PrivateIpAddress": "10.0.3.7", "InstanceId": "i-2"}]}]},
+           "describe-environment-health": {"EnvironmentName": "claims-green", "Color": "Green", "Status": status, "HealthStatus": "Ok"}}
 answer = answers.get(words[1], {})
 if "--query" in words:
     import jmespath
@@ -331,9 +338,9 @@ def stages():
     return found
 
 
-def pipeline(retire=False, gate=(), broken=""):
+def pipeline(retire=False, gate=(), broken="", status="Updating", deployed="1.4-17"):
     """Run the steps as Jenkins does: sh -xe, each only where the one before passed. gate: exit codes of the gate, one for each
-    call. (code, calls, what was printed)."""
+    call; status: the environment's during a change; deployed: its version then. (code, calls, what was printed, the folder)."""
     folder = area.folder(f"jenkins-{next(_count)}")
     work = folder / "work"
     shutil.copytree(BEANSTALK, work)
@@ -342,14 +349,16 @@ def pipeline(retire=False, gate=(), broken=""):
     (tools / "aws.py").write_text(AWS)
     tool(tools, "aws", f'exec {sys.executable} "{tools}/aws.py" "$@"')
     record = f"exec_python={sys.executable}\n" + '''"$exec_python" -S -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$0name" "$@" >>"$RECORD/calls"'''
+    tool(tools, "sleep", "")
     for name in ("docker", "zip", "curl"):
         tool(tools, name, record.replace("$0name", name) + ('\n[ "$1" != login ] || cat >/dev/null'))
     (folder / "gate").write_text("".join(f"{code}\n" for code in gate))
     tool(tools, "lazaret", record.replace("$0name", "lazaret") + f'''
 [ "$1" = gate ] || exec "{laz.BIN}/lazaret" "$@"
+cp eb.json "{folder}/eb-$2.json" 2>/dev/null
 code=$(head -n 1 "{folder}/gate"); sed -i 1d "{folder}/gate"
 exit "$code"''')
-    environment = {"PATH": f"{tools}:{os.environ['PATH']}", "RECORD": str(folder), "BROKEN": broken,
+    environment = {"PATH": f"{tools}:{os.environ['PATH']}", "RECORD": str(folder), "BROKEN": broken, "STATUS": status, "DEPLOYED": deployed,
                    "APPLICATION": "claims", "REPOSITORY": "111122223333.dkr.ecr.us-east-1.amazonaws.com/claims-web",
                    "BUCKET": "elasticbeanstalk-us-east-1-111122223333", "VERSION": "1.4-17", "LIVE": LIVE, "IDLE": IDLE, "HOME": str(folder)}
     code, said = 0, ""
@@ -361,7 +370,7 @@ exit "$code"''')
     calls = [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
     for words in called(calls, "aws"):
         check_equal(aws_models.command_faults(words[1:]), [], f"{words}")
-    return code, calls, said
+    return code, calls, said, folder
 
 
 def called(calls, *words):
@@ -375,23 +384,29 @@ def swaps(calls):
 
 @case("Jenkinsfile: check, build, deploy to the idle environment, gate, swap, gate, in this order; every call is one that aws has")
 def jenkins():
-    code, calls, said = pipeline(gate=(0, 0))
+    code, calls, said, folder = pipeline(gate=(0, 0, 0))
     check_equal(code, 0, said)
     brief = [" ".join(c[:3] if c[0] in ("aws", "lazaret") else c[:2]) for c in calls if c[:2] != ["docker", "login"]]
     check_equal(brief, [
         "lazaret policy check", "docker build", "aws ecr get-login-password", "docker push", "zip -q", "aws s3 cp",
-        *(f"aws elasticbeanstalk {c}" for c in ("create-application-version", "update-environment", "wait", "describe-environment-health")),
+        *(f"aws elasticbeanstalk {c}" for c in ("create-application-version", "update-environment", *["describe-environments"] * 4,
+                                                "describe-environment-health")),
         "aws ec2 describe-instances", "aws ec2 describe-volumes", "aws ec2 describe-instances", "curl -sf", "aws ec2 describe-instances",
         "lazaret gate promote", "aws elasticbeanstalk swap-environment-cnames",
-        "aws elasticbeanstalk describe-environment-health", "aws ec2 describe-volumes", "lazaret gate verify"], "calls")
+        *["aws elasticbeanstalk describe-environments"] * 3,
+        *["aws elasticbeanstalk describe-environment-health", "aws ec2 describe-volumes", "lazaret gate verify"] * 2], "calls")
     check_equal(len(called(calls, "docker", "login")), 1, "log-ins")
     check_equal(swaps(calls), [[LIVE, IDLE]], "one swap")
     gate, = called(calls, "lazaret", "gate", "promote")
     check_equal(gate[gate.index("--targets") + 1], "10.0.2.100:9100,10.0.3.7:9100", "the idle environment's instances")
     volumes = called(calls, "aws", "ec2", "describe-volumes")
-    check(len(volumes) == 2 and all("Name=attachment.instance-id,Values=i-1,i-2" in v for v in volumes), f"volumes: {volumes}")
+    check(len(volumes) == 3 and all("Name=attachment.instance-id,Values=i-1,i-2" in v for v in volumes), f"volumes: {volumes}")
     for words in called(calls, "lazaret", "gate"):
-        check({"--volumes", "--baseline", "--eb-health", "--targets"} <= set(words), f"what rollout.yaml names: {words}")
+        check({"--volumes", "--baseline", "--eb-health"} < set(words) and {"--targets", "--health"} & set(words), f"what rollout.yaml names: {words}")
+    stands = called(calls, "lazaret", "gate", "verify")[1]
+    check_equal(stands[stands.index("--health") + 1], "verify.json", "the polls of the one before")
+    for mode in ("promote", "verify"):
+        check_equal(load(folder / f"eb-{mode}.json")["Status"], "Ready", f"{mode} is asked while a change is under way")
     update, = called(calls, "aws", "elasticbeanstalk", "update-environment")
     check_equal(update[update.index("--environment-name") + 1], IDLE, "what is deployed to")
     check("CANARY" not in said, "the registry's password is in the log")
@@ -400,21 +415,60 @@ def jenkins():
 @case("Jenkinsfile: a gate that fails, or cannot tell, never leads to a swap; one that fails afterwards leads back, and nothing else does")
 def jenkins_fails():
     for verdict in (10, 11, 2, 70):
-        code, calls, said = pipeline(gate=(verdict,))
+        code, calls, said, _ = pipeline(gate=(verdict,))
         check_equal((code, swaps(calls)), (verdict, []), f"promote {verdict}: {said}")
-        code, calls, said = pipeline(gate=(0, verdict))
-        check_equal((code, swaps(calls)), (verdict, [[LIVE, IDLE]] * (2 if verdict == 10 else 1)), f"verify {verdict}: {said}")
+    for gate in ((0, 10), (0, 0, 10), (0, 11), (0, 0, 11), (0, 2), (0, 70)):
+        code, calls, said, _ = pipeline(gate=gate)
+        check_equal((code, swaps(calls)), (gate[-1], [[LIVE, IDLE]] * (2 if gate[-1] == 10 else 1)), f"verify {gate}: {said}")
+    code, calls, said, _ = pipeline(gate=(0, 0, 0), deployed="1.4-16")
+    check((code, swaps(calls), called(calls, "lazaret", "gate")) == (1, [], []), f"a deployment that was rolled back: {said}")
+    code, calls, said, _ = pipeline(gate=(0, 0, 0), status="Terminating")
+    check((code, swaps(calls)) == (1, []) and f"ready.sh: {IDLE} is not Ready: Terminating" in said, f"{said[-500:]}")
     for broken in ("create-application-version", "update-environment", "describe-instances"):
-        code, calls, said = pipeline(gate=(0, 0), broken=broken)
+        code, calls, said, _ = pipeline(gate=(0, 0, 0), broken=broken)
         check_equal((code != 0, swaps(calls)), (True, []), f"{broken}: {said}")
-    code, calls, said = pipeline(gate=(0, 0), broken="swap-environment-cnames")
+    code, calls, said, _ = pipeline(gate=(0, 0, 0), broken="swap-environment-cnames")
     check((code, len(swaps(calls))) == (254, 1) and not called(calls, "lazaret", "gate", "verify"), f"swap: {said}")
+
+
+@case("ready.sh looks every ten seconds, for an hour, whether the environment is Ready, and says so where it is not")
+def ready():
+    folder = area.folder("ready")
+    tool(folder, "sleep", f'echo "$1" >>"{folder}/slept"')
+    for said, code, looks in (("Ready", 0, 1), ("Updating", 1, 360), ("Terminated", 1, 1), ("None", 1, 1)):
+        tool(folder, "aws", f"echo {said}")
+        (folder / "slept").write_text("")
+        done = area.run([BEANSTALK / "ready.sh", IDLE], env={"PATH": f"{folder}:{area.PATH}"})
+        check_equal((done.code, done.err), (code, f"ready.sh: {IDLE} is not Ready: {said}\n" if code else ""), said)
+        check_equal((folder / "slept").read_text().split(), ["10"] * looks, said)
+    check_equal(area.run([BEANSTALK / "ready.sh", IDLE], env={"PATH": f"{folder / 'nowhere'}:{area.PATH}"}).code, 127, "no aws")
+
+
+@case("the bundle for Beanstalk has all that it names, builds nothing, and runs the image that was pushed")
+def bundle():
+    _, calls, _, folder = pipeline(gate=(0, 0, 0))
+    push, = called(calls, "docker", "push")
+    packed = folder / "work" / "bundle"
+    check_equal({str(p.relative_to(packed)) for p in packed.rglob("*") if p.is_file()},
+                {"docker-compose.yml", "policy.yaml", ".ebextensions/lazaret.config"}, "files")
+    services = load_yaml(packed / "docker-compose.yml")["services"]
+    check_equal({name: (service["image"], "build" in service) for name, service in services.items()}, {"claims-web": (push[2], False)}, "images")
+    ours = {**load_yaml(BEANSTALK / "docker-compose.yml")["services"]["claims-web"], "image": push[2]}
+    check_equal(services["claims-web"], ours, "what the example says")
+    tools = folder / "tools"
+    tool(tools, "sysctl", "")
+    config = load_yaml(packed / ".ebextensions" / "lazaret.config")
+    for command in (*config["commands"].values(), *config["container_commands"].values()):
+        done = area.run(["sh", "-c", command["command"]], cwd=packed, env={"PATH": f"{tools}:{area.PATH}"})
+        check_equal(done.code, 0, f"{command}: {done.err}")
+    zipped, = called(calls, "zip")
+    check_equal(zipped, ["zip", "-q", "-r", "../1.4-17.zip", "."], "what is packed")
 
 
 @case("Jenkinsfile: what is retired is terminated only after the gate says that nobody connects any more; nothing else runs then")
 def jenkins_retire():
     for verdict in (0, 10, 11):
-        code, calls, said = pipeline(retire=True, gate=(verdict,))
+        code, calls, said, _ = pipeline(retire=True, gate=(verdict,))
         check_equal(code, verdict, said)
         ended = called(calls, "aws", "elasticbeanstalk", "terminate-environment")
         check_equal([c[c.index("--environment-name") + 1] for c in ended], [IDLE] if verdict == 0 else [], f"retire {verdict}")
@@ -430,17 +484,19 @@ def real_gate(folder, words):
         check_equal(count, 1, f"{config}: {old}")
     (folder / "quick.yaml").write_text(text)
     words = [str(folder / "quick.yaml") if w == config else w for w in words]
-    words[words.index("--targets") + 1] = "127.0.0.1:9,127.0.0.1:7"
     if "--timeout" in words:
         del words[words.index("--timeout"):words.index("--timeout") + 2]
-    done = area.run([laz.BIN / "lazaret", *words, "--timeout", "2s"], cwd=folder)
+    if "--targets" in words:
+        words[words.index("--targets") + 1] = "127.0.0.1:9,127.0.0.1:7"
+        words += ["--timeout", "2s"]
+    done = area.run([laz.BIN / "lazaret", *words], cwd=folder)
     return done.code, done.out + done.err
 
 
 @case("the words with which the examples run the gate are words that the real one takes, and so are their rollout files; nobody answers: 11")
 def real():
-    _, calls, _ = pipeline(gate=(0, 0))
-    _, retired, _ = pipeline(retire=True, gate=(0,))
+    _, calls, _, _ = pipeline(gate=(0, 0, 0))
+    _, retired, _, _ = pipeline(retire=True, gate=(0,))
     events = [{"lifecycleStage": "PRE_PRODUCTION_TRAFFIC_SHIFT"}, {"DeploymentId": "d-ABC", "LifecycleEventHookExecutionId": "e-1"}]
     _, said, kept = hook(events, ["", ""], ["Failed"])
     rows = []
@@ -448,6 +504,7 @@ def real():
         words[words.index("--config") + 1] = str(BEANSTALK / words[words.index("--config") + 1])
         rows.append((area.folder(f"real-gate-{len(rows)}"), words[1:]))
         (rows[-1][0] / "eb.json").write_text("{}")
+        (rows[-1][0] / "verify.json").write_text(json.dumps({"samples": [{"target": f"10.0.2.{n}:9100", "error": "no answer"} for n in (1, 2)]}))
     for words in said:
         rows.append((area.folder(f"real-gate-{len(rows)}"), [str(kept / pathlib.Path(w).name) if w.endswith(".json") else w for w in words]))
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -455,7 +512,7 @@ def real():
     for (folder, words), (code, printed) in zip(rows, outcomes):
         if "--junit" in words:
             check_equal(code, 11, f"{words}: {printed}")
-            check((folder / f"{words[1]}.xml").exists() and (folder / f"{words[1]}.json").exists(), f"{words}: no evidence")
+            check(all((folder / words[words.index(option) + 1]).exists() for option in ("--junit", "--json")), f"{words}: no evidence")
         else:  # one task, where there have to be two
             check_equal((code, printed.splitlines()[0] in ('{"hookStatus":"FAILED"}', "Failed")), (10, True), f"{words}: {printed}")
 

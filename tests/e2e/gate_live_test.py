@@ -398,13 +398,13 @@ file = {"list-tasks": None, "describe-tasks": "tasks.json", "describe-rules": os
         "describe-target-health": "targets-green.json" if "portal-green" in of else "targets-blue.json",
         "get-task-protection": "protection.json", "describe-environment-health": "eb-health.json",
         "describe-volumes": "volumes.json", "describe-instances": "instances.json", "describe-listeners": "listeners.json",
-        "describe-target-groups": None, "describe-load-balancers": None}[name]
+        "describe-target-groups": None, "describe-load-balancers": None, "describe-environments": None}[name]
 data = pathlib.Path(os.environ["GOLDEN"])
 colour = "blue" if "portal-blue" in of else "green"
 group = {"green": "portal-green/0123456789abcdef", "blue": "portal-blue/fedcba9876543210"}[colour]
 text = json.dumps({"taskArns": [f"arn:portal-{colour}/1", f"arn:portal-{colour}/2"],
                    "TargetGroups": [{"TargetGroupArn": "arn:aws:elasticloadbalancing:us-west-2:111122223333:targetgroup/" + group}],
-                   "LoadBalancers": [{"LoadBalancerArn": "arn:balancer"}]}) if file is None else (data / file).read_text()
+                   "LoadBalancers": [{"LoadBalancerArn": "arn:balancer"}], "Environments": [{"Status": "Ready"}]}) if file is None else (data / file).read_text()
 if colour == "blue" and file in ("tasks.json", "instances.json"):
     text = text.replace("10.0.2.", "10.0.1.")
 if name == "describe-rules" and not words[words.index("--listener-arn") + 1].startswith("arn:"):
@@ -468,9 +468,13 @@ def howtos():
             bad["on"] = False
             verdicts, work = run_page(name)
             check_equal([code for code, _ in verdicts], [0, 0, 0], f"{name}: {verdicts}")
-            for mode in ("promote", "verify", "retire"):
+            for mode in ("promote", "verify", "stands", "retire"):
                 check_equal(json.loads((work / f"{mode}.json").read_text())["verdict"], "pass", f"{name}: {mode}")
                 check((work / f"{mode}.xml").exists(), f"{name}: {mode}.xml")
+            polls, stands = (json.loads((work / f"{mode}.json").read_text()) for mode in ("verify", "stands"))
+            asked = {i["input"]: i["modified"] for i in stands["inputs"] if i["input"] not in ("health", "baseline")}
+            check(len(asked) > 1 and min(asked.values()) >= polls["ended"], f"{name}: of before the traffic: {asked}, {polls['ended']}")
+            check_equal(len(stands["samples"]), len(polls["samples"]), f"{name}: polls")
             bad["on"] = True
             verdicts, _ = run_page(name)
             check_equal([code for code, _ in verdicts], [10, 10, 10], f"{name}, with bad targets: {verdicts}")

@@ -30,8 +30,7 @@ static int explain(const struct laz_bundle *bundle, const struct laz_policy *pol
     laz_image_path(of.source_digest, plan.image);
     laz_oci_root_hash("", hash);
     if (laz_judge(bundle, &of, NULL, &plan.is_privileged, err) < 0 ||
-            laz_guard(bundle, &of, NULL, err) < 0 ||
-            (laz_guard_has_users(bundle) && laz_image_pin(policy, plan.pin, err) < 0) ||
+            laz_guard(bundle, &of, NULL, err) < 0 || laz_image_pin(policy, plan.pin, err) < 0 ||
             laz_profile_make(policy, &profile, err) < 0 ||
             laz_rewrite(bundle, &plan, &text, err) < 0 ||
             laz_oci_spec_open(text.data, text.len, LAZ_OCI_CONFIG, &after, err) < 0) {

@@ -6,12 +6,15 @@
  * whatever comes from the image is data. What it cannot do ends with 1, and then the container does
  * not begin. Manual: lazaret-hook(8).
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/fd.h"
+#include "core/format.h"
 #include "core/num.h"
+#include "core/started.h"
 #include "hooks/call.h"
 #include "hooks/deliver.h"
 #include "hooks/hygiene.h"
@@ -19,6 +22,8 @@
 #include "hooks/note.h"
 #include "policy/diagnostic.h"
 #include "policy/runtime.h"
+
+#define PATH_SIZE 32 /* of a process below /proc */
 
 static int say(const struct laz_err *err)
 {
@@ -109,6 +114,22 @@ static int look(
     return result;
 }
 
+/* Which process it begins with, for whoever enters it: in its root is what the host has mounted. */
+static int keep_process(struct laz_hook_call *call, struct laz_err *err)
+{
+    char path[PATH_SIZE];
+    laz_cleanup_fd int folder = -1;
+    (void)laz_format(path, sizeof(path), "/proc/%u/stat", call->state.pid);
+    if (!laz_started_read(AT_FDCWD, path, &call->record.started)) {
+        return laz_err_set(err, LAZ_E_BUNDLE, 0, "%s: cannot be read", path);
+    }
+    call->record.pid = call->state.pid;
+    if (laz_oci_record_folder(LAZ_OCI_RECORD_FOLDER, call->root_hash, false, &folder, err) < 0) {
+        return -1;
+    }
+    return laz_oci_record_save(folder, call->state.id, &call->record, err);
+}
+
 /* Of a container that is gone the bundle may be, too. */
 static int end(struct laz_hook_note *note, const struct laz_runtime *runtime, struct laz_err *err)
 {
@@ -137,7 +158,9 @@ static int act(struct laz_hook_call *call, const struct laz_runtime *runtime, st
     } else if (call->verb == LAZ_HOOK_SECRETS) {
         result = bring_secrets(&note, runtime, err);
     } else {
-        result = look(&note, runtime, err) < 0 ? -1 : record(&note, runtime, err);
+        result = look(&note, runtime, err) < 0 || keep_process(call, err) < 0
+                ? -1
+                : record(&note, runtime, err);
     }
     laz_hook_bundle_done(&bundle);
     return result;

@@ -4,8 +4,10 @@
  * file is rewritten, so that lazaret-init runs in front of the workload. Before the first write
  * everything is decided; a shim that is killed leaves a file that is the old one or the new one.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/fd.h"
 #include "core/format.h"
@@ -18,7 +20,6 @@
 #include "shim/decide.h"
 #include "shim/entries.h"
 #include "shim/guard.h"
-#include "shim/hash.h"
 #include "shim/image.h"
 #include "shim/judge.h"
 #include "shim/own_init.h"
@@ -64,6 +65,8 @@ static int remember(struct laz_call *call, const struct laz_bundle *bundle,
             policy == NULL ? none : policy->source_digest, LAZ_SHA256_SIZE, record.policy_digest);
     put_digest(text->data, text->len, record.config_digest);
     (void)laz_format(record.policy_pin, sizeof(record.policy_pin), "%s", plan->pin);
+    record.policy_device = plan->device;
+    record.policy_inode = plan->inode;
     record.is_loosened = policy != NULL && is_loosened(bundle, &policy->host);
     if (laz_decide_remember(bundle, &record, err) < 0 ||
             laz_clamp_open_records(call->arguments, true, &folder, err) < 0 ||
@@ -82,17 +85,22 @@ static int remember(struct laz_call *call, const struct laz_bundle *bundle,
     return 0;
 }
 
-/* Inside a user namespace of the container's own no file of the host is root's. */
-static int find_image(const struct laz_call *call, const struct laz_bundle *bundle,
-        const char *name, struct laz_plan *plan, struct laz_err *err)
+/* What lies at its place in the container need not be it for ever: its digest goes beside it. */
+static int find_image(
+        const struct laz_call *call, const char *name, struct laz_plan *plan, struct laz_err *err)
 {
+    struct stat status;
     laz_cleanup_fd int fd = -1;
+    laz_format_hex(plan->policy->image_digest, LAZ_SHA256_SIZE, plan->pin);
     if (laz_call_find_image(call, plan->policy, name, plan->image, &fd, err) < 0) {
         return -1;
     }
-    return !laz_guard_has_users(bundle) || laz_hash_file(fd, plan->pin)
-            ? 0
-            : laz_err_set(err, LAZ_E_SYSTEM, 0, "%s: cannot be read", plan->image);
+    if (fstat(fd, &status) < 0) {
+        return laz_err_set(err, LAZ_E_SYSTEM, errno, "%s: %s", plan->image, strerror(errno));
+    }
+    plan->device = status.st_dev;
+    plan->inode = status.st_ino;
+    return 0;
 }
 
 static int confine(struct laz_call *call, struct laz_bundle *bundle,
@@ -112,7 +120,7 @@ static int confine(struct laz_call *call, struct laz_bundle *bundle,
             laz_guard(bundle, policy, hash, err) < 0 ||
             laz_own_init_find(call->runtime, bundle, &init, err) < 0 ||
             laz_entries_find(&call->ask->folders, call->runtime, policy, &has_hooks, err) < 0 ||
-            find_image(call, bundle, name, &plan, err) < 0 ||
+            find_image(call, name, &plan, err) < 0 ||
             (laz_seccomp_needs_profile(&bundle->spec, &policy->host) &&
                     laz_call_take_profile(call, policy, name, &profile, err) < 0)) {
         return -1;

@@ -21,6 +21,7 @@
 #include "shim/clamp.h"
 #include "shim/decide.h"
 #include "shim/init_words.h"
+#include "shim/look.h"
 #include "shim/sweep.h"
 
 #define COPY_MODE      0600
@@ -222,6 +223,12 @@ static int decide(struct laz_call *call, const struct laz_entry *entry,
     return is_bound ? judge_user(entry->policy, spec, process, err) : 0;
 }
 
+/* Lazaret-init, in front of a command or as the probe, from the container's own mounts. */
+static bool starts_ours(const struct laz_entering *decision, const struct laz_oci_record *record)
+{
+    return decision->mode == LAZ_HOST_EXEC_CONFINED && record != NULL;
+}
+
 static int change_process(struct laz_call *call, const struct laz_entry *entry,
         const struct laz_oci_spec *spec, struct laz_buf *ret, struct laz_err *err)
 {
@@ -231,6 +238,9 @@ static int change_process(struct laz_call *call, const struct laz_entry *entry,
     if (laz_oci_process(spec, &process, err) < 0 ||
             decide(call, entry, spec, &process, &decision, err) < 0 ||
             laz_oci_change_init(&change, spec, err) < 0 || laz_oci_drop_labels(&change, err) < 0) {
+        return -1;
+    }
+    if (starts_ours(&decision, entry->record) && laz_look(entry->record, err) < 0) {
         return -1;
     }
     int result = decision.is_bare ? change_bare(&change, entry->policy, &process, err)
@@ -302,6 +312,9 @@ static int exec_by_words(struct laz_call *call, const struct laz_entry *entry, s
                 is_unknown
                         ? "but by a file (--process): there is no record of it (unknown-container)"
                         : "(host.exec: deny)");
+    }
+    if (laz_look(entry->record, err) < 0) {
+        return -1;
     }
     const char *words[LAZ_INIT_WORDS_MAX];
     char *pin = strdup(entry->record->policy_pin); /* until execve */

@@ -171,7 +171,7 @@ static int guard_paths(const struct laz_bundle *bundle, const struct laz_json_no
 
 /* ---- namespaces and users ---- */
 
-bool laz_guard_has_users(const struct laz_bundle *bundle)
+static bool has_users(const struct laz_bundle *bundle)
 {
     const struct laz_oci_spec *spec = &bundle->spec;
     const struct laz_json_node *all = bundle->container.namespaces;
@@ -258,8 +258,7 @@ bool laz_guard_is_apart(const struct laz_bundle *bundle)
 {
     const struct laz_oci_spec *spec = &bundle->spec;
     const struct laz_json_node *node = bundle->container.linux_node;
-    return laz_guard_has_users(bundle) &&
-            !maps_root(spec, laz_oci_member(spec, node, "uidMappings")) &&
+    return has_users(bundle) && !maps_root(spec, laz_oci_member(spec, node, "uidMappings")) &&
             !maps_root(spec, laz_oci_member(spec, node, "gidMappings"));
 }
 
@@ -274,14 +273,14 @@ static bool has_mappings(const struct laz_bundle *bundle, const char *key)
 static int guard_users(
         const struct laz_bundle *bundle, const struct laz_host_policy *policy, struct laz_err *err)
 {
-    if (laz_guard_has_users(bundle) &&
+    if (has_users(bundle) &&
             (!has_mappings(bundle, "uidMappings") || !has_mappings(bundle, "gidMappings"))) {
         return refuse(err,
                 "a user namespace without linux.uidMappings and linux.gidMappings, which the "
                 "runtime would choose",
                 "", NOTHING);
     }
-    if (policy->has_host_secrets && laz_guard_has_users(bundle)) {
+    if (policy->has_host_secrets && has_users(bundle)) {
         return refuse(err,
                 "secrets of the host in a user namespace of the container's own, in which "
                 "lazaret-hook is not the host's root",

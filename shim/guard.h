@@ -13,9 +13,8 @@
 LAZ_MUST_CHECK int laz_guard(const struct laz_bundle *bundle, const struct laz_host_policy *policy,
         const char *hash, struct laz_err *err);
 
-/* Has it a user namespace of its own? Inside it no file of the host is root's. */
-bool laz_guard_has_users(const struct laz_bundle *bundle);
-/* And is none of its users, by its mappings, the host's root? */
+/* Has it a user namespace of its own, and is none of its users, by its mappings, the host's root?
+ */
 bool laz_guard_is_apart(const struct laz_bundle *bundle);
 
 #endif

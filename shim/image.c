@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/fd.h"
+#include "core/num.h"
 #include "core/replace.h"
 #include "core/rooted.h"
 #include "filter/filter.h"
@@ -60,11 +61,25 @@ static int keep(const struct made *made, const char *path, const struct laz_poli
             : 0;
 }
 
-int laz_image_make(const struct laz_policy *policy, struct laz_err *err)
+/* Of the file that containers will see, whoever wrote it. */
+static int take_digest(const char *path, uint8_t ret[LAZ_SHA256_SIZE], struct laz_err *err)
+{
+    char text[LAZ_HASH_SIZE];
+    laz_cleanup_fd int fd = -1;
+    if (laz_rooted_open(path, &fd, err) < 0) {
+        return -1;
+    }
+    return laz_hash_file(fd, text) && laz_parse_hex(text, strlen(text), ret, LAZ_SHA256_SIZE)
+            ? 0
+            : laz_err_set(err, LAZ_E_SYSTEM, 0, "%s: cannot be read", path);
+}
+
+int laz_image_make(
+        const struct laz_policy *policy, uint8_t ret_digest[LAZ_SHA256_SIZE], struct laz_err *err)
 {
     char path[LAZ_IMAGE_PATH_SIZE];
     laz_image_path(policy->source_digest, path);
-    if (keep(&image, path, policy, err) < 0) {
+    if (keep(&image, path, policy, err) < 0 || take_digest(path, ret_digest, err) < 0) {
         return -1;
     }
     laz_image_profile_path(policy->source_digest, path);

@@ -17,10 +17,12 @@
 void laz_image_path(const uint8_t digest[LAZ_SHA256_SIZE], char ret[LAZ_IMAGE_PATH_SIZE]);
 void laz_image_profile_path(const uint8_t digest[LAZ_SHA256_SIZE], char ret[LAZ_IMAGE_PATH_SIZE]);
 
-/* Both, where they are not there yet: compiled, proved and tested. In lazaret-prepare. */
-LAZ_MUST_CHECK int laz_image_make(const struct laz_policy *policy, struct laz_err *err);
+/* Both, where they are not there yet: compiled, proved and tested. In lazaret-prepare. In
+ * *ret_digest is SHA-256 of the first. */
+LAZ_MUST_CHECK int laz_image_make(
+        const struct laz_policy *policy, uint8_t ret_digest[LAZ_SHA256_SIZE], struct laz_err *err);
 
-/* SHA-256 of the first, as sha256sum(1) prints it; it need not be there. */
+/* The same as sha256sum(1) prints it, of one that need not be there. */
 LAZ_MUST_CHECK int laz_image_pin(
         const struct laz_policy *policy, char ret[LAZ_HASH_SIZE], struct laz_err *err);
 

@@ -73,7 +73,8 @@ static int save_runtime(const struct laz_runtime *runtime, struct laz_err *err)
     return save(&text, LAZ_PREPARED_RUNTIME, err);
 }
 
-static int save_policy(const struct laz_policy *policy, const char *name, struct laz_err *err)
+static int save_policy(const struct laz_policy *policy, const uint8_t image[LAZ_SHA256_SIZE],
+        const char *name, struct laz_err *err)
 {
     struct laz_prepared_source sources[LAZ_POLICY_FILES_MAX];
     laz_cleanup_buf struct laz_buf text;
@@ -83,6 +84,7 @@ static int save_policy(const struct laz_policy *policy, const char *name, struct
         return laz_err_set(err, LAZ_E_MEMORY, 0, "no memory");
     }
     laz_host_policy_of(policy, of);
+    (void)memcpy(of->image_digest, image, LAZ_SHA256_SIZE);
     int result = laz_prepared_begin(&text, sources, add_sources(policy, sources, 0), err);
     laz_host_policy_put(&text, of);
     free(of);
@@ -119,13 +121,14 @@ static int load_runtime(struct prepare *prepare, struct laz_err *err)
 static int make_policy(
         struct prepare *prepare, const char *name, const char *asked, struct laz_err *err)
 {
+    uint8_t image[LAZ_SHA256_SIZE];
     struct laz_policy *policy = NULL;
     if (laz_runtime_policy_load(name, prepare->diagnostics, &policy, err) < 0) {
         return -1;
     }
-    int result = laz_image_make(policy, err);
+    int result = laz_image_make(policy, image, err);
     if (result == 0) {
-        result = save_policy(policy, asked, err);
+        result = save_policy(policy, image, asked, err);
     }
     laz_policy_free(policy);
     return result;

@@ -21,13 +21,13 @@
 #include "core/format.h"
 #include "core/lock.h"
 #include "core/num.h"
+#include "core/started.h"
 #include "shim/clamp.h"
 
 #define MARK      ".create-" /* ID.create-PID */
 #define NAME_SIZE 256
-#define TEXT_SIZE 48   /* a number, or a path below /proc with one */
-#define STAT_SIZE 1024 /* of a process: 52 numbers and a name of 64 bytes */
-#define TICKS     100  /* in a second: the kernel's USER_HZ on both architectures */
+#define TEXT_SIZE 48  /* a number, or a path below /proc with one */
+#define TICKS     100 /* in a second: the kernel's USER_HZ on both architectures */
 
 /* ---- names ---- */
 
@@ -76,26 +76,11 @@ static uint64_t ticks_now(void)
     return (uint64_t)now.tv_sec * TICKS + (uint64_t)now.tv_nsec / (1000 / TICKS * LAZ_NS_PER_MS);
 }
 
-/* When it was started, as its 22nd field in /proc says; false: not known. */
-static bool read_start(pid_t pid, uint64_t *ret)
-{
-    char path[TEXT_SIZE];
-    char text[STAT_SIZE];
-    (void)laz_format(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    text[n < 0 ? 0 : n] = '\0';
-    const char *at = strrchr(text, ')'); /* of the name, which may be anything */
-    for (int i = 2; at != NULL && i < 22; i++) {
-        at = strchr(at + 1, ' ');
-    }
-    return at != NULL && laz_parse_u64(at + 1, strcspn(at + 1, " "), UINT64_MAX, ret);
-}
-
 /* A mark has the time at which it was made. What was started later is another one of the same
  * number; what is not known to have ended has not. */
 static bool has_ended(int folder, const char *mark, pid_t pid)
 {
+    char path[TEXT_SIZE];
     char text[TEXT_SIZE];
     uint64_t made = 0;
     uint64_t started = 0;
@@ -104,8 +89,9 @@ static bool has_ended(int folder, const char *mark, pid_t pid)
     }
     laz_cleanup_fd int fd = openat(folder, mark, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    (void)laz_format(path, sizeof(path), "/proc/%d/stat", (int)pid);
     return n > 0 && laz_parse_u64(text, (size_t)n, UINT64_MAX, &made) &&
-            read_start(pid, &started) && started > made;
+            laz_started_read(AT_FDCWD, path, &started) && started > made;
 }
 
 static bool is_stale(int folder, const char *name)

@@ -10,7 +10,7 @@
 #include "core/num.h"
 #include "core/sha256.h"
 
-#define NODES 32 /* ten members */
+#define NODES 32 /* fourteen members */
 
 static int fail(struct laz_err *err, const char *key, const char *why)
 {
@@ -58,10 +58,24 @@ static int check(const struct laz_oci_record *record, struct laz_err *err)
     if (record->ecs_agent[0] != '\0' && !is_word(record->ecs_agent)) {
         return fail(err, "ecs-agent", "not a path");
     }
+    if ((record->policy_device == 0) != (record->policy_inode == 0)) {
+        return fail(err, "policy-inode", "no file without policy-device, and none with it alone");
+    }
+    if ((record->pid == 0) != (record->started == 0)) {
+        return fail(err, "started", "no process without pid, and none with it alone");
+    }
     return 0;
 }
 
 /* ---- as text ---- */
+
+/* 0: not known. */
+static void put_number(struct laz_json *json, const char *key, uint64_t value)
+{
+    if (value != 0) {
+        laz_json_u64(json, key, value);
+    }
+}
 
 int laz_oci_record_write(
         const struct laz_oci_record *record, struct laz_buf *ret, struct laz_err *err)
@@ -83,6 +97,10 @@ int laz_oci_record_write(
     laz_json_string(&json, "process-digest", record->process_digest);
     laz_json_string(&json, "nameless-digest", record->nameless_digest);
     laz_json_string(&json, "ecs-agent", record->ecs_agent);
+    put_number(&json, "policy-device", record->policy_device);
+    put_number(&json, "policy-inode", record->policy_inode);
+    put_number(&json, "pid", record->pid);
+    put_number(&json, "started", record->started);
     laz_json_bool(&json, "loosened", record->is_loosened);
     laz_json_object_end(&json);
     laz_buf_char(ret, '\n');
@@ -95,6 +113,15 @@ static int read_word(const struct laz_json_doc *doc, const char *key, char *ret,
     return laz_json_copy(doc, laz_json_member(doc, laz_json_root(doc), key), ret, size)
             ? 0
             : fail(err, key, "absent, or not a text of its size");
+}
+
+static int read_number(const struct laz_json_doc *doc, const char *key, uint64_t max, uint64_t *ret,
+        struct laz_err *err)
+{
+    const struct laz_json_node *node = laz_json_member(doc, laz_json_root(doc), key);
+    return node == NULL || (laz_json_number(doc, node, max, ret) && *ret != 0)
+            ? 0
+            : fail(err, key, "not a number of its range");
 }
 
 static int read_bool(
@@ -112,7 +139,8 @@ static int read_bool(
 static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
 {
     static const char *const keys[] = {"version", "policy", "policy-digest", "policy-pin",
-            "config-digest", "mode", "process-digest", "nameless-digest", "ecs-agent", "loosened"};
+            "config-digest", "mode", "process-digest", "nameless-digest", "ecs-agent",
+            "policy-device", "policy-inode", "pid", "started", "loosened"};
     const struct laz_json_node *root = laz_json_root(doc);
     uint64_t version = 0;
     if (root->type != LAZ_JSON_OBJECT) {
@@ -138,6 +166,7 @@ static int check_keys(const struct laz_json_doc *doc, struct laz_err *err)
 static int read_fields(
         const struct laz_json_doc *doc, struct laz_oci_record *ret, struct laz_err *err)
 {
+    uint64_t pid = 0;
     bool is_pinned = laz_json_member(doc, laz_json_root(doc), "policy-pin") != NULL;
     if (check_keys(doc, err) < 0 ||
             (is_pinned &&
@@ -154,9 +183,14 @@ static int read_fields(
             read_word(doc, "nameless-digest", ret->nameless_digest, sizeof(ret->nameless_digest),
                     err) < 0 ||
             read_word(doc, "ecs-agent", ret->ecs_agent, sizeof(ret->ecs_agent), err) < 0 ||
+            read_number(doc, "policy-device", UINT64_MAX, &ret->policy_device, err) < 0 ||
+            read_number(doc, "policy-inode", UINT64_MAX, &ret->policy_inode, err) < 0 ||
+            read_number(doc, "pid", INT32_MAX, &pid, err) < 0 ||
+            read_number(doc, "started", UINT64_MAX, &ret->started, err) < 0 ||
             read_bool(doc, "loosened", &ret->is_loosened, err) < 0) {
         return -1;
     }
+    ret->pid = (uint32_t)pid;
     return check(ret, err);
 }
 

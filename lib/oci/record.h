@@ -24,12 +24,17 @@
 struct laz_oci_record {
     char policy[LAZ_OCI_WORD_SIZE];            /* its name */
     char policy_digest[LAZ_OCI_DIGEST_SIZE];   /* of its source */
-    char policy_pin[LAZ_OCI_DIGEST_SIZE];      /* of its image, where users are mapped; "": none */
+    char policy_pin[LAZ_OCI_DIGEST_SIZE];      /* of its image; "": a version of before */
     char config_digest[LAZ_OCI_DIGEST_SIZE];   /* of the config.json as it was applied */
     char mode[LAZ_OCI_WORD_SIZE];              /* enforce, observe, ... */
     char process_digest[LAZ_OCI_DIGEST_SIZE];  /* of how its process began, but for the command */
     char nameless_digest[LAZ_OCI_DIGEST_SIZE]; /* the same without HOSTNAME */
     char ecs_agent[LAZ_OCI_WORD_SIZE]; /* where the agent of ECS has mounted its own; "": nowhere */
+    uint64_t policy_device; /* which file of the host its image is, as stat(2) has it; 0: not known
+                             */
+    uint64_t policy_inode;
+    uint32_t pid; /* of its first process, and when that was started; 0: no hook has said so */
+    uint64_t started;
     bool is_loosened; /* its seccomp profile, for events: only the filter inside refuses */
 };
 

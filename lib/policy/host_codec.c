@@ -39,11 +39,20 @@ static void take_list(struct laz_section *in, char **texts, struct laz_string_li
     *ret = (struct laz_string_list){.n = n, .items = texts};
 }
 
+static void take_digest(struct laz_section *in, uint8_t ret[LAZ_SHA256_SIZE])
+{
+    const uint8_t *digest = laz_section_bytes(in, LAZ_SHA256_SIZE);
+    if (digest != NULL) {
+        (void)memcpy(ret, digest, LAZ_SHA256_SIZE);
+    }
+}
+
 void laz_host_policy_put(struct laz_buf *ret, const struct laz_host_policy *policy)
 {
     laz_section_put_string(ret, policy->name);
     laz_section_put_uint(ret, policy->mode, 1);
     laz_buf_put(ret, policy->source_digest, LAZ_SHA256_SIZE);
+    laz_buf_put(ret, policy->image_digest, LAZ_SHA256_SIZE);
     laz_section_put_uint(ret, policy->uid, 4);
     laz_section_put_uint(ret, policy->gid, 4);
     laz_section_put_uint(ret, policy->n_groups, 4);
@@ -68,10 +77,8 @@ void laz_host_policy_take(struct laz_section *in, struct laz_host_policy *ret)
 {
     *ret = (struct laz_host_policy){.name = laz_section_string(in, 1, LAZ_POLICY_SCALAR_MAX)};
     ret->mode = (enum laz_mode)laz_section_uint(in, 1, 0, LAZ_MODE_COUNT - 1);
-    const uint8_t *digest = laz_section_bytes(in, LAZ_SHA256_SIZE);
-    if (digest != NULL) {
-        (void)memcpy(ret->source_digest, digest, LAZ_SHA256_SIZE);
-    }
+    take_digest(in, ret->source_digest);
+    take_digest(in, ret->image_digest);
     ret->uid = laz_section_u32(in, 0, UINT32_MAX);
     ret->gid = laz_section_u32(in, 0, UINT32_MAX);
     ret->n_groups = laz_section_u32(in, 0, LAZ_IMAGE_GROUPS_MAX);

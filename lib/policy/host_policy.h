@@ -70,6 +70,7 @@ struct laz_host_policy {
     const char *name;
     enum laz_mode mode;
     uint8_t source_digest[LAZ_SHA256_SIZE];
+    uint8_t image_digest[LAZ_SHA256_SIZE]; /* of its compiled form, by whoever made that */
     uint32_t uid;
     uint32_t gid;
     size_t n_groups;
@@ -84,7 +85,7 @@ struct laz_host_policy {
 
 #define LAZ_HOST_SECRETS "/run/lazaret/host-secrets" /* in the container */
 
-/* Borrowed from the policy. */
+/* Borrowed from the policy; image_digest is left out. */
 void laz_host_policy_of(const struct laz_policy *policy, struct laz_host_policy *ret);
 
 void laz_host_policy_put(struct laz_buf *ret, const struct laz_host_policy *policy);

@@ -355,6 +355,16 @@ def create(folder, *words):
     return result, (folder / "config.json").read_text()
 
 
+def image_of(config):
+    """Where the compiled policy of a config.json lies."""
+    return next(m["source"] for m in config["mounts"] if m["destination"] == "/.lazaret-policy")
+
+
+def pin_of(config):
+    """What has to stand behind --policy-sha256."""
+    return hashlib.sha256(pathlib.Path(image_of(config)).read_bytes()).hexdigest()
+
+
 @case("the rewrite: init and policy are in front, all else is kept byte for byte, mode and owner stay; a second pass changes nothing, or the policy alone")
 def rewrite():
     folder = bundle("rewrite", lambda c: (c.update(futureKey={"x": [18446744073709551615]}), c["linux"].update(maskedPaths=["/proc/keys", "/proc/x"], readonlyPaths=["/proc/sys"])))
@@ -362,7 +372,7 @@ def rewrite():
     result, after = create(folder)
     check_equal((result.code, result.err), (0, ""), "create")
     config = json.loads(after)
-    check_equal(config["process"]["args"], ["/.lazaret/lazaret-init", "--policy", "/.lazaret-policy", "--", *STATUS], "args")
+    check_equal(config["process"]["args"], ["/.lazaret/lazaret-init", "--policy", "/.lazaret-policy", "--policy-sha256", pin_of(config), "--", *STATUS], "args")
     check_equal(config["process"]["noNewPrivileges"], True, "no_new_privs")
     check_equal(config["futureKey"], {"x": [18446744073709551615]}, "what nobody knows")
     check("18446744073709551615" in after, "numbers are kept")
@@ -385,9 +395,10 @@ def rewrite():
     world.install(shell=POLICY + "# changed since\n")
     result, changed = create(folder)
     world.install(shell=POLICY)
-    image = {m["destination"]: m["source"] for m in json.loads(changed)["mounts"]}["/.lazaret-policy"]
+    image = image_of(json.loads(changed))
     check(result.code == 0 and image != mounts["/.lazaret-policy"]["source"], f"when the policy was changed: {result.err} {image}")
-    check_equal(changed, after.replace(mounts["/.lazaret-policy"]["source"], image), "all else, when the policy was changed")
+    again = after.replace(mounts["/.lazaret-policy"]["source"], image).replace(pin_of(config), pin_of(json.loads(changed)))
+    check_equal(changed, again, "all else, when the policy was changed")
     check_equal(create(folder)[1], after, "and back")
     check_equal(sorted(p.name for p in folder.iterdir()), ["config.json"], "what is in the bundle")
 

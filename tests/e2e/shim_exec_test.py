@@ -3,7 +3,9 @@
 
 By a real dockerd. Each claim has its control: the same by runc alone, or with the rule the other way round.
 """
+import hashlib
 import json
+import os
 import pathlib
 import subprocess
 
@@ -216,7 +218,10 @@ def by_hand(policy):
 def probe_file():
     by_hand(BASE)
     bundle("probe")
-    init, front = "/.lazaret/lazaret-init", ["/.lazaret/lazaret-init", "--enter", "--policy", "/.lazaret-policy", "--"]
+    record = json.loads(next(pathlib.Path("/run/lazaret").glob("*/probe.json")).read_text())
+    image = next(pathlib.Path("/run/lazaret/images").glob(record["policy-digest"] + "-*.img"))
+    init, pin = "/.lazaret/lazaret-init", hashlib.sha256(image.read_bytes()).hexdigest()
+    front = [init, "--enter", "--policy", "/.lazaret-policy", "--policy-sha256", pin, "--"]
     caps = {kind: ["CAP_KILL", "CAP_SETGID", "CAP_SETUID"] for kind in ("bounding", "effective", "permitted")}
     for args, is_probe in (([init, "probe", "ready"], True), ([init, "probe", "live", "--timeout", "1s"], True), ([init, "--", "sh"], False),
                            ([init], False), (["/x" + init, "probe", "ready"], False), (["probe"], False)):
@@ -230,6 +235,27 @@ def probe_file():
     by_hand(BASE + "host: {exec: allow}\n")
     bundle("probe-allowed")
     check_equal(entered("probe-allowed", args=[init, "probe", "ready"])[1]["user"], {"uid": 0, "gid": 0}, "under allow, as it comes")
+
+
+@case("a confined exec looks at what the container's first process has mounted, if a hook has said which it is: it may have ended, and the mounts may be gone")
+def looked_at():
+    by_hand(BASE)
+    bundle("looked")
+    path = next(pathlib.Path("/run/lazaret").glob("*/looked.json"))
+    record = json.loads(path.read_text())
+    started = int(pathlib.Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+    for pid, when, kind, text in ((os.getpid(), started, "container-changed", "/.lazaret/lazaret-init of the container is not what the host has mounted there"),
+                                  (os.getpid(), started + 1, "host-unseen", f"the container's first process, {os.getpid()}, has ended"),
+                                  (2**31 - 1, started, "host-unseen", "the container's first process, 2147483647, has ended")):
+        path.write_text(json.dumps({**record, "pid": pid, "started": when}))
+        for done in (entered("looked", args=["true"])[0], entered("looked", args=["/.lazaret/lazaret-init", "probe", "live"])[0],
+                     area.run([SHIM, "--root", "/run/test", "exec", "looked", "true"], env={"PATH": area.PATH})):
+            world.refused(done, kind, text)
+    path.write_text(json.dumps(record))
+    check_equal(entered("looked", args=["true"])[0].code, 0, "the control: no hook has said which process it is")
+    by_hand(BASE + "host: {exec: allow}\n")
+    path.write_text(json.dumps({**record, "pid": os.getpid(), "started": started, "loosened": False}))
+    check_equal(entered("looked", args=["true"])[0].code, 0, "allow: nothing of the host's is started")
 
 
 @case("the groups of the policy's user are the policy's, at docker run --group-add, at docker exec and in an exec's file; an empty variable is none")

@@ -241,7 +241,7 @@ def restored():
 # ---- An image's own lazaret-init -------------------------------------------------------------------------
 
 OWN = "/usr/libexec/lazaret/lazaret-init"
-FRONT = ["/.lazaret/lazaret-init", "--policy", "/.lazaret-policy", "--"]
+FRONT = ["/.lazaret/lazaret-init", "--policy", "/.lazaret-policy", "--policy-sha256", "its digest", "--"]
 # process.args; what of them is run
 REPLACED = [
     ([OWN, "--", "app", "--policy", "x"], ["app", "--policy", "x"]), ([OWN, "app"], ["app"]), ([OWN, "--policy", "/p.yaml", "--", "app"], ["app"]),
@@ -282,7 +282,10 @@ def own(args, mounts=()):
 
 
 def args_of(folder):
-    return json.loads((folder / "config.json").read_text())["process"]["args"]
+    """With "its digest" where that of the policy is that is mounted."""
+    config = json.loads((folder / "config.json").read_text())
+    digests = [hashlib.sha256(pathlib.Path(m["source"]).read_bytes()).hexdigest() for m in config["mounts"] if m["destination"] == "/.lazaret-policy"]
+    return ["its digest" if word in digests else word for word in config["process"]["args"]]
 
 
 @case("an image whose command is a lazaret-init of its own is refused, however it is named; pass-through leaves it as it is")

@@ -172,6 +172,31 @@ Test(oci_record, has_the_pin_of_a_policy_where_there_is_one)
     laz_buf_done(&text);
 }
 
+#define NUMBERED(device, inode, pid, started)                                                      \
+    "{\"version\":1,\"policy\":\"claims\",\"policy-digest\":\"" DIGEST                             \
+    "\",\"config-digest\":\"" DIGEST "\",\"mode\":\"enforce\",\"process-digest\":\"" DIGEST        \
+    "\",\"nameless-digest\":\"" DIGEST "\",\"ecs-agent\":\"" AGENT "\",\"policy-device\":" device  \
+    ",\"policy-inode\":" inode ",\"pid\":" pid ",\"started\":" started ",\"loosened\":true}\n"
+
+Test(oci_record, has_the_policys_file_and_the_first_process_where_they_are_known)
+{
+    struct laz_oci_record record = example;
+    struct laz_buf text;
+    laz_buf_init_heap(&text, LAZ_OCI_RECORD_MAX);
+    record.policy_device = UINT64_MAX;
+    record.policy_inode = 2;
+    record.pid = INT32_MAX;
+    record.started = 4;
+    cr_assert_eq(laz_oci_record_write(&record, &text, &err), 0, "%s", err.message);
+    cr_assert_str_eq(text.data, NUMBERED("18446744073709551615", "2", "2147483647", "4"));
+    (void)memset(&record, 0, sizeof(record));
+    cr_assert_eq(laz_oci_record_read(text.data, text.len, &record, &err), 0, "%s", err.message);
+    expect_example(&record);
+    cr_assert(record.policy_device == UINT64_MAX && record.policy_inode == 2);
+    cr_assert(record.pid == INT32_MAX && record.started == 4);
+    laz_buf_done(&text);
+}
+
 Test(oci_record, what_is_written_is_read)
 {
     struct laz_oci_record record;
@@ -226,6 +251,14 @@ Test(oci_record, refuses_what_it_did_not_write)
                     "record: policy-digest: absent, or not a text of its size"},
             {PINNED("01"), "record: policy-pin: not a SHA-256"},
             {PINNED(DIGEST "0"), "record: policy-pin: absent, or not a text of its size"},
+            {NUMBERED("1", "0", "3", "4"), "record: policy-inode: not a number of its range"},
+            {NUMBERED("1", "\"2\"", "3", "4"), "record: policy-inode: not a number of its range"},
+            {NUMBERED("1", "2", "2147483648", "4"), "record: pid: not a number of its range"},
+            {NUMBERED("1", "2", "3", "-4"), "record: started: not a number of its range"},
+            {BEFORE("a", DIGEST, "x", DIGEST, "") "true,\"pid\":3}",
+                    "record: started: no process without pid, and none with it alone"},
+            {BEFORE("a", DIGEST, "x", DIGEST, "") "true,\"policy-inode\":3}",
+                    "record: policy-inode: no file without policy-device, and none with it alone"},
             {RECORD("a", DIGEST, "", DIGEST, ""), "record: mode: not a word"},
             {RECORD("a", DIGEST, "x", "", ""), "record: process-digest: not a SHA-256"},
             {RECORD("a", DIGEST, "x", DIGEST, "/a b"), "record: ecs-agent: not a path"},

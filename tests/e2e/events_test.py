@@ -110,7 +110,7 @@ def drained(records):
 
 @case("signals that come faster than they are read hold up nobody else: a refused call is answered between them")
 def among_signals():
-    """Init is stopped until all is there, so the order is certain."""
+    """Init is stopped until all is there, but may have looked before at what there was to read: that is one turn more."""
     count, number = 300, 40
     with INIT.start(["until=10", f"ask={CALL},1", "exit=7"], policy={"signals": {"drop": [f"RTMIN+{number - 34}"]}}) as run:
         run.expect("listening")
@@ -128,7 +128,7 @@ def among_signals():
         names = [e["ev"] for e in adapters.events(run)]
         check_equal((names.count("signal.drop"), names.count("seccomp.deny")), (count, 1), f"records: {names}")
         before = names[:names.index("seccomp.deny")].count("signal.drop")
-        check(before <= 64, f"{before} signals came before it")
+        check(before <= 2 * 64, f"{before} signals came before it")
 
 
 @case("a full stream: nobody waits, no record is cut, and what was lost is said as soon as it can be")

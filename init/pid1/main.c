@@ -83,7 +83,6 @@ static void begin(char **argv, char **environment)
     pid1.parent = getppid();
     pid1.argv = argv;
     pid1.environment = environment;
-    pid1.said_fd = STDERR_FILENO;
     pid1.terminal_fd = -1;
     pid1.signal_fd = -1;
     pid1.children_fd = -1;
@@ -122,6 +121,8 @@ int main(int argc, char **argv, char **environment)
     if (!laz_descriptors_close(pid1.trail.fd)) {
         pid1.degraded |= LAZ_DEGRADED_BIT(CLOSE_RANGE);
     }
+    int own = laz_trail_own_pipe(STDERR_FILENO);
+    pid1.said_fd = own >= 0 ? own : STDERR_FILENO;
     pid1.degraded |= shared ? LAZ_DEGRADED_BIT(SHARED_STREAM) : 0;
     (void)umask(077);
     if (pid1.refusal.kind != LAZ_E_NONE) {

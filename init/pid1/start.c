@@ -53,7 +53,10 @@ static void use_ship(struct laz_pid1 *pid1)
     laz_fd_close(&pid1->trail.fd);
     const struct laz_shipping *shipping = &pid1->helpers.shipping;
     pid1->trail.fd = laz_shipping_events(shipping);
-    pid1->said_fd = shipping->outputs[LAZ_STREAM_STDERR];
+    pid1->trail.torn = false;
+    if (pid1->said_fd == STDERR_FILENO) {
+        pid1->said_fd = shipping->outputs[LAZ_STREAM_STDERR];
+    }
     pid1->degraded &= ~LAZ_DEGRADED_BIT(SHARED_STREAM);
     bool is_uncaptured = pid1->image.capture && !shipping->captures;
     bool is_small = shipping->pipe_bytes < pid1->image.pipe_bytes;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -24,13 +25,25 @@
 
 #define LISTS_END 3600 /* lists stop here, so that a start record always fits */
 
+int laz_trail_own_pipe(int fd)
+{
+    struct stat status;
+    char path[32];
+    if (fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode)) {
+        return -1;
+    }
+    (void)laz_format(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
 int laz_trail_open(const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err)
 {
     int fd = -1;
     uint64_t number = STDERR_FILENO;
     bool is_number = where == NULL || laz_parse_u64(where, strlen(where), INT32_MAX, &number);
     if (is_number) {
-        fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
+        fd = laz_trail_own_pipe((int)number);
+        fd = fd >= 0 ? fd : fcntl((int)number, F_DUPFD_CLOEXEC, 3);
     } else {
         fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     }
@@ -44,8 +57,8 @@ int laz_trail_open(const char *where, struct laz_trail *ret, bool *ret_shared, s
 }
 
 /* A pipe that polls writable takes PIPE_BUF (4096) bytes without blocking, pipe(7); our records are
- * no longer. O_NONBLOCK would do too, but it would change the stream for everybody who shares it.
- */
+ * no longer. Another writer may come between, so a pipe has a description of its own, on which
+ * O_NONBLOCK is: on the one that is shared it would change the stream for everybody. */
 static bool write_line(struct laz_trail *trail)
 {
     struct pollfd poll_fd = {.fd = trail->fd, .events = POLLOUT};

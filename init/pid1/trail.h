@@ -78,6 +78,10 @@ struct laz_totals {
 LAZ_MUST_CHECK int laz_trail_open(
         const char *where, struct laz_trail *ret, bool *ret_shared, struct laz_err *err);
 
+/* A pipe, opened anew, for a description of its own on which a write never waits. Close-on-exec;
+ * -1: it is no pipe, nobody reads it, or /proc or its owner do not let us. */
+int laz_trail_own_pipe(int fd);
+
 /* Each writes one record. */
 void laz_trail_start(struct laz_trail *trail, const struct laz_image *image,
         const struct laz_workload *workload, laz_degraded degraded,

@@ -4,6 +4,7 @@
 The arithmetic of floods is in tests/unit/init/listener_test.c; here a workload lives through it. A record is
 written whole or counted as lost, and nobody ever waits for a stream.
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -129,6 +130,38 @@ def among_signals():
         check_equal((names.count("signal.drop"), names.count("seccomp.deny")), (count, 1), f"records: {names}")
         before = names[:names.index("seccomp.deny")].count("signal.drop")
         check(before <= 2 * 64, f"{before} signals came before it")
+
+
+@case("a pipe that the workload shares is written by init alone without waiting, and the workload gets nothing of that")
+def own_pipe():
+    path = fence.scratch() / "shared-fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    image = INIT.image(INIT.policy())
+    command = ["/bin/sh", "-c", f'exec "$0" "$@" 2>{path}', str(laz.BIN / "lazaret-init"), "--policy", image, "--", "/bin/sleep", "60"]
+    with fence.Run(command) as run:
+        text, end = b"", time.monotonic() + fence.PATIENCE
+        while b"init.start" not in text or "sleep" not in map(fence.comm, run.children()):
+            check(time.monotonic() < end, f"no start: {text}, {run.describe()}")
+            time.sleep(0.01)
+            with contextlib.suppress(BlockingIOError):
+                text += os.read(reader, 65536)
+        check_equal({fd: waits for fd, waits in writers(run.pid, path).items() if waits}, {2: True}, "init: what waits")
+        check(len(writers(run.pid, path)) > 1, "init has nothing of its own")
+        check_equal(writers(run.children()[0], path), {2: True}, "the workload's")
+        run.kill(TERM)
+        run.wait()
+    os.close(reader)
+
+
+def writers(pid, path):
+    """The descriptors of a process for this FIFO, and whether a write may wait."""
+    held = {}
+    for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        if os.readlink(f"/proc/{pid}/fd/{info.name}") == str(path):
+            flags = int(next(x for x in info.read_text().splitlines() if x.startswith("flags:")).split()[1], 8)
+            held[int(info.name)] = not flags & os.O_NONBLOCK
+    return held
 
 
 @case("a full stream: nobody waits, no record is cut, and what was lost is said as soon as it can be")

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -107,4 +109,72 @@ Test(pid1_trail, a_part_of_a_record_is_ended_once)
     cr_assert_eq(strlen(lines[0]), 100);
     check_record(lines[1], "events.gap", "\"lost\":2,");
     check_record(lines[2], "signal.drop", "\"obj\":\"signal 3\"");
+}
+
+/* ---- pipes ---- */
+
+static int ends[2]; /* blocking, as those of an engine */
+
+/* --events is that descriptor. */
+static void open_number(int fd)
+{
+    char number[16];
+    bool is_shared = true;
+    (void)snprintf(number, sizeof(number), "%d", fd);
+    (void)close(trail.fd);
+    cr_assert_eq(laz_trail_open(number, &trail, &is_shared, &err), 0, "%s", err.message);
+    cr_assert_eq(fcntl(trail.fd, F_GETFD), FD_CLOEXEC);
+}
+
+static bool never_waits(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
+Test(pid1_trail, a_pipe_never_holds_it_up_and_is_for_others_what_it_was)
+{
+    static char taken[1 << 17];
+    cr_assert_eq(pipe(ends), 0);
+    open_number(ends[1]);
+    cr_assert(never_waits(trail.fd));
+    cr_assert_not(never_waits(ends[1]));
+    while (write(trail.fd, "\n", 1) == 1) { /* as another writer would, between look and write */
+    }
+    write_one(1);
+    cr_assert_eq(trail.lost, 1);
+    cr_assert_gt(read(ends[0], taken, sizeof(taken)), 0);
+    write_one(2);
+    cr_assert_eq(trail.lost, 0);
+    ssize_t n = read(ends[0], taken, sizeof(taken) - 1);
+    cr_assert_gt(n, 0);
+    taken[n] = '\0';
+    char *end = strchr(taken, '\n');
+    cr_assert_not_null(end);
+    *end = '\0';
+    check_record(taken, "events.gap", "\"lost\":1,");
+    char *next = end + 1;
+    next[strcspn(next, "\n")] = '\0';
+    check_record(next, "signal.drop", "\"obj\":\"signal 2\"");
+}
+
+/* Where it cannot be opened anew it is taken as it is. */
+Test(pid1_trail, a_fifo_without_a_reader_and_what_is_no_pipe_are_taken_as_they_are)
+{
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    ends[0] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ends[1] = open(path, O_WRONLY | O_CLOEXEC);
+    cr_assert_geq(ends[1], 0);
+    int own = laz_trail_own_pipe(ends[1]);
+    cr_assert(never_waits(own));
+    (void)close(own);
+    (void)close(ends[0]);
+    cr_assert_eq(laz_trail_own_pipe(ends[1]), -1);
+    open_number(ends[1]);
+    cr_assert_not(never_waits(trail.fd));
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    open_number(ends[1]);
+    cr_assert_not(never_waits(trail.fd));
+    cr_assert_not(never_waits(ends[1]));
+    cr_assert_eq(laz_trail_own_pipe(-1), -1);
 }

@@ -126,6 +126,27 @@ static void note_unreadable(struct laz_sense *sense, const char *path)
     }
 }
 
+/* Once, until it can be looked at again: nobody hides a file by closing a folder on the way to it.
+ * What cannot be from the first on, the record of the start has. NULL: there was no room for it. */
+static void tell_unseen(struct laz_sense *sense, const char *path, struct laz_sense_file *file,
+        enum laz_sense_file_flag flag)
+{
+    if (sense->files.is_beginning) {
+        note_unreadable(sense, path);
+    }
+    if (file == NULL || (file->flags & flag) != 0) {
+        return;
+    }
+    if (!sense->files.is_beginning) {
+        laz_sense_flush(sense, false); /* what closed it is a record of its own */
+    }
+    struct laz_file_facts last = file->facts;
+    last.content = LAZ_CONTENT_UNREADABLE;
+    if (sense->is_first || tell_change(sense, path, LAZ_CHANGE_UNREADABLE, &file->facts, &last)) {
+        file->flags |= flag;
+    }
+}
+
 /* Nobody hides a file by touching it again and again: from time to time it is said without its
  * content. */
 static bool is_busy_for_long(struct laz_sense *sense, uint32_t i)
@@ -166,7 +187,8 @@ static void look_at(struct laz_sense *sense, const char *path, bool read_anyway)
     uint32_t *place = find_place(sense, path);
     struct laz_sense_file *file = *place != 0 ? &sense->state->files[*place - 1] : NULL;
     struct laz_file_facts now;
-    if (!laz_sense_stat(path, &now) || (file == NULL && !now.is_there)) {
+    bool is_seen = laz_sense_stat(path, &now);
+    if (is_seen && file == NULL && !now.is_there) {
         return;
     }
     file = file == NULL ? add_file(sense, path, place) : file;
@@ -174,6 +196,11 @@ static void look_at(struct laz_sense *sense, const char *path, bool read_anyway)
         return;
     }
     sense->files.seen[file - sense->state->files] = sense->files.sweep;
+    if (!is_seen) {
+        tell_unseen(sense, path, file, LAZ_SENSE_UNSEEN);
+        return;
+    }
+    file->flags &= ~(uint32_t)LAZ_SENSE_UNSEEN;
     if (read_anyway || laz_file_looks_changed(&file->facts, &now)) {
         judge_file(sense, path, file, &now);
     }
@@ -250,19 +277,35 @@ struct walk {
     size_t lengths[DEPTH_MAX]; /* of their paths */
 };
 
+/* NULL with errno: ENOENT and its like, it is a folder no longer. */
+static DIR *open_folder(const struct walk *walk)
+{
+    if (walk->depth == DEPTH_MAX) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    int fd = open(walk->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (folder == NULL) {
+        laz_fd_close(&fd);
+    }
+    return folder;
+}
+
 /* Into the folder that the path names. */
 static void enter(struct laz_sense *sense, struct walk *walk)
 {
-    int fd = walk->depth == DEPTH_MAX
-            ? -1
-            : open(walk->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    uint32_t number = *find_place(sense, walk->path);
+    struct laz_sense_file *file = number == 0 ? NULL : &sense->state->files[number - 1];
+    DIR *folder = open_folder(walk);
     if (folder == NULL) {
-        if (sense->files.is_beginning) {
-            note_unreadable(sense, walk->path);
+        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+            tell_unseen(sense, walk->path, file, LAZ_SENSE_SHUT);
         }
-        laz_fd_close(&fd);
         return;
+    }
+    if (file != NULL) {
+        file->flags &= ~(uint32_t)LAZ_SENSE_SHUT;
     }
     watch_folder(sense, walk->path);
     walk->folders[walk->depth] = folder;

@@ -58,9 +58,14 @@ struct laz_sense_told {
     struct laz_sense_peer peers[LAZ_SENSE_TOLD_MAX];
 };
 
+enum laz_sense_file_flag {
+    LAZ_SENSE_UNSEEN = 1, /* that it cannot be looked at has been said */
+    LAZ_SENSE_SHUT = 2,   /* likewise, of a folder, what is in it */
+};
+
 struct laz_sense_file {
-    uint32_t path; /* where in `paths` */
-    uint32_t unused;
+    uint32_t path;  /* where in `paths` */
+    uint32_t flags; /* enum laz_sense_file_flag */
     struct laz_file_facts facts;
 };
 

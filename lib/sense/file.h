@@ -18,7 +18,8 @@
     X(MODIFIED, "modified") /* its content */                                                      \
     X(OWNER, "owner")                                                                              \
     X(MODE, "mode")                                                                                \
-    X(TOUCHED, "touched") /* times or size: all that shows where the content cannot be read */
+    X(TOUCHED, "touched") /* times or size: all that shows where the content cannot be read */     \
+    X(UNREADABLE, "unreadable") /* nothing shows any more: no comparison says that */
 
 enum laz_change {
 #define X(id, name) LAZ_CHANGE_##id,

@@ -130,6 +130,14 @@ static bool read_path(const struct record *record, char *ret, size_t size)
     return ret[0] == '/';
 }
 
+/* Where no side of it is there, OSSEC would take it for one that is gone. */
+static bool has_side(const struct record *record)
+{
+    const struct laz_json_node *d = laz_json_member(&record->doc, record->root, "d");
+    return laz_json_member(&record->doc, d, "before") != NULL ||
+            laz_json_member(&record->doc, d, "after") != NULL;
+}
+
 /* Both messages, or none. */
 static bool put_change(
         struct laz_buf *buf, const struct record *record, struct laz_ossec_later *later)
@@ -137,7 +145,7 @@ static bool put_change(
     char path[LAZ_OSSEC_CHANGE];
     char before[LAZ_OSSEC_CHANGE];
     struct laz_buf text;
-    if (later->n == LAZ_OSSEC_LATER_MAX || later->is_ending ||
+    if (later->n == LAZ_OSSEC_LATER_MAX || later->is_ending || !has_side(record) ||
             !read_path(record, path, sizeof(path))) {
         return false;
     }

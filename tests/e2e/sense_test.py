@@ -332,6 +332,41 @@ def unreadable():
         check_equal((again["act"], again["d"].get("unreadable")), ("degraded", 1), "said again by a successor")
 
 
+@case("a watched file in a folder that is closed to sense, and what is in a watched folder that is: said once each, at the start too; "
+      "opened again, it is held against what it was")
+def closed():
+    world = World()
+    box, shut = world.folder / "box", world.folder / "shut"
+    for folder in (box, shut):
+        folder.mkdir()
+        (folder / "file").write_text("as it was\n")
+    shut.chmod(0o700)
+    (world.watched / "sub").mkdir()
+    was = hashlib.sha256(b"as it was\n").hexdigest()
+    world.sense["files"] = {"watch": [str(box / "file"), str(box / "later"), str(shut / "file"), str(world.watched)]}
+    with world.watch():
+        (start,) = world.records("sense.start")
+        check_equal((start["act"], start["d"].get("unreadable"), start["d"].get("unreadable_first")),
+                    ("degraded", 1, str(shut / "file")), "said at the start")
+        box.chmod(0o700)
+        (record,) = world.await_find("fim.change", 1, obj=str(box / "file"))
+        check_equal((record["act"], record["d"]["before"]["sha256"], record["d"]["after"]["content"]), ("unreadable", was, "unreadable"), "closed")
+        (record,) = world.await_find("fim.change", 1, obj=str(box / "later"))
+        check_equal((record["act"], "before" in record["d"], "after" in record["d"]), ("unreadable", False, False), "never seen")
+        (world.watched / "sub").chmod(0o711)
+        records = world.await_find("fim.change", 2, obj=str(world.watched / "sub"))
+        check_equal(sorted(r["act"] for r in records), ["mode", "unreadable"], "a folder")
+        put(box / "file", "another\n")
+        os.kill(world.sense_pid(), signal.SIGKILL)
+        again = until(lambda: [r for r in world.records("sense.start") if r["d"]["starts"] == 2], "the next one")[0]
+        check_equal((again["act"], again["d"].get("unreadable")), ("degraded", 4), "said again by a successor")
+        world.settle(15)
+        check_equal(sum(r["d"]["count"] for r in world.finds()), 4, f"said once: {world.finds()}")
+        box.chmod(0o755)
+        record = world.await_find("fim.change", 2, obj=str(box / "file"))[-1]
+        check_equal((record["act"], record["d"]["before"]["sha256"]), ("modified", was), "opened again")
+
+
 @case("a file that somebody touches without end is a find, with its attributes and without a hash, while it goes on")
 def busy():
     world = World()

@@ -123,6 +123,7 @@ Test(ossec_text, says_the_line_where_a_change_cannot_be_told)
     } rows[] = {
             {"a name with a line feed", RECORD("fim.change", "/a\\u000ab", BEFORE "," AFTER)},
             {"a name beyond ASCII", RECORD("fim.change", "/\\u00e9", BEFORE "," AFTER)},
+            {"neither how it was nor how it is", RECORD("fim.change", "/x", "\"count\":1")},
             {"no path", RECORD("fim.change", "x", BEFORE "," AFTER)},
             {"no owner", RECORD("fim.change", "/x", "\"before\":{\"kind\":\"file\"}," AFTER)},
             {"no mode",

@@ -12,6 +12,7 @@ import botocore.validate
 from botocore import xform_name
 
 # Members that came after botocore 1.29.
+NEWER_OPERATIONS = {"ecs": {"DescribeServiceRevisions"}}
 NEWER = {"restartPolicy", "advancedConfiguration", "strategy", "bakeTimeInMinutes", "lifecycleHooks"}
 
 
@@ -36,6 +37,23 @@ def client(name):
     """A client that reaches nobody: to be stubbed."""
     return session().create_client(name, region_name="us-east-1", aws_access_key_id="x",
                                                         aws_secret_access_key="x")
+
+
+def has_operation(name, operation):
+    return operation in service(name).operation_names or operation in NEWER_OPERATIONS.get(name, ())
+
+
+def answer(made, stub, operation, said, parameters):
+    """The client's answer to an operation, checked by the service's model, where this botocore knows it."""
+    if hasattr(made, operation):
+        stub.add_response(operation, said, parameters)
+        return
+
+    def asked(**words):
+        if words != parameters:
+            raise AssertionError(f"{operation}: {words}, and not {parameters}")
+        return said
+    setattr(made, operation, asked)
 
 
 def operation_of(name, command):

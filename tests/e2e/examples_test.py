@@ -113,7 +113,7 @@ def roles():
             for action in statement["Action"]:
                 prefix, operation = action.split(":")
                 service = {"elasticloadbalancing": "elbv2"}.get(prefix, prefix)
-                check(operation in aws_models.service(service).operation_names, f"{path.name}: {action}")
+                check(aws_models.has_operation(service, operation), f"{path.name}: {action}")
 
 
 def commands_of(text):
@@ -155,47 +155,64 @@ def user_data():
 
 # ---- The hook ----
 
-TASK = "arn:aws:ecs:us-east-1:111122223333:task/prod/8f03e41243824aea923aca126495f665"
-GROUP = load(ECS / "listener.json")["DefaultActions"][0]["ForwardConfig"]["TargetGroups"][1]["TargetGroupArn"] if ECS.exists() else ""
+ARN = "arn:aws:ecs:us-east-1:111122223333:"
+BLUE_TASK, TASK = (f"{ARN}task/prod/{n}f03e41243824aea923aca126495f66" for n in (7, 8))
+BLUE, GREEN = (f"{ARN}task-definition/claims-api:{n}" for n in (23, 24))
+DETAILS = {"executionDetails": {"serviceArn": f"{ARN}service/prod/claims-api",
+                                "targetServiceRevisionArn": f"{ARN}service-revision/prod/claims-api/2000000000000000002"}}
+REVISION = DETAILS["executionDetails"]["targetServiceRevisionArn"]
+BLUE_GROUP, GROUP = [g["TargetGroupArn"] for g in load(ECS / "listener.json")["DefaultActions"][0]["ForwardConfig"]["TargetGroups"]]
 DRIVER = """
 import importlib.util, json, sys, types
 sys.path.insert(0, {tests!r})
 import examples_test
-boto3 = types.ModuleType("boto3")
-boto3.client = examples_test.stubbed(json.loads(sys.argv[3]))
+now, boto3, statuses = {{}}, types.ModuleType("boto3"), json.loads(sys.argv[3])
+boto3.client = lambda name: examples_test.stubbed(name, now, statuses)
 sys.modules["boto3"] = boto3
 spec = importlib.util.spec_from_file_location("hook", sys.argv[1])
 hook = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(hook)
 for event in json.loads(sys.argv[2]):
+    now.clear(), now.update(event)
     print("answer", json.dumps(hook.handler(event, None)))
 """
 
 
-def stubbed(statuses):
-    """boto3.client, with one answer to each thing that the hook may ask, both checked by the service's model. statuses: what is
-    to be put to CodeDeploy, one after the other."""
+def running(arn, definition, address):
+    return {"taskArn": arn, "taskDefinitionArn": definition, "lastStatus": "RUNNING", "healthStatus": "HEALTHY",
+            "createdAt": datetime.datetime(2026, 11, 23), "attachments": [{
+                "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": [{"name": "privateIPv4Address", "value": address}]}]}
+
+
+def task_set(deployment, definition, group):
+    return {"id": f"ecs-svc/{deployment}", "externalId": deployment, "taskDefinition": definition,
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "claims-api", "containerPort": 8443}]}
+
+
+def stubbed(name, event, statuses):
+    """boto3.client, with one answer to each thing that the hook may ask at this event, both checked by the service's model. The
+    service has blue's tasks and green's. statuses: what is to be put to CodeDeploy, one after the other."""
+    whose = [("describe_service_revisions", {"failures": [], "serviceRevisions": [{
+        "serviceRevisionArn": REVISION, "taskDefinition": GREEN, "resolvedConfiguration": {"loadBalancers": [{"targetGroupArn": GROUP}]}}]},
+        {"serviceRevisionArns": [REVISION]})]
+    if "DeploymentId" in event:
+        whose = [("describe_services", {"failures": [], "services": [{"serviceName": "claims-api", "taskSets": [
+            task_set("d-OLD", BLUE, BLUE_GROUP), task_set("d-ABC", GREEN, GROUP)]}]}, {"cluster": "prod", "services": ["claims-api"]})]
     answers = {
-        "ecs": [("list_tasks", {"taskArns": [TASK]}, {"cluster": "prod", "serviceName": "claims-api"}),
-                ("describe_tasks", {"failures": [], "tasks": [{
-                    "taskArn": TASK, "lastStatus": "RUNNING", "healthStatus": "HEALTHY", "createdAt": datetime.datetime(2026, 11, 23),
-                    "attachments": [{"type": "ElasticNetworkInterface", "status": "ATTACHED",
-                                     "details": [{"name": "privateIPv4Address", "value": "10.0.2.100"}]}]}]},
-                 {"cluster": "prod", "tasks": [TASK]})],
+        "ecs": [*whose, ("list_tasks", {"taskArns": [BLUE_TASK, TASK]}, {"cluster": "prod", "serviceName": "claims-api"}),
+                ("describe_tasks", {"failures": [], "tasks": [running(BLUE_TASK, BLUE, "10.0.1.100"), running(TASK, GREEN, "10.0.2.100")]},
+                 {"cluster": "prod", "tasks": [BLUE_TASK, TASK]})],
         "elbv2": [("describe_target_health", {"TargetHealthDescriptions": [
             {"Target": {"Id": "10.0.2.100", "Port": 8443}, "TargetHealth": {"State": "healthy"}}]}, {"TargetGroupArn": GROUP})],
     }
-
-    def make(name):
-        made = aws_models.client(name)
-        stub = botocore.stub.Stubber(made)
-        wanted = answers.get(name) or [("put_lifecycle_event_hook_execution_status", {}, {
-            "deploymentId": "d-ABC", "lifecycleEventHookExecutionId": "e-1", "status": statuses.pop(0)})]
-        for operation, answer, parameters in wanted:
-            stub.add_response(operation, answer, parameters)
-        stub.activate()
-        return made
-    return make
+    made = aws_models.client(name)
+    stub = botocore.stub.Stubber(made)
+    wanted = answers.get(name) or [("put_lifecycle_event_hook_execution_status", {}, {
+        "deploymentId": "d-ABC", "lifecycleEventHookExecutionId": "e-1", "status": statuses.pop(0)})]
+    for operation, answer, parameters in wanted:
+        aws_models.answer(made, stub, operation, answer, parameters)
+    stub.activate()
+    return made
 
 
 def hook(events, prints, statuses=(), **environment):
@@ -211,7 +228,7 @@ number=$(ls words-* 2>/dev/null | wc -l)
 printf '%s\\n' "$@" >"words-$number"
 echo 'why' >&2
 cat "prints-$number\"""")
-    env = {"PATH": area.PATH, "CLUSTER": "prod", "SERVICE": "claims-api", "TARGET_GROUP": GROUP, "HOME": str(folder), **environment}
+    env = {"PATH": area.PATH, "CLUSTER": "prod", "SERVICE": "claims-api", "HOME": str(folder), **environment}
     done = area.run([sys.executable, "-c", DRIVER.format(tests=str(pathlib.Path(__file__).parent)), folder / "hook.py", json.dumps(events),
                      json.dumps(statuses)], env=env)
     check_equal(done.code, 0, done.err)
@@ -229,14 +246,14 @@ def ecs_hook():
             *(("PRE_PRODUCTION_TRAFFIC_SHIFT", prints, wanted) for prints, wanted in (
                 ('{"hookStatus":"FAILED"}', "FAILED"), ('{"hookStatus":"IN_PROGRESS"}', "IN_PROGRESS"), ("", "FAILED"),
                 ('{"hookStatus":"MAYBE"}', "FAILED"), ("no JSON", "FAILED"), ("[]", "FAILED")))]
-    answers, words, folder = hook([{"lifecycleStage": row[0], "executionId": "x"} for row in rows], [row[1] for row in rows])
+    answers, words, folder = hook([{"lifecycleStage": row[0], "executionId": "x", **DETAILS} for row in rows], [row[1] for row in rows])
     check_equal([a["hookStatus"] for a in answers], [row[2] for row in rows], "answers")
     check_equal([w[1] for w in words[:2]], ["promote", "verify"], "commands")
     for said in words:
         check_equal((said[0], said[2:4]), ("gate", ["--config", f"{folder}/rollout.yaml"]), f"{said}")
         check_equal(said[said.index("--targets") + 1], "10.0.2.100:9100", "targets")
         check_equal(said[said.index("--format") + 1], "ecs-hook", "format")
-    check_equal(load(folder / "tasks.json")["tasks"][0]["lastStatus"], "RUNNING", "what describe-tasks said")
+    check_equal([(t["taskArn"], t["lastStatus"]) for t in load(folder / "tasks.json")["tasks"]], [(TASK, "RUNNING")], "green's tasks alone")
     check_equal(load(folder / "target-health.json")["TargetHealthDescriptions"][0]["TargetHealth"]["State"], "healthy", "target health")
 
 
@@ -245,9 +262,11 @@ def codedeploy_hook():
     prints = ["Succeeded\n", "Failed\n", "", "Perhaps"]
     wanted = ["Succeeded", "Failed", "Failed", "Failed"]
     event = {"DeploymentId": "d-ABC", "LifecycleEventHookExecutionId": "e-1"}
-    answers, words, _ = hook([event] * 4, prints, wanted, GATE="verify")
+    answers, words, folder = hook([event] * 4, prints, wanted, GATE="verify")
     check_equal([a["status"] for a in answers], wanted, "answers")
-    check_equal({(*said[:2], said[said.index("--format") + 1]) for said in words}, {("gate", "verify", "codedeploy")}, "commands")
+    check_equal({(*said[:2], *(said[said.index(o) + 1] for o in ("--format", "--targets"))) for said in words},
+                {("gate", "verify", "codedeploy", "10.0.2.100:9100")}, "commands")
+    check_equal([t["taskArn"] for t in load(folder / "tasks.json")["tasks"]], [TASK], "green's tasks alone")
 
 
 # ---- Elastic Beanstalk ----
@@ -497,7 +516,7 @@ def real_gate(folder, words):
 def real():
     _, calls, _, _ = pipeline(gate=(0, 0, 0))
     _, retired, _, _ = pipeline(retire=True, gate=(0,))
-    events = [{"lifecycleStage": "PRE_PRODUCTION_TRAFFIC_SHIFT"}, {"DeploymentId": "d-ABC", "LifecycleEventHookExecutionId": "e-1"}]
+    events = [{"lifecycleStage": "PRE_PRODUCTION_TRAFFIC_SHIFT", **DETAILS}, {"DeploymentId": "d-ABC", "LifecycleEventHookExecutionId": "e-1"}]
     _, said, kept = hook(events, ["", ""], ["Failed"])
     rows = []
     for words in (*called(calls, "lazaret", "gate"), *called(retired, "lazaret", "gate")):

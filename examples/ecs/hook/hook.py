@@ -3,7 +3,9 @@
 hook of CodeDeploy. It collects what the gate reads, runs it, and hands its verdict on; it judges nothing by itself.
 
 The program `lazaret` and rollout.yaml lie beside this file in the function's package. The function is in the VPC, since the
-gate asks the tasks at HEALTH_PORT. Which service and target group: CLUSTER, SERVICE, TARGET_GROUP of its environment.
+gate asks the tasks at HEALTH_PORT. Which service: CLUSTER and SERVICE of its environment. Blue's tasks are the same service's:
+whose task definition and target group are green's, the service revision says, or CodeDeploy's task set. Where that is blue's
+definition once more their tasks cannot be told apart, and the gate does not pass.
 """
 import json
 import os
@@ -20,13 +22,29 @@ VERIFYING = {"POST_PRODUCTION_TRAFFIC_SHIFT"}
 TIMEOUT = os.environ.get("GATE_TIMEOUT", "10m")
 
 
-def collect(folder):
+def green(ecs, event):
+    """The task definition and the target group of what is deployed."""
+    if "DeploymentId" in event:
+        service, = ecs.describe_services(cluster=os.environ["CLUSTER"], services=[os.environ["SERVICE"]])["services"]
+        found, = [s for s in service["taskSets"] if s.get("externalId") == event["DeploymentId"]]
+        balancers = found["loadBalancers"]
+    else:
+        revision = event["executionDetails"]["targetServiceRevisionArn"]
+        found, = ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"]
+        balancers = found["resolvedConfiguration"]["loadBalancers"]
+    balancer, = balancers
+    return found["taskDefinition"], balancer["targetGroupArn"]
+
+
+def collect(event, folder):
     """What the gate reads, as files; and the addresses of the tasks."""
     ecs, balancer = boto3.client("ecs"), boto3.client("elbv2")
     cluster, service = os.environ["CLUSTER"], os.environ["SERVICE"]
+    definition, group = green(ecs, event)
     listed = ecs.list_tasks(cluster=cluster, serviceName=service)["taskArns"]
     tasks = ecs.describe_tasks(cluster=cluster, tasks=listed) if listed else {"tasks": [], "failures": []}
-    health = balancer.describe_target_health(TargetGroupArn=os.environ["TARGET_GROUP"])
+    tasks["tasks"] = [t for t in tasks["tasks"] if t["taskDefinitionArn"] == definition]
+    health = balancer.describe_target_health(TargetGroupArn=group)
     for name, answer in (("tasks.json", tasks), ("target-health.json", health)):
         answer.pop("ResponseMetadata", None)
         (folder / name).write_text(json.dumps(answer, default=lambda time: time.isoformat()))
@@ -34,11 +52,11 @@ def collect(folder):
     return [d["value"] for d in details if d["name"] == "privateIPv4Address"]
 
 
-def judge(command, form):
+def judge(event, command, form):
     """The last line that the gate prints in this form; None where it could not judge at all."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        addresses = collect(folder)
+        addresses = collect(event, folder)
         port = os.environ.get("HEALTH_PORT", "9100")
         words = [HERE / "lazaret", "gate", command, "--config", HERE / "rollout.yaml", "--format", form, "--timeout", TIMEOUT,
                  "--tasks", folder / "tasks.json", "--target-health", folder / "target-health.json"]
@@ -53,12 +71,12 @@ def handler(event, _context):
     """What ECS, or CodeDeploy, calls."""
     if "LifecycleEventHookExecutionId" in event:  # CodeDeploy, which does not say which of its hooks this is
         command = os.environ.get("GATE", "promote")
-        verdict = judge(command, "codedeploy")
+        verdict = judge(event, command, "codedeploy")
         status = verdict if verdict in ("Succeeded", "Failed") else "Failed"
         boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
             deploymentId=event["DeploymentId"], lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"], status=status)
         return {"status": status}
-    verdict = judge("verify" if event.get("lifecycleStage") in VERIFYING else "promote", "ecs-hook")
+    verdict = judge(event, "verify" if event.get("lifecycleStage") in VERIFYING else "promote", "ecs-hook")
     try:
         status = json.loads(verdict)["hookStatus"]
     except (TypeError, ValueError, KeyError):

@@ -163,6 +163,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         }
     }
     tunnel->is_tired = false;
+    laz_tunnel_try_identities(tunnel, now_ns);
     laz_tunnel_tell_counts(tunnel, false);
 }
 
@@ -234,10 +235,12 @@ static int begin(struct laz_tunnel *tunnel, struct laz_err *err)
             laz_resolver_new(tunnel->base, &tunnel->resolver, err) < 0) {
         return -1;
     }
+    if (laz_tunnel_make_tls(tunnel, err) < 0) {
+        return -1;
+    }
     for (uint32_t i = 0; i < tunnel->config.n_entries; i++) {
         bool is_open = tunnel->ports[i].listener >= 0;
-        if (laz_tunnel_make_tls(tunnel, &tunnel->ports[i], err) < 0 ||
-                (is_open && laz_tunnel_open_port(&tunnel->ports[i], err) < 0)) {
+        if (is_open && laz_tunnel_open_port(&tunnel->ports[i], err) < 0) {
             return -1;
         }
     }

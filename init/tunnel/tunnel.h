@@ -116,6 +116,7 @@ struct laz_tunnel_port {
 struct laz_tunnel_identity {
     int chain; /* owned; -1: not there */
     int key;
+    uint64_t again_ns; /* there was no memory for it: when it is tried again; 0: it is not */
 };
 
 struct laz_tunnel {
@@ -160,11 +161,12 @@ void laz_tunnel_tune(int fd);
 
 void laz_tunnel_forget_identities(struct laz_tunnel *tunnel); /* contexts are made of them */
 LAZ_MUST_CHECK int laz_tunnel_open_trust(struct laz_tunnel *tunnel, struct laz_err *err);
-/* What new connections of this entry use, for the first time. LAZ_E_TUNNEL. */
-LAZ_MUST_CHECK int laz_tunnel_make_tls(
-        struct laz_tunnel *tunnel, struct laz_tunnel_port *port, struct laz_err *err);
+/* What new connections use, for the first time. LAZ_E_TUNNEL, LAZ_E_MEMORY. */
+LAZ_MUST_CHECK int laz_tunnel_make_tls(struct laz_tunnel *tunnel, struct laz_err *err);
 /* Another certificate and key: for all of its entries, or for none. Takes the descriptors. */
 void laz_tunnel_take_identity(struct laz_tunnel *tunnel, uint32_t number, int chain, int key);
+/* Those for which there was no memory, once it is time. */
+void laz_tunnel_try_identities(struct laz_tunnel *tunnel, uint64_t now_ns);
 
 /* ---- accept.c: how connections begin ---- */
 

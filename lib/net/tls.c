@@ -24,6 +24,8 @@
 #include "net/tls_profile.h"
 
 #define CLOCK_TEXT 64
+#define NO_ROOM    "%s: no memory for a key: open connections hold those of before"
+#define KEY_ROOM   (LAZ_TLS_KEY_MAX / 2) /* bytes in which there is room for any key */
 
 struct laz_tls {
     SSL_CTX *context;
@@ -119,7 +121,8 @@ static int read_pem(int fd, const char *path, bool is_key, struct pem *ret, stru
     /* Another context may have been made of the same file; a pipe has no second time. */
     (void)lseek(fd, 0, SEEK_SET);
     if (pem.bytes == NULL) {
-        return laz_err_set(err, LAZ_E_MEMORY, 0, "%s: no memory", path);
+        ERR_clear_error();
+        return laz_err_set(err, LAZ_E_MEMORY, 0, is_key ? NO_ROOM : "%s: no memory", path);
     }
     if (laz_fd_read_all(fd, pem.bytes, pem.size, &pem.length, err) != 0) {
         close_pem(&pem);
@@ -214,18 +217,45 @@ static int load_certificate(SSL_CTX *context, int fd, const char *path, struct l
     return 0;
 }
 
-static int load_key(SSL_CTX *context, int fd, const char *path, struct laz_err *err)
+/* A decoder that had no room says what it says of junk. Asked while the text is still there. */
+static bool has_room(void)
+{
+    void *room = OPENSSL_secure_malloc(KEY_ROOM);
+    OPENSSL_secure_free(room);
+    return room != NULL;
+}
+
+/* NULL: there is none in it. */
+static int read_key(int fd, const char *path, EVP_PKEY **ret, struct laz_err *err)
 {
     struct pem pem = {0};
     if (read_pem(fd, path, true, &pem, err) != 0) {
         return -1;
     }
     EVP_PKEY *key = PEM_read_bio_PrivateKey(pem.bio, NULL, no_passphrase, NULL);
+    bool is_short = key == NULL && !has_room();
     close_pem(&pem);
+    if (is_short) {
+        ERR_clear_error();
+        return laz_err_set(err, LAZ_E_MEMORY, 0, NO_ROOM, path);
+    }
+    *ret = key;
+    return 0;
+}
+
+static int load_key(SSL_CTX *context, const struct laz_tls_plan *plan, int fd, struct laz_err *err)
+{
+    EVP_PKEY *key = NULL;
+    if (plan->like != NULL) {
+        key = SSL_CTX_get0_privatekey(plan->like->context);
+        (void)EVP_PKEY_up_ref(key);
+    } else if (read_key(fd, plan->key, &key, err) != 0) {
+        return -1;
+    }
     bool is_good = key != NULL && SSL_CTX_use_PrivateKey(context, key) == 1 &&
             SSL_CTX_check_private_key(context) == 1;
     EVP_PKEY_free(key);
-    return is_good ? 0 : set_reason(err, path, "it is not the certificate's key");
+    return is_good ? 0 : set_reason(err, plan->key, "it is not the certificate's key");
 }
 
 static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
@@ -248,7 +278,7 @@ static int set_up(SSL_CTX *context, const struct laz_tls_plan *plan,
     if (load_certificate(context, files->cert, plan->cert, err) != 0) {
         return -1;
     }
-    return load_key(context, files->key, plan->key, err);
+    return load_key(context, plan, files->key, err);
 }
 
 static int set_up_by_path(SSL_CTX *context, const struct laz_tls_plan *plan, struct laz_err *err)

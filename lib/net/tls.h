@@ -39,6 +39,7 @@ struct laz_tls_plan {
     bool requires_client; /* they have to show a certificate */
     enum laz_tls_profile profile;
     const struct laz_tls_files *files; /* borrowed; NULL: they are opened by their paths */
+    const struct laz_tls *like;        /* it has this very key, which is shared; NULL: nobody has */
 };
 
 struct laz_tls;
@@ -53,7 +54,7 @@ LAZ_MUST_CHECK int laz_tls_files_open(const struct laz_tls_plan *plan,
 void laz_tls_files_close(struct laz_tls_files *files);
 
 /* Reads the files, which are not needed afterwards. LAZ_E_SINK with the file and what is wrong in
- * it. */
+ * it; LAZ_E_MEMORY: it may be good. */
 LAZ_MUST_CHECK int laz_tls_new(
         const struct laz_tls_plan *plan, struct laz_tls **ret, struct laz_err *err);
 void laz_tls_free(struct laz_tls *tls);

@@ -29,11 +29,13 @@ LONG = bool(os.environ.get("LAZARET_LONG"))
 PUMPS, RELOADS, SIZE = 10, 5, (20_000_000 if LONG else 2_000_000)
 
 
-def section(port, to):
-    """One entry that listens: docs/reference/policy-image.md, "What the helper tunnel is told"."""
-    out = struct.pack("<IIIIBB", 2, 10001, 10001, 0, 0, 0) + struct.pack("<I", 0) + struct.pack("<I", 1) + text("web") + struct.pack("<I", 1)
-    out += text("https") + b"\1" + text("127.0.0.1") + struct.pack("<H", port) + text("127.0.0.1") + struct.pack("<H", to)
-    out += b"\0" + text("") + bytes((NONE, 0, 0, 0)) + struct.pack("<I", 0) + struct.pack("<III", 1024, 10000, 0)
+def section(port, to, others=(), most=1024):
+    """One entry that listens, and others with its identity: docs/reference/policy-image.md, "What the helper tunnel is told"."""
+    ports = [("https", port), *((f"https{i}", other) for i, other in enumerate(others))]
+    out = struct.pack("<IIIIBB", 2, 10001, 10001, 0, 0, 0) + struct.pack("<I", 0) + struct.pack("<I", 1) + text("web") + struct.pack("<I", len(ports))
+    for name, number in ports:
+        out += text(name) + b"\1" + text("127.0.0.1") + struct.pack("<H", number) + text("127.0.0.1") + struct.pack("<H", to)
+        out += b"\0" + text("") + bytes((NONE, 0, 0, 0)) + struct.pack("<I", 0) + struct.pack("<III", most, 10000, 0)
     return out
 
 
@@ -48,7 +50,7 @@ def outgoing(path, ca):
 class Helper:
     """One lazaret-helper tunnel: with an identity, or told nothing yet and started by others."""
 
-    def __init__(self, port=None, to=None, chain=None, key=None, prefix=()):
+    def __init__(self, port=None, to=None, chain=None, key=None, prefix=(), **keys):
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         run = f"exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec \"$@\"" if theirs.fileno() != 3 else 'exec "$@"'
         self.process = subprocess.Popen(
@@ -58,10 +60,11 @@ class Helper:
         self.ours.settimeout(30)
         if port is None:
             return
-        self.say("CONFIG", section(port, to))
+        self.say("CONFIG", section(port, to, **keys))
         self.identity(chain, key)
         self.say("BEGIN")
-        check_equal(self.hear()[0], "LISTENER", "first")
+        for _ in range(1 + len(keys.get("others", ()))):
+            check_equal(self.hear()[0], "LISTENER", "first")
         name, fields = self.hear()
         check_equal(name, "READY", f"then: {fields}")
 
@@ -196,6 +199,51 @@ def leaves():
                 time.sleep(0.02)  # what is written then, into a connection with its end and a reset, is told by SIGPIPE
         check(helper.process.poll() is None, f"the helper has ended: {helper.process.poll()}")
         serial(port)
+        helper.close()
+
+
+def large_pairs():
+    """Two certificates for one key, which takes the room of many."""
+    folder = area.folder("large")
+    chains = []
+    for words in (["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096", "-out", "key"],
+                  *(["req", "-x509", "-key", "key", "-days", "2", "-subj", f"/CN={name}", "-out", name] for name in ("one", "two"))):
+        done = subprocess.run(["openssl", *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300)
+        check_equal(done.returncode, 0, done.stderr)
+        chains += [(folder / words[-1]).read_bytes()] if words[0] == "req" else []
+    return [(chain, (folder / "key").read_bytes()) for chain in chains]
+
+
+@case("connections that stay hold one key of each renewal, whatever has it; what there is no memory for is said, and tried again")
+def held():
+    port, other = peers.free_ports(2)
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+
+    def shown(where):
+        wire = anybody.wrap_socket(tunnels.dial(f"127.0.0.1:{where}"))
+        return wire, ssl.DER_cert_to_PEM_cert(wire.getpeercert(binary_form=True)).encode()
+
+    pairs = large_pairs()
+    with Server(echo, wrap=False) as server:
+        helper = Helper(port, server.port, *pairs[0], others=[other], most=70)  # that is 128 KiB for keys; each of these takes 2
+        wires, why, turn = [], "", 0
+        while why == "" and turn < 65:
+            wires += [shown(where)[0] for where in (port, other)]
+            turn += 1
+            helper.identity(*pairs[turn % 2])
+            why = helper.renewed()
+        check_equal(why, "tls.listen[https]: tls.identities[web]: no memory for a key: open connections hold those of before", f"after {turn}")
+        check(turn > 35, f"two entries with one key hold it once: {turn} renewals")
+        wire, chain = shown(other)
+        check_equal(chain, pairs[(turn - 1) % 2][0], "the one of before stays")
+        for held_one in (*wires, wire):
+            held_one.close()
+        check_equal(helper.renewed(), "", "when there is room, nobody has to say it again")
+        for where in (port, other):
+            wire, chain = shown(where)
+            wire.close()
+            check_equal(chain, pairs[turn % 2][0], "the new one")
         helper.close()
 
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <criterion/criterion.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -208,4 +209,84 @@ Test(tls_files, opens_none_in_which_the_party_has_a_hand)
     err = (struct laz_err){0};
     cr_expect_eq(laz_tls_files_open(&pipe_plan, &party, &files, &err), -1);
     cr_expect_eq(err.sys_errno, EINVAL, "it is no regular file: %s", err.message);
+}
+
+/* ---- where keys are ---- */
+
+#define KEYS 65536
+
+/* Bytes among them that each context takes for itself. */
+static size_t of_context(void)
+{
+    size_t before = CRYPTO_secure_used();
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    size_t used = CRYPTO_secure_used() - before;
+    SSL_CTX_free(context);
+    return used;
+}
+
+static struct laz_tls *made_like(const struct laz_tls *like, const char *key, struct laz_err *err)
+{
+    struct laz_tls_plan plan = plan_of("own.pem", "own.pem", key);
+    struct laz_tls *tls = NULL;
+    plan.like = like;
+    *err = (struct laz_err){0};
+    cr_expect_eq(laz_tls_new(&plan, &tls, err), tls == NULL ? -1 : 0);
+    return tls;
+}
+
+Test(tls_files, one_key_is_there_once_for_all_contexts_that_have_it)
+{
+    struct laz_err err = {0};
+    cr_assert_neq(CRYPTO_secure_malloc_init(KEYS, 32), 0);
+    struct laz_tls *first = made_like(NULL, "own.key", &err);
+    cr_assert_not_null(first, "%s", err.message);
+    size_t before = CRYPTO_secure_used();
+    struct laz_tls *alike = made_like(first, "own.key", &err);
+    cr_assert_not_null(alike, "%s", err.message);
+    size_t shared = CRYPTO_secure_used() - before;
+    struct laz_tls *own = made_like(NULL, "own.key", &err);
+    cr_expect_gt(CRYPTO_secure_used() - before, 2 * shared, "the control: a key takes room");
+    cr_expect_eq(shared, of_context(), "%zu", shared);
+    laz_tls_free(first);
+    laz_tls_free(own);
+    SSL *session = laz_tls_session(alike);
+    cr_expect_eq(SSL_check_private_key(session), 1, "it is there as long as one has it");
+    SSL_free(session);
+    laz_tls_free(alike);
+}
+
+Test(tls_files, want_of_memory_for_a_key_is_not_taken_for_a_bad_key)
+{
+    static void *taken[KEYS / 32];
+    static const char why[] = "own.key: no memory for a key: open connections hold those of before";
+    struct laz_err err = {0};
+    size_t n = 0;
+    cr_assert_neq(CRYPTO_secure_malloc_init(KEYS, 32), 0);
+    laz_tls_free(made_like(NULL, "own.key", &err)); /* what libcrypto keeps there for itself */
+    void *rest = OPENSSL_secure_malloc(of_context());
+    void *hole = OPENSSL_secure_malloc(LAZ_TLS_KEY_MAX); /* for the file, and nothing else */
+    for (size_t size = KEYS / 4; size >= 32; size /= 2) {
+        while ((taken[n] = OPENSSL_secure_malloc(size)) != NULL) {
+            n++;
+        }
+    }
+    OPENSSL_secure_free(rest);
+    for (int i = 0; i < 2; i++) {
+        cr_expect_null(made_like(NULL, "own.key", &err), "%d", i);
+        cr_expect_eq(err.kind, LAZ_E_MEMORY, "%d: kind %d", i, (int)err.kind);
+        cr_expect_not_null(strstr(err.message, why), "%d: %s", i, err.message);
+        cr_expect_eq(ERR_peek_error(), 0, "%d: the queue of errors is not empty", i);
+        OPENSSL_secure_free(hole);
+        hole = NULL;
+    }
+    OPENSSL_secure_free(taken[0]);
+    struct laz_tls *tls = made_like(NULL, "own.key", &err);
+    cr_expect_not_null(tls, "the control: with room it is good: %s", err.message);
+    cr_expect_null(made_like(NULL, "other.key", &err));
+    cr_expect_eq(err.kind, LAZ_E_SINK, "and another is not");
+    laz_tls_free(tls);
+    for (size_t i = 1; i < n; i++) {
+        OPENSSL_secure_free(taken[i]);
+    }
 }

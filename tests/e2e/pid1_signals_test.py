@@ -3,6 +3,7 @@
 
 Rows C2, C3, C7 to C12, C22 and C24 of docs/reference/pid1-contract.md. The stop signals are adapters.STOP_SIGNALS.
 """
+import ctypes
 import time
 
 import adapters
@@ -13,6 +14,8 @@ from adapters import STOP_SIGNALS, both, sample
 from fence import CHLD, CONT, HUP, INT, KILL, QUIT, TERM, TSTP, USR1, USR2, WINCH, mask
 
 INIT = adapters.subject()
+LANDLOCK_CREATE_RULESET = 444  # on all architectures; with 1 it says which Landlock there is
+LIBC = ctypes.CDLL(None)
 OTHERS = [n for n in fence.FORWARDABLE if n not in STOP_SIGNALS]
 
 
@@ -205,6 +208,21 @@ def stop_from_inside(mode):
 def stop_from_workload(mode):
     only_lazaret("tells senders apart")
     laz.check_equal(scenarios.signal_from_workload(INIT, mode), "not a stop", "TERM from the workload")
+
+
+@both("a workload of init's own user can send it nothing where Landlock isolates signals; otherwise it can, and it is no stop")
+def isolated(mode):
+    only_lazaret("isolates")
+    if LIBC.syscall(LANDLOCK_CREATE_RULESET, None, 0, 1) < 6:
+        laz.skip("Landlock does not isolate signals here")
+    isolating = {"requires": {"landlock": {"level": "required", "min-abi": 6}}, "filesystem": {"write-exec": ["/"]}}
+    for policy, errno, refused in (({}, 0, 1), (isolating, 1, 0)):  # isolate: [signals] is of builtin/web-api
+        words = [f"kill=parent,{int(TERM)}", "for=150", "exit=7"]
+        with INIT.start(words, mode, policy=policy, conditions=[f"uid={adapters.WORKLOAD_UID}"]) as run:
+            laz.check_equal(run.expect("sent")["errno"], errno, f"{policy}: the answer to kill")
+            laz.check_equal(str(run.wait()), "exit 7", f"{policy}: status")
+            said = [e["act"] for e in adapters.events(run, "stop.request")]
+            laz.check_equal(said, ["refused"] * refused, f"{policy}: records")
 
 
 @both("a stop counts by tgkill as by kill")

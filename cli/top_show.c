@@ -22,10 +22,11 @@ static struct view inside(const struct view *view, const char *key)
     return (struct view){view->doc, laz_json_member(view->doc, view->at, key), view->buf};
 }
 
-/* "": there is none. */
-static const char *word(const struct view *view, const char *key, char ret[VALUE_MAX])
+/* "": there is none. What comes from elsewhere moves no cursor. */
+static const char *text_of(
+        const struct view *view, const struct laz_json_node *node, char ret[VALUE_MAX])
 {
-    if (!laz_json_copy(view->doc, laz_json_member(view->doc, view->at, key), ret, VALUE_MAX)) {
+    if (!laz_json_copy(view->doc, node, ret, VALUE_MAX)) {
         ret[0] = '\0';
     }
     for (char *at = ret; *at != '\0'; at++) {
@@ -34,6 +35,11 @@ static const char *word(const struct view *view, const char *key, char ret[VALUE
         }
     }
     return ret;
+}
+
+static const char *word(const struct view *view, const char *key, char ret[VALUE_MAX])
+{
+    return text_of(view, laz_json_member(view->doc, view->at, key), ret);
 }
 
 static bool number(const struct view *view, const char *key, uint64_t *ret)
@@ -118,7 +124,7 @@ static void put_degraded(const struct view *top)
     bool any = false;
     while ((node = laz_json_next(top->doc, list, node)) != NULL) {
         char text[VALUE_MAX];
-        if (laz_json_copy(top->doc, node, text, sizeof(text))) {
+        if (text_of(top, node, text)[0] != '\0') {
             laz_buf_printf(top->buf, "%s%s", any ? ", " : "degraded    ", text);
             any = true;
         }

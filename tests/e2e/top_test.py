@@ -106,10 +106,11 @@ def as_json():
 def hostile():
     evil = "x\x1b[2J\r\n\x07\u0085\u202e\x7fy"
     told = {**FULL, "reason": evil, "color": evil, "checks": [{**FULL["checks"][0], "name": evil, "why": evil}],
-            "tls": [{**FULL["tls"][0], "name": evil}], "logs": [{**FULL["logs"][0], "sink": evil}]}
+            "tls": [{**FULL["tls"][0], "name": evil}], "logs": [{**FULL["logs"][0], "sink": evil}],
+            "policy": {**FULL["policy"], "degraded": [evil]}}
     said = top(told, expect=1).stdout
     check(re.fullmatch(r"[ -~\n]*", said), f"bytes that are not printable: {said!r}")
-    check_equal(said.count("x?[2J"), 6, "places")
+    check_equal(said.count("x?[2J"), 7, "places")
     huge = top({**FULL, "reason": "r" * 5000, "checks": [FULL["checks"][0]] * 300}, expect=1).stdout
     check_equal(huge.count("no answer in time"), 300, "checks")
 

@@ -132,6 +132,16 @@ static void put_degradations(
     }
 }
 
+/* Of init itself, for what the policy has it do: without a place for its sockets. */
+static laz_degraded lost_sockets(const struct laz_policy *policy)
+{
+    if (laz_doctor_has_sockets()) {
+        return 0;
+    }
+    return (policy->watching.is_said ? LAZ_DEGRADED_BIT(HEALTH_SOCKET) : 0) |
+            (policy->secrets.config.n_items > 0 ? LAZ_DEGRADED_BIT(CONTROL) : 0);
+}
+
 static void ask_policy(struct laz_doctor *doctor, const struct laz_policy *policy)
 {
     struct laz_err err = {0};
@@ -152,6 +162,7 @@ static void ask_policy(struct laz_doctor *doctor, const struct laz_policy *polic
     if (has_paths(&image, decided.landlock_abi, has_secrets ? policy->secrets.dir : "", line)) {
         bool observes = policy->mode == LAZ_MODE_OBSERVE;
         bool has_more = has_secrets || policy->shipping.config.n_sinks > 0;
+        decided.degraded |= lost_sockets(policy);
         put_degradations(decided.degraded, observes, has_more, line);
         line->means = meaning_of(decided.degraded, observes, has_more);
     }

@@ -54,6 +54,8 @@ void laz_doctor_try(struct laz_doctor *doctor);
 
 /* File systems in memory, namespaces, and the users of helpers, by the databases below root. */
 void laz_doctor_look_around(struct laz_doctor *doctor, const char *root);
+/* Can init have a folder of its own for its sockets? */
+bool laz_doctor_has_sockets(void);
 /* In a container of ECS. Asks its agent which task this is; `connect`: asks more of it. */
 void laz_doctor_look_at_task(struct laz_doctor *doctor, bool connect);
 

@@ -17,6 +17,7 @@
 #include "cli/doctor.h"
 #include "core/fd.h"
 #include "core/num.h"
+#include "ipc/control.h"
 
 #define IPC_FIRST    UINT64_C(0xefffffff) /* the kernel's own number of its first IPC namespace */
 #define HELPER_FIRST 65311
@@ -195,6 +196,30 @@ static void look_at_helper_users(struct laz_doctor *doctor, const char *root)
         line->means = "who shares a helper's user or group can read what the helper can";
         line->remedy = "Give it another number.";
     }
+}
+
+/* Ours, or one that we could make. Nothing is made here. */
+static bool can_have(const char *folder)
+{
+    char parent[LAZ_DOCTOR_TEXT_MAX];
+    struct stat status;
+    int flags = AT_EACCESS;
+    if (lstat(folder, &status) == 0) {
+        return S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+                faccessat(AT_FDCWD, folder, W_OK | X_OK, flags) == 0;
+    }
+    int n = snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(folder, '/') - folder), folder);
+    return n > 0 && faccessat(AT_FDCWD, parent, W_OK | X_OK, flags) == 0;
+}
+
+bool laz_doctor_has_sockets(void)
+{
+    for (unsigned i = 0; i < LAZ_CONTROL_FOLDER_COUNT; i++) {
+        if (can_have(laz_control_folder(i))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void laz_doctor_look_around(struct laz_doctor *doctor, const char *root)

@@ -330,6 +330,25 @@ def doctor_policy():
     check_equal(as_json("doctor", "absent.yaml", expect=1)["error"]["name"], "policy-absent", "no file")
 
 
+@case("doctor FILE: where init can have no folder for its sockets, health and secrets are degraded as init.start says it")
+def doctor_sockets():
+    need_root()
+    shipping({}, {})
+    write("probed.yaml", (FOLDER / "here.yaml").read_text(encoding="utf-8") + "health: {listen: \"127.0.0.1:9100\"}\nshutdown: {lb-grace: 5s, stop-timeout: 60s}\n")
+    full = ["unshare", "--mount", "sh", "-c", 'for at in /run /dev/shm; do mount -t tmpfs -o ro none $at || exit 1; done; exec "$@"', "-"]
+    one = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none /run && mount -t tmpfs none /dev/shm && exec "$@"', "-"]
+    theirs = ["unshare", "--mount", "sh", "-c", 'for at in /run /dev/shm; do mount -t tmpfs none $at || exit 1; done; '
+              'mkdir /run/lazaret /dev/shm/.lazaret && chown 1 /run/lazaret /dev/shm/.lazaret && exec "$@"', "-"]
+    write("secret.yaml", (FOLDER / "here.yaml").read_text(encoding="utf-8") +
+          'secrets: {items: [{name: db, from: {variable: DB}, file: {path: db}}]}\n')
+    lines = as_json("doctor", "secret.yaml", expect=1, around=full, env={**os.environ, "DB": "x"})["checks"]
+    check_equal([", control-absent" in x["seen"] or ": control-absent" in x["seen"] for x in lines if x["name"] == "policy"], [True], f"{lines}")
+    for around, file, is_lost in ((full, "probed.yaml", True), (theirs, "probed.yaml", True), (one, "probed.yaml", False), (full, "here.yaml", False)):
+        line = doctor(file, around=around)["policy"]
+        check_equal("health-socket-absent" in line["seen"], is_lost, f"{around[-2]} {file}: {line}")
+        check_equal(line["means"].startswith("init.start names the same") or not is_lost, True, f"{line}")
+
+
 @case("doctor: no /proc or too few descriptors keep every policy from starting")
 def doctor_vital():
     need_root()

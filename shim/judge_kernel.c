@@ -106,18 +106,21 @@ static const struct {
 
 /* Its parts are divided by dots, or by slashes, if that is the first sign of both: then a dot is a
  * part of a name. A runtime makes a path of it: none climbs, and none has two signs in a row. */
-static bool put_setting(const char *name, char ret[NAME_SIZE])
+static bool put_setting(const char *said, char ret[NAME_SIZE])
 {
     static const char signs[] = "./";
-    size_t length = strlen(name);
-    size_t first = strcspn(name, signs);
-    bool is_path = name[first] == '/';
+    static const char other[] = "/.";
+    size_t length = strlen(said);
+    bool is_path = said[strcspn(said, signs)] == '/';
     for (size_t i = 0; i <= length; i++) {
-        bool is_sign = name[i] != '\0' && strchr(signs, name[i]) != NULL;
-        if ((is_sign || name[i] == '\0') && (i == 0 || strchr(signs, name[i - 1]) != NULL)) {
+        const char *sign = said[i] == '\0' ? NULL : strchr(signs, said[i]);
+        if ((sign != NULL || i == length) && (i == 0 || strchr(signs, said[i - 1]) != NULL)) {
             return false;
         }
-        ret[i] = is_sign && is_path ? (char)(name[i] == '/' ? '.' : '/') : name[i];
+        ret[i] = said[i];
+        if (sign != NULL && is_path) {
+            ret[i] = other[sign - signs];
+        }
     }
     return true;
 }

@@ -31,6 +31,48 @@ static bool is_single(const struct laz_field *field)
             field->type != LAZ_TYPE_LATER;
 }
 
+/* An empty list reads as "none", and adds nothing. */
+static void warn_of_empty(struct laz_merge *merge, enum laz_field_id id, struct laz_node *node)
+{
+    static const struct {
+        enum laz_field_id field;
+        const char *remedy;
+    } rows[] = {
+            {LAZ_FIELD_FILESYSTEM_READ, "name its paths under \"filesystem.remove\""},
+            {LAZ_FIELD_FILESYSTEM_READ_EXEC, "name its paths under \"filesystem.remove\""},
+            {LAZ_FIELD_FILESYSTEM_WRITE, "name its paths under \"filesystem.remove\""},
+            {LAZ_FIELD_FILESYSTEM_WRITE_EXEC, "name its paths under \"filesystem.remove\""},
+            {LAZ_FIELD_FILESYSTEM_DEVICES, "name its paths under \"filesystem.remove\""},
+            {LAZ_FIELD_NETWORK_FAMILIES, "name its families under \"network.remove\""},
+            {LAZ_FIELD_NETWORK_TCP_BIND, "take it out there, or extend another policy"},
+            {LAZ_FIELD_NETWORK_TCP_CONNECT, "take it out there, or extend another policy"},
+            {LAZ_FIELD_SYSCALLS_GROUPS, "name its calls under \"syscalls.remove\""},
+            {LAZ_FIELD_SYSCALLS_ALLOW, "name its calls under \"syscalls.remove\""},
+            {LAZ_FIELD_CAPABILITIES_KEEP, "take it out there, or extend another policy"},
+            {LAZ_FIELD_WORKLOAD_GROUPS, "take it out there, or extend another policy"},
+            {LAZ_FIELD_ENV_PASS, "take it out there, or extend another policy"},
+    };
+    char where[LAZ_DIAGNOSTIC_FILE_MAX];
+    laz_policy_pos_format(merge->policy, merge->listed[id]->pos, where, sizeof(where));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].field == id) {
+            laz_report_warning(merge->report, node,
+                    "an empty list takes nothing away: what %s says stays; %s", where,
+                    rows[i].remedy);
+        }
+    }
+}
+
+static void note_list(struct laz_merge *merge, enum laz_field_id id, struct laz_node *node)
+{
+    bool is_empty = node->kind == LAZ_NODE_SEQUENCE && node->n_children == 0;
+    if (is_empty && merge->listed[id] != NULL) {
+        warn_of_empty(merge, id, node);
+    } else if (!is_empty) {
+        merge->listed[id] = node;
+    }
+}
+
 static void note_positions(struct laz_merge *merge, const struct laz_document *document)
 {
     for (size_t id = 0; id < LAZ_FIELD_COUNT; id++) {
@@ -41,6 +83,8 @@ static void note_positions(struct laz_merge *merge, const struct laz_document *d
         merge->policy->key_pos[id] = node->pos;
         if (is_single(laz_field_at((enum laz_field_id)id))) {
             merge->said[id] = node;
+        } else if (laz_field_at((enum laz_field_id)id)->shape == LAZ_SHAPE_LIST) {
+            note_list(merge, (enum laz_field_id)id, node);
         }
     }
 }

@@ -18,6 +18,7 @@ struct laz_call_state {
     struct laz_clauses refuse;
     struct laz_clauses allow;
     struct laz_pos removed_at; /* the `remove` that this state is owed to; line 0: none */
+    struct laz_pos refused_at; /* what an earlier document refused, and a group allows; likewise */
     struct laz_node *lifted;   /* the `allow` entry that took a condition away; NULL if none */
     struct laz_node *quiet;
 
@@ -31,10 +32,11 @@ struct laz_merge {
     struct laz_load *load;
     struct laz_report *report; /* not the load's own when a parent is merged for itself */
     struct laz_arena *arena;
-    struct laz_policy *policy;              /* what is being made */
-    struct laz_node *said[LAZ_FIELD_COUNT]; /* of single values: who said them last */
-    struct laz_call_state *calls;           /* by laz_syscall_index */
-    uint64_t families;                      /* bit n: laz_socket_family_at(n) */
+    struct laz_policy *policy;                      /* what is being made */
+    struct laz_node *said[LAZ_FIELD_COUNT];         /* of single values: who said them last */
+    const struct laz_node *listed[LAZ_FIELD_COUNT]; /* of lists that are not empty, likewise */
+    struct laz_call_state *calls;                   /* by laz_syscall_index */
+    uint64_t families;                              /* bit n: laz_socket_family_at(n) */
     struct laz_pos family_pos[LAZ_FAMILIES_MAX];
     bool is_stop_said;
     size_t n_rules;

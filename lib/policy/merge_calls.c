@@ -80,6 +80,7 @@ static void set_base(struct laz_call_state *state, struct laz_verdict verdict, s
 {
     state->is_said = true;
     state->removed_at = (struct laz_pos){0};
+    state->refused_at = (struct laz_pos){0};
     state->base = verdict;
     state->base.pos = pos;
 }
@@ -96,7 +97,11 @@ static int grant(void *context, const struct laz_syscall *call)
     const struct granting *granting = context;
     struct laz_call_state *state = state_of(granting->merge, call);
     if (!is_execve(call) && state->allow.n == 0) {
+        struct laz_pos refused_at = state->is_said && laz_verdict_refuses(state->base)
+                ? state->base.pos
+                : state->refused_at;
         set_base(state, verdict_allow, granting->node->pos);
+        state->refused_at = refused_at;
     }
     return 0;
 }
@@ -173,6 +178,10 @@ static bool read_rule(struct laz_merge *merge, const struct laz_node *node, stru
     ret->names = laz_check_child(node, LAZ_FIELD_RULE_NAMES);
     ret->when = laz_check_child(node, LAZ_FIELD_RULE_WHEN);
     if (node->has_bad || action == NULL || ret->names == NULL) {
+        return false;
+    }
+    if (ret->names->kind == LAZ_NODE_SEQUENCE && ret->names->n_children == 0) {
+        laz_report_node(merge->report, LAZ_E_POLICY_INVALID, ret->names, "must not be empty");
         return false;
     }
     ret->verdict = (struct laz_verdict){.action = (enum laz_action)action->number};
@@ -322,6 +331,44 @@ static void finish_verdict(
     verdict->pos = merge->policy->key_pos[field];
 }
 
+static bool is_same_place(struct laz_pos a, struct laz_pos b)
+{
+    return a.file == b.file && a.line == b.line && a.col == b.col;
+}
+
+static bool is_allowed_again(const struct laz_call_state *state)
+{
+    return state->is_said && state->refused_at.line > 0 && !laz_verdict_refuses(state->base);
+}
+
+/* Of the groups of a parent nobody sees, in the file that extends it, what they undo of the parents
+ * before it. One warning for a group, at the first of its calls. */
+static void warn_of_groups(struct laz_merge *merge, size_t first)
+{
+    const struct laz_call_state *state = &merge->calls[first];
+    struct laz_buf names;
+    char text[LAZ_DIAGNOSTIC_MESSAGE_MAX / 2];
+    char where[LAZ_DIAGNOSTIC_FILE_MAX];
+    for (size_t i = 0; i < first; i++) {
+        if (is_allowed_again(&merge->calls[i]) &&
+                is_same_place(merge->calls[i].base.pos, state->base.pos)) {
+            return;
+        }
+    }
+    laz_buf_init_fixed(&names, text, sizeof(text));
+    for (size_t i = first; i < laz_syscall_count(); i++) {
+        if (is_allowed_again(&merge->calls[i]) &&
+                is_same_place(merge->calls[i].base.pos, state->base.pos)) {
+            laz_buf_printf(&names, "%s%s", i == first ? "" : ", ", laz_syscall_at(i)->name);
+        }
+    }
+    laz_policy_pos_format(merge->policy, state->refused_at, where, sizeof(where));
+    laz_report_warning_at(merge->report, state->base.pos,
+            "syscalls.groups: allows again what an earlier file refuses (%s): %s; name that file "
+            "later under \"extends\", or refuse it in a rule of this policy",
+            where, text);
+}
+
 void laz_finish_calls(struct laz_merge *merge)
 {
     struct laz_policy *policy = merge->policy;
@@ -338,6 +385,9 @@ void laz_finish_calls(struct laz_merge *merge)
         }
         decision->refuse = state->refuse;
         decision->allow = state->allow;
+        if (is_allowed_again(state)) {
+            warn_of_groups(merge, i);
+        }
         if (is_execve(laz_syscall_at(i))) {
             decision->base = verdict_allow;
             decision->base.pos = policy->key_pos[LAZ_FIELD_WORKLOAD_EXEC_BUDGET];

@@ -78,6 +78,15 @@ void laz_merge_ports(
 {
     if (list != NULL && list->is_word) {
         ports->any = true;
+        ports->any_pos = list->pos;
+    } else if (laz_check_item(list, NULL) != NULL && ports->any) {
+        char where[LAZ_DIAGNOSTIC_FILE_MAX];
+        laz_policy_pos_format(merge->policy, ports->any_pos, where, sizeof(where));
+        laz_report_warning(merge->report, list,
+                "changes nothing: lists add up, and %s says \"any\"; take that out there, or "
+                "extend "
+                "another policy",
+                where);
     }
     for (struct laz_node *node = laz_check_item(list, NULL); node != NULL;
             node = laz_check_item(list, node)) {
@@ -264,8 +273,19 @@ static void refuse_fast_open(struct laz_merge *merge, const char *name)
     }
 }
 
+/* "any" is what grants, wherever a list was said after it. */
+static void blame_any(
+        struct laz_policy *policy, const struct laz_port_list *ports, enum laz_field_id id)
+{
+    if (ports->any) {
+        policy->key_pos[id] = ports->any_pos;
+    }
+}
+
 void laz_finish_network(struct laz_merge *merge)
 {
+    blame_any(merge->policy, &merge->policy->tcp_bind, LAZ_FIELD_NETWORK_TCP_BIND);
+    blame_any(merge->policy, &merge->policy->tcp_connect, LAZ_FIELD_NETWORK_TCP_CONNECT);
     guard_socket(merge);
     guard_socketpair(merge);
     if (!merge->policy->fast_open) {

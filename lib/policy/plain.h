@@ -15,6 +15,7 @@ struct laz_port_list {
     uint16_t *ports; /* owned, sorted, unique */
     struct laz_pos *pos;
     bool any;
+    struct laz_pos any_pos; /* of the word "any" */
 };
 
 #define LAZ_PLAIN_LANDLOCK_ABI 4 /* the first that has rules for TCP ports */

@@ -18,6 +18,17 @@
 
 /* ---- Values ---- */
 
+/* Not on the ports that a later file says, which change nothing. */
+Test(policy_load, any_is_blamed_on_the_line_that_says_it)
+{
+    struct loaded loaded = load_path("tests/data/good/warnings-lists.yaml");
+    cr_assert_not_null(loaded.policy, "%s", loaded.err.message);
+    struct laz_pos pos = laz_policy_pos_of(loaded.policy, "network.tcp-connect");
+    cr_expect_str_eq(loaded.policy->files[pos.file].name, "tests/data/good/lists-parent.part.yaml");
+    cr_expect_eq(pos.line, 6);
+    unload(&loaded);
+}
+
 Test(policy_load, every_key_arrives)
 {
     struct loaded loaded = load_path("tests/data/good/every-key.yaml");

@@ -17,6 +17,7 @@
 #include "cli/doctor.h"
 #include "core/fd.h"
 #include "core/num.h"
+#include "core/resolve.h"
 #include "ipc/control.h"
 
 #define IPC_FIRST    UINT64_C(0xefffffff) /* the kernel's own number of its first IPC namespace */
@@ -134,7 +135,7 @@ static bool find_in(const char *root, const char *file, struct laz_doctor_line *
     size_t length = 0;
     int n = snprintf(path, sizeof(path), "%s%s", root, file);
     laz_cleanup_fd int fd = n > 0 && (size_t)n < sizeof(path)
-            ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+            ? laz_resolve_open_in(root, file, O_RDONLY | O_NONBLOCK | O_NOCTTY)
             : -1;
     char *text = fd < 0 ? NULL : calloc(1, DATABASE_MAX + 1);
     bool found = false;

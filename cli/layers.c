@@ -176,6 +176,12 @@ void laz_layers_landlock_call(const struct laz_policy *policy, const struct laz_
     laz_layers_landlock_level(policy, 1, text);
 }
 
+static bool makes_namespaces(const struct laz_syscall *call)
+{
+    return strcmp(call->name, "clone") == 0 || strcmp(call->name, "clone3") == 0 ||
+            strcmp(call->name, "unshare") == 0;
+}
+
 void laz_layers_capability_call(const struct laz_policy *policy, const struct laz_syscall *call,
         struct laz_explanation *ret)
 {
@@ -186,8 +192,11 @@ void laz_layers_capability_call(const struct laz_policy *policy, const struct la
         laz_buf_str(text, "none is asked for");
         return;
     }
-    laz_buf_printf(text, "%s is asked for%s; %s", laz_capability_name(capability),
+    laz_buf_printf(text, "%s is asked for%s; %s%s", laz_capability_name(capability),
             is_always ? "" : " by some uses",
             laz_layers_keeps(policy, capability) ? "the policy keeps it"
-                                                 : "the policy does not keep it: EPERM");
+                                                 : "the policy does not keep it: EPERM",
+            makes_namespaces(call) ? "; for a user namespace (CLONE_NEWUSER) none is asked for, "
+                                     "and whoever is in a new one has all of them there"
+                                   : "");
 }

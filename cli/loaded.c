@@ -26,7 +26,7 @@ void laz_loaded_init(struct laz_loaded *ret, const char *path, const char *root)
         return;
     }
     const struct laz_policy_source source = {
-            .path = path, .passwd_path = passwd.data, .group_path = group.data};
+            .path = path, .passwd_path = passwd.data, .group_path = group.data, .root = root};
     if (laz_policy_load(&source, ret->diagnostics, &ret->policy, &ret->err) < 0) {
         ret->policy = NULL;
     }

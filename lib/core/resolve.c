@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/fd.h"
+
 #define MAX_TRIES 100 /* next to processes that do nothing but rename, the third came through */
 
 int laz_resolve_open(int folder, const char *path, uint64_t flags, uint64_t resolve)
@@ -21,6 +23,17 @@ int laz_resolve_open(int folder, const char *path, uint64_t flags, uint64_t reso
             return fd;
         }
     }
+}
+
+int laz_resolve_open_in(const char *root, const char *path, uint64_t flags)
+{
+    if (root[0] == '\0') {
+        return open(path, (int)flags | O_CLOEXEC);
+    }
+    laz_cleanup_fd int folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return folder < 0
+            ? -1
+            : laz_resolve_open(folder, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 bool laz_resolve_is_plain(const char *path)

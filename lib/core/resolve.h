@@ -14,6 +14,10 @@
  * most. */
 int laz_resolve_open(int folder, const char *path, uint64_t flags, uint64_t resolve);
 
+/* A file of an image that is unpacked at `root`, as processes of that image would see it: no link
+ * leads out. "" is this machine. -1 and errno. */
+int laz_resolve_open_in(const char *root, const char *path, uint64_t flags);
+
 /* Absolute, and each part of it a name: none is empty, "." or "..". */
 bool laz_resolve_is_plain(const char *path);
 

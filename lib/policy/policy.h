@@ -217,6 +217,8 @@ struct laz_policy_source {
     bool only_directory;     /* this process may read nothing outside of it: errors say so */
     const char *passwd_path; /* "/etc/passwd" of the image; NULL = names of users are an error */
     const char *group_path;  /* "/etc/group" */
+    const char *root; /* what both begin with, where that is an image: its links stay within; NULL:
+                         none */
 };
 
 /* Load, merge, resolve and validate. 0 and a policy (owned; free with laz_policy_free) if there is

@@ -3,6 +3,7 @@
  * What a policy gives up, by name, for `check`, the start event and the report: nothing that
  * weakens the workload's confinement goes unmentioned.
  */
+#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -143,9 +144,22 @@ static void add_network(struct laz_merge *merge)
     }
 }
 
+/* A user namespace, in which its first process has all capabilities. */
+static bool makes_user_namespaces(const struct laz_policy *policy, const struct laz_syscall *call)
+{
+    static const uint64_t args[LAZ_SYSCALL_ARGS_MAX] = {CLONE_NEWUSER};
+    enum laz_arch arch = LAZ_ARCH_X86_64; /* each has it, with the flags first */
+    return strcmp(call->name, "clone") == 0 &&
+            !laz_verdict_refuses(laz_policy_decide(
+                    policy, arch, laz_arch_audit(arch), (uint32_t)call->nr[arch], args));
+}
+
 /* Calls that undo another part of the policy, beside those of the dangerous groups. */
 static const char *why_dangerous(const struct laz_policy *policy, const struct laz_syscall *call)
 {
+    if (makes_user_namespaces(policy, call)) {
+        return "also with CLONE_NEWUSER";
+    }
     if (strcmp(call->name, "clone3") == 0) {
         return "its flags cannot be checked";
     }

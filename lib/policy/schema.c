@@ -23,12 +23,23 @@ static bool is_list(const struct laz_field *field)
 
 /* ---- Values ---- */
 
+/* What an editor that reads YAML 1.1 takes the word for. */
+static void put_read_as(struct laz_json *json, const char *word)
+{
+    if (strcmp(word, "off") == 0 || strcmp(word, "no") == 0) {
+        laz_json_bool(json, NULL, false);
+    } else if (strcmp(word, "on") == 0 || strcmp(word, "yes") == 0) {
+        laz_json_bool(json, NULL, true);
+    }
+}
+
 static void put_words(struct laz_json *json, const struct laz_word *words)
 {
     laz_json_array(json, "enum");
     for (; words->word != NULL; words++) {
         if (!words->is_later) {
             laz_json_string(json, NULL, words->word);
+            put_read_as(json, words->word);
         }
     }
     laz_json_array_end(json);
@@ -117,7 +128,7 @@ static const char *pattern_of(enum laz_field_type type)
     case LAZ_TYPE_SAN_DNS:
         return "^([*][.])?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
     case LAZ_TYPE_SAN_IP:
-        return "^[0-9a-f.:]+$";
+        return "^[0-9A-Fa-f.:]+$";
     case LAZ_TYPE_SAN_URI:
         return "^[a-z][a-z0-9+.-]*:";
     case LAZ_TYPE_PEER:
@@ -174,6 +185,7 @@ static void put_type(struct laz_json *json, enum laz_field_type type, const stru
         return;
     case LAZ_TYPE_STATUS:
     case LAZ_TYPE_VALUE:
+    case LAZ_TYPE_VERSION:
         put_value_type(json);
         return;
     case LAZ_TYPE_LIMIT:
@@ -192,7 +204,7 @@ static void put_type(struct laz_json *json, enum laz_field_type type, const stru
 static void put_array(struct laz_json *json, const struct laz_field *field)
 {
     laz_json_string(json, "type", "array");
-    laz_json_bool(json, "uniqueItems", true);
+    laz_json_bool(json, "uniqueItems", field->type != LAZ_TYPE_COMMAND);
     laz_json_object(json, "items");
     put_type(json, field->type, field);
     laz_json_object_end(json);
@@ -453,6 +465,9 @@ static void put_definitions(struct laz_json *json)
         if (laz_errno_name(i) != NULL) {
             laz_json_string(json, NULL, laz_errno_name(i));
         }
+    }
+    for (size_t i = 0; laz_errno_alias_at(i) != NULL; i++) {
+        laz_json_string(json, NULL, laz_errno_alias_at(i));
     }
     end_names(json);
     begin_names(json, "signal");

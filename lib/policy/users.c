@@ -12,15 +12,19 @@
 
 #include "core/fd.h"
 #include "core/num.h"
+#include "core/resolve.h"
 #include "policy/merge.h"
 #include "policy/scalar.h"
 
 #define DATABASE_MAX 1048576          /* bytes; an image's passwd file has a few thousand */
 #define ID_MAX       (UINT32_MAX - 1) /* the last one means "no change" to the kernel */
 
-static int read_database(const char *path, char **ret_text, struct laz_err *err)
+static int read_database(const struct laz_policy_source *source, const char *path, char **ret_text,
+        struct laz_err *err)
 {
-    laz_cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const char *root = source->root == NULL ? "" : source->root;
+    laz_cleanup_fd int fd =
+            laz_resolve_open_in(root, path + strlen(root), O_RDONLY | O_NONBLOCK | O_NOCTTY);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0) {
         return laz_err_set(
@@ -75,6 +79,7 @@ static const char *find_line(const char *text, const char *name, size_t length)
 
 /* A user or group to look up. */
 struct query {
+    const struct laz_policy_source *source;
     const char *path; /* of the database, or NULL */
     const char *what;
     const char *name;
@@ -95,7 +100,7 @@ static int look_up(
                 "%s %s cannot be looked up here: write its number", what, quoted.text);
     }
     char *text = NULL;
-    if (read_database(path, &text, err) < 0) {
+    if (read_database(query->source, path, &text, err) < 0) {
         return laz_err_context(err, "%s %s", what, quoted.text);
     }
     const char *line = find_line(text, query->name, query->length);
@@ -136,7 +141,7 @@ int laz_group_resolve(const struct laz_policy_source *source, const char *text, 
     if (is_number(text, length)) {
         return parse_id(text, length, ret_gid, err);
     }
-    const struct query query = {source->group_path, "group", text, length};
+    const struct query query = {source, source->group_path, "group", text, length};
     return look_up(&query, ret_gid, NULL, err);
 }
 
@@ -160,7 +165,7 @@ int laz_user_resolve(const struct laz_policy_source *source, const char *text, u
             return -1;
         }
     } else {
-        const struct query query = {source->passwd_path, "user", text, length};
+        const struct query query = {source, source->passwd_path, "user", text, length};
         if (look_up(&query, &uid, has_group ? NULL : &gid, err) < 0) {
             return -1;
         }

@@ -20,6 +20,7 @@ laz_e2e(cli INSTRUMENTED sample BUT "written, flushed, renamed" "every option of
 laz_e2e(cli_doctor INSTRUMENTED sample NO_LEAK_CHECK BUT "no /proc or too few descriptors")
 laz_e2e(cli_health INSTRUMENTED sample)
 laz_e2e(cli_oci INSTRUMENTED sample)
+laz_e2e(cli_policy INSTRUMENTED sample)
 laz_e2e(cli_secrets INSTRUMENTED sample)
 laz_e2e(cloudwatch INSTRUMENTED sample)
 laz_e2e(digest INSTRUMENTED sample)

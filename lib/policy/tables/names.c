@@ -24,6 +24,11 @@ static const struct laz_name errnos[] = {
 #include "policy/tables/names.def"
 };
 
+static const char *const errno_aliases[] = {
+#define LAZ_ERRNO_ALIAS(name, canonical) name,
+#include "policy/tables/names.def"
+};
+
 static const struct laz_name signals[] = {
 #define LAZ_SIGNAL(name, value) {name, value},
 #include "policy/tables/names.def"
@@ -90,6 +95,11 @@ const char *laz_capability_name(int capability)
 int laz_errno_by_name(const char *name, size_t len)
 {
     return value_of(&tables[LAZ_NAMES_ERRNO], name, len);
+}
+
+const char *laz_errno_alias_at(size_t i)
+{
+    return i < COUNT(errno_aliases) ? errno_aliases[i] : NULL;
 }
 
 const char *laz_errno_name(int number)

@@ -147,6 +147,8 @@ const char *laz_capability_name(int capability);
  * the first name. */
 int laz_errno_by_name(const char *name, size_t len);
 const char *laz_errno_name(int number);
+/* The synonyms, by number from 0; NULL behind the last. */
+const char *laz_errno_alias_at(size_t i);
 
 /* Upper case, SIG optional, canonical with it. SIGRTMIN+n is 34+n whatever the C library
  * reserves, SIGRTMIN+30 the last. */

@@ -596,6 +596,30 @@ def confined():
         check_equal(init.tcp("/livez")[0], 200, "it works")
 
 
+def ask_tls(port, path):
+    context = ssl.create_default_context(cafile=tunnels.identities() / "ca.pem")
+    context.check_hostname = False
+    return world.exchange(http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context), "GET", path, None)
+
+
+@case("under a real init: the successor of a helper that died shows the same certificate, also where nothing is renewed")
+def heir():
+    port, = peers.free_ports(1)
+    one = tunnels.World(changes={"health": {"listen": f"127.0.0.1:{port}", "tls": "web"}, "shutdown": {"lb-grace": "0s"}})
+    one.identity("web", "server")
+    del one.tls["connect"]
+    with one.start():
+        peers.wait_until(lambda: ask_tls(port, "/readyz")[0] == 200, "readiness", lambda: ask_tls(port, "/readyz"), 30)
+        first = one.pid("lazaret-health")
+        os.kill(first, fence.KILL)
+        peers.wait_until(lambda: one.pid("lazaret-health") not in (None, first), "a successor", lambda: one.records("helper.exit"), 30)
+        peers.wait_until(lambda: ask_tls(port, "/readyz")[0] == 200, "readiness of the successor", lambda: ask_tls(port, "/readyz"), 30)
+        died, = one.records("helper.exit", obj="health")
+        check_equal((died["act"], died["d"]["message"]), ("restarted", "lazaret-helper health ended by signal 9"), died)
+        one.run.kill(fence.TERM)
+        check_equal(one.run.wait(30).code, 143, "exit code")
+
+
 @case("under a real init: a delivered certificate, what ship says of its sinks, a command, and a drain by evidence")
 def under_init():
     port, = peers.free_ports(1)
@@ -607,29 +631,18 @@ def under_init():
     one.identity("web", "server")
     del one.tls["connect"]
 
-    def ask(path):
-        context = ssl.create_default_context(cafile=tunnels.identities() / "ca.pem")
-        context.check_hostname = False
-        return world.exchange(http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context), "GET", path, None)
-
     with one.start(), socket.create_server(("127.0.0.1", 0)) as listener:
-        peers.wait_until(lambda: ask("/readyz")[0] == 200, "readiness", lambda: ask("/readyz"), 30)
-        peers.wait_until(lambda: document(ask("/healthz")[2])["checks"][0].get("ok"), "the command", lambda: ask("/healthz"), 30)
-        found = document(ask("/healthz")[2])
+        peers.wait_until(lambda: ask_tls(port, "/readyz")[0] == 200, "readiness", lambda: ask_tls(port, "/readyz"), 30)
+        peers.wait_until(lambda: document(ask_tls(port, "/healthz")[2])["checks"][0].get("ok"), "the command", lambda: ask_tls(port, "/healthz"), 30)
+        found = document(ask_tls(port, "/healthz")[2])
         check_equal([entry["name"] for entry in found["tls"]], ["web.chain", "web.key"], "tls")
         check(all(entry["days_left"] in (1, 2) for entry in found["tls"]), f"two days, or a second less: {found['tls']}")
         check_equal([(sink["sink"], sink["up"]) for sink in found["logs"]], [("trail", True)], "logs")
         check(found["pid1"] and found["policy"]["mode"] == "enforce" and found["spool"]["limit"] == 16 << 20, found)
-        first = one.pid("lazaret-health")
-        os.kill(first, fence.KILL)  # nothing is renewed, and its successor shows the same certificate
-        peers.wait_until(lambda: one.pid("lazaret-health") not in (None, first), "a successor", lambda: one.records("helper.exit"), 30)
-        died = one.wait_for("helper.exit", obj="health")
-        check_equal((died["act"], died["d"]["message"]), ("restarted", "lazaret-helper health ended by signal 9"), died)
-        peers.wait_until(lambda: ask("/readyz")[0] == 200, "readiness of the successor", lambda: ask("/readyz"), 30)
         with socket.create_connection(listener.getsockname()), listener.accept()[0]:  # a client holds the drain up
             one.run.kill(fence.TERM)
-            peers.wait_until(lambda: ask("/readyz")[0] == 503, "readiness off", seconds=30)
-            check_equal(ask("/livez")[0], 200, "live, while it drains")
+            peers.wait_until(lambda: ask_tls(port, "/readyz")[0] == 503, "readiness off", seconds=30)
+            check_equal(ask_tls(port, "/livez")[0], 200, "live, while it drains")
         check_equal(one.run.wait(30).code, 143, "exit code")
     ended, = one.records("drain.end")
     check("no connection is open" in ended["d"]["evidence"] and ended["d"]["ms"] < 50000, ended)

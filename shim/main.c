@@ -13,6 +13,7 @@
 #include "shim/ask.h"
 #include "shim/call.h"
 #include "shim/configuration.h"
+#include "shim/passing.h"
 #include "shim/program.h"
 #include "shim/refuse.h"
 #include "shim/sweep.h"
@@ -75,10 +76,11 @@ static int act(
         return laz_err_set(err, configuration->why.kind, configuration->why.sys_errno, "%s",
                 configuration->why.message);
     }
-    if (laz_call_passes_all(configuration->runtime)) {
+    call->runtime = configuration->runtime;
+    if (laz_call_passes_all(call->runtime) && !laz_passing_is_bound(call->arguments)) {
+        laz_passing_remember(call);
         return 0;
     }
-    call->runtime = configuration->runtime;
     bool is_refused = judge(call, err) < 0;
     if (is_refused && err->kind == LAZ_E_REQUEST && call->note.policy[0] != '\0') {
         laz_ignore(laz_err_context(err, "policy %s", call->note.policy));

@@ -15,9 +15,11 @@
 #include "shim/call.h"
 #include "shim/folder.h"
 #include "shim/image.h"
+#include "shim/passing.h"
 #include "shim/prepared.h"
 #include "shim/program.h"
 #include "shim/refuse.h"
+#include "shim/sweep.h"
 
 #define FILE_MODE 0600
 
@@ -196,7 +198,20 @@ static int refuse(
 }
 
 /* Where nobody has a policy, or nothing is changed, nothing has to be kept: /run may be full, or
- * not the caller's. The runtime is the one that the file names, or none. */
+ * not the caller's. A container that began under a policy still has it. */
+static bool passes(const struct prepare *prepare, const struct laz_arguments *arguments)
+{
+    char root[LAZ_OCI_ROOT_SIZE];
+    struct laz_arguments known = *arguments;
+    if (!laz_arguments_act(arguments)) {
+        return true;
+    }
+    laz_sweep_put_root(
+            laz_runtime_program(prepare->runtime, prepare->ask.argv[0]), environ, &known, root);
+    return laz_call_passes_all(prepare->runtime) && !laz_passing_is_bound(&known);
+}
+
+/* The runtime is the one that the file names, or none. */
 static int pass_on(struct prepare *prepare, struct laz_err *err)
 {
     const char *program = laz_runtime_program(prepare->runtime, prepare->ask.argv[0]);
@@ -221,8 +236,7 @@ int main(int argc, char **argv)
     }
     laz_arguments_parse(prepare.ask.argc, prepare.ask.argv, &arguments);
     laz_ignore(load_runtime(&prepare, &ignored)); /* make() says why, where that is what is asked */
-    if (make(&prepare, &err) < 0 && prepare.runtime != NULL &&
-            (!laz_arguments_act(&arguments) || laz_call_passes_all(prepare.runtime))) {
+    if (make(&prepare, &err) < 0 && prepare.runtime != NULL && passes(&prepare, &arguments)) {
         err = (struct laz_err){0};
         laz_ignore(pass_on(&prepare, &err));
         return refuse(&prepare, &arguments, &err);

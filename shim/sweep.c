@@ -149,9 +149,9 @@ static bool is_a(const char *kind, const char *program)
     return strncmp(slash == NULL ? program : slash + 1, kind, strlen(kind)) == 0;
 }
 
-/* Of others it is not known how they keep their containers. */
-static bool is_known(const char *program)
+bool laz_sweep_knows(const struct laz_call *call)
 {
+    const char *program = laz_runtime_program(call->runtime, call->argv0);
     return is_a("runc", program) || is_a("crun", program);
 }
 
@@ -251,7 +251,7 @@ int laz_sweep_begin(const struct laz_call *call, int folder, struct laz_err *err
     if (put_mark(call, folder, err) < 0) {
         return -1;
     }
-    if (is_known(laz_runtime_program(call->runtime, call->argv0))) {
+    if (laz_sweep_knows(call)) {
         visit(call, folder, remove_orphan);
         return laz_oci_root_save(folder, root_of(call), err);
     }

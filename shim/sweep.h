@@ -16,6 +16,10 @@
 void laz_sweep_put_root(const char *program, char *const *environment,
         struct laz_arguments *arguments, char ret[LAZ_OCI_ROOT_SIZE]);
 
+/* Is it known of the runtime how it keeps its containers? Of another kind the records of those that
+ * are gone, without a hook, would never be removed. */
+bool laz_sweep_knows(const struct laz_call *call);
+
 /* Removes copies, marks and unfinished files of processes that have ended. */
 void laz_sweep_files(int folder);
 

@@ -86,6 +86,7 @@ laz_e2e(
   shim_confine ALONE TIMEOUT 600 INSTRUMENTED sample ONLY "the rewrite" "a bundle that runtimes" "a config.json that is absent" "an exec's file"
   BUT "docker" "host.exec" "the host's records" "secrets of the host" "copies of" "what a policy" "host.privileged" "no policy" "update is" "killed at" "a second container" "LAZARET_EVENTS")
 laz_e2e(shim_audit INSTRUMENTED sample)
+laz_e2e(shim_back INSTRUMENTED sample BUT "docker:")
 laz_e2e(shim_copied ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_engines ALONE TIMEOUT 600 NATIVE "an image of its own, without the libraries of a dynamic program")
 laz_e2e(shim_exec ALONE TIMEOUT 600 INSTRUMENTED sample BUT "the groups of" "podman" "a container with sinks" "an exec has the workload's" "HEALTHCHECK" "ECS Exec by" "docker exec -u 0")

@@ -115,8 +115,8 @@ def unrefused():
 @case("a successor does not know who asked the one before it: quiet and a balancer's refusals end nothing", beside=True)
 def successor():
     agent = {"User-Agent": "ELB-HealthChecker/2.0"}
-    with Init(lb=(30000, 300, 300, 2)) as init:
-        init.status("RUNNING", restarts=1)
+    with Init(lb=(30000, 300, 300, 2), restarts=1) as init:  # in the first word that it hears
+        init.status("RUNNING")
         init.wait_state("ready")
         init.status("LB_GRACE")
         init.wait_state("draining", "SIGTERM; a helper was started anew: lb-grace does not end early")

@@ -73,13 +73,13 @@ class Init:
     _count = 0
 
     def __init__(self, checks=(), tcp=True, identity=None, color="green", version="1.4.2", policy="portal", wrapper=(), begin=True,
-                 listener=None, tls_files=True, listen=None, gauges=None, **keys):
+                 listener=None, tls_files=True, listen=None, gauges=None, restarts=0, **keys):
         Init._count += 1
         self.folder = area.folder(f"health-{Init._count}")
         self.folder.chmod(0o755)
         self.port, = peers.free_ports(1) if tcp else (0,)
         self.verdicts, self.words, self.error, self.code = [], [], None, None
-        self.answers, self.phase, self.more, self.asks, self.runs = True, "SETUP", {}, 0, {}
+        self.answers, self.phase, self.more, self.asks, self.runs = True, "SETUP", {"restarts": restarts}, 0, {}
         self.kept, self.identity = [], identity
         self.lock = threading.Condition()
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -150,7 +150,7 @@ class Init:
         items = m.get("items", ())
         self.say("STATUS", struct.pack("<BIIIQQIQQQQQQBBI", PHASES.index(self.phase), m.get("exit_code", 0) & 0xffffffff,
                                        m.get("forced_code", 0), m.get("stop_signal", 0), m.get("stop_ns", 0), started, m.get("pid", 7),
-                                       m.get("denied", 0), m.get("held", 0), 1, 2, m.get("restarts", 0), m.get("degraded", 0), m.get("mode", 0),
+                                       m.get("denied", 0), m.get("held", 0), 1, 2, m["restarts"], m.get("degraded", 0), m.get("mode", 0),
                                        m.get("has_started", 0), len(items))
                  + b"".join(struct.pack("<BQ", STATES.index(state), expires) for state, expires in items))
 

@@ -36,7 +36,7 @@ static void put_read_as(struct laz_json *json, const char *word)
 static void put_words(struct laz_json *json, const struct laz_word *words)
 {
     laz_json_array(json, "enum");
-    for (; words->word != NULL; words++) {
+    for (; words != NULL && words->word != NULL; words++) {
         if (!words->is_later) {
             laz_json_string(json, NULL, words->word);
             put_read_as(json, words->word);

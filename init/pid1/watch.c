@@ -434,6 +434,9 @@ bool laz_watch_ended(struct laz_watch *watch, pid_t pid, int status)
 {
     for (uint32_t i = 0; i < LAZ_IMAGE_COMMANDS_MAX; i++) {
         if (watch->checks[i].pid == pid) {
+            if (watch->checks[i].is_new) { /* nobody knew when laz_watch_ends asked: as above */
+                (void)kill(-pid, SIGKILL);
+            }
             settle(watch, i, status);
             return true;
         }

@@ -394,6 +394,27 @@ def commands():
         check_equal(it.run.wait().code, 0, it.run.stderr())
 
 
+@case("a check whose end is seen before its number is known leaves nothing either")
+def unknown():
+    leaves = {"name": "leaves", "exec": ["/bin/sh", "-c", "sleep 778 & exit 0"], "every": "1s", "timeout": "900ms"}
+
+    def left(it, leader):
+        return [p for p in it.run.children() if words_of(p)[:2] == [b"sleep", b"778"] and fence.state(group_of(p)) in leader]
+    with Health(ready=True, health={"ready": {"checks": [leaves]}}) as it:
+        it.until("ready", 0)
+        launch, = (p for p in it.run.children() if fence.comm(p) == "lazaret-launch")
+        for _ in range(3):
+            it.run.kill(fence.STOP, launch)
+            time.sleep(1.5)  # by then the next one is asked for, and init waits for launch to say its number
+            it.run.kill(fence.STOP)
+            it.run.kill(fence.CONT, launch)
+            ship_world.until(lambda: left(it, "Z"), lambda: f"a check that has ended: {it.run.children()}")
+            it.run.kill(fence.CONT)  # both are there: the number, and the end
+            ship_world.until(lambda: not left(it, "ZX"), lambda: f"what it has left stays: {left(it, 'ZX')}")
+        it.run.kill(fence.TERM)
+        check_equal(it.run.wait().code, 0, it.run.stderr())
+
+
 @case("a check starts where the workload does, though its user may not go there by name; what cannot start says why")
 def places():
     closed = fence.scratch() / "closed"

@@ -258,10 +258,23 @@ Test(watch, says_how_a_command_ended_that_was_reaped_before_it_was_known)
 }
 
 /* Its number comes while it is being reaped: who reaps it knows how it ended. */
-Test(watch, says_how_a_command_ended_that_is_known_only_while_it_is_reaped)
+Test(watch, ends_the_group_of_a_command_that_is_known_only_while_it_is_reaped_and_says_how_it_ended)
 {
     const struct laz_reaped none[LAZ_REAPED_MAX] = {{0}};
-    const pid_t gone = 1 << 22; /* no process has so high a number */
+    const pid_t gone = fork();
+    if (gone == 0) {
+        (void)setpgid(0, 0);
+        _exit(7);
+    }
+    (void)setpgid(gone, gone);
+    pid_t left = fork();
+    if (left == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    int status = 0;
+    cr_assert_eq(setpgid(left, gone), 0);
+    cr_assert_eq(waitpid(gone, &status, 0), gone);
     cr_assert_eq(tell_number(LAZ_MESSAGE_CHECK, 0), 0);
     laz_watch_run(&watch, launch, true);
     message.len = 0;
@@ -271,7 +284,9 @@ Test(watch, says_how_a_command_ended_that_is_known_only_while_it_is_reaped)
             .fields = (const uint8_t *)message.data,
             .length = message.len};
     laz_watch_runs(&watch, &runs);
-    cr_expect(laz_watch_ended(&watch, gone, 7 << 8));
+    cr_expect(laz_watch_ended(&watch, gone, status));
+    cr_assert_eq(waitpid(left, &status, 0), left); /* for ever, if it was not killed with it */
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     laz_watch_look(&watch, none);
     expect(LAZ_MESSAGE_CHECKED, 0, 7 << 8);
 }

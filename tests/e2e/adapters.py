@@ -143,12 +143,15 @@ def merged(base, changes):
 
 
 def events(run, name=None):
-    """The records that Lazaret wrote in this run, all or those with this name."""
+    """The records that Lazaret wrote in this run, all or those with this name. One that is just being written is not
+    there yet."""
     try:
-        lines = run.events_path.read_text().splitlines()
+        text = run.events_path.read_text()
     except FileNotFoundError:
         return []
-    found = [json.loads(line) for line in lines]
+    if run.ended is None:
+        text = text[:text.rfind("\n") + 1]
+    found = [json.loads(line) for line in text.splitlines()]
     return [e for e in found if name is None or e["ev"] == name]
 
 

@@ -292,7 +292,8 @@ class Standin:
 
     def _lines(self, name):
         path = self.folder / name
-        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        data = path.read_bytes() if path.exists() else b""
+        return [json.loads(line) for line in data[:data.rfind(b"\n") + 1].splitlines()]
 
     def requests(self, call=None):
         return [r for r in self._lines("requests") if call in (None, r["call"])]
